@@ -1,0 +1,1 @@
+"""Settings, wiring and commands: the one place that builds the system's parts."""

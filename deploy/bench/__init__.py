@@ -1,0 +1,1 @@
+"""`opecom bench`: measurements that a user can repeat."""

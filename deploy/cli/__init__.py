@@ -1,0 +1,1 @@
+"""The `opecom` command, one file per group of subcommands."""

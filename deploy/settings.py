@@ -1,0 +1,156 @@
+"""Every setting of the system, typed and documented; the only module that reads the environment.
+
+Sources, the first that has a value wins: environment variables `OPECOM_GROUP__NAME`, then the file `opecom.toml` (or
+the one that OPECOM_SETTINGS names). `opecom settings` prints what is in force. docs/settings.md is made from here.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+PageKind = Literal["Administrative", "Informational", "ProductRelated"]
+
+
+class Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Group):
+    bootstrap: str = Field("127.0.0.1:9092", description="Kafka brokers, host:port, comma-separated.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to connect to Kafka."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, where security_protocol asks for SASL."
+    )
+    username: str = Field("", description="SASL user.")
+    password: SecretStr = Field(SecretStr(""), description="SASL password.")
+    ca_file: Path | None = Field(None, description="CA certificates for SSL; none: those of the system.")
+    idempotent: bool = Field(True, description="Idempotent producers; off on the embedded broker, which lacks them.")
+    partitions: int = Field(4, ge=1, description="Partitions of `events` and `scored-sessions`; cannot change later.")
+    replication: int = Field(1, ge=1, description="Replicas of each partition; 3 in production.")
+    min_insync: int = Field(1, ge=1, description="Replicas that must have a record before it is acknowledged.")
+    events_topic: str = Field("events", description="Topic of accepted events and controls: the only truth.")
+    scored_topic: str = Field("scored-sessions", description="Topic of scored sessions, one record per update.")
+    pages_topic: str = Field("page-stats", description="Topic of page statistics.")
+    dead_topic: str = Field("events-dead", description="Topic of dead letters.")
+    events_retention_hours: int = Field(24 * 30, ge=24, description="How long `events` is kept, in hours.")
+    scored_retention_hours: int = Field(24 * 7, ge=1, description="How long `scored-sessions` is kept, in hours.")
+    request_timeout_ms: int = Field(10_000, ge=1_000, description="How long one request to Kafka may take.")
+    fetch_wait_ms: int = Field(100, ge=1, description="How long a fetch may wait for data; 20 on the embedded broker.")
+
+
+class PathRule(Group):
+    prefix: str = Field(description="Start of the path, such as /products.")
+    type: PageKind = Field(description="The page type of paths that start so.")
+
+
+class SiteSettings(Group):
+    timezone: str = Field("UTC", description="IANA time zone: month, weekend and the daily 04:00 cut are local.")
+    holidays: str = Field("", description="Country code for the `holidays` library, such as DE or US; empty: none.")
+    special_days: tuple[str, ...] = Field((), description="The site's own special days, MM-DD.")
+    path_rules: tuple[PathRule, ...] = Field((), description="Page types by path, where the page does not say its own.")
+    origins: tuple[str, ...] = Field((), description="Origins whose pages may send events; empty: none but loopback.")
+    write_keys: tuple[str, ...] = Field((), description="Public keys that may write events of this site.")
+    import_keys: tuple[SecretStr, ...] = Field(
+        (), description="Secret keys of scope import: give received_at and context, verified purchases."
+    )
+    keyless_loopback: bool = Field(False, description="Takes writes without a key from this machine.")
+    allowed_query: tuple[str, ...] = Field(
+        ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
+    )
+    count_unverified_purchases: bool = Field(False, description="Counts purchases that browsers report as revenue.")
+
+
+class IngestSettings(Group):
+    host: str = Field("127.0.0.1", description="Address the ingest API listens on.")
+    port: int = Field(8001, ge=1, le=65535, description="Port of the ingest API.")
+    max_body_bytes: int = Field(256 * 1024, ge=1024, description="Largest body as sent.")
+    max_decompressed_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest body after gzip.")
+    max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
+    key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
+    address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
+    region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
+    max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
+    publish_timeout_ms: int = Field(8_000, ge=100, description="How long an event may wait for Kafka before 503.")
+
+
+class WorkerSettings(Group):
+    group: str = Field("op-ecom-worker", description="Kafka consumer group of the workers.")
+    session_timeout_ms: int = Field(8_000, ge=6_000, description="After how long a killed worker is noticed.")
+    round_records: int = Field(4_000, ge=1, description="Most records in one round.")
+    watchdog_seconds: float = Field(60, gt=0, description="Ends the process when there is lag and no progress so long.")
+    metrics_port: int = Field(8002, ge=0, le=65535, description="Port of the worker's /metrics; 0: none.")
+
+
+class ScoringSettings(Group):
+    registry: Path | None = Field(None, description="Folder of model versions; none: the shipped ones.")
+    model: str = Field("", description="Version that scores until the log names another; empty: the shipped one.")
+
+
+class StorageSettings(Group):
+    url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL of MariaDB; empty: SQLite in the data folder.")
+    clickhouse_host: str = Field("", description="ClickHouse host; empty: chDB in the data folder.")
+    clickhouse_port: int = Field(8123, ge=1, le=65535, description="ClickHouse HTTP port.")
+    clickhouse_user: str = Field("default", description="ClickHouse user.")
+    clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password.")
+    clickhouse_database: str = Field("opecom", description="ClickHouse database.")
+    gather_ms: int = Field(200, ge=1, description="How long the writer gathers before it writes.")
+    max_block: int = Field(10_000, ge=1, description="Most records in one block of writes.")
+
+
+class ApiSettings(Group):
+    host: str = Field("127.0.0.1", description="Address the query and prediction API listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
+    read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
+    token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
+
+
+def _default_sites() -> dict[str, SiteSettings]:
+    return {
+        "default": SiteSettings(keyless_loopback=True),
+        "uci": SiteSettings(special_days=("02-14", "05-09")),
+    }
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="OPECOM_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    profile: Literal["embedded", "services"] = Field(
+        "embedded", description="embedded: all on this machine, in one folder; services: Kafka, MariaDB, ClickHouse."
+    )
+    data_dir: Path = Field(Path(".opecom"), description="Folder of everything that the embedded profile keeps.")
+    kafka: KafkaSettings = KafkaSettings()
+    ingest: IngestSettings = IngestSettings()
+    worker: WorkerSettings = WorkerSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    storage: StorageSettings = StorageSettings()
+    api: ApiSettings = ApiSettings()
+    sites: dict[str, SiteSettings] = Field(default_factory=_default_sites, description="Sites by name.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get("OPECOM_SETTINGS", "opecom.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def load() -> Settings:
+    """The settings in force; raises pydantic.ValidationError, whose lines name the setting and what it takes."""
+    return Settings()

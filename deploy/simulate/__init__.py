@@ -1,0 +1,1 @@
+"""Real input for the pipeline: UCI rows as live sessions."""

@@ -1,0 +1,1 @@
+"""Builds each part of the system from the settings; nothing else does."""

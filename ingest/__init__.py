@@ -1,0 +1,1 @@
+"""Browser to Kafka: checks, enriches and publishes events; knows nothing of sessions."""

@@ -1,0 +1,178 @@
+"""The Event contract: what stands on the `events` topic, and how it is read and written.
+
+Times are milliseconds since 1970-01-01 UTC. A record with a key is an event of `site/session_id`; a record without a
+key is a control, which changes how the events after it are scored. Knows nothing of HTTP and nothing of sessions.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+SCHEMA_VERSION = 1
+#: The clock that all live sites of a partition share; a replayed site's clock carries the site's own name.
+LIVE_CLOCK = "live"
+
+EventType = Literal["session_start", "page_view", "page_ping", "custom", "purchase", "session_end"]
+PageType = Literal["Administrative", "Informational", "ProductRelated"]
+VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]
+ClockKind = Literal["live", "replayed"]
+
+#: A site's name, with the run of a replay after "~": `uci~k3f9` has the settings of `uci` and a clock of its own.
+Site = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}(~[a-z0-9_.-]{1,32})?$")]
+SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$")]
+VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$")]
+EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", max_length=36)]
+#: 1970 to 2200: room for history and for a wrong clock, none for a value that no calendar holds.
+Millis = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
+Text = Annotated[str, Meta(max_length=200)]
+Url = Annotated[str, Meta(max_length=500)]
+SmallCode = Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class Code(Struct, frozen=True, gc=False):
+    """A categorical feature: the integer that the model reads and the name that people read."""
+
+    code: SmallCode
+    name: Annotated[str, Meta(max_length=50)] = ""
+
+
+UNKNOWN = Code(0, "")
+
+
+class Page(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """A viewed page. A page without a type (home, success) counts in none of the three kinds."""
+
+    path: Url
+    type: PageType | None = None
+    referrer: Url | None = None
+
+
+class Ping(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A heartbeat of a visible, focused page: time engaged so far in ms, deepest scroll in percent."""
+
+    engaged_ms: Annotated[int, Meta(ge=0, le=86_400_000)] = 0
+    scroll_depth: Annotated[float, Meta(ge=0, le=100)] = 0.0
+
+
+class Custom(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    category: Text
+    action: Text
+    label: Text | None = None
+    value: float | None = None
+
+
+class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """`verified` is set by the server alone: by an HMAC-signed call, an import, or a site that opts in."""
+
+    amount: Annotated[float, Meta(ge=0)]
+    order_id: Annotated[str, Meta(max_length=64)] | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] | None = None
+    verified: bool = False
+
+
+class Context(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Where the visitor comes from; code 0 means unknown (UCI never published its code books)."""
+
+    browser: Code = UNKNOWN
+    operating_system: Code = UNKNOWN
+    region: Code = UNKNOWN
+    traffic_type: Code = UNKNOWN
+    visitor_type: VisitorType = "New_Visitor"
+    #: The address cut to /24 or /48; never a whole one.
+    ip: Annotated[str, Meta(max_length=45)] | None = None
+
+
+class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One accepted event.
+
+    occurred_at is the visitor's time corrected for client clock skew; received_at is stamped by the API for live
+    sites and given by the sender for replayed ones. Only the member that belongs to `type` is set.
+    """
+
+    event_id: EventId
+    site: Site
+    session_id: SessionId
+    visitor_id: VisitorId
+    type: EventType
+    occurred_at: Millis
+    received_at: Millis
+    page: Page | None = None
+    ping: Ping | None = None
+    custom: Custom | None = None
+    purchase: Purchase | None = None
+    context: Context = Context()
+    clock: ClockKind = "live"
+    #: What the door noticed: "bot", "skew" (clock corrected), "future" (occurred_at set to received_at).
+    flags: tuple[Literal["bot", "skew", "future"], ...] = ()
+    schema_version: Literal[1] = 1
+
+
+class Tick(Struct, frozen=True, gc=False, tag="tick", tag_field="control", forbid_unknown_fields=True):
+    """Moves a clock of this partition forward to `to`; `clock` is "live" or the name of a replayed site."""
+
+    clock: str
+    to: Millis
+
+
+class UseModel(Struct, frozen=True, gc=False, tag="model", tag_field="control", forbid_unknown_fields=True):
+    """Puts a model version in force from this offset on."""
+
+    version: Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class UsePages(Struct, frozen=True, gc=False, tag="pages", tag_field="control", forbid_unknown_fields=True):
+    """Puts a version of the page statistics in force from this offset on."""
+
+    version: Annotated[int, Meta(ge=0)]
+
+
+Control = Tick | UseModel | UsePages
+
+
+class UndecodableError(ValueError):
+    """The record is neither an event nor a control; it belongs in the dead letters, with this message as its detail."""
+
+
+_event_decoder = msgspec.json.Decoder(Event)
+_control_decoder = msgspec.json.Decoder(Control)
+_encoder = msgspec.json.Encoder()
+
+
+def clock_of(event: Event) -> str:
+    """The name of the clock that this event moves: LIVE_CLOCK, or its own site's when it is replayed."""
+    return LIVE_CLOCK if event.clock == "live" else event.site
+
+
+def base_site(site: str) -> str:
+    """The site whose settings hold for `site`: the part before "~"."""
+    return site.partition("~")[0]
+
+
+def key_of(site: str, session_id: str) -> bytes:
+    """The Kafka key of a session's events and scores."""
+    return f"{site}/{session_id}".encode()
+
+
+def decode(key: bytes | None, value: bytes | None) -> Event | Control:
+    """Read one record of the `events` topic; raises UndecodableError with the reason."""
+    try:
+        if key is None:
+            control: Control = _control_decoder.decode(value or b"")
+            return control
+        event = _event_decoder.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UndecodableError(str(error)) from error
+    if key != key_of(event.site, event.session_id):
+        raise UndecodableError(f"key {key[:80]!r} is not {event.site}/{event.session_id}")
+    return event
+
+
+def encode(record: Event | Control) -> bytes:
+    """The bytes of one record of the `events` topic."""
+    return _encoder.encode(record)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of an event, as published in the AsyncAPI document."""
+    return msgspec.json.schema(Event)

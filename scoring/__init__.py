@@ -1,0 +1,1 @@
+"""Features to probability and reasons, and the training behind it; knows nothing of events."""

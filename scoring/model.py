@@ -1,0 +1,85 @@
+"""A model: rows of 17 features in, probabilities and signed reasons out. Knows nothing of sessions and topics."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from scoring.features import NAMES
+
+Band = Literal["low", "building", "high"]
+Label = Literal["YES", "NO"]
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What must be known of a model version beside its graph. Probabilities are compared rounded to six digits."""
+
+    version: str
+    threshold: float
+    #: Lower ends of the bands "building" and "high".
+    bands: tuple[float, float]
+    #: A session of the reference: reasons sum to probability - reference_probability.
+    reference: tuple[float, ...]
+    reference_probability: float
+    contract_version: int
+    sha256: str
+    track: str
+    created_at: str
+    metrics: dict[str, float]
+    data_sha256: str
+    code_version: str
+
+
+class Scores(Struct, frozen=True):
+    """probability: float64[batch]; reasons: float32[batch, 17], contributions to probability - reference."""
+
+    probability: NDArray[np.float64]
+    reasons: NDArray[np.float32]
+
+
+class Model(Protocol):
+    @property
+    def manifest(self) -> Manifest: ...
+
+    def score(self, rows: NDArray[np.float32]) -> Scores:
+        """Score rows: float32[batch, 17] in the order of scoring.features.NAMES."""
+        ...
+
+
+class ConstantModel:
+    """The fake that stands for any model in tests: one probability, reasons as given."""
+
+    def __init__(self, probability: float = 0.25, reasons: tuple[float, ...] = (0.0,) * len(NAMES)) -> None:
+        self.manifest = Manifest(
+            version="constant",
+            threshold=0.5,
+            bands=(0.2, 0.5),
+            reference=(0.0,) * len(NAMES),
+            reference_probability=0.0,
+            contract_version=1,
+            sha256="",
+            track="none",
+            created_at="",
+            metrics={},
+            data_sha256="",
+            code_version="",
+        )
+        self._probability = probability
+        self._reasons = reasons
+
+    def score(self, rows: NDArray[np.float32]) -> Scores:
+        return Scores(
+            np.full(len(rows), self._probability),
+            np.tile(np.asarray(self._reasons, np.float32), (len(rows), 1)),
+        )
+
+
+def label(probability: float, manifest: Manifest) -> Label:
+    return "YES" if round(probability, 6) >= manifest.threshold else "NO"
+
+
+def band(probability: float, manifest: Manifest) -> Band:
+    building, high = manifest.bands
+    rounded = round(probability, 6)
+    return "high" if rounded >= high else "building" if rounded >= building else "low"

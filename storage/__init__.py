@@ -1,0 +1,1 @@
+"""Scored sessions to databases, and every read of them."""

@@ -1,0 +1,1 @@
+"""Events to scored sessions: one pure step, and the Faust shell around it."""

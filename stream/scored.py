@@ -1,0 +1,149 @@
+"""The ScoredSession contract: what stands on the `scored-sessions` topic after every update of a session.
+
+The key is `site/session_id`, the partition that of the event. Identity is (site, session_id, opened_at). Records of
+one session may come again (at-least-once); the one with the greatest `version` is the newest, and records of one
+version come from the same events.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from ingest.events import PageType
+from scoring.features import Features
+from scoring.model import Band, Label
+
+Status = Literal["open", "ended", "closed"]
+#: What the log's dead letters say of themselves.
+DeadReason = Literal["undecodable", "late", "overflow", "failed"]
+
+CLOSED_BIT = 1 << 11
+OFFSET_SHIFT = 12
+
+
+def version_of(offset: int, closed: bool, backfill: int = 0) -> int:
+    """offset << 12 | closed << 11 | backfill number: grows with the log; live is backfill 0."""
+    return offset << OFFSET_SHIFT | closed << 11 | backfill
+
+
+def offset_of(version: int) -> int:
+    return version >> OFFSET_SHIFT
+
+
+class Cause(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The record that caused this update; a session that the clock closed names no event, only the offset."""
+
+    offset: int
+    id: str | None = None
+    type: str | None = None
+    page_type: PageType | None = None
+    path: str | None = None
+
+
+class View(Struct, frozen=True, gc=False):
+    """A page view that this update added or changed; viewed_at in ms UTC, page_value in the site's currency."""
+
+    event_id: str
+    type: PageType | None
+    path: str
+    viewed_at: int
+    seconds: float
+    is_bounce: bool
+    is_exit: bool
+    page_value: float
+
+
+class Counts(Struct, frozen=True, gc=False):
+    """De-duplicated events of the session, by kind."""
+
+    events: int
+    page_views: int
+    pings: int
+    customs: int
+    purchases: int
+
+
+class Origin(Struct, frozen=True, gc=False):
+    """Names behind the codes of the features, for people and for the report's columns."""
+
+    browser: str
+    operating_system: str
+    region: str
+    traffic_type: str
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved."""
+
+    feature: str
+    value: float | int | str | bool
+    contribution: float
+
+
+class ScoredSession(Struct, frozen=True, gc=False, kw_only=True):
+    site: str
+    session_id: str
+    opened_at: int
+    visitor_id: str
+    version: int
+    event: Cause
+    #: When the causing event occurred; for a closing, the clock that closed it.
+    occurred_at: int
+    #: First and last event of the session, by the visitor's time.
+    started_at: int
+    last_event_at: int
+    #: The clock (received_at) at this update.
+    updated_at: int
+    status: Status
+    features: Features
+    counts: Counts
+    origin: Origin
+    revenue: bool
+    amount: float
+    #: Purchases that nobody verified: shown, never revenue.
+    unverified_purchases: int
+    probability: float
+    label: Label
+    band: Band
+    reasons: tuple[Reason, ...]
+    model_version: str
+    pages_version: int
+    views: tuple[View, ...]
+    schema_version: Literal[1] = 1
+
+
+class DeadLetter(Struct, frozen=True, gc=False, kw_only=True):
+    """A record that ended outside every session. `raw` is the record's value, base64 on the wire."""
+
+    log: str
+    partition: int
+    offset: int
+    reason: DeadReason
+    detail: str
+    key: bytes | None
+    raw: bytes
+
+
+_decoder = msgspec.json.Decoder(ScoredSession)
+_dead_decoder = msgspec.json.Decoder(DeadLetter)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(record: ScoredSession | DeadLetter) -> bytes:
+    return _encoder.encode(record)
+
+
+def decode(value: bytes) -> ScoredSession:
+    """Read one record of `scored-sessions`; raises msgspec.DecodeError."""
+    return _decoder.decode(value)
+
+
+def decode_dead(value: bytes) -> DeadLetter:
+    """Read one record of `events-dead`; raises msgspec.DecodeError."""
+    return _dead_decoder.decode(value)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scored session, as published in the AsyncAPI document."""
+    return msgspec.json.schema(ScoredSession)
