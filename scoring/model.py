@@ -16,10 +16,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """What must be known of a model version beside its graph. Probabilities are compared rounded to six digits."""
 
     version: str
+    #: The label is YES from this probability on.
     threshold: float
     #: Lower ends of the bands "building" and "high".
     bands: tuple[float, float]
-    #: A session of the reference: reasons sum to probability - reference_probability.
+    #: The reference session, 17 numbers as in a row: reasons sum to probability - reference_probability.
     reference: tuple[float, ...]
     reference_probability: float
     contract_version: int
@@ -43,8 +44,14 @@ class Model(Protocol):
     def manifest(self) -> Manifest: ...
 
     def score(self, rows: NDArray[np.float32]) -> Scores:
-        """Score rows: float32[batch, 17] in the order of scoring.features.NAMES."""
+        """Score rows: float32[batch, 17] in the order of scoring.features.NAMES; raises ValueError for others."""
         ...
+
+
+def check_rows(rows: NDArray[np.float32]) -> None:
+    """Raise ValueError unless rows are float32[batch, 17]."""
+    if rows.ndim != 2 or rows.shape[1] != len(NAMES) or rows.dtype != np.float32:
+        raise ValueError(f"rows are {rows.dtype}{list(rows.shape)}, a model takes float32[batch, {len(NAMES)}]")
 
 
 class ConstantModel:
@@ -69,6 +76,7 @@ class ConstantModel:
         self._reasons = reasons
 
     def score(self, rows: NDArray[np.float32]) -> Scores:
+        check_rows(rows)
         return Scores(
             np.full(len(rows), self._probability),
             np.tile(np.asarray(self._reasons, np.float32), (len(rows), 1)),

@@ -1,0 +1,44 @@
+"""A model as an ONNX graph, run by onnxruntime on one thread; knows nothing of how the graph was trained or stored."""
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from scoring.features import NAMES
+from scoring.model import Manifest, Scores, check_rows
+
+
+class GraphError(ValueError):
+    """The bytes are no graph of ours: `features` float32[batch, 17] in, `probability` and `reasons` out."""
+
+
+class OnnxModel:
+    """Runs one graph; safe to call from several threads, each call computes on its own."""
+
+    def __init__(self, graph: bytes, manifest: Manifest) -> None:
+        """Raises GraphError with what is wrong with the graph."""
+        self.manifest = manifest
+        try:
+            self._session = onnxruntime.InferenceSession(graph, _options(), providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's exceptions share no base class but this one
+            raise GraphError(f"onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
+        inputs = {given.name: (given.type, given.shape[1:]) for given in self._session.get_inputs()}
+        outputs = {made.name for made in self._session.get_outputs()}
+        if inputs != {"features": ("tensor(float)", [len(NAMES)])} or not {"probability", "reasons"} <= outputs:
+            raise GraphError(f"takes {inputs} and gives {sorted(outputs)}, not features[17] to probability and reasons")
+
+    def score(self, rows: NDArray[np.float32]) -> Scores:
+        check_rows(rows)
+        probability, reasons = self._session.run(["probability", "reasons"], {"features": rows})
+        return Scores(probability.astype(np.float64), reasons)
+
+
+def _options() -> onnxruntime.SessionOptions:
+    """One thread and no spinning: the graph is microseconds long, and the other cores belong to other partitions."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
