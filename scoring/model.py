@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from scoring.features import NAMES
+from scoring.features import CONTRACT_VERSION, NAMES
 
 Band = Literal["low", "building", "high"]
 Label = Literal["YES", "NO"]
@@ -63,8 +63,8 @@ class ConstantModel:
             threshold=0.5,
             bands=(0.2, 0.5),
             reference=(0.0,) * len(NAMES),
-            reference_probability=0.0,
-            contract_version=1,
+            reference_probability=probability - sum(reasons),
+            contract_version=CONTRACT_VERSION,
             sha256="",
             track="none",
             created_at="",
