@@ -110,6 +110,15 @@ class ApiSettings(Group):
     token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
 
 
+class ServicesSettings(Group):
+    kafka_port: int = Field(9092, ge=1, le=65535, description="Loopback port of Kafka under `opecom services up`.")
+    mariadb_port: int = Field(3307, ge=1, le=65535, description="Loopback port of MariaDB under `opecom services up`.")
+    folder: Path | None = Field(None, description="Data of `opecom services`; none: `services` in the data folder.")
+    cache_dir: Path | None = Field(
+        None, description="Downloads from Maven; none: `op-ecom` in the user's cache folder."
+    )
+
+
 def _default_sites() -> dict[str, SiteSettings]:
     return {
         "default": SiteSettings(keyless_loopback=True),
@@ -136,6 +145,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(default_factory=_default_sites, description="Sites by name.")
 
     @classmethod
@@ -149,6 +159,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = Path(os.environ.get("OPECOM_SETTINGS", "opecom.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting: OPECOM_INGEST__PORT for `ingest.port`."""
+    return "OPECOM_" + name.upper().replace(".", "__")
+
+
+def user_cache() -> Path:
+    """The folder in which downloads are kept for all projects of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "op-ecom"
 
 
 def load() -> Settings:

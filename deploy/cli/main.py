@@ -1,6 +1,11 @@
-"""The `opecom` command: every group of subcommands is mounted here."""
+"""The `opecom` command: every group of subcommands is mounted here, and a failure that can be mended is a line."""
+
+import sys
 
 import typer
+
+from deploy.cli import failures, run, services, settings
+from deploy.errors import SetupError
 
 app = typer.Typer(
     name="opecom",
@@ -8,6 +13,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command("run")(run.run)
+app.command("settings")(settings.settings)
+app.add_typer(services.app, name="services")
 
 
 @app.callback()
@@ -16,4 +24,12 @@ def root() -> None:
 
 
 def main() -> None:
-    app()
+    try:
+        app()
+    except failures.EXPLAINED as error:
+        said = failures.lines(error)
+        if said is None:
+            raise
+        for line in said:
+            print(f"opecom: {line}", file=sys.stderr)
+        sys.exit(SetupError.exit_code)

@@ -1,0 +1,17 @@
+"""`opecom settings`: what is in force, and the document of every setting."""
+
+from typing import Annotated
+
+import typer
+
+from deploy.settings import load
+from deploy.settings_document import in_force, markdown
+
+
+def settings(
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Every setting with its default, as a document.")
+    ] = False,
+) -> None:
+    """Prints the settings in force, secrets hidden, in the form of opecom.toml."""
+    print(markdown() if as_markdown else in_force(load()), end="")

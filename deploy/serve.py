@@ -1,0 +1,57 @@
+"""Serves one ASGI application until it is told to stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+
+from deploy.ports import listen
+
+#: Seconds that answers under way get to finish; the application's own shutdown comes after them.
+GRACE = 8
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals belong to whoever holds `stop`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def serve(app: Any, host: str, port: int, stop: asyncio.Event, *, listener: socket.socket | None = None) -> None:
+    """Listens on `host:port`, or on `listener` where the caller has bound one, until `stop` is set.
+
+    Answers under way get eight seconds after `stop`; an endless one (a stream) should watch `stop` itself. Client
+    addresses are those of the connection: X-Forwarded-For is the application's affair. Raises PortTakenError where it
+    cannot listen, RuntimeError where the application's startup failed (which is logged).
+    """
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = _Server(config)
+
+    async def end_at_stop() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    bound = listener or listen(host, port)
+    ending = asyncio.create_task(end_at_stop())
+    try:
+        await server.serve(sockets=[bound])
+    except SystemExit as error:
+        raise RuntimeError("the application did not start; the log says why") from error
+    finally:
+        ending.cancel()
+        bound.close()

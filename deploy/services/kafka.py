@@ -1,0 +1,80 @@
+"""Apache Kafka as a program: one node that is broker and controller (KRaft), on loopback only."""
+
+import subprocess
+from pathlib import Path
+
+from deploy.broker import new_cluster_id
+from deploy.errors import SetupError
+from deploy.ports import require_free, speaks_kafka
+from deploy.services.artefacts import jars, java
+from deploy.services.programs import Program
+
+# One node: whatever Kafka keeps for itself has one replica, and a group need not wait for members to gather.
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={logs}
+auto.create.topics.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+"""
+
+_LOGGING = """\
+status=error
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d %p %c: %m%n
+rootLogger.level=warn
+rootLogger.appenderRefs=console
+rootLogger.appenderRef.console.ref=console
+"""
+
+
+def program(folder: Path) -> Program:
+    return Program("kafka", folder)
+
+
+def start(folder: Path, cache: Path, port: int, controller: int, *, die_with_parent: bool = False) -> None:
+    """Starts the broker on these loopback ports, its log kept in `folder`; raises SetupError."""
+    require_free(port)
+    require_free(controller)
+    runtime = [java(), "-Xmx512m", "-Xms256m", "-cp", f"{jars('kafka', cache)}/*"]
+    properties = folder / "kafka.properties"
+    logging = folder / "kafka-log4j2.properties"
+    logs = folder / "kafka"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=logs))
+        logging.write_text(_LOGGING)
+    except OSError as error:
+        raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}") from error
+    runtime.insert(1, f"-Dlog4j2.configurationFile={logging}")
+    if not (logs / "meta.properties").exists():
+        _format(runtime, properties)
+    program(folder).start(
+        [*runtime, "kafka.Kafka", str(properties)],
+        lambda: speaks_kafka(port),
+        die_with_parent=die_with_parent,
+    )
+
+
+def _format(runtime: list[str], properties: Path) -> None:
+    cluster = new_cluster_id()
+    command = [*runtime, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        lines = (done.stderr + done.stdout).strip().splitlines() or ["no output"]
+        raise SetupError(f"Kafka could not format its folder {properties.parent / 'kafka'}: {lines[-1][:300]}")

@@ -1,0 +1,92 @@
+"""Services for every test: started when the first test asks, shared by the session, stopped at its end."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy
+
+from tests.support import services, skips
+from tests.support.services import Broker, MariaDb
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if skips.strict():
+        config.pluginmanager.register(skips.Skips(skips.ALLOWED))
+
+
+def pytest_report_header() -> list[str]:
+    kafka, mariadb = services.find("OPECOM_TEST_KAFKA"), services.find("OPECOM_TEST_MARIADB")
+    return [
+        f"Apache Kafka: {kafka.note}" + (" (its tests are skipped)" if kafka.missing else ""),
+        f"MariaDB: {mariadb.note}" + (" (its tests are skipped)" if mariadb.missing else ""),
+    ]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Settings of whoever runs the tests must not change what is tested."""
+    empty = tmp_path_factory.mktemp("settings") / "opecom.toml"
+    empty.touch()
+    for name in list(os.environ):
+        if name.startswith("OPECOM_") and not name.startswith("OPECOM_TEST_"):
+            del os.environ[name]
+    os.environ["OPECOM_SETTINGS"] = str(empty)
+
+
+@pytest.fixture(scope="session")
+def embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The embedded broker; keep tests apart by `embedded_kafka.settings()`, whose topics are new."""
+    with services.embedded(tmp_path_factory.mktemp("tansu")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def fresh_embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An embedded broker for one test: empty, with a cluster id of its own."""
+    with services.embedded(tmp_path_factory.mktemp("tansu")) as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Apache Kafka; keep tests apart by `kafka.settings()`, whose topics are new."""
+    _require("OPECOM_TEST_KAFKA")
+    with services.real_kafka(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker in turn, for what must hold on both."""
+    found: Broker = request.getfixturevalue("embedded_kafka" if request.param == "embedded" else "kafka")
+    return found
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    """A MariaDB server; most tests want `mariadb_url`."""
+    _require("OPECOM_TEST_MARIADB")
+    with services.real_mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(mariadb: MariaDb) -> Iterator[str]:
+    """The SQLAlchemy URL of a new, empty database, dropped after the test."""
+    name = f"opecom_{uuid.uuid4().hex[:12]}"
+    server = sqlalchemy.create_engine(mariadb.url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    with server.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    yield sqlalchemy.make_url(mariadb.url).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
+
+
+def _require(variable: str) -> None:
+    found = services.find(variable)
+    if found.missing and skips.strict():
+        pytest.fail(f"required in CI: {found.note}")
+    if found.missing:
+        pytest.skip(found.note)
