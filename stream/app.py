@@ -1,0 +1,116 @@
+"""The Faust app: group membership, assignment and threads around the worker's rounds."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from yarl import URL
+
+from stream.consumer import RoundsTransport
+from stream.worker import Worker
+
+log = logging.getLogger(__name__)
+
+#: How long Faust may take to leave the group and stop its threads, in seconds.
+STOP_TIMEOUT = 12.0
+
+
+class WorkerApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose consumer gives its rounds to `rounds`; `failure` is set by the first error that ends it."""
+
+    rounds: Worker
+    events_topic: str
+    fetch_wait_ms: int
+    stopping = False
+    #: Set by the consumer when the partitions of the first assignment are claimed.
+    ready = False
+
+    def failed(self, error: BaseException) -> None:
+        if not self.failure.done():
+            self.failure.set_result(error)
+
+
+def create_app(
+    worker: Worker,
+    *,
+    bootstrap: str,
+    credentials: SASLCredentials | SSLCredentials | None,
+    group: str,
+    events_topic: str,
+    session_timeout_ms: int,
+    request_timeout_ms: int,
+    fetch_wait_ms: int,
+    round_records: int,
+    data_dir: Path,
+) -> WorkerApp:
+    """A worker app that is not started. Call it inside the event loop that runs it."""
+    brokers = [URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")]
+    app = WorkerApp(
+        group,
+        broker=brokers,
+        broker_credentials=credentials,
+        loop=asyncio.get_running_loop(),
+        datadir=str(data_dir),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        web_enabled=False,
+        processing_guarantee="at_least_once",
+        consumer_auto_offset_reset="earliest",
+        broker_session_timeout=session_timeout_ms / 1000,
+        broker_heartbeat_interval=session_timeout_ms / 4000,
+        broker_request_timeout=max(request_timeout_ms, session_timeout_ms + 1_000) / 1000,
+        broker_max_poll_records=round_records,
+        consumer_max_fetch_size=4 * 1024 * 1024,
+    )
+    app.rounds = worker
+    app.events_topic = events_topic
+    app.fetch_wait_ms = fetch_wait_ms
+    app.failure = asyncio.get_running_loop().create_future()
+    app.transport = RoundsTransport(brokers, app)
+
+    @app.agent(app.topic(events_topic, key_type=bytes, value_type=bytes))  # type: ignore[untyped-decorator]
+    async def declare(stream: Any) -> None:
+        """Declares the subscription; the rounds never reach it."""
+        async for _ in stream:
+            raise RuntimeError("a message reached an agent: the rounds transport is not in force")
+
+    return app
+
+
+async def run(app: WorkerApp, stop: asyncio.Event) -> BaseException | None:
+    """Run until `stop` is set or something fails; returns what failed, after the round in flight has ended."""
+    failure: BaseException | None = None
+    try:
+        await app.start()
+        waiting = asyncio.create_task(stop.wait())
+        await asyncio.wait({waiting, app.failure}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+    except Exception as error:
+        failure = error
+    if app.failure.done():
+        failure = app.failure.result()
+    app.stopping = True
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT):
+            await app.stop()
+    except TimeoutError:
+        log.warning("Faust did not stop within %.0f s; leaving it behind", STOP_TIMEOUT)
+    return failure
+
+
+def credentials_of(options: Mapping[str, Any]) -> SASLCredentials | SSLCredentials | None:
+    """Faust's form of the connection options that all our clients share."""
+    protocol, context = options["security_protocol"], options.get("ssl_context")
+    if "SASL" in protocol:
+        return SASLCredentials(
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return SSLCredentials(context) if context else None

@@ -1,0 +1,95 @@
+"""The `page-stats` topic: following it into PageStatistics, and adding a version to it."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from stream.pages import PageRow, PagesBrokenError, PagesMarker, PageStatistics, decode, encode
+
+
+class PagesFollower:
+    """Reads `page-stats` from its start for as long as it runs; `reached` waits for a version."""
+
+    def __init__(self, options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float) -> None:
+        self._options = options
+        self._partition = TopicPartition(topic, 0)
+        self._statistics = statistics
+        self._timeout = timeout
+        self._moved = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, auto_offset_reset="earliest")
+        await self._consumer.start()
+        self._consumer.assign([self._partition])
+        await self._consumer.seek_to_beginning(self._partition)
+        self._task = asyncio.create_task(self._follow(self._consumer))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._task
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def reached(self, version: int) -> None:
+        """Return when `version` has been read; raises PagesBrokenError when it does not come in time."""
+        if self._statistics.version >= version:
+            return
+        async with self._moved:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await self._moved.wait_for(lambda: self._statistics.version >= version or self._failed())
+            except TimeoutError:
+                raise PagesBrokenError(
+                    f"the log uses page statistics version {version}, but {self._partition.topic} ends at "
+                    f"{self._statistics.version}: was the topic made anew? Import or refresh the statistics again"
+                ) from None
+        if self._failed():
+            assert self._task is not None  # noqa: S101 - it failed
+            await self._task
+
+    def _failed(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            while True:
+                fetched = await consumer.getmany(timeout_ms=1_000)
+                for records in fetched.values():
+                    for record in records:
+                        self._read(record.offset, record.value)
+                if fetched:
+                    async with self._moved:
+                        self._moved.notify_all()
+        finally:
+            async with self._moved:
+                self._moved.notify_all()
+
+    def _read(self, offset: int, value: bytes) -> None:
+        try:
+            self._statistics.read(offset, decode(value))
+        except msgspec.DecodeError as error:
+            raise PagesBrokenError(f"{self._partition.topic} has a record at {offset} that is none: {error}") from error
+
+
+async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow]) -> int:
+    """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced."""
+    batch = uuid4().hex
+    written = {(row.site, row.path): msgspec.structs.replace(row, batch=batch) for row in rows}
+    pending = []
+    for row in written.values():
+        pending.append(await producer.send(topic, encode(row), partition=0))
+        if len(pending) >= 5_000:
+            await asyncio.gather(*pending)
+            pending = []
+    await asyncio.gather(*pending)
+    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written))), partition=0)
+    return int(marker.offset)

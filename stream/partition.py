@@ -1,0 +1,308 @@
+"""One partition's state, a pure function of the log up to `next`: its clocks, its open sessions, what is in force.
+
+`fold` takes one record after the other and says what came of it. It reads no wall clock and does no I/O, so live
+scoring, recovery and replay fold the same way.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from ingest.events import (
+    LIVE_CLOCK,
+    Control,
+    Event,
+    Tick,
+    UndecodableError,
+    UseModel,
+    UsePages,
+    clock_of,
+    decode,
+)
+from stream.calendar import Calendars
+from stream.pages import PageStatistics
+from stream.scored import Cause, DeadLetter, DeadReason
+from stream.session import Session, apply, has, id_of
+from stream.update import Update, cause_of, update_of
+
+#: A session closes when the clock has passed its last event by this: the tracker's 30 minutes and 10 of grace; in ms.
+IDLE = 40 * 60 * 1000
+#: An event that arrives later than this after it occurred is late; in ms.
+LATE = 10 * 60 * 1000
+#: An event further than this in the future occurred when it was received; in ms.
+FUTURE = 5 * 60 * 1000
+#: A live clock does not follow a record that claims to be received so long after the log got it; in ms.
+AHEAD_OF_LOG = 60 * 60 * 1000
+#: Events that a session counts; those beyond are `overflow`.
+SESSION_EVENTS = 2_000
+#: Marks kept for recovery; more are thinned out, so that recovery begins a little earlier.
+MARKS = 512
+#: Clocks of replayed sites that a mark carries: Kafka takes 4 kB of metadata with an offset.
+MARK_CLOCKS = 50
+
+
+class Record(Protocol):
+    """A record of the `events` topic, as aiokafka hands it over; timestamp in ms, 0 or less where unknown."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+class Mark(Struct, frozen=True):
+    """Where a fold may begin: the offset, and what stood there. An empty model is the default one."""
+
+    next: int
+    clocks: dict[str, int]
+    model: str = ""
+    pages: int = 0
+
+
+class Clock:
+    """A clock and the sessions that it will close, in the order in which they were last seen."""
+
+    __slots__ = ("due", "now", "open")
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.open: OrderedDict[str, Session] = OrderedDict()
+        #: No session is due before this.
+        self.due = 0
+
+
+Outcome = Literal["scored", "duplicate", "control", "undecodable", "late", "overflow", "failed"]
+
+
+class Folded:
+    """What a fold brought: updates to score, dead letters, and how many records ended in which way."""
+
+    __slots__ = ("counts", "dead", "failures_in_a_row", "updates")
+
+    def __init__(self, failures_in_a_row: int = 0) -> None:
+        self.updates: list[Update] = []
+        self.dead: list[DeadLetter] = []
+        self.counts: dict[str, int] = {}
+        self.failures_in_a_row = failures_in_a_row
+
+
+class Partition:
+    """The state of one partition of `log`; `next` is the offset that it will fold next."""
+
+    def __init__(self, log: str, number: int, calendars: Calendars, pages: PageStatistics, start: Mark) -> None:
+        self.log = log
+        self.number = number
+        self.next = start.next
+        self.model = start.model
+        self.pages = start.pages
+        self.clocks = {name: Clock(now) for name, now in start.clocks.items()}
+        self._calendars = calendars
+        self._statistics = pages
+        #: First offsets of the open sessions, in order.
+        self._opened: dict[int, None] = {}
+        self._marks: deque[Mark] = deque([start])
+
+    def fold(self, record: Record, into: Folded | None) -> None:
+        """Fold the record at `next`; with `into` None silently, as recovery does. `next` moves in any case."""
+        self.next = record.offset + 1
+        outcome: Outcome
+        detail = ""
+        try:
+            said = decode(record.key, record.value)
+        except UndecodableError as error:
+            outcome, detail = "undecodable", str(error)
+        else:
+            if isinstance(said, Event):
+                outcome, detail = self._fold_event(record, said, into)
+            else:
+                self._obey(record.offset, said, into)
+                outcome = "control"
+        if into is not None:
+            _account(into, outcome)
+            if outcome in ("undecodable", "late", "overflow", "failed"):
+                into.dead.append(self._dead(record, outcome, detail))
+
+    def mark(self) -> None:
+        """Remember this place as one from which a fold may begin."""
+        if self._marks[-1].next == self.next:
+            return
+        self._marks.append(self._here())
+        if len(self._marks) > MARKS:
+            self._marks = deque(mark for index, mark in enumerate(self._marks) if index % 2 == 0)
+
+    def recovery_mark(self) -> Mark:
+        """The latest mark that is not after the first event of any open session."""
+        oldest = next(iter(self._opened), self.next)
+        while len(self._marks) > 1 and self._marks[1].next <= oldest:
+            self._marks.popleft()
+        return self._marks[0]
+
+    def overdue(self, wall: int) -> Tick | None:
+        """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed."""
+        live = self.clocks.get(LIVE_CLOCK)
+        if live is None or not live.open:
+            return None
+        oldest = next(iter(live.open.values()))
+        return Tick(LIVE_CLOCK, wall) if wall >= oldest.seen + IDLE else None
+
+    @property
+    def open_sessions(self) -> int:
+        return len(self._opened)
+
+    def sessions(self) -> list[Session]:
+        """The open sessions of all clocks."""
+        return [session for clock in self.clocks.values() for session in clock.open.values()]
+
+    def _here(self) -> Mark:
+        clocks = {name: clock.now for name, clock in self.clocks.items()}
+        replayed = [name for name in clocks if name != LIVE_CLOCK]
+        for name in replayed[:-MARK_CLOCKS]:
+            if not self.clocks[name].open:
+                del clocks[name]
+        return Mark(self.next, clocks, self.model, self.pages)
+
+    def _obey(self, offset: int, control: Control, into: Folded | None) -> None:
+        if isinstance(control, Tick):
+            self._move(control.clock, control.to, offset, into)
+        elif isinstance(control, UseModel):
+            self.model = control.version
+        elif isinstance(control, UsePages):
+            self.pages = max(self.pages, control.version)
+
+    def _fold_event(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
+        """Fold one event.
+
+        1 the clock moves, and closes what it has passed; 2 an event that the session has is skipped; 3 a late one is
+        put aside, opening and moving nothing more; 4 the daily cut; 5 an event too many is put aside; 6 the session
+        takes the event. Whatever reaches an open session keeps it open, or a fold that begins in its middle would
+        close it at another time than a fold of the whole.
+        """
+        received_at, offset = event.received_at, record.offset
+        if event.clock == "live" and 0 < record.timestamp < received_at - AHEAD_OF_LOG:
+            return "failed", f"received_at {received_at} is ahead of the log's {record.timestamp}"
+        clock = self._move(clock_of(event), received_at, offset, into)
+        key = f"{event.site}/{event.session_id}"
+        session = clock.open.get(key)
+        number = id_of(event.event_id)
+        if session is not None and has(session, number):
+            self._see(clock, key, session)
+            return "duplicate", ""
+        calendar = self._calendars.of(event.site)
+        occurred_at = event.occurred_at if event.occurred_at <= received_at + FUTURE else received_at
+        cut = calendar.last_cut(clock.now)
+        late = _lateness(occurred_at, received_at, cut)
+        if late:
+            return "late", late
+        if session is not None and session.opened_at < cut:
+            self._close(clock, key, session, offset, into)
+            session = None
+        if session is None:
+            session = Session(event.site, event.session_id, clock.now, offset, calendar)
+            return self._take(clock, key, session, record, event, number, occurred_at, into)
+        self._see(clock, key, session)
+        if len(session.ids) >= SESSION_EVENTS:
+            return "overflow", f"the session has {SESSION_EVENTS} events"
+        return self._take(clock, key, session, record, event, number, occurred_at, into)
+
+    def _take(
+        self,
+        clock: Clock,
+        key: str,
+        session: Session,
+        record: Record,
+        event: Event,
+        number: int,
+        occurred_at: int,
+        into: Folded | None,
+    ) -> tuple[Outcome, str]:
+        """Step 6 of the fold: a session whose first event fails is never opened."""
+        page = None
+        if event.type == "page_view" and event.page is not None:
+            page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages)
+        try:
+            changed = apply(session, event, number, occurred_at, page)
+        except Exception as error:
+            return "failed", f"{type(error).__name__}: {error}"
+        if session.first_offset == record.offset:
+            clock.open[key] = session
+            self._opened[record.offset] = None
+        if into is not None:
+            cause = cause_of(record.offset, event)
+            into.updates.append(update_of(session, self.number, cause, occurred_at, changed, self.model, self.pages))
+        return "scored", ""
+
+    def _move(self, name: str, to: int, offset: int, into: Folded | None) -> Clock:
+        """Move a clock to `to`, never back, and close the sessions that it has passed."""
+        clock = self.clocks.get(name)
+        if clock is None:
+            clock = self.clocks[name] = Clock(to)
+        clock.now = max(clock.now, to)
+        if clock.now >= clock.due:
+            sessions = clock.open
+            while sessions:
+                key, session = next(iter(sessions.items()))
+                clock.due = session.seen + IDLE
+                if clock.now < clock.due:
+                    break
+                self._close(clock, key, session, offset, into)
+            else:
+                clock.due = clock.now + IDLE
+        return clock
+
+    def _see(self, clock: Clock, key: str, session: Session) -> None:
+        session.seen = clock.now
+        clock.open.move_to_end(key)
+
+    def _close(self, clock: Clock, key: str, session: Session, offset: int, into: Folded | None) -> None:
+        del clock.open[key]
+        del self._opened[session.first_offset]
+        if into is not None:
+            into.updates.append(update_of(session, self.number, Cause(offset), clock.now, (), self.model, self.pages))
+
+    def _dead(self, record: Record, reason: DeadReason, detail: str) -> DeadLetter:
+        return DeadLetter(
+            log=self.log,
+            partition=self.number,
+            offset=record.offset,
+            reason=reason,
+            detail=detail[:500],
+            key=record.key,
+            raw=record.value or b"",
+        )
+
+
+def encode_mark(mark: Mark) -> str:
+    """A mark as the metadata of a committed offset."""
+    return msgspec.json.encode(mark).decode()
+
+
+def decode_mark(metadata: str) -> Mark | None:
+    """The mark of a committed offset's metadata; None where there is none to read."""
+    try:
+        return msgspec.json.decode(metadata, type=Mark)
+    except msgspec.DecodeError:
+        return None
+
+
+def fresh_mark(start: int, clocks: Mapping[str, int] | None = None) -> Mark:
+    """The mark of a log of which nothing is known but where it starts."""
+    return Mark(start, dict(clocks or {}))
+
+
+def _account(into: Folded, outcome: Outcome) -> None:
+    into.counts[outcome] = into.counts.get(outcome, 0) + 1
+    into.failures_in_a_row = into.failures_in_a_row + 1 if outcome == "failed" else 0
+
+
+def _lateness(occurred_at: int, received_at: int, cut: int) -> str:
+    """Why an event is late; empty when it is not."""
+    if received_at - occurred_at > LATE:
+        return f"arrived {(received_at - occurred_at) / 60_000:.1f} minutes after it occurred"
+    return "occurred before the last cut of the day" if occurred_at < cut else ""

@@ -1,0 +1,186 @@
+"""Where a partition was, folded again: from the committed mark, silently, up to the committed offset.
+
+There is no snapshot and no changelog: the state is a function of the log, so a crash, a rebalance and a first start
+are the same operation.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from ingest.events import UndecodableError, UsePages, decode
+from stream.partition import Mark, Partition, Record, decode_mark, fresh_mark
+
+log = logging.getLogger(__name__)
+
+#: How long the log may give nothing while committed records are still to be read, in seconds.
+PATIENCE = 30.0
+
+
+class LogCutError(Exception):
+    """The log is not the one that was committed to; the message says what to do."""
+
+
+class Log(Protocol):
+    """One partition of the log as recovery reads it."""
+
+    async def committed(self, partition: int) -> tuple[int, str] | None:
+        """Committed offset and metadata; None where nothing was ever committed."""
+        ...
+
+    async def start_of(self, partition: int) -> int: ...
+
+    def read(self, partition: int, offset: int) -> "Reading": ...
+
+
+class Reading(Protocol):
+    """Records of one partition, in order, from an offset on."""
+
+    async def __aenter__(self) -> "Reading": ...
+    async def __aexit__(self, *error: object) -> None: ...
+    async def fetch(self) -> list[Record]:
+        """The next records; an empty list when there are none for now."""
+        ...
+
+
+async def recover(
+    log_reader: Log,
+    number: int,
+    kept: Partition | None,
+    make: Callable[[Mark], Partition],
+    pages_reached: Callable[[int], Awaitable[None]],
+) -> Partition:
+    """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
+
+    Raises LogCutError when the log ends before what was committed: another log stands under its name.
+    """
+    committed = await log_reader.committed(number)
+    start = await log_reader.start_of(number)
+    if committed is None:
+        return kept or make(fresh_mark(start))
+    offset, metadata = committed
+    if offset < start:
+        log.error(
+            "partition %d: events from %d to %d are gone from the log; going on at its start", number, offset, start
+        )
+        return make(fresh_mark(start))
+    if kept is not None and kept.next >= offset:
+        return kept
+    partition = kept or make(_usable(decode_mark(metadata), number, start))
+    await _fold_to(log_reader, partition, offset, pages_reached)
+    return partition
+
+
+def _usable(mark: Mark | None, number: int, start: int) -> Mark:
+    if mark is None:
+        return fresh_mark(start)
+    if mark.next < start:
+        log.error(
+            "partition %d: open sessions began at %d, the log begins at %d; what is gone is missing from them",
+            number, mark.next, start,
+        )  # fmt: skip
+        return Mark(start, mark.clocks, mark.model, mark.pages)
+    return mark
+
+
+async def _fold_to(
+    log_reader: Log, partition: Partition, end: int, pages_reached: Callable[[int], Awaitable[None]]
+) -> None:
+    """Fold silently up to `end`, and see that the log really reaches that far."""
+    first = min(partition.next, end - 1)
+    patience = monotonic() + PATIENCE
+    began, folded = monotonic(), 0
+    async with log_reader.read(partition.number, first) as reading:
+        reached = first
+        while reached < end:
+            records = await reading.fetch()
+            if not records:
+                if monotonic() > patience:
+                    raise LogCutError(
+                        f"partition {partition.number} was committed up to {end}, but the log ends at {reached}: the "
+                        "topic was made anew under its old name. Give the worker another group (OPECOM_WORKER__GROUP)"
+                    )
+                continue
+            patience = monotonic() + PATIENCE
+            await pages_reached(pages_needed(records))
+            for record in records:
+                if record.offset == partition.next and record.offset < end:
+                    partition.fold(record, None)
+                    folded += 1
+            reached = records[-1].offset + 1
+    if folded:
+        log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
+
+
+def pages_needed(records: list[Record]) -> int:
+    """The newest version of the page statistics that these records put in force; 0 where they name none."""
+    version = 0
+    for record in records:
+        if record.key is None:
+            try:
+                said = decode(None, record.value)
+            except UndecodableError:
+                continue
+            if isinstance(said, UsePages):
+                version = max(version, said.version)
+    return version
+
+
+class KafkaLog:
+    """The `events` topic, read by clients of our own beside Faust's."""
+
+    def __init__(self, options: Mapping[str, Any], topic: str, group: str) -> None:
+        self._options = options
+        self._topic = topic
+        self._group = group
+
+    async def committed(self, partition: int) -> tuple[int, str] | None:
+        place = TopicPartition(self._topic, partition)
+        admin = AIOKafkaAdminClient(**self._options)
+        await admin.start()
+        try:
+            found = (await admin.list_consumer_group_offsets(self._group, partitions=[place])).get(place)
+        finally:
+            await admin.close()
+        return None if found is None or found.offset < 0 else (found.offset, found.metadata or "")
+
+    async def start_of(self, partition: int) -> int:
+        place = TopicPartition(self._topic, partition)
+        async with _consumer(self._options) as consumer:
+            return int((await consumer.beginning_offsets([place]))[place])
+
+    def read(self, partition: int, offset: int) -> Reading:
+        return KafkaReading(self._options, TopicPartition(self._topic, partition), offset)
+
+
+class KafkaReading:
+    """See Reading."""
+
+    def __init__(self, options: Mapping[str, Any], place: TopicPartition, offset: int) -> None:
+        self._consumer = _consumer(options)
+        self._place = place
+        self._offset = offset
+
+    async def __aenter__(self) -> "KafkaReading":
+        await self._consumer.start()
+        self._consumer.assign([self._place])
+        self._consumer.seek(self._place, self._offset)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._consumer.stop()
+
+    async def fetch(self) -> list[Record]:
+        fetched = await self._consumer.getmany(self._place, timeout_ms=1_000, max_records=10_000)
+        return list(fetched.get(self._place, []))
+
+
+def _consumer(options: Mapping[str, Any]) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **options, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_bytes=16 * 1024 * 1024,
+        max_partition_fetch_bytes=8 * 1024 * 1024,
+    )  # fmt: skip

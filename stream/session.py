@@ -1,0 +1,228 @@
+"""A session and how one event changes it: `apply(session, event)`.
+
+What a session says depends on the set of its events, never on the order they arrive in: events are ordered by
+(occurred_at, event_id) and counted once per event_id. Durations are sums of whole milliseconds, so they are exact in
+any order. Knows no clock, no Kafka, no model.
+"""
+
+from array import array
+from bisect import bisect_left, insort
+from functools import lru_cache
+from math import isfinite
+from typing import NamedTuple
+
+from ingest.events import Context, Event
+from scoring.features import VisitorType
+from stream.calendar import Calendar, Day
+from stream.pages import SeenPage
+from stream.scored import Origin
+
+#: The longest that one page view can count, in ms.
+VIEW_CAP = 30 * 60 * 1000
+#: Row of `counts` and `millis` for each page type; a page without a type has a row that no feature reads.
+KINDS = {"Administrative": 0, "Informational": 1, "ProductRelated": 2, None: 3}
+
+
+class Whence(NamedTuple):
+    """What a session keeps of a context: the four codes, the visitor's type and the names behind the codes."""
+
+    operating_system: int
+    browser: int
+    region: int
+    traffic_type: int
+    visitor_type: VisitorType
+    origin: Origin
+
+
+class Order(NamedTuple):
+    """One purchase as it was told; those with the same `number` are the same order."""
+
+    at: int
+    id: int
+    number: str
+    amount: float
+    verified: bool
+
+
+class Session:
+    """The folded events of one session. Slots and arrays, because a worker holds a hundred thousand of them."""
+
+    __slots__ = (
+        "amount", "calendar", "counts", "customs", "day", "ended", "first", "first_offset", "ids", "last", "millis",
+        "opened_at", "orders", "pages", "pings", "rates", "revenue", "seen", "session_id", "site", "times",
+        "unverified", "view_ids", "visitor_id", "whence",
+    )  # fmt: skip
+
+    def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
+        self.site = site
+        self.session_id = session_id
+        self.opened_at = opened_at
+        self.first_offset = first_offset
+        self.calendar = calendar
+        self.seen = opened_at
+        self.visitor_id = ""
+        self.whence: Whence | None = None
+        self.day: Day | None = None
+        #: Sorted ids of all events.
+        self.ids: list[int] = []
+        #: (occurred_at, id) of the first and the last event.
+        self.first = (0, 0)
+        self.last = (0, 0)
+        self.ended = False
+        #: The page views in order: when, which event, which page.
+        self.times = array("q")
+        self.view_ids: list[int] = []
+        self.pages: list[SeenPage] = []
+        self.counts = [0, 0, 0, 0]
+        self.millis = [0, 0, 0, 0]
+        #: Sums of bounce rate, exit rate and page value, added in the order of the views.
+        self.rates = (0.0, 0.0, 0.0)
+        self.pings = 0
+        self.customs = 0
+        self.orders: tuple[Order, ...] = ()
+        self.revenue = False
+        self.amount = 0.0
+        self.unverified = 0
+
+    def view_millis(self, index: int) -> int:
+        """How long view `index` lasted: until the next view, or the last event; VIEW_CAP at most; in ms."""
+        following = index + 1
+        until = self.times[following] if following < len(self.times) else self.last[0]
+        lasted = until - self.times[index]
+        return lasted if lasted < VIEW_CAP else VIEW_CAP
+
+
+def id_of(event_id: str) -> int:
+    """An event id as a number: half the memory of its text, and the same order."""
+    return int(event_id.replace("-", ""), 16)
+
+
+def text_of(number: int) -> str:
+    """The event id that `id_of` read."""
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def has(session: Session, number: int) -> bool:
+    """Whether the session has counted the event of this id."""
+    ids = session.ids
+    at = bisect_left(ids, number)
+    return at < len(ids) and ids[at] == number
+
+
+def apply(session: Session, event: Event, number: int, occurred_at: int, page: SeenPage | None) -> tuple[int, ...]:
+    """Fold an event that the session does not have; returns the indexes of the page views that it added or changed.
+
+    `number` is id_of(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs to a page
+    view and to nothing else. Raises OverflowError or ValueError for an event that no feature can hold, and then leaves
+    the session as it was.
+    """
+    place = (occurred_at, number)
+    first = not session.ids or place < session.first
+    day = session.calendar.day(occurred_at) if first else session.day
+    if event.purchase is not None:
+        _take_order(session, Order(occurred_at, number, *_order(event)))
+    # Nothing below raises.
+    if first:
+        session.first = place
+        session.day = day
+        session.visitor_id = event.visitor_id
+        session.whence = _whence(event.context)
+    insort(session.ids, number)
+    changed = _view(session, place, page)
+    if event.type == "page_ping":
+        session.pings += 1
+    elif event.type == "custom":
+        session.customs += 1
+    if place >= session.last:
+        session.ended = event.type == "session_end"
+    return changed
+
+
+def _view(session: Session, place: tuple[int, int], page: SeenPage | None) -> tuple[int, ...]:
+    """Give the event its place in time, and its page view, if it is one, its place among the views."""
+    count = len(session.times)
+    later = place > session.last or len(session.ids) == 1
+    if page is None:
+        if later:
+            if count:
+                session.millis[KINDS[session.pages[-1].type]] -= session.view_millis(count - 1)
+            session.last = place
+            if count:
+                session.millis[KINDS[session.pages[-1].type]] += session.view_millis(count - 1)
+                return (count - 1,)
+        return ()
+    at = count if later else _position(session, place)
+    touched = {at - 1, count - 1} if count else set()
+    for index in touched - {-1}:
+        session.millis[KINDS[session.pages[index].type]] -= session.view_millis(index)
+    session.times.insert(at, place[0])
+    session.view_ids.insert(at, place[1])
+    session.pages.insert(at, page)
+    session.counts[KINDS[page.type]] += 1
+    if later:
+        session.last = place
+    changed = {at - 1, at, count} - {-1}
+    for index in changed:
+        session.millis[KINDS[session.pages[index].type]] += session.view_millis(index)
+    if at == count:
+        bounce, leave, value = session.rates
+        session.rates = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
+    else:
+        session.rates = _added(session.pages)
+    return tuple(sorted(changed))
+
+
+def _position(session: Session, place: tuple[int, int]) -> int:
+    """Where a view of this time and id stands among the views."""
+    at = bisect_left(session.times, place[0])
+    while at < len(session.times) and (session.times[at], session.view_ids[at]) < place:
+        at += 1
+    return at
+
+
+def _order(event: Event) -> tuple[str, float, bool]:
+    purchase = event.purchase
+    assert purchase is not None  # noqa: S101 - the caller looked
+    return purchase.order_id or event.event_id, purchase.amount, purchase.verified
+
+
+def _take_order(session: Session, order: Order) -> None:
+    """Count each order once: as verified if anything says so, then as it was told first."""
+    orders = tuple(sorted((*session.orders, order)))
+    told: dict[str, Order] = {}
+    for each in orders:
+        known = told.get(each.number)
+        if known is None or (each.verified and not known.verified):
+            told[each.number] = each
+    verified = [each for each in told.values() if each.verified]
+    amount = sum(each.amount for each in sorted(verified))
+    if not isfinite(amount):
+        raise OverflowError(f"the amounts of session {session.session_id} exceed what a number holds")
+    session.orders = orders
+    session.revenue = bool(verified)
+    session.amount = float(amount)
+    session.unverified = len(told) - len(verified)
+
+
+def _added(pages: list[SeenPage]) -> tuple[float, float, float]:
+    """The sums of the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
+    bounce = leave = value = 0.0
+    for page in pages:
+        bounce += page.bounce_rate
+        leave += page.exit_rate
+        value += page.page_value
+    return bounce, leave, value
+
+
+def _whence(context: Context) -> Whence:
+    browser, system = context.browser, context.operating_system
+    region, traffic = context.region, context.traffic_type
+    origin = Origin(browser.name, system.name, region.name, traffic.name)
+    return _shared(Whence(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
+
+
+@lru_cache(maxsize=20_000)
+def _shared(whence: Whence) -> Whence:
+    """One object for all sessions that come from the same place."""
+    return whence

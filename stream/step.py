@@ -1,0 +1,116 @@
+"""The step that every path shares: batches of records folded into sessions, and the updates scored.
+
+Live scoring, recovery, replay and training sets call these functions; they do no I/O and read no wall clock. What they
+need from outside (partitions, models) is given to them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import astuple
+from scoring.reasons import top
+
+from scoring.features import NAMES, row
+from scoring.model import Model, band, label
+from stream.partition import Folded, Partition, Record
+from stream.scored import Reason, ScoredSession
+from stream.update import Update
+
+#: Rows that one run of the model takes; a clock that closes a hundred thousand sessions at once stays within memory.
+SCORE_ROWS = 2_048
+#: Reasons that a record carries.
+REASONS = 3
+
+#: The model of a version in force; the empty version is the default model.
+Models = Callable[[str], Model]
+
+
+class Round(NamedTuple):
+    """What one fetch brought: `folded`, and the partitions whose client must go back to `next`."""
+
+    folded: Folded
+    seek: dict[int, int]
+
+
+def fold(
+    partitions: Mapping[int, Partition], batches: Mapping[int, Sequence[Record]], failures_in_a_row: int = 0
+) -> Round:
+    """Fold one batch for each of several partitions; the client's position is never trusted.
+
+    A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
+    to there and the partition is named in `seek`.
+    """
+    folded = Folded(failures_in_a_row)
+    seek: dict[int, int] = {}
+    for number, records in batches.items():
+        partition = partitions[number]
+        for record in records:
+            offset = record.offset
+            if offset == partition.next:
+                partition.fold(record, folded)
+            elif offset > partition.next:
+                seek[number] = partition.next
+                break
+    return Round(folded, seek)
+
+
+def score(updates: Sequence[Update], models: Models) -> Iterator[list[ScoredSession]]:
+    """Score updates in their order, SCORE_ROWS at a time; each is scored by the model that was in force for it."""
+    start = 0
+    while start < len(updates):
+        version = updates[start].model
+        end = start + 1
+        while end < len(updates) and end - start < SCORE_ROWS and updates[end].model == version:
+            end += 1
+        yield _scored(updates[start:end], models(version))
+        start = end
+
+
+def _scored(updates: Sequence[Update], model: Model) -> list[ScoredSession]:
+    manifest = model.manifest
+    scores = model.score(np.array([row(update.features) for update in updates], np.float32))
+    best = top(scores.reasons, REASONS)
+    contributions = np.take_along_axis(scores.reasons, best, axis=1).tolist()
+    return [
+        ScoredSession(
+            site=update.site,
+            session_id=update.session_id,
+            opened_at=update.opened_at,
+            visitor_id=update.visitor_id,
+            version=update.version,
+            event=update.event,
+            occurred_at=update.occurred_at,
+            started_at=update.started_at,
+            last_event_at=update.last_event_at,
+            updated_at=update.updated_at,
+            status=update.status,
+            features=update.features,
+            counts=update.counts,
+            origin=update.origin,
+            revenue=update.revenue,
+            amount=update.amount,
+            unverified_purchases=update.unverified,
+            probability=probability,
+            label=label(probability, manifest),
+            band=band(probability, manifest),
+            reasons=_reasons(update, columns, moved),
+            model_version=manifest.version,
+            pages_version=update.pages,
+            views=update.views,
+        )
+        for update, probability, columns, moved in zip(
+            updates, scores.probability.tolist(), best.tolist(), contributions, strict=True
+        )
+    ]
+
+
+def _reasons(update: Update, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
+    values = astuple(update.features)
+    return tuple(
+        [
+            Reason(NAMES[column], values[column], moved)
+            for column, moved in zip(columns, contributions, strict=True)
+            if moved
+        ]
+    )

@@ -1,0 +1,198 @@
+"""The worker's round: one fetch in, acknowledged scores out, in an order that makes a crash anywhere harmless.
+
+Knows Kafka only through the small protocols below, so tests drive it with lists.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic, perf_counter
+from typing import NamedTuple, Protocol
+
+from ingest.events import Tick
+from ingest.events import encode as encode_event
+from stream.metrics import WorkerMetrics
+from stream.partition import Mark, Partition, Record, encode_mark
+from stream.publish import Keyed, Records
+from stream.recovery import Log, pages_needed, recover
+from stream.scored import DeadLetter, encode
+from stream.step import Models, fold, score
+from stream.update import scored_key
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two commits.
+COMMIT_EVERY = 1.0
+#: Events in a row that could not be folded: the fault is ours, not theirs.
+FAILURES_IN_A_ROW = 50
+#: Seconds after which a tick that did not come back is sent again.
+TICK_AGAIN = 10.0
+#: Bytes of a record that a dead letter carries; the whole record stays in the log and in ClickHouse.
+DEAD_BYTES = 300_000
+
+
+class WorkerError(Exception):
+    """The worker must stop (exit 70); nothing that it did not finish has moved."""
+
+
+class Client(Protocol):
+    """What the worker asks of its Kafka consumer."""
+
+    async def seek(self, partition: int, offset: int) -> None: ...
+
+    async def commit(self, offsets: Mapping[int, tuple[int, str]]) -> None:
+        """Commit offsets with metadata; a commit refused because the partitions moved on is no error."""
+        ...
+
+
+class Topics(NamedTuple):
+    """Names of the topics that a worker reads and writes."""
+
+    events: str
+    scored: str
+    dead: str
+
+
+class Worker:
+    """Owns the states of the partitions that are assigned to this process."""
+
+    def __init__(
+        self,
+        *,
+        topics: Topics,
+        log_reader: Log,
+        make: Callable[[int, Mark], Partition],
+        pages_reached: Callable[[int], Awaitable[None]],
+        models: Models,
+        records: Records,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self.partitions: dict[int, Partition] = {}
+        self._topics = topics
+        self._log = log_reader
+        self._make = make
+        self._pages_reached = pages_reached
+        self._models = models
+        self._records = records
+        self._metrics = metrics
+        self._failures_in_a_row = 0
+        self._committed: dict[int, int] = {}
+        self._commit_at = 0.0
+        self._ticked: dict[int, float] = {}
+
+    async def claim(self, assigned: set[int], client: Client) -> None:
+        """Take over the partitions of a new assignment: each is recovered, and the client put where it goes on."""
+        began = monotonic()
+        claimed = {}
+        for number in sorted(assigned):
+            claimed[number] = await recover(
+                self._log,
+                number,
+                self.partitions.get(number),
+                lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
+                self._pages_reached,
+            )
+            await client.seek(number, claimed[number].next)
+        self.partitions = claimed
+        self._committed = {}
+        self._ticked = {}
+        self._metrics.claims.inc(len(claimed))
+        self._metrics.stall_seconds.observe(monotonic() - began)
+
+    async def round(self, batches: Mapping[int, Sequence[Record]], client: Client) -> None:
+        """One round.
+
+        1 Wait for the page statistics that the batches use. 2 Fold: what does not begin at its partition's `next` is
+        trimmed or sought again. 3 Score. 4 Produce the dead letters and await them. 5 Produce every scored update and
+        await all. 6 What is folded is now also told: it may be committed. A failure before 6 ends the process; then
+        the records are folded again from the last commit, and the same records are told again.
+        """
+        metrics = self._metrics
+        began = perf_counter()
+        await self._pages_reached(max((pages_needed(list(records)) for records in batches.values()), default=0))
+        folded, seek = fold(self.partitions, batches, self._failures_in_a_row)
+        self._failures_in_a_row = folded.failures_in_a_row
+        began = self._spent("fold", began)
+        if folded.dead:
+            await self._records.publish(
+                self._topics.dead,
+                [Keyed(letter.partition, _dead_key(letter), _dead_value(letter)) for letter in folded.dead],
+            )
+            began = self._spent("dead", began)
+        done = 0
+        for scored in score(folded.updates, self._models):
+            updates = folded.updates[done : done + len(scored)]
+            told = [
+                Keyed(update.partition, scored_key(update), encode(record))
+                for update, record in zip(updates, scored, strict=True)
+            ]
+            began = self._spent("score", began)
+            await self._records.publish(self._topics.scored, told)
+            began = self._spent("publish", began)
+            done += len(scored)
+        for outcome, count in folded.counts.items():
+            metrics.records.labels(outcome).inc(count)
+        metrics.updates.inc(done)
+        metrics.round_records.observe(sum(map(len, batches.values())))
+        for number, offset in seek.items():
+            metrics.seeks.inc()
+            await client.seek(number, offset)
+        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            await self.commit(client)
+            raise WorkerError(
+                f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
+            )
+
+    async def commit_sometimes(self, client: Client) -> None:
+        """Commit when the last commit is COMMIT_EVERY seconds old."""
+        if monotonic() >= self._commit_at:
+            await self.commit(client)
+
+    async def commit(self, client: Client) -> None:
+        """7 Commit `next` of each partition, with the mark from which a fold finds this state again."""
+        self._commit_at = monotonic() + COMMIT_EVERY
+        offsets = {}
+        for number, partition in self.partitions.items():
+            self._metrics.next_offset.labels(number).set(partition.next)
+            self._metrics.open_sessions.labels(number).set(partition.open_sessions)
+            if self._committed.get(number) != partition.next:
+                partition.mark()
+                offsets[number] = (partition.next, encode_mark(partition.recovery_mark()))
+        if offsets:
+            await client.commit(offsets)
+            self._committed.update({number: offset for number, (offset, _) in offsets.items()})
+
+    async def tick(self, idle: set[int], wall: int) -> None:
+        """Append a tick to each partition of `idle` whose live sessions should have closed by wall time (ms).
+
+        Only the log closes a session; the tick is how time gets into a log to which nobody writes.
+        """
+        for number in idle & self.partitions.keys():
+            tick = self.partitions[number].overdue(wall)
+            if tick is not None and monotonic() >= self._ticked.get(number, 0.0):
+                self._ticked[number] = monotonic() + TICK_AGAIN
+                await self._append(number, tick)
+
+    async def _append(self, number: int, tick: Tick) -> None:
+        await self._records.publish(self._topics.events, [Keyed(number, None, encode_event(tick))])
+        self._metrics.ticks.inc()
+
+    def _spent(self, stage: str, since: float) -> float:
+        now = perf_counter()
+        self._metrics.stage_seconds.labels(stage).inc(now - since)
+        return now
+
+
+def _dead_key(letter: DeadLetter) -> bytes:
+    return f"{letter.log}:{letter.partition}:{letter.offset}".encode()
+
+
+def _dead_value(letter: DeadLetter) -> bytes:
+    if len(letter.raw) <= DEAD_BYTES:
+        return encode(letter)
+    cut = f"{letter.detail} (first {DEAD_BYTES} of {len(letter.raw)} bytes)"
+    return encode(
+        DeadLetter(
+            log=letter.log, partition=letter.partition, offset=letter.offset, reason=letter.reason, detail=cut,
+            key=letter.key, raw=letter.raw[:DEAD_BYTES],
+        )
+    )  # fmt: skip

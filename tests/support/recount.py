@@ -1,0 +1,35 @@
+"""A session's features counted again from its events, the slow and obvious way, sharing no code with the fold."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from ingest.events import Event
+from scoring.features import MONTHS
+
+KINDS = ("Administrative", "Informational", "ProductRelated")
+
+
+def recount(events: Iterable[Event]) -> dict[str, object]:
+    """Counts, durations (s) and calendar of one session in UTC without special days and statistics."""
+    unique = {event.event_id: event for event in events}
+    ordered = sorted(unique.values(), key=lambda event: (event.occurred_at, event.event_id))
+    views = [event for event in ordered if event.type == "page_view"]
+    seconds = dict.fromkeys(KINDS, 0.0)
+    counts = dict.fromkeys(KINDS, 0)
+    for number, view in enumerate(views):
+        until = views[number + 1] if number + 1 < len(views) else ordered[-1]
+        assert view.page is not None
+        if view.page.type:
+            counts[view.page.type] += 1
+            seconds[view.page.type] += min(until.occurred_at - view.occurred_at, 1_800_000) / 1000
+    start = datetime.fromtimestamp(ordered[0].occurred_at / 1000, UTC)
+    return {
+        "Administrative": counts["Administrative"],
+        "Administrative_Duration": seconds["Administrative"],
+        "Informational": counts["Informational"],
+        "Informational_Duration": seconds["Informational"],
+        "ProductRelated": counts["ProductRelated"],
+        "ProductRelated_Duration": seconds["ProductRelated"],
+        "Month": MONTHS[start.month - 1],
+        "Weekend": start.isoweekday() in (6, 7),
+    }
