@@ -49,6 +49,18 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
         await self.call_thread(seek)
 
+    async def position_of(self, place: KafkaPartition) -> int | None:
+        async def position() -> int | None:
+            consumer = self._ensure_consumer()
+            if place not in consumer.assignment():
+                return None
+            # Never waits: a position that a rebalance or a reset is still finding is unknown.
+            state = consumer._subscription.subscription.assignment.state_value(place)
+            return int(state.position) if state.has_valid_position else None
+
+        found: int | None = await self.call_thread(position)
+        return found
+
 
 class RoundsConsumer(Consumer):  # type: ignore[misc]
     """The consumer and, for the worker, its Client."""
@@ -60,6 +72,9 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
         """Put a partition where the worker goes on; Faust itself seeks by TP, the worker by number."""
         place = KafkaPartition(self.app.events_topic, partition) if isinstance(partition, int) else partition
         await self._thread.seek_to(KafkaPartition(place.topic, place.partition), offset)
+
+    async def position(self, partition: int) -> int | None:
+        return await self._thread.position_of(KafkaPartition(self.app.events_topic, partition))
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> Any:
         """Commit the worker's offsets; Faust's own calls (it asks when it stops or rebalances) have nothing to add."""
@@ -105,7 +120,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
             if batches:
                 await worker.round(batches, self)
             await worker.tick(worker.partitions.keys() - batches.keys(), int(time.time() * 1000))
-            await worker.commit_sometimes(self)
+            await worker.look_after(self)
         await worker.commit(self)
 
 

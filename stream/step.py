@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import astuple
-from scoring.reasons import top
 
 from scoring.features import NAMES, row
 from scoring.model import Model, band, label
+from scoring.reasons import top
 from stream.partition import Folded, Partition, Record
 from stream.scored import Reason, ScoredSession
 from stream.update import Update

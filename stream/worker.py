@@ -39,6 +39,10 @@ class Client(Protocol):
 
     async def seek(self, partition: int, offset: int) -> None: ...
 
+    async def position(self, partition: int) -> int | None:
+        """The offset that it will fetch next; None where it does not know."""
+        ...
+
     async def commit(self, offsets: Mapping[int, tuple[int, str]]) -> None:
         """Commit offsets with metadata; a commit refused because the partitions moved on is no error."""
         ...
@@ -134,18 +138,29 @@ class Worker:
         metrics.updates.inc(done)
         metrics.round_records.observe(sum(map(len, batches.values())))
         for number, offset in seek.items():
-            metrics.seeks.inc()
-            await client.seek(number, offset)
+            await self._seek(number, offset, client)
         if self._failures_in_a_row >= FAILURES_IN_A_ROW:
             await self.commit(client)
             raise WorkerError(
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
             )
 
-    async def commit_sometimes(self, client: Client) -> None:
-        """Commit when the last commit is COMMIT_EVERY seconds old."""
+    async def look_after(self, client: Client) -> None:
+        """Every COMMIT_EVERY seconds: commit, and put a client right that passed over records and got nothing since."""
         if monotonic() >= self._commit_at:
             await self.commit(client)
+            await self.check_positions(client)
+
+    async def check_positions(self, client: Client) -> None:
+        for number, partition in self.partitions.items():
+            position = await client.position(number)
+            if position is not None and position > partition.next:
+                await self._seek(number, partition.next, client)
+
+    async def _seek(self, number: int, offset: int, client: Client) -> None:
+        self._metrics.seeks.inc()
+        log.warning("partition %d: the client was not at %d; put right", number, offset)
+        await client.seek(number, offset)
 
     async def commit(self, client: Client) -> None:
         """7 Commit `next` of each partition, with the mark from which a fold finds this state again."""

@@ -1,0 +1,235 @@
+"""What must hold for any events in any order, any batches and any crash; and that these tests can fail.
+
+Every property is also run with the part that it proves taken out of the program, and must then find a counterexample.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import stream.partition
+import stream.session
+import stream.step
+from ingest.events import Context, Control, Event, Page, Purchase, Tick, UseModel
+from stream.partition import IDLE, LATE, Folded, Partition, Record
+from stream.publish import ListRecords
+from stream.step import Round
+from stream.update import Update
+from tests.support.events import NOON, event
+from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
+from tests.support.log import folded, log_of
+from tests.support.recount import recount
+
+MINUTE = 60_000
+KINDS = ["Administrative", "Informational", "ProductRelated", None]
+
+
+@st.composite
+def a_purchase(draw: st.DrawFn) -> Purchase:
+    return Purchase(draw(st.integers(1, 99)) / 10, draw(st.sampled_from(["o1", "o2"])), verified=draw(st.booleans()))
+
+
+@st.composite
+def an_event(draw: st.DrawFn, number: int, span: int = LATE, **given_: Any) -> Event:
+    kind = draw(st.sampled_from(["page_view", "page_view", "page_ping", "custom", "purchase", "session_end"]))
+    at = NOON + draw(st.integers(0, span // 1000)) * 1000
+    return event(
+        number,
+        at,
+        type=kind,
+        page=Page(draw(st.sampled_from(["/a", "/b"])), draw(st.sampled_from(KINDS))) if kind == "page_view" else None,
+        purchase=Purchase(
+            draw(st.integers(1, 99)) / 10, draw(st.sampled_from(["o1", "o2"])), verified=draw(st.booleans())
+        )
+        if kind == "purchase"
+        else None,
+        context=Context(visitor_type=draw(st.sampled_from(["New_Visitor", "Other"]))),
+        visitor_id=draw(st.sampled_from(["v1", "v2"])),
+        **({"received_at": NOON + span} | given_),
+    )
+
+
+@st.composite
+def told_otherwise(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
+    """On-time events of one session, and the same ones in another order, some of them twice."""
+    events = [draw(an_event(number)) for number in range(1, draw(st.integers(2, 9)))]
+    again = [draw(st.sampled_from(events)) for _ in range(draw(st.integers(0, 3)))]
+    return events, draw(st.permutations(events + again))
+
+
+def said(update: Update) -> tuple[Any, ...]:
+    """What an update says of the session as a whole."""
+    return (
+        update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
+        update.status, update.revenue, update.amount, update.unverified,
+    )  # fmt: skip
+
+
+def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
+    events, otherwise = example
+    first, second = folded(log_of(events)), folded(log_of(otherwise))
+    assert said(first.updates[-1]) == said(second.updates[-1])
+    expected = recount(events)
+    assert {name: getattr(second.updates[-1].features, name) for name in expected} == expected
+    views: dict[str, Any] = {}
+    for update in second.updates:
+        views.update({view.event_id: view for view in update.views})
+    assert len(views) == second.updates[-1].counts.page_views
+    assert sum(view.is_exit for view in views.values()) == (1 if views else 0)
+
+
+@given(told_otherwise())
+def test_order_duplication_and_splitting_change_nothing(example: tuple[list[Event], list[Event]]) -> None:
+    order_changes_nothing(example)
+
+
+@st.composite
+def a_log(draw: st.DrawFn) -> list[Event | Control]:
+    """A log of two live sites and a replayed one: sessions that end, close, come back and are cut; controls between."""
+    now = {"live": NOON - 9 * 60 * MINUTE, "past": NOON - 900 * MINUTE}
+    records: list[Event | Control] = []
+    for number in range(1, draw(st.integers(4, 30))):
+        clock = draw(st.sampled_from(["live", "live", "past"]))
+        now[clock] += draw(st.sampled_from([0, 1, 1, MINUTE, 9 * MINUTE, 25 * MINUTE, IDLE, 3 * IDLE]))
+        name = draw(st.sampled_from(["event"] * 8 + ["tick", "model"]))
+        if name == "tick":
+            records.append(Tick(clock, now[clock]))
+        elif name == "model":
+            records.append(UseModel(draw(st.sampled_from(["m1", "m2"]))))
+        else:
+            made = draw(
+                an_event(
+                    draw(st.integers(1, number)),
+                    received_at=now[clock],
+                    site="past" if clock == "past" else draw(st.sampled_from(["default", "other"])),
+                    session_id=draw(st.sampled_from(["s1", "s2"])),
+                    clock="replayed" if clock == "past" else "live",
+                )
+            )
+            lag = draw(st.sampled_from([0, 0, 1000, 5 * MINUTE, 11 * MINUTE, -10 * MINUTE]))
+            records.append(_at(made, now[clock] - lag))
+    return records
+
+
+def _at(made: Event, occurred_at: int) -> Event:
+    return Event(**{name: getattr(made, name) for name in made.__struct_fields__} | {"occurred_at": occurred_at})
+
+
+Told = dict[str, list[tuple[int, bytes | None, bytes]]]
+
+
+def told_by(records: ListRecords) -> Told:
+    """What was told, without repetitions: each topic's records in their order of first telling."""
+    return {topic: list(dict.fromkeys(map(tuple, rows))) for topic, rows in records.topics.items()}
+
+
+async def whole_run(log: FakeLog) -> Told:
+    records = ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim(set(log.partitions), client)
+    await worker.round({number: client.fetch(number, 10_000) for number in log.partitions}, client)
+    return told_by(records)
+
+
+Moves = list[tuple[str, int]]
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["round", "round", "round", "crash", "restart", "look after", "skip", "rewind"]),
+        st.integers(0, 9),
+    ),
+    max_size=25,
+)
+
+
+async def broken_run(log: FakeLog, plan: Moves) -> Told:
+    """The same log through rounds of any size, a client that jumps about, commits at any time, and crashes."""
+    told = ListRecords()
+    client = FakeClient(log)
+    worker = worker_on(log, told)
+    await worker.claim(set(log.partitions), client)
+    for move, size in [*plan, *[("round", 5), ("look after", 0)] * 40]:
+        if move in ("skip", "rewind"):
+            client.position_of[0] = max(0, client.position_of[0] + (size if move == "skip" else -size))
+        elif move == "look after":
+            await worker.commit(client)
+            await worker.check_positions(client)
+        elif move == "restart":
+            worker = worker_on(log, told)
+            client.position_of = dict.fromkeys(log.partitions, size)
+            await worker.claim(set(log.partitions), client)
+        else:
+            try:
+                worker_records = CrashingRecords(told, size) if move == "crash" else told
+                worker._records = worker_records
+                await worker.round({number: client.fetch(number, size + 1) for number in log.partitions}, client)
+            except CrashError:
+                worker = worker_on(log, told)
+                await worker.claim(set(log.partitions), client)
+    assert client.done(worker)
+    return told_by(told)
+
+
+def same_records(records: list[Event | Control], plan: Moves) -> None:
+    log = FakeLog({0: log_of(records)})
+    whole = asyncio.run(whole_run(log))
+    log.commits.clear()
+    broken = asyncio.run(broken_run(log, plan))
+    for topic in (TOPICS.scored, TOPICS.dead):
+        assert broken.get(topic, []) == whole.get(topic, [])
+
+
+@settings(max_examples=150, deadline=None)
+@given(a_log(), moves)
+def test_batches_crashes_and_a_jumping_client_give_the_same_records(
+    records: list[Event | Control], plan: Moves
+) -> None:
+    same_records(records, plan)
+
+
+def counterexample(property_: Callable[..., None], *strategies: st.SearchStrategy[Any]) -> bool:
+    """Whether hypothesis finds one."""
+
+    @settings(
+        max_examples=600, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(*strategies)
+    def run(*example: Any) -> None:
+        property_(*example)
+
+    try:
+        run()
+    except Exception:
+        return True
+    return False
+
+
+def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.partition, "has", lambda *_: False)
+    assert counterexample(order_changes_nothing, told_otherwise())
+
+
+def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.session, "_position", lambda session, _: len(session.times))
+    assert counterexample(order_changes_nothing, told_otherwise())
+
+
+def test_without_the_check_of_next_the_crash_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trusting(partitions: dict[int, Partition], batches: dict[int, list[Record]], failures: int = 0) -> Round:
+        into = Folded(failures)
+        for number, records in batches.items():
+            for record in records:
+                partitions[number].fold(record, into)
+        return Round(into, {})
+
+    monkeypatch.setattr("stream.worker.fold", trusting)
+    assert counterexample(same_records, a_log(), moves)
+
+
+def test_without_the_mark_the_crash_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Partition, "recovery_mark", Partition._here)
+    assert counterexample(same_records, a_log(), moves)
