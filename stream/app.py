@@ -15,8 +15,10 @@ from stream.worker import Worker
 
 log = logging.getLogger(__name__)
 
+#: How long the round in flight may take to end, in seconds.
+DRAIN_TIMEOUT = 10.0
 #: How long Faust may take to leave the group and stop its threads, in seconds.
-STOP_TIMEOUT = 12.0
+STOP_TIMEOUT = 8.0
 
 
 class WorkerApp(faust.App):  # type: ignore[misc]
@@ -28,6 +30,8 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     stopping = False
     #: Set by the consumer when the partitions of the first assignment are claimed.
     ready = False
+    #: Set when the last round has ended and is committed.
+    drained: asyncio.Event
 
     def failed(self, error: BaseException) -> None:
         if not self.failure.done():
@@ -60,6 +64,7 @@ def create_app(
         stream_wait_empty=False,
         web_enabled=False,
         processing_guarantee="at_least_once",
+        table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=session_timeout_ms / 1000,
         broker_heartbeat_interval=session_timeout_ms / 4000,
@@ -70,6 +75,7 @@ def create_app(
     app.rounds = worker
     app.events_topic = events_topic
     app.fetch_wait_ms = fetch_wait_ms
+    app.drained = asyncio.Event()
     app.failure = asyncio.get_running_loop().create_future()
     app.transport = RoundsTransport(brokers, app)
 
@@ -96,10 +102,13 @@ async def run(app: WorkerApp, stop: asyncio.Event) -> BaseException | None:
         failure = app.failure.result()
     app.stopping = True
     try:
+        if app.ready and failure is None:
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                await app.drained.wait()
         async with asyncio.timeout(STOP_TIMEOUT):
             await app.stop()
     except TimeoutError:
-        log.warning("Faust did not stop within %.0f s; leaving it behind", STOP_TIMEOUT)
+        log.warning("the worker did not stop in time; what it had not committed is folded again")
     return failure
 
 

@@ -99,6 +99,8 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
         except Exception as error:
             # Faust would restart the fetcher and go on; this failure ends the process instead.
             self.app.failed(error)
+        finally:
+            self.app.drained.set()
 
     async def _rounds(self, fetcher: Any) -> None:
         worker: Worker = self.app.rounds
