@@ -28,6 +28,9 @@ Millis = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
 Text = Annotated[str, Meta(max_length=200)]
 Url = Annotated[str, Meta(max_length=500)]
 SmallCode = Annotated[int, Meta(ge=0, le=10_000)]
+#: An id on the topic: the door has matched its pattern, and matching again would double the cost of decoding.
+Known = Annotated[str, Meta(min_length=1, max_length=100)]
+KnownEventId = Annotated[str, Meta(min_length=36, max_length=36)]
 
 
 class Code(Struct, frozen=True, gc=False):
@@ -90,10 +93,10 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
     sites and given by the sender for replayed ones. Only the member that belongs to `type` is set.
     """
 
-    event_id: EventId
-    site: Site
-    session_id: SessionId
-    visitor_id: VisitorId
+    event_id: KnownEventId
+    site: Known
+    session_id: Known
+    visitor_id: Known
     type: EventType
     occurred_at: Millis
     received_at: Millis

@@ -50,15 +50,16 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         await self.call_thread(seek)
 
     async def position_of(self, place: KafkaPartition) -> int | None:
-        async def position() -> int | None:
+        async def look() -> int | None:
             consumer = self._ensure_consumer()
             if place not in consumer.assignment():
                 return None
             # Never waits: a position that a rebalance or a reset is still finding is unknown.
             state = consumer._subscription.subscription.assignment.state_value(place)
-            return int(state.position) if state.has_valid_position else None
+            position: int | None = state.position if state.has_valid_position else None
+            return position
 
-        found: int | None = await self.call_thread(position)
+        found: int | None = await self.call_thread(look)
         return found
 
 

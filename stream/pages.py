@@ -15,6 +15,8 @@ from ingest.events import PageType, Site, Url
 
 #: The path whose row holds for every page of a site that has none of its own.
 ANY_PATH = "*"
+#: Row of a session's counts for each page type; a page without a type has a row that no feature reads.
+ROWS: dict[PageType | None, int] = {"Administrative": 0, "Informational": 1, "ProductRelated": 2, None: 3}
 #: Pages remembered as looked up; a cache, which starts again when it is full.
 REMEMBERED_PAGES = 200_000
 
@@ -47,6 +49,8 @@ class SeenPage(Struct, frozen=True, gc=False):
     bounce_rate: float
     exit_rate: float
     page_value: float
+    #: See ROWS.
+    row: int
 
 
 class PagesBrokenError(ValueError):
@@ -99,7 +103,7 @@ class PageStatistics:
                 self._seen.clear()
             row = self._as_of(site, path, version) or self._as_of(site, ANY_PATH, version)
             rates = (row.bounce_rate, row.exit_rate, row.page_value) if row else (0.0, 0.0, 0.0)
-            page = self._seen[key] = SeenPage(path, kind, *rates)
+            page = self._seen[key] = SeenPage(path, kind, *rates, ROWS[kind])
         return page
 
     def _as_of(self, site: str, path: str, version: int) -> PageRow | None:

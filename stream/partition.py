@@ -120,7 +120,7 @@ class Partition:
             outcome, detail = "undecodable", str(error)
         else:
             if isinstance(said, Event):
-                outcome, detail = self._fold_event(record, said, into)
+                outcome, detail = self._admit(record, said, into)
             else:
                 self._obey(record.offset, said, into)
                 outcome = "control"
@@ -176,7 +176,17 @@ class Partition:
         elif isinstance(control, UsePages):
             self.pages = max(self.pages, control.version)
 
-    def _fold_event(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
+    def _admit(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
+        """Keep out what did not pass the door and would harm every session of its clock."""
+        try:
+            number = id_of(event.event_id)
+        except ValueError as error:
+            return "undecodable", str(error)
+        if event.clock == "live" and 0 < record.timestamp < event.received_at - AHEAD_OF_LOG:
+            return "failed", f"received_at {event.received_at} is ahead of the log's {record.timestamp}"
+        return self._fold_event(record, event, number, into)
+
+    def _fold_event(self, record: Record, event: Event, number: int, into: Folded | None) -> tuple[Outcome, str]:
         """Fold one event.
 
         1 the clock moves, and closes what it has passed; 2 an event that the session has is skipped; 3 a late one is
@@ -185,12 +195,9 @@ class Partition:
         close it at another time than a fold of the whole.
         """
         received_at, offset = event.received_at, record.offset
-        if event.clock == "live" and 0 < record.timestamp < received_at - AHEAD_OF_LOG:
-            return "failed", f"received_at {received_at} is ahead of the log's {record.timestamp}"
         clock = self._move(clock_of(event), received_at, offset, into)
         key = f"{event.site}/{event.session_id}"
         session = clock.open.get(key)
-        number = id_of(event.event_id)
         if session is not None and has(session, number):
             self._see(clock, key, session)
             return "duplicate", ""

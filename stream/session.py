@@ -19,8 +19,6 @@ from stream.scored import Origin
 
 #: The longest that one page view can count, in ms.
 VIEW_CAP = 30 * 60 * 1000
-#: Row of `counts` and `millis` for each page type; a page without a type has a row that no feature reads.
-KINDS = {"Administrative": 0, "Informational": 1, "ProductRelated": 2, None: 3}
 
 
 class Whence(NamedTuple):
@@ -73,6 +71,7 @@ class Session:
         self.times = array("q")
         self.view_ids: list[int] = []
         self.pages: list[SeenPage] = []
+        #: Views and ms by the row of their page's type.
         self.counts = [0, 0, 0, 0]
         self.millis = [0, 0, 0, 0]
         #: Sums of bounce rate, exit rate and page value, added in the order of the views.
@@ -93,13 +92,16 @@ class Session:
 
 
 def id_of(event_id: str) -> int:
-    """An event id as a number: half the memory of its text, and the same order."""
-    return int(event_id.replace("-", ""), 16)
+    """An event id as a number: half the memory of its text, and the same order. Raises ValueError for no UUID."""
+    raw = bytes.fromhex(event_id.replace("-", ""))
+    if len(raw) != 16:
+        raise ValueError(f"event_id {event_id!r} is no UUID")
+    return int.from_bytes(raw, "big")
 
 
 def text_of(number: int) -> str:
     """The event id that `id_of` read."""
-    text = f"{number:032x}"
+    text = number.to_bytes(16, "big").hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -141,35 +143,47 @@ def apply(session: Session, event: Event, number: int, occurred_at: int, page: S
 
 def _view(session: Session, place: tuple[int, int], page: SeenPage | None) -> tuple[int, ...]:
     """Give the event its place in time, and its page view, if it is one, its place among the views."""
-    count = len(session.times)
     later = place > session.last or len(session.ids) == 1
     if page is None:
-        if later:
-            if count:
-                session.millis[KINDS[session.pages[-1].type]] -= session.view_millis(count - 1)
-            session.last = place
-            if count:
-                session.millis[KINDS[session.pages[-1].type]] += session.view_millis(count - 1)
-                return (count - 1,)
+        return _last_moves(session, place) if later else ()
+    session.counts[page.row] += 1
+    if not later:
+        return _insert(session, place, page)
+    changed = _last_moves(session, place)
+    count = len(session.times)
+    session.times.append(place[0])
+    session.view_ids.append(place[1])
+    session.pages.append(page)
+    bounce, leave, value = session.rates
+    session.rates = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
+    return (*changed, count)
+
+
+def _last_moves(session: Session, place: tuple[int, int]) -> tuple[int, ...]:
+    """The session's last event is now at `place`, which lengthens its last view."""
+    count = len(session.times)
+    if not count:
+        session.last = place
         return ()
-    at = count if later else _position(session, place)
-    touched = {at - 1, count - 1} if count else set()
-    for index in touched - {-1}:
-        session.millis[KINDS[session.pages[index].type]] -= session.view_millis(index)
+    row = session.pages[-1].row
+    before = session.view_millis(count - 1)
+    session.last = place
+    session.millis[row] += session.view_millis(count - 1) - before
+    return (count - 1,)
+
+
+def _insert(session: Session, place: tuple[int, int], page: SeenPage) -> tuple[int, ...]:
+    """Put a view among or before those that are there; the one before it is cut short."""
+    at = _position(session, place)
+    if at:
+        session.millis[session.pages[at - 1].row] -= session.view_millis(at - 1)
     session.times.insert(at, place[0])
     session.view_ids.insert(at, place[1])
     session.pages.insert(at, page)
-    session.counts[KINDS[page.type]] += 1
-    if later:
-        session.last = place
-    changed = {at - 1, at, count} - {-1}
-    for index in changed:
-        session.millis[KINDS[session.pages[index].type]] += session.view_millis(index)
-    if at == count:
-        bounce, leave, value = session.rates
-        session.rates = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
-    else:
-        session.rates = _added(session.pages)
+    session.rates = _added(session.pages)
+    changed = {at, len(session.times) - 1} | ({at - 1} if at else set())
+    for index in changed & {at - 1, at}:
+        session.millis[session.pages[index].row] += session.view_millis(index)
     return tuple(sorted(changed))
 
 

@@ -97,6 +97,9 @@ def test_a_session_counts_two_thousand_events() -> None:
         pytest.param(b"default/s1", b"\xff\xfe\x00", "malformed", id="no text at all"),
         pytest.param(b"default/s1", None, "truncated", id="a tombstone"),
         pytest.param(b"default/other", log_of([event(1)])[0].value, "is not default/s1", id="a key of another session"),
+        pytest.param(
+            b"default/s1", log_of([event(1, event_id="x" * 36)])[0].value, "non-hexadecimal", id="an id that is no UUID"
+        ),
         pytest.param(None, b'{"control":"explode"}', "explode", id="a control that nobody knows"),
     ],
 )
