@@ -55,7 +55,7 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             if place not in consumer.assignment():
                 return None
             # Never waits: a position that a rebalance or a reset is still finding is unknown.
-            state = consumer._subscription.subscription.assignment.state_value(place)
+            state: Any = consumer._subscription.subscription.assignment.state_value(place)
             position: int | None = state.position if state.has_valid_position else None
             return position
 
@@ -75,7 +75,8 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
         await self._thread.seek_to(KafkaPartition(place.topic, place.partition), offset)
 
     async def position(self, partition: int) -> int | None:
-        return await self._thread.position_of(KafkaPartition(self.app.events_topic, partition))
+        found: int | None = await self._thread.position_of(KafkaPartition(self.app.events_topic, partition))
+        return found
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> Any:
         """Commit the worker's offsets; Faust's own calls (it asks when it stops or rebalances) have nothing to add."""
