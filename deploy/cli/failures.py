@@ -15,7 +15,7 @@ EXPLAINED = (SetupError, ValidationError, SettingsError, TOMLDecodeError, Except
 def lines(error: Exception) -> list[str] | None:
     """The lines for the user, or None where the error is not one that a user can mend."""
     if isinstance(error, SetupError):
-        return [str(error)]
+        return str(error).splitlines()
     if isinstance(error, ValidationError) and error.title == Settings.__name__:
         return [_setting(".".join(map(str, each["loc"])), each["msg"]) for each in error.errors(include_input=False)]
     if isinstance(error, SettingsError):

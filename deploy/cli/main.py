@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import failures, run, services, settings
+from deploy.cli import failures, run, services, settings, topics
 from deploy.errors import SetupError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("settings")(settings.settings)
+app.command("topics")(topics.topics)
 app.add_typer(services.app, name="services")
 
 
