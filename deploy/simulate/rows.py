@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from deploy.errors import SetupError
 from scoring.features import NAMES, Features
 
 #: The columns of the file, in its order: the seventeen features and the outcome.
@@ -20,7 +21,7 @@ MOST_VIEWS = 1_900
 _TRUTH = {"TRUE": True, "FALSE": False}
 
 
-class DataError(ValueError):
+class DataError(SetupError):
     """The file is not the UCI file, or a row of it cannot be a session; the message names the file and the line."""
 
 

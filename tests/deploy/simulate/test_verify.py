@@ -1,0 +1,141 @@
+"""The verifying script over a database made here: equal, and then with one value changed."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.simulate.draw import draw
+from deploy.simulate.rows import Row, write
+from deploy.simulate.uci import session_id
+from deploy.simulate.verify import COLUMNS, main
+from scoring import registry
+from scoring.features import row as model_row
+
+SCRIPT = Path(__file__).parents[3] / "deploy" / "simulate" / "verify.py"
+ROWS = 60
+
+
+class Made:
+    """A file of rows and a database that holds them as the worker would have scored them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.database = folder / "rows.csv", folder / "sessions.sqlite"
+        self.version = registry.current()
+        self.model = registry.SHIPPED / self.version / "model.onnx"
+        rows = draw(ROWS)
+        write(self.data, rows)
+        scores = registry.load().score(np.array([model_row(row.features) for row in rows], np.float32)).probability
+        with sqlite3.connect(self.database) as connection:
+            names = ["site", "session_id", "status", "probability", "label", "model_version", *COLUMNS]
+            connection.execute(f"CREATE TABLE sessions ({', '.join(names)})")
+            connection.executemany(
+                f"INSERT INTO sessions VALUES ({', '.join('?' * len(names))})",  # noqa: S608 - our own
+                [self.line(row, float(score)) for row, score in zip(rows, scores, strict=True)],
+            )
+        connection.close()
+
+    def line(self, row: Row, score: float) -> tuple[object, ...]:
+        features = row.features
+        values = [row.revenue if theirs == "Revenue" else getattr(features, theirs) for theirs, _ in COLUMNS.values()]
+        return ("uci~t", session_id(row), "closed", score, "YES" if score > 0.5 else "NO", self.version, *values)
+
+    def change(self, statement: str) -> None:
+        with sqlite3.connect(self.database) as connection:
+            assert connection.execute(statement).rowcount >= 1
+        connection.close()
+
+    def arguments(self, **given: str) -> list[str]:
+        options = {
+            "database": f"sqlite:///{self.database}",
+            "site": "uci~t",
+            "data": str(self.data),
+            "model": str(self.model),
+            "sessions": str(ROWS),
+        } | given
+        return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return Made(tmp_path)
+
+
+def test_equal_rows_pass_and_every_column_is_counted(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(made.arguments()) == 0
+    said = capsys.readouterr().out
+    for name in COLUMNS:
+        assert any(line.split()[:2] == [name, str(ROWS)] for line in said.splitlines()), name
+    assert "AUC from the database" in said
+    assert "every row of the file came back" in said
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        pytest.param(
+            "UPDATE sessions SET product_related_count = product_related_count + 1", "product_related", id="count"
+        ),
+        pytest.param("UPDATE sessions SET exit_rates = exit_rates + 2e-6", "exit_rates", id="rate"),
+        pytest.param("UPDATE sessions SET page_values = page_values + 2e-6", "page_values", id="page value"),
+        pytest.param("UPDATE sessions SET month = 'Jan'", "month is 'Jan'", id="month"),
+        pytest.param("UPDATE sessions SET revenue = 1 - revenue", "revenue", id="outcome"),
+        pytest.param("UPDATE sessions SET browser_code = 99", "browser_code is 99", id="code"),
+        pytest.param("UPDATE sessions SET probability = probability + 1e-4", "probability", id="probability"),
+        pytest.param("UPDATE sessions SET status = 'open'", "not closed", id="open"),
+        pytest.param("DELETE FROM sessions", "59 sessions in the database, 60 were sent", id="lost"),
+        pytest.param("INSERT INTO sessions SELECT * FROM sessions", "more than one session", id="doubled"),
+    ],
+)
+def test_one_changed_row_fails_and_is_named(
+    made: Made, capsys: pytest.CaptureFixture[str], statement: str, says: str
+) -> None:
+    made.change(f"{statement} WHERE session_id = 'row-00017'")
+    assert main(made.arguments()) == 1
+    said = capsys.readouterr().out
+    assert says in said
+    assert "row 17" in said or "59 sessions" in said
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        pytest.param({"site": "uci~none"}, "no row of site uci~none", id="site that sent nothing"),
+        pytest.param({"database": "sqlite:////nowhere/x.sqlite"}, "no database at", id="no database"),
+        pytest.param({"database": "oracle://x"}, "type 'oracle'", id="another kind of database"),
+        pytest.param({"data": "/nowhere/rows.csv"}, "cannot read the UCI file", id="no file"),
+        pytest.param({"model": "/nowhere/model.onnx"}, "cannot load the model", id="no model"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(
+    made: Made, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
+) -> None:
+    assert main(made.arguments(**given)) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_runs_as_a_program_of_its_own_and_takes_the_database_from_standard_input(made: Made) -> None:
+    command = [sys.executable, "-P", str(SCRIPT), *made.arguments(database="-")]
+    done = subprocess.run(
+        command, input=f"sqlite:///{made.database}\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    made.change("UPDATE sessions SET region = region + 1 WHERE session_id = 'row-00001'")
+    done = subprocess.run(
+        command, input=f"sqlite:///{made.database}\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1, done.stdout
+
+
+def test_script_imports_nothing_of_ours() -> None:
+    source = SCRIPT.read_text()
+    assert not any(
+        f"{word} {package}" in source
+        for word in ("from", "import")
+        for package in ("deploy", "ingest", "scoring", "storage", "stream")
+    )
