@@ -1,0 +1,82 @@
+"""Puts into the log what changes an answer: page statistics and the control records that announce them, ticks.
+
+Page statistics are written and acknowledged first and announced afterwards, to every partition, so no partition names
+a version that is not whole. Each function connects, writes, and returns when every in-sync replica has the records.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from deploy.errors import SetupError
+from deploy.settings import KafkaSettings
+from deploy.wiring.kafka import client_options
+from ingest.events import Control, Tick, UsePages, encode
+from stream.pages import PageRow
+from stream.pages_topic import add_version
+
+#: Seconds in which a version of the page statistics must be written.
+PAGES_SECONDS = 120.0
+
+
+class LogError(SetupError):
+    """The log did not take the records."""
+
+
+async def write_control(kafka: KafkaSettings, control: Control) -> None:
+    """Append the control to every partition of `events`; raises LogError."""
+    async with _producer(kafka) as producer:
+        await _to_every_partition(producer, kafka, control)
+
+
+async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
+    """Move the clock (LIVE_CLOCK or a replayed site's name) of every partition forward to `to`, in ms UTC."""
+    await write_control(kafka, Tick(clock, to))
+
+
+async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
+    """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
+
+    1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
+    uses, which changes no answer.
+    """
+    async with _producer(kafka) as producer:
+        version = await asyncio.wait_for(add_version(producer, kafka.pages_topic, rows), PAGES_SECONDS)
+        await _to_every_partition(producer, kafka, UsePages(version))
+    return version
+
+
+async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> None:
+    async with asyncio.timeout(kafka.request_timeout_ms / 1000):
+        found = await producer.partitions_for(kafka.events_topic)
+        if len(found) != kafka.partitions:
+            raise LogError(
+                f"topic {kafka.events_topic} has {len(found)} partitions, kafka.partitions says {kafka.partitions}: "
+                "run `opecom topics`"
+            )
+        for partition in sorted(found):
+            await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)
+
+
+@contextlib.asynccontextmanager
+async def _producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
+    producer = AIOKafkaProducer(
+        **client_options(kafka), acks="all", enable_idempotence=kafka.idempotent, linger_ms=2, max_batch_size=256 * 1024
+    )
+    seconds = kafka.request_timeout_ms / 1000
+    try:
+        await asyncio.wait_for(producer.start(), seconds)
+        yield producer
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise LogError(
+            f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: {error or type(error).__name__}: "
+            "start it, with `opecom up` where it is the embedded one"
+        ) from error
+    finally:
+        # aiokafka can wait for ever here when Kafka is away.
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(producer.stop(), seconds)

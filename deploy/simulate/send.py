@@ -1,0 +1,198 @@
+"""Sends events through the ingest API as one ordered stream per partition, and sends again what was not accepted.
+
+The events of a partition share a clock that only runs forward, so they are sent one request after another; the
+partitions are sent side by side.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from deploy.errors import SetupError
+from ingest.events import Event
+
+#: What the pieces of a request body add to the events in it.
+ROOM = 512
+#: After how long without an accepted event the sender gives up, in seconds.
+PATIENCE = 60.0
+FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
+
+
+class SendError(SetupError):
+    """The ingest API does not take the events."""
+
+
+class TryAgainError(Exception):
+    """Nobody knows whether the events were accepted: send the same ones again after `pause` s (None: choose)."""
+
+    def __init__(self, reason: str, pause: float | None = None) -> None:
+        super().__init__(reason)
+        self.pause = pause
+
+
+class Door(Protocol):
+    async def post(self, body: bytes) -> None:
+        """Returns when every event of the batch is accepted; raises TryAgainError or SendError."""
+        ...
+
+
+class Piece(Struct, frozen=True):
+    """Some events in order: how many, and the body of the request that sends them."""
+
+    events: int
+    body: bytes
+
+
+def pieces(site: str, events: Iterable[Event], most_events: int, most_bytes: int) -> Iterator[Piece]:
+    """The events as bodies of `POST /v1/batch`, in order, each within both limits."""
+    encoder = msgspec.json.Encoder()
+    head = f'{{"site":"{site}","sent_at":{int(time.time() * 1000)},"events":['.encode()
+    gathered: list[bytes] = []
+    size = ROOM
+    for event in events:
+        encoded = encoder.encode(sent(event))
+        if gathered and (len(gathered) >= most_events or size + len(encoded) + 1 > most_bytes):
+            yield Piece(len(gathered), head + b",".join(gathered) + b"]}")
+            gathered, size = [], ROOM
+        gathered.append(encoded)
+        size += len(encoded) + 1
+    if gathered:
+        yield Piece(len(gathered), head + b",".join(gathered) + b"]}")
+
+
+def sent(event: Event) -> dict[str, Any]:
+    """The event as a batch with an import key says it; whose site it is and that it is replayed, the API knows."""
+    said: dict[str, Any] = {
+        "type": event.type,
+        "event_id": event.event_id,
+        "session_id": event.session_id,
+        "visitor_id": event.visitor_id,
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+        "context": event.context,
+    }
+    if event.page is not None:
+        said["page"] = {"url": event.page.path, "type": event.page.type, "referrer": event.page.referrer}
+    if event.ping is not None:
+        said["ping"] = event.ping
+    if event.custom is not None:
+        said["custom"] = event.custom
+    if event.purchase is not None:
+        purchase = event.purchase
+        said["purchase"] = {"amount": purchase.amount, "order_id": purchase.order_id, "currency": purchase.currency}
+    return said
+
+
+class Pace:
+    """Spreads events over time: at most `rate` a second over all streams; 0: as fast as they are accepted."""
+
+    def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._now = now
+        self._free_at = now()
+
+    def take(self, events: int) -> float:
+        """How long to wait, in seconds, before these events may be sent."""
+        if not self._rate:
+            return 0.0
+        now = self._now()
+        begin = max(now, self._free_at)
+        self._free_at = begin + events / self._rate
+        return begin - now
+
+
+def events_of_one_request(rate: float, streams: int, most: int) -> int:
+    """How many events a request carries: all it may, or so many that each stream sends about five times a second."""
+    return min(most, max(1, round(rate / streams / 5))) if rate else most
+
+
+async def send(
+    streams: Iterable[Iterator[Piece]],
+    door: Door,
+    pace: Pace,
+    accepted: Callable[[int], None],
+    sleep: Callable[[float], Any] = asyncio.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Send all streams side by side, each in order; `accepted` is told the number of events of each request.
+
+    Raises SendError, when the API refuses events or has accepted none of a request for PATIENCE seconds.
+    """
+
+    async def one(stream: Iterator[Piece]) -> None:
+        for piece in stream:
+            await sleep(pace.take(piece.events))
+            await _deliver(piece, door, sleep, now)
+            accepted(piece.events)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for stream in streams:
+                group.create_task(one(stream))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _deliver(piece: Piece, door: Door, sleep: Callable[[float], Any], now: Callable[[], float]) -> None:
+    begun, pause = now(), FIRST_PAUSE
+    while True:
+        try:
+            await door.post(piece.body)
+        except TryAgainError as error:
+            if now() - begun > PATIENCE:
+                raise SendError(f"{error}; gave up after {PATIENCE:.0f} s") from error
+            await sleep(pause if error.pause is None else error.pause)
+            pause = min(pause * 2, LAST_PAUSE)
+        else:
+            return
+
+
+class HttpDoor:
+    """The ingest API at `url`, entered with an import key."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
+        self._session = session
+        self._url = url
+        self._headers = {"X-OPECOM-Key": key, "Content-Type": "application/json"}
+
+    async def post(self, body: bytes) -> None:
+        try:
+            async with self._session.post(f"{self._url}/v1/batch", data=body, headers=self._headers) as answer:
+                status, text = answer.status, await answer.read()
+                retry_after = answer.headers.get("Retry-After", "")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TryAgainError(
+                f"the ingest API at {self._url} does not answer ({error or type(error).__name__}): start it with "
+                "`opecom up`, or see ingest.port"
+            ) from error
+        judge(status, text, retry_after)
+
+
+def judge(status: int, text: bytes, retry_after: str) -> None:
+    """Whether an answer means accepted (returns), send again (TryAgainError) or never (SendError)."""
+    said = text.decode(errors="replace")[:300]
+    if status == 429 or status >= 500:
+        raise TryAgainError(
+            f"the ingest API answers {status}: {said}", float(retry_after) if retry_after.isdigit() else None
+        )
+    if status in (401, 403):
+        raise SendError(f"the ingest API does not know the import key ({status}: {said}): see sites.uci.import_keys")
+    if status != 202:
+        raise SendError(f"the ingest API answers {status}: {said}")
+    refused = msgspec.json.decode(text).get("refused")
+    if refused:
+        raise SendError(f"the ingest API refused {len(refused)} events, the first because: {refused[0].get('reason')}")
+
+
+@contextlib.asynccontextmanager
+async def http_door(url: str, key: str, streams: int) -> AsyncIterator[HttpDoor]:
+    """A door with a connection for each stream."""
+    connector = aiohttp.TCPConnector(limit=streams)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session:
+        yield HttpDoor(session, url, key)
