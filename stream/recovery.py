@@ -71,7 +71,8 @@ async def recover(
     if kept is not None and kept.next >= offset:
         return kept
     partition = kept or make(_usable(decode_mark(metadata), number, start))
-    await _fold_to(log_reader, partition, offset, pages_reached)
+    if offset > start:
+        await _fold_to(log_reader, partition, offset, pages_reached)
     return partition
 
 

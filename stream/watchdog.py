@@ -49,15 +49,21 @@ def watch(
     positions: Callable[[], Mapping[int, int]],
     patience: float,
     lag: Callable[[int, int], None],
-) -> threading.Event:
-    """Start watching; set the returned event to end it. `lag` is told each partition's lag in records."""
+) -> Callable[[], None]:
+    """Start watching; call what is returned to end it. `lag` is told each partition's lag in records."""
     done = threading.Event()
-    threading.Thread(
+    thread = threading.Thread(
         target=lambda: asyncio.run(_watch(options, topic, positions, Progress(patience), lag, done)),
         name="watchdog",
         daemon=True,
-    ).start()
-    return done
+    )
+    thread.start()
+
+    def end() -> None:
+        done.set()
+        thread.join(LOOK_EVERY)
+
+    return end
 
 
 async def _watch(

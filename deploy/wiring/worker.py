@@ -1,0 +1,118 @@
+"""Builds the worker: its state, its model, its clients, the Faust app around them."""
+
+import asyncio
+import gc
+import logging
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from deploy.ports import listen
+from deploy.serve import serve
+from deploy.settings import KafkaSettings, Settings
+from deploy.topics import log_id
+from deploy.wiring.calendars import calendars
+from deploy.wiring.kafka import client_options
+from deploy.wiring.models import models
+from stream.app import create_app, credentials_of
+from stream.app import run as run_app
+from stream.metrics import WorkerMetrics
+from stream.pages import PageStatistics
+from stream.pages_topic import PagesFollower
+from stream.partition import Mark, Partition
+from stream.publish import KafkaRecords
+from stream.recovery import KafkaLog
+from stream.status import create_status_app
+from stream.watchdog import EXIT_FAILURE, watch
+from stream.worker import Topics, Worker
+
+log = logging.getLogger(__name__)
+
+#: How long acknowledgements and page statistics may be waited for, in seconds.
+PATIENCE = 30.0
+#: Largest record batch; Kafka's own limit of a message is 1,048,588 bytes.
+BATCH_BYTES = 900_000
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Run a worker until `stop` is set; returns 0, or 70 when Kafka, the model or the fold failed.
+
+    Raises SetupError where the settings or the machine forbid it to start.
+    """
+    # Sessions hold no cycles; the collector would walk a hundred thousand of them for nothing.
+    gc.set_threshold(100_000, 50, 1_000)
+    kafka, port = settings.kafka, settings.worker.metrics_port
+    options = client_options(kafka)
+    known, scorers = calendars(settings), models(settings.scoring)
+    log_name = await log_id(options)
+    listener = listen("127.0.0.1", port) if port else None
+    metrics, statistics = WorkerMetrics(), PageStatistics()
+    follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)
+    producer = scored_producer(kafka)
+
+    def make(number: int, mark: Mark) -> Partition:
+        return Partition(log_name, number, known, statistics, mark)
+
+    worker = Worker(
+        topics=Topics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
+        log_reader=KafkaLog(options, kafka.events_topic, settings.worker.group),
+        make=make,
+        pages_reached=follower.reached,
+        models=scorers,
+        records=KafkaRecords(producer, PATIENCE),
+        metrics=metrics,
+    )
+    app = create_app(
+        worker,
+        bootstrap=kafka.bootstrap,
+        credentials=credentials_of(options),
+        group=settings.worker.group,
+        events_topic=kafka.events_topic,
+        session_timeout_ms=settings.worker.session_timeout_ms,
+        request_timeout_ms=kafka.request_timeout_ms,
+        fetch_wait_ms=kafka.fetch_wait_ms,
+        round_records=settings.worker.round_records,
+        data_dir=settings.data_dir / "faust",
+    )
+    unwatch = watch(
+        options,
+        kafka.events_topic,
+        lambda: {number: partition.next for number, partition in worker.partitions.items()},
+        settings.worker.watchdog_seconds,
+        lambda number, behind: metrics.lag.labels(number).set(behind),
+    )
+    ended = asyncio.Event()
+    status = create_status_app(metrics, lambda: app.ready)
+    serving = asyncio.create_task(serve(status, "127.0.0.1", port, ended, listener=listener)) if listener else None
+    failure: BaseException | None = None
+    try:
+        await producer.start()
+        await follower.start()
+        failure = await run_app(app, stop)
+    except (KafkaError, OSError, TimeoutError) as error:
+        failure = error
+    await asyncio.to_thread(unwatch)
+    ended.set()
+    if serving is not None:
+        await asyncio.wait({serving}, timeout=5)
+    for part in (follower, producer):
+        try:
+            async with asyncio.timeout(5):
+                await part.stop()
+        except (TimeoutError, KafkaError) as error:
+            log.warning("left a Kafka client behind: %r", error)
+    if failure is not None:
+        log.error("the worker ends: %s: %s", type(failure).__name__, failure)
+        return EXIT_FAILURE
+    return 0
+
+
+def scored_producer(kafka: KafkaSettings) -> AIOKafkaProducer:
+    """The worker's producer: all replicas acknowledge, and on a real Kafka nothing is doubled or reordered."""
+    return AIOKafkaProducer(
+        **client_options(kafka),
+        acks="all",
+        enable_idempotence=kafka.idempotent,
+        max_batch_size=BATCH_BYTES,
+        linger_ms=0,
+    )
