@@ -27,7 +27,9 @@ PATIENCE = 40
 def settings(broker: Broker, tmp_path: Path) -> Settings:
     kafka = broker.settings(partitions=2)
     group = f"worker-{kafka.events_topic}"
-    return Settings(kafka=kafka, data_dir=tmp_path, worker=WorkerSettings(metrics_port=0, group=group))
+    return Settings(
+        kafka=kafka, data_dir=tmp_path, worker=WorkerSettings(metrics_port=0, group=group, session_timeout_ms=6_000)
+    )
 
 
 @asynccontextmanager
