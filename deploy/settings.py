@@ -99,8 +99,10 @@ class StorageSettings(Group):
     clickhouse_user: str = Field("default", description="ClickHouse user.")
     clickhouse_password: SecretStr = Field(SecretStr(""), description="ClickHouse password.")
     clickhouse_database: str = Field("opecom", description="ClickHouse database.")
-    gather_ms: int = Field(200, ge=1, description="How long the writer gathers before it writes.")
+    group: str = Field("op-ecom-writer", description="Kafka consumer group of the writers.")
+    gather_ms: int = Field(200, ge=1, le=800, description="How long the writer gathers before it writes.")
     max_block: int = Field(10_000, ge=1, description="Most records in one block of writes.")
+    metrics_port: int = Field(8003, ge=0, le=65535, description="Port of the writer's /metrics; 0: none.")
 
 
 class ApiSettings(Group):
@@ -108,6 +110,9 @@ class ApiSettings(Group):
     port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
     read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
     token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
+    token_seconds: int = Field(300, ge=1, le=86_400, description="How long a stream token opens streams, in seconds.")
+    max_streams: int = Field(32, ge=1, description="Most streams of scores at once; each has a Kafka consumer.")
+    origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 
 class ServicesSettings(Group):

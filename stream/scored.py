@@ -5,18 +5,25 @@ one session may come again (at-least-once); the one with the greatest `version` 
 version come from the same events.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from ingest.events import PageType
+from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
 from scoring.model import Band, Label
 
 Status = Literal["open", "ended", "closed"]
 #: What the log's dead letters say of themselves.
 DeadReason = Literal["undecodable", "late", "overflow", "failed"]
+
+# What a database column takes; a record beyond them is refused where it is decoded, not by the databases.
+Site = Annotated[str, Meta(min_length=1, max_length=97)]
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(max_length=64)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 CLOSED_BIT = 1 << 11
 OFFSET_SHIFT = 12
@@ -34,20 +41,20 @@ def offset_of(version: int) -> int:
 class Cause(Struct, frozen=True, gc=False, omit_defaults=True):
     """The record that caused this update; a session that the clock closed names no event, only the offset."""
 
-    offset: int
-    id: str | None = None
-    type: str | None = None
+    offset: Whole
+    id: Id | None = None
+    type: Name | None = None
     page_type: PageType | None = None
-    path: str | None = None
+    path: Url | None = None
 
 
 class View(Struct, frozen=True, gc=False):
     """A page view that this update added or changed; viewed_at in ms UTC, page_value in the site's currency."""
 
-    event_id: str
+    event_id: Id
     type: PageType | None
-    path: str
-    viewed_at: int
+    path: Url
+    viewed_at: Millis
     seconds: float
     is_bounce: bool
     is_exit: bool
@@ -57,44 +64,44 @@ class View(Struct, frozen=True, gc=False):
 class Counts(Struct, frozen=True, gc=False):
     """De-duplicated events of the session, by kind."""
 
-    events: int
-    page_views: int
-    pings: int
-    customs: int
-    purchases: int
+    events: Count
+    page_views: Count
+    pings: Count
+    customs: Count
+    purchases: Count
 
 
 class Origin(Struct, frozen=True, gc=False):
     """Names behind the codes of the features, for people and for the report's columns."""
 
-    browser: str
-    operating_system: str
-    region: str
-    traffic_type: str
+    browser: Name
+    operating_system: Name
+    region: Name
+    traffic_type: Name
 
 
 class Reason(Struct, frozen=True, gc=False):
     """One signed contribution to the probability: the feature, its value as in `features`, how much it moved."""
 
-    feature: str
-    value: float | int | str | bool
+    feature: Name
+    value: float | int | Text | bool
     contribution: float
 
 
 class ScoredSession(Struct, frozen=True, gc=False, kw_only=True):
-    site: str
-    session_id: str
-    opened_at: int
-    visitor_id: str
-    version: int
+    site: Site
+    session_id: Id
+    opened_at: Millis
+    visitor_id: Id
+    version: Whole
     event: Cause
     #: When the causing event occurred; for a closing, the clock that closed it.
-    occurred_at: int
+    occurred_at: Millis
     #: First and last event of the session, by the visitor's time.
-    started_at: int
-    last_event_at: int
+    started_at: Millis
+    last_event_at: Millis
     #: The clock (received_at) at this update.
-    updated_at: int
+    updated_at: Millis
     status: Status
     features: Features
     counts: Counts
@@ -102,13 +109,13 @@ class ScoredSession(Struct, frozen=True, gc=False, kw_only=True):
     revenue: bool
     amount: float
     #: Purchases that nobody verified: shown, never revenue.
-    unverified_purchases: int
+    unverified_purchases: Count
     probability: float
     label: Label
     band: Band
     reasons: tuple[Reason, ...]
-    model_version: str
-    pages_version: int
+    model_version: Name
+    pages_version: Whole
     views: tuple[View, ...]
     schema_version: Literal[1] = 1
 
@@ -117,12 +124,14 @@ class DeadLetter(Struct, frozen=True, gc=False, kw_only=True):
     """A record that ended outside every session. `raw` is the record's value, base64 on the wire."""
 
     log: str
-    partition: int
-    offset: int
+    partition: Whole
+    offset: Whole
     reason: DeadReason
     detail: str
     key: bytes | None
     raw: bytes
+    #: The topic that partition and offset belong to; the writer also gives up records of `scored-sessions`.
+    topic: str = "events"
 
 
 _decoder = msgspec.json.Decoder(ScoredSession)

@@ -1,0 +1,87 @@
+-- The log as it is, the timeline of scores, and the dead letters. Every key that has an offset names its log.
+
+CREATE TABLE IF NOT EXISTS events (
+    log LowCardinality(String),
+    partition UInt32,
+    offset UInt64,
+    appended_at DateTime64(3, 'UTC'),
+    kind LowCardinality(String) COMMENT 'event, control or undecodable',
+    site LowCardinality(Nullable(String)),
+    session_id Nullable(String),
+    visitor_id Nullable(String),
+    event_id Nullable(String),
+    type LowCardinality(Nullable(String)) COMMENT 'of an event: its type; of a control: tick, model or pages',
+    occurred_at Nullable(DateTime64(3, 'UTC')),
+    received_at Nullable(DateTime64(3, 'UTC')),
+    page_type LowCardinality(Nullable(String)),
+    path Nullable(String),
+    amount Nullable(Float64),
+    key Nullable(String),
+    raw String COMMENT 'the value of the record, byte by byte' CODEC(ZSTD(1))
+) ENGINE = ReplacingMergeTree
+ORDER BY (log, partition, offset);
+
+CREATE TABLE IF NOT EXISTS scored_sessions (
+    site LowCardinality(String),
+    session_id String,
+    opened_at DateTime64(3, 'UTC'),
+    log LowCardinality(String),
+    offset UInt64,
+    closed Bool,
+    backfill UInt16,
+    version UInt64,
+    visitor_id String,
+    event_id Nullable(String),
+    event_type LowCardinality(Nullable(String)),
+    page_type LowCardinality(Nullable(String)),
+    path Nullable(String),
+    occurred_at DateTime64(3, 'UTC'),
+    started_at DateTime64(3, 'UTC'),
+    last_event_at DateTime64(3, 'UTC'),
+    updated_at DateTime64(3, 'UTC'),
+    status LowCardinality(String),
+    Administrative UInt32,
+    Administrative_Duration Float64,
+    Informational UInt32,
+    Informational_Duration Float64,
+    ProductRelated UInt32,
+    ProductRelated_Duration Float64,
+    BounceRates Float64,
+    ExitRates Float64,
+    PageValues Float64,
+    SpecialDay Float64,
+    Month LowCardinality(String),
+    OperatingSystems UInt32,
+    Browser UInt32,
+    Region UInt32,
+    TrafficType UInt32,
+    VisitorType LowCardinality(String),
+    Weekend Bool,
+    event_count UInt32,
+    page_view_count UInt32,
+    ping_count UInt32,
+    custom_count UInt32,
+    purchase_count UInt32,
+    revenue Bool,
+    amount Float64,
+    unverified_purchases UInt32,
+    probability Float64,
+    label LowCardinality(String),
+    band LowCardinality(String),
+    reasons String COMMENT 'JSON: the strongest contributions [{feature, value, contribution}]',
+    model_version LowCardinality(String),
+    pages_version UInt64
+) ENGINE = ReplacingMergeTree(backfill)
+ORDER BY (site, session_id, opened_at, log, offset, closed);
+
+CREATE TABLE IF NOT EXISTS dead_letters (
+    log LowCardinality(String),
+    topic LowCardinality(String),
+    partition UInt32,
+    offset UInt64,
+    reason LowCardinality(String),
+    detail String,
+    key Nullable(String),
+    raw String
+) ENGINE = ReplacingMergeTree
+ORDER BY (log, topic, partition, offset);

@@ -1,0 +1,297 @@
+"""The writer: blocks of scored sessions, events and dead letters from Kafka into both databases.
+
+Rows never move to an older version, so whatever comes twice is harmless; offsets are committed only when both
+databases have the block. Knows sinks, not databases.
+"""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
+from msgspec import Struct
+
+from storage.block import TOPICS, Block, Record, Role, block_of, dead_letter, read
+from storage.metrics import WriterMetrics
+from storage.progress import Progress, Reread
+from storage.sink import RefusedError, Sink, UnavailableError
+from stream import scored
+
+log = logging.getLogger(__name__)
+
+#: So many refused records without a good one between them are no accident of data.
+MAX_REFUSED_IN_A_ROW = 50
+KAFKA_SECONDS = 30.0
+FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
+
+Batches = dict[TopicPartition, list[ConsumerRecord]]
+Refusal = tuple[Record, str]
+
+
+class WriterError(RuntimeError):
+    """The writer cannot go on; the message says why and what mends it."""
+
+
+class Database(Struct, frozen=True):
+    """A sink, what people call it, and the setting that says where it is."""
+
+    name: str
+    setting: str
+    sink: Sink
+
+
+class Writer:
+    """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
+
+    `alone` says that there is no other writer: it then takes every partition at once, without joining the group,
+    which takes the embedded broker five seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        log_id: str,
+        topics: Mapping[Role, str],
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        databases: tuple[Database, ...],
+        gather_seconds: float,
+        max_block: int,
+        metrics: WriterMetrics,
+        alone: bool = False,
+    ) -> None:
+        self._log_id = log_id
+        self._topics = topics
+        self._roles: dict[str, Role] = {topic: role for role, topic in topics.items()}
+        self._consumer = consumer
+        self._producer = producer
+        self._databases = databases
+        self._gather_seconds = gather_seconds
+        self._max_block = max_block
+        self._metrics = metrics
+        self._alone = alone
+        self._progress: Progress[TopicPartition] = Progress()
+        self._refused_in_a_row = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until `stop` is set; raises WriterError when Kafka fails or too many records are refused."""
+        assignments = _Assignments(self._consumer, self._progress)
+        threads = {database.name: ThreadPoolExecutor(1, f"write-{database.name}") for database in self._databases}
+        try:
+            if self._alone:
+                everything = await self._partitions()
+                self._consumer.assign(everything)
+                await assignments.on_partitions_assigned(set(everything))
+            else:
+                self._consumer.subscribe(list(self._roles), listener=assignments)
+            while not stop.is_set():
+                batches, since = await self._gather()
+                if batches and not await self._write(batches, threads, stop):
+                    return
+                if batches:
+                    self._metrics.seconds.observe(time.monotonic() - since)
+        except KafkaError as error:
+            raise WriterError(f"Kafka failed the writer ({error!r}); kafka.bootstrap says where it is") from error
+        finally:
+            for thread in threads.values():
+                thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _partitions(self) -> list[TopicPartition]:
+        await self._consumer.topics()
+        return [TopicPartition(topic, p) for topic in self._roles for p in self._consumer.partitions_for_topic(topic)]
+
+    async def _gather(self) -> tuple[Batches, float]:
+        """What came within the gathering time after the first record, or a full block; and when it began."""
+        batches: Batches = {}
+        count = 0
+        began = time.monotonic()
+        while True:
+            left = began + self._gather_seconds - time.monotonic()
+            if left <= 0 or count >= self._max_block:
+                return batches, began
+            fetched = await self._consumer.getmany(timeout_ms=int(left * 1000) + 1, max_records=self._max_block - count)
+            if not count:
+                began = time.monotonic()
+            for partition, records in fetched.items():
+                if records and self._follows(partition, records):
+                    batches.setdefault(partition, []).extend(records)
+                    count += len(records)
+            if not fetched and not count:
+                return batches, began
+
+    def _follows(self, partition: TopicPartition, records: list[ConsumerRecord]) -> bool:
+        verdict = self._progress.accept(partition, records[0].offset, records[-1].offset)
+        if isinstance(verdict, Reread):
+            self._metrics.rereads.inc()
+            log.warning(
+                "%s: the client skipped to %d, reading again from %d", *(partition, records[0].offset), verdict.offset
+            )
+            self._consumer.seek(partition, verdict.offset)
+            return False
+        if verdict.gap:
+            self._metrics.gaps.inc()
+            log.error("%s: %d records before %d are gone", partition, verdict.gap, records[0].offset)
+        return True
+
+    async def _write(self, batches: Batches, threads: Mapping[str, ThreadPoolExecutor], stop: asyncio.Event) -> bool:
+        """Write one block; False when `stop` came first. A crash between any two steps only repeats the earlier ones.
+
+        1 read the records · 2 put the block into every database, each in its own thread, each as often as it takes ·
+        3 produce the dead letters of what can never be written, await them · 4 commit the offsets.
+        """
+        block, unreadable = await asyncio.to_thread(self._read, batches)
+        writes = [
+            asyncio.create_task(self._insist(database, block, threads[database.name], stop))
+            for database in self._databases
+        ]
+        results = await asyncio.gather(*writes)
+        refusals: list[Refusal] = [(record, record.detail) for record in unreadable]
+        for result in results:
+            if result is None:
+                return False
+            refusals += result
+        await self._give_up(batches, refusals)
+        await self._commit(batches)
+        self._count(batches)
+        return True
+
+    def _read(self, batches: Batches) -> tuple[Block, list[Record]]:
+        return block_of(
+            self._log_id,
+            [
+                read(
+                    self._roles[record.topic],
+                    partition=record.partition,
+                    offset=record.offset,
+                    timestamp=record.timestamp,
+                    key=record.key,
+                    value=record.value,
+                )
+                for records in batches.values()
+                for record in records
+            ],
+        )
+
+    async def _insist(
+        self, database: Database, block: Block, thread: ThreadPoolExecutor, stop: asyncio.Event
+    ) -> list[Refusal] | None:
+        """Write until the database takes it; what it refused for good, or None when `stop` came first."""
+        delay = FIRST_DELAY
+        away = self._metrics.away.labels(database.name)
+        while True:
+            try:
+                refusals = await asyncio.get_running_loop().run_in_executor(
+                    thread, functools.partial(deliver, database.sink, block)
+                )
+            except UnavailableError as error:
+                if delay == FIRST_DELAY:
+                    log.warning(
+                        "%s does not take writes (%s); nothing is lost, trying again. %s says where it is",
+                        *(database.name, error, database.setting),
+                    )
+                away.set(1)
+            else:
+                if delay > FIRST_DELAY:
+                    log.warning("%s takes writes again", database.name)
+                away.set(0)
+                return refusals
+            if await _set_within(stop, delay):
+                return None
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _give_up(self, batches: Batches, refusals: list[Refusal]) -> None:
+        details = {
+            (self._topics[record.role], record.partition, record.offset): (record, why) for record, why in refusals
+        }
+        for place in ((r.topic, r.partition, r.offset) for records in batches.values() for r in records):
+            self._refused_in_a_row = self._refused_in_a_row + 1 if place in details else 0
+            if self._refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
+                raise WriterError(
+                    f"{MAX_REFUSED_IN_A_ROW} records in a row cannot be written, the last at {place} "
+                    f"({details[place][1]}); nothing after them is committed. Is the writer older than the worker?"
+                )
+        for record, why in details.values():
+            log.error("%s %d:%d cannot be written: %s", TOPICS[record.role], record.partition, record.offset, why)
+            self._metrics.refused.inc()
+            if record.role != "dead":
+                letter = dead_letter(self._log_id, record, why)
+                await asyncio.wait_for(
+                    self._producer.send_and_wait(
+                        self._topics["dead"],
+                        scored.encode(letter),
+                        key=f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(),
+                    ),
+                    KAFKA_SECONDS,
+                )
+
+    async def _commit(self, batches: Batches) -> None:
+        mine = self._consumer.assignment()
+        offsets = {p: OffsetAndMetadata(r[-1].offset + 1, "") for p, r in batches.items() if p in mine}
+        if not offsets:
+            return
+        try:
+            await asyncio.wait_for(self._consumer.commit(offsets), KAFKA_SECONDS)
+        except (CommitFailedError, IllegalStateError):
+            # The partitions went to another writer, which writes the same rows again.
+            log.info("a rebalance came before the commit; the block will be written again")
+        except TimeoutError as error:
+            raise WriterError("Kafka did not take the commit; kafka.bootstrap says where it is") from error
+
+    def _count(self, batches: Batches) -> None:
+        lag: dict[str, int] = {}
+        for partition, records in batches.items():
+            self._metrics.records.labels(TOPICS[self._roles[partition.topic]]).inc(len(records))
+        for partition in self._consumer.assignment():
+            end, here = self._consumer.highwater(partition), self._progress.next(partition)
+            topic = TOPICS[self._roles[partition.topic]]
+            lag[topic] = lag.get(topic, 0) + (max(end - here, 0) if end is not None and here is not None else 0)
+        for topic, records_behind in lag.items():
+            self._metrics.lag.labels(topic).set(records_behind)
+
+
+def deliver(sink: Sink, block: Block) -> list[Refusal]:
+    """Write a block; where the database refuses it, write its halves, down to the record that is at fault.
+
+    The positions of a refused block are left out: they only serve to know the topic again.
+    """
+    try:
+        sink.write(block)
+    except RefusedError as error:
+        if len(block) <= 1:
+            return [(record, str(error)) for record in block.records()]
+        first, second = block.halves()
+        return deliver(sink, first) + deliver(sink, second)
+    return []
+
+
+class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Starts each assigned partition where the group has committed, not where the client thinks it is."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, progress: Progress[TopicPartition]) -> None:
+        self._consumer = consumer
+        self._progress = progress
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        for partition in revoked:
+            self._progress.forget(partition)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        if not assigned:
+            return
+        begins = await self._consumer.beginning_offsets(list(assigned))
+        for partition in assigned:
+            committed = await self._consumer.committed(partition)
+            self._progress.start(partition, max(committed or 0, begins[partition]))
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
