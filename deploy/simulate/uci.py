@@ -43,6 +43,11 @@ class Visit:
         self.paths = catalogue.paths(row.features, [kind for kind, _ in self.views])
         self.lasts = sum(millis for _, millis in self.views)
 
+    @property
+    def event_count(self) -> int:
+        """How many events `events` gives."""
+        return 1 + len(self.views) + self.row.revenue + bool(self.views)
+
     def events(self) -> Iterator[Event]:
         """The events in order: start, page views, the purchase, and a ping on the last page, which ends its view."""
         ids = _event_ids(self.site, self.session_id)
