@@ -18,10 +18,11 @@ PageType = Literal["Administrative", "Informational", "ProductRelated"]
 VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]
 ClockKind = Literal["live", "replayed"]
 
+# `$` lets a line end pass behind it in Python, though not in JSON Schema: (?!\n) makes both mean the end.
 #: A site's name, with the run of a replay after "~": `uci~k3f9` has the settings of `uci` and a clock of its own.
-Site = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}(~[a-z0-9_.-]{1,32})?$")]
-SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$")]
-VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$")]
+Site = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}(~[a-z0-9_.-]{1,32})?$(?!\n)")]
+SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
+VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
 EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", max_length=36)]
 #: 1970 to 2200: room for history and for a wrong clock, none for a value that no calendar holds.
 Millis = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
@@ -70,7 +71,7 @@ class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown
 
     amount: Annotated[float, Meta(ge=0)]
     order_id: Annotated[str, Meta(max_length=64)] | None = None
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")] | None = None
     verified: bool = False
 
 

@@ -1,0 +1,66 @@
+"""Every refusal of the door, with the one table that maps it to an HTTP status."""
+
+from typing import Literal, get_args
+
+import msgspec
+
+RefusalCode = Literal[
+    "malformed",
+    "encoding",
+    "no_key",
+    "wrong_key",
+    "wrong_scope",
+    "wrong_site",
+    "wrong_origin",
+    "not_found",
+    "wrong_method",
+    "slow_body",
+    "too_large",
+    "too_many",
+    "media_type",
+    "invalid",
+    "rate",
+    "internal",
+    "unavailable",
+]
+REFUSAL_CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
+
+#: 400 and 422: mend the body. 401 and 403: mend the key, the site or the origin. 413 and 415: send it otherwise.
+#: 408, 429, 500 and 503: send the same again, the last two after `Retry-After` and with the same event_id.
+STATUS: dict[RefusalCode, int] = {
+    "malformed": 400,
+    "encoding": 400,
+    "no_key": 401,
+    "wrong_key": 401,
+    "wrong_scope": 403,
+    "wrong_site": 403,
+    "wrong_origin": 403,
+    "not_found": 404,
+    "wrong_method": 405,
+    "slow_body": 408,
+    "too_large": 413,
+    "too_many": 413,
+    "media_type": 415,
+    "invalid": 422,
+    "rate": 429,
+    "internal": 500,
+    "unavailable": 503,
+}
+
+
+class RefusedError(Exception):
+    """A request, or one event of a batch, that is not accepted; `retry_after` in seconds where waiting helps."""
+
+    def __init__(self, code: RefusalCode, reason: str, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.retry_after = retry_after
+
+    @property
+    def status(self) -> int:
+        return STATUS[self.code]
+
+    def body(self) -> bytes:
+        """One line: {"error": code, "reason": "..."}."""
+        return msgspec.json.encode({"error": self.code, "reason": self.reason})
