@@ -1,0 +1,118 @@
+"""Builds the ingest API from the settings and runs it."""
+
+import asyncio
+from importlib.metadata import version
+
+from deploy.errors import SetupError
+from deploy.serve import serve
+from deploy.settings import Settings, SiteSettings
+from deploy.wiring.kafka import client_options
+from deploy.wiring.keys import import_key
+from ingest import enrich
+from ingest.addresses import Proxies
+from ingest.api import IngestApp
+from ingest.body import BodyReader
+from ingest.door import House
+from ingest.guard import Guard
+from ingest.kafka import KafkaPublisher
+from ingest.keys import Keys, Site
+from ingest.limits import TokenBuckets
+from ingest.metrics import IngestMetrics
+from ingest.origins import Origins, checked_origin
+from ingest.publish import Publisher
+
+
+def site(name: str, settings: SiteSettings, more_import_keys: tuple[str, ...] = ()) -> Site:
+    """What the door knows of a site; raises SetupError, which names the setting, for an origin that is none."""
+    try:
+        origins = frozenset(checked_origin(origin) for origin in settings.origins)
+    except ValueError as error:
+        raise SetupError(f"sites.{name}.origins: {error}") from None
+    return Site(
+        name,
+        enrich.PageRules(
+            frozenset(settings.allowed_query), tuple((rule.prefix, rule.type) for rule in settings.path_rules)
+        ),
+        origins,
+        settings.write_keys,
+        tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
+        settings.keyless_loopback,
+        settings.count_unverified_purchases,
+    )
+
+
+def sites(settings: Settings) -> list[Site]:
+    """All sites; in the embedded profile `uci` has the import key that this machine makes for itself.
+
+    Raises SetupError when that key cannot be kept.
+    """
+    built = []
+    for name, one in settings.sites.items():
+        own = settings.profile == "embedded" and name == "uci" and not one.import_keys
+        built.append(site(name, one, (_own_import_key(settings),) if own else ()))
+    return built
+
+
+def _own_import_key(settings: Settings) -> str:
+    try:
+        return import_key(settings)
+    except OSError as error:
+        raise SetupError(f"data_dir {settings.data_dir} cannot keep the import key: {error.strerror}") from None
+
+
+def publisher(settings: Settings) -> KafkaPublisher:
+    return KafkaPublisher(
+        client_options(settings.kafka),
+        settings.kafka.events_topic,
+        settings.kafka.partitions,
+        idempotent=settings.kafka.idempotent,
+        max_in_flight=settings.ingest.max_in_flight,
+        timeout_ms=settings.ingest.publish_timeout_ms,
+    )
+
+
+def app(settings: Settings, publisher: Publisher) -> IngestApp:
+    """The ingest API over `publisher`; raises SetupError, which names the setting, for what does not fit together."""
+    ingest, known = settings.ingest, sites(settings)
+    try:
+        proxies = Proxies(ingest.trusted_proxies)
+    except ValueError as error:
+        raise SetupError(f"ingest.trusted_proxies: {error}") from None
+    try:
+        keys = Keys(known)
+    except ValueError as error:
+        raise SetupError(str(error)) from None
+    origins = Origins(known)
+    guard = Guard(
+        keys,
+        origins,
+        proxies,
+        per_key=TokenBuckets(ingest.key_rate_per_second),
+        per_address=TokenBuckets(ingest.address_rate_per_second),
+    )
+    house = House(
+        guard,
+        origins,
+        BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes),
+        publisher,
+        IngestMetrics(),
+        ingest.region_header.lower().encode(),
+    )
+    return IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Serve until `stop`, then finish what was begun; returns 0. Raises SetupError and PortTakenError.
+
+    Kafka away is no reason to end: events are refused with 503 until it is back.
+    """
+    log = publisher(settings)
+    built = app(settings, log)
+    # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
+    await asyncio.to_thread(enrich.agent, "Mozilla/5.0")
+    log.start()
+    try:
+        await serve(built, settings.ingest.host, settings.ingest.port, stop)
+    finally:
+        await log.stop()
+    return 0

@@ -1,0 +1,96 @@
+"""The ingest API (port 8001): FastAPI for the documents and the probes, bare ASGI doors for the events."""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from ingest import bodies, collect
+from ingest.door import Door, House, Work, batched, single
+from ingest.errors import RefusalCode, RefusedError
+from ingest.openapi import Described, with_doors
+from ingest.publish import UnavailableError
+
+
+class IngestApp(FastAPI):
+    """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
+
+    def __init__(self, house: House, max_batch_events: int, version: str) -> None:
+        """The publisher in `house` is started and stopped by whoever made it."""
+        super().__init__(title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", redoc_url=None)
+        works = _works(max_batch_events)
+        self._doors = {described.path: Door(described.path, work, house) for described, work in works}
+        self._described = [described for described, _ in works]
+        self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
+        _add_probes(self, house)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = self._doors.get(scope["path"]) if scope["type"] == "http" else None
+        await (door or super().__call__)(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the doors in it."""
+        if self.openapi_schema is None:
+            self.openapi_schema = with_doors(super().openapi(), self._described)
+        return self.openapi_schema
+
+
+def _works(max_batch_events: int) -> list[tuple[Described, Work]]:
+    return [
+        (
+            Described("/tracker/session/start", "Start a session", (bodies.SessionStart,), bodies.Started),
+            single(msgspec.json.Decoder(bodies.SessionStart), collect.start),
+        ),
+        (
+            Described("/tracker/session/end", "End a session", (bodies.SessionEnd,), bodies.Accepted),
+            single(msgspec.json.Decoder(bodies.SessionEnd), collect.end),
+        ),
+        (
+            Described("/tracker/pageview", "Log a page view", (bodies.PageView,), bodies.Accepted),
+            single(msgspec.json.Decoder(bodies.PageView), collect.pageview),
+        ),
+        (
+            Described("/tracker/event", "Log a custom event", (bodies.CustomEvent,), bodies.Accepted),
+            single(msgspec.json.Decoder(bodies.CustomEvent), collect.custom),
+        ),
+        (
+            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted),
+            single(msgspec.json.Decoder(bodies.PurchaseMade), collect.purchase),
+        ),
+        (
+            Described("/v1/batch", "Send many events", (bodies.Batch, bodies.ImportBatch), bodies.BatchAnswer),
+            batched(max_batch_events),
+        ),
+    ]
+
+
+def _add_probes(app: FastAPI, house: House) -> None:
+    @app.get("/livez", summary="The process answers", tags=["probes"])
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/readyz", summary="Kafka can be reached", tags=["probes"], responses={503: {"description": "It cannot."}})
+    async def readyz() -> Response:
+        try:
+            await house.publisher.check()
+        except UnavailableError as away:
+            return _refusal(RefusedError("unavailable", away.reason, away.retry_after))
+        return Response(b'{"status":"ready"}', media_type="application/json")
+
+    @app.get("/metrics", summary="Prometheus metrics", tags=["probes"])
+    async def metrics() -> Response:
+        return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _routed_wrong(request: Request, error: HTTPException) -> Response:
+    codes: dict[int, RefusalCode] = {404: "not_found", 405: "wrong_method"}
+    reason = f"there is no {request.method} {request.url.path}; /docs lists what there is"
+    return _refusal(RefusedError(codes.get(error.status_code, "internal"), reason))
+
+
+def _refusal(refusal: RefusedError) -> Response:
+    headers = {"retry-after": str(refusal.retry_after)} if refusal.retry_after is not None else {}
+    return Response(refusal.body(), refusal.status, headers, media_type="application/json")

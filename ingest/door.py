@@ -1,0 +1,162 @@
+"""One path that takes events, as a bare ASGI application: admit, read, collect, publish, answer.
+
+Read this file downward to follow one request from the socket to Kafka.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+from starlette.types import Receive, Scope, Send
+
+from ingest import collect, enrich
+from ingest.bodies import BatchAnswer, SentEvent
+from ingest.body import BodyReader, ClientGoneError
+from ingest.collect import Collected, Sender
+from ingest.errors import RefusedError
+from ingest.guard import Admitted, Guard, origin_of
+from ingest.metrics import IngestMetrics
+from ingest.origins import Origins, RawHeaders
+from ingest.publish import Publisher, UnavailableError
+
+_log = logging.getLogger(__name__)
+_json = msgspec.json.Encoder()
+
+#: Turns the body of one request into records and the bytes of the answer.
+Work = Callable[[bytes, Sender], tuple[Collected, Struct | None]]
+
+
+def now_ms() -> int:
+    """Wall time in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all doors share. `region_header` is the lower-case name of a header with the country, or empty."""
+
+    guard: Guard
+    origins: Origins
+    reader: BodyReader
+    publisher: Publisher
+    metrics: IngestMetrics
+    region_header: bytes = b""
+    clock: Callable[[], int] = now_ms
+
+
+class Door:
+    """One path that takes events; `work` says what its bodies mean."""
+
+    def __init__(self, path: str, work: Work, house: House) -> None:
+        self._path = path
+        self._work = work
+        self._house = house
+        self._counts = {"202": house.metrics.requests.labels(path, "202")}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if scope["method"] != "POST":
+            await self._not_a_post(scope["method"], headers, send)
+            return
+        cors = self._house.origins.headers(origin_of(headers)) if b"origin" in headers else []
+        try:
+            answer = await self._accept(scope, headers, receive)
+        except ClientGoneError:
+            return
+        except RefusedError as refusal:
+            await self._refuse(refusal, cors, send)
+        except UnavailableError as away:
+            await self._refuse(RefusedError("unavailable", away.reason, away.retry_after), cors, send)
+        except Exception:
+            _log.exception("a request to %s failed", self._path)
+            await self._refuse(RefusedError("internal", "a fault of ours; it is in the log", 1), cors, send)
+        else:
+            await self._answer(202, answer, cors, send)
+
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The answer of an accepted request, after Kafka's acknowledgement; raises RefusedError, UnavailableError."""
+        house = self._house
+        peer = scope["client"][0] if scope.get("client") else ""
+        admitted = house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+        body = await house.reader.read(headers, receive)
+        collected, answer = self._work(body, self._sender(admitted, headers))
+        house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
+        for refused in collected.refused:
+            house.metrics.refused.labels(refused.code).inc()
+        began = time.perf_counter()
+        await house.publisher.publish(collected.records)
+        house.metrics.publish_seconds.observe(time.perf_counter() - began)
+        house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
+        return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
+
+    def _sender(self, admitted: Admitted, headers: Mapping[bytes, bytes]) -> Sender:
+        received_at = self._house.clock()
+        if admitted.grant.scope == "import":
+            return Sender(admitted.grant, received_at)
+        country = headers.get(self._house.region_header, b"") if self._house.region_header else b""
+        return Sender(
+            admitted.grant,
+            received_at,
+            enrich.agent(headers.get(b"user-agent", b"").decode("latin-1")[: enrich.MAX_USER_AGENT]),
+            enrich.region(country.decode("latin-1")[:8], headers.get(b"accept-language", b"").decode("latin-1")[:200]),
+            enrich.cut_address(admitted.client.address),
+            urlsplit(admitted.origin).hostname if admitted.origin else None,
+        )
+
+    async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
+        origin = origin_of(headers)
+        if method != "OPTIONS":
+            refusal = RefusedError("wrong_method", f"{self._path} takes POST, not {method}")
+            await self._refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
+            return
+        cors = self._house.origins.headers(origin, preflight=True)
+        if len(cors) > 1:
+            await self._answer(204, b"", cors, send)
+        else:
+            reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
+            await self._refuse(RefusedError("wrong_origin", reason), cors, send)
+
+    async def _refuse(self, refusal: RefusedError, cors: RawHeaders, send: Send) -> None:
+        self._house.metrics.refused.labels(refusal.code).inc()
+        headers = list(cors)
+        if refusal.retry_after is not None:
+            headers.append((b"retry-after", str(refusal.retry_after).encode()))
+        if refusal.code in ("too_large", "slow_body"):
+            # The rest of the body is not read: the connection cannot be used again.
+            headers.append((b"connection", b"close"))
+        await self._answer(refusal.status, refusal.body(), headers, send)
+
+    async def _answer(self, status: int, body: bytes, headers: RawHeaders, send: Send) -> None:
+        counter = self._counts.get(str(status)) or self._house.metrics.requests.labels(self._path, str(status))
+        counter.inc()
+        content = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())] if body else []
+        whole = [*content, *headers]
+        await send({"type": "http.response.start", "status": status, "headers": whole})
+        await send({"type": "http.response.body", "body": body})
+
+
+def single(decoder: "msgspec.json.Decoder[Any]", make: Callable[[Any, Sender], tuple[SentEvent, Struct]]) -> Work:
+    """The work of a single-event path: `make` turns its body into a sent event and the answer."""
+
+    def work(body: bytes, sender: Sender) -> tuple[Collected, Struct]:
+        if sender.grant.scope == "import":
+            raise RefusedError("wrong_scope", "an import key sends to /v1/batch, where received_at can be given")
+        read = collect.decoded(decoder, body)
+        sent, answer = make(read, sender)
+        return Collected([collect.record(sent, sender.grant.site.name, read.sent_at, sender)]), answer
+
+    return work
+
+
+def batched(max_events: int) -> Work:
+    """The work of /v1/batch."""
+
+    def work(body: bytes, sender: Sender) -> tuple[Collected, None]:
+        return collect.batch(body, sender, max_events), None
+
+    return work

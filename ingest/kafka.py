@@ -1,0 +1,278 @@
+"""The Kafka publisher: batches that grow with the load, one on its way per partition, every record acknowledged.
+
+Knows records, not events. aiokafka's `send` and `stop` can wait for ever when Kafka is away, so each wait of ours has
+an end; after a failed batch the producer is made anew, because an idempotent one must not go on with a gap.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from ingest.partition import partition_of
+from ingest.publish import Record, UnavailableError
+
+_log = logging.getLogger(__name__)
+
+#: Bytes of one batch: well below the broker's own limit for a message set (1 MB).
+MAX_BATCH_BYTES = 512 * 1024
+CHECK_SECONDS = 2.0
+#: aiokafka ends each of its own attempts by the request time-out; this stands behind it.
+CONNECT_SECONDS = 15.0
+#: Between two attempts to reach Kafka, in seconds.
+FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
+
+
+class _Ticket:
+    """One call of publish: how many of its records are still on their way."""
+
+    __slots__ = ("done", "left")
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def acknowledge(self) -> None:
+        self.left -= 1
+        if self.left == 0 and not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, error: UnavailableError) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+_Waiting = tuple[bytes, bytes, _Ticket]
+
+
+class KafkaPublisher:
+    """Publishes to `topic`; `start` returns at once and the connection is made, and made again, behind it.
+
+    `options` are aiokafka's connection arguments. The topic must have `partitions` partitions: with another number,
+    keys would move. timeout_ms: how long a record may wait for its acknowledgement.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        topic: str,
+        partitions: int,
+        *,
+        idempotent: bool,
+        max_in_flight: int,
+        timeout_ms: int,
+    ) -> None:
+        self._options = {
+            **options,
+            "acks": "all",
+            "enable_idempotence": idempotent,
+            "max_batch_size": MAX_BATCH_BYTES,
+            # aiokafka gives up on a batch after this; our own time-out stands behind it.
+            "request_timeout_ms": min(int(options.get("request_timeout_ms", timeout_ms)), timeout_ms),
+        }
+        self._topic = topic
+        self._partitions = partitions
+        self._max_in_flight = max_in_flight
+        self._timeout = timeout_ms / 1000
+        self._waiting: list[list[_Waiting]] = [[] for _ in range(partitions)]
+        self._lanes: list[asyncio.Task[None] | None] = [None] * partitions
+        self._in_flight = 0
+        self._producer: Any = None
+        self._trouble = "not connected to Kafka yet"
+        self._broken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._connecting: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Records that wait for their acknowledgement."""
+        return self._in_flight
+
+    def start(self) -> None:
+        """Begins to connect; until that has worked, `publish` and `check` raise UnavailableError."""
+        self._connecting = asyncio.create_task(self._keep_connected())
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        if self._stopping.is_set():
+            raise UnavailableError("the ingest API is stopping")
+        if self._producer is None:
+            raise UnavailableError(self._trouble)
+        if self._in_flight + len(records) > self._max_in_flight:
+            raise UnavailableError(f"{self._in_flight} events wait for Kafka already (ingest.max_in_flight)")
+        ticket = _Ticket(len(records))
+        self._in_flight += len(records)
+        for key, value in records:
+            partition = partition_of(key, self._partitions)
+            self._waiting[partition].append((key, value, ticket))
+            if self._lanes[partition] is None:
+                self._lanes[partition] = asyncio.create_task(self._drive(partition))
+        # No time-out of its own: the batch has one, and when it fails all that waits behind it fails with it.
+        await ticket.done
+
+    async def check(self) -> None:
+        producer = self._producer
+        if producer is None:
+            raise UnavailableError(self._trouble)
+        reached = False
+        with contextlib.suppress(Exception):
+            reached = await asyncio.wait_for(producer.client.force_metadata_update(), CHECK_SECONDS)
+        if not reached:
+            raise UnavailableError(f"Kafka at {self._options.get('bootstrap_servers')} does not answer")
+
+    async def stop(self) -> None:
+        """In this order, each with an end: take no more, wait for what is on its way, close the connection."""
+        self._stopping.set()
+        lanes = [lane for lane in self._lanes if lane is not None]
+        if lanes:
+            _, late = await asyncio.wait(lanes, timeout=self._timeout)
+            for lane in late:
+                lane.cancel()
+        if self._connecting is not None:
+            self._broken.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._connecting, self._timeout)
+            self._connecting = None
+        self._lose_all(UnavailableError("the ingest API stopped before Kafka acknowledged"))
+
+    # One lane per partition: while one batch is on its way the next one fills.
+
+    async def _drive(self, partition: int) -> None:
+        waiting = self._waiting[partition]
+        try:
+            while waiting:
+                taken: list[_Waiting] = []
+                try:
+                    await self._send_some(partition, waiting, taken)
+                except asyncio.CancelledError:
+                    self._fail(taken, UnavailableError("the ingest API stopped before Kafka acknowledged"))
+                    raise
+                except Exception as error:  # whatever it is, its records are not known to be in the log
+                    self._fail(taken, error)
+                else:
+                    for _, _, ticket in taken:
+                        ticket.acknowledge()
+                finally:
+                    self._in_flight -= len(taken)
+        finally:
+            self._lanes[partition] = None
+
+    async def _send_some(self, partition: int, waiting: list[_Waiting], taken: list[_Waiting]) -> None:
+        """Send one batch of what waits, moving it to `taken`; returns when it is acknowledged."""
+        producer = self._producer
+        if producer is None:
+            taken += waiting
+            waiting.clear()
+            raise UnavailableError(self._trouble)
+        batch, now = producer.create_batch(), int(time.time() * 1000)
+        sent = 0
+        for key, value, ticket in waiting:
+            # Nobody waits for what was cancelled.
+            if not ticket.done.done() and batch.append(timestamp=now, key=key, value=value) is None:
+                break
+            sent += 1
+        taken += waiting[:sent]
+        del waiting[:sent]
+        if batch.record_count() == 0:
+            return
+        batch.close()
+        try:
+            async with asyncio.timeout(self._timeout):
+                sending = await producer.send_batch(batch, self._topic, partition=partition)
+        except TimeoutError:
+            raise self._late() from None
+        # Not cancelled when it is late: aiokafka would then complain of the failure that nobody asked for.
+        done, _ = await asyncio.wait((sending,), timeout=self._timeout)
+        if not done:
+            sending.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise self._late()
+        sending.result()
+
+    def _late(self) -> UnavailableError:
+        waited = f"{self._timeout:g} s (ingest.publish_timeout_ms)"
+        return UnavailableError(f"Kafka did not acknowledge within {waited}")
+
+    def _fail(self, taken: list[_Waiting], error: Exception) -> None:
+        reason = error.reason if isinstance(error, UnavailableError) else f"Kafka did not take it: {_spoken(error)}"
+        for _, _, ticket in taken:
+            ticket.fail(UnavailableError(reason))
+        if self._producer is not None:
+            self._trouble = reason
+            self._producer = None
+            self._broken.set()
+
+    def _lose_all(self, error: UnavailableError) -> None:
+        for waiting in self._waiting:
+            for _, _, ticket in waiting:
+                ticket.fail(error)
+            self._in_flight -= len(waiting)
+            waiting.clear()
+
+    # The connection.
+
+    async def _keep_connected(self) -> None:
+        pause, told = FIRST_PAUSE, ""
+        while not self._stopping.is_set():
+            producer = AIOKafkaProducer(**self._options)
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await producer.start()
+                    await self._check_topic(producer)
+            except Exception as error:
+                self._trouble = error.reason if isinstance(error, UnavailableError) else self._not_reached(error)
+                if self._trouble != told:
+                    _log.error("%s", self._trouble)
+                    told = self._trouble
+                await self._close(producer)
+                await self._pause(pause)
+                pause = min(pause * 2, LAST_PAUSE)
+                continue
+            pause, told = FIRST_PAUSE, ""
+            self._broken.clear()
+            self._producer = producer
+            if not self._stopping.is_set():
+                await self._broken.wait()
+            self._producer = None
+            if not self._stopping.is_set():
+                _log.error("%s; connecting to Kafka again", self._trouble)
+            await self._close(producer)
+        self._trouble = "the ingest API is stopping"
+
+    async def _check_topic(self, producer: Any) -> None:
+        # Of all topics, not of this one: some brokers make a topic that they are asked about, with their own number.
+        known = await producer.client.fetch_all_metadata()
+        found = len(known.partitions_for_topic(self._topic) or ())
+        if not found:
+            raise UnavailableError(f"there is no topic {self._topic} in Kafka: run `opecom topics create`")
+        if found != self._partitions:
+            raise UnavailableError(
+                f"topic {self._topic} has {found} partitions, kafka.partitions says {self._partitions}: "
+                "`opecom topics check` says what can be done"
+            )
+
+    def _not_reached(self, error: Exception) -> str:
+        return f"cannot reach Kafka at {self._options.get('bootstrap_servers')} (kafka.bootstrap): {_spoken(error)}"
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _close(self, producer: Any) -> None:
+        """Let what is on its way arrive, but not for ever; then end the producer's task and connections for sure."""
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(producer.stop(), self._timeout)
+            return
+        # aiokafka's stop, cut off, leaves both running and sends old batches to a broker that comes back.
+        with contextlib.suppress(Exception):
+            await producer._sender.close()
+        with contextlib.suppress(Exception):
+            await producer.client.close()
+
+
+def _spoken(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,67 @@
+"""Puts the doors, which FastAPI does not know, into its OpenAPI document, with schemas made from the structs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ingest.bodies import ErrorAnswer
+from ingest.errors import REFUSAL_CODES, STATUS
+
+REF = "#/components/schemas/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer."""
+
+    path: str
+    summary: str
+    bodies: tuple[type[Struct], ...]
+    answer: type[Struct]
+
+
+def with_doors(document: dict[str, Any], routes: Sequence[Described]) -> dict[str, Any]:
+    """`document` with the doors, their schemas and the ways to send a key added."""
+    types = [struct for route in routes for struct in (*route.bodies, route.answer)] + [ErrorAnswer]
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    named = dict(zip(types, schemas, strict=True))
+    for route in routes:
+        document["paths"][route.path] = {"post": _operation(route, named)}
+    kept = document.setdefault("components", {})
+    kept.setdefault("schemas", {}).update(components)
+    kept["securitySchemes"] = {
+        "header": {"type": "apiKey", "in": "header", "name": "X-OPECOM-Key"},
+        "query": {"type": "apiKey", "in": "query", "name": "key", "description": "Write keys only; for sendBeacon."},
+    }
+    return document
+
+
+def _operation(route: Described, named: dict[type[Struct], Any]) -> dict[str, Any]:
+    body = [named[struct] for struct in route.bodies]
+    schema = body[0] if len(body) == 1 else {"anyOf": body}
+    content = {"application/json": {"schema": schema}}
+    return {
+        "summary": route.summary,
+        "operationId": route.path.strip("/").replace("/", "_"),
+        "tags": ["events"],
+        "security": [{"header": []}, {"query": []}, {}],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "202": {"description": "Kafka has it.", "content": {"application/json": {"schema": named[route.answer]}}},
+            **_refusals(named[ErrorAnswer]),
+        },
+    }
+
+
+def _refusals(schema: dict[str, Any]) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = {}
+    for code in REFUSAL_CODES:
+        by_status.setdefault(STATUS[code], []).append(code)
+    return {
+        str(status): {"description": ", ".join(codes), "content": {"application/json": {"schema": schema}}}
+        for status, codes in sorted(by_status.items())
+        if status not in (404, 405)
+    }

@@ -1,0 +1,314 @@
+"""The ingest API as clients meet it: what is accepted, what is refused and how it is said."""
+
+import gzip
+import re
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from ingest.events import Custom, Page, Purchase
+from ingest.publish import ListPublisher
+from tests.support.door import CHROME, FAR, IMPORT_KEY, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
+from tests.support.events import NOON, event_id
+
+UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+VIEW = {"session_id": "s1", "page_url": "https://shop.example/p/1?token=x", "referrer": "https://www.google.com/"}
+HOT = {
+    "/tracker/session/start": {},
+    "/tracker/session/end": {"session_id": "s1"},
+    "/tracker/pageview": VIEW,
+    "/tracker/event": {"session_id": "s1", "category": "click", "action": "button"},
+    "/tracker/purchase": {"session_id": "s1", "amount": 99.99},
+    "/v1/batch": {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}]},
+}
+
+
+async def post(path: str, publisher: ListPublisher, **how: Any) -> httpx.Response:
+    given, peer = how.pop("given", None), how.pop("peer", FAR)
+    if not how.keys() & {"json", "content"}:
+        how["json"] = HOT[path.partition("?")[0]]
+    async with door(publisher, given, peer) as client:
+        return await client.post(path, **how)
+
+
+@pytest.fixture
+def log() -> ListPublisher:
+    return ListPublisher()
+
+
+async def test_a_session_starts_with_ids_made_here(log: ListPublisher) -> None:
+    response = await post("/tracker/session/start", log, json={"referrer": "https://www.google.com/"})
+    answer = response.json()
+    assert (response.status_code, set(answer)) == (202, {"session_id", "visitor_id", "event_id"})
+    assert all(UUID7.match(made) for made in answer.values())
+    (event,) = events(log)
+    assert (event.type, event.site, event.page) == ("session_start", "shop", None)
+    assert {key: getattr(event, key) for key in answer} == answer
+    context = event.context
+    assert [context.browser.name, context.operating_system.name, context.region.name] == ["Chrome", "Windows", "AT"]
+    assert (context.traffic_type.name, context.ip) == ("Organic search", "203.0.113.0")
+
+
+async def test_a_session_starts_with_the_clients_ids(log: ListPublisher) -> None:
+    body = {"session_id": "s1", "visitor_id": "v1", "visitor_type": "Returning_Visitor", "event_id": event_id(5)}
+    response = await post("/tracker/session/start", log, json=body)
+    assert response.json() == {"session_id": "s1", "visitor_id": "v1", "event_id": event_id(5)}
+    assert events(log)[0].context.visitor_type == "Returning_Visitor"
+
+
+async def test_the_other_endpoints(log: ListPublisher) -> None:
+    async with door(log) as client:
+        for path in ("/tracker/pageview", "/tracker/event", "/tracker/purchase", "/tracker/session/end"):
+            response = await client.post(path, json=HOT[path])
+            assert response.status_code == 202, response.text
+            assert UUID7.match(response.json()["event_id"])
+    view, custom, purchase, end = events(log)
+    assert view.page == Page("/p/1", "ProductRelated", "https://www.google.com/")
+    assert custom.custom == Custom("click", "button")
+    assert purchase.purchase == Purchase(99.99)
+    assert [event.type for event in (view, custom, purchase, end)] == [
+        "page_view", "custom", "purchase", "session_end",
+    ]  # fmt: skip
+
+
+async def test_sent_at_corrects_a_single_event(log: ListPublisher) -> None:
+    body = VIEW | {"occurred_at": NOON, "sent_at": NOON + 1_000, "event_id": event_id(3)}
+    assert (await post("/tracker/pageview", log, json=body)).json() == {"event_id": event_id(3)}
+    (event,) = events(log)
+    assert (event.received_at - event.occurred_at, event.flags) == (1_000, ("skew",))
+
+
+async def test_an_event_of_the_future(log: ListPublisher) -> None:
+    await post("/tracker/pageview", log, json=VIEW | {"occurred_at": 7_000_000_000_000})
+    (event,) = events(log)
+    assert (event.occurred_at, event.flags) == (event.received_at, ("future",))
+
+
+async def test_an_event_of_the_past_is_the_workers_affair(log: ListPublisher) -> None:
+    assert (await post("/tracker/pageview", log, json=VIEW | {"occurred_at": 0})).status_code == 202
+    assert events(log)[0].occurred_at == 0
+
+
+async def test_a_batch_answers_for_each_event(log: ListPublisher) -> None:
+    good = {"type": "session_end", "session_id": "s1"}
+    body = {"sent_at": NOON, "events": [good, good | {"colour": 1}, good]}
+    response = await post("/v1/batch", log, json=body)
+    answer = response.json()
+    assert (response.status_code, answer["accepted"], len(log.records)) == (202, 2, 2)
+    assert [(refused["index"], refused["code"]) for refused in answer["refused"]] == [(1, "invalid")]
+
+
+async def test_a_batch_of_nothing_good_is_answered_too(log: ListPublisher) -> None:
+    log.away = "Kafka is away, and not asked"
+    response = await post("/v1/batch", log, json={"sent_at": NOON, "events": [{}]})
+    assert (response.status_code, response.json()["accepted"]) == (202, 0)
+    assert len(response.json()["refused"]) == 1
+
+
+async def test_gzip_and_the_beacons_way(log: ListPublisher) -> None:
+    body = msgspec.json.encode(HOT["/v1/batch"])
+    headers = {"content-encoding": "gzip", "content-type": "text/plain;charset=UTF-8", "x-opecom-key": ""}
+    response = await post(f"/v1/batch?key={WRITE_KEY}", log, content=gzip.compress(body), headers=headers)
+    assert (response.status_code, len(log.records)) == (202, 1)
+
+
+async def test_an_import_names_its_run(log: ListPublisher) -> None:
+    event = {"type": "session_end", "session_id": "s1", "received_at": NOON}
+    body = {"site": "shop~run1", "sent_at": NOON, "events": [event]}
+    response = await post("/v1/batch", log, json=body, headers={"x-opecom-key": IMPORT_KEY})
+    assert response.status_code == 202, response.text
+    assert [(made.site, made.clock, made.received_at) for made in events(log)] == [("shop~run1", "replayed", NOON)]
+
+
+@pytest.mark.parametrize("path", HOT)
+async def test_kafka_away_is_said_with_when_to_come_back(path: str, log: ListPublisher) -> None:
+    log.away = "Kafka is away"
+    response = await post(path, log)
+    assert refusal(response) == (503, "unavailable")
+    assert int(response.headers["retry-after"]) > 0
+    log.away = ""
+    assert (await post(path, log)).status_code == 202
+
+
+DEEP = b'{"session_id":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize("path", HOT)
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        pytest.param({"content": b"{"}, (400, "malformed"), id="malformed"),
+        pytest.param({"content": b""}, (400, "malformed"), id="empty"),
+        pytest.param({"content": b"\xff"}, (400, "malformed"), id="no utf-8"),
+        pytest.param({"json": {"colour": "red"}}, (422, "invalid"), id="unknown field"),
+        pytest.param({"json": []}, (422, "invalid"), id="no object"),
+        pytest.param({"content": DEEP}, (422, "invalid"), id="deep"),
+        pytest.param({"content": b" " * 300_000}, (413, "too_large"), id="huge"),
+        pytest.param(
+            {"content": gzip.compress(bytes(50_000_000)), "headers": {"content-encoding": "gzip"}},
+            (413, "too_large"), id="gzip bomb",
+        ),
+        pytest.param({"content": b"{}", "headers": {"content-encoding": "gzip"}}, (400, "encoding"), id="no gzip"),
+        pytest.param({"content": b"<a/>", "headers": {"content-type": "text/xml"}}, (415, "media_type"), id="xml"),
+        pytest.param({"headers": {"x-opecom-key": ""}}, (401, "no_key"), id="no key"),
+        pytest.param({"headers": {"x-opecom-key": "wrong"}}, (401, "wrong_key"), id="wrong key"),
+        pytest.param({"headers": {"origin": "https://evil.example"}}, (403, "wrong_origin"), id="foreign page"),
+        pytest.param({"headers": {"origin": "null"}}, (403, "wrong_origin"), id="page without an origin"),
+        pytest.param({"headers": {"origin": "http://localhost:5173"}}, (403, "wrong_origin"), id="not on the list"),
+    ],
+)  # fmt: skip
+async def test_bad_input(path: str, how: dict[str, Any], expected: tuple[int, str], log: ListPublisher) -> None:
+    assert refusal(await post(path, log, **how)) == expected
+    assert log.records == []
+
+
+async def test_a_key_of_another_site(log: ListPublisher) -> None:
+    body = {"site": "shop", "sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}]}
+    response = await post("/v1/batch", log, json=body, headers={"x-opecom-key": OTHER_KEY})
+    assert refusal(response) == (403, "wrong_site")
+
+
+async def test_an_import_key_sends_batches_only(log: ListPublisher) -> None:
+    response = await post("/tracker/pageview", log, headers={"x-opecom-key": IMPORT_KEY})
+    assert refusal(response) == (403, "wrong_scope")
+    response = await post(f"/v1/batch?key={IMPORT_KEY}", log, headers={"x-opecom-key": ""})
+    assert refusal(response) == (401, "wrong_key")
+
+
+async def test_this_machine_needs_no_key_where_the_site_says_so(log: ListPublisher) -> None:
+    keyless = {"x-opecom-key": ""}
+    assert (await post("/tracker/pageview", log, peer="127.0.0.1", headers=keyless)).status_code == 202
+    assert events(log)[0].site == "default"
+    page = keyless | {"origin": "http://localhost:5173"}
+    assert (await post("/tracker/pageview", log, peer="127.0.0.1", headers=page)).status_code == 202
+    foreign = keyless | {"origin": "https://evil.example"}
+    assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=foreign)) == (403, "wrong_origin")
+
+
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+async def test_an_unnamed_proxy_of_this_machine_opens_nothing(header: str, log: ListPublisher) -> None:
+    headers = {"x-opecom-key": "", header: "127.0.0.1"}
+    assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=headers)) == (401, "no_key")
+
+
+async def test_a_trusted_proxy_tells_the_address(log: ListPublisher) -> None:
+    given = settings(trusted_proxies=("127.0.0.1",), region_header="CF-IPCountry")
+    headers = {"x-forwarded-for": "198.51.100.9", "cf-ipcountry": "JP"}
+    await post("/tracker/pageview", log, given=given, peer="127.0.0.1", headers=headers)
+    context = events(log)[0].context
+    assert (context.ip, context.region.name) == ("198.51.100.0", "JP")
+
+
+async def test_rates(log: ListPublisher) -> None:
+    async with door(log, settings(key_rate_per_second=0.5)) as client:
+        answers = [await client.post("/tracker/pageview", json=VIEW) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
+    assert refusal(answers[-1]) == (429, "rate")
+    assert answers[-1].headers["retry-after"] == "2"
+
+
+async def test_each_event_of_a_batch_counts(log: ListPublisher) -> None:
+    many = {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * 8}
+    async with door(log, settings(address_rate_per_second=1)) as client:
+        answers = [await client.post("/v1/batch", json=many) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 429]
+    assert len(log.records) == 8
+
+
+async def test_rates_hold_for_bad_requests_too(log: ListPublisher) -> None:
+    async with door(log, settings(address_rate_per_second=0.2)) as client:
+        answers = [await client.post("/tracker/pageview", content=b"{") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+
+
+async def test_a_batch_of_too_many(log: ListPublisher) -> None:
+    many = {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * 501}
+    assert refusal(await post("/v1/batch", log, json=many)) == (413, "too_many")
+
+
+async def test_pages_of_the_site_may_read_the_answers(log: ListPublisher) -> None:
+    for response in (
+        await post("/tracker/pageview", log, headers={"origin": PAGE}),
+        await post("/tracker/pageview", log, headers={"origin": PAGE}, content=b"{"),
+    ):
+        assert response.headers["access-control-allow-origin"] == PAGE
+        assert response.headers["vary"] == "origin"
+    response = await post("/tracker/pageview", log, headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize("path", HOT)
+async def test_preflight(path: str, log: ListPublisher) -> None:
+    async with door(log) as client:
+        asked = {"origin": PAGE, "access-control-request-method": "POST"}
+        response = await client.options(path, headers=asked)
+        assert (response.status_code, response.content) == (204, b"")
+        assert response.headers["access-control-allow-origin"] == PAGE
+        assert "x-opecom-key" in response.headers["access-control-allow-headers"]
+        foreign = await client.options(path, headers=asked | {"origin": "https://evil.example"})
+        assert refusal(foreign) == (403, "wrong_origin")
+        assert "access-control-allow-origin" not in foreign.headers
+
+
+async def test_what_is_not_there(log: ListPublisher) -> None:
+    async with door(log) as client:
+        assert refusal(await client.post("/tracker/nothing", json={})) == (404, "not_found")
+        got = await client.get("/tracker/pageview")
+        assert refusal(got) == (405, "wrong_method")
+        assert got.headers["allow"] == "POST, OPTIONS"
+        assert refusal(await client.post("/livez")) == (405, "wrong_method")
+
+
+async def test_a_fault_of_ours_is_said_and_logged(
+    log: ListPublisher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(log, "publish", broken)
+    response = await post("/tracker/pageview", log)
+    assert refusal(response) == (500, "internal")
+    assert "secret" not in response.text
+    assert "KeyError" in caplog.text
+    assert VIEW["page_url"] not in caplog.text
+
+
+async def test_probes(log: ListPublisher) -> None:
+    async with door(log) as client:
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+        log.away = "Kafka is away"
+        assert (await client.get("/livez")).status_code == 200
+        assert refusal(await client.get("/readyz")) == (503, "unavailable")
+
+
+async def test_metrics(log: ListPublisher) -> None:
+    async with door(log) as client:
+        await client.post("/v1/batch", json={"sent_at": NOON, "events": [HOT["/tracker/session/end"], {}]})
+        await client.post("/v1/batch", json={"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s"}]})
+        await client.post("/tracker/pageview", content=b"{")
+        text = (await client.get("/metrics")).text
+    assert 'opecom_ingest_events_total{site="shop"} 1.0' in text
+    assert 'opecom_ingest_requests_total{path="/v1/batch",status="202"} 2.0' in text
+    assert 'opecom_ingest_refused_total{code="invalid"} 2.0' in text
+    assert 'opecom_ingest_refused_total{code="malformed"} 1.0' in text
+    assert "opecom_ingest_publish_seconds_count 2.0" in text
+
+
+async def test_the_documents(log: ListPublisher) -> None:
+    async with door(log) as client:
+        document = (await client.get("/openapi.json")).json()
+        assert (await client.get("/docs")).status_code == 200
+    assert {*HOT, "/livez", "/readyz", "/metrics"} == set(document["paths"])
+    schemas = document["components"]["schemas"]
+    for path in HOT:
+        operation = document["paths"][path]["post"]
+        assert {"202", "400", "401", "403", "413", "415", "422", "429", "503"} <= set(operation["responses"])
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        for reference in schema.get("anyOf", [schema]):
+            named = schemas[reference["$ref"].rpartition("/")[2]]
+            assert named["additionalProperties"] is False
+    assert set(schemas["PageView"]["required"]) == {"session_id", "page_url"}
+    assert CHROME not in str(document)

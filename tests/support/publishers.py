@@ -1,0 +1,92 @@
+"""Publishers of every kind, and what their logs hold."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from deploy import topics
+from deploy.settings import IngestSettings, KafkaSettings, Settings
+from deploy.wiring import ingest
+from deploy.wiring.kafka import client_options
+from ingest.kafka import KafkaPublisher
+from ingest.publish import ListPublisher, Publisher, Record, UnavailableError
+
+PARTITIONS = 4
+
+
+class Log(Protocol):
+    """A publisher and a look at what it wrote."""
+
+    publisher: Publisher
+
+    async def read(self, count: int) -> list[list[Record]]:
+        """The records of each partition, once there are `count` in all."""
+
+
+class ListLog:
+    def __init__(self) -> None:
+        self.publisher = ListPublisher(PARTITIONS)
+
+    async def read(self, count: int) -> list[list[Record]]:
+        assert len(self.publisher.records) == count
+        return self.publisher.partitions
+
+
+class KafkaLog:
+    def __init__(self, kafka: KafkaSettings, publisher: KafkaPublisher) -> None:
+        self.publisher = publisher
+        self._kafka = kafka
+
+    async def read(self, count: int) -> list[list[Record]]:
+        return await read(self._kafka, count)
+
+
+async def read(kafka: KafkaSettings, count: int) -> list[list[Record]]:
+    """The records of each partition of the events topic, once there are `count` in all."""
+    consumer = AIOKafkaConsumer(**client_options(kafka), fetch_max_wait_ms=20, auto_offset_reset="earliest")
+    await consumer.start()
+    held: list[list[Record]] = [[] for _ in range(kafka.partitions)]
+    try:
+        consumer.assign([TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)])
+        async with asyncio.timeout(20):
+            while sum(map(len, held)) < count:
+                for partition, records in (await consumer.getmany(timeout_ms=100)).items():
+                    held[partition.partition] += [(record.key, record.value) for record in records]
+        late = await consumer.getmany(timeout_ms=50)
+        assert not late, "more than was published"
+    finally:
+        await consumer.stop()
+    return held
+
+
+def publisher(kafka: KafkaSettings, **of_ingest: Any) -> KafkaPublisher:
+    """A started publisher to `kafka`, as the settings make it."""
+    made = ingest.publisher(Settings(kafka=kafka, ingest=IngestSettings(**of_ingest)))
+    made.start()
+    return made
+
+
+async def reached(publisher: Publisher, seconds: float = 15) -> None:
+    """Returns when the publisher can write; raises UnavailableError when it cannot in time."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while True:
+                with suppress(UnavailableError):
+                    return await publisher.check()
+                await asyncio.sleep(0.02)
+    return await publisher.check()
+
+
+@asynccontextmanager
+async def kafka_log(kafka: KafkaSettings, **of_ingest: Any) -> AsyncIterator[KafkaLog]:
+    """A publisher to topics that are made for it, stopped at the end."""
+    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    made = publisher(kafka, **of_ingest)
+    try:
+        await reached(made)
+        yield KafkaLog(kafka, made)
+    finally:
+        await made.stop()
