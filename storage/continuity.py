@@ -49,9 +49,9 @@ async def check(known: Iterable[Written], topics: Mapping[Role, str], options: M
     consumer = AIOKafkaConsumer(group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
     await consumer.start()
     try:
-        await consumer.topics()
-        # All of them now: an assignment narrows what the client knows to its own topic.
-        partitions = {topic: consumer.partitions_for_topic(topic) or set() for topic in topics.values()}
+        # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
+        cluster = await consumer._client.fetch_all_metadata()
+        partitions = {topic: cluster.partitions_for_topic(topic) or set() for topic in topics.values()}
         for role, topic in topics.items():
             if not partitions[topic]:
                 raise ContinuityError(f"topic `{topic}` is missing: run `opecom topics` (kafka.{role}_topic names it)")
