@@ -1,9 +1,12 @@
 """The address of the client behind proxies: X-Forwarded-For is believed only from proxies that are named."""
 
 import ipaddress
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,17 @@ class Proxies:
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = tuple(ipaddress.ip_network(each, strict=False) for each in trusted)
+        self._told = False
 
     def client(self, peer: str, forwarded_for: str | None) -> Client:
         """The last address of the chain that no trusted proxy stands for."""
         if forwarded_for is None:
             return Client(peer, _is_loopback(peer))
         if not self._trusts(peer):
-            # A proxy of this machine that nobody named: what it forwards comes from anywhere.
+            if not self._told:
+                self._told = True
+                _log.warning("%s forwards requests but is not in ingest.trusted_proxies: all count as its own", peer)
+            # Even on this machine: what a proxy forwards comes from anywhere.
             return Client(peer, False)
         chain = [part.strip() for part in forwarded_for.split(",")]
         for address in reversed(chain):

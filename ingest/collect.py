@@ -22,6 +22,8 @@ Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
 Record = tuple[bytes, bytes]
 
+#: A reason names the field that is wrong, but gives back no kilobytes of it.
+MAX_REASON = 300
 #: The member that each type must have and no other type may have; `page` tells any event where it happened.
 MEMBERS: dict[EventType, str | None] = {
     "session_start": None,
@@ -76,9 +78,9 @@ def decoded(decoder: "msgspec.json.Decoder[Body]", body: bytes | msgspec.Raw) ->
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise RefusedError("invalid", str(error)) from None
+        raise RefusedError("invalid", str(error)[:MAX_REASON]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError("malformed", str(error)) from None
+        raise RefusedError("malformed", str(error)[:MAX_REASON]) from None
     except RecursionError:
         raise RefusedError("malformed", "the JSON is nested too deeply") from None
 

@@ -22,7 +22,8 @@ FUTURE_TOLERANCE_MS = 5 * 60_000
 #: No real user agent needs more; matching costs by length.
 MAX_USER_AGENT = 512
 MAX_PATH = 500
-CACHED = 4_096
+#: Entries of each cache; a URL may have kilobytes.
+CACHED = 2_048
 
 _BOT = re.compile(
     r"bot\b|bots?[/;) ]|crawl|spider|slurp|headless|phantomjs|lighthouse|preview|monitor|pingdom|curl/|wget/|python|"

@@ -264,8 +264,9 @@ class KafkaPublisher:
 
     async def _close(self, producer: Any) -> None:
         """Let what is on its way arrive, but not for ever; then end the producer's task and connections for sure."""
+        on_its_way = any(lane is not None for lane in self._lanes)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.stop(), self._timeout)
+            await asyncio.wait_for(producer.stop(), self._timeout if on_its_way else CHECK_SECONDS)
             return
         # aiokafka's stop, cut off, leaves both running and sends old batches to a broker that comes back.
         with contextlib.suppress(Exception):

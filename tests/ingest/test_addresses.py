@@ -32,3 +32,12 @@ def test_client(proxies: Proxies, peer: str, forwarded: str | None, client: Clie
 def test_a_proxy_that_is_no_address() -> None:
     with pytest.raises(ValueError, match="nginx"):
         Proxies(["nginx"])
+
+
+def test_a_proxy_that_nobody_named_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    proxies = Proxies()
+    for _ in range(3):
+        proxies.client("127.0.0.1", "203.0.113.7")
+    assert [record.getMessage() for record in caplog.records] == [
+        "127.0.0.1 forwards requests but is not in ingest.trusted_proxies: all count as its own"
+    ]

@@ -126,6 +126,11 @@ def test_a_bad_event_refuses_only_itself(wrong: Any, reason: str) -> None:
     assert reason in refused.reason
 
 
+def test_a_reason_gives_no_kilobytes_back() -> None:
+    (refused,) = batch(page_view(**{"x" * 100_000: 1})).refused
+    assert len(refused.reason) <= collect.MAX_REASON
+
+
 def test_bytes_that_are_no_utf8_refuse_only_their_event() -> None:
     good = msgspec.json.encode(page_view(1))
     body = b'{"sent_at":1,"events":[' + good + b"," + good.replace(b"s1", b"\xff\xfe") + b"]}"

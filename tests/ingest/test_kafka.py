@@ -101,6 +101,19 @@ async def test_no_acknowledgement_in_time_fails_all_that_wait_and_then_a_new_pro
         assert [value for partition in await log.read(1) for _, value in partition] == [b"3"]
 
 
+async def test_stopping_waits_for_the_time_out_and_no_longer(embedded_kafka: Broker) -> None:
+    async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=500) as log:
+        log.publisher._producer = Stalled(log.publisher._producer)
+        call = asyncio.create_task(log.publisher.publish([(b"a", b"1")]))
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await log.publisher.stop()
+        assert time.monotonic() - began < 5
+        with pytest.raises(UnavailableError):
+            await call
+        assert log.publisher.in_flight == 0
+
+
 async def test_a_caller_that_leaves_takes_its_records_along(embedded_kafka: Broker) -> None:
     async with kafka_log(embedded_kafka.settings()) as log:
         leaving = asyncio.create_task(log.publisher.publish([(b"a", b"left")]))
