@@ -7,6 +7,12 @@ class SetupError(Exception):
     exit_code = 2
 
 
+class AwayError(SetupError):
+    """A service that does not answer now: the line is for the user, the exit code says that trying again may help."""
+
+    exit_code = 70
+
+
 class PortTakenError(SetupError):
     """`host:port` cannot be listened on; whoever knows which setting names the port catches this and says so."""
 

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, TopicAlreadyExistsError, for_code
 
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
 from deploy.settings import KafkaSettings, variable
 
 _HOUR_MS = 3_600_000
@@ -104,7 +104,7 @@ async def _admin(options: Mapping[str, Any]) -> AsyncGenerator[AIOKafkaAdminClie
         await asyncio.wait_for(admin.start(), 30)
         yield admin
     except (KafkaError, OSError, TimeoutError) as error:
-        raise SetupError(f"{where} does not answer: {error or type(error).__name__}") from error
+        raise AwayError(f"{where} does not answer: {error or type(error).__name__}") from error
     finally:
         await admin.close()
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import failures, run, services, settings, topics
+from deploy.cli import failures, run, services, settings, topics, up
 from deploy.errors import SetupError
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("settings")(settings.settings)
+app.command("up")(up.up)
 app.command("topics")(topics.topics)
 app.add_typer(services.app, name="services")
 
@@ -33,4 +34,4 @@ def main() -> None:
             raise
         for line in said:
             print(f"opecom: {line}", file=sys.stderr)
-        sys.exit(SetupError.exit_code)
+        sys.exit(error.exit_code if isinstance(error, SetupError) else SetupError.exit_code)

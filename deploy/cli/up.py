@@ -1,0 +1,97 @@
+"""`opecom up`: the whole system on this machine, until Ctrl-C."""
+
+import asyncio
+import logging
+import os
+import signal
+
+from rich.console import Console
+
+from deploy import data_folder, probes
+from deploy import up as system
+from deploy.cli.failures import naming_the_setting
+from deploy.errors import PortTakenError
+from deploy.ports import listen
+from deploy.screen import Screen
+from deploy.settings import Settings, load
+from deploy.supervise import Supervisor
+
+#: Seconds between two looks at the parts.
+LOOK = 0.5
+
+
+def up() -> None:
+    """Runs the whole system on this machine until Ctrl-C, and starts again what dies."""
+    settings = load()
+    # What a client has to say of a broker that is away is in the parts' logs.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    with data_folder.held(settings.data_dir) as folder, Screen(Console()) as screen:
+        if settings.profile == "embedded":
+            plan, bootstrap = system.embedded(settings, folder)
+            if bootstrap != settings.kafka.bootstrap:
+                screen.say(f"{settings.kafka.bootstrap} is taken: the broker listens on {bootstrap}")
+        else:
+            plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
+        _require_free(settings, plan)
+        data_folder.announce(folder, bootstrap)
+        screen.say(f"starting {', '.join(plan.addresses)}; their logs are in {folder / 'logs'}")
+        asyncio.run(_run(plan, Supervisor(folder / "logs", screen.say), screen, bootstrap))
+        screen.say("stopped")
+
+
+def _require_free(settings: Settings, plan: system.Plan) -> None:
+    hosts = {"ingest": settings.ingest.host, "store": settings.api.host, "api": settings.api.host}
+    for name, address in plan.addresses.items():
+        try:
+            if address.port:
+                listen(hosts.get(name, address.host), address.port).close()
+        except PortTakenError as error:
+            raise naming_the_setting(error, settings) from None
+
+
+async def _run(plan: system.Plan, supervisor: Supervisor, screen: Screen, bootstrap: str) -> None:
+    stop = asyncio.Event()
+
+    def told() -> None:
+        if stop.is_set():
+            # The children die with this process.
+            os._exit(130)
+        screen.say("stopping")
+        stop.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, told)
+    watching = asyncio.create_task(_watch(plan, screen, bootstrap))
+    try:
+        await system.run(plan, supervisor, stop, screen.say)
+    finally:
+        watching.cancel()
+
+
+async def _watch(plan: system.Plan, screen: Screen, bootstrap: str) -> None:
+    """Says once where everything is, when it is ready; then the counts, and who is not ready."""
+    announced = False
+    while True:
+        waiting = await asyncio.to_thread(lambda: [part.name for part in plan.parts if not part.ready()])
+        if not waiting and not announced:
+            announced = True
+            for line in _where(plan, bootstrap):
+                screen.say(line)
+        if announced:
+            reachable = [address for address in plan.addresses.values() if address.port]
+            line = (await asyncio.to_thread(probes.counts, reachable)).line()
+            screen.status(f"{line} · not ready: {', '.join(waiting)}" if waiting else line)
+        await asyncio.sleep(LOOK)
+
+
+def _where(plan: system.Plan, bootstrap: str) -> list[str]:
+    """The addresses, as a user needs them."""
+    ingest = plan.addresses["ingest"].url
+    api = (plan.addresses.get("api") or plan.addresses["store"]).url
+    return [
+        "ready",
+        f"  events in      {ingest}  (documents: {ingest}/docs)",
+        f"  scores out     {api}  (documents: {api}/docs)",
+        f"  Kafka          {bootstrap}",
+        "  Ctrl-C stops everything",
+    ]
