@@ -71,9 +71,10 @@ class Program:
             # The program is to outlive this object, whose end would warn that it still runs.
             child.returncode = 0
             return
-        ended = child.poll() is not None
+        code = child.poll()
         self.stop()
-        what = f"ended with code {child.returncode}" if ended else f"was not ready within {seconds:.0f} s"
+        child.poll()
+        what = f"ended with code {code}" if code is not None else f"was not ready within {seconds:.0f} s"
         raise SetupError(f"{self.name} {what}: {self.last_words()} (log: {self.log})")
 
     def stop(self, seconds: float = 20) -> bool:

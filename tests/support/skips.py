@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -14,16 +15,33 @@ def strict() -> bool:
     return os.environ.get("CI", "").lower() in ("1", "true")
 
 
-def not_allowed(skipped: dict[str, str], patterns: list[str]) -> dict[str, str]:
-    """Of the skipped tests and their reasons, those that no pattern covers; `*` stands for anything."""
-    return {test: why for test, why in skipped.items() if not any(fnmatch(test, pattern) for pattern in patterns)}
+@dataclass(frozen=True)
+class Rule:
+    """Tests that may be skipped, where they say that reason; `*` stands for anything, [ and ] for themselves."""
+
+    test: str
+    said: str = "*"
+
+    def covers(self, test: str, why: str) -> bool:
+        return fnmatch(test, self.test.replace("[", "[[]")) and fnmatch(why, self.said.replace("[", "[[]"))
+
+
+def read_rules(file: Path) -> list[Rule]:
+    """The rules of an allow-list; each must have a `reason` for readers."""
+    rules = tomllib.loads(file.read_text()).get("skip", [])
+    return [Rule(rule["test"], rule.get("said", "*")) for rule in rules if rule["reason"]]
+
+
+def not_allowed(skipped: dict[str, str], rules: list[Rule]) -> dict[str, str]:
+    """Of the skipped tests and what they said, those that no rule covers."""
+    return {test: why for test, why in skipped.items() if not any(rule.covers(test, why) for rule in rules)}
 
 
 class Skips:
     """Collects what was skipped while the tests ran, and judges it at the end."""
 
     def __init__(self, allowed: Path) -> None:
-        self._patterns = [rule["test"] for rule in tomllib.loads(allowed.read_text()).get("skip", [])]
+        self._rules = read_rules(allowed)
         self._skipped: dict[str, str] = {}
 
     @pytest.hookimpl
@@ -38,12 +56,12 @@ class Skips:
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if not_allowed(self._skipped, self._patterns) and session.exitstatus == pytest.ExitCode.OK:
+        if not_allowed(self._skipped, self._rules) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for test, why in not_allowed(self._skipped, self._patterns).items():
+        for test, why in not_allowed(self._skipped, self._rules).items():
             terminalreporter.write_line(f"FAILED {test}: skipped in CI ({why}), and not in {ALLOWED.name}", red=True)
 
     def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
