@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import failures, run, services, settings, topics, up
+from deploy.cli import bench, failures, run, services, settings, topics, up
 from deploy.errors import SetupError
 
 app = typer.Typer(
@@ -14,6 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run.run)
+app.command("bench")(bench.bench)
 app.command("settings")(settings.settings)
 app.command("up")(up.up)
 app.command("topics")(topics.topics)

@@ -1,0 +1,76 @@
+"""A baseline: the worker's step in a plain aiokafka loop, without Faust, recovery, marks and metrics.
+
+`python -m deploy.bench.bare_loop` runs it with the settings in force until it is ended.
+"""
+
+import asyncio
+import gc
+from time import monotonic
+
+from aiokafka import AIOKafkaConsumer
+
+from deploy.settings import Settings, load
+from deploy.topics import log_id
+from deploy.wiring.calendars import calendars
+from deploy.wiring.kafka import client_options
+from deploy.wiring.models import models
+from deploy.wiring.worker import scored_producer
+from stream.pages import PageStatistics
+from stream.pages_topic import PagesFollower
+from stream.partition import Partition, fresh_mark
+from stream.publish import KafkaRecords, Keyed
+from stream.recovery import pages_needed
+from stream.scored import encode
+from stream.step import fold, score
+from stream.update import scored_key
+
+#: The line that it prints when it has its partitions.
+READY = "ready"
+
+
+async def loop(settings: Settings) -> None:
+    """Fetch, fold, score, publish, await; commit once a second."""
+    gc.set_threshold(100_000, 50, 1_000)
+    kafka = settings.kafka
+    options = client_options(kafka)
+    statistics = PageStatistics()
+    follower = PagesFollower(options, kafka.pages_topic, statistics, 60)
+    producer = scored_producer(kafka)
+    consumer = AIOKafkaConsumer(
+        kafka.events_topic, **options, group_id=settings.worker.group, enable_auto_commit=False,
+        auto_offset_reset="earliest", fetch_max_wait_ms=kafka.fetch_wait_ms, max_partition_fetch_bytes=4 * 1024 * 1024,
+    )  # fmt: skip
+    model = models(settings.scoring)
+    log_name, known = await log_id(options), calendars(settings)
+    for client in (producer, follower, consumer):
+        await client.start()
+    records = KafkaRecords(producer, 60)
+    while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
+        await asyncio.sleep(0.05)
+    partitions = {
+        place.partition: Partition(log_name, place.partition, known, statistics, fresh_mark(0))
+        for place in consumer.assignment()
+    }
+    print(READY, flush=True)
+    commit_at = monotonic()
+    while True:
+        fetched = await consumer.getmany(timeout_ms=500, max_records=settings.worker.round_records)
+        batches = {place.partition: batch for place, batch in fetched.items()}
+        await follower.reached(max(map(pages_needed, batches.values()), default=0))
+        folded = fold(partitions, batches).folded
+        done = 0
+        for scored in score(folded.updates, model):
+            updates = folded.updates[done : done + len(scored)]
+            told = [
+                Keyed(update.partition, scored_key(update), encode(record))
+                for update, record in zip(updates, scored, strict=True)
+            ]
+            await records.publish(kafka.scored_topic, told)
+            done += len(scored)
+        if monotonic() >= commit_at:
+            await consumer.commit()
+            commit_at = monotonic() + 1
+
+
+if __name__ == "__main__":
+    asyncio.run(loop(load()))

@@ -1,0 +1,84 @@
+"""What a benchmark says: its figures, the targets they are held against, and where they were taken. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound that a figure must keep."""
+
+    bound: float
+    at_most: bool = False
+
+    def met(self, figure: float) -> bool:
+        return figure <= self.bound if self.at_most else figure >= self.bound
+
+    def spoken(self) -> str:
+        return f"{'at most' if self.at_most else 'at least'} {number(self.bound)}"
+
+
+#: Every benchmark, every figure of it, and what is asked of the figure.
+TARGETS: Mapping[str, Mapping[str, Target]] = {
+    "worker": {
+        "events_per_cpu_second": Target(25_000),
+        "ratio_to_naive_faust": Target(15),
+        "ratio_to_bare_loop": Target(0.85),
+    },
+    # The load is 1,000 events/s; a sender that fell behind that would measure something else.
+    "latency": {"rate": Target(990), "p50_ms": Target(15, at_most=True), "p99_ms": Target(50, at_most=True)},
+    "ingest": {"batch_events_per_cpu_second": Target(15_000), "single_requests_per_cpu_second": Target(2_000)},
+    "writer": {"updates_per_cpu_second": Target(15_000)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run of one benchmark; `notes` are lines for people, which the JSON leaves out."""
+
+    bench: str
+    figures: Mapping[str, float]
+    versions: Mapping[str, str]
+    machine: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def targets(self) -> dict[str, dict[str, Any]]:
+        """What is asked of each figure and whether it holds; raises ValueError unless the figures are those named."""
+        targets = TARGETS[self.bench]
+        if self.figures.keys() != targets.keys():
+            raise ValueError(f"bench {self.bench} gives {sorted(self.figures)}, its targets name {sorted(targets)}")
+        return {
+            name: {"at_most" if target.at_most else "at_least": target.bound, "met": target.met(self.figures[name])}
+            for name, target in targets.items()
+        }
+
+    def json(self) -> str:
+        """The result as one line."""
+        said = {
+            "bench": self.bench,
+            "figures": {name: rounded(figure) for name, figure in self.figures.items()},
+            "targets": self.targets(),
+            "versions": dict(self.versions),
+            "machine": dict(self.machine),
+        }
+        return msgspec.json.encode(said).decode()
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """(figure, value, target, met or missed), for a table."""
+        targets = TARGETS[self.bench]
+        return [
+            (name, number(figure), targets[name].spoken(), "met" if targets[name].met(figure) else "missed")
+            for name, figure in self.figures.items()
+        ]
+
+
+def rounded(figure: float) -> float:
+    """Four digits or whole numbers: a benchmark knows no more."""
+    return round(figure) if abs(figure) >= 1000 else float(f"{figure:.4g}")
+
+
+def number(figure: float) -> str:
+    return f"{rounded(figure):,}" if abs(figure) >= 1000 else f"{rounded(figure):g}"

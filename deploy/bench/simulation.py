@@ -1,0 +1,124 @@
+"""The input of every benchmark: events of the UCI simulation, as history or as live traffic. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from deploy.settings import SiteSettings
+from deploy.simulate.dates import Dates
+from deploy.simulate.draw import draw
+from deploy.simulate.ordered import by_partition, ordered
+from deploy.simulate.pages import Catalogue
+from deploy.simulate.rows import read, sample
+from deploy.simulate.uci import Visit
+from ingest.events import Event
+from ingest.partition import partition_of
+from stream.calendar import Calendar
+from stream.pages import PageRow
+
+#: The simulated site and what makes its year fit the file.
+SITE = "uci"
+SPECIAL_DAYS = ("02-14", "05-09")
+#: Events of an average session: a start, 34.6 page views, now and then a purchase, a ping.
+EVENTS_PER_SESSION = 36.7
+
+
+class Simulation(Struct, frozen=True):
+    """Visits of one site, and the statistics of the pages that they see."""
+
+    visits: list[Visit]
+    pages: list[PageRow]
+
+    def history(self, partitions: int) -> list[Iterator[Event]]:
+        """The events of each partition in the order of the simulated year."""
+        return [ordered(part) for part in by_partition(self.visits, partitions, partition_of)]
+
+    def traffic(self, visitors: int = 500) -> Iterator[Event]:
+        """The events as `visitors` people at a time would cause them, each event in turn."""
+        return interleaved((visit.events() for visit in self.visits), visitors)
+
+
+def simulation(data: Path | None, events: int) -> Simulation:
+    """About `events` events of rows of the UCI file, or, without it, of rows drawn from the table fitted to it."""
+    sessions = max(2, round(events / EVENTS_PER_SESSION))
+    rows = sample(read(data), sessions) if data else draw(sessions)
+    site = site_settings()
+    dates = Dates(Calendar(site.timezone, site.holidays, site.special_days))
+    catalogue = Catalogue()
+    visits = [Visit(SITE, row, dates, catalogue) for row in rows]
+    return Simulation(visits, catalogue.rows("", SITE))
+
+
+def site_settings(**given: object) -> SiteSettings:
+    return SiteSettings.model_validate({"special_days": SPECIAL_DAYS, **given})
+
+
+def interleaved(visits: Iterable[Iterator[Event]], visitors: int) -> Iterator[Event]:
+    """One event of each of `visitors` visits in turn; a visit that ends makes room for the next."""
+    waiting = iter(visits)
+    going: list[Iterator[Event]] = []
+    while True:
+        while len(going) < visitors and (visit := next(waiting, None)) is not None:
+            going.append(visit)
+        if not going:
+            return
+        still: list[Iterator[Event]] = []
+        for visit in going:
+            event = next(visit, None)
+            if event is not None:
+                still.append(visit)
+                yield event
+        going = still
+
+
+#: The tracker's endpoint for each type of event; the others go into a batch of one.
+ENDPOINTS = {
+    "session_start": "/tracker/session/start",
+    "page_view": "/tracker/pageview",
+    "purchase": "/tracker/purchase",
+}
+
+
+def single(event: Event, at: int) -> tuple[str, bytes]:
+    """The request by which a tracker tells this event at `at`, in ms: path and body."""
+    said: dict[str, object] = {"event_id": event.event_id, "session_id": event.session_id, "occurred_at": at}
+    path = ENDPOINTS.get(event.type)
+    if path is None:
+        return "/v1/batch", batch([event], at)
+    if event.type == "session_start":
+        said["visitor_id"] = event.visitor_id
+        said["visitor_type"] = event.context.visitor_type
+    if event.page is not None:
+        said["page_url"] = f"https://shop.example{event.page.path}"
+        said["page_type"] = event.page.type
+    if event.purchase is not None:
+        said["amount"] = event.purchase.amount
+        said["order_id"] = event.purchase.order_id
+        said["currency"] = event.purchase.currency
+    return path, msgspec.json.encode({**said, "sent_at": at})
+
+
+def batch(events: Sequence[Event], at: int) -> bytes:
+    """The body of POST /v1/batch by which a tracker tells these events at `at`, in ms."""
+    return msgspec.json.encode({"site": SITE, "sent_at": at, "events": [_told(event, at) for event in events]})
+
+
+def _told(event: Event, at: int) -> dict[str, object]:
+    said: dict[str, object] = {
+        "type": event.type,
+        "event_id": event.event_id,
+        "session_id": event.session_id,
+        "visitor_id": event.visitor_id,
+        "visitor_type": event.context.visitor_type,
+        "occurred_at": at,
+    }
+    if event.page is not None:
+        said["page"] = {"url": f"https://shop.example{event.page.path}", "type": event.page.type}
+    if event.ping is not None:
+        said["ping"] = event.ping
+    if event.purchase is not None:
+        purchase = event.purchase
+        said["purchase"] = {"amount": purchase.amount, "order_id": purchase.order_id, "currency": purchase.currency}
+    return said

@@ -1,0 +1,134 @@
+"""Events from a backlog to acknowledged scores: the worker, beside two other ways to write it.
+
+Each way is a process of its own with topics of its own, over the same events and the same model. What counts is CPU
+time between two readings: when the process has started, has its partitions and waits, and when every score is
+acknowledged and its offset committed.
+
+The worker and the bare loop wait by the design's own rule: the log's first record puts a version of the page
+statistics in force that is not written yet, and no worker goes on without it. The whole backlog is on the topic, the
+first reading is taken, and then the statistics are written. Naive Faust knows no such rule: it is given its events,
+in a burst that takes a fraction of the time it needs for them, when it waits for work.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.bench import bare_loop, naive_faust
+from deploy.bench.errors import BenchError
+from deploy.bench.log import Log, compare, wait_for
+from deploy.bench.part import OPECOM, Part, answers
+from deploy.bench.run import Run, environment
+from deploy.bench.simulation import Simulation, simulation
+from ingest.events import Event, UsePages, encode, key_of
+
+#: How long one way may take, in seconds.
+LONGEST = 600.0
+#: Events of a backlog, and for naive Faust, which needs a second for a thousand.
+BACKLOG, NAIVE = 200_000, 20_000
+QUICK_BACKLOG, QUICK_NAIVE = 60_000, 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one way needed for its events."""
+
+    events: int
+    cpu_seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Events per CPU second."""
+        return self.events / self.cpu_seconds
+
+
+async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
+    """The figures, and what to say of them; raises BenchError when an event is missing or comes twice."""
+    history = simulation(data, QUICK_BACKLOG if quick else BACKLOG)
+    worker = await from_backlog(run, history, "worker", (*OPECOM, "run", "worker"))
+    bare = await from_backlog(run, history, "bare-loop", (sys.executable, "-m", bare_loop.__name__))
+    naive = await in_a_burst(run, simulation(data, QUICK_NAIVE if quick else NAIVE))
+    figures = {
+        "events_per_cpu_second": worker.rate,
+        "ratio_to_naive_faust": worker.rate / naive.rate,
+        "ratio_to_bare_loop": worker.rate / bare.rate,
+    }
+    notes = [
+        f"{name}: {spent.events:,} events in {spent.cpu_seconds:.2f} CPU-s, {spent.rate:,.0f} events per CPU-s"
+        for name, spent in (("worker", worker), ("bare aiokafka loop", bare), ("naive Faust", naive))
+    ]
+    return figures, notes
+
+
+async def from_backlog(run: Run, history: Simulation, name: str, command: tuple[str, ...]) -> Spent:
+    """Let a part that folds by the log's rules eat a backlog that is complete before the first reading."""
+    async with run.log(name) as log:
+        kafka, worker = log.settings.kafka, log.settings.worker
+        # The marker stands behind the rows; so this will be its offset, which is the version.
+        version = len(history.pages)
+        sent: set[str] = set()
+        for partition, events in enumerate(records(history, kafka.partitions, sent)):
+            await log.fill(kafka.events_topic, partition, [(None, encode(UsePages(version)))])
+            await log.fill(kafka.events_topic, partition, events)
+        ends = await log.ends(kafka.events_topic)
+        async with Part(name, run.folder, command, environment(log.settings)) as part:
+            await part.until(lambda: answers(worker.metrics_port, "/readyz") or part.said(bare_loop.READY), "ready", 60)
+            await part.until_idle()
+            before = part.cpu()
+            if await log.publish_pages(history.pages) != version:
+                raise BenchError(f"topic {kafka.pages_topic} was not empty")
+
+            async def all_committed() -> bool:
+                return await log.committed(worker.group, kafka.events_topic) == ends
+
+            await wait_for(all_committed, part.cpu, LONGEST, name)
+            spent = part.cpu() - before
+        await check(log, sent, name)
+        return Spent(len(sent), spent)
+
+
+async def in_a_burst(run: Run, history: Simulation) -> Spent:
+    """Let naive Faust eat its events."""
+    name = "naive-faust"
+    async with run.log(name) as log:
+        kafka = log.settings.kafka
+        await log.publish_pages(history.pages)
+        sent: set[str] = set()
+        streams = [list(events) for events in records(history, kafka.partitions, sent)]
+        command = (sys.executable, "-m", naive_faust.__name__)
+        async with Part(name, run.folder, command, environment(log.settings)) as part:
+            await part.until(lambda: part.said(naive_faust.READY), "ready", 60)
+            await part.until_idle()
+            before = part.cpu()
+            for partition, events in enumerate(streams):
+                await log.fill(kafka.events_topic, partition, events)
+
+            async def all_scored() -> bool:
+                return sum(await log.ends(kafka.scored_topic)) >= len(sent)
+
+            await wait_for(all_scored, part.cpu, LONGEST, name)
+            spent = part.cpu() - before
+        await check(log, sent, name)
+        return Spent(len(sent), spent)
+
+
+def records(history: Simulation, partitions: int, sent: set[str]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+    """Key and value of the events of each partition; their ids are added to `sent` as they are taken."""
+
+    def of(events: Iterator[Event]) -> Iterator[tuple[bytes, bytes]]:
+        for event in events:
+            sent.add(event.event_id)
+            yield key_of(event.site, event.session_id), encode(event)
+
+    for events in history.history(partitions):
+        yield of(events)
+
+
+async def check(log: Log, sent: set[str], name: str) -> None:
+    """Raise BenchError unless every event came back as one score and none as a dead letter."""
+    kafka = log.settings.kafka
+    dead = sum(await log.ends(kafka.dead_topic))
+    if dead:
+        raise BenchError(f"{name}: {dead} events became dead letters, so there is no figure")
+    compare(sent, await log.scored_ids(await log.ends(kafka.scored_topic)), name)

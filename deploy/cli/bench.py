@@ -1,0 +1,58 @@
+"""`opecom bench`: measures the parts on this machine, on real Kafka."""
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from deploy.bench.machine import machine, versions
+from deploy.bench.result import Result
+from deploy.bench.run import started
+from deploy.settings import load
+
+Bench = Literal["worker", "latency", "ingest", "writer"]
+
+
+def bench(
+    name: Annotated[Bench, typer.Argument(help="What to measure; docs/benchmarks.md says how.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Less input, under a minute.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The last line is the result as one JSON object.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The UCI file; without it sessions are drawn from a fitted table.")
+    ] = None,
+) -> None:
+    """Measures a part: Kafka is real, the CPU of all processes of the part counts, every record is read back.
+
+    Runs on the services of the settings where the profile is `services`, else starts its own for the run.
+    """
+    where = machine()
+    print(
+        f"input: UCI simulation, {'rows of ' + str(data) if data else 'rows drawn from the fitted table'}", flush=True
+    )
+    part = importlib.import_module(f"deploy.bench.{name}")
+    with started(load(), need_mariadb=name == "writer") as run:
+        figures, notes = asyncio.run(part.measure(run, data, quick))
+        result = Result(name, figures, versions(run.versions), where, tuple(notes))
+    show(result)
+    if as_json:
+        print(result.json())
+
+
+def show(result: Result) -> None:
+    table = Table(title=f"bench {result.bench}")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("target", justify="right")
+    table.add_column("")
+    for row in result.rows():
+        table.add_row(*row)
+    Console().print(table)
+    for note in result.notes:
+        print(note)
+    machine = result.machine
+    print(f"{machine['cores']} cores {machine['cpu']}, {machine['memory_gb']} GB, load {machine['load_at_start']}")
+    print(", ".join(f"{name} {number}" for name, number in result.versions.items()))
