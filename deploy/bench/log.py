@@ -64,6 +64,10 @@ class Log:
                 with suppress(KafkaError, TimeoutError):
                     await asyncio.wait_for(stop(), 10)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        return client_options(self.settings.kafka)
+
     async def fill(self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes]]) -> int:
         """Append the records in order, acknowledged; returns how many."""
         writer = KafkaRecords(self.producer, 60)
@@ -112,12 +116,17 @@ class Log:
     async def scored_ids(self, ends: Sequence[int]) -> list[str]:
         """The ids of the events behind all scored sessions; closings have none."""
         topic = self.settings.kafka.scored_topic
-        said = [_scored.decode(record.value).event.id async for records in self.read(topic, ends) for record in records]
+        said = [scored_id(record.value) async for records in self.read(topic, ends) for record in records]
         return [each for each in said if each is not None]
 
     async def forget(self, names: list[str]) -> None:
         with suppress(KafkaError, TimeoutError):
             await asyncio.wait_for(self.admin.delete_topics(names), 10)
+
+
+def scored_id(value: bytes) -> str | None:
+    """The id of the event that caused a scored session; None where the clock closed it."""
+    return _scored.decode(value).event.id
 
 
 async def wait_for(reached: Callable[[], Any], alive: Callable[[], Any], seconds: float, what: str) -> None:

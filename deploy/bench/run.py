@@ -41,12 +41,15 @@ class Run:
         return client_options(self.settings.kafka)
 
     @asynccontextmanager
-    async def log(self, name: str) -> AsyncIterator[Log]:
+    async def log(self, name: str, settings: Settings | None = None) -> AsyncIterator[Log]:
         """Topics of their own for a part, called after it: the settings with their names, and a client on them."""
+        settings = settings or self.settings
         names = {f"{topic}_topic": f"{topic}-{name}-{secrets.token_hex(3)}" for topic in ("events", "scored", "pages")}
         names["dead_topic"] = names["events_topic"] + "-dead"
-        settings = changed(self.settings, "kafka", **names)
+        settings = changed(settings, "kafka", **names)
         settings = changed(settings, "worker", group=f"{name}-{secrets.token_hex(3)}", metrics_port=free_port())
+        settings = changed(settings, "ingest", host="127.0.0.1", port=free_port())
+        settings = changed(settings, "storage", group=settings.worker.group, metrics_port=free_port())
         wanted = topics.wanted(settings.kafka)
         await topics.ensure(self.options, wanted)
         async with Log.connected(settings) as log:
@@ -66,6 +69,8 @@ def started(settings: Settings, *, need_mariadb: bool = False) -> Iterator[Run]:
         folder = Path(name)
         (folder / "data").mkdir()
         settings = settings.model_copy(update={"data_dir": folder / "data", "sites": {SITE: _site()}})
+        # All trackers sit at one address, and the limits are not what is measured.
+        settings = changed(settings, "ingest", key_rate_per_second=1e6, address_rate_per_second=1e6)
         if settings.profile == "services":
             print(f"on the services of the settings: Kafka at {settings.kafka.bootstrap}", flush=True)
             yield Run(settings, folder, (("kafka", "not told by the broker"),))

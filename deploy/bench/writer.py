@@ -1,0 +1,162 @@
+"""Scored updates to rows: what the writer spends on putting a backlog into MariaDB and ClickHouse.
+
+The updates are made beforehand by the worker's own step from the simulation's events; each is a row of the timeline in
+ClickHouse and changes a session and its page views in MariaDB. They are given to the writer, which has started and
+waits, in a burst that takes a fraction of the time it needs. What counts is its CPU time, that of the ClickHouse
+engine inside it too, until both databases have every row and the offsets are committed. The topic of events is empty.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy
+from pydantic import SecretStr
+
+from deploy.bench.errors import BenchError
+from deploy.bench.log import wait_for
+from deploy.bench.part import OPECOM, Part, answers
+from deploy.bench.run import Run, changed, environment
+from deploy.bench.simulation import Simulation, simulation
+from deploy.settings import Settings
+from deploy.wiring import storage
+from deploy.wiring.calendars import calendars
+from deploy.wiring.models import models
+from ingest.events import encode as encode_event
+from ingest.events import key_of
+from stream.pages import PageRow, PagesMarker, PageStatistics
+from stream.partition import Mark, Partition
+from stream.scored import ScoredSession, encode
+from stream.step import fold, score
+from stream.update import scored_key
+
+EVENTS, QUICK_EVENTS = 100_000, 40_000
+#: Records that are folded in one go.
+ROUND = 1_000
+LONGEST = 600.0
+
+
+class Given(NamedTuple):
+    """A record of the simulation's log."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Expected:
+    """What must be in the databases."""
+
+    updates: int = 0
+    sessions: set[tuple[str, int]] = field(default_factory=set)
+    views: set[tuple[str, int, str]] = field(default_factory=set)
+
+    def add(self, record: ScoredSession) -> None:
+        self.updates += 1
+        self.sessions.add((record.session_id, record.opened_at))
+        self.views.update((record.session_id, record.opened_at, view.event_id) for view in record.views)
+
+
+async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
+    """The figure, and what to say of it; raises BenchError when a row is missing from a database."""
+    expected = Expected()
+    async with _databases(run.settings) as settings, run.log("writer", settings) as log:
+        kafka, group = log.settings.kafka, log.settings.storage.group
+        backlog = scored(simulation(data, QUICK_EVENTS if quick else EVENTS), log.settings, expected)
+        async with Part("writer", run.folder, (*OPECOM, "run", "writer"), environment(log.settings)) as part:
+            await part.until(lambda: answers(log.settings.storage.metrics_port, "/metrics"), "ready", 60)
+            await part.until_idle(60)
+            before = part.cpu()
+            for partition, records in enumerate(backlog):
+                await log.fill(kafka.scored_topic, partition, records)
+            ends = await log.ends(kafka.scored_topic)
+
+            async def all_committed() -> bool:
+                return await log.committed(group, kafka.scored_topic) == ends
+
+            await wait_for(all_committed, part.cpu, LONGEST, "writer")
+            spent = part.cpu() - before
+            dead = sum(await log.ends(kafka.dead_topic))
+        _check(log.settings, expected, dead)
+    figures = {"updates_per_cpu_second": expected.updates / spent}
+    notes = [
+        f"{expected.updates:,} updates in {spent:.2f} CPU-s: {len(expected.sessions):,} sessions, "
+        f"{len(expected.views):,} page views, {expected.updates:,} rows of the timeline"
+    ]
+    return figures, notes
+
+
+def scored(given: Simulation, settings: Settings, expected: Expected) -> list[list[tuple[bytes, bytes]]]:
+    """Key and value of every update that the worker would emit, by partition."""
+    statistics = _statistics(given.pages)
+    known, model = calendars(settings), models(settings.scoring)
+    made: list[list[tuple[bytes, bytes]]] = []
+    for number, events in enumerate(given.history(settings.kafka.partitions)):
+        partition = Partition("bench", number, known, statistics, Mark(0, {}, "", statistics.version))
+        records: list[tuple[bytes, bytes]] = []
+        log = (
+            Given(offset, -1, key_of(event.site, event.session_id), encode_event(event))
+            for offset, event in enumerate(events)
+        )
+        while batch := list(islice(log, ROUND)):
+            updates = fold({number: partition}, {number: batch}).folded.updates
+            sessions = [session for scored in score(updates, model) for session in scored]
+            for update, session in zip(updates, sessions, strict=True):
+                expected.add(session)
+                records.append((scored_key(update), encode(session)))
+        made.append(records)
+    return made
+
+
+def _statistics(rows: Sequence[PageRow]) -> PageStatistics:
+    statistics = PageStatistics()
+    for offset, row in enumerate(rows):
+        statistics.read(offset, row)
+    statistics.read(len(rows), PagesMarker("", len(rows)))
+    return statistics
+
+
+@asynccontextmanager
+async def _databases(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings with an empty database in MariaDB, dropped afterwards, and an empty ClickHouse; both migrated."""
+    name = f"opecom_bench_{secrets.token_hex(4)}"
+    url = sqlalchemy.make_url(settings.storage.url.get_secret_value())
+    server = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    own = url.set(database=name).render_as_string(hide_password=False)
+    settings = changed(settings, "storage", url=SecretStr(own), clickhouse_host="")
+    try:
+        with server.connect() as connection:
+            connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise BenchError(f"MariaDB at storage.url gives no database {name}: {str(error).splitlines()[0]}") from error
+    try:
+        storage.migrate_all(settings)
+        yield settings
+    finally:
+        with server.connect() as connection:
+            connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
+
+
+def _check(settings: Settings, expected: Expected, dead: int) -> None:
+    """Raise BenchError unless both databases have every row and nothing was given up."""
+    engine = storage.relational(settings)
+    with engine.connect() as connection:
+        found = {
+            table: connection.execute(sqlalchemy.text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608
+            for table in ("sessions", "page_views")
+        }
+    engine.dispose()
+    client: Any
+    with closing(storage.analytics(settings)) as client:
+        ((found["timeline"],),) = client.query("SELECT count() FROM scored_sessions FINAL").result_rows
+    wanted = {
+        "sessions": len(expected.sessions), "page_views": len(expected.views), "timeline": expected.updates
+    }  # fmt: skip
+    if found != wanted or dead:
+        raise BenchError(f"writer: the databases have {found} of {wanted}, {dead} were given up: so there is no figure")

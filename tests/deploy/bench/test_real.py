@@ -1,0 +1,47 @@
+"""Each benchmark, small, on real Kafka: the parts run, every record comes back, every figure is there."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deploy.bench import ingest, latency, worker
+from deploy.bench.result import TARGETS
+from deploy.bench.run import changed, started
+from deploy.settings import Settings
+from tests.support.services import Broker
+
+
+def figures(bench: str, kafka: Broker) -> dict[str, float]:
+    module = {"worker": worker, "latency": latency, "ingest": ingest}[bench]
+    settings = changed(Settings(profile="services"), "kafka", bootstrap=kafka.bootstrap)
+    with started(settings) as run:
+        measured, _ = asyncio.run(module.measure(run, None, True))
+    assert measured.keys() == TARGETS[bench].keys()
+    assert all(figure > 0 for figure in measured.values())
+    return measured
+
+
+@pytest.mark.kafka
+def test_ingest(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "WARM", 100)
+    monkeypatch.setattr(ingest, "QUICK_BATCHED", 2_000)
+    monkeypatch.setattr(ingest, "QUICK_SINGLE", 400)
+    figures("ingest", kafka)
+
+
+@pytest.mark.kafka
+@pytest.mark.long
+def test_latency(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "RATE", 100)
+    monkeypatch.setattr(latency, "QUICK_SECONDS", 3)
+    monkeypatch.setattr(latency, "WARM_SECONDS", 1)
+    figures("latency", kafka)
+
+
+@pytest.mark.kafka
+@pytest.mark.long
+def test_worker(kafka: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(worker, "QUICK_BACKLOG", 10_000)
+    monkeypatch.setattr(worker, "QUICK_NAIVE", 500)
+    figures("worker", kafka)

@@ -1,0 +1,94 @@
+"""The shape of a result, and which figures meet their targets."""
+
+import json
+
+import pytest
+
+from deploy.bench.machine import machine, versions
+from deploy.bench.result import TARGETS, Result, Target, number, rounded
+
+
+def result(**given: float) -> Result:
+    figures = {"rate": 1000.0, "p50_ms": 14.96, "p99_ms": 50.04} | given
+    return Result("latency", figures, {"python": "3.11"}, {"cores": 2}, ("a note",))
+
+
+@pytest.mark.parametrize(
+    ("target", "figure", "met"),
+    [
+        pytest.param(Target(10), 10.0, True, id="at least: just reached"),
+        pytest.param(Target(10), 9.999, False, id="at least: just missed"),
+        pytest.param(Target(10, at_most=True), 10.0, True, id="at most: just kept"),
+        pytest.param(Target(10, at_most=True), 10.001, False, id="at most: just broken"),
+    ],
+)
+def test_a_target_holds_up_to_its_bound(target: Target, figure: float, met: bool) -> None:
+    assert target.met(figure) is met
+
+
+def test_the_json_is_one_object_with_the_agreed_members() -> None:
+    line = result().json()
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "bench": "latency",
+        "figures": {"rate": 1000, "p50_ms": 14.96, "p99_ms": 50.04},
+        "targets": {
+            "rate": {"at_least": 990, "met": True},
+            "p50_ms": {"at_most": 15, "met": True},
+            "p99_ms": {"at_most": 50, "met": False},
+        },
+        "versions": {"python": "3.11"},
+        "machine": {"cores": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        pytest.param({"rate": 1000.0}, id="some are missing"),
+        pytest.param(dict.fromkeys(["rate", "p50_ms", "p99_ms", "p100_ms"], 1.0), id="one is not asked for"),
+    ],
+)
+def test_a_result_without_exactly_its_figures_is_none(figures: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="bench latency gives"):
+        Result("latency", figures, {}, {}).json()
+
+
+def test_the_rows_say_met_or_missed() -> None:
+    assert result().rows()[2] == ("p99_ms", "50.04", "at most 50", "missed")
+
+
+def test_the_issue_s_targets_are_the_ones_held_against() -> None:
+    spoken = {bench: {name: each.spoken() for name, each in targets.items()} for bench, targets in TARGETS.items()}
+    assert spoken == {
+        "worker": {
+            "events_per_cpu_second": "at least 25,000",
+            "ratio_to_naive_faust": "at least 15",
+            "ratio_to_bare_loop": "at least 0.85",
+        },
+        "latency": {"rate": "at least 990", "p50_ms": "at most 15", "p99_ms": "at most 50"},
+        "ingest": {
+            "batch_events_per_cpu_second": "at least 15,000",
+            "single_requests_per_cpu_second": "at least 2,000",
+        },
+        "writer": {"updates_per_cpu_second": "at least 15,000"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("figure", "kept", "spoken"),
+    [
+        pytest.param(25_432.7, 25433, "25,433", id="thousands"),
+        pytest.param(21.1548, 21.15, "21.15", id="tens"),
+        pytest.param(0.85004, 0.85, "0.85", id="below one"),
+    ],
+)
+def test_figures_are_rounded_to_what_is_known(figure: float, kept: float, spoken: str) -> None:
+    assert (rounded(figure), number(figure)) == (kept, spoken)
+
+
+def test_machine_and_versions_name_what_the_figures_depend_on() -> None:
+    assert machine().keys() == {"cores", "cpu", "memory_gb", "system", "load_at_start"}
+    found = versions([("kafka", "4.3.0")])
+    assert found["kafka"] == "4.3.0"
+    assert {"python", "faust", "aiokafka", "onnxruntime"} <= found.keys()
