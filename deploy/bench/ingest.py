@@ -34,7 +34,7 @@ class _Id(Struct, frozen=True):
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when an accepted event is not on the topic once."""
     batched, singly = (QUICK_BATCHED, QUICK_SINGLE) if quick else (BATCHED, SINGLE)
-    traffic = simulation(data, int((WARM + batched + singly) * 1.1)).traffic()
+    traffic = simulation(data, WARM + batched + singly).traffic()
     sent: set[str] = set()
     async with run.log("ingest") as log:
         ingest = log.settings.ingest

@@ -31,7 +31,7 @@ PATIENCE = 20.0
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when an event was refused or its score did not come."""
     seconds = (QUICK_SECONDS if quick else SECONDS) + WARM_SECONDS
-    given = simulation(data, int(seconds * RATE * 1.1))
+    given = simulation(data, seconds * RATE)
     async with run.log("latency") as log:
         settings = log.settings
         processes = environment(settings)

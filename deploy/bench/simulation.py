@@ -6,12 +6,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from deploy.bench.errors import BenchError
 from deploy.settings import SiteSettings
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
 from deploy.simulate.ordered import by_partition, ordered
 from deploy.simulate.pages import Catalogue
-from deploy.simulate.rows import read, sample
+from deploy.simulate.rows import Row, read, sample
 from deploy.simulate.uci import Visit
 from ingest.events import Event
 from ingest.partition import partition_of
@@ -41,14 +42,32 @@ class Simulation(Struct, frozen=True):
 
 
 def simulation(data: Path | None, events: int) -> Simulation:
-    """About `events` events of rows of the UCI file, or, without it, of rows drawn from the table fitted to it."""
+    """At least `events` events, few more, of rows of the UCI file, or of rows drawn from the table fitted to it.
+
+    Raises BenchError where the file has fewer.
+    """
+    given = read(data) if data else None
     sessions = max(2, round(events / EVENTS_PER_SESSION))
-    rows = sample(read(data), sessions) if data else draw(sessions)
+    while True:
+        made = _of_rows(sample(given, sessions) if given else draw(sessions))
+        if sum(map(_events, made.visits)) >= events:
+            return made
+        if given and sessions >= len(given):
+            raise BenchError(f"{data} has too few sessions for {events:,} events")
+        sessions += 2 + sessions // 20
+
+
+def _of_rows(rows: Sequence[Row]) -> Simulation:
     site = site_settings()
     dates = Dates(Calendar(site.timezone, site.holidays, site.special_days))
     catalogue = Catalogue()
     visits = [Visit(SITE, row, dates, catalogue) for row in rows]
     return Simulation(visits, catalogue.rows("", SITE))
+
+
+def _events(visit: Visit) -> int:
+    """A start, the page views, the purchase, and a ping where there are views."""
+    return 1 + len(visit.views) + visit.row.revenue + bool(visit.views)
 
 
 def site_settings(**given: object) -> SiteSettings:

@@ -1,20 +1,21 @@
 """Each benchmark, small, on real Kafka: the parts run, every record comes back, every figure is there."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from deploy.bench import ingest, latency, worker
+from deploy.bench import ingest, latency, worker, writer
 from deploy.bench.result import TARGETS
 from deploy.bench.run import changed, started
 from deploy.settings import Settings
-from tests.support.services import Broker
+from tests.support.services import Broker, MariaDb
 
 
-def figures(bench: str, kafka: Broker) -> dict[str, float]:
-    module = {"worker": worker, "latency": latency, "ingest": ingest}[bench]
+def figures(bench: str, kafka: Broker, database: str = "") -> dict[str, float]:
+    module = {"worker": worker, "latency": latency, "ingest": ingest, "writer": writer}[bench]
     settings = changed(Settings(profile="services"), "kafka", bootstrap=kafka.bootstrap)
+    settings = changed(settings, "storage", url=SecretStr(database))
     with started(settings) as run:
         measured, _ = asyncio.run(module.measure(run, None, True))
     assert measured.keys() == TARGETS[bench].keys()
@@ -41,7 +42,15 @@ def test_latency(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.long
-def test_worker(kafka: Broker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_worker(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "QUICK_BACKLOG", 10_000)
     monkeypatch.setattr(worker, "QUICK_NAIVE", 500)
     figures("worker", kafka)
+
+
+@pytest.mark.kafka
+@pytest.mark.mariadb
+@pytest.mark.long
+def test_writer(kafka: Broker, mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "QUICK_EVENTS", 2_000)
+    figures("writer", kafka, mariadb.url)
