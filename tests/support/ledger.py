@@ -33,7 +33,9 @@ class Ledger:
         self._stop.set()
         self._thread.join(60)
         assert not self._thread.is_alive()
-        return self.accepted()
+        accepted = self.accepted()
+        assert accepted, "nothing was accepted"
+        return accepted
 
     def accepted(self) -> set[str]:
         return set(self._file.read_text().split()) if self._file.exists() else set()
@@ -67,13 +69,15 @@ class Ledger:
         number = self._random.randrange(len(self._sessions))
         if self._random.random() < 0.03:
             self._sessions[number] = self._new_session()
+        kind = self._random.choice(["page_view", "page_view", "page_ping"])
+        page = {"page": {"url": f"https://shop.example/p/{number}", "type": "ProductRelated"}}
         return {
             "event_id": str(uuid_utils.uuid7()),
-            "type": self._random.choice(["page_view", "page_view", "page_ping"]),
+            "type": kind,
             "session_id": self._sessions[number],
             "visitor_id": f"v{number}",
             "occurred_at": int(time.time() * 1000) - self._random.randrange(2_000),
-            "page": {"url": f"https://shop.example/p/{number}", "type": "ProductRelated"},
+            **(page if kind == "page_view" else {"ping": {"engaged_ms": 500, "scroll_depth": 10}}),
         }
 
     def _new_session(self) -> str:
