@@ -52,7 +52,9 @@ class Workers:
 
     def stop(self, which: int) -> None:
         # A worker that is still importing has no handler yet: the signal itself ends it, and it has nothing to lose.
-        assert self.running.pop(which).stop() in (0, -signal.SIGTERM)
+        part = self.running.pop(which)
+        code = part.stop()
+        assert code in (0, -signal.SIGTERM), f"exit code {code}:\n{part.words()}"
 
 
 async def caught_up(settings: Settings, seconds: float = 90) -> None:
