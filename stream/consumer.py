@@ -12,7 +12,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.errors import CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
@@ -23,7 +29,14 @@ from stream.worker import Worker
 log = logging.getLogger(__name__)
 
 #: A commit that fails so was overtaken by a rebalance: the partition's new owner goes on from the commit before.
-OVERTAKEN = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError)
+#: IllegalStateError is aiokafka's own word for a partition that is no longer assigned.
+OVERTAKEN = (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 
 
 class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
