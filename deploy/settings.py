@@ -11,6 +11,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from deploy.errors import SetupError
+
+#: Variables that begin like settings and are none: the file's name, and what tests are told.
+_NO_SETTINGS = ("OPECOM_SETTINGS", "OPECOM_TEST_")
 PageKind = Literal["Administrative", "Informational", "ProductRelated"]
 
 
@@ -177,5 +181,17 @@ def user_cache() -> Path:
 
 
 def load() -> Settings:
-    """The settings in force; raises pydantic.ValidationError, whose lines name the setting and what it takes."""
+    """The settings in force.
+
+    Raises pydantic.ValidationError, whose lines name the setting and what it takes, and SetupError for a variable that
+    is no setting (a misspelt one would be ignored in silence) or a file that is not there.
+    """
+    file = os.environ.get("OPECOM_SETTINGS")
+    if file and not Path(file).is_file():
+        raise SetupError(f"OPECOM_SETTINGS names {file}, which is no file")
+    known = {f"OPECOM_{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ:
+        group = name.upper().partition("__")[0]
+        if group.startswith("OPECOM_") and group not in known and not group.startswith(_NO_SETTINGS):
+            raise SetupError(f"{name} is no setting: `opecom settings --markdown` lists their variables")
     return Settings()

@@ -49,7 +49,7 @@ class Supervisor:
         Raises SetupError, with everything stopped, when a child says that it is no use to start it.
         """
         stops = {child.name: asyncio.Event() for child in children}
-        tasks = [asyncio.create_task(self._keep_one(child, stops[child.name])) for child in children]
+        tasks = [asyncio.create_task(self._keep_one(child, stops[child.name], stop)) for child in children]
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -92,12 +92,13 @@ class Supervisor:
             log.close()
         return code, log.last_words()
 
-    async def _keep_one(self, child: Child, stop: asyncio.Event) -> None:
+    async def _keep_one(self, child: Child, own_stop: asyncio.Event, stop: asyncio.Event) -> None:
+        """Until `own_stop`; what ends while all are to stop, before its turn, is not started again."""
         pause = self._pause
-        while not stop.is_set():
+        while not stop.is_set() and not own_stop.is_set():
             began = time.monotonic()
-            code, last = await self.run_once(child, stop)
-            if stop.is_set():
+            code, last = await self.run_once(child, own_stop)
+            if stop.is_set() or own_stop.is_set():
                 return
             if code == REFUSED:
                 raise SetupError(f"{child.name} cannot start: {last.removeprefix('opecom: ')}")

@@ -68,9 +68,11 @@ def test_a_part_that_hangs_is_cut_off(after: str) -> None:
             "opecom: setting kafka.nope (OPECOM_KAFKA__NOPE): extra inputs are not permitted",
         ),
         ({"OPECOM_SITES": "x"}, "", 'opecom: settings: error parsing value for field "sites"'),
+        ({"OPECOM_INGEST_PORT": "1"}, "", "opecom: OPECOM_INGEST_PORT is no setting: `opecom settings --markdown`"),
+        ({"OPECOM_SETTINGS": "/no/such"}, "", "opecom: OPECOM_SETTINGS names /no/such, which is no file"),
         ({}, "[ingest", "opecom: the settings file (OPECOM_SETTINGS, or opecom.toml) is not TOML"),
     ],
-    ids=["wrong-type", "unknown", "not-json", "not-toml"],
+    ids=["wrong-type", "unknown", "not-json", "misspelt", "no-file", "not-toml"],
 )
 def test_bad_settings_are_lines(environment: dict[str, str], file: str, said: str, tmp_path: Path) -> None:
     settings = tmp_path / "opecom.toml"

@@ -1,5 +1,7 @@
 """`opecom up` as a process: one per data folder, a clean end at Ctrl-C, and nothing left however it ends."""
 
+import asyncio
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -7,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy import data_folder
+from deploy import broker, data_folder, topics, up
 from deploy.errors import SetupError
-from deploy.ports import listen
+from deploy.ports import free_port, listen
 from deploy.probes import Address, Counts, counts, is_ready, samples
 from deploy.settings import Settings
-from tests.support.children import alive, kill, pids, wait_for
+from deploy.supervise import Supervisor
+from deploy.wiring.kafka import client_options
+from tests.support.children import alive, child, kill, pids, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,7 +25,7 @@ UP = """
 import asyncio, sys
 from pathlib import Path
 from rich.console import Console
-from deploy import data_folder
+from deploy import broker, data_folder, topics, up
 from deploy.cli.up import _run
 from deploy.probes import Address
 from deploy.screen import Screen
@@ -47,9 +51,9 @@ with data_folder.held(folder) as held, Screen(Console()) as screen:
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
-    up = subprocess.Popen([sys.executable, "-c", UP, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    running = subprocess.Popen([sys.executable, "-c", UP, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     wait_for(lambda: all(pids(name, folder) for name in ("broker", "ingest", "store")))
-    return up
+    return running
 
 
 def children(folder: Path) -> list[int]:
@@ -58,11 +62,11 @@ def children(folder: Path) -> list[int]:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_it_ends_cleanly(tmp_path: Path, sent: signal.Signals) -> None:
-    with start(tmp_path) as up:
+    with start(tmp_path) as running:
         wait_for(lambda: data_folder.running(tmp_path))
-        up.send_signal(sent)
-        said, _ = up.communicate(timeout=30)
-    assert up.returncode == 0
+        running.send_signal(sent)
+        said, _ = running.communicate(timeout=30)
+    assert running.returncode == 0
     assert said.splitlines()[-2:] == ["stopping", "stopped"]
     assert not any(alive(pid) for pid in children(tmp_path))
     assert data_folder.running(tmp_path) is None
@@ -70,8 +74,8 @@ def test_it_ends_cleanly(tmp_path: Path, sent: signal.Signals) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG is Linux's")
 def test_kill_9_leaves_no_child_and_no_lock(tmp_path: Path) -> None:
-    with start(tmp_path) as up:
-        kill(up.pid)
+    with start(tmp_path) as running:
+        kill(running.pid)
     wait_for(lambda: not any(alive(pid) for pid in children(tmp_path)))
     with data_folder.held(tmp_path):
         pass
@@ -121,6 +125,39 @@ def test_a_port_in_use_is_a_line_before_anything_starts(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "OPECOM_API__PORT, or `api.port` in opecom.toml, to a free port" in done.stderr
     assert "starting" not in done.stdout
+
+
+async def test_a_new_broker_is_a_new_log_with_its_topics(tmp_path: Path) -> None:
+    settings = Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
+    plan, bootstrap = up.embedded(settings, tmp_path)
+    assert bootstrap == settings.kafka.bootstrap
+    plan = dataclasses.replace(plan, parts=(child("part", tmp_path),))
+    stop, logs = asyncio.Event(), []
+    supervisor = Supervisor(tmp_path, lambda line: None)
+    running = asyncio.create_task(up.run(plan, supervisor, stop, lambda line: None))
+    for life in (1, 2):
+        await asyncio.to_thread(wait_for, lambda life=life: len(pids("part", tmp_path)) == life)
+        assert await topics.check(client_options(settings.kafka), topics.wanted(settings.kafka)) == []
+        logs.append(await topics.log_id(client_options(settings.kafka)))
+        if life == 1:
+            kill(supervisor.running["broker"])
+    stop.set()
+    await running
+    assert len(set(logs)) == 2
+
+
+def test_a_taken_broker_port_is_replaced_and_told(tmp_path: Path) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        plan, bootstrap = up.embedded(Settings(kafka={"bootstrap": f"127.0.0.1:{port}"}), tmp_path)
+    assert bootstrap != f"127.0.0.1:{port}"
+    assert {part.environment["OPECOM_KAFKA__BOOTSTRAP"] for part in plan.parts} == {bootstrap}
+
+
+def test_a_platform_without_the_broker_is_offered_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALF_TANSU_BIN", "/no/such")
+    with pytest.raises(SetupError, match="no binary for this platform; `opecom services up`"):
+        broker.binary()
 
 
 METRICS = """\
