@@ -56,7 +56,7 @@ async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Cont
         if len(found) != kafka.partitions:
             raise LogError(
                 f"topic {kafka.events_topic} has {len(found)} partitions, kafka.partitions says {kafka.partitions}: "
-                "run `opecom topics`"
+                "see `opecom topics`"
             )
         for partition in sorted(found):
             await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)

@@ -6,9 +6,9 @@ the one that OPECOM_SETTINGS names). `opecom settings` prints what is in force. 
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from deploy.errors import SetupError
@@ -128,11 +128,14 @@ class ServicesSettings(Group):
     )
 
 
+_SHIPPED_SITES: dict[str, dict[str, Any]] = {
+    "default": {"keyless_loopback": True},
+    "uci": {"special_days": ("02-14", "05-09")},
+}
+
+
 def _default_sites() -> dict[str, SiteSettings]:
-    return {
-        "default": SiteSettings(keyless_loopback=True),
-        "uci": SiteSettings(special_days=("02-14", "05-09")),
-    }
+    return {name: SiteSettings(**fields) for name, fields in _SHIPPED_SITES.items()}
 
 
 class Settings(BaseSettings):
@@ -155,7 +158,24 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
     services: ServicesSettings = ServicesSettings()
-    sites: dict[str, SiteSettings] = Field(default_factory=_default_sites, description="Sites by name.")
+    sites: dict[str, SiteSettings] = Field(
+        default_factory=_default_sites,
+        description="Sites by name. Shipped: `uci`, for simulations, and `default`, until you name one.",
+    )
+
+    @field_validator("sites", mode="before")
+    @classmethod
+    def _with_shipped_sites(cls, given: Any) -> Any:
+        """What is given of a shipped site changes it and leaves the rest of it: a key for `uci` is only a key."""
+        if not isinstance(given, dict):
+            return given
+        own = given.keys() - _SHIPPED_SITES.keys()
+        shipped = {name: fields for name, fields in _SHIPPED_SITES.items() if name != "default" or not own}
+        changed = {
+            name: _SHIPPED_SITES.get(name, {}) | fields if isinstance(fields, dict) else fields
+            for name, fields in given.items()
+        }
+        return shipped | changed
 
     @classmethod
     def settings_customise_sources(

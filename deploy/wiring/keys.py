@@ -3,14 +3,23 @@
 import os
 import secrets
 
-from deploy.settings import Settings
+from deploy.errors import SetupError
+from deploy.settings import Settings, variable
 
 
 def import_key(settings: Settings) -> str:
-    """The key of scope import for the site `uci`: from the settings, else from the data folder, made at first use."""
+    """The key of scope import for the site `uci`: from the settings, else from the data folder, made at first use.
+
+    Raises SetupError outside the embedded profile, where only the settings can have it: parts may run on many machines.
+    """
     configured = settings.sites["uci"].import_keys if "uci" in settings.sites else ()
     if configured:
         return configured[0].get_secret_value()
+    if settings.profile != "embedded":
+        raise SetupError(
+            "there is no import key: set sites.uci.import_keys, for the ingest API and for this command, to the same "
+            f"""secret: {variable("sites.uci.import_keys")}='["..."]'"""
+        )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = settings.data_dir / "import.key"
     try:

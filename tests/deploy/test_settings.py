@@ -14,3 +14,24 @@ def test_environment_beats_file_and_file_beats_default(
     monkeypatch.setenv("OPECOM_INGEST__PORT", "9002")
     settings = load()
     assert (settings.ingest.port, settings.ingest.host, settings.api.port) == (9002, "127.0.0.2", 8000)
+
+
+@pytest.mark.parametrize(
+    ("variables", "names", "special_days"),
+    [
+        pytest.param({}, {"default", "uci"}, ("02-14", "05-09"), id="nothing given"),
+        pytest.param(
+            {"UCI__IMPORT_KEYS": '["k"]'}, {"default", "uci"}, ("02-14", "05-09"), id="a key for a shipped site"
+        ),
+        pytest.param({"UCI__SPECIAL_DAYS": '["12-24"]'}, {"default", "uci"}, ("12-24",), id="a shipped field changed"),
+        pytest.param({"SHOP__TIMEZONE": "Europe/Rome"}, {"shop", "uci"}, ("02-14", "05-09"), id="a site of one's own"),
+    ],
+)
+def test_shipped_sites_keep_what_is_not_given(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], names: set[str], special_days: tuple[str, ...]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OPECOM_SITES__{name}", value)
+    settings = load()
+    assert set(settings.sites) == names
+    assert settings.sites["uci"].special_days == special_days
