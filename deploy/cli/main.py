@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import bench, failures, run, services, settings, topics, up
+from deploy.cli import bench, demo, failures, run, services, settings, simulate, topics, up
 from deploy.errors import SetupError
 
 app = typer.Typer(
@@ -15,9 +15,11 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("bench")(bench.bench)
+app.command("demo")(demo.demo)
 app.command("settings")(settings.settings)
 app.command("up")(up.up)
 app.command("topics")(topics.topics)
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 
 

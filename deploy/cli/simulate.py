@@ -1,0 +1,29 @@
+"""`opecom simulate`: real sessions through the running system, and what comes out of it compared with the file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.settings import load
+
+app = typer.Typer(help="Sends sessions through the running system.", no_args_is_help=True)
+
+
+@app.callback()
+def simulate() -> None:
+    """Sends sessions through the running system."""
+
+
+@app.command()
+def uci(
+    data: Annotated[Path | None, typer.Option(help="The UCI Online Shoppers file; without it, rows are drawn.")] = None,
+    rate: Annotated[float, typer.Option(min=0, help="Events per second; 0: as fast as they are accepted.")] = 0,
+    sessions: Annotated[int | None, typer.Option(min=1, help="How many sessions; none: all of the file.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Compares the database with the file afterwards.")] = False,
+) -> None:
+    """Turns rows of the UCI file into sessions of events on a site of their own."""
+    # Here, so that no other command loads clients of databases.
+    from deploy.simulate.show import simulate
+
+    raise typer.Exit(simulate(load(), data, rate, sessions, verify))

@@ -1,0 +1,76 @@
+"""A demonstration on the screen: sessions through the whole system, its highest live scores, then the check."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import Engine
+
+from deploy.data_folder import as_running
+from deploy.settings import Settings
+from deploy.simulate import run, stack
+from deploy.simulate.live import Board, highest
+from deploy.simulate.show import Bars, announce, say, source
+from deploy.wiring.storage import relational
+
+SHOWN = 8
+LOOK_SECONDS = 0.5
+
+
+def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: int) -> int:
+    """Run the demonstration on the system that runs, or on one started for it; the exit code. Raises SetupError."""
+    console, name = Console(), run.new_run()
+    rows = source(settings, data, sessions, name, console)
+    with contextlib.ExitStack() as running:
+        with console.status("waiting for the system"):
+            started = running.enter_context(stack.system(settings))
+        if started:
+            say(console, "no system ran: one was started for this demonstration, and is stopped after it")
+        settings = as_running(settings)
+        simulation = run.Simulation(settings, rows.rows, name)
+        announce(simulation, console)
+        engine = relational(settings)
+        running.callback(engine.dispose)
+        asyncio.run(_watched(simulation, settings, engine, rate, console))
+        return run.verify(settings, engine, simulation.site, rows.file, simulation.sessions)
+
+
+async def _watched(
+    simulation: run.Simulation, settings: Settings, engine: Engine, rate: float, console: Console
+) -> None:
+    """Tell the simulation, with its bars and the highest live scores on the screen."""
+    bars, board = Bars(console, simulation.events), Board(SHOWN)
+    with Live(console=console, refresh_per_second=4) as live:
+        looking = asyncio.create_task(_look(board, bars, live, settings, simulation.site))
+        try:
+            await simulation.tell(engine, rate, bars)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            live.update(Group(bars.progress, _table(board)))
+
+
+async def _look(board: Board, bars: Bars, live: Live, settings: Settings, site: str) -> None:
+    keys = settings.api.read_keys
+    key = keys[0].get_secret_value() if keys else ""
+    api = stack.api_address(settings)
+    while True:
+        board.add(await asyncio.to_thread(highest, api, site, SHOWN, key))
+        live.update(Group(bars.progress, _table(board)))
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _table(board: Board) -> Table:
+    table = Table("session", "probability", "band", "because", title="highest live scores so far")
+    for intent in board.top():
+        table.add_row(
+            Text(intent.session_id),
+            f"{intent.probability:.3f}",
+            intent.band,
+            Text("; ".join(reason.text for reason in intent.reasons)),
+        )
+    return table
