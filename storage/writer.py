@@ -8,7 +8,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -118,9 +118,11 @@ class Writer:
             if not count:
                 began = time.monotonic()
             for partition, records in fetched.items():
-                if records and self._follows(partition, records):
-                    batches.setdefault(partition, []).extend(records)
-                    count += len(records)
+                for run in _unbroken(records):
+                    if not self._follows(partition, run):
+                        break
+                    batches.setdefault(partition, []).extend(run)
+                    count += len(run)
             if not fetched and not count:
                 return batches, began
 
@@ -267,6 +269,20 @@ def deliver(sink: Sink, block: Block) -> list[Refusal]:
         first, second = block.halves()
         return deliver(sink, first) + deliver(sink, second)
     return []
+
+
+def _unbroken(records: list[ConsumerRecord]) -> Iterator[list[ConsumerRecord]]:
+    """The records in runs without a hole; nearly always one."""
+    if not records:
+        return
+    if records[-1].offset - records[0].offset == len(records) - 1:
+        yield records
+        return
+    start = 0
+    for place in range(1, len(records) + 1):
+        if place == len(records) or records[place].offset != records[place - 1].offset + 1:
+            yield records[start:place]
+            start = place
 
 
 class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]

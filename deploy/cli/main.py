@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import bench, demo, failures, run, services, settings, simulate, topics, up
+from deploy.cli import bench, demo, failures, migrate, run, services, settings, simulate, topics, up
 from deploy.errors import SetupError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command("demo")(demo.demo)
 app.command("settings")(settings.settings)
 app.command("up")(up.up)
 app.command("topics")(topics.topics)
+app.command("migrate")(migrate.migrate)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 

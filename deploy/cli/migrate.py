@@ -1,0 +1,9 @@
+"""`opecom migrate`: brings both databases to the newest schema."""
+
+from deploy.settings import load
+from deploy.wiring.storage import migrate_all
+
+
+def migrate() -> None:
+    """Brings both databases to the newest schema; safe to repeat."""
+    print("\n".join(migrate_all(load())) or "both databases have the newest schema")

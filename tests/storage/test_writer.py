@@ -1,0 +1,215 @@
+"""The writer over lists: nothing is lost, nothing is committed early, nothing stops it that should not."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from aiokafka.errors import CommitFailedError
+from prometheus_client import CollectorRegistry
+
+from ingest import events
+from storage.block import Block
+from storage.metrics import WriterMetrics
+from storage.sink import ListSink, RefusedError, UnavailableError
+from storage.writer import MAX_REFUSED_IN_A_ROW, Database, Writer, WriterError
+from stream.scored import DeadLetter, decode_dead, encode, version_of
+from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
+from tests.support.events import NOON, event
+from tests.support.scored import scored
+
+SCORED = ("scored-sessions", 0)
+S1 = ("default", "s1", NOON)
+GOOD, BAD = (b"default/s1", encode(scored(1))), (b"default/s1", b"{}")
+
+
+class Desk:
+    """One writer, its two databases and its Kafka, all in lists."""
+
+    def __init__(self, log: Log, relational: ListSink | None = None, **consumer: object) -> None:
+        self.stop = asyncio.Event()
+        self.consumer = ListConsumer(log, self.stop, **consumer)  # type: ignore[arg-type]
+        self.producer = ListProducer()
+        self.relational, self.analytics = relational or ListSink(), ListSink()
+        self.registry = CollectorRegistry()
+
+    async def run(self, max_block: int = 1_000) -> None:
+        await Writer(
+            log_id="log",
+            topics=TOPICS,  # type: ignore[arg-type]
+            consumer=self.consumer,
+            producer=self.producer,
+            databases=(
+                Database("the relational database", "storage.url", self.relational),
+                Database("ClickHouse", "storage.clickhouse_host", self.analytics),
+            ),
+            gather_seconds=0.01,
+            max_block=max_block,
+            metrics=WriterMetrics(self.registry),
+        ).run(self.stop)
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"opecom_writer_{name}", labels)
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        return {(partition.topic, partition.partition): offset for partition, offset in self.consumer.commits.items()}
+
+
+class FailingSink(ListSink):
+    """Raises what `fault` returns for a block, as often as it returns something."""
+
+    def __init__(self, fault: Callable[[Block], Exception | None]) -> None:
+        super().__init__()
+        self._fault = fault
+
+    def write(self, block: Block) -> None:
+        error = self._fault(block)
+        if error is not None:
+            raise error
+        super().write(block)
+
+
+def updates(count: int) -> list[tuple[bytes | None, bytes]]:
+    return [(b"default/s1", encode(scored(offset, session_id=f"s{offset}"))) for offset in range(count)]
+
+
+async def test_every_topic_reaches_both_databases_and_is_committed() -> None:
+    seen = event(1)
+    letter = DeadLetter(log="log", partition=0, offset=3, reason="late", detail="", key=None, raw=b"x")
+    desk = Desk(
+        {
+            SCORED: updates(5),
+            ("scored-sessions", 1): [(b"default/other", encode(scored(0, session_id="other")))],
+            ("events", 0): [(events.key_of("default", "s1"), events.encode(seen)), (None, b"\xff")],
+            ("events-dead", 0): [(b"log:0:3", encode(letter))],
+        }
+    )
+    await desk.run()
+    for sink in (desk.relational, desk.analytics):
+        assert len(sink.sessions) == 6
+        assert list(sink.events) == [("log", 0, 0), ("log", 0, 1)]
+        assert list(sink.dead.values()) == [letter]
+    assert desk.committed() == {SCORED: 5, ("scored-sessions", 1): 1, ("events", 0): 2, ("events-dead", 0): 1}
+    assert desk.relational.positions["log", "scored", 0] == (5, 4)
+    assert desk.metric("records_total", topic="scored-sessions") == 6
+    assert desk.metric("lag_records", topic="events") == 0
+
+
+async def test_a_client_that_skips_records_is_sent_back() -> None:
+    desk = Desk({SCORED: updates(30)}, skip=[(*SCORED, offset) for offset in (0, 1, 11, 29)])
+    await desk.run(max_block=7)
+    assert len(desk.relational.sessions) == len(desk.analytics.sessions) == 30
+    assert desk.committed() == {SCORED: 30}
+    assert desk.metric("rereads_total") >= 2
+    assert desk.metric("gaps_total") == 0
+
+
+async def test_it_starts_where_the_group_has_committed() -> None:
+    desk = Desk({SCORED: updates(10)}, committed={SCORED: 6})
+    await desk.run()
+    assert {update.session_id for _, update in desk.relational.sessions.values()} == {"s6", "s7", "s8", "s9"}
+
+
+async def test_records_deleted_before_they_were_written_are_told_and_passed() -> None:
+    desk = Desk({SCORED: updates(5)}, committed={SCORED: 2}, begins={SCORED: 40})
+    await desk.run()
+    assert desk.committed() == {SCORED: 45}
+
+
+async def test_a_database_that_is_away_pauses_the_writer_and_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    outages = 3
+    seen_commits: list[dict[tuple[str, int], int]] = []
+
+    def away(_: Block) -> Exception | None:
+        nonlocal outages
+        seen_commits.append(desk.committed())
+        outages -= 1
+        return UnavailableError("connection refused") if outages >= 0 else None
+
+    desk = Desk({SCORED: updates(9)}, FailingSink(away))
+    await desk.run(max_block=5)
+    assert seen_commits[:4] == [{}] * 4, "nothing is committed while a database is away"
+    assert len(desk.relational.sessions) == 9
+    assert desk.committed() == {SCORED: 9}
+    lines = [message for message in caplog.messages if "storage.url" in message]
+    assert len(lines) == 1, "one line, not one per attempt"
+    assert desk.metric("database_away", database="the relational database") == 0
+
+
+async def test_stopping_while_a_database_is_away_commits_nothing() -> None:
+    def away(_: Block) -> Exception | None:
+        desk.stop.set()
+        return UnavailableError("connection refused")
+
+    desk = Desk({SCORED: updates(9)}, FailingSink(away))
+    await desk.run()
+    assert desk.committed() == {}
+    assert desk.metric("database_away", database="the relational database") == 1
+
+
+async def test_an_unreadable_record_is_a_dead_letter_and_the_others_are_written() -> None:
+    desk = Desk({SCORED: [GOOD, BAD, (b"default/s1", encode(scored(2)))]})
+    await desk.run()
+    [(topic, key, value)] = desk.producer.sent
+    letter = decode_dead(value)
+    assert (topic, key) == ("events-dead", b"log:scored-sessions:0:1")
+    assert (letter.topic, letter.offset, letter.reason, letter.raw) == ("scored-sessions", 1, "failed", b"{}")
+    assert "site" in letter.detail
+    assert desk.relational.sessions[S1][1].version == version_of(2, False)
+    assert desk.committed() == {SCORED: 3}
+    assert desk.metric("refused_total") == 1
+
+
+async def test_what_one_database_refuses_is_found_among_many_and_the_other_database_keeps_it() -> None:
+    def refuses(block: Block) -> Exception | None:
+        return RefusedError("too long") if any(update.session_id == "s37" for _, update in block.scored) else None
+
+    desk = Desk({SCORED: updates(100)}, FailingSink(refuses))
+    await desk.run()
+    assert [decode_dead(value).offset for _, _, value in desk.producer.sent] == [37]
+    assert len(desk.relational.sessions) == 99
+    assert len(desk.analytics.sessions) == 100
+    assert desk.committed() == {SCORED: 100}
+
+
+async def test_a_dead_letter_that_is_refused_does_not_beget_another() -> None:
+    letter = DeadLetter(log="log", partition=0, offset=3, reason="late", detail="", key=None, raw=b"x")
+    desk = Desk({("events-dead", 0): [(b"k", encode(letter))]}, FailingSink(lambda _: RefusedError("no")))
+    await desk.run()
+    assert desk.producer.sent == []
+    assert desk.committed() == {("events-dead", 0): 1}
+
+
+async def test_an_unreadable_dead_letter_is_kept_as_one() -> None:
+    desk = Desk({("events-dead", 0): [(b"k", b"\xff")]})
+    await desk.run()
+    [letter] = desk.analytics.dead.values()
+    assert (letter.topic, letter.reason, letter.raw) == ("events-dead", "undecodable", b"\xff")
+
+
+async def test_fifty_refused_in_a_row_stop_it_and_commit_nothing() -> None:
+    desk = Desk({SCORED: [GOOD] + [BAD] * MAX_REFUSED_IN_A_ROW})
+    with pytest.raises(WriterError, match="50 records in a row"):
+        await desk.run()
+    assert desk.committed() == {}
+    assert desk.producer.sent == []
+
+
+async def test_fifty_in_a_row_are_counted_across_blocks() -> None:
+    desk = Desk({SCORED: [BAD] * MAX_REFUSED_IN_A_ROW})
+    with pytest.raises(WriterError):
+        await desk.run(max_block=20)
+    assert desk.committed() == {SCORED: 40}
+
+
+async def test_many_refused_with_good_ones_between_do_not_stop_it() -> None:
+    desk = Desk({SCORED: ([BAD] * (MAX_REFUSED_IN_A_ROW - 1) + [GOOD]) * 3})
+    await desk.run()
+    assert desk.committed() == {SCORED: 3 * MAX_REFUSED_IN_A_ROW}
+    assert len(desk.producer.sent) == 3 * (MAX_REFUSED_IN_A_ROW - 1)
+
+
+async def test_a_rebalance_that_comes_before_the_commit_is_no_failure() -> None:
+    desk = Desk({SCORED: updates(4)}, commit_error=CommitFailedError())
+    await desk.run(max_block=2)
+    assert len(desk.relational.sessions) == 4
+    assert desk.committed() == {SCORED: 4}
