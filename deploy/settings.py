@@ -207,8 +207,8 @@ def load() -> Settings:
     is no setting (a misspelt one would be ignored in silence) or a file that is not there.
     """
     file = os.environ.get("OPECOM_SETTINGS")
-    if file and not Path(file).is_file():
-        raise SetupError(f"OPECOM_SETTINGS names {file}, which is no file")
+    if file and not Path(file).exists():
+        raise SetupError(f"OPECOM_SETTINGS names {file}, which does not exist")
     known = {f"OPECOM_{name.upper()}" for name in Settings.model_fields}
     for name in os.environ:
         group = name.upper().partition("__")[0]

@@ -1,6 +1,7 @@
 """Where a benchmark runs: Kafka, MariaDB where it is needed, topics and settings of this run alone."""
 
 import json
+import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -108,7 +109,7 @@ def changed(settings: Settings, group: str, /, **values: Any) -> Settings:
 def environment(settings: Settings) -> dict[str, str]:
     """Variables that make `deploy.settings.load` give these settings in another process, whatever file lies there."""
     said = {
-        "OPECOM_SETTINGS": str(settings.data_dir / "none.toml"),
+        "OPECOM_SETTINGS": os.devnull,
         variable("profile"): settings.profile,
         variable("data_dir"): str(settings.data_dir),
         variable("sites"): json.dumps({name: _plain(site) for name, site in settings.sites.items()}),

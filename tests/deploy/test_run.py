@@ -69,7 +69,7 @@ def test_a_part_that_hangs_is_cut_off(after: str) -> None:
         ),
         ({"OPECOM_SITES": "x"}, "", 'opecom: settings: error parsing value for field "sites"'),
         ({"OPECOM_INGEST_PORT": "1"}, "", "opecom: OPECOM_INGEST_PORT is no setting: `opecom settings --markdown`"),
-        ({"OPECOM_SETTINGS": "/no/such"}, "", "opecom: OPECOM_SETTINGS names /no/such, which is no file"),
+        ({"OPECOM_SETTINGS": "/no/such"}, "", "opecom: OPECOM_SETTINGS names /no/such, which does not exist"),
         ({}, "[ingest", "opecom: the settings file (OPECOM_SETTINGS, or opecom.toml) is not TOML"),
     ],
     ids=["wrong-type", "unknown", "not-json", "misspelt", "no-file", "not-toml"],
