@@ -11,7 +11,7 @@ from typing import Any
 import clickhouse_connect
 import msgspec
 from clickhouse_connect.datatypes.base import ClickHouseType
-from clickhouse_connect.driver import exceptions
+from clickhouse_connect.driver import exceptions, options
 
 from ingest.events import Event, Tick, UseModel
 from scoring.features import NAMES
@@ -26,6 +26,9 @@ _json = msgspec.json.Encoder()
 
 def embedded_client(path: str, database: str) -> Any:
     """A client of the engine inside this process; one process at a time may hold `path`."""
+    # At its first insert the driver looks whether the rows are a data frame, for which it imports pandas (it comes
+    # with chDB): seconds in which records would wait. It works as well where there is none.
+    vars(options).setdefault("pd", None)
     first = clickhouse_connect.get_client(interface="chdb", path=path)
     try:
         first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")

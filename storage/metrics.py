@@ -1,4 +1,4 @@
-"""What the writer says of itself to Prometheus."""
+"""What the writer and the query API say of themselves to Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -30,4 +30,24 @@ class WriterMetrics:
             "From the first record of a block until both databases have it.",
             buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=registry,
+        )
+
+
+class ApiMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "opecom_api_requests_total", "Answers, by route and status.", ["route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "opecom_api_request_seconds",
+            "From a request until its answer begins.",
+            ["route"],
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+            registry=registry,
+        )
+        self.streams = Gauge("opecom_api_streams", "Open streams of intents.", registry=registry)
+        self.stream_events = Counter("opecom_api_stream_events_total", "Intents sent to streams.", registry=registry)
+        self.slow_clients = Counter(
+            "opecom_api_slow_clients_total", "Streams ended because their client took nothing.", registry=registry
         )

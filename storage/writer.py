@@ -102,8 +102,9 @@ class Writer:
                 thread.shutdown(wait=False, cancel_futures=True)
 
     async def _partitions(self) -> list[TopicPartition]:
-        await self._consumer.topics()
-        return [TopicPartition(topic, p) for topic in self._roles for p in self._consumer.partitions_for_topic(topic)]
+        # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
+        cluster = await self._consumer._client.fetch_all_metadata()
+        return [TopicPartition(topic, p) for topic in self._roles for p in cluster.partitions_for_topic(topic) or ()]
 
     async def _gather(self) -> tuple[Batches, float]:
         """What came within the gathering time after the first record, or a full block; and when it began."""

@@ -27,9 +27,9 @@ Part = Literal["ingest", "worker", "writer", "api", "store"]
 _WHERE: dict[Part, tuple[str, str]] = {
     "ingest": ("deploy.wiring.ingest", "run"),
     "worker": ("deploy.wiring.worker", "run"),
-    "writer": ("deploy.wiring.storage", "run_writer"),
-    "api": ("deploy.wiring.storage", "run_api"),
-    "store": ("deploy.wiring.storage", "run_store"),
+    "writer": ("deploy.wiring.writer", "run"),
+    "api": ("deploy.wiring.api", "run"),
+    "store": ("deploy.wiring.store", "run"),
 }
 
 

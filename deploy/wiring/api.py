@@ -1,0 +1,121 @@
+"""Builds the query API from the settings and runs it."""
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from deploy.errors import AwayError, SetupError
+from deploy.ports import listen
+from deploy.serve import serve
+from deploy.settings import Settings
+from deploy.topics import log_id
+from deploy.wiring.kafka import client_options
+from deploy.wiring.storage import Databases, databases
+from deploy.wiring.writer import outcome
+from storage import asyncapi
+from storage.access import Access
+from storage.api import create_app
+from storage.errors import ReadError
+from storage.metrics import ApiMetrics
+from storage.queries import Queries
+from storage.stream import Streams
+from storage.subscribe import Filter, Follower, Start, follow
+from storage.tokens import Tokens
+
+#: Characters of a read key, at least.
+SHORTEST_KEY = 16
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Serve until `stop`; 0, or 70 when the databases are not fit. Raises SetupError and PortTakenError."""
+    permitted, listener = access(settings), bound(settings)
+
+    async def alone() -> None:
+        async with databases(settings) as opened:
+            await answer(settings, opened, permitted, listener, CollectorRegistry(), stop)
+
+    with listener:
+        return await outcome(alone())
+
+
+async def answer(
+    settings: Settings,
+    opened: Databases,
+    permitted: Access,
+    listener: socket.socket,
+    registry: CollectorRegistry,
+    stop: asyncio.Event,
+) -> None:
+    """Serve on `listener` until `stop`."""
+    built = app(settings, opened, permitted, registry, stop)
+    await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
+
+
+def bound(settings: Settings) -> socket.socket:
+    """The API's port, taken before anything is opened; raises PortTakenError."""
+    return listen(settings.api.host, settings.api.port)
+
+
+def access(settings: Settings) -> Access:
+    """Who may read; raises SetupError where nobody could, and where a key is too easy to guess."""
+    keys = [key.get_secret_value() for key in settings.api.read_keys]
+    if not keys and settings.profile != "embedded":
+        raise SetupError("api.read_keys is empty: outside the embedded profile reads need a key of scope read")
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise SetupError(f"api.read_keys: a key has fewer than {SHORTEST_KEY} characters")
+    return Access(keys, open_on_loopback=settings.profile == "embedded")
+
+
+def app(
+    settings: Settings, opened: Databases, permitted: Access, registry: CollectorRegistry, stop: asyncio.Event
+) -> FastAPI:
+    """The query API over open databases; `stop` ends its streams."""
+    api, metrics = settings.api, ApiMetrics(registry)
+    secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
+    return create_app(
+        queries=Queries(*opened),
+        access=permitted,
+        tokens=Tokens(secret, api.token_seconds, time.time),
+        streams=Streams(_Following(settings), stop, api.max_streams, metrics),
+        metrics=metrics,
+        origins=api.origins,
+        asyncapi=topics_document(settings),
+        version=version("op-ecom"),
+    )
+
+
+def topics_document(settings: Settings) -> dict[str, Any]:
+    """The AsyncAPI document of the topics as the settings name them."""
+    kafka = settings.kafka
+    names = {name: getattr(kafka, f"{name}_topic") for name in ("events", "scored", "pages", "dead")}
+    protocol = "kafka-secure" if "SSL" in kafka.security_protocol else "kafka"
+    return asyncapi.document(asyncapi.topics(names, kafka.partitions), kafka.bootstrap, protocol, version("op-ecom"))
+
+
+class _Following:
+    """Opens followers of the scored topic; asks for the log's name at the first one, so that reads need no Kafka."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._kafka = settings.kafka
+        self._log: str | None = None
+
+    @contextlib.asynccontextmanager
+    async def __call__(self, wanted: Filter, start: Start) -> AsyncIterator[Follower]:
+        options = client_options(self._kafka)
+        if self._log is None:
+            try:
+                self._log = await log_id(options)
+            except AwayError as error:
+                raise ReadError("unavailable", str(error), retry_after=2) from error
+        async with follow(
+            options, self._kafka.scored_topic, self._log, wanted, start, self._kafka.fetch_wait_ms
+        ) as follower:
+            yield follower

@@ -1,0 +1,35 @@
+"""Runs writer and query API in one process with one ClickHouse client: only one process may hold a chDB folder."""
+
+import asyncio
+
+from prometheus_client import CollectorRegistry
+
+from deploy.settings import Settings
+from deploy.wiring.api import access, answer, bound
+from deploy.wiring.storage import databases
+from deploy.wiring.writer import outcome, serving_metrics, write
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Write and serve until `stop`, or until either fails; 0 or 70. Raises SetupError and PortTakenError."""
+    permitted, listener, registry = access(settings), bound(settings), CollectorRegistry()
+
+    async def both() -> None:
+        async with databases(settings) as opened:
+            ending = asyncio.Event()
+            parts = [
+                asyncio.create_task(write(settings, opened, registry, ending)),
+                asyncio.create_task(answer(settings, opened, permitted, listener, registry, ending)),
+            ]
+            told = asyncio.create_task(stop.wait())
+            await asyncio.wait((*parts, told), return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            ending.set()
+            # Both end before the databases close; the first failure is the one to tell.
+            ended = await asyncio.gather(*parts, return_exceptions=True)
+            for failure in ended:
+                if isinstance(failure, BaseException):
+                    raise failure
+
+    with listener, serving_metrics(settings.storage.metrics_port, registry):
+        return await outcome(both())

@@ -1,0 +1,133 @@
+"""Builds the writer from the settings and runs it."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Iterator
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, start_http_server
+
+from deploy.errors import PortTakenError
+from deploy.settings import Settings
+from deploy.topics import log_id
+from deploy.wiring.kafka import client_options
+from deploy.wiring.storage import Databases, databases
+from storage import continuity
+from storage.analytics import AnalyticsSink
+from storage.block import Role
+from storage.metrics import WriterMetrics
+from storage.migrate import SchemaError
+from storage.relational import RelationalSink, close_orphans
+from storage.writer import Database, Writer, WriterError
+
+log = logging.getLogger(__name__)
+
+STOPPED, FAILED = 0, 70
+#: aiokafka would leave the group when a database is away for longer; its heartbeats go on by themselves.
+A_WEEK_MS = 7 * 24 * 3600 * 1000
+#: Fetches that fill a block at once when there is a backlog.
+FETCH_BYTES = 8 * 1024 * 1024
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
+    registry = CollectorRegistry()
+
+    async def alone() -> None:
+        async with databases(settings) as opened:
+            await write(settings, opened, registry, stop)
+
+    with serving_metrics(settings.storage.metrics_port, registry):
+        return await outcome(alone())
+
+
+async def write(settings: Settings, opened: Databases, registry: CollectorRegistry, stop: asyncio.Event) -> None:
+    """Write until `stop`; raises WriterError, ContinuityError, KafkaError and SetupError."""
+    engine, client = opened
+    topics = _topics(settings)
+    log_name = await log_id(client_options(settings.kafka))
+    if settings.profile == "embedded":
+        closed = await asyncio.to_thread(close_orphans, engine, log_name)
+        if closed:
+            log.info("closed %d sessions that an earlier log left open", closed)
+    known = await asyncio.to_thread(continuity.written, engine, log_name)
+    await continuity.check(known, topics, client_options(settings.kafka))
+    async with _kafka(settings) as (consumer, producer):
+        writer = Writer(
+            log_id=log_name,
+            topics=topics,
+            consumer=consumer,
+            producer=producer,
+            databases=(
+                Database("the relational database", "storage.url", RelationalSink(engine)),
+                Database("ClickHouse", "storage.clickhouse_host", AnalyticsSink(client)),
+            ),
+            gather_seconds=settings.storage.gather_ms / 1000,
+            max_block=settings.storage.max_block,
+            metrics=WriterMetrics(registry),
+            alone=settings.profile == "embedded",
+        )
+        await writer.run(stop)
+
+
+async def outcome(part: Awaitable[None]) -> int:
+    """The exit code of a part; what it cannot go on with is one line of the log."""
+    try:
+        await part
+    except (WriterError, continuity.ContinuityError, SchemaError) as error:
+        log.error("%s", error)
+    except KafkaError as error:
+        log.error("Kafka failed (%s): see kafka.bootstrap", error)
+    else:
+        return STOPPED
+    return FAILED
+
+
+@contextlib.contextmanager
+def serving_metrics(port: int, registry: CollectorRegistry) -> Iterator[None]:
+    """`/metrics` on this loopback port, 0: none; raises PortTakenError."""
+    if not port:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    except OSError as error:
+        raise PortTakenError("127.0.0.1", port, error.strerror or str(error)) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _topics(settings: Settings) -> dict[Role, str]:
+    kafka = settings.kafka
+    return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
+
+
+@contextlib.asynccontextmanager
+async def _kafka(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
+    options = client_options(settings.kafka)
+    consumer = AIOKafkaConsumer(
+        group_id=settings.storage.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_interval_ms=A_WEEK_MS,
+        rebalance_timeout_ms=10_000,
+        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        **options,
+    )
+    producer = AIOKafkaProducer(acks="all", enable_idempotence=settings.kafka.idempotent, **options)
+    try:
+        await consumer.start()
+        await producer.start()
+        yield consumer, producer
+    finally:
+        # aiokafka can wait for ever for a broker that is gone.
+        for client in (producer, consumer):
+            with contextlib.suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(client.stop(), 10)

@@ -1,0 +1,272 @@
+"""The query API (port 8000): intent, live sessions, timelines, and intents as a stream.
+
+Every answer is a struct of storage.intents, every refusal one of storage.errors.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Depends, FastAPI, Header, Query, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.security import APIKeyHeader
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from scoring.model import Band
+from storage.access import Access
+from storage.errors import ReadCode, ReadError
+from storage.intents import Intent, LiveSessions, Timeline, encode
+from storage.metrics import ApiMetrics
+from storage.openapi import answered, with_answers
+from storage.queries import Queries
+from storage.stream import Streams
+from storage.subscribe import Filter, Position, Start
+from storage.tokens import Token, Tokens
+
+MOST_LIVE = 1_000
+
+_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope read.")
+
+
+class Asked(BaseModel):
+    """Query parameters; a misspelt one would silently ask for something else, so it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OneSession(Asked):
+    site: str | None = Field(None, max_length=97, description="Needed where several sites have this session id.")
+
+
+class Several(Asked):
+    site: str | None = Field(None, max_length=97, description="One site; none: all.")
+    band: Band | None = Field(None, description="One band; none: all.")
+    min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
+
+
+class Live(Several):
+    limit: int = Field(100, ge=1, le=MOST_LIVE, description="Most sessions.")
+
+
+class Streamed(Several):
+    token: str | None = Field(None, max_length=200, description="From POST /intents/token; instead of a key.")
+    last_event_id: str | None = Field(
+        None, max_length=20_000, description="For clients that cannot send the header Last-Event-ID, which wins."
+    )
+
+
+class QueryApp(FastAPI):
+    """FastAPI with the document of our structs."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = with_answers(super().openapi())
+        return self.openapi_schema
+
+
+def create_app(
+    *,
+    queries: Queries,
+    access: Access,
+    tokens: Tokens,
+    streams: Streams,
+    metrics: ApiMetrics,
+    origins: Sequence[str],
+    asyncapi: Mapping[str, Any],
+    version: str,
+) -> FastAPI:
+    """The application; `origins` are those whose pages may read with a key or a token, `asyncapi` the topics' document.
+
+    Whoever made the databases' clients closes them.
+    """
+    app = QueryApp(title="OP-ECOM queries", version=version, summary="Live purchase intent.", redoc_url=None)
+    _add_refusals(app)
+    _add_reads(app, queries, access)
+    _add_stream(app, streams, access, tokens)
+    _add_probes(app, queries, metrics, asyncapi)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["X-OPECOM-Key", "Last-Event-ID", "Cache-Control"],
+        max_age=600,
+    )
+    app.add_middleware(_Counted, metrics=metrics)
+    return app
+
+
+def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
+    reader = [Depends(_reader(access)), Security(_key)]
+
+    @app.get(
+        "/sessions/live",
+        summary="Open sessions, the highest probability first",
+        tags=["sessions"],
+        dependencies=reader,
+        responses=answered(LiveSessions, "unavailable"),
+    )
+    async def live(asked: Annotated[Live, Query()]) -> Response:
+        found = await asyncio.to_thread(queries.live, asked.min_probability, asked.band, asked.site, asked.limit)
+        return _json(LiveSessions(found))
+
+    @app.get(
+        "/sessions/{session_id}/intent",
+        summary="The newest score of a session, and why",
+        tags=["sessions"],
+        dependencies=reader,
+        responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
+    )
+    async def intent(session_id: str, asked: Annotated[OneSession, Query()]) -> Response:
+        return _json(await asyncio.to_thread(queries.intent, session_id, asked.site))
+
+    @app.get(
+        "/sessions/{session_id}/timeline",
+        summary="Every update of a session",
+        tags=["sessions"],
+        dependencies=reader,
+        responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
+    )
+    async def timeline(session_id: str, asked: Annotated[OneSession, Query()]) -> Response:
+        # Encoding two thousand updates takes a moment that no other request should wait for.
+        return Response(
+            await asyncio.to_thread(lambda: encode(queries.timeline(session_id, asked.site))),
+            media_type="application/json",
+        )
+
+
+def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) -> None:
+    @app.get(
+        "/intents/stream",
+        summary="Intents as they change (server-sent events)",
+        tags=["intents"],
+        dependencies=[Security(_key)],
+        response_class=Response,
+        responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
+        | {200: {"description": "Each event's data is an Intent.", "content": {"text/event-stream": {}}}},
+    )
+    async def stream(
+        request: Request,
+        asked: Annotated[Streamed, Query()],
+        last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
+    ) -> Response:
+        if asked.token is not None:
+            tokens.check(asked.token)
+        else:
+            _check(access, request)
+        wanted = Filter(asked.site, asked.band, asked.min_probability)
+        return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
+
+    @app.post(
+        "/intents/token",
+        summary="A short-lived token for /intents/stream?token=, where a browser cannot send a header",
+        tags=["intents"],
+        dependencies=[Depends(_reader(access)), Security(_key)],
+        responses=answered(Token),
+    )
+    async def token() -> Response:
+        return Response(encode(tokens.issue()), media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: Mapping[str, Any]) -> None:
+    @app.get("/livez", summary="The process answers", tags=["probes"])
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get(
+        "/readyz", summary="Both databases answer", tags=["probes"], responses={503: {"description": "One does not."}}
+    )
+    async def readyz() -> dict[str, str]:
+        await asyncio.to_thread(queries.check)
+        return {"status": "ready"}
+
+    @app.get("/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response)
+    async def tell() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/asyncapi.json", summary="AsyncAPI document of the Kafka topics", tags=["documents"])
+    async def topics() -> Response:
+        return Response(msgspec.json.encode(asyncapi), media_type="application/json")
+
+
+def _add_refusals(app: FastAPI) -> None:
+    async def refused(_: Request, error: Exception) -> Response:
+        return _refusal(error) if isinstance(error, ReadError) else _refusal(_internal)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+        first = error.errors()[0]
+        return _refusal(ReadError("invalid", f"{' '.join(map(str, first['loc']))}: {first['msg']}"))
+
+    async def routed_wrong(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        codes: dict[int, ReadCode] = {404: "not_found", 405: "wrong_method"}
+        reason = f"there is no {request.method} {request.url.path:.100}; /docs lists what there is"
+        return _refusal(ReadError(codes.get(status, "internal"), reason))
+
+    app.add_exception_handler(ReadError, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, routed_wrong)
+    app.add_exception_handler(Exception, refused)
+
+
+_internal = ReadError("internal", "this failed here; the log of the query API says why")
+
+
+def _refusal(error: ReadError) -> Response:
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Response(encode(error.answer()), error.status, headers, media_type="application/json")
+
+
+def _json(answer: Struct) -> Response:
+    return Response(encode(answer), media_type="application/json")
+
+
+def _reader(access: Access) -> Any:
+    async def check(request: Request) -> None:
+        _check(access, request)
+
+    return check
+
+
+def _check(access: Access, request: Request) -> None:
+    access.check(request.headers, request.client.host if request.client else "")
+
+
+def _start(last_event_id: str | None) -> Start:
+    if not last_event_id:
+        return "end"
+    try:
+        return Position.decode(last_event_id)
+    except ValueError as error:
+        raise ReadError("invalid", f"Last-Event-ID: {error}") from None
+
+
+class _Counted:
+    """Counts answers by route and status; a stream counts when it begins."""
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # Templates, never paths: their number is ours, not the clients'.
+                route = getattr(scope.get("route"), "path", "none")
+                self._metrics.requests.labels(route, message["status"]).inc()
+                self._metrics.seconds.labels(route).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, counted)

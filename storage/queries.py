@@ -1,0 +1,122 @@
+"""All reads: intent, live and lists from the relational database, timelines from ClickHouse.
+
+Blocking; every value that a caller gives is a bound parameter.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from clickhouse_connect.driver import exceptions
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from scoring.features import NAMES
+from scoring.model import Band
+from storage.errors import ReadError
+from storage.intents import Intent, Timeline, Update, intent_of_row, update_of_row
+from storage.tables import sessions
+
+log = logging.getLogger(__name__)
+
+#: Sites that are looked at, and named, where one session id stands for sessions of several.
+MOST_SITES = 10
+RETRY_SECONDS = 2
+
+
+class Queries:
+    """`engine` is that of the relational database; `client` a clickhouse_connect client that serves threads."""
+
+    def __init__(self, engine: Engine, client: Any) -> None:
+        self._engine = engine
+        self._client = client
+
+    def intent(self, session_id: str, site: str | None = None) -> Intent:
+        """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
+        newest = (
+            select(sessions.c.site, func.max(sessions.c.opened_at))
+            .where(sessions.c.session_id == session_id)
+            .group_by(sessions.c.site)
+            .order_by(sessions.c.site)
+            .limit(MOST_SITES + 1)
+        )
+        if site is not None:
+            newest = newest.where(sessions.c.site == site)
+        found, opened_at = _only(self._rows(newest), session_id, site)
+        row = select(sessions).where(
+            sessions.c.site == found, sessions.c.session_id == session_id, sessions.c.opened_at == opened_at
+        )
+        return intent_of_row(self._rows(row)[0]._mapping)
+
+    def live(self, min_probability: float, band: Band | None, site: str | None, limit: int) -> list[Intent]:
+        """Open sessions of at least this probability, the highest first; raises ReadError: unavailable."""
+        query = select(sessions).where(sessions.c.status == "open", sessions.c.probability >= min_probability)
+        if band is not None:
+            query = query.where(sessions.c.band == band)
+        if site is not None:
+            query = query.where(sessions.c.site == site)
+        query = query.order_by(sessions.c.probability.desc(), sessions.c.updated_at.desc()).limit(limit)
+        return [intent_of_row(row._mapping) for row in self._rows(query)]
+
+    def timeline(self, session_id: str, site: str | None = None) -> Timeline:
+        """Every update of the newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
+        given = {"session_id": session_id} | ({} if site is None else {"site": site})
+        newest = self._ask(_NEWEST if site is None else _NEWEST_OF_SITE, given)
+        found, opened_at = _only(newest.result_rows, session_id, site)
+        rows = self._ask(_UPDATES, {"session_id": session_id, "site": found, "opened_at": opened_at})
+        updates: list[Update] = [update_of_row(row) for row in rows.named_results()]
+        return Timeline(found, session_id, opened_at, updates)
+
+    def check(self) -> None:
+        """Raise ReadError(unavailable) unless both databases answer."""
+        self._rows(select(1))
+        self._ask("SELECT 1", {})
+
+    def _rows(self, query: Any) -> Sequence[Any]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query).fetchall()
+        except SQLAlchemyError as error:
+            log.warning("the relational database does not answer: %s", str(error).partition("\n")[0])
+            raise _away("the relational database", "storage.url") from error
+
+    def _ask(self, query: str, parameters: dict[str, Any]) -> Any:
+        try:
+            return self._client.query(query, parameters=parameters)
+        except (exceptions.Error, OSError) as error:
+            log.warning("ClickHouse does not answer: %s", str(error).partition("\n")[0])
+            raise _away("ClickHouse", "storage.clickhouse_host") from error
+
+
+def _only(found: Sequence[Any], session_id: str, site: str | None) -> tuple[str, int]:
+    """The site and the opening time of the newest session, where one site has sessions of this id."""
+    if not found:
+        where = "" if site is None else f" on site {site}"
+        raise ReadError("not_found", f"there is no session {session_id!r:.80}{where}")
+    if len(found) > 1:
+        names = ", ".join(str(name) for name, _ in found[:MOST_SITES]) + ("" if len(found) <= MOST_SITES else ", ...")
+        raise ReadError("ambiguous", f"several sites have a session of this id: add ?site= with one of {names}")
+    return str(found[0][0]), int(found[0][1])
+
+
+def _away(what: str, setting: str) -> ReadError:
+    return ReadError("unavailable", f"{what} does not answer; {setting} says where it is", RETRY_SECONDS)
+
+
+_WHERE_NEWEST = "SELECT site, max(toUnixTimestamp64Milli(opened_at)) FROM scored_sessions WHERE "
+_BY_SITE = f" GROUP BY site ORDER BY site LIMIT {MOST_SITES + 1}"
+_NEWEST = _WHERE_NEWEST + "session_id = {session_id:String}" + _BY_SITE
+_NEWEST_OF_SITE = _WHERE_NEWEST + "site = {site:String} AND session_id = {session_id:String}" + _BY_SITE
+_TIMES = ("occurred_at", "updated_at")
+_PLAIN = (
+    *("version", "closed", "offset", "event_id", "event_type", "page_type", "path", "status", "probability", "label"),
+    *("band", "reasons", "event_count", "page_view_count", "ping_count", "custom_count", "purchase_count", "revenue"),
+    *("amount", "unverified_purchases", "model_version", "pages_version"),
+    *NAMES,
+)
+# Several logs of one session (an embedded broker started anew) follow each other in time; offsets order one log.
+_UPDATES = (
+    f"SELECT {', '.join((*_PLAIN, *(f'toUnixTimestamp64Milli(s.{name}) AS {name}' for name in _TIMES)))} "  # noqa: S608  our names
+    "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
+    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') ORDER BY s.updated_at, offset, closed"
+)

@@ -1,0 +1,49 @@
+"""Short-lived tokens that open streams where a browser cannot send a header: `EventSource` takes only a URL.
+
+A token says until when it holds, signed with HMAC-SHA-256; nothing is stored.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from storage.errors import ReadError
+
+
+class Token(Struct, frozen=True):
+    """`expires_at` in ms UTC, `expires_in` in seconds."""
+
+    token: str
+    expires_at: int
+    expires_in: int
+
+
+class Tokens:
+    """`now` tells the time in seconds since 1970."""
+
+    def __init__(self, secret: bytes, seconds: int, now: Callable[[], float]) -> None:
+        self._secret = secret
+        self._seconds = seconds
+        self._now = now
+
+    def issue(self) -> Token:
+        ends = int(self._now()) + self._seconds
+        # Two tokens of one second differ, so that a log line tells them apart.
+        said = f"{ends}.{secrets.token_urlsafe(6)}"
+        return Token(f"{said}.{self._signature(said)}", ends * 1000, self._seconds)
+
+    def check(self, token: str) -> None:
+        """Raise ReadError(wrong_token) unless this is a token of ours that still holds."""
+        said, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(self._signature(said).encode(), signature.encode()):
+            raise ReadError("wrong_token", "this token was not made here: POST /intents/token makes one")
+        if int(said.partition(".")[0]) <= self._now():
+            raise ReadError("wrong_token", "this token has expired: POST /intents/token makes a new one")
+
+    def _signature(self, said: str) -> str:
+        digest = hmac.digest(self._secret, b"opecom stream " + said.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
