@@ -41,10 +41,13 @@ def written(engine: Engine, log: str) -> list[Written]:
         return [Written(*row) for row in connection.execute(query)]
 
 
-async def check(known: Iterable[Written], topics: Mapping[Role, str], options: Mapping[str, Any]) -> None:
+async def check(
+    known: Iterable[Written], topics: Mapping[Role, str], options: Mapping[str, Any], wait_seconds: float = WAIT_SECONDS
+) -> None:
     """Raise ContinuityError unless every topic is there and holds the last record written of each partition.
 
-    `options` are aiokafka's connection options. A last record that retention has deleted cannot be compared.
+    `options` are aiokafka's connection options; `wait_seconds` is how long a record may take to come. A last record
+    that retention has deleted cannot be compared.
     """
     consumer = AIOKafkaConsumer(group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
     await consumer.start()
@@ -57,22 +60,22 @@ async def check(known: Iterable[Written], topics: Mapping[Role, str], options: M
                 raise ContinuityError(f"topic `{topic}` is missing: run `opecom topics` (kafka.{role}_topic names it)")
         for place in known:
             topic = topics[place.role]
-            await _compare(consumer, place, topic, place.partition in partitions[topic])
+            await _compare(consumer, place, topic, wait_seconds if place.partition in partitions[topic] else 0)
     finally:
         await consumer.stop()
 
 
-async def _compare(consumer: AIOKafkaConsumer, place: Written, topic: str, there: bool) -> None:
+async def _compare(consumer: AIOKafkaConsumer, place: Written, topic: str, wait_seconds: float) -> None:
     partition = TopicPartition(topic, place.partition)
     last = place.next - 1
-    if there:
+    if wait_seconds:
         begin = (await consumer.beginning_offsets([partition]))[partition]
         if begin > last:
             return
         consumer.assign([partition])
         consumer.seek(partition, last)
         try:
-            record = await asyncio.wait_for(consumer.getone(partition), WAIT_SECONDS)
+            record = await asyncio.wait_for(consumer.getone(partition), wait_seconds)
         except (TimeoutError, KafkaError):
             record = None
         if record is not None and record.offset == last and record.timestamp == place.timestamp:
