@@ -1,0 +1,60 @@
+"""The documents name what the program has, and nothing that it has not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.settings import KafkaSettings
+from ingest.metrics import IngestMetrics
+from stream.metrics import WorkerMetrics
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def metric_names() -> list[str]:
+    families = [*WorkerMetrics().registry.collect(), *IngestMetrics().registry.collect()]
+    return sorted({family.name for family in families})
+
+
+@pytest.mark.parametrize("name", metric_names())
+def test_every_metric_is_documented(name: str) -> None:
+    assert name in read("docs/operations.md")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [field.default for name, field in KafkaSettings.model_fields.items() if name.endswith("_topic")],
+)
+def test_every_topic_is_documented(topic: str) -> None:
+    assert topic in read("docs/architecture.md") + read("docs/operations.md")
+
+
+def test_the_readme_runs_commands_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z-]+)", read("README.md") + read("CONTRIBUTING.md") + read(".ci/run")))
+    assert named
+    assert named <= targets
+
+
+def test_ci_runs_nothing_that_a_user_could_not() -> None:
+    commands = [line for line in read(".ci/run").splitlines() if line and not line.startswith(("#", "set", "cd", "export"))]
+    assert commands == ["make check", "make test"]
+
+
+@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))
+def test_links_and_files_exist(document: str) -> None:
+    text = read(document)
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
+        assert (ROOT / document).parent.joinpath(target).exists(), f"{document} links to {target}"
+    for path in re.findall(r"`((?:ingest|stream|scoring|storage|deploy|tests)/[\w/.-]+\.(?:py|sql|json|md))`", text):
+        assert (ROOT / path).exists(), f"{document} names {path}"
+
+
+def test_the_readme_names_every_top_folder_of_code() -> None:
+    for folder in ("ingest", "stream", "scoring", "storage", "deploy", "tests", "docs"):
+        assert f"{folder}/" in read("README.md")
