@@ -15,6 +15,7 @@ def burn(seconds):
 if len(sys.argv) > 1:
     burn(0.4); print("burnt", flush=True)
     time.sleep(60)
+    sys.exit()
 burn(0.2)
 child = subprocess.Popen([sys.executable, __file__, "child"])
 print("started", flush=True)
