@@ -45,8 +45,8 @@ test: setup ## Runs the tests
 test-long: setup ## Runs the long forms of the tests
 	$(BIN)/python -m pytest -m long $(ARGS)
 
-bench: setup ## Measures; BENCH="worker latency ingest writer"
-	for name in $(BENCH); do $(BIN)/opecom bench $$name || exit 1; done
+bench: setup ## Measures; BENCH="worker latency ingest writer", DATA=the UCI file
+	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
 
 lock: $(UV) ## Locks the dependencies anew, with hashes
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --output-file requirements/base.txt

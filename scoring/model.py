@@ -83,11 +83,11 @@ class ConstantModel:
         )
 
 
-def label(probability: float, manifest: Manifest) -> Label:
-    return "YES" if round(probability, 6) >= manifest.threshold else "NO"
-
-
-def band(probability: float, manifest: Manifest) -> Band:
+def judged(probability: float, manifest: Manifest) -> tuple[Label, Band]:
+    """Label and band of a probability, which counts rounded to six digits: the last bits change with the batch."""
     building, high = manifest.bands
     rounded = round(probability, 6)
-    return "high" if rounded >= high else "building" if rounded >= building else "low"
+    return (
+        "YES" if rounded >= manifest.threshold else "NO",
+        "high" if rounded >= high else "building" if rounded >= building else "low",
+    )

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import faust
@@ -33,6 +32,9 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     #: Set when the last round has ended and is committed.
     drained: asyncio.Event
 
+    def _create_directories(self) -> None:
+        """Faust's folders are those of its tables, and we have none."""
+
     def failed(self, error: BaseException) -> None:
         if not self.failure.done():
             self.failure.set_result(error)
@@ -49,7 +51,6 @@ def create_app(
     request_timeout_ms: int,
     fetch_wait_ms: int,
     round_records: int,
-    data_dir: Path,
 ) -> WorkerApp:
     """A worker app that is not started. Call it inside the event loop that runs it."""
     brokers = [URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")]
@@ -58,7 +59,6 @@ def create_app(
         broker=brokers,
         broker_credentials=credentials,
         loop=asyncio.get_running_loop(),
-        datadir=str(data_dir),
         topic_allow_declare=False,
         topic_disable_leader=True,
         stream_wait_empty=False,

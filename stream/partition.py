@@ -24,9 +24,9 @@ from ingest.events import (
 )
 from stream.calendar import Calendars
 from stream.pages import PageStatistics
-from stream.scored import Cause, DeadLetter, DeadReason
+from stream.scored import Cause, DeadLetter, DeadReason, ScoredSession
 from stream.session import Session, apply, has, id_of
-from stream.update import Update, cause_of, update_of
+from stream.update import Update, cause_of, unscored
 
 #: A session closes when the clock has passed its last event by this: the tracker's 30 minutes and 10 of grace; in ms.
 IDLE = 40 * 60 * 1000
@@ -73,7 +73,7 @@ class Clock:
 
     def __init__(self, now: int) -> None:
         self.now = now
-        self.open: OrderedDict[str, Session] = OrderedDict()
+        self.open: OrderedDict[bytes, Session] = OrderedDict()
         #: No session is due before this.
         self.due = 0
 
@@ -91,6 +91,11 @@ class Folded:
         self.dead: list[DeadLetter] = []
         self.counts: dict[str, int] = {}
         self.failures_in_a_row = failures_in_a_row
+
+    @property
+    def sessions(self) -> list[ScoredSession]:
+        """The records of the updates."""
+        return [update.session for update in self.updates]
 
 
 class Partition:
@@ -196,7 +201,7 @@ class Partition:
         """
         received_at, offset = event.received_at, record.offset
         clock = self._move(clock_of(event), received_at, offset, into)
-        key = f"{event.site}/{event.session_id}"
+        key = record.key or b""
         session = clock.open.get(key)
         if session is not None and has(session, number):
             self._see(clock, key, session)
@@ -221,7 +226,7 @@ class Partition:
     def _take(
         self,
         clock: Clock,
-        key: str,
+        key: bytes,
         session: Session,
         record: Record,
         event: Event,
@@ -242,7 +247,7 @@ class Partition:
             self._opened[record.offset] = None
         if into is not None:
             cause = cause_of(record.offset, event)
-            into.updates.append(update_of(session, self.number, cause, occurred_at, changed, self.model, self.pages))
+            self._tell(key, unscored(session, cause, occurred_at, changed, self.pages), into)
         return "scored", ""
 
     def _move(self, name: str, to: int, offset: int, into: Folded | None) -> Clock:
@@ -263,15 +268,18 @@ class Partition:
                 clock.due = clock.now + IDLE
         return clock
 
-    def _see(self, clock: Clock, key: str, session: Session) -> None:
+    def _see(self, clock: Clock, key: bytes, session: Session) -> None:
         session.seen = clock.now
         clock.open.move_to_end(key)
 
-    def _close(self, clock: Clock, key: str, session: Session, offset: int, into: Folded | None) -> None:
+    def _close(self, clock: Clock, key: bytes, session: Session, offset: int, into: Folded | None) -> None:
         del clock.open[key]
         del self._opened[session.first_offset]
         if into is not None:
-            into.updates.append(update_of(session, self.number, Cause(offset), clock.now, (), self.model, self.pages))
+            self._tell(key, unscored(session, Cause(offset), clock.now, (), self.pages), into)
+
+    def _tell(self, key: bytes, session: ScoredSession, into: Folded) -> None:
+        into.updates.append(Update(self.number, key, self.model, session))
 
     def _dead(self, record: Record, reason: DeadReason, detail: str) -> DeadLetter:
         return DeadLetter(

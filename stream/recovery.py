@@ -5,7 +5,7 @@ are the same operation.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Protocol
 
@@ -117,7 +117,7 @@ async def _fold_to(
         log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
 
 
-def pages_needed(records: list[Record]) -> int:
+def pages_needed(records: Sequence[Record]) -> int:
     """The newest version of the page statistics that these records put in force; 0 where they name none."""
     version = 0
     for record in records:

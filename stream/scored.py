@@ -88,7 +88,13 @@ class Reason(Struct, frozen=True, gc=False):
     contribution: float
 
 
-class ScoredSession(Struct, frozen=True, gc=False, kw_only=True):
+class ScoredSession(Struct, gc=False):
+    """One update of a session.
+
+    The fold makes it whole but for its score, and stream/step.py sets probability, label, band, reasons and model
+    version. Not frozen for that reason: a second struct, or a copy, would cost a tenth of the whole step.
+    """
+
     site: Site
     session_id: Id
     opened_at: Millis

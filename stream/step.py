@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import astuple
 
-from scoring.features import NAMES, row
-from scoring.model import Model, band, label
+from scoring.features import NAMES, Features, row
+from scoring.model import Model, judged
 from scoring.reasons import top
 from stream.partition import Folded, Partition, Record
 from stream.scored import Reason, ScoredSession
@@ -55,58 +55,40 @@ def fold(
     return Round(folded, seek)
 
 
-def score(updates: Sequence[Update], models: Models) -> Iterator[list[ScoredSession]]:
-    """Score updates in their order, SCORE_ROWS at a time; each is scored by the model that was in force for it."""
+def score(updates: Sequence[Update], models: Models) -> Iterator[Sequence[Update]]:
+    """Set the scores of updates, each by the model that was in force for it; gives them back as they are ready.
+
+    They come in their order, SCORE_ROWS at a time at most.
+    """
     start = 0
     while start < len(updates):
         version = updates[start].model
         end = start + 1
         while end < len(updates) and end - start < SCORE_ROWS and updates[end].model == version:
             end += 1
-        yield _scored(updates[start:end], models(version))
+        ready = updates[start:end]
+        _set_scores([update.session for update in ready], models(version))
+        yield ready
         start = end
 
 
-def _scored(updates: Sequence[Update], model: Model) -> list[ScoredSession]:
+def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
     manifest = model.manifest
-    scores = model.score(np.array([row(update.features) for update in updates], np.float32))
+    scores = model.score(np.array([row(session.features) for session in sessions], np.float32))
     best = top(scores.reasons, REASONS)
-    contributions = np.take_along_axis(scores.reasons, best, axis=1).tolist()
-    return [
-        ScoredSession(
-            site=update.site,
-            session_id=update.session_id,
-            opened_at=update.opened_at,
-            visitor_id=update.visitor_id,
-            version=update.version,
-            event=update.event,
-            occurred_at=update.occurred_at,
-            started_at=update.started_at,
-            last_event_at=update.last_event_at,
-            updated_at=update.updated_at,
-            status=update.status,
-            features=update.features,
-            counts=update.counts,
-            origin=update.origin,
-            revenue=update.revenue,
-            amount=update.amount,
-            unverified_purchases=update.unverified,
-            probability=probability,
-            label=label(probability, manifest),
-            band=band(probability, manifest),
-            reasons=_reasons(update, columns, moved),
-            model_version=manifest.version,
-            pages_version=update.pages,
-            views=update.views,
-        )
-        for update, probability, columns, moved in zip(
-            updates, scores.probability.tolist(), best.tolist(), contributions, strict=True
-        )
-    ]
+    # Float32 has seven digits; the rest would only make the record longer.
+    moved = np.take_along_axis(scores.reasons, best, axis=1).astype(np.float64).round(7)
+    for session, probability, columns, contributions in zip(
+        sessions, scores.probability.tolist(), best.tolist(), moved.tolist(), strict=True
+    ):
+        session.probability = probability
+        session.label, session.band = judged(probability, manifest)
+        session.reasons = _reasons(session.features, columns, contributions)
+        session.model_version = manifest.version
 
 
-def _reasons(update: Update, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    values = astuple(update.features)
+def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
+    values = astuple(features)
     return tuple(
         [
             Reason(NAMES[column], values[column], moved)

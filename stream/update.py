@@ -1,52 +1,33 @@
-"""An update of a session, whole but for its score: what the step hands to the model and to the topic."""
+"""An update of a session, whole but for its score: what the fold hands to the model and to the topic."""
 
 from msgspec import Struct
 
-from ingest.events import Event, key_of
-from scoring.features import Features
+from ingest.events import Event
 from stream.features import features
-from stream.scored import Cause, Counts, Origin, Status, View, version_of
+from stream.scored import Cause, Counts, ScoredSession, Status, View, version_of
 from stream.session import Session, text_of
 
 
 class Update(Struct, frozen=True, gc=False):
-    """An update of a session, whole but for its score."""
+    """Where the record goes, the model version that was in force, and the record, whose score is still to be set."""
 
     partition: int
-    site: str
-    session_id: str
-    opened_at: int
-    visitor_id: str
-    version: int
-    event: Cause
-    #: For a closing, the clock that closed it.
-    occurred_at: int
-    started_at: int
-    last_event_at: int
-    updated_at: int
-    status: Status
-    features: Features
-    counts: Counts
-    origin: Origin
-    revenue: bool
-    amount: float
-    unverified: int
-    views: tuple[View, ...]
+    key: bytes
     model: str
-    pages: int
+    session: ScoredSession
 
 
-def update_of(
-    session: Session, partition: int, cause: Cause, occurred_at: int, changed: tuple[int, ...], model: str, pages: int
-) -> Update:
-    """The session as it stands after `cause`; a cause without an event is a closing. `changed` are indexes of views."""
+def unscored(session: Session, cause: Cause, occurred_at: int, changed: tuple[int, ...], pages: int) -> ScoredSession:
+    """The session as it stands after `cause`; a cause without an event is a closing. `changed` are indexes of views.
+
+    Arguments go by position: by keyword they would cost 3.4 of the step's 40 microseconds.
+    """
     whence = session.whence
     assert whence is not None  # noqa: S101 - set by the first event
     closed = cause.id is None
     status: Status = "closed" if closed else "ended" if session.ended else "open"
     orders = len({order.number for order in session.orders}) if session.orders else 0
-    return Update(
-        partition,
+    return ScoredSession(
         session.site,
         session.session_id,
         session.opened_at,
@@ -64,9 +45,13 @@ def update_of(
         session.revenue,
         session.amount,
         session.unverified,
-        tuple([_view(session, index) for index in changed]),
-        model,
+        0.0,
+        "NO",
+        "low",
+        (),
+        "",
         pages,
+        tuple([_view(session, index) for index in changed]),
     )
 
 
@@ -75,10 +60,6 @@ def cause_of(offset: int, event: Event) -> Cause:
     if page is None:
         return Cause(offset, event.event_id, event.type)
     return Cause(offset, event.event_id, event.type, page.type, page.path)
-
-
-def scored_key(update: Update) -> bytes:
-    return key_of(update.site, update.session_id)
 
 
 def _view(session: Session, index: int) -> View:

@@ -16,7 +16,6 @@ from stream.publish import Keyed, Records
 from stream.recovery import Log, pages_needed, recover
 from stream.scored import DeadLetter, encode
 from stream.step import Models, fold, score
-from stream.update import scored_key
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ class Worker:
         """
         metrics = self._metrics
         began = perf_counter()
-        await self._pages_reached(max((pages_needed(list(records)) for records in batches.values()), default=0))
+        await self._pages_reached(max((pages_needed(records) for records in batches.values()), default=0))
         folded, seek = fold(self.partitions, batches, self._failures_in_a_row)
         self._failures_in_a_row = folded.failures_in_a_row
         began = self._spent("fold", began)
@@ -122,20 +121,14 @@ class Worker:
                 [Keyed(letter.partition, _dead_key(letter), _dead_value(letter)) for letter in folded.dead],
             )
             began = self._spent("dead", began)
-        done = 0
-        for scored in score(folded.updates, self._models):
-            updates = folded.updates[done : done + len(scored)]
-            told = [
-                Keyed(update.partition, scored_key(update), encode(record))
-                for update, record in zip(updates, scored, strict=True)
-            ]
+        for ready in score(folded.updates, self._models):
+            told = [Keyed(update.partition, update.key, encode(update.session)) for update in ready]
             began = self._spent("score", began)
             await self._records.publish(self._topics.scored, told)
             began = self._spent("publish", began)
-            done += len(scored)
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
-        metrics.updates.inc(done)
+        metrics.updates.inc(len(folded.updates))
         metrics.round_records.observe(sum(map(len, batches.values())))
         for number, offset in seek.items():
             await self._seek(number, offset, client)

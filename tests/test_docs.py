@@ -42,7 +42,9 @@ def test_the_readme_runs_commands_that_exist() -> None:
 
 
 def test_ci_runs_nothing_that_a_user_could_not() -> None:
-    commands = [line for line in read(".ci/run").splitlines() if line and not line.startswith(("#", "set", "cd", "export"))]
+    commands = [
+        line for line in read(".ci/run").splitlines() if line and not line.startswith(("#", "set", "cd", "export"))
+    ]
     assert commands == ["make check", "make test"]
 
 

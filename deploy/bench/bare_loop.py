@@ -22,7 +22,6 @@ from stream.publish import KafkaRecords, Keyed
 from stream.recovery import pages_needed
 from stream.scored import encode
 from stream.step import fold, score
-from stream.update import scored_key
 
 #: The line that it prints when it has its partitions.
 READY = "ready"
@@ -58,15 +57,9 @@ async def loop(settings: Settings) -> None:
         batches = {place.partition: batch for place, batch in fetched.items()}
         await follower.reached(max(map(pages_needed, batches.values()), default=0))
         folded = fold(partitions, batches).folded
-        done = 0
-        for scored in score(folded.updates, model):
-            updates = folded.updates[done : done + len(scored)]
-            told = [
-                Keyed(update.partition, scored_key(update), encode(record))
-                for update, record in zip(updates, scored, strict=True)
-            ]
+        for ready in score(folded.updates, model):
+            told = [Keyed(update.partition, update.key, encode(update.session)) for update in ready]
             await records.publish(kafka.scored_topic, told)
-            done += len(scored)
         if monotonic() >= commit_at:
             await consumer.commit()
             commit_at = monotonic() + 1

@@ -17,7 +17,7 @@ from deploy.wiring.calendars import calendars
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
-from scoring.model import band, label
+from scoring.model import judged
 from stream.pages import ROWS, PageStatistics
 from stream.pages_topic import PagesFollower
 
@@ -140,8 +140,8 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
                     revenue=session["amount"] > 0,
                     amount=session["amount"],
                     probability=probability,
-                    label=label(probability, model.manifest),
-                    band=band(probability, model.manifest),
+                    label=judged(probability, model.manifest)[0],
+                    band=judged(probability, model.manifest)[1],
                     reasons=[
                         {"feature": NAMES[column], "value": row[column], "contribution": float(moved[column])}
                         for column in strongest

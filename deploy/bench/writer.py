@@ -33,7 +33,6 @@ from stream.pages import PageRow, PagesMarker, PageStatistics
 from stream.partition import Mark, Partition
 from stream.scored import ScoredSession, encode
 from stream.step import fold, score
-from stream.update import scored_key
 
 EVENTS, QUICK_EVENTS = 100_000, 40_000
 #: Records that are folded in one go.
@@ -117,11 +116,10 @@ def scored(given: Simulation, settings: Settings, expected: Expected) -> list[li
             for offset, event in enumerate(events)
         )
         while batch := list(islice(log, ROUND)):
-            updates = fold({number: partition}, {number: batch}).folded.updates
-            sessions = [session for scored in score(updates, model) for session in scored]
-            for update, session in zip(updates, sessions, strict=True):
-                expected.add(session)
-                records.append((scored_key(update), encode(session)))
+            for ready in score(fold({number: partition}, {number: batch}).folded.updates, model):
+                for update in ready:
+                    expected.add(update.session)
+                    records.append((update.key, encode(update.session)))
         made.append(records)
     return made
 

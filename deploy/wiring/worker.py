@@ -72,7 +72,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         request_timeout_ms=kafka.request_timeout_ms,
         fetch_wait_ms=kafka.fetch_wait_ms,
         round_records=settings.worker.round_records,
-        data_dir=settings.data_dir / "faust",
     )
     unwatch = watch(
         options,

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from scoring.model import ConstantModel, band, label
+from scoring.model import ConstantModel, judged
 
 MANIFEST = replace(ConstantModel().manifest, threshold=0.3, bands=(0.1, 0.3))
 
@@ -20,4 +20,4 @@ MANIFEST = replace(ConstantModel().manifest, threshold=0.3, bands=(0.1, 0.3))
     ],
 )
 def test_label_and_band(probability: float, expected: tuple[str, str]) -> None:
-    assert (label(probability, MANIFEST), band(probability, MANIFEST)) == expected
+    assert judged(probability, MANIFEST) == expected

@@ -16,16 +16,16 @@ CUT = NOON - 8 * 60 * MINUTE
 def test_the_log_closes_a_session_forty_minutes_after_its_last_event() -> None:
     other = {"session_id": "s2"}
     into = folded(log_of([event(1), event(2, NOON + IDLE - 1, **other), event(3, NOON + IDLE, **other)]))
-    closed = [update for update in into.updates if update.status == "closed"]
+    closed = [update for update in into.sessions if update.status == "closed"]
     assert [(update.session_id, update.version, update.occurred_at) for update in closed] == [
         ("s1", version_of(2, closed=True), NOON + IDLE)
     ]
-    assert [update.version for update in into.updates] == [0, 1 << 12, 2 << 12 | 1 << 11, 2 << 12]
+    assert [update.version for update in into.sessions] == [0, 1 << 12, 2 << 12 | 1 << 11, 2 << 12]
 
 
 def test_a_tick_closes_and_a_session_opens_anew_under_its_old_id() -> None:
     into = folded(log_of([event(1), Tick("live", NOON + IDLE), event(2, NOON + IDLE + 5)]))
-    assert [(update.status, update.opened_at) for update in into.updates] == [
+    assert [(update.status, update.opened_at) for update in into.sessions] == [
         ("open", NOON), ("closed", NOON), ("open", NOON + IDLE + 5),
     ]  # fmt: skip
 
@@ -36,14 +36,14 @@ def test_replayed_sites_have_clocks_of_their_own() -> None:
 
     year = 365 * 24 * 60 * MINUTE
     into = folded(log_of([event(1), at(1, NOON - year, "a"), at(2, NOON + year, "b"), at(3, NOON - year + 1, "a")]))
-    assert [update.status for update in into.updates] == ["open"] * 4
+    assert [update.status for update in into.sessions] == ["open"] * 4
     into = folded(log_of([event(1), at(1, NOON, "a"), at(2, NOON, "b"), Tick("a", NOON + year)]))
-    assert [(update.site, update.status) for update in into.updates][3:] == [("a", "closed")]
+    assert [(update.site, update.status) for update in into.sessions][3:] == [("a", "closed")]
 
 
 def test_the_first_event_after_four_cuts_a_session() -> None:
     into = folded(log_of([event(1, CUT - 2 * MINUTE), event(2, CUT - 1), event(3, CUT + MINUTE), event(4, CUT + 1)]))
-    assert [(update.status, update.opened_at, update.counts.events) for update in into.updates] == [
+    assert [(update.status, update.opened_at, update.counts.events) for update in into.sessions] == [
         ("open", CUT - 2 * MINUTE, 1),
         ("open", CUT - 2 * MINUTE, 2),
         ("closed", CUT - 2 * MINUTE, 2),
@@ -61,7 +61,7 @@ def test_the_first_event_after_four_cuts_a_session() -> None:
 )
 def test_a_late_event_opens_and_moves_nothing(late: Event, detail: str) -> None:
     into = folded(log_of([late]))
-    assert into.updates == []
+    assert into.sessions == []
     assert [(letter.reason, letter.offset) for letter in into.dead] == [("late", 0)]
     assert detail in into.dead[0].detail
 
@@ -72,7 +72,7 @@ def test_just_in_time_is_not_late() -> None:
 
 def test_an_event_from_the_future_occurred_when_it_was_received() -> None:
     into = folded(log_of([event(1, NOON + 60 * MINUTE, received_at=NOON)]))
-    assert into.updates[0].started_at == NOON
+    assert into.sessions[0].started_at == NOON
 
 
 def test_a_record_ahead_of_the_log_does_not_move_the_clock() -> None:
@@ -86,7 +86,7 @@ def test_a_record_ahead_of_the_log_does_not_move_the_clock() -> None:
 def test_a_session_counts_two_thousand_events() -> None:
     events = [event(number, NOON + number) for number in range(SESSION_EVENTS + 3)]
     into = folded(log_of(events))
-    assert into.updates[-1].counts.events == SESSION_EVENTS
+    assert into.sessions[-1].counts.events == SESSION_EVENTS
     assert [letter.reason for letter in into.dead] == ["overflow"] * 3
 
 
@@ -113,7 +113,11 @@ def test_what_cannot_be_read_is_kept_whole_in_the_dead_letters(
 
 def test_controls_hold_from_their_offset_on() -> None:
     events = [event(1), UseModel("m2"), UsePages(7), event(2, NOON + 1), UsePages(3), event(3, NOON + 2)]
-    assert [(u.model, u.pages) for u in folded(log_of(events)).updates] == [("", 0), ("m2", 7), ("m2", 7)]
+    assert [(u.model, u.session.pages_version) for u in folded(log_of(events)).updates] == [
+        ("", 0),
+        ("m2", 7),
+        ("m2", 7),
+    ]
 
 
 def test_a_tick_is_due_when_wall_time_says_that_a_live_session_is_overdue() -> None:

@@ -17,8 +17,8 @@ import stream.step
 from ingest.events import Context, Control, Event, Page, Purchase, Tick, UseModel
 from stream.partition import IDLE, LATE, Folded, Partition, Record
 from stream.publish import ListRecords
+from stream.scored import ScoredSession
 from stream.step import Round
-from stream.update import Update
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import folded, log_of
@@ -61,24 +61,24 @@ def told_otherwise(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
     return events, draw(st.permutations(events + again))
 
 
-def said(update: Update) -> tuple[Any, ...]:
+def said(update: ScoredSession) -> tuple[Any, ...]:
     """What an update says of the session as a whole."""
     return (
         update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
-        update.status, update.revenue, update.amount, update.unverified,
+        update.status, update.revenue, update.amount, update.unverified_purchases,
     )  # fmt: skip
 
 
 def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     events, otherwise = example
     first, second = folded(log_of(events)), folded(log_of(otherwise))
-    assert said(first.updates[-1]) == said(second.updates[-1])
+    assert said(first.sessions[-1]) == said(second.sessions[-1])
     expected = recount(events)
-    assert {name: getattr(second.updates[-1].features, name) for name in expected} == expected
+    assert {name: getattr(second.sessions[-1].features, name) for name in expected} == expected
     views: dict[str, Any] = {}
-    for update in second.updates:
+    for update in second.sessions:
         views.update({view.event_id: view for view in update.views})
-    assert len(views) == second.updates[-1].counts.page_views
+    assert len(views) == second.sessions[-1].counts.page_views
     assert sum(view.is_exit for view in views.values()) == (1 if views else 0)
 
 

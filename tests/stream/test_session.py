@@ -14,7 +14,7 @@ MINUTE = 60_000
 
 
 def last_features(*events: Event) -> Features:
-    return folded(log_of(events)).updates[-1].features
+    return folded(log_of(events)).sessions[-1].features
 
 
 def view(number: int, at: int, kind: str | None = "ProductRelated", **given: object) -> Event:
@@ -65,7 +65,7 @@ def test_context_comes_from_the_earliest_event() -> None:
         browser=Code(2, "Chrome"), operating_system=Code(3, "Linux"), region=Code(4), visitor_type="Returning_Visitor"
     )
     early, late = view(1, 0, context=context, visitor_id="first"), view(2, 1_000, visitor_id="second")
-    update = folded(log_of([late, early])).updates[-1]
+    update = folded(log_of([late, early])).sessions[-1]
     assert (update.features.Browser, update.features.OperatingSystems, update.features.Region) == (2, 3, 4)
     assert update.features.VisitorType == "Returning_Visitor"
     assert update.visitor_id == "first"
@@ -89,19 +89,19 @@ def test_context_comes_from_the_earliest_event() -> None:
 def test_revenue(purchases: list[Purchase], expected: tuple[bool, float, int]) -> None:
     events = [event(n, NOON + n, type="purchase", purchase=each) for n, each in enumerate(purchases)]
     for told in (events, events[::-1]):
-        update = folded(log_of(told)).updates[-1]
-        assert (update.revenue, update.amount, update.unverified) == expected
+        update = folded(log_of(told)).sessions[-1]
+        assert (update.revenue, update.amount, update.unverified_purchases) == expected
 
 
 def test_going_back_reopens_an_ended_session() -> None:
     events = [view(1, 0), event(2, NOON + 10, type="session_end", received_at=NOON + 5 * MINUTE), view(3, 20)]
-    assert [update.status for update in folded(log_of(events)).updates] == ["open", "ended", "open"]
-    assert folded(log_of([events[2], events[1]])).updates[-1].status == "open"
+    assert [update.status for update in folded(log_of(events)).sessions] == ["open", "ended", "open"]
+    assert folded(log_of([events[2], events[1]])).sessions[-1].status == "open"
 
 
 def test_an_update_tells_the_views_that_it_changed() -> None:
     into = folded(log_of([view(1, 0), view(2, 4_000), ping(3, 9_000)]))
-    told = [[(each.event_id, each.seconds, each.is_bounce, each.is_exit) for each in u.views] for u in into.updates]
+    told = [[(each.event_id, each.seconds, each.is_bounce, each.is_exit) for each in u.views] for u in into.sessions]
     assert told == [
         [(event_id(1), 0.0, True, True)],
         [(event_id(1), 4.0, False, False), (event_id(2), 0.0, False, True)],
@@ -114,4 +114,4 @@ def test_an_event_that_no_number_holds_fails_and_changes_nothing() -> None:
     into = folded(log_of([*huge, event(3, NOON + 5, type="custom")]))
     assert [letter.reason for letter in into.dead] == ["failed"]
     assert "exceed what a number holds" in into.dead[0].detail
-    assert (into.updates[-1].amount, into.updates[-1].counts.events) == (1.7e308, 2)
+    assert (into.sessions[-1].amount, into.sessions[-1].counts.events) == (1.7e308, 2)

@@ -101,5 +101,5 @@ def _fold_again(settings: Settings, log: Sequence[ConsumerRecord]) -> dict[Versi
         if record.partition not in states:
             states[record.partition] = Partition("again", record.partition, known, PageStatistics(), Mark(0, {}))
         states[record.partition].fold(record, into)
-    scored = [each for part in score(into.updates, models(settings.scoring)) for each in part]
-    return {version_key(record): record for record in scored}
+    ready = [update for part in score(into.updates, models(settings.scoring)) for update in part]
+    return {version_key(update.session): update.session for update in ready}
