@@ -13,13 +13,19 @@ YEAR = 2025
 #: Sessions keep this far from the daily cut and from midnight, in ms.
 MARGIN = 60_000
 HOUR = 3_600_000
+#: How long after the cut crowded sessions begin, in ms.
+RUSH = 2 * HOUR
 
 
 class Dates:
-    """The days of the virtual year by what the features take from them, for one site's calendar."""
+    """The days of the virtual year by what the features take from them, for one site's calendar.
 
-    def __init__(self, calendar: Calendar) -> None:
+    `crowded` puts the sessions of equal days on one day and where they can into RUSH, so that many are open at a time.
+    """
+
+    def __init__(self, calendar: Calendar, crowded: bool = False) -> None:
         self._calendar = calendar
+        self._crowded = crowded
         #: The daily cuts (04:00, when a day of sessions begins) by the features of the day after them.
         self._cuts: dict[Day, list[int]] = defaultdict(list)
         first_noon = int(datetime(YEAR, 1, 1, 12, tzinfo=UTC).timestamp() * 1000)
@@ -40,12 +46,14 @@ class Dates:
                 f"Weekend {wanted.weekend}: sites.uci needs timezone UTC, no holidays, special_days 02-14 and 05-09"
             )
         lasts = sum(millis for _, millis in views_of(row.features))
-        cut = cuts[int(chance.integers(len(cuts)))]
+        cut = cuts[0 if self._crowded else int(chance.integers(len(cuts)))]
         next_cut = self._calendar.last_cut(cut + 25 * HOUR)
         # The local day ends 20 hours after the cut; what begins before midnight may end after it.
         earliest, latest = cut + MARGIN, min(cut + 20 * HOUR, next_cut - lasts) - MARGIN
         if latest < earliest:
             raise DataError(f"row {row.number}: lasts {lasts / 1000:.0f} s, too long for one day between two cuts")
+        if self._crowded:
+            latest = min(latest, earliest + RUSH)
         return int(chance.integers(earliest, latest + 1))
 
 

@@ -17,7 +17,7 @@ from deploy.simulate.live import Board, highest
 from deploy.simulate.show import Bars, announce, say, source
 from deploy.wiring.storage import relational
 
-SHOWN = 8
+SHOWN, REASONS = 8, 2
 LOOK_SECONDS = 0.5
 
 
@@ -31,7 +31,7 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
         if started:
             say(console, "no system ran: one was started for this demonstration, and is stopped after it")
         settings = as_running(settings)
-        simulation = run.Simulation(settings, rows.rows, name)
+        simulation = run.Simulation(settings, rows.rows, name, crowded=True)
         announce(simulation, console)
         engine = relational(settings)
         running.callback(engine.dispose)
@@ -71,6 +71,6 @@ def _table(board: Board) -> Table:
             Text(intent.session_id),
             f"{intent.probability:.3f}",
             intent.band,
-            Text("; ".join(reason.text for reason in intent.reasons)),
+            Text("; ".join(reason.text for reason in intent.reasons[:REASONS])),
         )
     return table

@@ -81,12 +81,12 @@ def ingest_address(settings: Settings) -> Address:
 class Simulation:
     """The visits of one run, on a site of its own so that it has a clock of its own."""
 
-    def __init__(self, settings: Settings, rows: list[Row], run: str) -> None:
-        """Raises SetupError when a row has no place in the site's year."""
+    def __init__(self, settings: Settings, rows: list[Row], run: str, crowded: bool = False) -> None:
+        """`crowded`: see Dates. Raises SetupError when a row has no place in the site's year."""
         self.site = f"{BASE}~{run}"
         self._settings = settings
         self._catalogue = Catalogue()
-        dates = Dates(calendars(settings).of(self.site))
+        dates = Dates(calendars(settings).of(self.site), crowded)
         self._visits = [Visit(self.site, row, dates, self._catalogue) for row in rows]
         self.sessions = len(self._visits)
         self.events = sum(visit.event_count for visit in self._visits)

@@ -24,19 +24,22 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct",
 
 
 class Simulated:
-    def __init__(self) -> None:
+    def __init__(self, crowded: bool) -> None:
         file = found_uci_file()
         self.rows = read(file) if file else draw(2_000)
         self.catalogue = Catalogue()
-        dates = Dates(Calendar("UTC", "", ("02-14", "05-09")))
+        dates = Dates(Calendar("UTC", "", ("02-14", "05-09")), crowded)
         self.visits = [Visit(SITE, row, dates, self.catalogue) for row in self.rows]
+        self.dates = dates
         self.told: dict[str, list[Event]] = {visit.session_id: list(visit.events()) for visit in self.visits}
         self.pages = {page.path: page for page in self.catalogue.rows("b1", SITE)}
 
 
-@pytest.fixture(scope="module")
-def simulated() -> Simulated:
-    return Simulated()
+@pytest.fixture(
+    scope="module", params=[pytest.param(False, id="over the year"), pytest.param(True, id="crowded on a few days")]
+)
+def simulated(request: pytest.FixtureRequest) -> Simulated:
+    return Simulated(request.param)
 
 
 def recount(events: list[Event], pages: dict[str, PageRow]) -> tuple[Features, bool]:
@@ -170,8 +173,20 @@ def test_events_obey_the_contract(simulated: Simulated) -> None:
             assert base_site(event.site) == "uci"
 
 
+def test_crowded_sessions_are_open_at_the_same_time() -> None:
+    rows = draw(600)
+    most = {}
+    for crowded in (False, True):
+        dates, catalogue = Dates(Calendar("UTC", "", ("02-14", "05-09")), crowded), Catalogue()
+        visits = [Visit(SITE, row, dates, catalogue) for row in rows]
+        most[crowded] = max(
+            sum(other.start <= visit.start <= other.start + other.lasts for other in visits) for visit in visits
+        )
+    assert most[True] >= 5 * most[False]
+
+
 def test_same_row_gives_the_same_events(simulated: Simulated) -> None:
-    again = Visit(SITE, simulated.rows[7], Dates(Calendar("UTC", "", ("02-14", "05-09"))), Catalogue())
+    again = Visit(SITE, simulated.rows[7], simulated.dates, Catalogue())
     assert [event.event_id for event in again.events()] == [
         event.event_id for event in simulated.told[again.session_id]
     ]
