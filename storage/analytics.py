@@ -4,6 +4,7 @@ Rows are inserted by column. A row that comes again replaces itself: every table
 FINAL; nothing here updates or deletes.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
@@ -37,8 +38,11 @@ def embedded_client(path: str, database: str) -> Any:
         first.close()
 
 
-def server_client(host: str, port: int, user: str, password: str, database: str) -> Any:
-    """A client of a ClickHouse server over HTTP, with time-outs on every wait; the database must be there."""
+def server_client(host: str, port: int, user: str, password: str, database: str, make: bool = False) -> Any:
+    """A client of a ClickHouse server over HTTP, with time-outs on every wait; `make` creates a missing database."""
+    if make:
+        with contextlib.closing(server_client(host, port, user, password, "default")) as first:
+            first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
     return clickhouse_connect.get_client(
         host=host,
         port=port,

@@ -45,8 +45,11 @@ def relational(settings: Settings) -> Engine:
     return engine_of(f"sqlite:///{settings.data_dir / 'opecom.sqlite'}")
 
 
-def analytics(settings: Settings) -> Any:
-    """A new ClickHouse client: of the server at storage.clickhouse_host, else of chDB in the data folder."""
+def analytics(settings: Settings, make: bool = False) -> Any:
+    """A new ClickHouse client: of the server at storage.clickhouse_host, else of chDB in the data folder.
+
+    `make` creates a server's database where it is missing; that of chDB is created anyway.
+    """
     storage = settings.storage
     try:
         if storage.clickhouse_host:
@@ -56,6 +59,7 @@ def analytics(settings: Settings) -> Any:
                 user=storage.clickhouse_user,
                 password=storage.clickhouse_password.get_secret_value(),
                 database=storage.clickhouse_database,
+                make=make,
             )
         _data_folder(settings)
         return embedded_client(str(settings.data_dir / "chdb"), storage.clickhouse_database)
@@ -94,7 +98,7 @@ def migrate_all(settings: Settings) -> list[str]:
             done += [f"{kind} {step.version} {step.name}" for step in steps]
     finally:
         engine.dispose()
-    with contextlib.closing(analytics(settings)) as client:
+    with contextlib.closing(analytics(settings, make=True)) as client:
         run = migrate.clickhouse_run(client)
         done += [f"clickhouse {step.version} {step.name}" for step in migrate.migrate("clickhouse", run)]
     return done

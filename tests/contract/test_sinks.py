@@ -8,6 +8,7 @@ import pytest
 
 from ingest.events import Tick, encode, key_of
 from scoring.features import Features
+from storage import analytics, migrate
 from storage.block import block_of
 from storage.sink import RefusedError
 from stream.scored import DeadLetter, version_of
@@ -20,6 +21,7 @@ from tests.support.sinks import (
     KeptInSql,
     block,
     clickhouse,
+    clickhouse_server,
     dead_block,
     record,
     sql,
@@ -34,12 +36,21 @@ def chdb_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["list", "sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb), "chdb"])
+@pytest.fixture(scope="module")
+def server_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with clickhouse_server(tmp_path_factory.mktemp("server")) as port:
+        client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
+        migrate.migrate("clickhouse", migrate.clickhouse_run(client))
+        yield client
+        client.close()
+
+
+@pytest.fixture(params=["list", "sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb), "chdb", "server"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     if request.param == "list":
         yield KeptInLists()
-    elif request.param == "chdb":
-        client = request.getfixturevalue("chdb_client")
+    elif request.param in ("chdb", "server"):
+        client = request.getfixturevalue(f"{request.param}_client")
         for table in ("events", "scored_sessions", "dead_letters"):
             client.command(f"TRUNCATE TABLE {table}")
         yield KeptInClickHouse(client)
@@ -157,7 +168,9 @@ def test_dead_letters_of_two_topics_do_not_meet(kept: Kept) -> None:
         assert held == {("log", "events", 0, 7): ("late", b"\xfe"), ("log", "scored-sessions", 0, 7): ("failed", b"{}")}
 
 
-@pytest.mark.parametrize("kept", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb), "chdb"], indirect=True)
+@pytest.mark.parametrize(
+    "kept", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb), "chdb", "server"], indirect=True
+)
 def test_a_block_with_a_value_that_no_column_takes_is_refused_whole(kept: Kept) -> None:
     whole = {name: getattr(FEATURES, name) for name in FEATURES.__struct_fields__}
     huge = scored(2, session_id="s2", features=Features(**(whole | {"Administrative": 2**63})))

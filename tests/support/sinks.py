@@ -1,5 +1,7 @@
 """Every sink with a way to see what it keeps, so that one suite can ask them all."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,6 +150,19 @@ def clickhouse(folder: Path) -> Iterator[Any]:
         yield client
     finally:
         client.close()
+
+
+@contextmanager
+def clickhouse_server(folder: Path) -> Iterator[int]:
+    """The port of a ClickHouse server without our database; see tests/support/clickhouse_server.py."""
+    program = Path(__file__).with_name("clickhouse_server.py")
+    with subprocess.Popen([sys.executable, program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            yield int(server.stdout.readline())
+        finally:
+            server.stdin.close()
 
 
 def block(*updates: ScoredSession, log: str = "log", first: int = 0) -> Block:
