@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from storage.block import TOPICS
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -42,6 +44,8 @@ class Counts:
         )
 
 
+#: How the writer's metrics name the topic of scored sessions.
+SCORED = TOPICS["scored"]
 #: Samples of Prometheus, by what they count here; `written` and `waiting` are of scored sessions only.
 _SAMPLES = {
     "opecom_ingest_events_total": "accepted",
@@ -73,7 +77,7 @@ def samples(text: str) -> Iterable[tuple[str, float]]:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             name = _SAMPLES.get(sample.name)
-            if name and sample.labels.get("topic", "scored") == "scored":
+            if name and sample.labels.get("topic", SCORED) == SCORED:
                 yield name, sample.value
 
 

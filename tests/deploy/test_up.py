@@ -165,7 +165,7 @@ METRICS = """\
 opecom_ingest_events_total{site="a"} 3.0
 opecom_ingest_events_total{site="b"} 4.0
 # TYPE opecom_writer_records_total counter
-opecom_writer_records_total{topic="scored"} 5.0
+opecom_writer_records_total{topic="scored-sessions"} 5.0
 opecom_writer_records_total{topic="events"} 9.0
 # TYPE opecom_other gauge
 opecom_other 1.0
