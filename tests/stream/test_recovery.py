@@ -1,0 +1,108 @@
+"""Where a partition was, found again: also when the log is not what it was."""
+
+import logging
+
+import pytest
+
+import stream.recovery
+from stream.partition import Mark, decode_mark, encode_mark
+from stream.publish import ListRecords
+from stream.recovery import LogCutError
+from stream.scored import decode
+from stream.worker import Worker
+from tests.support.events import NOON, event
+from tests.support.fakes import TOPICS, FakeClient, FakeLog, worker_on
+from tests.support.log import LogRecord, log_of
+
+
+def a_log(first: int = 0, count: int = 6) -> list[LogRecord]:
+    """Views of one session, one second apart; `first` records are gone from the log's start."""
+    return log_of([event(number + 1, NOON + number * 1000) for number in range(count)])[first:]
+
+
+async def claimed(log: FakeLog) -> tuple[Worker, FakeClient, ListRecords]:
+    records = ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    return worker, client, records
+
+
+async def test_a_first_start_begins_at_the_logs_start() -> None:
+    worker, client, _ = await claimed(FakeLog({0: a_log(first=2)}))
+    assert (worker.partitions[0].next, client.position_of[0]) == (2, 2)
+
+
+async def test_a_restart_folds_from_the_mark_and_tells_nothing_again() -> None:
+    log = FakeLog({0: a_log()})
+    log.commits[0] = (4, encode_mark(Mark(0, {})))
+    worker, client, records = await claimed(log)
+    assert records.topics == {}
+    assert len(worker.partitions[0].sessions()[0].ids) == 4
+    await worker.round({0: client.fetch(0, 10)}, client)
+    told = [decode(row.value).counts.events for row in records.topics[TOPICS.scored]]
+    assert told == [5, 6]
+
+
+@pytest.mark.parametrize("metadata", ["", "{", '{"other": 1}'], ids=["none", "broken", "of somebody else"])
+async def test_without_a_mark_it_folds_from_the_logs_start(metadata: str) -> None:
+    log = FakeLog({0: a_log()})
+    log.commits[0] = (4, metadata)
+    worker, _, _ = await claimed(log)
+    assert worker.partitions[0].next == 4
+    assert len(worker.partitions[0].sessions()[0].ids) == 4
+
+
+async def test_events_that_retention_took_are_said_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    log = FakeLog({0: a_log(first=3)})
+    log.commits[0] = (1, encode_mark(Mark(0, {})))
+    with caplog.at_level(logging.ERROR):
+        worker, _, _ = await claimed(log)
+    assert worker.partitions[0].next == 3
+    assert "events from 1 to 3 are gone from the log" in caplog.text
+
+
+async def test_a_mark_that_retention_took_is_said_and_the_fold_begins_at_the_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = FakeLog({0: a_log(first=3)})
+    log.commits[0] = (5, encode_mark(Mark(1, {"live": NOON}, "m1", 7)))
+    with caplog.at_level(logging.ERROR):
+        worker, _, _ = await claimed(log)
+    partition = worker.partitions[0]
+    assert (partition.next, partition.model, partition.pages) == (5, "m1", 7)
+    assert "open sessions began at 1, the log begins at 3" in caplog.text
+
+
+async def test_a_topic_made_anew_under_its_old_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.recovery, "PATIENCE", 0.0)
+    log = FakeLog({0: a_log(count=2)})
+    log.commits[0] = (9, encode_mark(Mark(0, {})))
+    with pytest.raises(LogCutError, match=r"committed up to 9, but the log ends at 2.*OPECOM_WORKER__GROUP"):
+        await claimed(log)
+
+
+async def test_a_partition_that_never_had_a_record_has_nothing_to_fold() -> None:
+    log = FakeLog({0: []})
+    log.commits[0] = (0, "")
+    worker, _, _ = await claimed(log)
+    assert worker.partitions[0].next == 0
+
+
+async def test_a_partition_that_comes_back_goes_on_from_what_is_known_of_it() -> None:
+    log = FakeLog({0: a_log()})
+    worker, client, _ = await claimed(log)
+    await worker.round({0: client.fetch(0, 3)}, client)
+    known = worker.partitions[0]
+    log.commits[0] = (5, encode_mark(Mark(4, {})))
+    await worker.claim({0}, client)
+    assert worker.partitions[0] is known
+    assert known.next == 5
+    assert len(known.sessions()[0].ids) == 5
+    await worker.claim(set(), client)
+    assert worker.partitions == {}
+
+
+def test_a_mark_survives_its_metadata() -> None:
+    mark = Mark(12, {"live": NOON, "uci~a": 5}, "m1", 7)
+    assert decode_mark(encode_mark(mark)) == mark
+    assert len(encode_mark(Mark(2**40, {f"uci~{n:08x}": NOON for n in range(50)}, "m" * 40, 2**40))) < 4096

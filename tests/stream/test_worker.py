@@ -1,0 +1,109 @@
+"""The worker's round: what it produces in which order, and when it stops."""
+
+import pytest
+
+from ingest.events import Tick, decode
+from scoring.model import ConstantModel
+from stream.partition import IDLE
+from stream.publish import ListRecords
+from stream.scored import decode as decode_scored
+from stream.scored import decode_dead
+from stream.worker import DEAD_BYTES, FAILURES_IN_A_ROW, WorkerError
+from tests.support.events import NOON, event
+from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
+from tests.support.log import LogRecord, log_of
+
+
+async def test_a_round_puts_label_band_and_reasons_to_every_update() -> None:
+    log, records = FakeLog({0: log_of([event(1), event(2, NOON + 5)])}), ListRecords()
+    model = ConstantModel(0.6, (0.3, -0.2, 0.0, 0.0, 0.1, *[0.0] * 12))
+    worker, client = worker_on(log, records, models=lambda _: model), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 10)}, client)
+    told = [decode_scored(row.value) for row in records.topics[TOPICS.scored]]
+    assert [(each.probability, each.label, each.band, each.model_version) for each in told] == [
+        (0.6, "YES", "high", "constant")
+    ] * 2
+    assert [(reason.feature, round(reason.contribution, 6)) for reason in told[1].reasons] == [
+        ("Administrative", 0.3), ("Administrative_Duration", -0.2), ("ProductRelated", 0.1),
+    ]  # fmt: skip
+    assert [row.key for row in records.topics[TOPICS.scored]] == [b"default/s1"] * 2
+
+
+async def test_dead_letters_are_told_before_scores() -> None:
+    nonsense = LogRecord(0, -1, b"default/s1", b"?")
+    log = FakeLog({0: [nonsense, *log_of([event(1)], start=1)]})
+    records = CrashingRecords(ListRecords(), survives=1)
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    with pytest.raises(CrashError):
+        await worker.round({0: client.fetch(0, 10)}, client)
+    assert records.topics.keys() == {TOPICS.dead}
+
+
+async def test_a_huge_record_is_cut_in_its_dead_letter_and_says_so() -> None:
+    log, records = FakeLog({0: [LogRecord(0, -1, b"default/s1", b"x" * (DEAD_BYTES + 5))]}), ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 10)}, client)
+    letter = decode_dead(records.topics[TOPICS.dead][0].value)
+    assert len(letter.raw) == DEAD_BYTES
+    assert f"first {DEAD_BYTES} of {DEAD_BYTES + 5} bytes" in letter.detail
+
+
+async def test_fifty_failures_in_a_row_stop_the_worker_after_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("broken")
+
+    monkeypatch.setattr("stream.partition.apply", broken)
+    log, records = FakeLog({0: log_of(event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW))}), ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, FAILURES_IN_A_ROW - 1)}, client)
+    with pytest.raises(WorkerError, match="50 events in a row could not be folded"):
+        await worker.round({0: client.fetch(0, 10)}, client)
+    assert {decode_dead(row.value).detail for row in records.topics[TOPICS.dead]} == {"ArithmeticError: broken"}
+    assert log.commits[0][0] == FAILURES_IN_A_ROW
+
+
+async def test_only_an_idle_partition_is_ticked_and_only_once() -> None:
+    log, records = FakeLog({0: log_of([event(1)]), 1: log_of([event(2, session_id="s2")])}), ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0, 1}, client)
+    await worker.round({0: client.fetch(0, 10), 1: client.fetch(1, 10)}, client)
+    await worker.tick({0, 1}, NOON + IDLE - 1)
+    assert TOPICS.events not in records.topics
+    for _ in range(2):
+        await worker.tick({1}, NOON + IDLE)
+    ticks = [(row.partition, decode(row.key, row.value)) for row in records.topics[TOPICS.events]]
+    assert ticks == [(1, Tick("live", NOON + IDLE))]
+
+
+async def test_a_commit_says_nothing_of_a_partition_that_did_not_move() -> None:
+    log = FakeLog({0: log_of([event(1)]), 1: []})
+    worker, client = worker_on(log, ListRecords()), FakeClient(log)
+    await worker.claim({0, 1}, client)
+    await worker.round({0: client.fetch(0, 10)}, client)
+    await worker.commit(client)
+    assert log.commits[0][0] == 1
+    log.commits.clear()
+    await worker.commit(client)
+    assert log.commits == {}
+
+
+async def test_closings_of_thousands_of_sessions_are_scored_in_slices() -> None:
+    rows: list[int] = []
+
+    class Counting(ConstantModel):
+        def score(self, given):  # type: ignore[no-untyped-def]
+            rows.append(len(given))
+            return super().score(given)
+
+    events = [event(n + 1, NOON, session_id=f"s{n}") for n in range(5_000)]
+    log = FakeLog({0: log_of([*events, Tick("live", NOON + IDLE)])})
+    records, model = ListRecords(), Counting()
+    worker, client = worker_on(log, records, models=lambda _: model), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 10_000)}, client)
+    assert len(records.topics[TOPICS.scored]) == 10_000
+    assert max(rows) <= 2_048
