@@ -90,6 +90,11 @@ async def check(options: Mapping[str, Any], topics: Iterable[Topic]) -> list[Fau
     return lines + faults
 
 
+async def require(options: Mapping[str, Any], topics: Iterable[Topic]) -> None:
+    """Raises SetupError for topics that are missing or that nothing can mend: how a part that uses them begins."""
+    _refuse([fault for fault in await check(options, topics) if fault.repair is None])
+
+
 async def log_id(options: Mapping[str, Any]) -> str:
     """The name of the log: the broker's cluster id."""
     async with _admin(options) as admin:

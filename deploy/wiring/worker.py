@@ -7,10 +7,10 @@ import logging
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from deploy import topics
 from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import KafkaSettings, Settings
-from deploy.topics import log_id
 from deploy.wiring.calendars import calendars
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
@@ -44,7 +44,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     kafka, port = settings.kafka, settings.worker.metrics_port
     options = client_options(kafka)
     known, scorers = calendars(settings), models(settings.scoring)
-    log_name = await log_id(options)
+    await topics.require(options, topics.wanted(kafka))
+    log_name = await topics.log_id(options)
     listener = listen("127.0.0.1", port) if port else None
     metrics, statistics = WorkerMetrics(), PageStatistics()
     follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy import topics
+from deploy.errors import SetupError
 from deploy.settings import KafkaSettings, Settings, WorkerSettings
 from deploy.wiring import worker
 from deploy.wiring.kafka import client_options
@@ -128,3 +129,15 @@ async def test_a_tick_closes_and_wall_time_appends_one_where_nobody_writes(setti
     assert {(record.site, record.status) for record in records} == {
         ("default", "open"), ("default", "closed"), ("past", "open"), ("past", "closed"),
     }  # fmt: skip
+
+
+async def test_a_worker_without_its_topics_says_how_to_make_them(settings: Settings) -> None:
+    with pytest.raises(SetupError, match=r"topic pages-\w+ is missing: `opecom topics create` makes it"):
+        await worker.run(settings, asyncio.Event())
+
+
+async def test_a_worker_refuses_a_log_with_another_number_of_partitions(settings: Settings) -> None:
+    await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
+    kafka = settings.kafka.model_copy(update={"partitions": 3})
+    with pytest.raises(SetupError, match="2 partitions"):
+        await worker.run(settings.model_copy(update={"kafka": kafka}), asyncio.Event())
