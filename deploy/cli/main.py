@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from deploy.cli import bench, demo, failures, migrate, run, services, settings, simulate, topics, up
+from deploy.cli import (
+    asyncapi,
+    bench,
+    demo,
+    failures,
+    migrate,
+    query,
+    run,
+    services,
+    settings,
+    simulate,
+    subscribe,
+    topics,
+    up,
+)
 from deploy.errors import SetupError
 
 app = typer.Typer(
@@ -20,6 +34,9 @@ app.command("settings")(settings.settings)
 app.command("up")(up.up)
 app.command("topics")(topics.topics)
 app.command("migrate")(migrate.migrate)
+app.command("asyncapi")(asyncapi.asyncapi)
+app.command("subscribe")(subscribe.subscribe)
+app.add_typer(query.app, name="query")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -19,8 +18,8 @@ from deploy.settings import Settings
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import Databases, databases
+from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
-from storage import asyncapi
 from storage.access import Access
 from storage.api import create_app
 from storage.errors import ReadError
@@ -90,14 +89,6 @@ def app(
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
     )
-
-
-def topics_document(settings: Settings) -> dict[str, Any]:
-    """The AsyncAPI document of the topics as the settings name them."""
-    kafka = settings.kafka
-    names = {name: getattr(kafka, f"{name}_topic") for name in ("events", "scored", "pages", "dead")}
-    protocol = "kafka-secure" if "SSL" in kafka.security_protocol else "kafka"
-    return asyncapi.document(asyncapi.topics(names, kafka.partitions), kafka.bootstrap, protocol, version("op-ecom"))
 
 
 class _Following:

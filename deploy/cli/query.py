@@ -1,0 +1,65 @@
+"""`opecom query`: intent, live sessions and timelines, through the query API."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import msgspec
+import typer
+from rich.console import Console
+
+from deploy import tables
+from deploy.probes import Address
+from deploy.reads import read
+from deploy.settings import Settings, load
+from scoring.model import Band
+from storage.intents import Intent, LiveSessions, Timeline
+
+app = typer.Typer(help="Asks the query API.", no_args_is_help=True)
+
+Session = Annotated[str, typer.Argument(help="The session's id.")]
+Site = Annotated[str | None, typer.Option(help="Needed where several sites have this session id.")]
+Json = Annotated[bool, typer.Option("--json", help="The API's answer as it is.")]
+
+
+@app.command()
+def intent(session_id: Session, site: Site = None, json: Json = False) -> None:
+    """The newest score of a session, and why."""
+    body = _ask(f"/sessions/{quote(session_id, safe='')}/intent", {"site": site})
+    _show(body, json, lambda: tables.intent_table(msgspec.json.decode(body, type=Intent)))
+
+
+@app.command()
+def live(
+    min_probability: Annotated[float, typer.Option(min=0, max=1, help="The least probability.")] = 0.0,
+    band: Annotated[Band | None, typer.Option(help="One band; none: all.")] = None,
+    site: Annotated[str | None, typer.Option(help="One site; none: all.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most sessions.")] = 20,
+    json: Json = False,
+) -> None:
+    """Open sessions, the highest probability first."""
+    asked = {"min_probability": min_probability, "band": band, "site": site, "limit": limit}
+    body = _ask("/sessions/live", asked)
+    _show(body, json, lambda: tables.live_table(msgspec.json.decode(body, type=LiveSessions).sessions))
+
+
+@app.command()
+def timeline(session_id: Session, site: Site = None, json: Json = False) -> None:
+    """Every update of a session, the oldest first."""
+    body = _ask(f"/sessions/{quote(session_id, safe='')}/timeline", {"site": site})
+    _show(body, json, lambda: tables.timeline_table(msgspec.json.decode(body, type=Timeline)))
+
+
+def _ask(path: str, asked: dict[str, Any]) -> bytes:
+    settings = load()
+    return read(Address.reached(settings.api.host, settings.api.port), path, asked, _key(settings))
+
+
+def _key(settings: Settings) -> str:
+    return settings.api.read_keys[0].get_secret_value() if settings.api.read_keys else ""
+
+
+def _show(body: bytes, as_json: bool, table: Any) -> None:
+    if as_json:
+        print(body.decode())
+    else:
+        Console().print(table())

@@ -1,0 +1,67 @@
+"""`opecom subscribe`: follows the topic of scored sessions by plain Kafka, as any consumer of yours may."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from aiokafka.errors import KafkaError
+from rich.console import Console
+
+from deploy import tables
+from deploy.data_folder import as_running
+from deploy.errors import AwayError
+from deploy.settings import Settings, load
+from deploy.topics import log_id
+from deploy.wiring.kafka import client_options
+from scoring.model import Band
+from storage.intents import intent_of
+from storage.subscribe import Filter, Start, follow
+from stream.scored import ScoredSession, encode
+
+
+def subscribe(
+    site: Annotated[str | None, typer.Option(help="One site; none: all.")] = None,
+    band: Annotated[Band | None, typer.Option(help="One band; none: all.")] = None,
+    min_probability: Annotated[float, typer.Option(min=0, max=1, help="The least probability.")] = 0.0,
+    from_start: Annotated[bool, typer.Option("--from-start", help="All that the topic holds, first.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The records of the topic as they are, one per line.")] = False,
+) -> None:
+    """Follows scored sessions as they come, until Ctrl-C."""
+    settings = as_running(load())
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    console = Console(highlight=False, soft_wrap=True)
+
+    def as_json(update: ScoredSession) -> None:
+        print(encode(update).decode(), flush=True)
+
+    def as_line(update: ScoredSession) -> None:
+        console.print(tables.line(intent_of(update)))
+
+    wanted = Filter(site, band, min_probability)
+    # Whoever reads our lines may have read enough: `opecom subscribe --json | head -1`.
+    with contextlib.suppress(BrokenPipeError):
+        asyncio.run(_follow(settings, wanted, "start" if from_start else "end", as_json if json else as_line))
+        return
+    sys.stderr.close()
+
+
+async def _follow(settings: Settings, wanted: Filter, start: Start, tell: Callable[[ScoredSession], None]) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    kafka, options = settings.kafka, client_options(settings.kafka)
+    log_name = await log_id(options)
+    try:
+        async with follow(options, kafka.scored_topic, log_name, wanted, start, kafka.fetch_wait_ms) as follower:
+            while not stop.is_set():
+                for found in await follower.more(0.25):
+                    tell(found.update)
+    except (KafkaError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise AwayError(f"Kafka at {kafka.bootstrap} (kafka.bootstrap) gives no scores: {error}") from error
