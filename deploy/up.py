@@ -56,7 +56,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     addresses = {
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
         "worker": Address("127.0.0.1", settings.worker.metrics_port),
-        "store": Address.reached(settings.api.host, settings.api.port),
+        **_store(settings),
     }
     return Plan(_parts(addresses, environment), prepare, new_broker, addresses), bootstrap
 
@@ -74,10 +74,17 @@ def services(settings: Settings, folder: Path) -> Plan:
     addresses = {
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
         "worker": Address("127.0.0.1", settings.worker.metrics_port),
-        "writer": Address("127.0.0.1", settings.storage.metrics_port),
-        "api": Address.reached(settings.api.host, settings.api.port),
+        **_store(settings),
     }
     return Plan(_parts(addresses, environment), prepare, None, addresses)
+
+
+def _store(settings: Settings) -> dict[str, Address]:
+    """Writer and API: apart with a ClickHouse server, one process without, as one process may hold chDB's folder."""
+    api = Address.reached(settings.api.host, settings.api.port)
+    if not settings.storage.clickhouse_host:
+        return {"store": api}
+    return {"writer": Address("127.0.0.1", settings.storage.metrics_port), "api": api}
 
 
 OPECOM = (sys.executable, "-m", "deploy")

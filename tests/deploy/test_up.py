@@ -13,7 +13,7 @@ from deploy import broker, data_folder, topics, up
 from deploy.errors import SetupError
 from deploy.ports import free_port, listen
 from deploy.probes import Address, Counts, counts, is_ready, samples
-from deploy.settings import Settings
+from deploy.settings import Settings, StorageSettings
 from deploy.supervise import Supervisor
 from deploy.wiring.kafka import client_options
 from tests.support.children import alive, child, kill, pids, wait_for
@@ -193,3 +193,16 @@ def test_a_part_that_is_away_is_not_ready_and_counts_nothing() -> None:
 )
 def test_addresses_are_those_a_client_uses(host: str, url: str) -> None:
     assert Address.reached(host, 1).url == url
+
+
+@pytest.mark.parametrize(
+    ("host", "parts"),
+    [
+        pytest.param("", {"ingest", "worker", "store"}, id="chDB is held by one process"),
+        pytest.param("clickhouse", {"ingest", "worker", "writer", "api"}, id="a server by several"),
+    ],
+)
+def test_writer_and_api_are_apart_where_clickhouse_is_a_server(tmp_path: Path, host: str, parts: set[str]) -> None:
+    settings = Settings(profile="services", storage=StorageSettings(clickhouse_host=host))
+    plan = up.services(settings, tmp_path)
+    assert {part.name for part in plan.parts} == parts == plan.addresses.keys()
