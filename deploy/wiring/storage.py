@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
+from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from sqlalchemy import Engine, exc
 
@@ -70,7 +71,9 @@ def analytics(settings: Settings, make: bool = False) -> Any:
         where = where if storage.clickhouse_host else f"data_dir {settings.data_dir} (one process at a time holds it)"
         wrong = "AUTHENTICATION_FAILED" in str(error) or "UNKNOWN_DATABASE" in str(error)
         kind = SetupError if wrong else AwayError
-        raise kind(f"ClickHouse does not open ({_line(error)}): see {where}") from error
+        # What the server said; where none answered, why not, without the driver's story around it.
+        why = _line(error if isinstance(error, DatabaseError) else _first_cause(error))
+        raise kind(f"ClickHouse does not open ({why}): see {where}") from error
 
 
 @contextlib.asynccontextmanager
@@ -133,6 +136,12 @@ def _data_folder(settings: Settings) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SetupError(f"data_dir {settings.data_dir} cannot be made ({error.strerror})") from error
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
+    return error
 
 
 def _line(error: BaseException) -> str:

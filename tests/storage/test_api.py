@@ -11,9 +11,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from deploy.errors import SetupError
-from deploy.settings import ApiSettings, Settings
+from deploy.settings import ApiSettings, Settings, StorageSettings
 from deploy.wiring import api
 from scoring.features import NAMES
 from storage.queries import Queries
@@ -27,23 +28,30 @@ KEY = "read-key-of-sixteen-or-more"
 
 @asynccontextmanager
 async def client(
-    folder: Path, updates: list[ScoredSession], peer: str = "127.0.0.1", **api_settings: Any
+    folder: Path, updates: list[ScoredSession], url: str = "", **api_settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API on these updates, seen as coming from `peer`."""
-    settings = Settings(data_dir=folder, api=ApiSettings(**api_settings))
+    """A client of the API on these updates; the relational database is SQLite unless `url` says otherwise."""
+    storage = StorageSettings(url=SecretStr(url))
+    settings = Settings(data_dir=folder, api=ApiSettings(**api_settings), storage=storage)
     async with filled(settings, updates) as opened:
         app = api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event())
-        transport = httpx.ASGITransport(app, client=(peer, 5000))
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as made:
             yield made
 
 
-async def test_intent_tells_the_newest_score_and_why(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def url(request: pytest.FixtureRequest) -> str:
+    """Each relational database in turn."""
+    return str(request.getfixturevalue("mariadb_url")) if request.param == "mariadb" else ""
+
+
+async def test_intent_tells_the_newest_score_and_why(tmp_path: Path, url: str) -> None:
     updates = [
         scored(1, probability=0.1),
         scored(2, probability=0.7654321, label="YES", band="high", updated_at=NOON + 4_321),
     ]
-    async with client(tmp_path, updates) as http:
+    async with client(tmp_path, updates, url) as http:
         answer = await http.get("/sessions/s1/intent")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -99,7 +107,7 @@ async def test_an_id_of_several_sites_needs_the_site(what: str, tmp_path: Path) 
     assert (elsewhere.status_code, elsewhere.json()["reason"]) == (404, "there is no session 's1' on site shop-9")
 
 
-async def test_any_other_id_is_one_line_of_404(tmp_path: Path) -> None:
+async def test_any_other_id_is_one_line_of_404(tmp_path: Path, url: str) -> None:
     others = {
         "unknown": "nobody",
         "or-1-1": "s1' OR '1'='1",
@@ -113,7 +121,7 @@ async def test_any_other_id_is_one_line_of_404(tmp_path: Path) -> None:
         "space": "s1 ",
         "long": "é" * 90,
     }
-    async with client(tmp_path, [scored(1)]) as http:
+    async with client(tmp_path, [scored(1)], url) as http:
         answers = {
             (name, what): await http.get(f"/sessions/{quote(session_id, safe='')}/{what}")
             for name, session_id in others.items()
@@ -126,14 +134,14 @@ async def test_any_other_id_is_one_line_of_404(tmp_path: Path) -> None:
         assert "\n" not in answer.json()["reason"]
 
 
-async def test_live_lists_open_sessions_the_highest_first(tmp_path: Path) -> None:
+async def test_live_lists_open_sessions_the_highest_first(tmp_path: Path, url: str) -> None:
     bands = {0.1: "low", 0.4: "building", 0.6: "high", 0.9: "high"}
     updates = [
         scored(number, session_id=f"s{number}", probability=probability, band=band, site=f"shop-{number % 2}")
         for number, (probability, band) in enumerate(bands.items(), 1)
     ] + [scored(9, closed=True, session_id="s9", probability=0.99), scored(8, status="ended", session_id="s8")]
 
-    async with client(tmp_path, updates) as http:
+    async with client(tmp_path, updates, url) as http:
 
         async def live(**asked: Any) -> list[str]:
             answer = await http.get("/sessions/live", params=asked)
