@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from deploy.settings import KafkaSettings
 from ingest.metrics import IngestMetrics
+from storage.metrics import ApiMetrics, WriterMetrics
 from stream.metrics import WorkerMetrics
 
 ROOT = Path(__file__).parents[1]
@@ -17,7 +19,11 @@ def read(name: str) -> str:
 
 
 def metric_names() -> list[str]:
-    families = [*WorkerMetrics().registry.collect(), *IngestMetrics().registry.collect()]
+    storage = CollectorRegistry()
+    WriterMetrics(storage)
+    ApiMetrics(storage)
+    registries = (WorkerMetrics().registry, IngestMetrics().registry, storage)
+    families = [family for registry in registries for family in registry.collect()]
     return sorted({family.name for family in families})
 
 

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, NamedTuple
 
-from clickhouse_connect.driver.exceptions import DatabaseError
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from sqlalchemy import Engine, exc
 
@@ -71,9 +70,7 @@ def analytics(settings: Settings, make: bool = False) -> Any:
         where = where if storage.clickhouse_host else f"data_dir {settings.data_dir} (one process at a time holds it)"
         wrong = "AUTHENTICATION_FAILED" in str(error) or "UNKNOWN_DATABASE" in str(error)
         kind = SetupError if wrong else AwayError
-        # What the server said; where none answered, why not, without the driver's story around it.
-        why = _line(error if isinstance(error, DatabaseError) else _first_cause(error))
-        raise kind(f"ClickHouse does not open ({why}): see {where}") from error
+        raise kind(f"ClickHouse does not open ({_line(_plainest(error))}): see {where}") from error
 
 
 @contextlib.asynccontextmanager
@@ -138,10 +135,12 @@ def _data_folder(settings: Settings) -> None:
         raise SetupError(f"data_dir {settings.data_dir} cannot be made ({error.strerror})") from error
 
 
-def _first_cause(error: BaseException) -> BaseException:
-    while (earlier := error.__cause__ or error.__context__) is not None:
-        error = earlier
-    return error
+def _plainest(error: BaseException) -> BaseException:
+    """Where nobody answered, the system's own error; the driver tells a long story around it."""
+    first = error
+    while (earlier := first.__cause__ or first.__context__) is not None:
+        first = earlier
+    return first if isinstance(first, OSError) else error
 
 
 def _line(error: BaseException) -> str:
