@@ -63,7 +63,7 @@ def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
             "Dead letters",
             "Records that ended outside every session, with the reason and their bytes in base64.",
             partitions,
-            "log:partition:offset of the record, or log:topic:partition:offset where the writer gave it up",
+            "log:topic:partition:offset of the record",
             (DeadLetter,),
         ),
     ]

@@ -87,7 +87,7 @@ def read(role: Role, *, partition: int, offset: int, timestamp: int, key: bytes 
             content = scored.decode(raw)
         else:
             content = scored.decode_dead(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, events.UndecodableError) as error:
+    except (msgspec.DecodeError, events.UndecodableError) as error:
         return Record(role, partition, offset, timestamp, key, raw, None, str(error))
     return Record(role, partition, offset, timestamp, key, raw, content)
 
@@ -126,7 +126,7 @@ def dead_letter(log: str, record: Record, detail: str) -> DeadLetter:
         partition=record.partition,
         offset=record.offset,
         reason="failed" if record.role != "dead" else "undecodable",
-        detail=detail[:500],
+        detail=detail,
         key=record.key,
         raw=record.raw,
     )
@@ -140,7 +140,7 @@ def newest(updates: Iterable[ScoredSession]) -> dict[Identity, ScoredSession]:
     """The newest update of each session."""
     rows: dict[Identity, ScoredSession] = {}
     for update in updates:
-        identity = (update.site, update.session_id, update.opened_at)
+        identity = identity_of(update)
         known = rows.get(identity)
         if known is None or update.version >= known.version:
             rows[identity] = update
@@ -151,7 +151,7 @@ def newest_views(updates: Iterable[ScoredSession]) -> dict[tuple[Identity, str],
     """The newest state of each page view, with the version of the update that brought it."""
     rows: dict[tuple[Identity, str], tuple[int, View]] = {}
     for update in updates:
-        identity = (update.site, update.session_id, update.opened_at)
+        identity = identity_of(update)
         version = update.version
         for view in update.views:
             place = (identity, view.event_id)

@@ -1,8 +1,8 @@
 """Refuses a topic that was made anew under a log that the databases know.
 
 Versions count offsets: in a topic that starts again they would be small, and the guard would keep the old rows. So
-the last record written must still stand where it stood, with the timestamp that it had. A broker's end offset is not
-asked: the embedded one's lies low.
+the last record written must still stand where it stood, with the timestamp that it had. A broker's end offset alone
+says nothing, the embedded one's lies low: it counts where the record did not come either.
 """
 
 import asyncio
@@ -10,14 +10,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from msgspec import Struct
 from sqlalchemy import Engine, select
 
 from storage.block import Role
 from storage.tables import log_positions
+from storage.writer import WriterError
 
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 10.0
 
 
 class ContinuityError(RuntimeError):
@@ -46,8 +47,9 @@ async def check(
 ) -> None:
     """Raise ContinuityError unless every topic is there and holds the last record written of each partition.
 
-    `options` are aiokafka's connection options; `wait_seconds` is how long a record may take to come. A last record
-    that retention has deleted cannot be compared.
+    `options` are aiokafka's connection options; `wait_seconds` is how long an answer may take to come. A last record
+    that retention has deleted cannot be compared. Raises WriterError and KafkaError where Kafka does not answer: that
+    says nothing of the topic.
     """
     consumer = AIOKafkaConsumer(group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
     await consumer.start()
@@ -60,28 +62,40 @@ async def check(
                 raise ContinuityError(f"topic `{topic}` is missing: run `opecom topics` (kafka.{role}_topic names it)")
         for place in known:
             topic = topics[place.role]
-            await _compare(consumer, place, topic, wait_seconds if place.partition in partitions[topic] else 0)
+            if place.partition not in partitions[topic] or not await holds(consumer, place, topic, wait_seconds):
+                raise ContinuityError(
+                    f"topic `{topic}` was made anew: the databases know {place.next} records of its partition "
+                    f"{place.partition} that it does not have. Bring the topic back, or give the new one databases of "
+                    "its own (storage.url, storage.clickhouse_database)"
+                )
     finally:
         await consumer.stop()
 
 
-async def _compare(consumer: AIOKafkaConsumer, place: Written, topic: str, wait_seconds: float) -> None:
+async def holds(consumer: AIOKafkaConsumer, place: Written, topic: str, wait_seconds: float) -> bool:
+    """Whether the topic still has the last record written, or had it before retention deleted it.
+
+    False only on Kafka's word: another record stands there, or the log ends before it. Raises WriterError where Kafka
+    does not say so much.
+    """
     partition = TopicPartition(topic, place.partition)
     last = place.next - 1
-    if wait_seconds:
-        begin = (await consumer.beginning_offsets([partition]))[partition]
-        if begin > last:
-            return
-        consumer.assign([partition])
-        consumer.seek(partition, last)
-        try:
-            record = await asyncio.wait_for(consumer.getone(partition), wait_seconds)
-        except (TimeoutError, KafkaError):
-            record = None
-        if record is not None and record.offset == last and record.timestamp == place.timestamp:
-            return
-    raise ContinuityError(
-        f"topic `{topic}` was made anew: the databases know {place.next} records of its partition {place.partition} "
-        "that it does not have. Bring the topic back, or give the new one databases of its own "
-        "(storage.url, storage.clickhouse_database)"
-    )
+    try:
+        async with asyncio.timeout(wait_seconds):
+            if (await consumer.beginning_offsets([partition]))[partition] > last:
+                return True
+            consumer.assign([partition])
+            consumer.seek(partition, last)
+            try:
+                record = await asyncio.wait_for(consumer.getone(partition), wait_seconds / 2)
+            except (TimeoutError, OffsetOutOfRangeError):
+                record = None
+            if record is not None:
+                return bool(record.offset == last and record.timestamp == place.timestamp)
+            if (await consumer.end_offsets([partition]))[partition] <= last:
+                return False
+    except (TimeoutError, KafkaError) as error:
+        raise WriterError(
+            f"Kafka does not answer for topic `{topic}` ({error!r}); kafka.bootstrap says where it is"
+        ) from error
+    raise WriterError(f"Kafka does not answer: record {last} of `{topic}` does not come; see kafka.bootstrap")

@@ -4,7 +4,6 @@ A row is replaced by one of the same or a greater version, or of another log, an
 from left to right, so the columns that the guard reads, version and log, come last.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -296,12 +295,6 @@ def _meaning(error: exc.DBAPIError) -> RefusedError | UnavailableError:
     code = original.args[0] if original is not None and original.args else None
     refused = isinstance(error, exc.DataError | exc.IntegrityError) or code in REFUSED_CODES
     return RefusedError(text) if refused else UnavailableError(text)
-
-
-def reasons_of(stored: str) -> list[dict[str, Any]]:
-    """The reasons column as a list of {feature, value, contribution}."""
-    reasons: list[dict[str, Any]] = json.loads(stored)
-    return reasons
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from storage.block import Block, Identity, Role, newest, newest_views
+from storage.block import Block, Identity, Role, identity_of, newest, newest_views
 from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, View, offset_of
 
 BACKFILL_MASK = CLOSED_BIT - 1
@@ -18,9 +18,10 @@ class UnavailableError(Exception):
 
 class Sink(Protocol):
     def write(self, block: Block) -> None:
-        """Write a block, whole or not at all; any block may come again and in any order.
+        """Write a block; any block may come again and in any order.
 
-        No row moves to an older version of the same log. Raises RefusedError and UnavailableError.
+        No row moves to an older version of the same log. Raises RefusedError and UnavailableError; then a part of the
+        block may be written already (ClickHouse takes one insert per table), which its repetition does no harm.
         """
         ...
 
@@ -47,8 +48,7 @@ class ListSink:
             if kept is None or kept[0] != log or version >= kept[1]:
                 self.views[place] = (log, version, view)
         for _, update in block.scored:
-            identity = (update.site, update.session_id, update.opened_at)
-            moment = (identity, log, offset_of(update.version), bool(update.version & CLOSED_BIT))
+            moment = (identity_of(update), log, offset_of(update.version), bool(update.version & CLOSED_BIT))
             before = self.timeline.get(moment)
             if before is None or update.version >= before.version:
                 self.timeline[moment] = update

@@ -111,7 +111,7 @@ class Follower:
 def _read(partition: TopicPartition, record: Any) -> ScoredSession | None:
     try:
         return decode(record.value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         log.warning("%s:%d is no scored session: %s", partition, record.offset, error)
         return None
 

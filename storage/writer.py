@@ -20,7 +20,7 @@ from storage.block import TOPICS, Block, Record, Role, block_of, dead_letter, re
 from storage.metrics import WriterMetrics
 from storage.progress import Progress, Reread
 from storage.sink import RefusedError, Sink, UnavailableError
-from stream import scored
+from stream.scored import dead_record
 
 log = logging.getLogger(__name__)
 
@@ -222,14 +222,9 @@ class Writer:
             log.error("%s %d:%d cannot be written: %s", TOPICS[record.role], record.partition, record.offset, why)
             self._metrics.refused.inc()
             if record.role != "dead":
-                letter = dead_letter(self._log_id, record, why)
+                key, value = dead_record(dead_letter(self._log_id, record, why))
                 await asyncio.wait_for(
-                    self._producer.send_and_wait(
-                        self._topics["dead"],
-                        scored.encode(letter),
-                        key=f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(),
-                    ),
-                    KAFKA_SECONDS,
+                    self._producer.send_and_wait(self._topics["dead"], value, key=key), KAFKA_SECONDS
                 )
 
     async def _commit(self, batches: Batches) -> None:

@@ -5,7 +5,7 @@ one session may come again (at-least-once); the one with the greatest `version` 
 version come from the same events.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -13,6 +13,8 @@ from msgspec import Meta, Struct
 from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
 from scoring.model import Band, Label
+
+Decoded = TypeVar("Decoded")
 
 Status = Literal["open", "ended", "closed"]
 #: What the log's dead letters say of themselves.
@@ -24,6 +26,12 @@ Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Name = Annotated[str, Meta(max_length=64)]
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+#: Bytes of a record that its dead letter carries, base64 below Kafka's limit of a message; the record itself stays in
+#: its topic for as long as retention keeps it.
+DEAD_BYTES = 300_000
+#: Bytes of its key, and characters of the detail.
+DEAD_KEY_BYTES, DEAD_DETAIL = 1_000, 500
 
 CLOSED_BIT = 1 << 11
 OFFSET_SHIFT = 12
@@ -151,14 +159,34 @@ def encode(record: ScoredSession | DeadLetter) -> bytes:
 
 def decode(value: bytes) -> ScoredSession:
     """Read one record of `scored-sessions`; raises msgspec.DecodeError."""
-    return _decoder.decode(value)
+    return _decoded(_decoder, value)
 
 
 def decode_dead(value: bytes) -> DeadLetter:
     """Read one record of `events-dead`; raises msgspec.DecodeError."""
-    return _dead_decoder.decode(value)
+    return _decoded(_dead_decoder, value)
+
+
+def dead_record(letter: DeadLetter) -> tuple[bytes, bytes]:
+    """Kafka key and value of a dead letter on `events-dead`; what is too long for a message is cut, and says so."""
+    raw, key, notes = letter.raw, letter.key, ""
+    if len(raw) > DEAD_BYTES:
+        raw, notes = raw[:DEAD_BYTES], f" (first {DEAD_BYTES} of {len(raw)} bytes)"
+    if key is not None and len(key) > DEAD_KEY_BYTES:
+        key, notes = key[:DEAD_KEY_BYTES], notes + f" (first {DEAD_KEY_BYTES} of {len(key)} bytes of the key)"
+    told = msgspec.structs.replace(letter, raw=raw, key=key, detail=letter.detail[:DEAD_DETAIL] + notes)
+    return f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(), encode(told)
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a scored session, as published in the AsyncAPI document."""
     return msgspec.json.schema(ScoredSession)
+
+
+def _decoded(decoder: "msgspec.json.Decoder[Decoded]", value: bytes) -> Decoded:
+    try:
+        return decoder.decode(value)
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"no UTF-8: {error.reason}") from error

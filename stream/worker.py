@@ -14,7 +14,7 @@ from stream.metrics import WorkerMetrics
 from stream.partition import Mark, Partition, Record, encode_mark
 from stream.publish import Keyed, Records
 from stream.recovery import Log, pages_needed, recover
-from stream.scored import DeadLetter, encode
+from stream.scored import dead_record, encode
 from stream.step import Models, fold, score
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,6 @@ COMMIT_EVERY = 1.0
 FAILURES_IN_A_ROW = 50
 #: Seconds after which a tick that did not come back is sent again.
 TICK_AGAIN = 10.0
-#: Bytes of a record that a dead letter carries; the whole record stays in the log and in ClickHouse.
-DEAD_BYTES = 300_000
 
 
 class WorkerError(Exception):
@@ -118,7 +116,7 @@ class Worker:
         if folded.dead:
             await self._records.publish(
                 self._topics.dead,
-                [Keyed(letter.partition, _dead_key(letter), _dead_value(letter)) for letter in folded.dead],
+                [Keyed(letter.partition, *dead_record(letter)) for letter in folded.dead],
             )
             began = self._spent("dead", began)
         for ready in score(folded.updates, self._models):
@@ -188,19 +186,3 @@ class Worker:
         now = perf_counter()
         self._metrics.stage_seconds.labels(stage).inc(now - since)
         return now
-
-
-def _dead_key(letter: DeadLetter) -> bytes:
-    return f"{letter.log}:{letter.partition}:{letter.offset}".encode()
-
-
-def _dead_value(letter: DeadLetter) -> bytes:
-    if len(letter.raw) <= DEAD_BYTES:
-        return encode(letter)
-    cut = f"{letter.detail} (first {DEAD_BYTES} of {len(letter.raw)} bytes)"
-    return encode(
-        DeadLetter(
-            log=letter.log, partition=letter.partition, offset=letter.offset, reason=letter.reason, detail=cut,
-            key=letter.key, raw=letter.raw[:DEAD_BYTES],
-        )
-    )  # fmt: skip

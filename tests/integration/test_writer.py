@@ -151,7 +151,7 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
             # Empty, shorter than what was written, and longer: the last record is another one then.
             await say(producer, anew.scored_topic, [scored(n) for n in range(count)])
             with pytest.raises(continuity.ContinuityError, match="was made anew: the databases know 20 records"):
-                await continuity.check(known, other, client_options(kafka), wait_seconds=1)
+                await continuity.check(known, other, client_options(kafka), wait_seconds=2)
         with pytest.raises(continuity.ContinuityError, match="is missing: run `opecom topics"):
             await continuity.check(known, {**names, "scored": "no-such-topic"}, client_options(kafka))
 

@@ -1,6 +1,8 @@
 """Blocks: which update of a row counts, and how a block is halved."""
 
-from storage.block import Block, block_of, newest, newest_views
+import pytest
+
+from storage.block import Block, Role, block_of, newest, newest_views
 from stream.scored import DeadLetter, encode, version_of
 from tests.support.events import NOON
 from tests.support.scored import scored, view
@@ -63,6 +65,12 @@ def test_a_scored_session_that_cannot_be_read_is_refused_and_still_moves_the_pos
 def test_a_lone_surrogate_is_undecodable() -> None:
     value = encode(scored(1)).replace(b'"v1"', b'"\\ud800"')
     assert record("scored", 1, value).content is None
+
+
+@pytest.mark.parametrize("role", ["scored", "dead"])
+def test_a_record_nested_without_end_is_undecodable(role: Role) -> None:
+    read = record(role, 1, b'{"x":' + b"[" * 200_000)
+    assert (read.content, read.detail) == (None, "nested too deeply")
 
 
 def test_an_empty_block_is_empty() -> None:

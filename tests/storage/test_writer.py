@@ -12,7 +12,7 @@ from storage.block import Block
 from storage.metrics import WriterMetrics
 from storage.sink import ListSink, RefusedError, UnavailableError
 from storage.writer import MAX_REFUSED_IN_A_ROW, Database, Writer, WriterError
-from stream.scored import DeadLetter, decode_dead, encode, version_of
+from stream.scored import DEAD_BYTES, DeadLetter, decode_dead, encode, version_of
 from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
 from tests.support.events import NOON, event
 from tests.support.scored import scored
@@ -157,6 +157,16 @@ async def test_an_unreadable_record_is_a_dead_letter_and_the_others_are_written(
     assert desk.relational.sessions[S1][1].version == version_of(2, False)
     assert desk.committed() == {SCORED: 3}
     assert desk.metric("refused_total") == 1
+
+
+async def test_an_unreadable_record_as_large_as_a_message_becomes_a_smaller_dead_letter() -> None:
+    desk = Desk({SCORED: [GOOD, (b"k" * 100_000, b"?" * 1_000_000)]})
+    await desk.run()
+    [(_, key, value)] = desk.producer.sent
+    assert key == b"log:scored-sessions:0:1"
+    assert len(value) < 900_000, "the producer's and the topic's limits are about a million"
+    assert len(decode_dead(value).raw) == DEAD_BYTES
+    assert desk.committed() == {SCORED: 2}
 
 
 async def test_what_one_database_refuses_is_found_among_many_and_the_other_database_keeps_it() -> None:

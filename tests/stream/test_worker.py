@@ -6,9 +6,9 @@ from ingest.events import Tick, decode
 from scoring.model import ConstantModel
 from stream.partition import IDLE
 from stream.publish import ListRecords
+from stream.scored import DEAD_BYTES, decode_dead
 from stream.scored import decode as decode_scored
-from stream.scored import decode_dead
-from stream.worker import DEAD_BYTES, FAILURES_IN_A_ROW, WorkerError
+from stream.worker import FAILURES_IN_A_ROW, WorkerError
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import LogRecord, log_of
@@ -46,7 +46,9 @@ async def test_a_huge_record_is_cut_in_its_dead_letter_and_says_so() -> None:
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, 10)}, client)
-    letter = decode_dead(records.topics[TOPICS.dead][0].value)
+    [row] = records.topics[TOPICS.dead]
+    letter = decode_dead(row.value)
+    assert row.key == b"log:events:0:0"
     assert len(letter.raw) == DEAD_BYTES
     assert f"first {DEAD_BYTES} of {DEAD_BYTES + 5} bytes" in letter.detail
 

@@ -1,0 +1,32 @@
+"""Dead letters as they stand on their topic."""
+
+import pytest
+
+from stream.scored import DEAD_BYTES, DEAD_DETAIL, DEAD_KEY_BYTES, DeadLetter, dead_record, decode_dead
+
+
+def letter(raw: bytes = b"?", key: bytes | None = b"default/s1", detail: str = "broken") -> DeadLetter:
+    return DeadLetter(
+        log="l", topic="scored-sessions", partition=3, offset=9, reason="failed", detail=detail, key=key, raw=raw
+    )
+
+
+@pytest.mark.parametrize(
+    "small",
+    [letter(), letter(key=None), letter(b"x" * DEAD_BYTES, b"k" * DEAD_KEY_BYTES)],
+    ids=["plain", "no key", "most"],
+)
+def test_a_dead_letter_that_fits_is_told_as_it_is(small: DeadLetter) -> None:
+    key, value = dead_record(small)
+    assert key == b"l:scored-sessions:3:9"
+    assert decode_dead(value) == small
+
+
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    huge = letter(b"x" * (DEAD_BYTES + 1), b"k" * (DEAD_KEY_BYTES + 1), "d" * 5_000)
+    told = decode_dead(dead_record(huge)[1])
+    assert (len(told.raw), len(told.key or b"")) == (DEAD_BYTES, DEAD_KEY_BYTES)
+    assert told.detail == "d" * DEAD_DETAIL + (
+        f" (first {DEAD_BYTES} of {DEAD_BYTES + 1} bytes)"
+        f" (first {DEAD_KEY_BYTES} of {DEAD_KEY_BYTES + 1} bytes of the key)"
+    )
