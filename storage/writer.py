@@ -77,18 +77,23 @@ class Writer:
         self._alone = alone
         self._progress: Progress[TopicPartition] = Progress()
         self._refused_in_a_row = 0
+        self._assignments = _Assignments(consumer, self._progress)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the writer has its place in the group: its partitions are started, and there may be none for it."""
+        return self._assignments.started
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop` is set; raises WriterError when Kafka fails or too many records are refused."""
-        assignments = _Assignments(self._consumer, self._progress)
         threads = {database.name: ThreadPoolExecutor(1, f"write-{database.name}") for database in self._databases}
         try:
             if self._alone:
                 everything = await self._partitions()
                 self._consumer.assign(everything)
-                await assignments.on_partitions_assigned(set(everything))
+                await self._assignments.on_partitions_assigned(set(everything))
             else:
-                self._consumer.subscribe(list(self._roles), listener=assignments)
+                self._consumer.subscribe(list(self._roles), listener=self._assignments)
             while not stop.is_set():
                 batches, since = await self._gather()
                 if batches and not await self._write(batches, threads, stop):
@@ -287,18 +292,19 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, consumer: AIOKafkaConsumer, progress: Progress[TopicPartition]) -> None:
         self._consumer = consumer
         self._progress = progress
+        self.started = False
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self.started = False
         for partition in revoked:
             self._progress.forget(partition)
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        if not assigned:
-            return
-        begins = await self._consumer.beginning_offsets(list(assigned))
+        begins = await self._consumer.beginning_offsets(list(assigned)) if assigned else {}
         for partition in assigned:
             committed = await self._consumer.committed(partition)
             self._progress.start(partition, max(committed or 0, begins[partition]))
+        self.started = True
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:

@@ -2,24 +2,22 @@
 
 import asyncio
 
-from prometheus_client import CollectorRegistry
-
 from deploy.settings import Settings
 from deploy.wiring.api import access, answer, bound
 from deploy.wiring.storage import databases
-from deploy.wiring.writer import outcome, serving_metrics, write
+from deploy.wiring.writer import Standing, outcome, write
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Write and serve until `stop`, or until either fails; 0 or 70. Raises SetupError and PortTakenError."""
-    permitted, listener, registry = access(settings), bound(settings), CollectorRegistry()
+    permitted, listener, standing = access(settings), bound(settings), Standing()
 
     async def both() -> None:
         async with databases(settings) as opened:
             ending = asyncio.Event()
             parts = [
-                asyncio.create_task(write(settings, opened, registry, ending)),
-                asyncio.create_task(answer(settings, opened, permitted, listener, registry, ending)),
+                asyncio.create_task(write(settings, opened, standing, ending)),
+                asyncio.create_task(answer(settings, opened, permitted, listener, standing.registry, ending)),
             ]
             told = asyncio.create_task(stop.wait())
             await asyncio.wait((*parts, told), return_when=asyncio.FIRST_COMPLETED)
@@ -31,5 +29,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
                 if isinstance(failure, BaseException):
                     raise failure
 
-    with listener, serving_metrics(settings.storage.metrics_port, registry):
-        return await outcome(both())
+    with listener:
+        async with standing.serving(settings):
+            return await outcome(both())

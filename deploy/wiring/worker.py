@@ -11,6 +11,7 @@ from deploy import topics
 from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import KafkaSettings, Settings
+from deploy.status import create_status_app
 from deploy.wiring.calendars import calendars
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
@@ -22,7 +23,6 @@ from stream.pages_topic import PagesFollower
 from stream.partition import Mark, Partition
 from stream.publish import KafkaRecords
 from stream.recovery import KafkaLog
-from stream.status import create_status_app
 from stream.watchdog import EXIT_FAILURE, watch
 from stream.worker import Topics, Worker
 
@@ -82,7 +82,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         lambda number, behind: metrics.lag.labels(number).set(behind),
     )
     ended = asyncio.Event()
-    status = create_status_app(metrics, lambda: app.ready)
+    status = create_status_app(metrics.registry, lambda: app.ready, "no partition claimed yet")
     serving = asyncio.create_task(serve(status, "127.0.0.1", port, ended, listener=listener)) if listener else None
     failure: BaseException | None = None
     try:

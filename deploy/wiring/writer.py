@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 
-from deploy.errors import PortTakenError
 from deploy.settings import Settings
+from deploy.status import create_status_app, serving
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import Databases, databases
@@ -31,19 +31,35 @@ A_WEEK_MS = 7 * 24 * 3600 * 1000
 FETCH_BYTES = 8 * 1024 * 1024
 
 
+class Standing:
+    """What the writer's status says: its metrics, and whether there is a writer yet that is ready."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.writer: Writer | None = None
+
+    def serving(self, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
+        """`/livez`, `/readyz` and `/metrics` on storage.metrics_port; raises PortTakenError."""
+        app = create_status_app(self.registry, self._ready, "databases not open or partitions not assigned yet")
+        return serving(app, settings.storage.metrics_port)
+
+    def _ready(self) -> bool:
+        return self.writer is not None and self.writer.ready
+
+
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
-    registry = CollectorRegistry()
+    standing = Standing()
 
     async def alone() -> None:
         async with databases(settings) as opened:
-            await write(settings, opened, registry, stop)
+            await write(settings, opened, standing, stop)
 
-    with serving_metrics(settings.storage.metrics_port, registry):
+    async with standing.serving(settings):
         return await outcome(alone())
 
 
-async def write(settings: Settings, opened: Databases, registry: CollectorRegistry, stop: asyncio.Event) -> None:
+async def write(settings: Settings, opened: Databases, standing: Standing, stop: asyncio.Event) -> None:
     """Write until `stop`; raises WriterError, ContinuityError, KafkaError and SetupError."""
     engine, client = opened
     topics = _topics(settings)
@@ -55,7 +71,7 @@ async def write(settings: Settings, opened: Databases, registry: CollectorRegist
     known = await asyncio.to_thread(continuity.written, engine, log_name)
     await continuity.check(known, topics, client_options(settings.kafka))
     async with _kafka(settings) as (consumer, producer):
-        writer = Writer(
+        standing.writer = Writer(
             log_id=log_name,
             topics=topics,
             consumer=consumer,
@@ -66,10 +82,10 @@ async def write(settings: Settings, opened: Databases, registry: CollectorRegist
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,
-            metrics=WriterMetrics(registry),
+            metrics=WriterMetrics(standing.registry),
             alone=settings.profile == "embedded",
         )
-        await writer.run(stop)
+        await standing.writer.run(stop)
 
 
 async def outcome(part: Awaitable[None]) -> int:
@@ -83,24 +99,6 @@ async def outcome(part: Awaitable[None]) -> int:
     else:
         return STOPPED
     return FAILED
-
-
-@contextlib.contextmanager
-def serving_metrics(port: int, registry: CollectorRegistry) -> Iterator[None]:
-    """`/metrics` on this loopback port, 0: none; raises PortTakenError."""
-    if not port:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
-    except OSError as error:
-        raise PortTakenError("127.0.0.1", port, error.strerror or str(error)) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _topics(settings: Settings) -> dict[Role, str]:

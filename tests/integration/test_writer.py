@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 from sqlalchemy import text
 
 from deploy import topics
+from deploy.ports import free_port, wait_until
+from deploy.probes import Address, is_ready
 from deploy.settings import Settings, StorageSettings
 from deploy.wiring import writer
 from deploy.wiring.kafka import client_options
@@ -125,6 +128,19 @@ async def test_a_score_is_in_the_database_within_a_second_of_its_record(settings
             began = time.monotonic()
             waited.append(await until(settings, COUNT, lambda count, wanted=number + 1: count == wanted) - began)
     assert statistics.median(waited) < 1, waited
+
+
+async def test_it_says_that_it_is_ready_once_it_reads(settings: Settings) -> None:
+    address = Address("127.0.0.1", free_port())
+    storage = settings.storage.model_copy(update={"metrics_port": address.port})
+    async with (
+        running(settings.model_copy(update={"storage": storage})),
+        httpx.AsyncClient(base_url=address.url) as http,
+    ):
+        assert await asyncio.to_thread(wait_until, lambda: is_ready(address), PATIENCE)
+        statuses = [(await http.get(path)).status_code for path in ("/livez", "/readyz", "/metrics", "/else")]
+    assert statuses == [200, 200, 200, 404]
+    assert not is_ready(address)
 
 
 async def test_a_topic_made_anew_under_a_known_log_is_refused(

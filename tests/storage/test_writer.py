@@ -33,7 +33,10 @@ class Desk:
         self.registry = CollectorRegistry()
 
     async def run(self, max_block: int = 1_000) -> None:
-        await Writer(
+        await self.writer(max_block).run(self.stop)
+
+    def writer(self, max_block: int = 1_000) -> Writer:
+        return Writer(
             log_id="log",
             topics=TOPICS,  # type: ignore[arg-type]
             consumer=self.consumer,
@@ -45,7 +48,7 @@ class Desk:
             gather_seconds=0.01,
             max_block=max_block,
             metrics=WriterMetrics(self.registry),
-        ).run(self.stop)
+        )
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(f"opecom_writer_{name}", labels)
@@ -223,3 +226,14 @@ async def test_a_rebalance_that_comes_before_the_commit_is_no_failure() -> None:
     await desk.run(max_block=2)
     assert len(desk.relational.sessions) == 4
     assert desk.committed() == {SCORED: 4}
+
+
+@pytest.mark.parametrize("log", [{SCORED: updates(3)}, {}], ids=["partitions", "none left for it"])
+async def test_it_is_ready_once_it_has_its_place_and_not_while_partitions_move(log: Log) -> None:
+    desk = Desk(log)
+    writer = desk.writer()
+    assert not writer.ready
+    await writer.run(desk.stop)
+    assert writer.ready
+    await desk.consumer.listener.on_partitions_revoked(desk.consumer.assignment())
+    assert not writer.ready

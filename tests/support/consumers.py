@@ -35,10 +35,11 @@ class ListConsumer:
         self._skip = set(skip)
         self._commit_error = commit_error
         self._stop = stop
-        self._listener: Any = None
+        self.listener: Any = None
+        self._joined = False
 
     def subscribe(self, topics: list[str], listener: Any) -> None:
-        self._listener = listener
+        self.listener = listener
 
     def assignment(self) -> set[TopicPartition]:
         return set(self._positions)
@@ -57,11 +58,11 @@ class ListConsumer:
 
     async def getmany(self, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
         await asyncio.sleep(0)
-        if self._listener is not None:
-            listener, self._listener = self._listener, None
+        if not self._joined:
+            self._joined = True
             for partition in self.log:
                 self._positions[partition] = self.commits.get(partition) or self._begins.get(partition, 0)
-            await listener.on_partitions_assigned(set(self.log))
+            await self.listener.on_partitions_assigned(set(self.log))
         for partition, position in self._positions.items():
             found = self._fetch(partition, position, max_records)
             if found:
