@@ -28,6 +28,10 @@ from ingest.events import (
 LongUrl = Annotated[str, Meta(max_length=4000)]
 #: A sum that no shop takes is refused here rather than carried into every mean.
 Amount = Annotated[float, Meta(ge=0, le=1_000_000_000_000)]
+OwnEventId = Annotated[
+    EventId | None,
+    Meta(description="Send your own, and the event counts once however often it is sent; else one is made."),
+]
 OrderId = Annotated[str, Meta(max_length=64)]
 Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3)]
 
@@ -51,7 +55,7 @@ class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     type: EventType
     session_id: SessionId
-    event_id: EventId | None = None
+    event_id: OwnEventId = None
     visitor_id: VisitorId | None = None
     visitor_type: VisitorType | None = None
     occurred_at: Millis | None = None
@@ -91,17 +95,24 @@ class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every single event may carry: sent_at corrects a wrong client clock."""
+    """What every single event may carry: sent_at corrects a wrong client clock.
 
-    event_id: EventId | None = None
+    Send an event_id of your own and a repeated event counts once. Without visitor_id the visitor is known by the
+    session_id alone; send it with every event, as a session that begins again after a pause begins with any of them.
+    """
+
+    event_id: OwnEventId = None
+    visitor_id: VisitorId | None = None
+    visitor_type: VisitorType | None = None
     occurred_at: Millis | None = None
     sent_at: Millis | None = None
 
 
 class SessionStart(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """page_url is where the visitor lands: its campaign parameters (utm_...) say where the visitor comes from."""
+
     session_id: SessionId | None = None
-    visitor_id: VisitorId | None = None
-    visitor_type: VisitorType | None = None
+    page_url: LongUrl | None = None
     referrer: LongUrl | None = None
 
 
@@ -156,6 +167,17 @@ class BatchAnswer(Struct, frozen=True):
     refused: list[RefusedEvent]
 
 
-class ErrorAnswer(Struct, frozen=True):
+class ErrorAnswer(Struct, frozen=True, omit_defaults=True):
+    """Why nothing was accepted.
+
+    With 500 and 503 the events may be in the log all the same. Send them again with the ids that stand here, those made
+    by the server among them, and they count once. event_ids: of a batch, in the order of its events, null for an event
+    that is refused anyway. Whoever gets no answer at all has no ids: a client that wants safe retries sends its own.
+    """
+
     error: str
     reason: str
+    session_id: str | None = None
+    visitor_id: str | None = None
+    event_id: str | None = None
+    event_ids: list[str | None] | None = None

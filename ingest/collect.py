@@ -24,7 +24,8 @@ Record = tuple[bytes, bytes]
 
 #: A reason names the field that is wrong, but gives back no kilobytes of it.
 MAX_REASON = 300
-#: The member that each type must have and no other type may have; `page` tells any event where it happened.
+#: The member that each type must have and no other type may have, but for `page`: any event may bring it to tell where
+#: the visitor comes from; only a page view keeps it.
 MEMBERS: dict[EventType, str | None] = {
     "session_start": None,
     "page_view": "page",
@@ -61,6 +62,17 @@ class Collected:
     records: list[Record] = field(default_factory=list)
     refused: list[RefusedEvent] = field(default_factory=list)
 
+    def event_ids(self) -> list[str | None]:
+        """The id of each event sent, in its place; None for a refused one."""
+        refused, ids = {each.index for each in self.refused}, (_id.decode(value).event_id for _, value in self.records)
+        return [None if place in refused else next(ids) for place in range(len(self.records) + len(refused))]
+
+
+class _Id(Struct, frozen=True):
+    event_id: str
+
+
+_id = msgspec.json.Decoder(_Id)
 
 _batch: dict[str, msgspec.json.Decoder[Any]] = {
     "write": msgspec.json.Decoder(bodies.Batch),
@@ -165,7 +177,9 @@ def _page(page: SentPage, sender: Sender) -> Any:
     try:
         return enrich.page(page.url, page.referrer, page.type, sender.grant.site.rules)
     except ValueError:
-        raise RefusedError("invalid", "the URL of the page is none") from None
+        raise RefusedError(
+            "invalid", "the page's URL cannot be read: send the page's whole address, or its path from / on"
+        ) from None
 
 
 def _purchase(purchase: SentPurchase, sender: Sender) -> Purchase:
@@ -210,8 +224,8 @@ def start(body: bodies.SessionStart, sender: Sender) -> tuple[SentEvent, bodies.
         visitor_id=answer.visitor_id,
         visitor_type=body.visitor_type,
         occurred_at=body.occurred_at,
-        #: Only the referrer is known; an empty URL says that the site's own host is.
-        page=SentPage("", None, body.referrer),
+        # An empty URL says that the page is one of the site's own host.
+        page=SentPage(body.page_url or "", None, body.referrer),
     )
     return sent, answer
 
@@ -240,5 +254,13 @@ def _single(
     body: bodies.Timed, session_id: str, kind: EventType, sender: Sender, **member: Any
 ) -> tuple[SentEvent, bodies.Accepted]:
     event_id = body.event_id or sender.new_id()
-    sent = SentEvent(type=kind, session_id=session_id, event_id=event_id, occurred_at=body.occurred_at, **member)
+    sent = SentEvent(
+        type=kind,
+        session_id=session_id,
+        event_id=event_id,
+        visitor_id=body.visitor_id,
+        visitor_type=body.visitor_type,
+        occurred_at=body.occurred_at,
+        **member,
+    )
     return sent, bodies.Accepted(event_id)

@@ -26,6 +26,7 @@ from ingest.publish import Publisher, UnavailableError
 
 _log = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
+FAULT = "a fault of ours; it is in the log"
 
 #: Turns the body of one request into records and the bytes of the answer.
 Work = Callable[[bytes, Sender], tuple[Collected, Struct | None]]
@@ -70,16 +71,14 @@ class Door:
             return
         except RefusedError as refusal:
             await self._refuse(refusal, cors, send)
-        except UnavailableError as away:
-            await self._refuse(RefusedError("unavailable", away.reason, away.retry_after), cors, send)
         except Exception:
             _log.exception("a request to %s failed", self._path)
-            await self._refuse(RefusedError("internal", "a fault of ours; it is in the log", 1), cors, send)
+            await self._refuse(RefusedError("internal", FAULT, 1), cors, send)
         else:
             await self._answer(202, answer, cors, send)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """The answer of an accepted request, after Kafka's acknowledgement; raises RefusedError, UnavailableError."""
+        """The answer of an accepted request, after Kafka's acknowledgement; raises RefusedError."""
         house = self._house
         peer = scope["client"][0] if scope.get("client") else ""
         admitted = house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
@@ -89,7 +88,13 @@ class Door:
         for refused in collected.refused:
             house.metrics.refused.labels(refused.code).inc()
         began = time.perf_counter()
-        await house.publisher.publish(collected.records)
+        try:
+            await house.publisher.publish(collected.records)
+        except UnavailableError as away:
+            raise RefusedError("unavailable", away.reason, away.retry_after, _ids(collected, answer)) from None
+        except Exception:
+            _log.exception("a request to %s failed", self._path)
+            raise RefusedError("internal", FAULT, 1, _ids(collected, answer)) from None
         house.metrics.publish_seconds.observe(time.perf_counter() - began)
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
@@ -138,6 +143,11 @@ class Door:
         whole = [*content, *headers]
         await send({"type": "http.response.start", "status": status, "headers": whole})
         await send({"type": "http.response.body", "body": body})
+
+
+def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:
+    """The ids with which the same can be sent again and counts once: those of the answer, or of the batch's events."""
+    return {"event_ids": collected.event_ids()} if answer is None else msgspec.structs.asdict(answer)
 
 
 def single(decoder: "msgspec.json.Decoder[Any]", make: Callable[[Any, Sender], tuple[SentEvent, Struct]]) -> Work:

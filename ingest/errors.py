@@ -1,6 +1,7 @@
 """Every refusal of the door, with the one table that maps it to an HTTP status."""
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -49,18 +50,24 @@ STATUS: dict[RefusalCode, int] = {
 
 
 class RefusedError(Exception):
-    """A request, or one event of a batch, that is not accepted; `retry_after` in seconds where waiting helps."""
+    """A request, or one event of a batch, that is not accepted; `retry_after` in seconds where waiting helps.
 
-    def __init__(self, code: RefusalCode, reason: str, retry_after: int | None = None) -> None:
+    `ids`: of events that may be in the log although they are not known to be: to send again with them counts once.
+    """
+
+    def __init__(
+        self, code: RefusalCode, reason: str, retry_after: int | None = None, ids: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
         self.retry_after = retry_after
+        self.ids = ids or {}
 
     @property
     def status(self) -> int:
         return STATUS[self.code]
 
     def body(self) -> bytes:
-        """One line: {"error": code, "reason": "..."}."""
-        return msgspec.json.encode({"error": self.code, "reason": self.reason})
+        """One line: {"error": code, "reason": "..."}, and the ids where there are any."""
+        return msgspec.json.encode({"error": self.code, "reason": self.reason, **self.ids})

@@ -2,14 +2,16 @@
 
 import gzip
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from ingest import codes
 from ingest.events import Custom, Page, Purchase
-from ingest.publish import ListPublisher
+from ingest.publish import ListPublisher, Record, UnavailableError
 from tests.support.door import CHROME, FAR, IMPORT_KEY, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
 from tests.support.events import NOON, event_id
 
@@ -132,6 +134,58 @@ async def test_kafka_away_is_said_with_when_to_come_back(path: str, log: ListPub
     assert (await post(path, log)).status_code == 202
 
 
+@pytest.mark.parametrize("path", HOT)
+@pytest.mark.parametrize("failure", [UnavailableError("no acknowledgement"), KeyError("ours")], ids=["503", "500"])
+async def test_what_may_be_in_the_log_can_be_sent_again_with_the_same_ids(
+    path: str, failure: Exception, log: ListPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish = log.publish
+
+    async def written_but_not_acknowledged(records: Sequence[Record]) -> None:
+        await publish(records)
+        raise failure
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "publish", written_but_not_acknowledged)
+        ids = msgspec.json.decode((await post(path, log)).content)
+    del ids["error"], ids["reason"]
+    if made := ids.pop("event_ids", None):
+        events_again = [event | {"event_id": each} for event, each in zip(HOT[path]["events"], made, strict=True)]
+        again = HOT[path] | {"events": events_again}
+    else:
+        again = HOT[path] | ids
+    assert (await post(path, log, json=again)).status_code == 202
+    first, second = events(log)
+    assert (first.event_id, first.session_id, first.visitor_id) == (
+        second.event_id, second.session_id, second.visitor_id,
+    )  # fmt: skip
+
+
+async def test_the_ids_of_a_batch_stand_in_the_places_of_its_events(log: ListPublisher) -> None:
+    log.away = "Kafka is away"
+    end = {"type": "session_end", "session_id": "s1"}
+    sent = [end | {"event_id": event_id(1)}, {}, end]
+    response = await post("/v1/batch", log, json={"sent_at": NOON, "events": sent})
+    first, refused, made = response.json()["event_ids"]
+    assert (first, refused) == (event_id(1), None)
+    assert UUID7.match(made)
+
+
+@pytest.mark.parametrize("path", sorted(HOT.keys() - {"/v1/batch"}))
+async def test_every_single_event_may_name_its_visitor(path: str, log: ListPublisher) -> None:
+    visitor = {"visitor_id": "v1", "visitor_type": "Returning_Visitor"}
+    assert (await post(path, log, json=HOT[path] | visitor)).status_code == 202
+    (event,) = events(log)
+    assert (event.visitor_id, event.context.visitor_type) == ("v1", "Returning_Visitor")
+
+
+async def test_a_session_starts_from_the_campaign_of_its_landing_page(log: ListPublisher) -> None:
+    body = {"page_url": "https://shop.example/?utm_medium=email&utm_source=news"}
+    assert (await post("/tracker/session/start", log, json=body)).status_code == 202
+    (event,) = events(log)
+    assert (event.context.traffic_type, event.page) == (codes.EMAIL, None)
+
+
 DEEP = b'{"session_id":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
 
@@ -213,8 +267,25 @@ async def test_each_event_of_a_batch_counts(log: ListPublisher) -> None:
     many = {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * 8}
     async with door(log, settings(address_rate_per_second=1)) as client:
         answers = [await client.post("/v1/batch", json=many) for _ in range(2)]
+        single = await client.post("/tracker/pageview", json=VIEW)
     assert [answer.status_code for answer in answers] == [202, 429]
     assert len(log.records) == 8
+    assert single.status_code == 429, "what was refused after it was read is owed"
+
+
+async def test_an_address_does_not_pay_for_a_batch_that_its_key_may_not_send(log: ListPublisher) -> None:
+    def many(count: int) -> dict[str, Any]:
+        return {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * count}
+
+    other = {"x-opecom-key": OTHER_KEY}
+    async with door(log, settings(address_rate_per_second=2, key_rate_per_second=1)) as client:
+        answers = [
+            await client.post("/v1/batch", json=many(8)),
+            await client.post("/v1/batch", json=many(9)),
+            await client.post("/v1/batch", json=many(9), headers=other),
+        ]
+    assert [answer.status_code for answer in answers] == [202, 429, 202]
+    assert "ingest.key_rate_per_second" in answers[1].text
 
 
 async def test_rates_hold_for_bad_requests_too(log: ListPublisher) -> None:
@@ -310,5 +381,8 @@ async def test_the_documents(log: ListPublisher) -> None:
         for reference in schema.get("anyOf", [schema]):
             named = schemas[reference["$ref"].rpartition("/")[2]]
             assert named["additionalProperties"] is False
+    assert {"session_id", "visitor_id", "event_id", "event_ids"} < set(schemas["ErrorAnswer"]["properties"])
+    for name in ("PageView", "SessionStart", "SentEvent"):
+        assert "counts once" in schemas[name]["properties"]["event_id"]["description"]
     assert set(schemas["PageView"]["required"]) == {"session_id", "page_url"}
     assert CHROME not in str(document)
