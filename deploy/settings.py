@@ -8,10 +8,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from deploy.errors import SetupError
+from ingest.events import LIVE_CLOCK, Site, base_site
 
 #: Variables that begin like settings and are none: the file's name, and what tests are told.
 _NO_SETTINGS = ("OPECOM_SETTINGS", "OPECOM_TEST_")
@@ -62,7 +65,11 @@ class SiteSettings(Group):
     import_keys: tuple[SecretStr, ...] = Field(
         (), description="Secret keys of scope import: give received_at and context, verified purchases."
     )
-    keyless_loopback: bool = Field(False, description="Takes writes without a key from this machine.")
+    keyless_loopback: bool | Literal["embedded"] = Field(
+        False,
+        description="Takes writes without a key from this machine; embedded: on that profile only, as of the shipped "
+        "site `default`.",
+    )
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
     )
@@ -129,7 +136,7 @@ class ServicesSettings(Group):
 
 
 _SHIPPED_SITES: dict[str, dict[str, Any]] = {
-    "default": {"keyless_loopback": True},
+    "default": {"keyless_loopback": "embedded"},
     "uci": {"special_days": ("02-14", "05-09")},
 }
 
@@ -177,6 +184,19 @@ class Settings(BaseSettings):
         }
         return shipped | changed
 
+    @field_validator("sites")
+    @classmethod
+    def _with_possible_names(cls, given: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
+        for name in given:
+            if name == LIVE_CLOCK or not _is_site(name):
+                raise PydanticCustomError(
+                    "site_name",
+                    "{name} cannot be the name of a site: up to 64 of a-z 0-9 _ . -, beginning with a letter or digit, "
+                    "and not {clock}, which is the name of a clock",
+                    {"name": repr(name), "clock": LIVE_CLOCK},
+                )
+        return given
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -188,6 +208,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = Path(os.environ.get("OPECOM_SETTINGS", "opecom.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def _is_site(name: str) -> bool:
+    try:
+        msgspec.convert(name, Site)
+    except msgspec.ValidationError:
+        return False
+    return base_site(name) == name
 
 
 def variable(name: str) -> str:

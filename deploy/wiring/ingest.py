@@ -22,7 +22,7 @@ from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
 
 
-def site(name: str, settings: SiteSettings, more_import_keys: tuple[str, ...] = ()) -> Site:
+def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
     """What the door knows of a site; raises SetupError, which names the setting, for an origin that is none."""
     try:
         origins = frozenset(checked_origin(origin) for origin in settings.origins)
@@ -36,7 +36,7 @@ def site(name: str, settings: SiteSettings, more_import_keys: tuple[str, ...] = 
         origins,
         settings.write_keys,
         tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
-        settings.keyless_loopback,
+        embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
         settings.count_unverified_purchases,
     )
 
@@ -46,10 +46,10 @@ def sites(settings: Settings) -> list[Site]:
 
     Raises SetupError when that key cannot be kept.
     """
-    built = []
+    built, embedded = [], settings.profile == "embedded"
     for name, one in settings.sites.items():
-        own = settings.profile == "embedded" and name == "uci" and not one.import_keys
-        built.append(site(name, one, (_own_import_key(settings),) if own else ()))
+        own = embedded and name == "uci" and not one.import_keys
+        built.append(site(name, one, embedded, (_own_import_key(settings),) if own else ()))
     return built
 
 

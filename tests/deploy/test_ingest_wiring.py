@@ -74,6 +74,24 @@ def test_the_services_profile_makes_no_key(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("profile", "sites", "status"),
+    [
+        pytest.param("embedded", {}, 202, id="embedded"),
+        pytest.param("services", {}, 401, id="services"),
+        pytest.param("services", {"default": {"keyless_loopback": True}}, 202, id="services, where it says so"),
+        pytest.param("embedded", {"default": {"keyless_loopback": False}}, 401, id="embedded, where it says no"),
+        pytest.param("embedded", {"shop": {}}, 401, id="a site of one's own"),
+        pytest.param("embedded", {"shop": {"keyless_loopback": "embedded"}}, 202, id="a site of one's own says so"),
+    ],
+)
+async def test_who_may_write_without_a_key(profile: Any, sites: dict[str, Any], status: int, tmp_path: Path) -> None:
+    settings = Settings(profile=profile, data_dir=tmp_path, sites=sites)
+    transport = httpx.ASGITransport(ingest.app(settings, ListPublisher()), client=("127.0.0.1", 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
+        assert (await client.post("/tracker/session/end", json={"session_id": "s1"})).status_code == status
+
+
 @asynccontextmanager
 async def running(kafka: KafkaSettings, data_dir: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The part, and a client to it; it must end by itself, with 0, when it is told to."""

@@ -1,8 +1,10 @@
 """The settings load from defaults, file and environment, in that order of weakness."""
 
 import pytest
+from pydantic import ValidationError
 
-from deploy.settings import load
+from deploy.cli.failures import lines
+from deploy.settings import Settings, load
 
 
 def test_environment_beats_file_and_file_beats_default(
@@ -35,3 +37,17 @@ def test_shipped_sites_keep_what_is_not_given(
     settings = load()
     assert set(settings.sites) == names
     assert settings.sites["uci"].special_days == special_days
+
+
+@pytest.mark.parametrize("name", ["Shop", "shop~1", "live", "", "a/b", "s" * 65, "shop\n"])
+def test_a_name_that_no_site_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(sites={name: {}})
+    (line,) = lines(refused.value) or []
+    assert line.startswith(f"setting sites (OPECOM_SITES): {name!r} cannot be the name of a site")
+
+
+def test_keyless_loopback_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().sites["default"].keyless_loopback == "embedded"
+    monkeypatch.setenv("OPECOM_SITES__DEFAULT__KEYLESS_LOOPBACK", "true")
+    assert load().sites["default"].keyless_loopback is True

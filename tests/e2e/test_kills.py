@@ -95,7 +95,8 @@ def stalls(settings: Settings, moments: list[tuple[str, float]]) -> str:
 
 
 def kills(settings: Settings, folder: Path, times: int, backlog: float, said: list[str]) -> None:
-    ingest = Part("ingest", folder, environment(settings), settings.ingest.port).wait_ready()
+    keyless = {"OPECOM_SITES__DEFAULT__KEYLESS_LOOPBACK": "true"}
+    ingest = Part("ingest", folder, environment(settings) | keyless, settings.ingest.port).wait_ready()
     ledger = Ledger(f"http://127.0.0.1:{settings.ingest.port}", folder / "accepted", RATE * (6 if backlog else 1))
     workers = Workers(settings, folder)
     chance = random.Random(7)
