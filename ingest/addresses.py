@@ -8,6 +8,22 @@ from functools import lru_cache
 
 _log = logging.getLogger(__name__)
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@lru_cache(4_096)
+def parsed(address: str) -> Address | None:
+    """The address that a text means, None when it is none.
+
+    An IPv4 address in IPv6 clothes (::ffff:203.0.113.7), as a socket for both gives it, is the IPv4 address.
+    """
+    try:
+        whole = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    return whole.ipv4_mapped or whole if isinstance(whole, ipaddress.IPv6Address) else whole
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -21,7 +37,7 @@ class Proxies:
     """The proxies whose word is believed, as addresses or networks; raises ValueError when one is neither."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
-        self._trusted = tuple(ipaddress.ip_network(each, strict=False) for each in trusted)
+        self._trusted = tuple(_network(each) for each in trusted)
         self._told = False
 
     def client(self, peer: str, forwarded_for: str | None) -> Client:
@@ -41,19 +57,16 @@ class Proxies:
         return Client(chain[0][:45] or peer, False)
 
     def _trusts(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._trusted)
+        whole = parsed(address)
+        return whole is not None and any(whole in network for network in self._trusted)
 
 
-@lru_cache(4_096)
+def _network(named: str) -> Network:
+    network = ipaddress.ip_network(named, strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    return ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped else network
+
+
 def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        return parsed.ipv4_mapped.is_loopback
-    return parsed.is_loopback
+    whole = parsed(address)
+    return whole is not None and whole.is_loopback

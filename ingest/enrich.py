@@ -13,6 +13,7 @@ import ua_parser
 from msgspec import Struct
 
 from ingest import codes
+from ingest.addresses import parsed
 from ingest.events import UNKNOWN, Code, Page, PageType
 
 #: A client clock may be this wrong, in ms, before sent_at corrects it: the way of the request is no skew.
@@ -83,12 +84,9 @@ def region(country: str, accept_language: str) -> Code:
 @lru_cache(CACHED)
 def cut_address(address: str) -> str | None:
     """The network of an address, /24 or /48, as the address of that network; None when it is no address."""
-    try:
-        whole = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    whole = parsed(address)
+    if whole is None:
         return None
-    if isinstance(whole, ipaddress.IPv6Address) and whole.ipv4_mapped:
-        whole = whole.ipv4_mapped
     kept = 24 if whole.version == 4 else 48
     return str(ipaddress.ip_network(f"{whole}/{kept}", strict=False).network_address)
 

@@ -1,4 +1,6 @@
-"""The door's order of questions before a body is read: from where, with which key, from which page, how often."""
+"""The door's questions before a body is read, in order: from where and how often, with which key and from which page,
+how often with this key.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,29 +35,46 @@ class Guard:
         self._per_address = per_address
 
     def admit(self, headers: Mapping[bytes, bytes], query: bytes, peer: str, now: float) -> Admitted:
-        """Who asks; takes one token of the rates; raises RefusedError. `now` in monotonic seconds."""
+        """Who asks; raises RefusedError. `now` in monotonic seconds.
+
+        Takes one token of each rate. The address pays whatever comes of the request: else keys could be guessed freely.
+        """
         forwarded = headers.get(b"x-forwarded-for")
         client = self._proxies.client(peer, forwarded.decode("latin-1") if forwarded is not None else None)
-        self._take(self._per_address, _address(client), 1, now)
+        address = _address(client)
+        if address is not None and (wait := self._per_address.take(address, 1, now)):
+            raise _too_often(wait, "ingest.address_rate_per_second")
         header_key = headers.get(b"x-opecom-key", b"").decode("latin-1")
         query_key = parse_qs(query.decode("latin-1")).get("key", [""])[0] if query else ""
         grant = self._keys.grant(header_key, query_key, client.on_this_machine and b"forwarded" not in headers)
         origin = origin_of(headers)
         self._origins.check(origin, grant.site)
-        self._take(self._per_key, _key(grant), 1, now)
+        key = _key(grant)
+        if key is not None and (wait := self._per_key.take(key, 1, now)):
+            raise _too_often(wait, "ingest.key_rate_per_second")
         return Admitted(client, grant, origin)
 
     def count(self, admitted: Admitted, events: int, now: float) -> None:
-        """Takes the tokens of a batch beyond its first event; raises RefusedError(rate)."""
-        if events > 1:
-            self._take(self._per_address, _address(admitted.client), events - 1, now)
-            self._take(self._per_key, _key(admitted.grant), events - 1, now)
+        """Takes the tokens of a batch beyond its first event; raises RefusedError(rate).
 
-    def _take(self, buckets: TokenBuckets, holder: str | None, tokens: int, now: float) -> None:
-        wait = buckets.take(holder, tokens, now) if holder is not None else 0
-        if wait:
-            named = "ingest.key_rate_per_second" if buckets is self._per_key else "ingest.address_rate_per_second"
-            raise RefusedError("rate", f"too many events; wait {wait} s ({named})", retry_after=wait)
+        An address owes a batch that it may not send, as that has been read: what it sends before the debt is paid is
+        refused unread. A key owes nothing, for all browsers of a site share it, and no address pays for its refusal.
+        """
+        more = events - 1
+        if more < 1:
+            return
+        address, key = _address(admitted.client), _key(admitted.grant)
+        if address is not None and self._per_address.wait(address, more, now):
+            self._per_address.owe(address, more, now)
+            raise _too_often(self._per_address.wait(address, events, now), "ingest.address_rate_per_second")
+        if key is not None and (wait := self._per_key.take(key, more, now)):
+            raise _too_often(wait, "ingest.key_rate_per_second")
+        if address is not None:
+            self._per_address.take(address, more, now)
+
+
+def _too_often(wait: int, setting: str) -> RefusedError:
+    return RefusedError("rate", f"too many events; wait {wait} s ({setting})", retry_after=wait)
 
 
 def origin_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -20,11 +20,18 @@ TRUSTED = Proxies(["10.0.0.0/8", "127.0.0.1"])
             TRUSTED, "10.0.0.1", "127.0.0.1, 198.51.100.1, 10.0.0.2", Client("198.51.100.1", False), id="lie in a chain"
         ),
         pytest.param(TRUSTED, "10.0.0.1", "10.0.0.2", Client("10.0.0.2", False), id="proxies only"),
+        pytest.param(
+            TRUSTED, "::ffff:10.0.0.1", "198.51.100.1", Client("198.51.100.1", False), id="a proxy by a mapped address"
+        ),
+        pytest.param(
+            Proxies(["::ffff:10.0.0.0/104"]), "10.0.0.1", "198.51.100.1", Client("198.51.100.1", False),
+            id="a proxy named by a mapped network",
+        ),
         pytest.param(TRUSTED, "10.0.0.1", "", Client("", False), id="empty"),
         pytest.param(TRUSTED, "10.0.0.1", "junk", Client("junk", False), id="no address"),
         pytest.param(Proxies(), "", None, Client("", False), id="a socket without one"),
     ],
-)
+)  # fmt: skip
 def test_client(proxies: Proxies, peer: str, forwarded: str | None, client: Client) -> None:
     assert proxies.client(peer, forwarded) == client
 

@@ -41,7 +41,29 @@ def test_memory_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("address", "holder"),
-    [("203.0.113.7", "203.0.113.7"), ("2001:db8:0:1:2::3", "2001:db8:0:1::/64"), ("?" * 99, "?" * 64)],
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:0:1:2::3", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("?" * 99, "?" * 64),
+    ],
 )
 def test_holder(address: str, holder: str) -> None:
     assert address_holder(address) == holder
+
+
+def test_a_debt_is_paid_before_anything_else_and_is_at_most_a_burst() -> None:
+    buckets = TokenBuckets(rate=1)
+    buckets.owe("a", 13, 0.0)
+    assert buckets.wait("a", 1, 0.0) == 4
+    assert [buckets.take("a", 1, 3.0), buckets.take("a", 1, 4.0)] == [1, 0]
+    buckets.owe("a", 1_000, 4.0)
+    assert buckets.wait("a", 10, 4.0) == 20
+
+
+def test_a_debt_lifts_nobody_out_of_a_deeper_one() -> None:
+    buckets = TokenBuckets(rate=1)
+    assert buckets.take("a", 100, 0.0) == 0
+    buckets.owe("a", 1, 0.0)
+    assert buckets.wait("a", 1, 0.0) == 91
