@@ -32,18 +32,8 @@ class BodyReader:
         return decompress(body, self._max_decompressed) if gzipped else body
 
     async def _received(self, receive: Receive) -> bytes:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            body = await self._rest(body, receive)
-        if len(body) > self._max_bytes:
-            raise self._too_large()
-        return body
-
-    async def _rest(self, first: bytes, receive: Receive) -> bytes:
-        parts, size, more = [first], len(first), True
+        parts: list[bytes] = []
+        size, more = 0, True
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 while more:

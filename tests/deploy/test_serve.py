@@ -50,6 +50,21 @@ async def test_a_request_under_way_is_answered_after_stop() -> None:
     assert app.shutdowns == 1
 
 
+async def test_more_connections_than_can_be_held_are_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.serve.MOST_CONNECTIONS", 2)
+    app, stop, listener = SlowApp(), asyncio.Event(), listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop, listener=listener))
+    async with httpx.AsyncClient() as client:
+        first = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
+        await app.asked.wait()
+        assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 503
+        app.released.set()
+        assert (await first).text == "done"
+    stop.set()
+    await asyncio.wait_for(serving, 10)
+
+
 async def test_an_application_that_does_not_start_is_an_error() -> None:
     async def broken(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await receive()

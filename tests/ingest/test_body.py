@@ -1,5 +1,6 @@
 """Bodies within their limits: sizes, gzip, types, clients that hang up."""
 
+import asyncio
 import gzip
 import tracemalloc
 from collections.abc import Awaitable, Callable
@@ -73,16 +74,24 @@ async def test_an_endless_body_is_left_at_its_limit() -> None:
 
 async def test_a_slow_body(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.body.BODY_SECONDS", 0)
-    endless = [{"type": "http.request", "body": b"", "more_body": True}] * 2
 
     async def receive() -> dict[str, Any]:
-        import asyncio
-
         await asyncio.sleep(0)
-        return endless[0]
+        return {"type": "http.request", "body": b"", "more_body": True}
 
     with pytest.raises(RefusedError) as refused:
         await READER.read({}, receive)
+    assert refused.value.code == "slow_body"
+
+
+async def test_a_body_that_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.body.BODY_SECONDS", 0)
+
+    async def receive() -> dict[str, Any]:
+        return await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(RefusedError) as refused:
+        await asyncio.wait_for(READER.read({}, receive), 5)
     assert refused.value.code == "slow_body"
 
 
