@@ -1,6 +1,7 @@
 """One simulation from beginning to end: statistics into the log, events through the door, sessions in the database."""
 
 import asyncio
+import contextlib
 import secrets
 import subprocess
 import sys
@@ -95,7 +96,8 @@ class Simulation:
         """Send everything and wait until it has arrived; returns the seconds that sending took. Raises SetupError.
 
         1 the statistics of the pages, announced to every partition · 2 the events · 3 a tick a day later, which closes
-        what is still open · 4 every session is closed in the relational database.
+        what is still open · 4 every session is closed in the relational database. When sending breaks off, the tick is
+        sent all the same.
         """
         settings, sent = self._settings, asyncio.Event()
         self._require_door()
@@ -107,14 +109,23 @@ class Simulation:
             began = time.monotonic()
             await self._send(rate, watcher)
             seconds = time.monotonic() - began
-            last = max(visit.start + visit.lasts for visit in self._visits)
-            await controls.tick(settings.kafka, self.site, last + DAY_MS)
+            await self._close_sessions()
             sent.set()
             await watching
+        except BaseException:
+            # Sent in part or not at all: no later event would ever close what is open.
+            if not sent.is_set():
+                with contextlib.suppress(controls.LogError):
+                    await self._close_sessions()
+            raise
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         return seconds
+
+    async def _close_sessions(self) -> None:
+        last = max(visit.start + visit.lasts for visit in self._visits)
+        await controls.tick(self._settings.kafka, self.site, last + DAY_MS)
 
     def _require_door(self) -> None:
         address = ingest_address(self._settings)
