@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-SCHEMA_VERSION = 1
 #: The clock that all live sites of a partition share; a replayed site's clock carries the site's own name.
 LIVE_CLOCK = "live"
 
@@ -67,7 +66,7 @@ class Custom(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_f
 
 
 class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """`verified` is set by the server alone: by an HMAC-signed call, an import, or a site that opts in."""
+    """`verified` is set by the server alone: for an import, or for a site that opts in."""
 
     amount: Annotated[float, Meta(ge=0)]
     order_id: Annotated[str, Meta(max_length=64)] | None = None
@@ -167,6 +166,8 @@ def decode(key: bytes | None, value: bytes | None) -> Event | Control:
         event = _event_decoder.decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UndecodableError(str(error)) from error
+    except RecursionError:
+        raise UndecodableError("the JSON is nested too deeply") from None
     if key != key_of(event.site, event.session_id):
         raise UndecodableError(f"key {key[:80]!r} is not {event.site}/{event.session_id}")
     return event

@@ -181,13 +181,15 @@ class KafkaPublisher:
         if batch.record_count() == 0:
             return
         batch.close()
+        deadline = asyncio.get_running_loop().time() + self._timeout
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout_at(deadline):
                 sending = await producer.send_batch(batch, self._topic, partition=partition)
         except TimeoutError:
             raise self._late() from None
         # Not cancelled when it is late: aiokafka would then complain of the failure that nobody asked for.
-        done, _ = await asyncio.wait((sending,), timeout=self._timeout)
+        left = max(deadline - asyncio.get_running_loop().time(), 0.0)
+        done, _ = await asyncio.wait((sending,), timeout=left)
         if not done:
             sending.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise self._late()

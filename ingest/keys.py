@@ -69,6 +69,8 @@ class Keys:
             raise ValueError(f"sites.{grant.site.name}: a {grant.scope} key has fewer than 8 characters")
         if _digest(key) in self._grants:
             other = self._grants[_digest(key)]
+            if (other.site.name, other.scope) == (site.name, scope):
+                raise ValueError(f"sites.{site.name}.{scope}_keys: a key is listed twice; remove one of the two")
             raise ValueError(
                 f"sites.{grant.site.name} and sites.{other.site.name}: one key cannot be both {grant.scope} key and "
                 f"{other.scope} key; give each its own"

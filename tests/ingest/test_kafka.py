@@ -101,6 +101,20 @@ async def test_no_acknowledgement_in_time_fails_all_that_wait_and_then_a_new_pro
         assert [value for partition in await log.read(1) for _, value in partition] == [b"3"]
 
 
+async def test_taking_a_batch_and_acknowledging_it_have_one_time_out(embedded_kafka: Broker) -> None:
+    class Slow(Stalled):
+        async def send_batch(self, *_: Any, **__: Any) -> Any:
+            await asyncio.sleep(0.75)
+            return await super().send_batch()
+
+    async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=1_000) as log:
+        log.publisher._producer = Slow(log.publisher._producer)
+        began = time.monotonic()
+        with pytest.raises(UnavailableError, match="within 1 s"):
+            await log.publisher.publish([(b"a", b"1")])
+        assert time.monotonic() - began < 1.5
+
+
 async def test_stopping_waits_for_the_time_out_and_no_longer(embedded_kafka: Broker) -> None:
     async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=500) as log:
         log.publisher._producer = Stalled(log.publisher._producer)

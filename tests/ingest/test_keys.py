@@ -86,3 +86,8 @@ def test_site_refused(key: str, named: str) -> None:
 def test_keys_that_cannot_be(sites: list[Site]) -> None:
     with pytest.raises(ValueError, match=r"sites\.a"):
         Keys(sites)
+
+
+def test_a_key_listed_twice_is_said_so() -> None:
+    with pytest.raises(ValueError, match=r"^sites\.a\.write_keys: a key is listed twice"):
+        Keys([Site("a", write_keys=("same-key", "same-key"))])
