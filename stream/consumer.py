@@ -91,26 +91,23 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
         found: int | None = await self._thread.position_of(KafkaPartition(self.app.events_topic, partition))
         return found
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> Any:
-        """Commit the worker's offsets; Faust's own calls (it asks when it stops or rebalances) have nothing to add."""
-        if not isinstance(topics, Mapping):
-            return True
-        offsets = {
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Faust asks for this when it stops or rebalances; what there is to commit, the worker has committed."""
+        return True
+
+    async def commit_offsets(self, offsets: Mapping[int, tuple[int, str]]) -> None:
+        places = {
             KafkaPartition(self.app.events_topic, number): OffsetAndMetadata(offset, metadata)
-            for number, (offset, metadata) in topics.items()
+            for number, (offset, metadata) in offsets.items()
         }
         try:
-            await self._thread.commit_with_metadata(offsets)
+            await self._thread.commit_with_metadata(places)
         except OVERTAKEN as error:
             log.info("a rebalance overtook a commit: %s", error)
-        return True
 
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             await self._rounds(fetcher)
-        except self.consumer_stopped_errors:
-            if not self.app.should_stop:
-                raise
         except Exception as error:
             # Faust would restart the fetcher and go on; this failure ends the process instead.
             self.app.failed(error)
@@ -136,7 +133,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
             }
             if batches:
                 await worker.round(batches, self)
-            await worker.tick(worker.partitions.keys() - batches.keys(), int(time.time() * 1000))
+            await worker.tick(int(time.time() * 1000))
             await worker.look_after(self)
         await worker.commit(self)
 

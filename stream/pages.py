@@ -4,6 +4,7 @@ The `page-stats` topic has one partition. A refresh writes the rows that changed
 is the version, so versions are unique and grow with the log. Pure: reading the topic is stream/pages_topic.py.
 """
 
+import logging
 from bisect import bisect_right
 from operator import itemgetter
 from typing import Annotated
@@ -12,6 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ingest.events import PageType, Site, Url
+
+log = logging.getLogger(__name__)
 
 #: The path whose row holds for every page of a site that has none of its own.
 ANY_PATH = "*"
@@ -53,10 +56,6 @@ class SeenPage(Struct, frozen=True, gc=False):
     row: int
 
 
-class PagesBrokenError(ValueError):
-    """A version of the page statistics is not whole; importing or refreshing them again makes a new one."""
-
-
 _decoder = msgspec.json.Decoder(PageRow | PagesMarker)
 _encoder = msgspec.json.Encoder()
 
@@ -76,23 +75,34 @@ class PageStatistics:
 
     def __init__(self) -> None:
         self.version = 0
+        #: Records read; grows while the topic is being read.
+        self.records = 0
         self._pending: dict[str, dict[tuple[str, str], PageRow]] = {}
+        self._taken: set[str] = set()
         self._rows: dict[tuple[str, str], list[tuple[int, PageRow]]] = {}
         self._seen: dict[tuple[str, str, PageType | None, int], SeenPage] = {}
 
     def read(self, offset: int, record: PageRow | PagesMarker) -> None:
-        """Take the record at `offset` of the topic; a marker makes its batch the version `offset`."""
+        """Take the record at `offset` of the topic; a marker makes its batch the version `offset`.
+
+        A batch with rows missing changes nothing, for everybody who reads the topic; a marker that was sent twice is
+        the same version under another number.
+        """
+        self.records += 1
         if isinstance(record, PageRow):
             self._pending.setdefault(record.batch, {})[record.site, record.path] = record
             return
         rows = self._pending.pop(record.batch, {})
-        if len(rows) != record.rows:
-            raise PagesBrokenError(
-                f"page statistics version {offset} has {len(rows)} of {record.rows} rows: import or refresh them again"
-            )
-        for key, row in rows.items():
-            self._rows.setdefault(key, []).append((offset, row))
         self.version = offset
+        if len(rows) == record.rows:
+            self._taken.add(record.batch)
+            for key, row in rows.items():
+                self._rows.setdefault(key, []).append((offset, row))
+        elif record.batch not in self._taken:
+            log.error(
+                "page statistics version %d has %d of %d rows and is left out: import or refresh them again",
+                *(offset, len(rows), record.rows),
+            )
 
     def page(self, site: str, path: str, kind: PageType | None, version: int) -> SeenPage:
         """The page as of `version`: its own row, else the site's default row, else zeros."""

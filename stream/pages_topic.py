@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -9,7 +10,13 @@ from uuid import uuid4
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from stream.pages import PageRow, PagesBrokenError, PagesMarker, PageStatistics, decode, encode
+from stream.pages import PageRow, PagesMarker, PageStatistics, decode, encode
+
+log = logging.getLogger(__name__)
+
+
+class PagesMissingError(Exception):
+    """The log names page statistics that the topic does not have; the message says what to do."""
 
 
 class PagesFollower:
@@ -40,18 +47,20 @@ class PagesFollower:
             await self._consumer.stop()
 
     async def reached(self, version: int) -> None:
-        """Return when `version` has been read; raises PagesBrokenError when it does not come in time."""
-        if self._statistics.version >= version:
-            return
-        async with self._moved:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    await self._moved.wait_for(lambda: self._statistics.version >= version or self._failed())
-            except TimeoutError:
-                raise PagesBrokenError(
-                    f"the log uses page statistics version {version}, but {self._partition.topic} ends at "
-                    f"{self._statistics.version}: was the topic made anew? Import or refresh the statistics again"
-                ) from None
+        """Return when `version` has been read; raises PagesMissingError when reading ends before it."""
+        known = self._statistics
+        while known.version < version and not self._failed():
+            before = known.records
+            async with self._moved:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._timeout):
+                        await self._moved.wait()
+            if known.records == before and known.version < version and not self._failed():
+                raise PagesMissingError(
+                    f"the log uses page statistics version {version}, and {self._partition.topic} gave nothing after "
+                    f"version {known.version} for {self._timeout:.0f} s: where Kafka is well, the topic was made anew; "
+                    "import or refresh the statistics again"
+                )
         if self._failed():
             assert self._task is not None  # noqa: S101 - it failed
             await self._task
@@ -76,8 +85,8 @@ class PagesFollower:
     def _read(self, offset: int, value: bytes) -> None:
         try:
             self._statistics.read(offset, decode(value))
-        except msgspec.DecodeError as error:
-            raise PagesBrokenError(f"{self._partition.topic} has a record at {offset} that is none: {error}") from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            log.error("%s has a record at %d that is none and is left out: %s", self._partition.topic, offset, error)
 
 
 async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow]) -> int:

@@ -5,7 +5,6 @@ scoring, recovery and replay fold the same way.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -35,13 +34,13 @@ LATE = 10 * 60 * 1000
 #: An event further than this in the future occurred when it was received; in ms.
 FUTURE = 5 * 60 * 1000
 #: A live clock does not follow a record that claims to be received so long after the log got it; in ms.
-AHEAD_OF_LOG = 60 * 60 * 1000
+AHEAD_OF_LOG = 15 * 60 * 1000
 #: Events that a session counts; those beyond are `overflow`.
 SESSION_EVENTS = 2_000
 #: Marks kept for recovery; more are thinned out, so that recovery begins a little earlier.
 MARKS = 512
-#: Clocks of replayed sites that a mark carries: Kafka takes 4 kB of metadata with an offset.
-MARK_CLOCKS = 50
+#: Bytes of a mark: Kafka takes 4,096 of metadata with an offset.
+MARK_BYTES = 4_000
 
 
 class Record(Protocol):
@@ -84,13 +83,18 @@ Outcome = Literal["scored", "duplicate", "control", "undecodable", "late", "over
 class Folded:
     """What a fold brought: updates to score, dead letters, and how many records ended in which way."""
 
-    __slots__ = ("counts", "dead", "failures_in_a_row", "updates")
+    __slots__ = ("counts", "dead", "failures", "failures_at_most", "updates")
 
-    def __init__(self, failures_in_a_row: int = 0) -> None:
+    def __init__(self, failures: int = 0) -> None:
         self.updates: list[Update] = []
         self.dead: list[DeadLetter] = []
         self.counts: dict[str, int] = {}
-        self.failures_in_a_row = failures_in_a_row
+        #: Events since the last good one that could not be folded, and the most there were in a row.
+        self.failures = self.failures_at_most = failures
+
+    def failed(self) -> None:
+        self.failures += 1
+        self.failures_at_most = max(self.failures, self.failures_at_most)
 
     @property
     def sessions(self) -> list[ScoredSession]:
@@ -127,12 +131,15 @@ class Partition:
             if isinstance(said, Event):
                 outcome, detail = self._admit(record, said, into)
             else:
-                self._obey(record.offset, said, into)
-                outcome = "control"
+                outcome, detail = self._obey(record, said, into)
         if into is not None:
-            _account(into, outcome)
+            into.counts[outcome] = into.counts.get(outcome, 0) + 1
             if outcome in ("undecodable", "late", "overflow", "failed"):
                 into.dead.append(self._dead(record, outcome, detail))
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at `offset`: the records before it are no longer in the log."""
+        self.next = offset
 
     def mark(self) -> None:
         """Remember this place as one from which a fold may begin."""
@@ -157,6 +164,10 @@ class Partition:
         oldest = next(iter(live.open.values()))
         return Tick(LIVE_CLOCK, wall) if wall >= oldest.seen + IDLE else None
 
+    def replays(self) -> dict[str, int]:
+        """The clocks of replayed sites that have open sessions."""
+        return {name: clock.now for name, clock in self.clocks.items() if name != LIVE_CLOCK and clock.open}
+
     @property
     def open_sessions(self) -> int:
         return len(self._opened)
@@ -166,20 +177,18 @@ class Partition:
         return [session for clock in self.clocks.values() for session in clock.open.values()]
 
     def _here(self) -> Mark:
-        clocks = {name: clock.now for name, clock in self.clocks.items()}
-        replayed = [name for name in clocks if name != LIVE_CLOCK]
-        for name in replayed[:-MARK_CLOCKS]:
-            if not self.clocks[name].open:
-                del clocks[name]
-        return Mark(self.next, clocks, self.model, self.pages)
+        return Mark(self.next, {name: clock.now for name, clock in self.clocks.items()}, self.model, self.pages)
 
-    def _obey(self, offset: int, control: Control, into: Folded | None) -> None:
+    def _obey(self, record: Record, control: Control, into: Folded | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
-            self._move(control.clock, control.to, offset, into)
+            if control.clock == LIVE_CLOCK and _ahead(record, control.to):
+                return "failed", f"a tick to {control.to} is ahead of the log's {record.timestamp}"
+            self._move(control.clock, control.to, record.offset, into)
         elif isinstance(control, UseModel):
             self.model = control.version
         elif isinstance(control, UsePages):
             self.pages = max(self.pages, control.version)
+        return "control", ""
 
     def _admit(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
         """Keep out what did not pass the door and would harm every session of its clock."""
@@ -187,7 +196,7 @@ class Partition:
             number = id_of(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
-        if event.clock == "live" and 0 < record.timestamp < event.received_at - AHEAD_OF_LOG:
+        if event.clock == "live" and _ahead(record, event.received_at):
             return "failed", f"received_at {event.received_at} is ahead of the log's {record.timestamp}"
         return self._fold_event(record, event, number, into)
 
@@ -241,11 +250,14 @@ class Partition:
         try:
             changed = apply(session, event, number, occurred_at, page)
         except Exception as error:
+            if into is not None:
+                into.failed()
             return "failed", f"{type(error).__name__}: {error}"
         if session.first_offset == record.offset:
             clock.open[key] = session
             self._opened[record.offset] = None
         if into is not None:
+            into.failures = 0
             cause = cause_of(record.offset, event)
             self._tell(key, unscored(session, cause, occurred_at, changed, self.pages), into)
         return "scored", ""
@@ -294,8 +306,18 @@ class Partition:
 
 
 def encode_mark(mark: Mark) -> str:
-    """A mark as the metadata of a committed offset."""
-    return msgspec.json.encode(mark).decode()
+    """A mark as the metadata of a committed offset.
+
+    Clocks of the oldest replays are left out until it fits; such a replay, should it still run, has its clock again
+    with its next event.
+    """
+    encoded = msgspec.json.encode(mark)
+    replays = [name for name in mark.clocks if name != LIVE_CLOCK]
+    while len(encoded) > MARK_BYTES and replays:
+        del replays[: len(replays) // 4 + 1]
+        kept = {name: now for name, now in mark.clocks.items() if name == LIVE_CLOCK or name in replays}
+        encoded = msgspec.json.encode(msgspec.structs.replace(mark, clocks=kept))
+    return encoded.decode()
 
 
 def decode_mark(metadata: str) -> Mark | None:
@@ -306,14 +328,9 @@ def decode_mark(metadata: str) -> Mark | None:
         return None
 
 
-def fresh_mark(start: int, clocks: Mapping[str, int] | None = None) -> Mark:
-    """The mark of a log of which nothing is known but where it starts."""
-    return Mark(start, dict(clocks or {}))
-
-
-def _account(into: Folded, outcome: Outcome) -> None:
-    into.counts[outcome] = into.counts.get(outcome, 0) + 1
-    into.failures_in_a_row = into.failures_in_a_row + 1 if outcome == "failed" else 0
+def _ahead(record: Record, at: int) -> bool:
+    """Whether a live clock would be moved to a time that the log has not reached."""
+    return 0 < record.timestamp < at - AHEAD_OF_LOG
 
 
 def _lateness(occurred_at: int, received_at: int, cut: int) -> str:

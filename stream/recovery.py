@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from ingest.events import UndecodableError, UsePages, decode
-from stream.partition import Mark, Partition, Record, decode_mark, fresh_mark
+from stream.partition import Mark, Partition, Record, decode_mark
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class Log(Protocol):
         ...
 
     async def start_of(self, partition: int) -> int: ...
+
+    async def end_of(self, partition: int) -> int: ...
 
     def read(self, partition: int, offset: int) -> "Reading": ...
 
@@ -61,13 +63,13 @@ async def recover(
     committed = await log_reader.committed(number)
     start = await log_reader.start_of(number)
     if committed is None:
-        return kept or make(fresh_mark(start))
+        return kept or make(Mark(start, {}))
     offset, metadata = committed
     if offset < start:
         log.error(
             "partition %d: events from %d to %d are gone from the log; going on at its start", number, offset, start
         )
-        return make(fresh_mark(start))
+        return make(_usable(decode_mark(metadata), number, start))
     if kept is not None and kept.next >= offset:
         return kept
     partition = kept or make(_usable(decode_mark(metadata), number, start))
@@ -78,7 +80,7 @@ async def recover(
 
 def _usable(mark: Mark | None, number: int, start: int) -> Mark:
     if mark is None:
-        return fresh_mark(start)
+        return Mark(start, {})
     if mark.next < start:
         log.error(
             "partition %d: open sessions began at %d, the log begins at %d; what is gone is missing from them",
@@ -101,20 +103,35 @@ async def _fold_to(
             records = await reading.fetch()
             if not records:
                 if monotonic() > patience:
-                    raise LogCutError(
-                        f"partition {partition.number} was committed up to {end}, but the log ends at {reached}: the "
-                        "topic was made anew under its old name. Give the worker another group (OPECOM_WORKER__GROUP)"
-                    )
+                    raise await _why_silent(log_reader, partition.number, reached, end)
                 continue
             patience = monotonic() + PATIENCE
             await pages_reached(pages_needed(records))
             for record in records:
+                if partition.next < record.offset < end:
+                    pass_gap(partition, record.offset)
                 if record.offset == partition.next and record.offset < end:
                     partition.fold(record, None)
                     folded += 1
             reached = records[-1].offset + 1
     if folded:
         log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
+
+
+async def _why_silent(log_reader: Log, number: int, reached: int, end: int) -> LogCutError:
+    """Why the log gave nothing for PATIENCE although it was committed up to `end`."""
+    if await log_reader.end_of(number) < end:
+        return LogCutError(
+            f"partition {number} was committed up to {end}, but the log ends at {reached}: the topic was made anew "
+            "under its old name. Give the worker another group (OPECOM_WORKER__GROUP)"
+        )
+    return LogCutError(f"Kafka gave no records of partition {number} after {reached} for {PATIENCE:.0f} s")
+
+
+def pass_gap(partition: Partition, offset: int) -> None:
+    """Go on at `offset`: what was before it is not in the log any more."""
+    log.error("partition %d: events from %d to %d are gone from the log", partition.number, partition.next, offset)
+    partition.skip_to(offset)
 
 
 def pages_needed(records: Sequence[Record]) -> int:
@@ -153,6 +170,11 @@ class KafkaLog:
         place = TopicPartition(self._topic, partition)
         async with _consumer(self._options) as consumer:
             return int((await consumer.beginning_offsets([place]))[place])
+
+    async def end_of(self, partition: int) -> int:
+        place = TopicPartition(self._topic, partition)
+        async with _consumer(self._options) as consumer:
+            return int((await consumer.end_offsets([place]))[place])
 
     def read(self, partition: int, offset: int) -> Reading:
         return KafkaReading(self._options, TopicPartition(self._topic, partition), offset)

@@ -1,7 +1,7 @@
 """The step that every path shares: batches of records folded into sessions, and the updates scored.
 
-Live scoring, recovery, replay and training sets call these functions; they do no I/O and read no wall clock. What they
-need from outside (partitions, models) is given to them.
+Live scoring calls these functions, and so can whatever scores a log again; they do no I/O and read no wall clock. What
+they need from outside (partitions, models) is given to them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from stream.partition import Folded, Partition, Record
 from stream.scored import Reason, ScoredSession
 from stream.update import Update
 
-#: Rows that one run of the model takes; a clock that closes a hundred thousand sessions at once stays within memory.
+#: Rows that one run of the model takes, and records that are encoded and told at a time.
 SCORE_ROWS = 2_048
 #: Reasons that a record carries.
 REASONS = 3
@@ -33,15 +33,13 @@ class Round(NamedTuple):
     seek: dict[int, int]
 
 
-def fold(
-    partitions: Mapping[int, Partition], batches: Mapping[int, Sequence[Record]], failures_in_a_row: int = 0
-) -> Round:
+def fold(partitions: Mapping[int, Partition], batches: Mapping[int, Sequence[Record]], failures: int = 0) -> Round:
     """Fold one batch for each of several partitions; the client's position is never trusted.
 
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
     to there and the partition is named in `seek`.
     """
-    folded = Folded(failures_in_a_row)
+    folded = Folded(failures)
     seek: dict[int, int] = {}
     for number, records in batches.items():
         partition = partitions[number]

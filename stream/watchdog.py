@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 log = logging.getLogger(__name__)
 
@@ -78,14 +77,13 @@ async def _watch(
     while not await asyncio.to_thread(done.wait, LOOK_EVERY):
         try:
             if consumer is None:
-                consumer = AIOKafkaConsumer(**options)
-                await consumer.start()
+                consumer = await _started(options)
             known = dict(positions())
             places = [TopicPartition(topic, number) for number in known]
             ends = (
                 {place.partition: end for place, end in (await consumer.end_offsets(places)).items()} if places else {}
             )
-        except (KafkaError, OSError, TimeoutError) as error:
+        except Exception as error:
             log.warning("the watchdog cannot ask Kafka for the log's end: %s", error)
             continue
         for number, position in known.items():
@@ -98,3 +96,13 @@ async def _watch(
             os._exit(EXIT_FAILURE)
     if consumer is not None:
         await consumer.stop()
+
+
+async def _started(options: Mapping[str, Any]) -> AIOKafkaConsumer:
+    consumer = AIOKafkaConsumer(**options)
+    try:
+        await consumer.start()
+    except BaseException:
+        await consumer.stop()
+        raise
+    return consumer

@@ -13,7 +13,7 @@ from ingest.events import encode as encode_event
 from stream.metrics import WorkerMetrics
 from stream.partition import Mark, Partition, Record, encode_mark
 from stream.publish import Keyed, Records
-from stream.recovery import Log, pages_needed, recover
+from stream.recovery import Log, pages_needed, pass_gap, recover
 from stream.scored import dead_record, encode
 from stream.step import Models, fold, score
 
@@ -25,6 +25,10 @@ COMMIT_EVERY = 1.0
 FAILURES_IN_A_ROW = 50
 #: Seconds after which a tick that did not come back is sent again.
 TICK_AGAIN = 10.0
+#: Seconds without an event after which a replay counts as given up; its own last tick never came.
+GIVEN_UP = 3_600.0
+#: How far its clock is moved then, in ms: as far as a replay's own last tick moves it.
+REPLAY_END = 24 * 3_600_000
 
 
 class WorkerError(Exception):
@@ -40,7 +44,7 @@ class Client(Protocol):
         """The offset that it will fetch next; None where it does not know."""
         ...
 
-    async def commit(self, offsets: Mapping[int, tuple[int, str]]) -> None:
+    async def commit_offsets(self, offsets: Mapping[int, tuple[int, str]]) -> None:
         """Commit offsets with metadata; a commit refused because the partitions moved on is no error."""
         ...
 
@@ -75,20 +79,25 @@ class Worker:
         self._models = models
         self._records = records
         self._metrics = metrics
-        self._failures_in_a_row = 0
+        self._failures = 0
         self._committed: dict[int, int] = {}
         self._commit_at = 0.0
         self._ticked: dict[int, float] = {}
+        self._sought: dict[int, int] = {}
+        #: When each replayed clock was last seen to move: (clock, by the monotonic clock).
+        self._replays: dict[tuple[int, str], tuple[int, float]] = {}
 
     async def claim(self, assigned: set[int], client: Client) -> None:
         """Take over the partitions of a new assignment: each is recovered, and the client put where it goes on."""
         began = monotonic()
+        # Nobody shall take what is being recovered for a partition that stands still.
+        kept, self.partitions = self.partitions, {}
         claimed = {}
         for number in sorted(assigned):
             claimed[number] = await recover(
                 self._log,
                 number,
-                self.partitions.get(number),
+                kept.get(number),
                 lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
                 self._pages_reached,
             )
@@ -96,6 +105,7 @@ class Worker:
         self.partitions = claimed
         self._committed = {}
         self._ticked = {}
+        self._sought = {}
         self._metrics.claims.inc(len(claimed))
         self._metrics.stall_seconds.observe(monotonic() - began)
 
@@ -110,8 +120,8 @@ class Worker:
         metrics = self._metrics
         began = perf_counter()
         await self._pages_reached(max((pages_needed(records) for records in batches.values()), default=0))
-        folded, seek = fold(self.partitions, batches, self._failures_in_a_row)
-        self._failures_in_a_row = folded.failures_in_a_row
+        folded, seek = fold(self.partitions, batches, self._failures)
+        self._failures = folded.failures
         began = self._spent("fold", began)
         if folded.dead:
             await self._records.publish(
@@ -128,9 +138,9 @@ class Worker:
             metrics.records.labels(outcome).inc(count)
         metrics.updates.inc(len(folded.updates))
         metrics.round_records.observe(sum(map(len, batches.values())))
-        for number, offset in seek.items():
-            await self._seek(number, offset, client)
-        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+        for number in seek:
+            await self._put_right(number, client)
+        if folded.failures_at_most >= FAILURES_IN_A_ROW:
             await self.commit(client)
             raise WorkerError(
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
@@ -146,12 +156,20 @@ class Worker:
         for number, partition in self.partitions.items():
             position = await client.position(number)
             if position is not None and position > partition.next:
-                await self._seek(number, partition.next, client)
+                await self._put_right(number, client)
 
-    async def _seek(self, number: int, offset: int, client: Client) -> None:
+    async def _put_right(self, number: int, client: Client) -> None:
+        """Send a client that passed over records back to `next`; the second time, see whether they are there at all."""
+        partition = self.partitions[number]
         self._metrics.seeks.inc()
-        log.warning("partition %d: the client was not at %d; put right", number, offset)
-        await client.seek(number, offset)
+        if self._sought.get(number) == partition.next:
+            async with self._log.read(number, partition.next) as reading:
+                records = await reading.fetch()
+            if records and records[0].offset > partition.next:
+                pass_gap(partition, records[0].offset)
+        self._sought[number] = partition.next
+        log.warning("partition %d: the client was not at %d; put right", number, partition.next)
+        await client.seek(number, partition.next)
 
     async def commit(self, client: Client) -> None:
         """7 Commit `next` of each partition, with the mark from which a fold finds this state again."""
@@ -164,19 +182,26 @@ class Worker:
                 partition.mark()
                 offsets[number] = (partition.next, encode_mark(partition.recovery_mark()))
         if offsets:
-            await client.commit(offsets)
+            await client.commit_offsets(offsets)
             self._committed.update({number: offset for number, (offset, _) in offsets.items()})
 
-    async def tick(self, idle: set[int], wall: int) -> None:
-        """Append a tick to each partition of `idle` whose live sessions should have closed by wall time (ms).
+    async def tick(self, wall: int) -> None:
+        """Append a tick where, by wall time (ms), live sessions should have closed, or where a replay was given up.
 
         Only the log closes a session; the tick is how time gets into a log to which nobody writes.
         """
-        for number in idle & self.partitions.keys():
-            tick = self.partitions[number].overdue(wall)
+        for number, partition in self.partitions.items():
+            tick = partition.overdue(wall)
             if tick is not None and monotonic() >= self._ticked.get(number, 0.0):
                 self._ticked[number] = monotonic() + TICK_AGAIN
                 await self._append(number, tick)
+            for name, now in partition.replays().items():
+                seen, since = self._replays.get((number, name), (-1, 0.0))
+                if seen != now:
+                    self._replays[number, name] = (now, monotonic())
+                elif monotonic() - since > GIVEN_UP:
+                    del self._replays[number, name]
+                    await self._append(number, Tick(name, now + REPLAY_END))
 
     async def _append(self, number: int, tick: Tick) -> None:
         await self._records.publish(self._topics.events, [Keyed(number, None, encode_event(tick))])

@@ -17,7 +17,7 @@ from deploy.wiring.models import models
 from deploy.wiring.worker import scored_producer
 from stream.pages import PageStatistics
 from stream.pages_topic import PagesFollower
-from stream.partition import Partition, fresh_mark
+from stream.partition import Mark, Partition
 from stream.publish import KafkaRecords, Keyed
 from stream.recovery import pages_needed
 from stream.scored import encode
@@ -47,7 +47,7 @@ async def loop(settings: Settings) -> None:
     while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
         await asyncio.sleep(0.05)
     partitions = {
-        place.partition: Partition(log_name, place.partition, known, statistics, fresh_mark(0))
+        place.partition: Partition(log_name, place.partition, known, statistics, Mark(0, {}))
         for place in consumer.assignment()
     }
     print(READY, flush=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.pages import PageRow, PagesBrokenError, PagesMarker, PageStatistics, decode, encode
+from stream.pages import PageRow, PagesMarker, PageStatistics, decode, encode
 
 
 def row(path: str, value: float, batch: str = "b", site: str = "default") -> PageRow:
@@ -34,6 +34,14 @@ def test_batches_that_are_written_at_the_same_time_do_not_mix() -> None:
     assert [known.page("default", "/a", None, version).page_value for version in (2, 3)] == [2, 1]
 
 
-def test_a_version_with_missing_rows_is_refused() -> None:
-    with pytest.raises(PagesBrokenError, match=r"version 1 has 1 of 2 rows: import or refresh them again"):
-        statistics(row("/a", 1), PagesMarker("b", 2))
+def test_a_version_with_missing_rows_changes_nothing_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    known = statistics(row("/a", 1), PagesMarker("b", 1), row("/a", 2, "c"), PagesMarker("c", 2))
+    assert known.version == 3
+    assert known.page("default", "/a", None, 3).page_value == 1
+    assert "version 3 has 1 of 2 rows and is left out: import or refresh them again" in caplog.text
+
+
+def test_a_marker_that_was_sent_twice_is_the_same_version_again(caplog: pytest.LogCaptureFixture) -> None:
+    known = statistics(row("/a", 1), PagesMarker("b", 1), PagesMarker("b", 1))
+    assert [known.page("default", "/a", None, version).page_value for version in (1, 2)] == [1, 1]
+    assert caplog.text == ""

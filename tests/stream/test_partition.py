@@ -83,6 +83,14 @@ def test_a_record_ahead_of_the_log_does_not_move_the_clock() -> None:
     assert state.clocks["live"].now == NOON
 
 
+def test_a_tick_ahead_of_the_log_does_not_move_the_clock() -> None:
+    first, tick = log_of([event(1), Tick("live", NOON + 2 * IDLE)])
+    state = partition()
+    into = folded([first, tick._replace(timestamp=NOON)], state)
+    assert [(letter.reason, letter.offset) for letter in into.dead] == [("failed", 1)]
+    assert state.open_sessions == 1
+
+
 def test_a_session_counts_two_thousand_events() -> None:
     events = [event(number, NOON + number) for number in range(SESSION_EVENTS + 3)]
     into = folded(log_of(events))

@@ -11,7 +11,7 @@ from stream.recovery import LogCutError
 from stream.scored import decode
 from stream.worker import Worker
 from tests.support.events import NOON, event
-from tests.support.fakes import TOPICS, FakeClient, FakeLog, worker_on
+from tests.support.fakes import TOPICS, FakeClient, FakeLog, FakeReading, worker_on
 from tests.support.log import LogRecord, log_of
 
 
@@ -54,10 +54,10 @@ async def test_without_a_mark_it_folds_from_the_logs_start(metadata: str) -> Non
 
 async def test_events_that_retention_took_are_said_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     log = FakeLog({0: a_log(first=3)})
-    log.commits[0] = (1, encode_mark(Mark(0, {})))
+    log.commits[0] = (1, encode_mark(Mark(0, {"live": NOON}, "m1", 7)))
     with caplog.at_level(logging.ERROR):
         worker, _, _ = await claimed(log)
-    assert worker.partitions[0].next == 3
+    assert (worker.partitions[0].next, worker.partitions[0].model, worker.partitions[0].pages) == (3, "m1", 7)
     assert "events from 1 to 3 are gone from the log" in caplog.text
 
 
@@ -79,6 +79,25 @@ async def test_a_topic_made_anew_under_its_old_name_is_refused(monkeypatch: pyte
     log.commits[0] = (9, encode_mark(Mark(0, {})))
     with pytest.raises(LogCutError, match=r"committed up to 9, but the log ends at 2.*OPECOM_WORKER__GROUP"):
         await claimed(log)
+
+
+async def test_a_silent_kafka_is_not_taken_for_a_topic_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.recovery, "PATIENCE", 0.0)
+    log = FakeLog({0: a_log(count=9)})
+    log.commits[0] = (9, encode_mark(Mark(0, {})))
+    log.read = lambda *_: FakeReading([])  # type: ignore[method-assign]
+    with pytest.raises(LogCutError, match="Kafka gave no records of partition 0 after 0"):
+        await claimed(log)
+
+
+async def test_a_hole_in_the_log_is_passed_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    records = a_log()
+    log = FakeLog({0: [*records[:2], *records[4:]]})
+    log.commits[0] = (6, encode_mark(Mark(0, {})))
+    worker, _, _ = await claimed(log)
+    assert worker.partitions[0].next == 6
+    assert len(worker.partitions[0].sessions()[0].ids) == 4
+    assert "events from 2 to 4 are gone from the log" in caplog.text
 
 
 async def test_a_partition_that_never_had_a_record_has_nothing_to_fold() -> None:
@@ -105,4 +124,13 @@ async def test_a_partition_that_comes_back_goes_on_from_what_is_known_of_it() ->
 def test_a_mark_survives_its_metadata() -> None:
     mark = Mark(12, {"live": NOON, "uci~a": 5}, "m1", 7)
     assert decode_mark(encode_mark(mark)) == mark
-    assert len(encode_mark(Mark(2**40, {f"uci~{n:08x}": NOON for n in range(50)}, "m" * 40, 2**40))) < 4096
+
+
+def test_a_mark_fits_into_kafkas_metadata_whatever_was_replayed() -> None:
+    clocks = {"live": NOON} | {f"{'x' * 60}~{n:08x}": NOON for n in range(300)}
+    text = encode_mark(Mark(2**40, clocks, "m" * 64, 2**40))
+    assert len(text) <= 4_096
+    kept = decode_mark(text)
+    assert kept is not None
+    assert kept.clocks["live"] == NOON
+    assert list(clocks)[-1] in kept.clocks

@@ -2,13 +2,14 @@
 
 import pytest
 
-from ingest.events import Tick, decode
+from ingest.events import Event, Tick, decode
 from scoring.model import ConstantModel
 from stream.partition import IDLE
 from stream.publish import ListRecords
 from stream.scored import DEAD_BYTES, decode_dead
 from stream.scored import decode as decode_scored
-from stream.worker import FAILURES_IN_A_ROW, WorkerError
+from stream.session import apply
+from stream.worker import FAILURES_IN_A_ROW, REPLAY_END, WorkerError
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import LogRecord, log_of
@@ -68,17 +69,60 @@ async def test_fifty_failures_in_a_row_stop_the_worker_after_they_are_told(monke
     assert log.commits[0][0] == FAILURES_IN_A_ROW
 
 
-async def test_only_an_idle_partition_is_ticked_and_only_once() -> None:
-    log, records = FakeLog({0: log_of([event(1)]), 1: log_of([event(2, session_id="s2")])}), ListRecords()
+async def test_fifty_failures_count_also_within_one_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(session: object, said: Event, *_: object) -> tuple[int, ...]:
+        if said.type != "custom":
+            raise ArithmeticError("broken")
+        return apply(session, said, *_)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("stream.partition.apply", broken)
+    events = [event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW)]
+    log = FakeLog({0: log_of([*events, event(99, NOON + 99, type="custom")])})
+    worker, client = worker_on(log, ListRecords()), FakeClient(log)
+    await worker.claim({0}, client)
+    with pytest.raises(WorkerError, match="50 events in a row"):
+        await worker.round({0: client.fetch(0, 100)}, client)
+
+
+async def test_a_partition_whose_sessions_are_overdue_is_ticked_once() -> None:
+    events = {0: event(1, NOON + 60_000), 1: event(2, session_id="s2")}
+    log, records = FakeLog({number: log_of([each]) for number, each in events.items()}), ListRecords()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0, 1}, client)
     await worker.round({0: client.fetch(0, 10), 1: client.fetch(1, 10)}, client)
-    await worker.tick({0, 1}, NOON + IDLE - 1)
+    await worker.tick(NOON + IDLE - 1)
     assert TOPICS.events not in records.topics
     for _ in range(2):
-        await worker.tick({1}, NOON + IDLE)
+        await worker.tick(NOON + IDLE)
     ticks = [(row.partition, decode(row.key, row.value)) for row in records.topics[TOPICS.events]]
     assert ticks == [(1, Tick("live", NOON + IDLE))]
+
+
+async def test_a_replay_that_was_given_up_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = FakeLog({0: log_of([event(1, site="uci~a", clock="replayed")])})
+    records = ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 10)}, client)
+    await worker.tick(NOON)
+    await worker.tick(NOON)
+    assert TOPICS.events not in records.topics
+    monkeypatch.setattr("stream.worker.GIVEN_UP", -1.0)
+    await worker.tick(NOON)
+    assert [decode(row.key, row.value) for row in records.topics[TOPICS.events]] == [Tick("uci~a", NOON + REPLAY_END)]
+
+
+async def test_a_hole_in_the_log_is_told_and_passed_when_it_is_really_there(caplog: pytest.LogCaptureFixture) -> None:
+    whole = log_of([event(n + 1, NOON + n) for n in range(6)])
+    log, records = FakeLog({0: whole}), ListRecords()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 2)}, client)
+    log.partitions[0] = [*whole[:2], *whole[4:]]
+    for _ in range(3):
+        await worker.round({0: client.fetch(0, 9)}, client)
+    assert "partition 0: events from 2 to 4 are gone from the log" in caplog.text
+    assert [decode_scored(row.value).event.offset for row in records.topics[TOPICS.scored]] == [0, 1, 4, 5]
 
 
 async def test_a_commit_says_nothing_of_a_partition_that_did_not_move() -> None:

@@ -33,6 +33,10 @@ class FakeLog:
         records = self.partitions[partition]
         return records[0].offset if records else 0
 
+    async def end_of(self, partition: int) -> int:
+        records = self.partitions[partition]
+        return records[-1].offset + 1 if records else 0
+
     def read(self, partition: int, offset: int) -> "FakeReading":
         return FakeReading([record for record in self.partitions[partition] if record.offset >= offset])
 
@@ -64,7 +68,7 @@ class FakeClient:
     async def position(self, partition: int) -> int | None:
         return self.position_of[partition]
 
-    async def commit(self, offsets: Mapping[int, tuple[int, str]]) -> None:
+    async def commit_offsets(self, offsets: Mapping[int, tuple[int, str]]) -> None:
         self.log.commits.update(offsets)
 
     def fetch(self, partition: int, count: int) -> list[Record]:
