@@ -161,14 +161,12 @@ def _view(session: Session, place: tuple[int, int], page: SeenPage | None) -> tu
 
 def _last_moves(session: Session, place: tuple[int, int]) -> tuple[int, ...]:
     """The session's last event is now at `place`, which lengthens its last view."""
+    before, session.last = session.last[0], place
     count = len(session.times)
     if not count:
-        session.last = place
         return ()
-    row = session.pages[-1].row
-    before = session.view_millis(count - 1)
-    session.last = place
-    session.millis[row] += session.view_millis(count - 1) - before
+    viewed_at = session.times[-1]
+    session.millis[session.pages[-1].row] += min(place[0] - viewed_at, VIEW_CAP) - min(before - viewed_at, VIEW_CAP)
     return (count - 1,)
 
 

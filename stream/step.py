@@ -87,10 +87,5 @@ def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
     values = astuple(features)
-    return tuple(
-        [
-            Reason(NAMES[column], values[column], moved)
-            for column, moved in zip(columns, contributions, strict=True)
-            if moved
-        ]
-    )
+    found = [Reason(NAMES[column], values[column], moved) for column, moved in zip(columns, contributions, strict=True)]
+    return tuple(found if contributions[-1] else [reason for reason in found if reason.contribution])
