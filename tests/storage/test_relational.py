@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from sqlalchemy import Engine, inspect, select
 from storage.relational import close_orphans
 from storage.sink import ListSink, UnavailableError
 from storage.tables import metadata, page_views, sessions
-from stream.scored import ScoredSession
+from stream.scored import Origin, Reason, ScoredSession
 from tests.support.events import NOON
 from tests.support.scored import FEATURES, scored, view
 from tests.support.sinks import KeptInLists, KeptInSql, block, sql
@@ -92,6 +93,46 @@ def test_an_id_with_a_quote_is_escaped_beside_plain_ones(engine: Engine) -> None
     with engine.connect() as connection:
         rows = connection.execute(select(sessions.c.session_id, sessions.c.visitor_id)).all()
     assert sorted(rows) == sorted((name, name) for name in names)
+
+
+#: Pieces of SQL, of drivers' placeholders and of what databases cut, fold or stop at, between any characters.
+hostile = st.lists(
+    st.sampled_from(
+        ["'", "''", '"', "\\", "\\'", "\0", "\n", "\r\n", "\x1a", "%", "%s", "%(a)s", ":name", "?", ";", "--", "/*"]
+    )
+    | st.sampled_from(["NULL", "); DROP TABLE sessions; --", "{}", "`", "ключ", "🛒", "é", "e\u0301", "\u200b", " "])
+    | st.characters(codec="utf-8"),
+    min_size=1,
+    max_size=4,
+).map("".join)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(hostile.filter(lambda text: len(text) <= 64), min_size=5, max_size=5))
+def test_hostile_text_comes_back_as_it_was_written(engine: Engine, texts: list[str]) -> None:
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+    session_id, visitor_id, browser, path, value = texts
+    update = scored(
+        1,
+        session_id=session_id,
+        visitor_id=visitor_id,
+        origin=Origin(browser, "Windows", "DE", "search"),
+        views=(view(1, path=path), view(2, type=None, path=path)),
+        reasons=(Reason("Month", value, 0.5),),
+    )
+    # Twice, for the update's half of the statement, and beside a plain row.
+    for _ in range(2):
+        KeptInSql(engine).sink.write(block(update, scored(2, session_id="plain", opened_at=NOON + 1)))
+    with engine.connect() as connection:
+        t, v = sessions.c, page_views.c
+        row = connection.execute(select(t.session_id, t.visitor_id, t.browser, t.reasons).where(t.opened_at == NOON))
+        seen = connection.execute(select(v.session_id, v.page_url, v.page_type).where(v.opened_at == NOON))
+        assert row.all() == [(session_id, visitor_id, browser, msgspec.json.encode(update.reasons).decode())]
+        assert sorted(seen.all(), key=str) == sorted(
+            [(session_id, path, "ProductRelated"), (session_id, path, None)], key=str
+        )
 
 
 def test_orphans_of_an_earlier_log_are_closed_as_they_stand(engine: Engine) -> None:
