@@ -58,7 +58,7 @@ def server_client(host: str, port: int, user: str, password: str, database: str,
 
 
 class AnalyticsSink:
-    """`client` is a clickhouse_connect client that nothing else uses."""
+    """`client` is a clickhouse_connect client that serves threads: in the store process the query API reads with it."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

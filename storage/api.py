@@ -25,7 +25,7 @@ from storage.errors import ReadCode, ReadError
 from storage.intents import Intent, LiveSessions, Timeline, encode
 from storage.metrics import ApiMetrics
 from storage.openapi import answered, with_answers
-from storage.queries import Queries
+from storage.queries import MOST_UPDATES, Queries
 from storage.stream import Streams
 from storage.subscribe import Filter, Position, Start
 from storage.tokens import Token, Tokens
@@ -129,6 +129,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
     @app.get(
         "/sessions/{session_id}/timeline",
         summary="Every update of a session",
+        description=f"The oldest first; of more than {MOST_UPDATES:,} updates the newest.",
         tags=["sessions"],
         dependencies=reader,
         responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),

@@ -76,7 +76,7 @@ class Update(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Timeline(Struct, frozen=True):
-    """Every update of a session, the oldest first."""
+    """The updates of a session, the oldest first; of more than 10,000 the newest."""
 
     site: str
     session_id: str

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 #: Sites that are looked at, and named, where one session id stands for sessions of several.
 MOST_SITES = 10
+#: Updates of a timeline. A session has some 2,000 in one log; the writer may share the ClickHouse client with us, and
+#: its next block waits while it answers.
+MOST_UPDATES = 10_000
 RETRY_SECONDS = 2
 
 
@@ -59,12 +62,16 @@ class Queries:
         return [intent_of_row(row._mapping) for row in self._rows(query)]
 
     def timeline(self, session_id: str, site: str | None = None) -> Timeline:
-        """Every update of the newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
+        """The updates of the newest session of this id, of too many the newest MOST_UPDATES, the oldest first.
+
+        Raises ReadError: not_found, ambiguous, unavailable.
+        """
         given = {"session_id": session_id} | ({} if site is None else {"site": site})
         newest = self._ask(_NEWEST if site is None else _NEWEST_OF_SITE, given)
         found, opened_at = _only(newest.result_rows, session_id, site)
-        rows = self._ask(_UPDATES, {"session_id": session_id, "site": found, "opened_at": opened_at})
-        updates: list[Update] = [update_of_row(row) for row in rows.named_results()]
+        place = {"session_id": session_id, "site": found, "opened_at": opened_at, "most": MOST_UPDATES}
+        rows = self._ask(_UPDATES, place)
+        updates: list[Update] = [update_of_row(row) for row in rows.named_results()][::-1]
         return Timeline(found, session_id, opened_at, updates)
 
     def check(self) -> None:
@@ -118,5 +125,6 @@ _PLAIN = (
 _UPDATES = (
     f"SELECT {', '.join((*_PLAIN, *(f'toUnixTimestamp64Milli(s.{name}) AS {name}' for name in _TIMES)))} "  # noqa: S608  our names
     "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
-    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') ORDER BY s.updated_at, offset, closed"
+    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') "
+    "ORDER BY s.updated_at DESC, offset DESC, closed DESC LIMIT {most:UInt32}"
 )

@@ -197,6 +197,20 @@ async def test_timeline_tells_every_update_in_order(tmp_path: Path) -> None:
     assert last["event"] == {"offset": 5}
 
 
+async def test_a_timeline_that_is_too_long_tells_the_newest_updates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.queries.MOST_UPDATES", 3)
+    updates = [scored(offset, updated_at=NOON + offset) for offset in range(1, 6)]
+    async with client(tmp_path, [*updates, scored(5, closed=True, updated_at=NOON + 5)]) as http:
+        timeline = (await http.get("/sessions/s1/timeline")).json()
+        document = (await http.get("/openapi.json")).json()
+    told = [(each["event"]["offset"], each["closed"]) for each in timeline["updates"]]
+    assert told == [(4, False), (5, False), (5, True)]
+    said = document["paths"]["/sessions/{session_id}/timeline"]["get"]["description"]
+    assert said == "The oldest first; of more than 10,000 updates the newest."
+
+
 async def test_databases_that_are_away_are_503(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     async with filled(settings, [scored(1)]) as opened:
