@@ -252,7 +252,9 @@ def _literals(table: Table) -> Callable[[Row], str]:
         if column.nullable:
             nullable.append(place)
             cells.append("%s")
-        elif isinstance(column.type, String | DateTime):
+        elif isinstance(column.type, DateTime):
+            cells.append("'%s'")  # written by _moment
+        elif isinstance(column.type, String):
             texts.append(place)
             cells.append("'%s'")
         else:
@@ -262,7 +264,9 @@ def _literals(table: Table) -> Callable[[Row], str]:
     def literals(row: Row) -> str:
         values = list(row)
         for place in texts:
-            values[place] = _escaped(values[place])
+            text = values[place]
+            if "'" in text or "\\" in text:
+                values[place] = _escaped(text)
         for place in nullable:
             value = values[place]
             values[place] = "NULL" if value is None else f"'{_escaped(value)}'"
