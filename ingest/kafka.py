@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 #: Bytes of one batch: well below the broker's own limit for a message set (1 MB).
 MAX_BATCH_BYTES = 512 * 1024
+#: How long the first record of a batch waits for others, in seconds; those behind a batch on its way gather meanwhile.
+GATHER_SECONDS = 0.002
 CHECK_SECONDS = 2.0
 #: aiokafka ends each of its own attempts by the request time-out; this stands behind it.
 CONNECT_SECONDS = 15.0
@@ -145,6 +147,7 @@ class KafkaPublisher:
     async def _drive(self, partition: int) -> None:
         waiting = self._waiting[partition]
         try:
+            await asyncio.sleep(GATHER_SECONDS)
             while waiting:
                 taken: list[_Waiting] = []
                 try:

@@ -5,6 +5,7 @@ what a fetch brought, a batch for each of several partitions, to the worker and 
 Group membership, assignment and threads stay Faust's.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -27,6 +28,10 @@ from stream.partition import Record
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
+
+#: Least time from one round's fetch to the next, in seconds: a trickle of events would otherwise make a fetch and a
+#: produce request for every few of them, and Kafka's work for those is what everybody waits for.
+ROUND_SECONDS = 0.004
 
 #: A commit that fails so was overtaken by a rebalance: the partition's new owner goes on from the commit before.
 #: IllegalStateError is aiokafka's own word for a partition that is no longer assigned.
@@ -126,6 +131,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
                 await worker.claim({place.partition for place in self.assignment()}, self)
                 self.app.ready = True
                 continue
+            began = time.monotonic()
             batches: dict[int, list[Record]] = {
                 place.partition: records
                 for place, records in (fetched or {}).items()
@@ -135,6 +141,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
                 await worker.round(batches, self)
             await worker.tick(int(time.time() * 1000))
             await worker.look_after(self)
+            await asyncio.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
         await worker.commit(self)
 
 

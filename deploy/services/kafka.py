@@ -51,7 +51,9 @@ def start(folder: Path, cache: Path, port: int, controller: int, *, die_with_par
     """Starts the broker on these loopback ports, its log kept in `folder`; raises SetupError."""
     require_free(port)
     require_free(controller)
-    runtime = [java(), "-Xmx512m", "-Xms256m", "-cp", f"{jars('kafka', cache)}/*"]
+    # It shares the machine's few cores with everything else: no threads that only collect.
+    lean = ("-Xmx512m", "-Xms256m", "-XX:+UseSerialGC")
+    runtime = [java(), *lean, "-cp", f"{jars('kafka', cache)}/*"]
     properties = folder / "kafka.properties"
     logging = folder / "kafka-log4j2.properties"
     logs = folder / "kafka"
