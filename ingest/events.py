@@ -4,7 +4,7 @@ Times are milliseconds since 1970-01-01 UTC. A record with a key is an event of 
 key is a control, which changes how the events after it are scored. Knows nothing of HTTP and nothing of sessions.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -176,8 +176,3 @@ def decode(key: bytes | None, value: bytes | None) -> Event | Control:
 def encode(record: Event | Control) -> bytes:
     """The bytes of one record of the `events` topic."""
     return _encoder.encode(record)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of an event, as published in the AsyncAPI document."""
-    return msgspec.json.schema(Event)

@@ -139,8 +139,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
             }
             if batches:
                 await worker.round(batches, self)
-            await worker.tick(int(time.time() * 1000))
-            await worker.look_after(self)
+            await worker.look_after(self, int(time.time() * 1000))
             await asyncio.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
         await worker.commit(self)
 

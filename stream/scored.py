@@ -5,7 +5,7 @@ one session may come again (at-least-once); the one with the greatest `version` 
 version come from the same events.
 """
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -176,11 +176,6 @@ def dead_record(letter: DeadLetter) -> tuple[bytes, bytes]:
         key, notes = key[:DEAD_KEY_BYTES], notes + f" (first {DEAD_KEY_BYTES} of {len(key)} bytes of the key)"
     told = msgspec.structs.replace(letter, raw=raw, key=key, detail=letter.detail[:DEAD_DETAIL] + notes)
     return f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(), encode(told)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a scored session, as published in the AsyncAPI document."""
-    return msgspec.json.schema(ScoredSession)
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Decoded]", value: bytes) -> Decoded:

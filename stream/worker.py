@@ -146,11 +146,12 @@ class Worker:
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
             )
 
-    async def look_after(self, client: Client) -> None:
-        """Every COMMIT_EVERY seconds: commit, and put a client right that passed over records and got nothing since."""
+    async def look_after(self, client: Client, wall: int) -> None:
+        """Every COMMIT_EVERY seconds: commit, tick, and put a client right that passed over records and got nothing."""
         if monotonic() >= self._commit_at:
             await self.commit(client)
             await self.check_positions(client)
+            await self.tick(wall)
 
     async def check_positions(self, client: Client) -> None:
         for number, partition in self.partitions.items():
