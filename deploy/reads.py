@@ -18,16 +18,22 @@ class RefusedReadError(SetupError):
 
 
 def read(api: Address, path: str, asked: dict[str, str | int | float | None], key: str = "") -> bytes:
-    """The body of `GET path` with the parameters that are not None.
+    """The body of `GET path` with the parameters that are not None; raises as `ask` does."""
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    return ask(api, "GET", f"{path}?{query}" if query else path, None, key)
+
+
+def ask(api: Address, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
+    """The body of the answer to a request, whose own body is JSON.
 
     Raises AwayError where no API answers, RefusedReadError for a refusal.
     """
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    headers = ({"X-OPECOM-Key": key} if key else {}) | ({"Content-Type": "application/json"} if body else {})
     connection = http.client.HTTPConnection(api.host, api.port, timeout=PATIENCE)
     try:
-        connection.request("GET", f"{path}?{query}" if query else path, headers={"X-OPECOM-Key": key} if key else {})
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        body = answer.read()
+        said = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise AwayError(
             f"no query API answers at {api.url} ({error or type(error).__name__}): start it with `opecom up`, or set "
@@ -35,9 +41,9 @@ def read(api: Address, path: str, asked: dict[str, str | int | float | None], ke
         ) from error
     finally:
         connection.close()
-    if answer.status != 200:
-        raise RefusedReadError(_reason(api, answer.status, body))
-    return body
+    if answer.status not in (200, 202):
+        raise RefusedReadError(_reason(api, answer.status, said))
+    return said
 
 
 def _reason(api: Address, status: int, body: bytes) -> str:

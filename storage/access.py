@@ -9,9 +9,16 @@ from storage.errors import ReadError
 
 
 class Access:
-    """`open_on_loopback`: who asks from this machine, directly and by a loopback name, needs no key."""
+    """`open_on_loopback`: who asks from this machine, directly and by a loopback name, needs no key.
 
-    def __init__(self, keys: Iterable[str], open_on_loopback: bool) -> None:
+    `scope` and `setting` are what refusals call the keys.
+    """
+
+    def __init__(
+        self, keys: Iterable[str], open_on_loopback: bool, scope: str = "read", setting: str = "api.read_keys"
+    ) -> None:
+        self._called = f"key of scope {scope}"
+        self._setting = setting
         self._keys = [_digest(key) for key in keys]
         self._open_on_loopback = open_on_loopback
 
@@ -23,9 +30,9 @@ class Access:
             # All of them, however early one fits: the time must not tell which.
             if sum(hmac.compare_digest(given, known) for known in self._keys):
                 return
-            raise ReadError("wrong_key", "X-OPECOM-Key is no key of scope read (api.read_keys)")
+            raise ReadError("wrong_key", f"X-OPECOM-Key is no {self._called} ({self._setting})")
         if not (self._open_on_loopback and _from_here(headers, peer)):
-            raise ReadError("no_key", "send a key of scope read in the header X-OPECOM-Key (api.read_keys)")
+            raise ReadError("no_key", f"send a {self._called} in the header X-OPECOM-Key ({self._setting})")
 
 
 def _digest(key: str) -> bytes:

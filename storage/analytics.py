@@ -18,7 +18,7 @@ from ingest.events import Event, Tick, UseModel
 from scoring.features import NAMES
 from storage.block import Block, Record
 from storage.sink import BACKFILL_MASK, RefusedError, UnavailableError
-from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, offset_of
+from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession
 
 Columns = dict[str, Sequence[Any]]
 
@@ -67,7 +67,8 @@ class AnalyticsSink:
     def write(self, block: Block) -> None:
         try:
             if block.scored:
-                self._insert("scored_sessions", scored_columns(block.log, [update for _, update in block.scored]))
+                updates = [(record.partition, update) for record, update in block.scored]
+                self._insert("scored_sessions", scored_columns(block.log, updates))
             if block.events:
                 self._insert("events", event_columns(block.log, block.events))
             if block.dead:
@@ -92,12 +93,16 @@ class AnalyticsSink:
         )
 
 
-def scored_columns(log: str, updates: Sequence[ScoredSession]) -> Columns:
-    """The columns of `scored_sessions`, one value per update."""
+def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Columns:
+    """The columns of `scored_sessions`, one value per update; `placed` are updates with their partitions.
+
+    A backfill's closing has the version of its cut, but keeps its place in the timeline.
+    """
+    updates = [update for _, update in placed]
     columns: Columns = {name: list(map(attrgetter(source), updates)) for name, source in _SCORED.items()}
     versions = columns["version"]
     columns["log"] = [log] * len(updates)
-    columns["offset"] = [offset_of(version) for version in versions]
+    columns["partition"] = [partition for partition, _ in placed]
     columns["closed"] = [bool(version & CLOSED_BIT) for version in versions]
     columns["backfill"] = [version & BACKFILL_MASK for version in versions]
     columns["reasons"] = [_json.encode(update.reasons) for update in updates]
@@ -112,6 +117,7 @@ _SCORED = {
         *("model_version", "pages_version"),
     )
 } | {
+    "offset": "event.offset",
     "event_id": "event.id",
     "event_type": "event.type",
     "page_type": "event.page_type",

@@ -1,4 +1,4 @@
-"""The query API (port 8000): intent, live sessions, timelines, and intents as a stream.
+"""The query API (port 8000): intent, live sessions, timelines, intents as a stream; replays for those who may.
 
 Every answer is a struct of storage.intents, every refusal one of storage.errors.
 """
@@ -26,6 +26,8 @@ from storage.intents import Intent, LiveSessions, Timeline, encode
 from storage.metrics import ApiMetrics
 from storage.openapi import answered, with_answers
 from storage.queries import MOST_UPDATES, Queries
+from storage.replay.api import replay_routes
+from storage.replay.jobs import Jobs
 from storage.stream import Streams
 from storage.subscribe import Filter, Position, Start
 from storage.tokens import Token, Tokens
@@ -77,19 +79,23 @@ def create_app(
     access: Access,
     tokens: Tokens,
     streams: Streams,
+    jobs: Jobs,
+    admin: Access,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
     version: str,
 ) -> FastAPI:
-    """The application; `origins` are those whose pages may read with a key or a token, `asyncapi` the topics' document.
+    """The application.
 
-    Whoever made the databases' clients closes them.
+    `access` says who may read and `admin` who may replay; `origins` are those whose pages may read with a key or a
+    token, `asyncapi` is the topics' document. Whoever made the databases' clients closes them.
     """
     app = QueryApp(title="OP-ECOM queries", version=version, summary="Live purchase intent.", redoc_url=None)
     _add_refusals(app)
     _add_reads(app, queries, access)
     _add_stream(app, streams, access, tokens)
+    app.include_router(replay_routes(jobs, admin))
     _add_probes(app, queries, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from storage.errors import STATUS, ErrorAnswer, ReadCode
 from storage.intents import Intent, LiveSessions, Timeline
+from storage.replay.jobs import Job, JobList, Order
 from storage.tokens import Token
 
 REF = "#/components/schemas/{name}"
-ANSWERS: tuple[type[Struct], ...] = (Intent, LiveSessions, Timeline, Token, ErrorAnswer)
+ANSWERS: tuple[type[Struct], ...] = (Intent, LiveSessions, Timeline, Token, Job, JobList, Order, ErrorAnswer)
 
 
 def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:

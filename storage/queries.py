@@ -38,7 +38,7 @@ class Queries:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
         newest = (
             select(sessions.c.site, func.max(sessions.c.opened_at))
-            .where(sessions.c.session_id == session_id)
+            .where(sessions.c.session_id == session_id, sessions.c.status != "void")
             .group_by(sessions.c.site)
             .order_by(sessions.c.site)
             .limit(MOST_SITES + 1)
@@ -110,7 +110,7 @@ def _away(what: str, setting: str) -> ReadError:
     return ReadError("unavailable", f"{what} does not answer; {setting} says where it is", RETRY_SECONDS)
 
 
-_WHERE_NEWEST = "SELECT site, max(toUnixTimestamp64Milli(opened_at)) FROM scored_sessions WHERE "
+_WHERE_NEWEST = "SELECT site, max(toUnixTimestamp64Milli(opened_at)) FROM scored_sessions FINAL WHERE NOT void AND "
 _BY_SITE = f" GROUP BY site ORDER BY site LIMIT {MOST_SITES + 1}"
 _NEWEST = _WHERE_NEWEST + "session_id = {session_id:String}" + _BY_SITE
 _NEWEST_OF_SITE = _WHERE_NEWEST + "site = {site:String} AND session_id = {session_id:String}" + _BY_SITE
@@ -125,6 +125,6 @@ _PLAIN = (
 _UPDATES = (
     f"SELECT {', '.join((*_PLAIN, *(f'toUnixTimestamp64Milli(s.{name}) AS {name}' for name in _TIMES)))} "  # noqa: S608  our names
     "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
-    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') "
+    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') AND NOT void "
     "ORDER BY s.updated_at DESC, offset DESC, closed DESC LIMIT {most:UInt32}"
 )

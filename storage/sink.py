@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from storage.block import Block, Identity, Role, identity_of, newest, newest_views
-from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, View, offset_of
+from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, View
 
 BACKFILL_MASK = CLOSED_BIT - 1
 
@@ -48,7 +48,7 @@ class ListSink:
             if kept is None or kept[0] != log or version >= kept[1]:
                 self.views[place] = (log, version, view)
         for _, update in block.scored:
-            moment = (identity_of(update), log, offset_of(update.version), bool(update.version & CLOSED_BIT))
+            moment = (identity_of(update), log, update.event.offset, bool(update.version & CLOSED_BIT))
             before = self.timeline.get(moment)
             if before is None or update.version >= before.version:
                 self.timeline[moment] = update

@@ -16,6 +16,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
 )
 
 metadata = MetaData()
@@ -71,6 +72,7 @@ sessions = Table(
     Column("log", String(64), nullable=False),
     PrimaryKeyConstraint("site", "session_id", "opened_at"),
     Index("sessions_by_id", "session_id"),
+    Index("sessions_by_opening", "opened_at"),
     Index("sessions_by_status", "status", "probability"),
 )
 
@@ -103,4 +105,32 @@ log_positions = Table(
     Column("next_offset", BigInteger, nullable=False),
     Column("last_timestamp", BigInteger, nullable=False),
     PrimaryKeyConstraint("log", "topic", "kafka_partition"),
+)
+
+#: Replays by number: state (running, done, abandoned), what was asked for and what was done (JSON); times in ms UTC.
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("log", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("moved_at", BigInteger, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    PrimaryKeyConstraint("log", "number"),
+)
+
+#: Where a replay is in each partition: its plan, the next offset, the mark from which folding finds that place again.
+backfill_partitions = Table(
+    "backfill_partitions",
+    metadata,
+    Column("log", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kafka_partition", Integer, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    PrimaryKeyConstraint("log", "number", "kafka_partition"),
 )

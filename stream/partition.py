@@ -5,6 +5,7 @@ scoring, recovery and replay fold the same way.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -23,7 +24,7 @@ from ingest.events import (
 )
 from stream.calendar import Calendars
 from stream.pages import PageStatistics
-from stream.scored import Cause, DeadLetter, DeadReason, ScoredSession
+from stream.scored import Cause, DeadLetter, DeadReason, ScoredSession, version_of
 from stream.session import Session, apply, has, id_of
 from stream.update import Update, cause_of, unscored
 
@@ -80,12 +81,24 @@ class Clock:
 Outcome = Literal["scored", "duplicate", "control", "undecodable", "late", "overflow", "failed"]
 
 
+class Telling(Protocol):
+    """Which updates a fold tells, and under which version, where it is not all of them as live workers do."""
+
+    def version(self, session: Session, offset: int, closed: bool) -> int | None:
+        """The version of an update that the record at `offset` caused; None: it is not told."""
+        ...
+
+
 class Folded:
-    """What a fold brought: updates to score, dead letters, and how many records ended in which way."""
+    """What a fold brought: updates to score, dead letters, and how many records ended in which way.
 
-    __slots__ = ("counts", "dead", "failures", "failures_at_most", "updates")
+    A closing that a `telling` lets pass carries all page views of its session, as nothing else of it may be told.
+    """
 
-    def __init__(self, failures: int = 0) -> None:
+    __slots__ = ("counts", "dead", "failures", "failures_at_most", "telling", "updates")
+
+    def __init__(self, failures: int = 0, telling: Telling | None = None) -> None:
+        self.telling = telling
         self.updates: list[Update] = []
         self.dead: list[DeadLetter] = []
         self.counts: dict[str, int] = {}
@@ -218,7 +231,7 @@ class Partition:
         calendar = self._calendars.of(event.site)
         occurred_at = event.occurred_at if event.occurred_at <= received_at + FUTURE else received_at
         cut = calendar.last_cut(clock.now)
-        late = _lateness(occurred_at, received_at, cut)
+        late = lateness(occurred_at, received_at, cut)
         if late:
             return "late", late
         if session is not None and session.opened_at < cut:
@@ -259,7 +272,7 @@ class Partition:
         if into is not None:
             into.failures = 0
             cause = cause_of(record.offset, event)
-            self._tell(key, unscored(session, cause, occurred_at, changed, self.pages), into)
+            self._tell(key, session, cause, occurred_at, changed, into)
         return "scored", ""
 
     def _move(self, name: str, to: int, offset: int, into: Folded | None) -> Clock:
@@ -288,10 +301,23 @@ class Partition:
         del clock.open[key]
         del self._opened[session.first_offset]
         if into is not None:
-            self._tell(key, unscored(session, Cause(offset), clock.now, (), self.pages), into)
+            self._tell(key, session, Cause(offset), clock.now, (), into)
 
-    def _tell(self, key: bytes, session: ScoredSession, into: Folded) -> None:
-        into.updates.append(Update(self.number, key, self.model, session))
+    def _tell(
+        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: Folded
+    ) -> None:
+        closed = cause.id is None
+        if into.telling is None:
+            version = version_of(cause.offset, closed)
+        else:
+            told = into.telling.version(session, cause.offset, closed)
+            if told is None:
+                return
+            version = told
+            if closed:
+                changed = range(len(session.times))
+        update = unscored(session, version, cause, occurred_at, changed, self.pages)
+        into.updates.append(Update(self.number, key, self.model, update))
 
     def _dead(self, record: Record, reason: DeadReason, detail: str) -> DeadLetter:
         return DeadLetter(
@@ -333,7 +359,7 @@ def _ahead(record: Record, at: int) -> bool:
     return 0 < record.timestamp < at - AHEAD_OF_LOG
 
 
-def _lateness(occurred_at: int, received_at: int, cut: int) -> str:
+def lateness(occurred_at: int, received_at: int, cut: int) -> str:
     """Why an event is late; empty when it is not."""
     if received_at - occurred_at > LATE:
         return f"arrived {(received_at - occurred_at) / 60_000:.1f} minutes after it occurred"

@@ -42,10 +42,6 @@ def version_of(offset: int, closed: bool, backfill: int = 0) -> int:
     return offset << OFFSET_SHIFT | closed << 11 | backfill
 
 
-def offset_of(version: int) -> int:
-    return version >> OFFSET_SHIFT
-
-
 class Cause(Struct, frozen=True, gc=False, omit_defaults=True):
     """The record that caused this update; a session that the clock closed names no event, only the offset."""
 

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
 from scoring.reasons import top
-from stream.partition import Folded, Partition, Record
+from stream.partition import Folded, Partition, Record, Telling
 from stream.scored import Reason, ScoredSession
 from stream.update import Update
 
@@ -33,13 +33,18 @@ class Round(NamedTuple):
     seek: dict[int, int]
 
 
-def fold(partitions: Mapping[int, Partition], batches: Mapping[int, Sequence[Record]], failures: int = 0) -> Round:
+def fold(
+    partitions: Mapping[int, Partition],
+    batches: Mapping[int, Sequence[Record]],
+    failures: int = 0,
+    telling: Telling | None = None,
+) -> Round:
     """Fold one batch for each of several partitions; the client's position is never trusted.
 
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
     to there and the partition is named in `seek`.
     """
-    folded = Folded(failures)
+    folded = Folded(failures, telling)
     seek: dict[int, int] = {}
     for number, records in batches.items():
         partition = partitions[number]

@@ -11,6 +11,7 @@ from deploy.cli import (
     failures,
     migrate,
     query,
+    replay,
     run,
     services,
     settings,
@@ -36,6 +37,7 @@ app.command("topics")(topics.topics)
 app.command("migrate")(migrate.migrate)
 app.command("asyncapi")(asyncapi.asyncapi)
 app.command("subscribe")(subscribe.subscribe)
+app.command("replay")(replay.replay)
 app.add_typer(query.app, name="query")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")

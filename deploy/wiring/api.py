@@ -5,11 +5,13 @@ import contextlib
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from deploy.errors import AwayError, SetupError
 from deploy.ports import listen
@@ -17,6 +19,7 @@ from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
+from deploy.wiring.replay import job as replay_job
 from deploy.wiring.storage import Databases, databases
 from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
@@ -25,6 +28,7 @@ from storage.api import create_app
 from storage.errors import ReadError
 from storage.metrics import ApiMetrics
 from storage.queries import Queries
+from storage.replay.jobs import Jobs
 from storage.stream import Streams
 from storage.subscribe import Filter, Follower, Start, follow
 from storage.tokens import Tokens
@@ -54,8 +58,13 @@ async def answer(
     stop: asyncio.Event,
 ) -> None:
     """Serve on `listener` until `stop`."""
-    built = app(settings, opened, permitted, registry, stop)
-    await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
+    replays = jobs(settings, opened)
+    built = app(settings, opened, permitted, registry, stop, replays)
+    try:
+        await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
+    finally:
+        # Before the databases close under it.
+        await replays.stop()
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -65,16 +74,35 @@ def bound(settings: Settings) -> socket.socket:
 
 def access(settings: Settings) -> Access:
     """Who may read; raises SetupError where nobody could, and where a key is too easy to guess."""
-    keys = [key.get_secret_value() for key in settings.api.read_keys]
-    if not keys and settings.profile != "embedded":
+    if not settings.api.read_keys and settings.profile != "embedded":
         raise SetupError("api.read_keys is empty: outside the embedded profile reads need a key of scope read")
-    if any(len(key) < SHORTEST_KEY for key in keys):
-        raise SetupError(f"api.read_keys: a key has fewer than {SHORTEST_KEY} characters")
-    return Access(keys, open_on_loopback=settings.profile == "embedded")
+    return _access(settings, settings.api.read_keys, "read", "api.read_keys")
+
+
+def admin(settings: Settings) -> Access:
+    """Who may begin replays: nobody, where there is no key and the profile is not the embedded one."""
+    return _access(settings, settings.api.admin_keys, "admin", "api.admin_keys")
+
+
+def _access(settings: Settings, keys: Sequence[SecretStr], scope: str, setting: str) -> Access:
+    known = [key.get_secret_value() for key in keys]
+    if any(len(key) < SHORTEST_KEY for key in known):
+        raise SetupError(f"{setting}: a key has fewer than {SHORTEST_KEY} characters")
+    return Access(known, settings.profile == "embedded", scope, setting)
+
+
+def jobs(settings: Settings, opened: Databases) -> Jobs:
+    """Replays over these databases."""
+    return Jobs(partial(replay_job, settings, opened))
 
 
 def app(
-    settings: Settings, opened: Databases, permitted: Access, registry: CollectorRegistry, stop: asyncio.Event
+    settings: Settings,
+    opened: Databases,
+    permitted: Access,
+    registry: CollectorRegistry,
+    stop: asyncio.Event,
+    replays: Jobs,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
@@ -84,6 +112,8 @@ def app(
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
         streams=Streams(_Following(settings), stop, api.max_streams, metrics),
+        jobs=replays,
+        admin=admin(settings),
         metrics=metrics,
         origins=api.origins,
         asyncapi=topics_document(settings),

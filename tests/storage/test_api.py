@@ -34,7 +34,9 @@ async def client(
     storage = StorageSettings(url=SecretStr(url))
     settings = Settings(data_dir=folder, api=ApiSettings(**api_settings), storage=storage)
     async with filled(settings, updates) as opened:
-        app = api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event())
+        app = api.app(
+            settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
+        )
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as made:
             yield made
@@ -214,7 +216,9 @@ async def test_a_timeline_that_is_too_long_tells_the_newest_updates(
 async def test_databases_that_are_away_are_503(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     async with filled(settings, [scored(1)]) as opened:
-        app = api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event())
+        app = api.app(
+            settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
+        )
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
             assert (await http.get("/readyz")).status_code == 200
@@ -250,7 +254,9 @@ async def test_reads_are_open_on_loopback_and_need_a_key_elsewhere(tmp_path: Pat
     settings = Settings(data_dir=tmp_path, api=ApiSettings(read_keys=("other-key-of-sixteen", KEY)))
     reads = [("GET", "/sessions/live"), ("GET", "/sessions/s1/intent"), ("GET", "/sessions/s1/timeline")]
     async with filled(settings, [scored(1)]) as opened:
-        app = api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event())
+        app = api.app(
+            settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
+        )
         for name, (peer, headers, status) in READERS.items():
             transport = httpx.ASGITransport(app, client=(peer, 5000))
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:

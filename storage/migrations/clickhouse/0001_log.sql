@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS scored_sessions (
     closed Bool,
     backfill UInt16,
     version UInt64,
+    partition UInt32,
+    void Bool DEFAULT false COMMENT 'a backfill found that this update should not be',
     visitor_id String,
     event_id Nullable(String),
     event_type LowCardinality(Nullable(String)),

@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     log VARCHAR(64) NOT NULL,
     PRIMARY KEY (site, session_id, opened_at),
     INDEX sessions_by_id (session_id),
+    INDEX sessions_by_opening (opened_at),
     INDEX sessions_by_status (status, probability)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
@@ -76,4 +77,26 @@ CREATE TABLE IF NOT EXISTS log_positions (
     next_offset BIGINT NOT NULL,
     last_timestamp BIGINT NOT NULL,
     PRIMARY KEY (log, topic, kafka_partition)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS backfills (
+    log VARCHAR(64) NOT NULL,
+    number INTEGER NOT NULL,
+    state VARCHAR(12) NOT NULL,
+    started_at BIGINT NOT NULL,
+    moved_at BIGINT NOT NULL,
+    request MEDIUMTEXT NOT NULL,
+    account MEDIUMTEXT NOT NULL,
+    PRIMARY KEY (log, number)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS backfill_partitions (
+    log VARCHAR(64) NOT NULL,
+    number INTEGER NOT NULL,
+    kafka_partition INTEGER NOT NULL,
+    plan MEDIUMTEXT NOT NULL,
+    next_offset BIGINT NOT NULL,
+    mark MEDIUMTEXT NOT NULL,
+    account MEDIUMTEXT NOT NULL,
+    PRIMARY KEY (log, number, kafka_partition)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS sessions_by_id ON sessions (session_id);
+CREATE INDEX IF NOT EXISTS sessions_by_opening ON sessions (opened_at);
 
 CREATE INDEX IF NOT EXISTS sessions_by_status ON sessions (status, probability);
 
@@ -79,3 +80,25 @@ CREATE TABLE IF NOT EXISTS log_positions (
     last_timestamp BIGINT NOT NULL,
     PRIMARY KEY (log, topic, kafka_partition)
 ) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS backfills (
+    log VARCHAR(64) NOT NULL,
+    number INTEGER NOT NULL,
+    state VARCHAR(12) NOT NULL,
+    started_at BIGINT NOT NULL,
+    moved_at BIGINT NOT NULL,
+    request TEXT NOT NULL,
+    account TEXT NOT NULL,
+    PRIMARY KEY (log, number)
+);
+
+CREATE TABLE IF NOT EXISTS backfill_partitions (
+    log VARCHAR(64) NOT NULL,
+    number INTEGER NOT NULL,
+    kafka_partition INTEGER NOT NULL,
+    plan TEXT NOT NULL,
+    next_offset BIGINT NOT NULL,
+    mark TEXT NOT NULL,
+    account TEXT NOT NULL,
+    PRIMARY KEY (log, number, kafka_partition)
+);

@@ -1,0 +1,188 @@
+"""A replay on the screen: in this process, or as a job of the process that holds the embedded databases."""
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from deploy import tables, topics
+from deploy.data_folder import as_running
+from deploy.errors import SetupError
+from deploy.probes import Address
+from deploy.reads import ask
+from deploy.settings import Settings
+from deploy.wiring import replay as wiring
+from deploy.wiring.kafka import client_options
+from deploy.wiring.storage import databases
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.jobs import Job, JobList, Order
+from storage.replay.journal import Entry, Journal
+from storage.replay.request import Request
+from storage.replay.run import replay as run_replay
+
+#: Seconds between two looks at a job.
+LOOK = 0.3
+
+
+class InterruptedReplayError(SetupError):
+    """The replay ended before its end."""
+
+    exit_code = 1
+
+
+def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json: bool) -> int:
+    """Run the replay and show its account; the exit code. Raises SetupError."""
+    settings, console = as_running(settings), Console(stderr=as_json)
+    with Bar(console) as bar:
+        if settings.profile == "embedded":
+            account = _as_job(settings, request, anew, jobs, bar)
+        else:
+            account = asyncio.run(_here(settings, request, anew, jobs, bar))
+    tables.print_account(console, account, request.diff)
+    if as_json:
+        print(msgspec.json.encode(account).decode())
+    return 0
+
+
+def listed(settings: Settings, as_json: bool) -> int:
+    """Show the replays of this log, or the jobs of the running embedded system."""
+    settings = as_running(settings)
+    if settings.profile == "embedded":
+        body = _api(settings, "GET", "/replays")
+        if as_json:
+            print(body.decode())
+        else:
+            Console().print(tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
+        return 0
+    entries = asyncio.run(_entries(settings))
+    if as_json:
+        print(msgspec.json.encode(entries).decode())
+    else:
+        Console().print(tables.replays_table(entries))
+    return 0
+
+
+class Bar:
+    """How far a replay is, with an estimate of what is left; a Watcher."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("planning", total=None, rate="")
+        self._begun, self._done, self._here = time.monotonic(), 0, 0
+
+    def __enter__(self) -> "Bar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def planned(self, number: int, records: int, done: int) -> None:
+        self._begun, self._done, self._here = time.monotonic(), done, 0
+        name = f"replay {number}" if number else "dry run"
+        self._progress.update(self._task, description=name, total=records, completed=done)
+
+    def moved(self, done: int) -> None:
+        self._done += done
+        self._here += done
+        rate = self._here / max(time.monotonic() - self._begun, 0.001)
+        self._progress.update(self._task, completed=self._done, rate=f"{rate:,.0f} events/s")
+
+    def said(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+async def _here(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
+    """The replay in this process, and in more where `jobs` says so."""
+    elsewhere = partial(_in_processes, settings, jobs) if jobs > 1 and request.into != "nothing" else None
+    try:
+        async with databases(settings) as opened, wiring.world(settings, opened, request) as built:
+            return await run_replay(built, request, bar, anew=anew, elsewhere=elsewhere)
+    except (ReplayError, KafkaError) as error:
+        raise InterruptedReplayError(str(error)) from error
+
+
+async def _in_processes(settings: Settings, jobs: int, number: int, partitions: Sequence[int]) -> None:
+    """Tell the partitions in several processes; the first failure ends the replay, which goes on later."""
+    shares = [share for share in (list(partitions[each::jobs]) for each in range(jobs)) if share]
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
+        told = [loop.run_in_executor(pool, tell_share, settings, number, share) for share in shares]
+        failures = await asyncio.gather(*told)
+    if any(failures):
+        raise ReplayError(next(filter(None, failures)))
+
+
+def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
+    """What a process of its own does; an empty line, or why it could not."""
+    try:
+        asyncio.run(wiring.part(settings, number, partitions))
+    except (ReplayError, SetupError, KafkaError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _as_job(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
+    """The replay as a job of the running system, which alone may open the embedded databases."""
+    if jobs > 1:
+        bar.said("--jobs: in the embedded profile one process holds the databases, so one process replays")
+    body = msgspec.json.encode(Order(request, anew))
+    job = msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
+    said, moved, planned = 0, 0, False
+    try:
+        while True:
+            if job.records and not planned:
+                bar.planned(job.number, job.records, job.done)
+                planned, moved = True, job.done
+            for line in job.remarks[said:]:
+                bar.said(line)
+            said = len(job.remarks)
+            if planned:
+                bar.moved(job.done - moved)
+                moved = job.done
+            if job.state != "running":
+                break
+            time.sleep(LOOK)
+            job = msgspec.json.decode(_api(settings, "GET", f"/replays/{job.id}"), type=Job)
+    except KeyboardInterrupt:
+        _api(settings, "DELETE", f"/replays/{job.id}")
+        raise InterruptedReplayError("stopped; the same command goes on where it stopped") from None
+    if job.state != "done" or job.account is None:
+        raise InterruptedReplayError(job.failure)
+    if request.into == "file":
+        made = settings.data_dir / "replays" / Path(request.target).name
+        with contextlib.suppress(shutil.SameFileError):
+            shutil.move(made, request.target)
+    return job.account
+
+
+def _api(settings: Settings, method: str, path: str, body: bytes | None = None) -> bytes:
+    keys = settings.api.admin_keys
+    key = keys[0].get_secret_value() if keys else ""
+    return ask(Address.reached(settings.api.host, settings.api.port), method, path, body, key)
+
+
+async def _entries(settings: Settings) -> list[Entry]:
+    async with databases(settings) as opened:
+        return Journal(opened.engine, await topics.log_id(client_options(settings.kafka))).entries()

@@ -1,0 +1,127 @@
+"""Builds what a replay needs: sources, databases, models, and the hands that tell."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection
+from pathlib import Path
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from deploy import topics
+from deploy.errors import SetupError
+from deploy.settings import Settings
+from deploy.standing import Standing
+from deploy.wiring.calendars import calendars
+from deploy.wiring.kafka import client_options
+from deploy.wiring.models import models
+from deploy.wiring.storage import Databases, databases
+from deploy.wiring.worker import PATIENCE, scored_producer
+from scoring.model import Model
+from scoring.registry import RegistryError
+from storage.analytics import AnalyticsSink
+from storage.log import StoredLog
+from storage.relational import RelationalSink
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.journal import Journal
+from storage.replay.request import Request
+from storage.replay.run import replay, tell_partitions
+from storage.replay.stored import StoredSessions, StoredTimeline
+from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
+from storage.replay.world import Watcher, World
+from stream.pages import PageStatistics
+from stream.pages_topic import PagesFollower
+from stream.partition import Partition
+from stream.publish import KafkaRecords
+from stream.recovery import KafkaLog
+from stream.source import KafkaSource
+
+
+@contextlib.asynccontextmanager
+async def world(settings: Settings, opened: Databases, request: Request) -> AsyncIterator[World]:
+    """Everything for one replay over open databases; raises SetupError and AwayError."""
+    kafka, options = settings.kafka, client_options(settings.kafka)
+    log = await topics.log_id(options)
+    known, statistics = calendars(settings), PageStatistics()
+    sessions = StoredSessions(opened.engine, log)
+    async with contextlib.AsyncExitStack() as held:
+        follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)
+        held.push_async_callback(follower.stop)
+        await follower.start()
+        topic: Target = Nowhere()
+        if request.into == "topic":
+            topic = await _into_topic(settings, request.target, held)
+
+        def target(request: Request) -> Target:
+            if request.into == "databases":
+                return IntoDatabases(log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions)
+            return IntoFile(Path(request.target)) if request.into == "file" else topic
+
+        yield World(
+            log=log,
+            partitions=kafka.partitions,
+            kafka=KafkaSource(options, kafka.events_topic),
+            stored=StoredLog(opened.client, log),
+            sessions=sessions,
+            timeline=StoredTimeline(opened.client, log),
+            journal=Journal(opened.engine, log),
+            calendars=known,
+            models=_explained(models(settings.scoring)),
+            make=lambda number, mark: Partition(log, number, known, statistics, mark),
+            pages_reached=follower.reached,
+            committed=KafkaLog(options, kafka.events_topic, settings.worker.group).committed,
+            written=Standing(settings).passed,
+            target=target,
+        )
+
+
+async def job(settings: Settings, opened: Databases, request: Request, watcher: Watcher, anew: bool) -> Account:
+    """One replay within a process that has the databases open; a file goes into the folder `replays` of data_dir.
+
+    Raises ReplayError.
+    """
+    try:
+        if request.into == "file":
+            folder = settings.data_dir / "replays"
+            folder.mkdir(parents=True, exist_ok=True)
+            request = msgspec.structs.replace(request, target=str(folder / Path(request.target).name))
+        async with world(settings, opened, request) as built:
+            return await replay(built, request, watcher, anew=anew)
+    except (SetupError, KafkaError, OSError) as error:
+        raise ReplayError(str(error) or type(error).__name__) from error
+
+
+async def part(settings: Settings, number: int, partitions: Collection[int]) -> None:
+    """Tell some partitions of a replay that another process has begun; raises ReplayError and SetupError."""
+    async with databases(settings) as opened:
+        entry = Journal(opened.engine, await topics.log_id(client_options(settings.kafka))).entry(number)
+        if entry is None:
+            raise SetupError(f"there is no replay {number}")
+        async with world(settings, opened, entry.request) as built:
+            await tell_partitions(built, number, partitions)
+
+
+async def _into_topic(settings: Settings, name: str, held: contextlib.AsyncExitStack) -> Target:
+    """A topic with a partition for each of the log's, made where it is missing; raises SetupError where it is ours."""
+    kafka = settings.kafka
+    scored = next(topic for topic in topics.wanted(kafka) if topic.name == kafka.scored_topic)
+    if name in {topic.name for topic in topics.wanted(kafka)}:
+        raise SetupError(f"--into topic {name}: that is a topic of the system itself; name another one")
+    options = client_options(kafka)
+    await topics.ensure(options, [topics.Topic(name, kafka.partitions, kafka.replication, scored.settings, "--into")])
+    producer = scored_producer(kafka)
+    held.push_async_callback(producer.stop)
+    await producer.start()
+    return IntoTopic(KafkaRecords(producer, PATIENCE), name)
+
+
+def _explained(known: Callable[[str], Model]) -> Callable[[str], Model]:
+    """Models by version; one that cannot be used is a ReplayError."""
+
+    def model(version: str) -> Model:
+        try:
+            return known(version)
+        except RegistryError as error:
+            raise ReplayError(str(error)) from error
+
+    return model

@@ -1,0 +1,14 @@
+"""Why a replay does not run, or does not go on; each message is one line that says what mends it."""
+
+
+class ReplayError(Exception):
+    """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
+
+
+class BusyError(ReplayError):
+    """Another replay of the same log runs."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another replay of this log runs: wait for it (`opecom replay --list` shows how far it is), or stop it"
+        )

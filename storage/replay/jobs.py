@@ -1,0 +1,124 @@
+"""Replays as jobs of a running process: one at a time, watched and stopped over HTTP."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from msgspec import Struct
+
+from storage.errors import ReadError
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.request import Request
+from storage.replay.world import Watcher
+
+log = logging.getLogger(__name__)
+
+JobState = Literal["running", "done", "failed", "stopped"]
+#: Jobs that are remembered.
+MOST_JOBS = 100
+
+#: Runs a replay from beginning to end; the last argument begins it anew where one was interrupted.
+Run = Callable[[Request, Watcher, bool], Awaitable[Account]]
+
+
+class Order(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked of POST /replays; `anew` leaves an interrupted replay as it is."""
+
+    request: Request = Request()
+    anew: bool = False
+
+
+class Job(Struct):
+    """One replay of this process. `records` are to be folded, `done` are; `failure` is one line. Times in ms UTC."""
+
+    id: int
+    request: Request
+    started_at: int
+    state: JobState = "running"
+    ended_at: int | None = None
+    #: The number of the replay, 0 for a dry run and until it is planned.
+    number: int = 0
+    records: int = 0
+    done: int = 0
+    remarks: list[str] = []
+    failure: str = ""
+    account: Account | None = None
+
+
+class JobList(Struct, frozen=True):
+    jobs: list[Job]
+
+
+class Jobs:
+    """The jobs of this process."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._jobs: dict[int, Job] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, order: Order) -> Job:
+        """Begin; raises ReadError(busy) while another runs."""
+        if self._task is not None and not self._task.done():
+            raise ReadError("busy", "a replay runs already: GET /replays shows it, DELETE stops it", retry_after=5)
+        job = Job(max(self._jobs, default=0) + 1, order.request, _now())
+        self._jobs[job.id] = job
+        self._jobs.pop(job.id - MOST_JOBS, None)
+        self._task = asyncio.create_task(self._work(job, order.anew))
+        return job
+
+    def all(self) -> list[Job]:
+        """The jobs, the newest first."""
+        return sorted(self._jobs.values(), key=lambda job: -job.id)
+
+    def job(self, number: int) -> Job:
+        """Raises ReadError(not_found)."""
+        found = self._jobs.get(number)
+        if found is None:
+            raise ReadError("not_found", f"there is no job {number} in this process; GET /replays lists them")
+        return found
+
+    async def stop(self, number: int | None = None) -> None:
+        """Stop the job, or whatever runs; it can go on later. Returns when it has ended."""
+        if number is not None and self.job(number).state != "running":
+            return
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _work(self, job: Job, anew: bool) -> None:
+        try:
+            job.account = await self._run(job.request, _Told(job), anew)
+            job.state = "done"
+        except asyncio.CancelledError:
+            job.state = "stopped"
+            job.failure = "stopped; the same request goes on where it stopped"
+        except ReplayError as error:
+            job.state, job.failure = "failed", str(error)
+        except Exception as error:
+            log.exception("a replay failed")
+            job.state, job.failure = "failed", f"{type(error).__name__}: {error}; the log of this process says more"
+        job.ended_at = _now()
+
+
+class _Told:
+    """Writes what it hears into the job."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def planned(self, number: int, records: int, done: int) -> None:
+        self._job.number, self._job.records, self._job.done = number, records, done
+
+    def moved(self, done: int) -> None:
+        self._job.done += done
+
+    def said(self, line: str) -> None:
+        self._job.remarks.append(line)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

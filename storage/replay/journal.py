@@ -1,0 +1,208 @@
+"""Where each replay is: its request, its plans, and the checkpoints from which it goes on after an interruption.
+
+Kept in the relational database, so that numbers are unique and a replay that died can go on elsewhere. A lock that the
+database (or the file system, for SQLite) lets go of when its holder dies keeps two replays of one log apart.
+"""
+
+import contextlib
+import fcntl
+import time
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.replay.account import Account, total
+from storage.replay.errors import BusyError, ReplayError
+from storage.replay.request import Plan, Request
+from storage.tables import backfill_partitions, backfills
+from stream.partition import Mark
+from stream.replay import MOST_REPLAYS
+
+#: MariaDB's longest name of a lock.
+LOCK_NAME = 64
+
+Kept = TypeVar("Kept", bound=Struct)
+
+
+class Checkpoint(Struct, frozen=True):
+    """Where one partition is: the next offset to tell, and the mark from which folding finds that place again."""
+
+    plan: Plan
+    next: int
+    mark: Mark
+    account: Account
+
+    @property
+    def done(self) -> bool:
+        return self.next > self.plan.cut
+
+
+class Entry(Struct, frozen=True):
+    """One replay; times in ms UTC."""
+
+    log: str
+    number: int
+    state: str
+    started_at: int
+    moved_at: int
+    request: Request
+    account: Account
+
+
+class Journal:
+    """The journal of one log."""
+
+    def __init__(self, engine: Engine, log: str) -> None:
+        self._engine = engine
+        self.log = log
+
+    def entries(self) -> list[Entry]:
+        """All replays, the newest first."""
+        t = backfills.c
+        with self._read() as connection:
+            rows = connection.execute(select(backfills).where(t.log == self.log).order_by(t.number.desc())).fetchall()
+        return [
+            Entry(row[0], row[1], row[2], row[3], row[4], _decoded(row[5], Request), _decoded(row[6], Account))
+            for row in rows
+        ]
+
+    def entry(self, number: int) -> Entry | None:
+        return next((entry for entry in self.entries() if entry.number == number), None)
+
+    def begin(self, request: Request, plans: Sequence[Plan], at_least: int) -> int:
+        """A new replay's number, `at_least` or more; raises ReplayError when there are no more numbers."""
+        now = _now()
+        with self._write() as connection:
+            last = connection.execute(select(func.max(backfills.c.number)).where(backfills.c.log == self.log)).scalar()
+            number = max(int(last or 0) + 1, at_least)
+            if number > MOST_REPLAYS:
+                raise ReplayError(
+                    f"this log has been replayed {MOST_REPLAYS:,} times, and versions have room for no more: go on "
+                    "with a new log"
+                )
+            row = {"log": self.log, "number": number, "state": "running", "started_at": now, "moved_at": now}
+            connection.execute(backfills.insert(), row | {"request": _encoded(request), "account": _encoded(Account())})
+            if plans:
+                connection.execute(
+                    backfill_partitions.insert(),
+                    [self._row(number, Checkpoint(plan, plan.begin.next, plan.begin, Account())) for plan in plans],
+                )
+        return number
+
+    def checkpoints(self, number: int) -> list[Checkpoint]:
+        t = backfill_partitions.c
+        query = (
+            select(t.plan, t.next_offset, t.mark, t.account)
+            .where(t.log == self.log, t.number == number)
+            .order_by(t.kafka_partition)
+        )
+        with self._read() as connection:
+            rows = connection.execute(query).fetchall()
+        return [Checkpoint(_decoded(r[0], Plan), r[1], _decoded(r[2], Mark), _decoded(r[3], Account)) for r in rows]
+
+    def keep(self, number: int, checkpoint: Checkpoint) -> None:
+        """Remember how far a partition is."""
+        t = backfill_partitions.c
+        row = self._row(number, checkpoint)
+        with self._write() as connection:
+            connection.execute(
+                backfill_partitions.update()
+                .where(t.log == self.log, t.number == number, t.kafka_partition == checkpoint.plan.partition)
+                .values({name: row[name] for name in ("next_offset", "mark", "account")})
+            )
+            self._move(connection, number, {})
+
+    def end(self, number: int, state: str, account: Account) -> None:
+        with self._write() as connection:
+            self._move(connection, number, {"state": state, "account": _encoded(account)})
+
+    def account(self, number: int) -> Account:
+        """The sum of what the partitions have done so far."""
+        return total(checkpoint.account for checkpoint in self.checkpoints(number))
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """Hold the log's lock; raises BusyError where another replay holds it."""
+        if self._engine.dialect.name == "sqlite":
+            with _file_lock(Path(f"{self._engine.url.database}.replay")):
+                yield
+            return
+        name = f"opecom-replay:{self.log}"[:LOCK_NAME]
+        with self._read() as connection:
+            if connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": name}).scalar() != 1:
+                raise BusyError
+            # Nothing but this connection holds the lock; a transaction left open would pin old rows.
+            connection.commit()
+            try:
+                yield
+            finally:
+                with contextlib.suppress(SQLAlchemyError):
+                    connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+
+    def _move(self, connection: Connection, number: int, values: dict[str, str]) -> None:
+        t = backfills.c
+        connection.execute(
+            backfills.update().where(t.log == self.log, t.number == number).values(moved_at=_now(), **values)
+        )
+
+    def _row(self, number: int, checkpoint: Checkpoint) -> dict[str, int | str]:
+        return {
+            "log": self.log,
+            "number": number,
+            "kafka_partition": checkpoint.plan.partition,
+            "plan": _encoded(checkpoint.plan),
+            "next_offset": checkpoint.next,
+            "mark": _encoded(checkpoint.mark),
+            "account": _encoded(checkpoint.account),
+        }
+
+    @contextlib.contextmanager
+    def _read(self) -> Generator[Connection, None, None]:
+        with _explained(), self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _write(self) -> Generator[Connection, None, None]:
+        with _explained(), self._engine.begin() as connection:
+            yield connection
+
+
+def unfinished(entries: Iterable[Entry]) -> Entry | None:
+    """The replay that was interrupted; whoever asks holds the lock, so it does not run."""
+    return next((entry for entry in entries if entry.state == "running"), None)
+
+
+@contextlib.contextmanager
+def _file_lock(file: Path) -> Generator[None, None, None]:
+    with file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError from None
+        yield
+
+
+@contextlib.contextmanager
+def _explained() -> Generator[None, None, None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise ReplayError(f"the relational database does not answer ({said:.200}): see storage.url") from error
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _encoded(value: Struct) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _decoded(value: str, kind: type[Kept]) -> Kept:
+    return msgspec.json.decode(value, type=kind)

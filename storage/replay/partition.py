@@ -1,0 +1,209 @@
+"""One partition of a replay: what is open at the cut, then every batch folded, compared, told and kept."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from time import monotonic
+from typing import NamedTuple, TypeVar
+
+from scoring.model import Model
+from storage.block import Identity, identity_of
+from storage.replay.account import Account
+from storage.replay.compare import compare_sessions, compare_updates, compare_views
+from storage.replay.errors import ReplayError
+from storage.replay.journal import Checkpoint
+from storage.replay.made import Made
+from storage.replay.plan import source_of
+from storage.replay.request import Plan, Request
+from storage.replay.targets import Target
+from storage.replay.world import World
+from storage.sink import UnavailableError
+from stream.late import Late
+from stream.partition import Record
+from stream.recovery import pages_needed
+from stream.replay import Backfill, PartitionReplay, Told, follow
+from stream.update import Update
+
+#: Seconds between two checkpoints.
+CHECKPOINT_EVERY = 1.0
+#: How long a database may be away, in seconds, and the pauses between two tries.
+PATIENCE, PAUSE = 60.0, 0.5
+
+Result = TypeVar("Result")
+
+
+class OpenSession(NamedTuple):
+    """A session of the window that is open at the cut, which is the live workers'."""
+
+    first_offset: int
+    identity: Identity
+    updates: int
+    views: int
+
+
+class PartitionRun:
+    """Tells one partition; `moved` hears how many records were folded, `kept` gets each checkpoint."""
+
+    def __init__(
+        self,
+        world: World,
+        request: Request,
+        number: int,
+        target: Target,
+        moved: Callable[[int], None],
+        kept: Callable[[Checkpoint], None],
+        made: Made | None = None,
+    ) -> None:
+        self._world = world
+        self._request = request
+        self._number = number
+        self._target = target
+        self._moved = moved
+        self._kept = kept
+        self._made = made
+        self._left: set[Identity] = set()
+
+    async def tell(self, checkpoint: Checkpoint) -> list[OpenSession]:
+        """Go on at the checkpoint until the plan's end; returns what is open at the cut."""
+        plan, account = checkpoint.plan, checkpoint.account
+        late = await self._late(plan)
+        left = await self._open(plan, late)
+        self._left = {each.identity for each in left}
+        if checkpoint.done:
+            return left
+        restored = await patiently(lambda: asyncio.to_thread(self._lost, plan, left))
+        firsts = frozenset(each.first_offset for each in left)
+        replay = PartitionReplay(
+            self._world.make(plan.partition, checkpoint.mark),
+            plan.cut,
+            Backfill(self._request.window, self._number, plan.cut, firsts, restored),
+            self._models,
+            checkpoint.next,
+            late and late.again(),
+        )
+        await self._target.resume(plan.partition, account)
+        keep_at = monotonic() + CHECKPOINT_EVERY
+        async for records in source_of(self._world, self._request).read(
+            plan.partition, checkpoint.mark.next, plan.cut + 1
+        ):
+            await self._world.pages_reached(pages_needed(records))
+            before = max(replay.partition.next, checkpoint.next)
+            told = await asyncio.to_thread(replay.take, records)
+            await self._take(plan, records, told, account, before, replay.partition.next)
+            self._moved(max(0, replay.partition.next - before))
+            if replay.partition.next > plan.last and not self._wanted(replay):
+                break
+            if monotonic() >= keep_at:
+                replay.partition.mark()
+                mark = plan.begin if late is not None else replay.partition.recovery_mark()
+                self._kept(Checkpoint(plan, replay.partition.next, mark, account))
+                keep_at = monotonic() + CHECKPOINT_EVERY
+        account.left_open += len(left) - len(restored)
+        account.restored += len(restored)
+        self._kept(Checkpoint(plan, plan.cut + 1, plan.begin, account))
+        return left
+
+    async def open(self, plan: Plan) -> list[OpenSession]:
+        """The sessions of the window that are open at the cut."""
+        return await self._open(plan, await self._late(plan))
+
+    async def _open(self, plan: Plan, late: Late | None) -> list[OpenSession]:
+        partition, again = self._world.make(plan.partition, plan.tail), late and late.again()
+        async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
+            await self._world.pages_reached(pages_needed(records))
+            await asyncio.to_thread(follow, partition, records, again)
+        return [
+            OpenSession(
+                session.first_offset,
+                (session.site, session.session_id, session.opened_at),
+                len(session.ids),
+                len(session.times),
+            )
+            for session in partition.sessions()
+            if self._request.window.holds(session.site, session.opened_at)
+        ]
+
+    async def _take(
+        self, plan: Plan, records: Sequence[Record], told: Told, account: Account, first: int, end: int
+    ) -> None:
+        """Compare one batch with what is stored, tell it, count it."""
+        if self._request.reads_databases:
+            await patiently(lambda: asyncio.to_thread(self._compare, plan, told.updates, account, first, end))
+        fresh = [record for record in records if first <= record.offset < end]
+        await patiently(lambda: self._target.take(plan, fresh, told, account))
+        for outcome, count in told.counts.items():
+            account.records[outcome] = account.records.get(outcome, 0) + count
+        account.updates += len(told.updates)
+        account.sessions += sum(update.session.event.id is None for update in told.updates)
+
+    def _compare(self, plan: Plan, updates: Sequence[Update], account: Account, first: int, end: int) -> None:
+        world, log = self._world, self._world.log
+        closed = [update.session for update in updates if update.session.event.id is None]
+        identities = [identity_of(update) for update in closed]
+        rows = world.sessions.sessions(identities)
+        views = world.sessions.views(identities) if self._request.diff else {}
+        moments = world.timeline.updates(plan.partition, first, end) if self._request.diff else {}
+        # Nothing below fails, so a batch that is compared again was not counted before.
+        compare_sessions(log, closed, rows, account)
+        if self._request.diff:
+            compare_views(log, closed, views, account)
+            gone = compare_updates(log, updates, moments, account)
+            if self._made is not None:
+                account.table("scored_sessions").gone += sum(
+                    self._request.window.holds(site, opened_at) and (site, session_id, opened_at) not in self._left
+                    for (site, session_id, opened_at), _, _ in gone
+                )
+        if self._made is not None:
+            self._made.add(identities)
+
+    def _lost(self, plan: Plan, left: Collection[OpenSession]) -> frozenset[int]:
+        """Those of the open sessions of which a database lacks something; another model is none of theirs."""
+        if self._request.into != "databases" or self._request.model or not left:
+            return frozenset()
+        identities = [each.identity for each in left]
+        rows = self._world.sessions.sessions(identities)
+        views = self._world.sessions.view_counts(identities)
+        first = min(each.first_offset for each in left)
+        updates = self._world.timeline.update_counts(plan.partition, first, plan.cut)
+        return frozenset(
+            each.first_offset
+            for each in left
+            if each.identity not in rows
+            or views.get(each.identity, 0) < each.views
+            or updates.get(each.identity, 0) < each.updates
+        )
+
+    async def _late(self, plan: Plan) -> Late | None:
+        if not self._request.include_late:
+            return None
+        late = Late(self._world.calendars)
+        source = source_of(self._world, self._request)
+        async for records in source.read(plan.partition, plan.begin.next, plan.cut + 1):
+            await asyncio.to_thread(_look, late, records)
+        return late
+
+    def _models(self, in_force: str) -> Model:
+        return self._world.models(self._request.model or in_force)
+
+    def _wanted(self, replay: PartitionReplay) -> bool:
+        window = self._request.window
+        return any(window.holds(session.site, session.opened_at) for session in replay.partition.sessions())
+
+
+def _look(late: Late, records: Sequence[Record]) -> None:
+    for record in records:
+        late.look(record)
+
+
+async def patiently(act: Callable[[], Awaitable[Result]]) -> Result:
+    """What `act` gives, once the databases are there; raises ReplayError when one stays away for PATIENCE."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            return await act()
+        except UnavailableError as error:
+            if monotonic() > deadline:
+                raise ReplayError(
+                    f"a database has been away for {PATIENCE:.0f} s ({error}): see storage.url and "
+                    "storage.clickhouse_host; the same command goes on where it stopped"
+                ) from error
+            await asyncio.sleep(PAUSE)

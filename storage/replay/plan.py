@@ -1,0 +1,85 @@
+"""Plans the replay of a partition: where folding begins and ends, and what stood in force there."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from ingest.events import Event, UndecodableError, decode
+from storage.replay.errors import ReplayError
+from storage.replay.request import Plan, Request
+from storage.replay.world import World
+from stream.partition import Mark, decode_mark
+from stream.replay import EARLIER, NEVER
+from stream.source import Bounds, Source
+
+
+async def plan(world: World, request: Request, partition: int) -> Plan:
+    """The plan of one partition; raises ReplayError and SourceError where the source cannot give what is asked for."""
+    source = source_of(world, request)
+    bounds = await source.bounds(partition)
+    cut = bounds.end - 1
+    first = await _first(world, request, source, partition, bounds)
+    model, pages = await asyncio.to_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
+    begin = Mark(first, {}, model, pages)
+    last = cut
+    if request.until < NEVER and not request.include_late:
+        found = await asyncio.to_thread(world.stored.last_received_before, partition, request.until + EARLIER)
+        # Where ClickHouse does not have the end of the log yet, it cannot tell what lies there.
+        _, stored_end, _ = await asyncio.to_thread(world.stored.extent, partition)
+        if found is not None and found + 1 < stored_end:
+            last = min(found, cut)
+    tail = await _tail(world, request, partition, begin, cut)
+    return Plan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
+
+
+def source_of(world: World, request: Request) -> Source:
+    return world.kafka if request.source == "kafka" else world.stored
+
+
+async def _first(world: World, request: Request, source: Source, partition: int, bounds: Bounds) -> int:
+    """Where folding begins: EARLIER than the window, or where the log does."""
+    since = request.since - EARLIER
+    if request.since:
+        found = await asyncio.to_thread(world.stored.first_received_since, partition, since)
+        kept, _, count = await asyncio.to_thread(world.stored.extent, partition)
+        # The index is that of ClickHouse: it says something of what Kafka holds only where it has all of it.
+        if count and kept <= bounds.start:
+            return max(bounds.end if found is None else found, bounds.start)
+    if bounds.start > 0:
+        await _require_whole(request, source, partition, bounds)
+    return bounds.start
+
+
+async def _require_whole(request: Request, source: Source, partition: int, bounds: Bounds) -> None:
+    """Raise ReplayError where the window begins before, or with, what is left of the log."""
+    async for records in source.read(partition, bounds.start, min(bounds.start + 1, bounds.end)):
+        for record in records:
+            try:
+                said = decode(record.key, record.value)
+            except UndecodableError:
+                said = None
+            at = said.received_at if isinstance(said, Event) else record.timestamp
+            if request.since - EARLIER >= at:
+                return
+            earliest = datetime.fromtimestamp((at + EARLIER) / 1000, UTC)
+            other = "--source clickhouse, or " if request.source == "kafka" else ""
+            raise ReplayError(
+                f"partition {partition} begins at offset {bounds.start:,}, and what was before it is gone: add "
+                f"{other}--from {earliest:%Y-%m-%dT%H:%M}, from where sessions are whole"
+            )
+
+
+async def _tail(world: World, request: Request, partition: int, begin: Mark, cut: int) -> Mark:
+    """Where to begin looking for what is open at the cut: at the workers' mark, made for that, or at the begin."""
+    committed = None if request.include_late else await world.committed(partition)
+    mark = decode_mark(committed[1]) if committed is not None else None
+    if committed is None or mark is None or not begin.next <= mark.next <= committed[0] <= cut + 1:
+        return begin
+    return mark
+
+
+async def _lacks(world: World, request: Request, partition: int, first: int, cut: int) -> bool:
+    """Whether ClickHouse lacks any of the records that are read from Kafka."""
+    if request.source != "kafka" or request.into != "databases" or cut < first:
+        return False
+    kept, end, count = await asyncio.to_thread(world.stored.extent, partition)
+    return not count or kept > first or end <= cut or count != end - kept

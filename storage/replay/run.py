@@ -1,0 +1,163 @@
+"""One replay, from the lock to the last void record."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
+from functools import partial
+
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.journal import Checkpoint, unfinished
+from storage.replay.made import Made
+from storage.replay.partition import OpenSession, PartitionRun, patiently
+from storage.replay.plan import plan
+from storage.replay.request import Plan, Request
+from storage.replay.void import count_gone, void_stale
+from storage.replay.world import Watcher, World
+from storage.sink import UnavailableError
+from stream.pages_topic import PagesMissingError
+from stream.replay import FoldError
+from stream.source import SourceError
+
+#: Tells partitions in other processes: takes the replay's number and the partitions, returns when they are told.
+Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]
+#: Number of a replay that writes no versions: those of its records only say that it is one.
+UNNUMBERED = 1
+#: Seconds between two looks at what other processes have done.
+LOOK_EVERY = 0.5
+
+
+async def replay(
+    world: World, request: Request, watcher: Watcher, *, anew: bool = False, elsewhere: Elsewhere | None = None
+) -> Account:
+    """Tell the log again as requested and say what came of it; raises ReplayError.
+
+    1 take the log's lock · 2 go on with the interrupted replay of the same request, or plan a new one, whose cuts and
+    number are kept before anything is told · 3 wait until workers and writer have passed the cuts, so that nothing
+    older is written later · 4 fold, compare and tell each partition, keeping checkpoints · 5 void what is stored and
+    was not made · 6 the replay is done. A crash anywhere leaves a replay that goes on at its checkpoints; what it tells
+    twice is the same.
+    """
+    with _explained():
+        if request.model:
+            world.models(request.model)
+        if request.into == "nothing":
+            return await _dry(world, request, watcher)
+        with world.journal.held():
+            number = await _begun(world, request, watcher, anew)
+            checkpoints = world.journal.checkpoints(number)
+            plans = [checkpoint.plan for checkpoint in checkpoints]
+            watcher.planned(number, sum(each.records for each in plans), sum(map(_folded, checkpoints)))
+            await _until_written(world, request, plans, watcher)
+            if elsewhere is None:
+                left = await _tell(world, request, number, checkpoints, watcher.moved)
+            else:
+                await _watched(world, number, elsewhere(number, [each.partition for each in plans]), watcher)
+                run = _run(world, request, number, watcher.moved)
+                left = [each for one in plans for each in await run.open(one)]
+            account = world.journal.account(number)
+            if request.into == "databases":
+                identities = {each.identity for each in left}
+                account.add(
+                    await patiently(lambda: asyncio.to_thread(void_stale, world, request, number, plans, identities))
+                )
+            await world.target(request).finish(plans)
+            world.journal.end(number, "done", account)
+            return account
+
+
+async def tell_partitions(world: World, number: int, partitions: Collection[int]) -> None:
+    """Step 4 for some partitions of a replay that another process has begun; raises ReplayError."""
+    with _explained():
+        entry = world.journal.entry(number)
+        if entry is None:
+            raise ReplayError(f"there is no replay {number}: `opecom replay --list` shows those there are")
+        chosen = [each for each in world.journal.checkpoints(number) if each.plan.partition in partitions]
+        await _tell(world, entry.request, number, chosen, lambda _: None)
+
+
+async def _begun(world: World, request: Request, watcher: Watcher, anew: bool) -> int:
+    """The number of the interrupted replay of this request, or of a new one."""
+    interrupted = unfinished(world.journal.entries())
+    if interrupted is not None and not anew:
+        if interrupted.request != request:
+            raise ReplayError(
+                f"replay {interrupted.number} was interrupted: give its own command again to go on with it "
+                "(`opecom replay --list` shows it), or add --new to leave it as it is and begin this one"
+            )
+        watcher.said(f"going on with replay {interrupted.number}, which was interrupted")
+        return interrupted.number
+    if interrupted is not None:
+        world.journal.end(interrupted.number, "abandoned", world.journal.account(interrupted.number))
+    plans = await _plans(world, request)
+    # Where the journal was lost and the timeline was not, its numbers are still taken.
+    taken = await patiently(lambda: asyncio.to_thread(world.timeline.greatest_number))
+    return world.journal.begin(request, plans, taken + 1)
+
+
+async def _plans(world: World, request: Request) -> list[Plan]:
+    return [await patiently(lambda n=n: plan(world, request, n)) for n in range(world.partitions)]  # type: ignore[misc]
+
+
+async def _until_written(world: World, request: Request, plans: Sequence[Plan], watcher: Watcher) -> None:
+    if request.reads_databases:
+        remark = await world.written({each.partition: each.cut for each in plans})
+        if remark:
+            watcher.said(remark)
+
+
+async def _tell(
+    world: World, request: Request, number: int, checkpoints: Sequence[Checkpoint], moved: Callable[[int], None]
+) -> list[OpenSession]:
+    run = _run(world, request, number, moved)
+    return [left for checkpoint in checkpoints for left in await run.tell(checkpoint)]
+
+
+def _run(world: World, request: Request, number: int, moved: Callable[[int], None]) -> PartitionRun:
+    kept = partial(world.journal.keep, number)
+    return PartitionRun(world, request, number, world.target(request), moved, kept)
+
+
+async def _watched(world: World, number: int, work: Awaitable[None], watcher: Watcher) -> None:
+    """Tell the watcher what the journal says while other processes work."""
+    task = asyncio.ensure_future(work)
+    seen = sum(map(_folded, world.journal.checkpoints(number)))
+    while not task.done():
+        await asyncio.wait({task}, timeout=LOOK_EVERY)
+        now = sum(map(_folded, world.journal.checkpoints(number)))
+        watcher.moved(now - seen)
+        seen = now
+    await task
+
+
+async def _dry(world: World, request: Request, watcher: Watcher) -> Account:
+    """A replay that tells nobody and keeps no journal."""
+    plans = await _plans(world, request)
+    watcher.planned(0, sum(each.records for each in plans), 0)
+    await _until_written(world, request, plans, watcher)
+    made = Made() if request.diff else None
+    run = PartitionRun(world, request, UNNUMBERED, world.target(request), watcher.moved, lambda _: None, made)
+    checkpoints = [Checkpoint(each, each.begin.next, each.begin, Account()) for each in plans]
+    left = [each for checkpoint in checkpoints for each in await run.tell(checkpoint)]
+    account = Account()
+    for checkpoint in checkpoints:
+        account.add(checkpoint.account)
+    if made is not None:
+        identities = {each.identity for each in left}
+        account.add(await patiently(lambda: asyncio.to_thread(count_gone, world, request, plans, identities, made)))
+        made.close()
+    return account
+
+
+def _folded(checkpoint: Checkpoint) -> int:
+    plan = checkpoint.plan
+    return min(plan.records, max(0, checkpoint.next - plan.begin.next))
+
+
+@contextlib.contextmanager
+def _explained() -> Generator[None, None, None]:
+    """Whatever keeps a replay from going on as one line."""
+    try:
+        yield
+    except (FoldError, SourceError, PagesMissingError, UnavailableError) as error:
+        raise ReplayError(str(error)) from error

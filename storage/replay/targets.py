@@ -1,0 +1,166 @@
+"""Where a replay tells: both databases, a topic, a file, or nowhere.
+
+Each takes a batch as often as it comes: databases by versions, a file by being cut back to its checkpoint, a topic by
+its own at-least-once.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from storage.block import Block, Record, identity_of, read
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.request import Plan
+from storage.replay.stored import StoredSessions
+from storage.sink import BACKFILL_MASK, Sink
+from storage.writer import deliver
+from stream.partition import Record as LogRecord
+from stream.publish import Keyed, Records
+from stream.replay import Told
+from stream.scored import encode
+from stream.update import Update
+
+
+class Target(Protocol):
+    """Takes what a replay tells."""
+
+    async def resume(self, partition: int, account: Account) -> None:
+        """Go on after the updates that this account has counted."""
+
+    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+        """Take one batch of a partition, whole before this returns; raises ReplayError or UnavailableError."""
+
+    async def finish(self, plans: Sequence[Plan]) -> None:
+        """Everything was taken."""
+
+
+class Nowhere:
+    """For a dry run."""
+
+    async def resume(self, partition: int, account: Account) -> None: ...
+
+    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None: ...
+
+    async def finish(self, plans: Sequence[Plan]) -> None: ...
+
+
+class IntoDatabases:
+    """Closed sessions into the relational database, every update into the timeline."""
+
+    def __init__(self, log: str, relational: Sink, analytics: Sink, stored: StoredSessions) -> None:
+        self._log = log
+        self._relational = relational
+        self._analytics = analytics
+        self._stored = stored
+
+    async def resume(self, partition: int, account: Account) -> None: ...
+
+    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+        await asyncio.to_thread(self._take, plan, records, told, account)
+
+    async def finish(self, plans: Sequence[Plan]) -> None: ...
+
+    def _take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+        """1 rows of sessions and page views · 2 page views that are no more · 3 the timeline, and the log itself."""
+        rows = [(_record(update), update.session) for update in told.updates]
+        # Only what is closed, or told as live workers do: the rows of other updates would be replaced at once.
+        whole = [
+            (record, update) for record, update in rows if update.event.id is None or not update.version & BACKFILL_MASK
+        ]
+        refusals = deliver(self._relational, Block(self._log, scored=tuple(whole)))
+        self._stored.drop_views({identity_of(update): update.version for _, update in whole if update.event.id is None})
+        stored = _log_rows(self._log, plan.partition, records, told) if plan.store_log else Block(self._log)
+        block = Block(self._log, scored=tuple(rows), events=stored.events, dead=stored.dead)
+        refusals += deliver(self._analytics, block)
+        account.refused += len({(record.partition, record.offset) for record, _ in refusals})
+
+
+class IntoTopic:
+    """Every update, on the partition of its event; after an interruption some come twice."""
+
+    def __init__(self, records: Records, topic: str) -> None:
+        self._records = records
+        self._topic = topic
+
+    async def resume(self, partition: int, account: Account) -> None: ...
+
+    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+        keyed = [Keyed(update.partition, update.key, encode(update.session)) for update in told.updates]
+        if keyed:
+            await self._records.publish(self._topic, keyed)
+
+    async def finish(self, plans: Sequence[Plan]) -> None: ...
+
+
+class IntoFile:
+    """JSON Lines as on the topic, partition after partition; the file is there when it is whole."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    async def resume(self, partition: int, account: Account) -> None:
+        with _explained(self._file):
+            part = self._part(partition)
+            if not account.bytes:
+                part.write_bytes(b"")
+            elif not part.exists() or part.stat().st_size < account.bytes:
+                raise ReplayError(f"{part} is gone, so this replay cannot go on: begin it anew with --new")
+            os.truncate(part, account.bytes)
+
+    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+        lines = b"".join(encode(update.session) + b"\n" for update in told.updates)
+        await asyncio.to_thread(self._append, plan.partition, lines)
+        account.bytes += len(lines)
+
+    async def finish(self, plans: Sequence[Plan]) -> None:
+        await asyncio.to_thread(self._join, [self._part(plan.partition) for plan in plans])
+
+    def _append(self, partition: int, lines: bytes) -> None:
+        with _explained(self._file), self._part(partition).open("ab") as part:
+            part.write(lines)
+
+    def _join(self, parts: Sequence[Path]) -> None:
+        with _explained(self._file):
+            made = self._file.with_name(f"{self._file.name}.whole")
+            with made.open("wb") as whole:
+                for part in parts:
+                    with part.open("rb") as one:
+                        shutil.copyfileobj(one, whole)
+            made.replace(self._file)
+            for part in parts:
+                part.unlink()
+
+    def _part(self, partition: int) -> Path:
+        return self._file.with_name(f"{self._file.name}.{partition}.part")
+
+
+@contextlib.contextmanager
+def _explained(file: Path) -> Generator[None, None, None]:
+    """A file that cannot be written as one line."""
+    try:
+        yield
+    except OSError as error:
+        raise ReplayError(
+            f"cannot write {file} ({error.strerror}): make room or name another file, then give the same command again"
+        ) from error
+
+
+def _record(update: Update) -> Record:
+    """What stands for the update where a database refuses it."""
+    return Record("scored", update.partition, update.session.event.offset, 0, update.key, b"", update.session)
+
+
+def _log_rows(log: str, partition: int, records: Sequence[LogRecord], told: Told) -> Block:
+    entries = tuple(
+        read("events", partition=partition, offset=r.offset, timestamp=r.timestamp, key=r.key, value=r.value)
+        for r in records
+    )
+    letters = tuple(
+        (Record("dead", letter.partition, letter.offset, 0, letter.key, b"", letter), letter) for letter in told.dead
+    )
+    return Block(log, events=entries, dead=letters)

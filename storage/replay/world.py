@@ -1,0 +1,53 @@
+"""What a replay needs from outside, built by deploy/wiring/replay.py; and who watches it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from storage.log import StoredLog
+from storage.replay.journal import Journal
+from storage.replay.request import Request
+from storage.replay.stored import StoredSessions, StoredTimeline
+from storage.replay.targets import Target
+from stream.calendar import Calendars
+from stream.partition import Mark, Partition
+from stream.source import Source
+from stream.step import Models
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One log with its databases.
+
+    `committed` gives the workers' committed offset and metadata of a partition; `written` waits until workers and
+    writer have passed the given offsets and says what it did not see; `models` gives a model by version, and raises
+    ReplayError for one that there is not.
+    """
+
+    log: str
+    partitions: int
+    kafka: Source
+    stored: StoredLog
+    sessions: StoredSessions
+    timeline: StoredTimeline
+    journal: Journal
+    calendars: Calendars
+    models: Models
+    make: Callable[[int, Mark], Partition]
+    pages_reached: Callable[[int], Awaitable[None]]
+    committed: Callable[[int], Awaitable[tuple[int, str] | None]]
+    written: Callable[[Mapping[int, int]], Awaitable[str]]
+    target: Callable[[Request], Target]
+
+
+class Watcher(Protocol):
+    """Hears how a replay goes."""
+
+    def planned(self, number: int, records: int, done: int) -> None:
+        """There are so many records to fold, of which so many are done by an earlier run."""
+
+    def moved(self, done: int) -> None:
+        """So many records are folded."""
+
+    def said(self, line: str) -> None:
+        """Something that a person should know."""

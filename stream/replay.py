@@ -1,0 +1,150 @@
+"""The log told again: the same step over stored records, for what is finished at a cut. Pure.
+
+A *cut* is the offset of the last record that a replay folds of a partition. Sessions that are closed there are told
+under the replay's number, whole; sessions that are open there belong to the live workers.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from ingest.events import base_site
+from stream.late import Late
+from stream.partition import Folded, Partition, Record, Telling
+from stream.scored import DeadLetter, version_of
+from stream.session import Session
+from stream.step import Models, fold, score
+from stream.update import Update
+
+#: How long before the window folding begins, in ms: whatever is open then ends at a daily cut before the window does
+#: begin, also on a day of 25 hours, and so the sessions of the window are whole.
+EARLIER = 26 * 3_600_000
+#: An end that no session reaches; ms UTC.
+NEVER = 1 << 53
+#: The greatest number of a replay: what a version has room for.
+MOST_REPLAYS = (1 << 11) - 1
+#: Events in a row that could not be folded: the fault is the program's, and what it made must not replace anything.
+FAILURES_IN_A_ROW = 50
+
+
+class FoldError(Exception):
+    """The fold cannot go on; the message says why."""
+
+
+class Window(Struct, frozen=True):
+    """The sessions that are told: opened from `since` to before `until` (ms UTC, by received_at), of one site or all.
+
+    A site stands for its runs as well: `uci` for `uci~k3f9`.
+    """
+
+    since: int = 0
+    until: int = NEVER
+    site: str = ""
+
+    def holds(self, site: str, opened_at: int) -> bool:
+        return self.since <= opened_at < self.until and self.site in ("", site, base_site(site))
+
+
+class Backfill:
+    """The Telling of a backfill: what is closed at the cut under its number, what is open there not at all.
+
+    `open_at_cut` are the first offsets of the sessions that are open at the cut; those of them in `restored` are told
+    as the live workers told them, for databases that lost them.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        number: int,
+        cut: int,
+        open_at_cut: frozenset[int] = frozenset(),
+        restored: frozenset[int] = frozenset(),
+    ) -> None:
+        self._window = window
+        self._number = number
+        self._cut = cut
+        self._open = open_at_cut
+        self._restored = restored
+
+    def version(self, session: Session, offset: int, closed: bool) -> int | None:
+        if not self._window.holds(session.site, session.opened_at):
+            return None
+        if session.first_offset in self._open:
+            return version_of(offset, closed) if session.first_offset in self._restored else None
+        return version_of(self._cut if closed else offset, closed, self._number)
+
+
+class Told(Struct, frozen=True):
+    """What a batch brought: scored updates, dead letters, and how many records ended in which way."""
+
+    updates: Sequence[Update]
+    dead: Sequence[DeadLetter]
+    counts: Mapping[str, int]
+
+
+class PartitionReplay:
+    """One partition, folded from its `next` up to the cut; records before `tell_from` are folded silently."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        cut: int,
+        telling: Telling,
+        models: Models,
+        tell_from: int = 0,
+        late: Late | None = None,
+    ) -> None:
+        self.partition = partition
+        self.cut = cut
+        self._telling = telling
+        self._models = models
+        self._tell_from = tell_from
+        self._late = late
+        self._failures = 0
+
+    def take(self, records: Sequence[Record]) -> Told:
+        """Fold and score the next records; raises FoldError where they do not follow or the fold itself is at fault."""
+        wanted = [record for record in records if self.partition.next <= record.offset <= self.cut]
+        silent = [record for record in wanted if record.offset < self._tell_from]
+        follow(self.partition, silent, self._late)
+        folded = self._fold(wanted[len(silent) :])
+        for _ in score(folded.updates, self._models):
+            pass
+        return Told(folded.updates, folded.dead, folded.counts)
+
+    def _fold(self, records: Sequence[Record]) -> Folded:
+        partition = self.partition
+        if self._late is not None:
+            into = Folded(self._failures, self._telling)
+            for record in records:
+                _require_next(partition, record)
+                self._late.fold(partition, record, into)
+        else:
+            into, seek = fold({partition.number: partition}, {partition.number: records}, self._failures, self._telling)
+            if seek:
+                _require_next(partition, next(record for record in records if record.offset > partition.next))
+        self._failures = into.failures
+        if into.failures_at_most >= FAILURES_IN_A_ROW:
+            raise FoldError(
+                f"{FAILURES_IN_A_ROW} events in a row of partition {partition.number} could not be folded, the last at "
+                f"{into.dead[-1].offset} ({into.dead[-1].detail}): nothing is replaced; this is a fault of the program"
+            )
+        return into
+
+
+def follow(partition: Partition, records: Sequence[Record], late: Late | None = None) -> None:
+    """Fold records silently; raises FoldError where they do not follow."""
+    for record in records:
+        _require_next(partition, record)
+        if late is None:
+            partition.fold(record, None)
+        else:
+            late.fold(partition, record, None)
+
+
+def _require_next(partition: Partition, record: Record) -> None:
+    if record.offset != partition.next:
+        raise FoldError(
+            f"records {partition.next} to {record.offset - 1} of partition {partition.number} are missing: retention "
+            "deleted them meanwhile, or the writer has not stored them yet; take the other --source, or a later --from"
+        )
