@@ -21,8 +21,9 @@ from stream.update import Update
 EARLIER = 26 * 3_600_000
 #: An end that no session reaches; ms UTC.
 NEVER = 1 << 53
-#: The greatest number of a replay: what a version has room for.
-MOST_REPLAYS = (1 << 11) - 1
+#: What a version has room for: the greatest number of a replay, and the one after it, of a replay that writes nothing.
+MOST_REPLAYS = (1 << 11) - 2
+UNWRITTEN = MOST_REPLAYS + 1
 #: Events in a row that could not be folded: the fault is the program's, and what it made must not replace anything.
 FAILURES_IN_A_ROW = 50
 

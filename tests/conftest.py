@@ -1,11 +1,9 @@
 """Services for every test: started when the first test asks, shared by the session, stopped at its end."""
 
 import os
-import uuid
 from collections.abc import Iterator
 
 import pytest
-import sqlalchemy
 
 from tests.support import services, skips
 from tests.support.services import Broker, MariaDb
@@ -75,13 +73,8 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
 @pytest.fixture
 def mariadb_url(mariadb: MariaDb) -> Iterator[str]:
     """The SQLAlchemy URL of a new, empty database, dropped after the test."""
-    name = f"opecom_{uuid.uuid4().hex[:12]}"
-    server = sqlalchemy.create_engine(mariadb.url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
-    with server.connect() as connection:
-        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    yield sqlalchemy.make_url(mariadb.url).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
+    with services.new_database(mariadb.url) as url:
+        yield url
 
 
 def _require(variable: str) -> None:

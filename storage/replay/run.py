@@ -16,13 +16,11 @@ from storage.replay.void import count_gone, void_stale
 from storage.replay.world import Watcher, World
 from storage.sink import UnavailableError
 from stream.pages_topic import PagesMissingError
-from stream.replay import FoldError
+from stream.replay import UNWRITTEN, FoldError
 from stream.source import SourceError
 
 #: Tells partitions in other processes: takes the replay's number and the partitions, returns when they are told.
 Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]
-#: Number of a replay that writes no versions: those of its records only say that it is one.
-UNNUMBERED = 1
 #: Seconds between two looks at what other processes have done.
 LOOK_EVERY = 0.5
 
@@ -136,7 +134,7 @@ async def _dry(world: World, request: Request, watcher: Watcher) -> Account:
     watcher.planned(0, sum(each.records for each in plans), 0)
     await _until_written(world, request, plans, watcher)
     made = Made() if request.diff else None
-    run = PartitionRun(world, request, UNNUMBERED, world.target(request), watcher.moved, lambda _: None, made)
+    run = PartitionRun(world, request, UNWRITTEN, world.target(request), watcher.moved, lambda _: None, made)
     checkpoints = [Checkpoint(each, each.begin.next, each.begin, Account()) for each in plans]
     left = [each for checkpoint in checkpoints for each in await run.tell(checkpoint)]
     account = Account()

@@ -7,9 +7,7 @@ from storage.replay.account import Account
 from storage.replay.made import Made
 from storage.replay.request import Plan, Request
 from storage.replay.world import World
-
-#: A number that no replay has.
-NO_REPLAY = -1
+from stream.replay import UNWRITTEN
 
 
 def void_stale(
@@ -36,7 +34,7 @@ def count_gone(
 ) -> Account:
     """Count the stored sessions of the window that are neither made nor open at the cut; changes nothing."""
     account = Account()
-    for stale in world.sessions.stale(request.window, NO_REPLAY, _cuts(plans), world.partitions, left):
+    for stale in world.sessions.stale(request.window, UNWRITTEN, _cuts(plans), world.partitions, left):
         account.voided += sum(each.identity not in made for each in stale)
     account.table("sessions").gone += account.voided
     return account

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
+
 from deploy import broker
 from deploy.errors import SetupError
 from deploy.ports import free_port, speaks_kafka, speaks_mariadb, wait_until
@@ -137,6 +139,18 @@ def real_mariadb(folder: Path) -> Iterator[MariaDb]:
         yield MariaDb(mariadb.url(port, password), found.note)
     finally:
         mariadb.program(folder).stop()
+
+
+@contextmanager
+def new_database(server_url: str) -> Iterator[str]:
+    """The URL of a new, empty MariaDB database, dropped at the end."""
+    name = f"opecom_{uuid.uuid4().hex[:12]}"
+    server = sqlalchemy.create_engine(server_url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
+    with server.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+    yield sqlalchemy.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
 
 
 @contextmanager

@@ -1,0 +1,447 @@
+"""A replay over real databases: what it finds, replaces, voids, restores and leaves alone, and how it goes on."""
+
+import contextlib
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+import stream.partition
+from ingest.events import Control, Event, Page, Purchase, Tick, UseModel
+from scoring.model import ConstantModel, Manifest
+from storage import analytics, migrate
+from storage.replay.errors import BusyError, ReplayError
+from storage.replay.journal import Journal, unfinished
+from storage.sink import UnavailableError
+from stream.partition import IDLE
+from stream.replay import EARLIER
+from tests.support.events import NOON, event
+from tests.support.replays import LOG, Shop, Watching, placed
+from tests.support.services import new_database
+from tests.support.sinks import clickhouse, clickhouse_server, sql
+
+EMBEDDED = "sqlite and chDB"
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+
+
+def a_week(sessions: int = 24, seed: int = 1) -> list[Event | Control]:
+    """Visits of some days, some at the same time, some with an idle hour in their middle; all closed in the end."""
+    chance = random.Random(seed)
+    events: list[Event] = []
+    number = 0
+    for session in range(sessions):
+        at = NOON + session * 5 * HOUR + chance.randrange(HOUR)
+        for view in range(chance.randrange(1, 9)):
+            number += 1
+            at += chance.choice([1_000, MINUTE, 9 * MINUTE, 25 * MINUTE, HOUR])
+            page = Page(f"/p/{view % 3}", chance.choice(["ProductRelated", "Informational", None]))
+            events.append(event(number, at, session_id=f"s{session % 9}", page=page))
+        if session % 4 == 0:
+            number += 1
+            order = Purchase(10.0 + session, f"o{session}", verified=True)
+            events.append(event(number, at + 1_000, session_id=f"s{session % 9}", type="purchase", purchase=order))
+    events.sort(key=lambda each: each.received_at)
+    return [*events, Tick("live", events[-1].received_at + 24 * HOUR)]
+
+
+@pytest.fixture(scope="module", params=[EMBEDDED, pytest.param("MariaDB and a server", marks=pytest.mark.mariadb)])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
+    """An engine and a ClickHouse client."""
+    folder = tmp_path_factory.mktemp("replay")
+    with contextlib.ExitStack() as held:
+        if request.param == EMBEDDED:
+            url = f"sqlite:///{folder / 'db'}"
+            client = held.enter_context(clickhouse(folder / "chdb"))
+        else:
+            url = held.enter_context(new_database(request.getfixturevalue("mariadb").url))
+            port = held.enter_context(clickhouse_server(folder / "server"))
+            client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
+            held.callback(client.close)
+            migrate.migrate("clickhouse", migrate.clickhouse_run(client))
+        yield held.enter_context(sql(url)), client
+
+
+@pytest.fixture
+def databases(shared: tuple[Any, Any]) -> tuple[Any, Any]:
+    """Both, empty."""
+    Shop(*shared, []).lose()
+    return shared
+
+
+@pytest.fixture
+def shop(databases: tuple[Any, Any]) -> Shop:
+    """A week, told live."""
+    shop = Shop(*databases, placed(a_week()))
+    shop.live()
+    return shop
+
+
+def named(version: str, probability: float) -> ConstantModel:
+    model = ConstantModel(probability)
+    manifest = {name: getattr(model.manifest, name) for name in Manifest.__struct_fields__} | {"version": version}
+    model.manifest = Manifest(**manifest)
+    return model
+
+
+def planted(shop: Shop, statement: str) -> None:
+    with shop.engine.begin() as connection:
+        changed = connection.execute(text(statement.replace(":", r"\:")))
+        assert changed.rowcount == 1
+
+
+async def test_what_was_told_live_is_what_a_replay_finds(shop: Shop) -> None:
+    before = shop.rows()
+    for source in ("kafka", "clickhouse"):
+        account = await shop.replay(source=source, diff=True)
+        assert account.changed == account.voided == account.refused == 0
+        for table in account.tables.values():
+            assert (table.changed, table.added, table.gone) == (0, 0, 0)
+        assert {name: table.compared for name, table in account.tables.items()} == {
+            name: len(rows) for name, rows in before.items()
+        }
+        assert shop.rows() == before
+    assert account.events == sum(map(len, shop.said))
+
+
+@pytest.mark.parametrize("dry", [True, False], ids=["dry run", "into the databases"])
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("sessions", "page_values", "page_values + 0.00001"),
+        ("sessions", "probability", "0.26"),
+        ("sessions", "revenue", "1 - revenue"),
+        ("sessions", "reasons", '\'[{"feature":"Month","value":1,"contribution":0.1}]\''),
+        ("page_views", "duration_seconds", "duration_seconds + 0.001"),
+        ("page_views", "page_url", "'/other'"),
+    ],
+)
+async def test_exactly_one_planted_change_is_found(shop: Shop, table: str, column: str, value: str, dry: bool) -> None:
+    before = shop.rows()
+    key = "site, session_id, opened_at" + (", event_id" if table == "page_views" else "")
+    least = f"(SELECT {key} FROM (SELECT {key} FROM {table} ORDER BY {key} LIMIT 1) AS one)"  # noqa: S608
+    planted(shop, f"UPDATE {table} SET {column} = {value} WHERE ({key}) = {least}")  # noqa: S608
+    account = await shop.replay(diff=True, into="nothing" if dry else "databases")
+    found = {name: (each.changed, each.added, each.gone) for name, each in account.tables.items()}
+    assert found.pop(table) == (1, 0, 0)
+    assert set(found.values()) == {(0, 0, 0)}
+    assert account.tables[table].columns == {column: 1}
+    if not dry:
+        assert shop.rows() == before
+
+
+async def test_a_planted_change_of_the_timeline_is_found_and_put_right(shop: Shop) -> None:
+    before = shop.rows()
+    column = "SELECT * REPLACE (probability + 0.1 AS probability, 1 AS backfill) FROM scored_sessions LIMIT 1"
+    shop.client.command(f"INSERT INTO scored_sessions {column}")
+    account = await shop.replay(diff=True)
+    assert account.tables["scored_sessions"].columns == {"probability": 1}
+    assert account.changed == 0
+    assert shop.rows() == before
+
+
+async def test_another_model_moves_scores_and_nothing_else(shop: Shop) -> None:
+    models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}
+    shop.models = models.__getitem__
+    before = shop.rows()
+    account = await shop.replay(diff=True, model="m2")
+    scores = {"probability", "label", "band", "model_version"}
+    assert set(account.tables["sessions"].columns) <= scores
+    assert set(account.tables["scored_sessions"].columns) <= scores
+    assert account.tables["page_views"].changed == 0
+    assert account.changed == len(before["sessions"])
+    assert account.movement.quantile(0.5) == 0.5
+    with shop.engine.connect() as connection:
+        relational = connection.execute(text("SELECT session_id, opened_at, probability FROM sessions")).fetchall()
+    newest = shop.client.query(
+        "SELECT session_id, toUnixTimestamp64Milli(opened_at) AS at, argMax(probability, version) "
+        "FROM scored_sessions FINAL WHERE NOT void GROUP BY session_id, at"
+    ).result_rows
+    assert sorted(map(tuple, relational)) == sorted(map(tuple, newest))
+    assert {row[2] for row in relational} == {0.75}
+    await shop.replay()
+    assert shop.rows() == before
+
+
+async def test_a_corrected_rule_leaves_no_row_that_the_fold_did_not_make(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for idle in (10 * MINUTE, 3 * HOUR):
+        monkeypatch.setattr(stream.partition, "IDLE", idle)
+        account = await shop.replay(diff=True)
+        assert account.tables["scored_sessions"].gone > 0
+        stored = shop.rows()
+        fresh = await made_alone(shop)
+        assert stored == fresh
+        with shop.engine.connect() as connection:
+            revenue = connection.execute(text("SELECT sum(amount) FROM sessions WHERE status <> 'void'")).scalar()
+        events = [each for part in shop.said for each in part if isinstance(each, Event) and each.purchase]
+        assert revenue == sum(each.purchase.amount for each in events if each.purchase)
+        again = await shop.replay(diff=True)
+        assert again.voided == again.changed == 0
+    monkeypatch.setattr(stream.partition, "IDLE", IDLE)
+    await shop.replay()
+    assert (await shop.replay(diff=True, into="nothing")).voided == 0
+
+
+async def made_alone(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of a replay into databases that hold nothing else; then what was there is there again."""
+    kept = shop.rows()
+    shop.lose()
+    await shop.replay()
+    made = shop.rows()
+    assert len(kept["sessions"]) == len(made["sessions"])
+    return made
+
+
+@pytest.mark.parametrize(
+    "lost", [{}, {"analytics": False}, {"relational": False}], ids=["both", "the relational one", "ClickHouse"]
+)
+async def test_lost_databases_come_back_row_for_row(databases: tuple[Any, Any], lost: dict[str, bool]) -> None:
+    said = a_week()
+    late = event(900, NOON - HOUR, received_at=NOON + HOUR, session_id="late")
+    open_ = [event(901 + n, said[-1].to + n * 1_000, session_id="open") for n in range(3)]  # type: ignore[union-attr]
+    shop = Shop(*databases, placed([late, *said, *open_]))
+    shop.live()
+    before = shop.rows()
+    shop.lose(**lost)
+    account = await shop.replay()
+    assert account.restored == 1
+    assert shop.rows() == before
+    count = "SELECT count(), uniqExact(partition, offset) FROM events FINAL"
+    assert shop.client.query(count).result_rows == [(sum(map(len, shop.said)),) * 2]
+    assert shop.client.query("SELECT count() FROM dead_letters FINAL").result_rows == [(1,)]
+
+
+async def test_open_sessions_belong_to_the_live_workers(databases: tuple[Any, Any]) -> None:
+    models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}
+    said = [event(1), event(2, NOON + 2 * HOUR, session_id="s2"), event(3, NOON + 2 * HOUR + 1, session_id="s2")]
+    shop = Shop(*databases, placed(said, 1), models.__getitem__)
+    shop.live()
+    account = await shop.replay(model="m2", diff=True)
+    assert (account.sessions, account.left_open, account.restored) == (1, 1, 0)
+    with shop.engine.connect() as connection:
+        rows = connection.execute(text("SELECT session_id, status, probability, version FROM sessions")).fetchall()
+    assert {row[0]: tuple(row[1:3]) for row in rows} == {"s1": ("closed", 0.75), "s2": ("open", 0.25)}
+    timeline = shop.client.query("SELECT session_id, probability FROM scored_sessions FINAL").result_rows
+    assert set(timeline) == {("s1", 0.75), ("s2", 0.25)}
+    # The live workers go on: their next update is newer than the replay, whatever it told.
+    shop.source.partitions[0] += Shop(
+        *databases, [[*said, event(4, NOON + 2 * HOUR + 2, session_id="s2")]]
+    ).source.partitions[0][3:]  # type: ignore[operator]
+    shop.live()
+    with shop.engine.connect() as connection:
+        rows = connection.execute(text("SELECT session_id, event_count, probability FROM sessions")).fetchall()
+    assert {tuple(row) for row in rows} == {("s1", 1, 0.75), ("s2", 3, 0.25)}
+
+
+async def test_the_workers_mark_is_where_open_sessions_are_looked_for(databases: tuple[Any, Any]) -> None:
+    said = placed(a_week()[:-1], 1)
+    shop = Shop(*databases, said)
+    shop.live()
+    whole = await shop.replay(into="nothing")
+    state = shop.world().make(0, shop.world().make(0, stream.partition.Mark(0, {}))._here())
+    for record in shop.source.partitions[0]:
+        state.fold(record, None)
+        state.mark()
+    shop.commits[0] = (state.next, stream.partition.encode_mark(state.recovery_mark()))
+    assert state.recovery_mark().next > 0
+    marked = await shop.replay(into="nothing")
+    assert (marked.left_open, marked.updates) == (whole.left_open, whole.updates)
+
+
+@pytest.mark.parametrize("source", ["kafka", "clickhouse"])
+async def test_a_window_replaces_its_own_sessions_only(shop: Shop, source: str) -> None:
+    shop.models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}.__getitem__
+    since, until = NOON + 40 * HOUR, NOON + 70 * HOUR
+    account = await shop.replay(source=source, since=since, until=until, model="m2")
+    assert 0 < account.events < sum(map(len, shop.said))
+    with shop.engine.connect() as connection:
+        rows = connection.execute(text("SELECT opened_at, probability FROM sessions")).fetchall()
+    assert {row[1] for row in rows if since <= row[0] < until} == {0.75}
+    assert {row[1] for row in rows if not since <= row[0] < until} == {0.25}
+    assert account.voided == 0
+    await shop.replay(source=source, since=since, until=until)
+    assert (await shop.replay(diff=True, into="nothing")).changed == 0
+
+
+async def test_a_window_after_a_promotion_knows_the_model_in_force(databases: tuple[Any, Any]) -> None:
+    week = a_week()
+    said = [*week[:5], UseModel("m2"), *week[5:]]
+    models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}
+    shop = Shop(*databases, placed(said), models.__getitem__)
+    shop.live()
+    account = await shop.replay(since=NOON + 60 * HOUR, diff=True)
+    assert account.sessions > 0
+    assert account.changed == 0
+
+
+async def test_late_events_join_their_sessions_on_request(databases: tuple[Any, Any]) -> None:
+    late = event(900, NOON + MINUTE, received_at=NOON + 5 * HOUR)
+    said = [event(1), event(2, NOON + 2 * MINUTE), late, Tick("live", NOON + 24 * HOUR)]
+    shop = Shop(*databases, placed(said, 1))
+    shop.live()
+    before = shop.rows()
+    account = await shop.replay(include_late=True, diff=True)
+    assert account.changed == 1
+    assert account.dead == 0
+    with shop.engine.connect() as connection:
+        assert connection.execute(text("SELECT page_view_count FROM sessions")).fetchall() == [(3,)]
+        assert connection.execute(text("SELECT count(*) FROM page_views")).scalar() == 3
+    await shop.replay()
+    assert shop.rows() == before
+
+
+async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.replay.partition.CHECKPOINT_EVERY", 0.0)
+    shop.models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}.__getitem__
+    await shop.replay(model="m2")
+    whole, number = shop.rows(), Watching()
+    await shop.replay()
+    chance = random.Random(3)
+    interrupted = 0
+    while True:
+        watcher = Watching(ends_after=chance.randrange(1, 40))
+        try:
+            account = await shop.replay(watcher, model="m2")
+        except InterruptedError:
+            interrupted += 1
+            assert unfinished(Journal(shop.engine, LOG).entries()) is not None
+        else:
+            break
+    assert interrupted >= 3
+    assert watcher.lines == ["going on with replay 3, which was interrupted"]
+    assert shop.rows() == whole
+    assert account.events == sum(map(len, shop.said))
+    assert account.sessions == len(whole["sessions"])
+    assert number.number == 0
+
+
+async def test_another_replay_does_not_begin_over_an_interrupted_one(shop: Shop) -> None:
+    with pytest.raises(InterruptedError):
+        await shop.replay(Watching(ends_after=1))
+    with pytest.raises(ReplayError, match="replay 1 was interrupted: give its own command again"):
+        await shop.replay(site="default")
+    await shop.replay(site="default", anew=True)
+    states = {entry.number: entry.state for entry in Journal(shop.engine, LOG).entries()}
+    assert states == {1: "abandoned", 2: "done"}
+
+
+async def test_a_replay_started_twice_is_refused(shop: Shop) -> None:
+    other = Journal(shop.engine, LOG)
+    with other.held(), pytest.raises(BusyError, match="another replay of this log runs"):
+        await shop.replay()
+    await shop.replay()
+
+
+async def test_a_window_without_events_changes_nothing(shop: Shop) -> None:
+    before = shop.rows()
+    account = await shop.replay(since=NOON + 10_000 * HOUR, until=NOON + 10_001 * HOUR)
+    assert (account.sessions, account.voided) == (0, 0)
+    assert shop.rows() == before
+
+
+async def test_a_model_that_there_is_not_is_refused_before_anything_begins(shop: Shop) -> None:
+    shop.models = {"": ConstantModel(0.25)}.__getitem__
+    with pytest.raises(ReplayError, match="model 'm9' is not there"):
+        await shop.replay(model="m9")
+    assert Journal(shop.engine, LOG).entries() == []
+
+
+async def test_a_log_whose_start_is_gone_says_so_and_offers_the_other_source(shop: Shop) -> None:
+    shop.source.start = 3
+    with pytest.raises(ReplayError) as caught:
+        await shop.replay()
+    assert "begins at offset 3, and what was before it is gone" in str(caught.value)
+    assert "--source clickhouse" in str(caught.value)
+    earliest = str(caught.value).rpartition("--from ")[2].partition(",")[0]
+    assert earliest == "2025-01-02T16:00" or earliest.startswith("2025-01-0")
+    assert Journal(shop.engine, LOG).entries() == []
+    account = await shop.replay(source="clickhouse", diff=True)
+    assert account.changed == 0
+    later = max(event.received_at for part in shop.said for event in part[:5] if isinstance(event, Event))
+    assert (await shop.replay(since=later + 2 * EARLIER, diff=True)).changed == 0
+
+
+async def test_a_store_of_events_with_holes_is_refused(shop: Shop) -> None:
+    shop.client.command("DELETE FROM events WHERE partition = 0 AND offset = 4")
+    with pytest.raises(ReplayError, match=r"ClickHouse lacks 1 of [0-9]+ records of partition 0"):
+        await shop.replay(source="clickhouse")
+
+
+async def test_a_database_that_goes_away_halfway_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.replay.partition.PAUSE", 0.01)
+    away = iter([UnavailableError("gone"), UnavailableError("gone")])
+    write = analytics.AnalyticsSink.write
+
+    def fails_twice(self: analytics.AnalyticsSink, block: Any) -> None:
+        for error in away:
+            raise error
+        write(self, block)
+
+    before = shop.rows()
+    monkeypatch.setattr(analytics.AnalyticsSink, "write", fails_twice)
+    account = await shop.replay(diff=True)
+    assert account.changed == 0
+    assert shop.rows() == before
+    monkeypatch.setattr("storage.replay.partition.PATIENCE", 0.0)
+    away = iter([UnavailableError("gone")] * 9)
+    with pytest.raises(ReplayError, match="the same command goes on where it stopped"):
+        await shop.replay()
+    away = iter([])
+    monkeypatch.setattr("storage.replay.partition.PATIENCE", 60.0)
+    await shop.replay()
+
+
+async def test_into_a_file_it_is_there_when_it_is_whole(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "scores.jsonl"
+    before = shop.rows()
+    with pytest.raises(InterruptedError):
+        await shop.replay(Watching(ends_after=20), into="file", target=str(file))
+    assert not file.exists()
+    await shop.replay(into="file", target=str(file))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(lines) == len(before["scored_sessions"])
+    assert [name for name in os.listdir(tmp_path) if name.startswith("scores")] == ["scores.jsonl"]
+    assert shop.rows() == before
+
+
+async def test_a_full_disk_is_a_line_and_no_half_file(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "scores.jsonl"
+    with monkeypatch.context() as context:
+        context.setattr("storage.replay.targets.shutil.copyfileobj", full)
+        with pytest.raises(ReplayError, match="No space left on device"):
+            await shop.replay(into="file", target=str(file))
+    assert not file.exists()
+    await shop.replay(into="file", target=str(file))
+    assert file.exists()
+
+
+async def test_into_a_topic_every_update_of_what_is_closed(shop: Shop) -> None:
+    await shop.replay(into="topic", target="again")
+    told = shop.topic.topics["again"]
+    assert len(told) == len(shop.rows()["scored_sessions"])
+    assert {record.partition for record in told} == {0, 1}
+
+
+async def test_a_dry_run_writes_nothing_and_keeps_no_journal(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shop.rows()
+    monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
+    dry = await shop.replay(into="nothing", diff=True)
+    assert shop.rows() == before
+    assert Journal(shop.engine, LOG).entries() == []
+    account = await shop.replay(diff=True)
+    for name, table in account.tables.items():
+        if name != "page_views":
+            assert dry.tables[name] == table
+    assert dry.voided == account.voided > 0

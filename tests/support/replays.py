@@ -1,0 +1,203 @@
+"""A log of lists with real databases that hold what live workers told of it: everything that a replay needs."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from ingest.events import Control, Event, key_of
+from ingest.partition import partition_of
+from scoring.model import ConstantModel, Model
+from storage import migrate
+from storage.analytics import AnalyticsSink
+from storage.block import Record, Role, block_of, read
+from storage.log import StoredLog
+from storage.relational import RelationalSink
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.journal import Journal
+from storage.replay.request import Request
+from storage.replay.run import replay
+from storage.replay.stored import StoredSessions, StoredTimeline
+from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
+from storage.replay.world import World
+from stream.calendar import Calendars
+from stream.pages import PageStatistics
+from stream.partition import Mark, Partition
+from stream.publish import ListRecords
+from stream.scored import dead_record, encode
+from stream.source import Bounds
+from stream.step import fold, score
+from tests.support.log import LogRecord, log_of
+
+LOG = "log"
+PARTITIONS = 2
+TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions")
+
+
+class ListSource:
+    """Partitions of records; `start` says how much of each retention has deleted."""
+
+    name = "kafka"
+
+    def __init__(self, partitions: Sequence[Sequence[LogRecord]]) -> None:
+        self.partitions = partitions
+        self.start = 0
+        self.piece = 20
+
+    async def bounds(self, partition: int) -> Bounds:
+        return Bounds(self.start, max(self.start, len(self.partitions[partition])))
+
+    async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
+        while offset < end:
+            yield self.partitions[partition][offset : min(offset + self.piece, end)]
+            offset += self.piece
+
+
+class Watching:
+    """A watcher that remembers, and may end the replay after some records."""
+
+    def __init__(self, ends_after: int = 1 << 60) -> None:
+        self.lines: list[str] = []
+        self.records = self.done = self.number = 0
+        self._left = ends_after
+
+    def planned(self, number: int, records: int, done: int) -> None:
+        self.number, self.records, self.done = number, records, done
+
+    def moved(self, done: int) -> None:
+        self.done += done
+        self._left -= done
+        if self._left < 0:
+            raise InterruptedError
+
+    def said(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@dataclass
+class Shop:
+    """The log, the databases, and what live workers would know."""
+
+    engine: Engine
+    client: Any
+    said: list[list[Event | Control]]
+    models: Callable[[str], Model] = field(default=lambda _: ConstantModel())
+    statistics: PageStatistics = field(default_factory=PageStatistics)
+    commits: dict[int, tuple[int, str]] = field(default_factory=dict)
+    topic: ListRecords = field(default_factory=ListRecords)
+
+    def __post_init__(self) -> None:
+        self.calendars = Calendars({})
+        self.source = ListSource([log_of(each) for each in self.said])
+
+    def live(self, upto: Mapping[int, int] | None = None) -> None:
+        """Write what live workers and the writer would: rows of every update, the log, the dead letters."""
+        for number, records in enumerate(self.source.partitions):
+            state = self._make(number, Mark(0, {}))
+            taken = records[: (upto or {}).get(number, len(records))]
+            folded, _ = fold({number: state}, {number: taken})
+            told = [update for ready in score(folded.updates, self.models) for update in ready]
+            rows = [_row("scored", number, n, u.key, encode(u.session)) for n, u in enumerate(told)]
+            rows += [_row("events", number, r.offset, r.key, r.value or b"") for r in taken]
+            rows += [_row("dead", number, n, *dead_record(letter)) for n, letter in enumerate(folded.dead)]
+            block, refused = block_of(LOG, rows)
+            assert not refused
+            RelationalSink(self.engine).write(block)
+            AnalyticsSink(self.client).write(block)
+
+    def world(self) -> World:
+        sessions = StoredSessions(self.engine, LOG)
+
+        def target(request: Request) -> Target:
+            if request.into == "databases":
+                return IntoDatabases(LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions)
+            if request.into == "file":
+                return IntoFile(Path(request.target))
+            return IntoTopic(self.topic, request.target) if request.into == "topic" else Nowhere()
+
+        return World(
+            log=LOG,
+            partitions=len(self.said),
+            kafka=self.source,
+            stored=StoredLog(self.client, LOG),
+            sessions=sessions,
+            timeline=StoredTimeline(self.client, LOG),
+            journal=Journal(self.engine, LOG),
+            calendars=self.calendars,
+            models=self._model,
+            make=self._make,
+            pages_reached=_reached,
+            committed=self._committed,
+            written=_written,
+            target=target,
+        )
+
+    async def replay(self, watcher: Watching | None = None, *, anew: bool = False, **asked: Any) -> Account:
+        return await replay(self.world(), Request(**asked), watcher or Watching(), anew=anew)
+
+    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What every read sees, but for versions: both databases, sorted."""
+        with self.engine.connect() as connection:
+            sessions = connection.execute(text("SELECT * FROM sessions WHERE status <> 'void'")).mappings().fetchall()
+            views = connection.execute(text("SELECT * FROM page_views")).mappings().fetchall()
+        timeline = self.client.query(
+            "SELECT * EXCEPT (version, backfill, void) FROM scored_sessions FINAL WHERE NOT void"
+        ).result_rows
+        return {
+            "sessions": sorted(_plain(row) for row in sessions),
+            "page_views": sorted(_plain(row) for row in views),
+            "scored_sessions": sorted(repr(row) for row in timeline),  # type: ignore[dict-item]
+        }
+
+    def lose(self, *, relational: bool = True, analytics: bool = True) -> None:
+        """Drop the databases and make them anew."""
+        if relational:
+            with self.engine.begin() as connection:
+                for table in (*TABLES, "schema_version"):
+                    connection.execute(text(f"DROP TABLE {table}"))
+            migrate.migrate(migrate.relational_kind(self.engine), migrate.relational_run(self.engine))
+        if analytics:
+            for table in ("events", "scored_sessions", "dead_letters"):
+                self.client.command(f"TRUNCATE TABLE {table}")
+
+    def _make(self, number: int, mark: Mark) -> Partition:
+        return Partition(LOG, number, self.calendars, self.statistics, mark)
+
+    def _model(self, version: str) -> Model:
+        try:
+            return self.models(version)
+        except KeyError as error:
+            raise ReplayError(f"model {version!r} is not there") from error
+
+    async def _committed(self, partition: int) -> tuple[int, str] | None:
+        return self.commits.get(partition)
+
+
+def placed(said: Sequence[Event | Control], partitions: int = PARTITIONS) -> list[list[Event | Control]]:
+    """What each partition of a log says: events by their key, controls everywhere."""
+    parts: list[list[Event | Control]] = [[] for _ in range(partitions)]
+    for each in said:
+        if isinstance(each, Event):
+            parts[partition_of(key_of(each.site, each.session_id), partitions)].append(each)
+        else:
+            for part in parts:
+                part.append(each)
+    return parts
+
+
+def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(repr(value) for name, value in row.items() if name != "version")
+
+
+def _row(role: Role, partition: int, offset: int, key: bytes | None, value: bytes) -> Record:
+    return read(role, partition=partition, offset=offset, timestamp=0, key=key, value=value)
+
+
+async def _reached(_: int) -> None: ...
+
+
+async def _written(_: Mapping[int, int]) -> str:
+    return ""
