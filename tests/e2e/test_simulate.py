@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.simulate.verify import COLUMNS
-from deploy.simulate.verify import main as verify
+from deploy.simulate.verify.uci import COLUMNS
+from deploy.simulate.verify.uci import main as verify
 from scoring import registry
 from tests.support.stack import Stack, new_stack, up
 from tests.support.uci import found_uci_file
