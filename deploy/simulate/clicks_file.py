@@ -144,8 +144,10 @@ def _lines(file: Path) -> Iterator[_Line]:
 def _opened(file: Path) -> IO[bytes]:
     """The bytes of the file, packed by gzip or, as UCI gives it, not."""
     with file.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
-    if packed:
+        begin = raw.read(2)
+    if not begin:
+        raise DataError(f"{file}, line 1: the file is empty: {WANTED}")
+    if begin == _GZIP:
         return cast("IO[bytes]", gzip.open(file))
     if file.suffix == ".gz":
         raise DataError(f"{file}, line 1: not gzip, though its name ends in .gz: {WANTED}")
@@ -160,10 +162,8 @@ def _texts(raw: Iterable[bytes]) -> Iterator[str]:
 
 def _check_header(file: Path, header: list[str]) -> None:
     where = f"{file}, line 1"
-    if not header:
-        raise DataError(f"{where}: the file is empty: {WANTED}")
     missing = [name for name in COLUMNS if name not in header]
     if len(header) == 1 and len(missing) == len(COLUMNS):
         raise DataError(f"{where}, column {header[0][:60]}: columns must be separated by {SEPARATOR!r}: {WANTED}")
     if missing:
-        raise DataError(f"{where}: no column {', '.join(missing)}: {WANTED}")
+        raise DataError(f"{where}: there is no column {', '.join(missing)}: {WANTED}")
