@@ -18,33 +18,28 @@ from deploy.simulate.verify import clicks as program
 from deploy.simulate.verify.clicks import VIEWED, main, session_of
 from tests.support.clicks import click, made_up, packed
 from tests.support.recount import recount
+from tests.support.verifying import Made, is_one_line
 
 SITE, SESSIONS = "clicks~t", 40
-SESSION_COLUMNS = (
-    "site",
-    "session_id",
-    *session_of([dict.fromkeys(("session ID", "year", "month", "day"), "1") | {"country": "1"}]),
-)
+ONE = {"year": "2008", "month": "4", "day": "1", "session ID": "1", "country": "29"}
+SESSION_COLUMNS = ("site", "session_id", *session_of([ONE]))
+VIEW_COLUMNS = ("site", *VIEWED)
+#: The query API's address, and the timelines that it tells.
+Api = tuple[str, dict[str, list[dict[str, Any]]]]
 
 
-class Made:
+class MadeClicks(Made):
     """A file of clicks and a database that holds them as the worker would have counted them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.data, self.database = packed(folder / "clicks.csv.gz", made_up(SESSIONS)), folder / "rows.sqlite"
-        self.visits = [Visit(SITE, session) for session in read(self.data)]
-        with sqlite3.connect(self.database) as connection:
-            self._insert(connection, "sessions", SESSION_COLUMNS, [self.session(visit) for visit in self.visits])
-            views = [view for visit in self.visits for view in self.views(visit)]
-            self._insert(connection, "page_views", ("site", *VIEWED), views)
-        connection.close()
+    site, sessions = SITE, SESSIONS
 
-    def _insert(self, into: sqlite3.Connection, table: str, names: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-        into.execute(f"CREATE TABLE {table} ({', '.join(names)})")
-        into.executemany(
-            f"INSERT INTO {table} VALUES ({', '.join('?' * len(names))})",  # noqa: S608 - our own
-            [tuple(row[name] for name in names) for row in rows],
-        )
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, packed(folder / "clicks.csv.gz", made_up(SESSIONS)))
+        self.visits = [Visit(SITE, session) for session in read(self.data)]
+        rows = [self.session(visit) for visit in self.visits]
+        views = [view for visit in self.visits for view in self.views(visit)]
+        self.table("sessions", SESSION_COLUMNS, [[row[name] for name in SESSION_COLUMNS] for row in rows])
+        self.table("page_views", VIEW_COLUMNS, [[view[name] for name in VIEW_COLUMNS] for view in views])
 
     def session(self, visit: Visit) -> dict[str, Any]:
         events = list(visit.events())
@@ -72,17 +67,6 @@ class Made:
             if event.page
         ]  # fmt: skip
 
-    def change(self, statement: str) -> None:
-        with sqlite3.connect(self.database) as connection:
-            assert connection.execute(statement).rowcount == 1
-        connection.close()
-
-    def arguments(self, **given: str) -> list[str]:
-        options = {
-            "database": f"sqlite:///{self.database}", "site": SITE, "data": str(self.data), "sessions": str(SESSIONS)
-        } | given  # fmt: skip
-        return [part for name, value in options.items() for part in (f"--{name}", value)]
-
 
 def text(millis: int) -> str:
     """A time as SQLAlchemy writes it into SQLite."""
@@ -90,12 +74,12 @@ def text(millis: int) -> str:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return Made(tmp_path)
+def made(tmp_path: Path) -> MadeClicks:
+    return MadeClicks(tmp_path)
 
 
 @pytest.fixture
-def api(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, list[dict[str, Any]]]]]:
+def api(made: MadeClicks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """A query API whose timelines can be changed, and its address."""
     monkeypatch.setattr(program, "ARRIVING", 0.0)
     timelines: dict[str, list[dict[str, Any]]] = {
@@ -124,7 +108,7 @@ def api(made: Made, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict
         serving.join()
 
 
-def test_equal_rows_pass_and_every_column_is_counted(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_rows_pass_and_every_column_is_counted(made: MadeClicks, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(made.arguments()) == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
     views = str(sum(visit.event_count for visit in made.visits))
@@ -152,7 +136,7 @@ def test_equal_rows_pass_and_every_column_is_counted(made: Made, capsys: pytest.
     ],
 )  # fmt: skip
 def test_one_changed_session_fails_and_is_named(
-    made: Made, capsys: pytest.CaptureFixture[str], statement: str, says: str
+    made: MadeClicks, capsys: pytest.CaptureFixture[str], statement: str, says: str
 ) -> None:
     made.change(f"{statement} WHERE session_id = 'session-00017'")
     assert main(made.arguments()) == 1
@@ -174,7 +158,7 @@ def test_one_changed_session_fails_and_is_named(
     ],
 )
 def test_one_changed_page_view_fails_and_is_named(
-    made: Made, capsys: pytest.CaptureFixture[str], statement: str, says: str
+    made: MadeClicks, capsys: pytest.CaptureFixture[str], statement: str, says: str
 ) -> None:
     (second,) = [list(visit.events())[1] for visit in made.visits if visit.number == 17]
     made.change(f"{statement} WHERE event_id = '{second.event_id}'")
@@ -185,7 +169,7 @@ def test_one_changed_page_view_fails_and_is_named(
 
 
 def test_timelines_of_sessions_all_over_the_file_are_compared(
-    made: Made, api: tuple[str, dict[str, list[dict[str, Any]]]], capsys: pytest.CaptureFixture[str]
+    made: MadeClicks, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(made.arguments(api=api[0])) == 0
     assert any(
@@ -195,7 +179,7 @@ def test_timelines_of_sessions_all_over_the_file_are_compared(
 
 @pytest.mark.parametrize("update", [0, -1], ids=["a click", "the closing"])
 def test_an_update_that_is_missing_in_clickhouse_fails(
-    made: Made, api: tuple[str, dict[str, list[dict[str, Any]]]], capsys: pytest.CaptureFixture[str], update: int
+    made: MadeClicks, api: Api, capsys: pytest.CaptureFixture[str], update: int
 ) -> None:
     del api[1]["session-00001"][update]
     assert main(made.arguments(api=api[0])) == 1
@@ -203,14 +187,14 @@ def test_an_update_that_is_missing_in_clickhouse_fails(
 
 
 def test_a_session_that_clickhouse_does_not_know_fails(
-    made: Made, api: tuple[str, dict[str, list[dict[str, Any]]]], capsys: pytest.CaptureFixture[str]
+    made: MadeClicks, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del api[1]["session-00001"]
     assert main(made.arguments(api=api[0])) == 1
     assert "session-00001: updates of a timeline is []" in capsys.readouterr().out
 
 
-def test_the_first_sessions_of_the_file_are_enough_where_only_they_were_sent(made: Made) -> None:
+def test_the_first_sessions_of_the_file_are_enough_where_only_they_were_sent(made: MadeClicks) -> None:
     with sqlite3.connect(made.database) as connection:
         for table in ("sessions", "page_views"):
             connection.execute(f"DELETE FROM {table} WHERE session_id > 'session-00010'")  # noqa: S608 - our own
@@ -229,20 +213,18 @@ def test_the_first_sessions_of_the_file_are_enough_where_only_they_were_sent(mad
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
-    made: Made, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
+    made: MadeClicks, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
 ) -> None:
     assert main(made.arguments(**given)) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert len(said.strip().splitlines()) == 1
+    assert is_one_line(capsys.readouterr().err, says)
 
 
-def test_a_file_without_sessions_cannot_be_compared(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_sessions_cannot_be_compared(made: MadeClicks, capsys: pytest.CaptureFixture[str]) -> None:
     packed(made.data, [])
     assert main(made.arguments()) == 2
     assert "no session to compare" in capsys.readouterr().err
 
 
-def test_clicks_that_the_file_has_anew_are_missing(made: Made) -> None:
+def test_clicks_that_the_file_has_anew_are_missing(made: MadeClicks) -> None:
     packed(made.data, [*made_up(SESSIONS), click(SESSIONS, 9, "2008;5;1")])
     assert main(made.arguments()) == 1
