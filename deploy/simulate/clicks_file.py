@@ -164,6 +164,6 @@ def _check_header(file: Path, header: list[str]) -> None:
     where = f"{file}, line 1"
     missing = [name for name in COLUMNS if name not in header]
     if len(header) == 1 and len(missing) == len(COLUMNS):
-        raise DataError(f"{where}, column {header[0][:60]}: columns must be separated by {SEPARATOR!r}: {WANTED}")
+        raise DataError(f"{where}, column {header[0][:60]!r}: columns must be separated by {SEPARATOR!r}: {WANTED}")
     if missing:
         raise DataError(f"{where}: there is no column {', '.join(missing)}: {WANTED}")

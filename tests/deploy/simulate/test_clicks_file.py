@@ -81,7 +81,7 @@ def test_an_order_that_falls_names_the_line_in_a_file_whose_sessions_are_mixed(t
         ),
         pytest.param(
             gzip.compress(f"{HEADER}\n{GOOD}\n".replace(";", ",").encode()),
-            "line 1, column year,month.*: columns must be separated by ';'",
+            "line 1, column 'year,month.*': columns must be separated by ';'",
             id="another separator",
         ),
         pytest.param(

@@ -1,7 +1,9 @@
 """The program that verifies replayed clicks, over a database made here: equal, and then with one value changed."""
 
+import io
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ from tests.support.clicks import click, made_up, packed
 from tests.support.recount import recount
 from tests.support.verifying import Made, is_one_line
 
-SITE, SESSIONS = "clicks~t", 40
+SITE, SESSIONS, KEY = "clicks~t", 40, "a-key-of-scope-read"
 ONE = {"year": "2008", "month": "4", "day": "1", "session ID": "1", "country": "29"}
 SESSION_COLUMNS = ("site", "session_id", *session_of([ONE]))
 VIEW_COLUMNS = ("site", *VIEWED)
@@ -94,7 +96,8 @@ def api(made: MadeClicks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         def do_GET(self) -> None:
             where = urlsplit(self.path)
             updates = timelines.get(unquote(where.path).split("/")[2]) if "clicks" in where.query else None
-            self.send_response(404 if updates is None else 200)
+            known = self.headers["X-OPECOM-Key"] in {None, KEY}
+            self.send_response(401 if not known else 404 if updates is None else 200)
             self.end_headers()
             self.wfile.write(json.dumps({"updates": updates}).encode())
 
@@ -175,6 +178,17 @@ def test_timelines_of_sessions_all_over_the_file_are_compared(
     assert any(
         line.split() == ["updates", "of", "a", "timeline", "20"] for line in capsys.readouterr().out.splitlines()
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "code"), [pytest.param(KEY, 0, id="known"), pytest.param("wrong-key", 2, id="unknown")]
+)
+def test_the_database_and_a_read_key_come_by_standard_input(
+    made: MadeClicks, api: Api, key: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"sqlite:///{made.database}\n{key}\n"))
+    assert main(made.arguments(database="-", api=api[0])) == code
+    assert code == 0 or is_one_line(capsys.readouterr().err, "answers 401 for a timeline: it takes a key")
 
 
 @pytest.mark.parametrize("update", [0, -1], ids=["a click", "the closing"])
