@@ -139,7 +139,10 @@ class ServicesSettings(Group):
 _SHIPPED_SITES: dict[str, dict[str, Any]] = {
     "default": {"keyless_loopback": "embedded"},
     "uci": {"special_days": ("02-14", "05-09")},
+    "clicks": {},
 }
+#: The shipped sites whose runs `opecom simulate` replays.
+SIMULATED_SITES = ("uci", "clicks")
 
 
 def _default_sites() -> dict[str, SiteSettings]:
@@ -168,7 +171,7 @@ class Settings(BaseSettings):
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,
-        description="Sites by name. Shipped: `uci`, for simulations, and `default`, until you name one.",
+        description="Sites by name. Shipped: `uci` and `clicks`, for simulations, and `default`, until you name one.",
     )
 
     @field_validator("sites", mode="before")

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from deploy.data_folder import as_running
 from deploy.settings import Settings
-from deploy.simulate import run, stack
+from deploy.simulate import stack, uci_run
 from deploy.simulate.live import Board, highest
+from deploy.simulate.run import Simulation, new_run
 from deploy.simulate.show import Bars, announce, say, source
 from deploy.wiring.storage import relational
 
@@ -23,7 +24,7 @@ LOOK_SECONDS = 0.5
 
 def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: int) -> int:
     """Run the demonstration on the system that runs, or on one started for it; the exit code. Raises SetupError."""
-    console, name = Console(), run.new_run()
+    console, name = Console(), new_run()
     rows = source(settings, data, sessions, name, console)
     with contextlib.ExitStack() as running:
         with console.status("waiting for the system"):
@@ -31,17 +32,15 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
         if started:
             say(console, "no system ran: one was started for this demonstration, and is stopped after it")
         settings = as_running(settings)
-        simulation = run.Simulation(settings, rows.rows, name, crowded=True)
+        simulation = uci_run.simulation(settings, rows.rows, name, crowded=True)
         announce(simulation, console)
         engine = relational(settings)
         running.callback(engine.dispose)
         asyncio.run(_watched(simulation, settings, engine, rate, console))
-        return run.verify(settings, engine, simulation.site, rows.file, simulation.sessions)
+        return uci_run.verify(settings, engine, simulation, rows.file)
 
 
-async def _watched(
-    simulation: run.Simulation, settings: Settings, engine: Engine, rate: float, console: Console
-) -> None:
+async def _watched(simulation: Simulation, settings: Settings, engine: Engine, rate: float, console: Console) -> None:
     """Tell the simulation, with its bars and the highest live scores on the screen."""
     bars, board = Bars(console, simulation.events), Board(SHOWN)
     with Live(console=console, refresh_per_second=4) as live:

@@ -4,21 +4,21 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
 from operator import attrgetter
 
-from deploy.simulate.uci import Visit
+from deploy.simulate.visit import Visit
 from ingest.events import Event, key_of
 
 
 def ordered(visits: Iterable[Visit]) -> Iterator[Event]:
     """All events of the visits, by received_at; a visit is told only from its start on, so few are held at a time."""
     waiting = sorted(visits, key=attrgetter("start"), reverse=True)
-    #: (received_at, row number, the event, what follows it); no two entries have the same row number.
+    #: (received_at, number, the event, what follows it); no two entries have the same number.
     running: list[tuple[int, int, Event, Iterator[Event]]] = []
     while waiting or running:
         while waiting and (not running or waiting[-1].start <= running[0][0]):
             visit = waiting.pop()
             events = visit.events()
             first = next(events)
-            heappush(running, (first.received_at, visit.row.number, first, events))
+            heappush(running, (first.received_at, visit.number, first, events))
         _, number, event, events = heappop(running)
         yield event
         following = next(events, None)

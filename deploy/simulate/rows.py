@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from deploy.errors import SetupError
+from deploy.simulate.errors import DataError
 from scoring.features import NAMES, Features
 
 #: The columns of the file, in its order: the seventeen features and the outcome.
@@ -19,10 +19,6 @@ VIEW_CAP_MS = 30 * 60 * 1000
 MOST_VIEWS = 1_900
 
 _TRUTH = {"TRUE": True, "FALSE": False}
-
-
-class DataError(SetupError):
-    """The file is not the UCI file, or a row of it cannot be a session; the message names the file and the line."""
 
 
 class Row(Struct, frozen=True):

@@ -154,11 +154,12 @@ async def _deliver(piece: Piece, door: Door, sleep: Callable[[float], Any], now:
 
 
 class HttpDoor:
-    """The ingest API at `url`, entered with an import key."""
+    """The ingest API at `url`, entered with the import key of `site`."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, key: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, site: str, key: str) -> None:
         self._session = session
         self._url = url
+        self._site = site
         self._headers = {"X-OPECOM-Key": key, "Content-Type": "application/json"}
 
     async def post(self, body: bytes) -> None:
@@ -171,10 +172,10 @@ class HttpDoor:
                 f"the ingest API at {self._url} does not answer ({error or type(error).__name__}): start it with "
                 "`opecom up`, or see ingest.port"
             ) from error
-        judge(status, text, retry_after)
+        judge(status, text, retry_after, self._site)
 
 
-def judge(status: int, text: bytes, retry_after: str) -> None:
+def judge(status: int, text: bytes, retry_after: str, site: str) -> None:
     """Whether an answer means accepted (returns), send again (TryAgainError) or never (SendError)."""
     said = text.decode(errors="replace")[:300]
     if status == 429 or status >= 500:
@@ -182,7 +183,7 @@ def judge(status: int, text: bytes, retry_after: str) -> None:
             f"the ingest API answers {status}: {said}", float(retry_after) if retry_after.isdigit() else None
         )
     if status in (401, 403):
-        raise SendError(f"the ingest API does not know the import key ({status}: {said}): see sites.uci.import_keys")
+        raise SendError(f"the ingest API does not know the import key ({status}: {said}): see sites.{site}.import_keys")
     if status != 202:
         raise SendError(f"the ingest API answers {status}: {said}")
     refused = msgspec.json.decode(text).get("refused")
@@ -191,8 +192,8 @@ def judge(status: int, text: bytes, retry_after: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def http_door(url: str, key: str, streams: int) -> AsyncIterator[HttpDoor]:
+async def http_door(url: str, site: str, key: str, streams: int) -> AsyncIterator[HttpDoor]:
     """A door with a connection for each stream."""
     connector = aiohttp.TCPConnector(limit=streams)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session:
-        yield HttpDoor(session, url, key)
+        yield HttpDoor(session, url, site, key)

@@ -2,23 +2,48 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine
 
 from deploy.data_folder import as_running
 from deploy.settings import Settings
-from deploy.simulate import run
+from deploy.simulate import clicks_run, uci_run
 from deploy.simulate.progress import Arrived
+from deploy.simulate.run import Simulation, new_run
 from deploy.wiring.storage import relational
 
 
-def simulate(settings: Settings, data: Path | None, rate: float, sessions: int | None, verify: bool) -> int:
-    """Send rows of the file, or drawn ones, and wait for them; the exit code. Raises SetupError."""
-    settings, console, name = as_running(settings), Console(), run.new_run()
+def uci(settings: Settings, data: Path | None, rate: float, sessions: int | None, verify: bool) -> int:
+    """Send rows of the UCI file, or drawn ones, and wait for them; the exit code. Raises SetupError."""
+    settings, console, name = as_running(settings), Console(), new_run()
     rows = source(settings, data, sessions, name, console)
-    simulation = run.Simulation(settings, rows.rows, name)
+    simulation = uci_run.simulation(settings, rows.rows, name)
+    check = partial(uci_run.verify, settings, simulation=simulation, file=rows.file) if verify else None
+    return _simulate(settings, simulation, rate, console, check)
+
+
+def clicks(settings: Settings, data: Path | None, rate: float, sessions: int | None, verify: bool) -> int:
+    """Send the clicks of the e-shop file and wait for them; the exit code. Raises SetupError."""
+    settings, console = as_running(settings), Console()
+    file, chosen = clicks_run.source(data, sessions)
+    simulation = clicks_run.simulation(settings, chosen, new_run())
+    say(console, "the file has days and no times of day: the times are invented, the same ones each time")
+    check = partial(clicks_run.verify, settings, simulation=simulation, file=file) if verify else None
+    return _simulate(settings, simulation, rate, console, check)
+
+
+def _simulate(
+    settings: Settings,
+    simulation: Simulation,
+    rate: float,
+    console: Console,
+    check: Callable[[Engine], int] | None,
+) -> int:
     announce(simulation, console)
     engine = relational(settings)
     try:
@@ -30,7 +55,7 @@ def simulate(settings: Settings, data: Path | None, rate: float, sessions: int |
             f"{simulation.events:,} events accepted in {seconds:.1f} s ({simulation.events / seconds:,.0f} a second); "
             f"all {simulation.sessions:,} sessions are closed in the database",
         )
-        return run.verify(settings, engine, simulation.site, rows.file, simulation.sessions) if verify else 0
+        return check(engine) if check else 0
     finally:
         engine.dispose()
 
@@ -61,9 +86,9 @@ class Bars:
         self.progress.update(self._arrived, completed=here.events, rate=f"{here.closed:,} sessions closed")
 
 
-def source(settings: Settings, data: Path | None, sessions: int | None, name: str, console: Console) -> run.Source:
+def source(settings: Settings, data: Path | None, sessions: int | None, name: str, console: Console) -> uci_run.Source:
     """The rows to send; drawn ones are said to be so."""
-    rows = run.source(settings, data, sessions, name)
+    rows = uci_run.source(settings, data, sessions, name)
     if rows.drawn:
         say(
             console,
@@ -73,7 +98,7 @@ def source(settings: Settings, data: Path | None, sessions: int | None, name: st
     return rows
 
 
-def announce(simulation: run.Simulation, console: Console) -> None:
+def announce(simulation: Simulation, console: Console) -> None:
     say(console, f"{simulation.sessions:,} sessions, {simulation.events:,} events, on the site {simulation.site}")
 
 

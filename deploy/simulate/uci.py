@@ -5,16 +5,14 @@ and no HTTP.
 """
 
 from collections.abc import Iterator
-from hashlib import blake2b
-from itertools import count
-from typing import Any
 
 import numpy as np
 
 from deploy.simulate.dates import Dates
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.rows import Row, views_of
-from ingest.events import Code, Context, Event, EventType, Page, PageType, Ping, Purchase
+from deploy.simulate.visit import event, event_id_tails
+from ingest.events import Code, Context, Event, Page, PageType, Ping, Purchase
 from scoring.features import Features
 
 KINDS: tuple[PageType, ...] = ("Administrative", "Informational", "ProductRelated")
@@ -30,12 +28,13 @@ CURRENCY = "EUR"
 class Visit:
     """One row's session, ready to be told as events."""
 
-    __slots__ = ("lasts", "paths", "row", "session_id", "site", "start", "views")
+    __slots__ = ("lasts", "number", "paths", "row", "session_id", "site", "start", "views")
 
     def __init__(self, site: str, row: Row, dates: Dates, catalogue: Catalogue) -> None:
         chance = np.random.default_rng(row.number)
         self.site = site
         self.row = row
+        self.number = row.number
         self.session_id = session_id(row)
         self.start = dates.start(row, chance)
         #: (kind, ms) of each page view, in order.
@@ -50,34 +49,20 @@ class Visit:
 
     def events(self) -> Iterator[Event]:
         """The events in order: start, page views, the purchase, and a ping on the last page, which ends its view."""
-        ids = _event_ids(self.site, self.session_id)
+        tails = event_id_tails(self)
         context = context_of(self.row.features)
         at = self.start
-        yield self._event(next(ids), at, context, "session_start")
+        yield event(self, next(tails), at, context, "session_start")
         before: str | None = None
         for (kind, millis), path in zip(self.views, self.paths, strict=True):
-            yield self._event(next(ids), at, context, "page_view", page=Page(path, kind, before))
+            yield event(self, next(tails), at, context, "page_view", page=Page(path, kind, before))
             at += millis
             before = path
         if self.row.revenue:
-            yield self._event(next(ids), at, context, "purchase", purchase=_purchase(self.row))
+            yield event(self, next(tails), at, context, "purchase", purchase=_purchase(self.row))
         if self.views:
             engaged = min(self.views[-1][1], 86_400_000)
-            yield self._event(next(ids), at, context, "page_ping", ping=Ping(engaged, 100.0))
-
-    def _event(self, tail: str, at: int, context: Context, kind: EventType, **member: Any) -> Event:
-        return Event(
-            event_id=f"{at >> 16:08x}-{at & 0xFFFF:04x}-{tail}",
-            site=self.site,
-            session_id=self.session_id,
-            visitor_id=f"visitor-{self.row.number:05}",
-            type=kind,
-            occurred_at=at,
-            received_at=at,
-            context=context,
-            clock="replayed",
-            **member,
-        )
+            yield event(self, next(tails), at, context, "page_ping", ping=Ping(engaged, 100.0))
 
 
 def session_id(row: Row) -> str:
@@ -114,11 +99,3 @@ def _views(features: Features) -> list[tuple[PageType, int]]:
 def _purchase(row: Row) -> Purchase:
     """The file does not say what was spent: the page value where there is one, else a small order."""
     return Purchase(round(max(row.features.PageValues, 10.0), 2), f"order-{row.number:05}", CURRENCY, True)
-
-
-def _event_ids(site: str, session: str) -> Iterator[str]:
-    """What follows the time in the ids of a session's events: UUID version 7, growing within one millisecond."""
-    digest = blake2b(f"{site}/{session}".encode(), digest_size=8).hexdigest()
-    variant = "89ab"[int(digest[0], 16) & 3]
-    for number in count():
-        yield f"7{number:03x}-{variant}{digest[1:4]}-{digest[4:]}"

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 from deploy.errors import SetupError
 from deploy.serve import serve
-from deploy.settings import Settings, SiteSettings
+from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
 from ingest import enrich
@@ -42,20 +42,20 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
 
 
 def sites(settings: Settings) -> list[Site]:
-    """All sites; in the embedded profile `uci` has the import key that this machine makes for itself.
+    """All sites; in the embedded profile simulated ones have import keys that this machine makes for itself.
 
-    Raises SetupError when that key cannot be kept.
+    Raises SetupError when such a key cannot be kept.
     """
     built, embedded = [], settings.profile == "embedded"
     for name, one in settings.sites.items():
-        own = embedded and name == "uci" and not one.import_keys
-        built.append(site(name, one, embedded, (_own_import_key(settings),) if own else ()))
+        own = embedded and name in SIMULATED_SITES and not one.import_keys
+        built.append(site(name, one, embedded, (_own_import_key(settings, name),) if own else ()))
     return built
 
 
-def _own_import_key(settings: Settings) -> str:
+def _own_import_key(settings: Settings, site: str) -> str:
     try:
-        return import_key(settings)
+        return import_key(settings, site)
     except OSError as error:
         raise SetupError(f"data_dir {settings.data_dir} cannot keep the import key: {error.strerror}") from None
 

@@ -7,21 +7,21 @@ from deploy.errors import SetupError
 from deploy.settings import Settings, variable
 
 
-def import_key(settings: Settings) -> str:
-    """The key of scope import for the site `uci`: from the settings, else from the data folder, made at first use.
+def import_key(settings: Settings, site: str) -> str:
+    """A site's key of scope import: from the settings, else from the data folder, made at first use.
 
     Raises SetupError outside the embedded profile, where only the settings can have it: parts may run on many machines.
     """
-    configured = settings.sites["uci"].import_keys if "uci" in settings.sites else ()
+    configured = settings.sites[site].import_keys if site in settings.sites else ()
     if configured:
         return configured[0].get_secret_value()
     if settings.profile != "embedded":
         raise SetupError(
-            "there is no import key: set sites.uci.import_keys, for the ingest API and for this command, to the same "
-            f"""secret: {variable("sites.uci.import_keys")}='["..."]'"""
+            f"there is no import key: set sites.{site}.import_keys, for the ingest API and for this command, to the "
+            f"""same secret: {variable(f"sites.{site}.import_keys")}='["..."]'"""
         )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    file = settings.data_dir / "import.key"
+    file = settings.data_dir / f"import-{site}.key"
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -14,7 +14,7 @@ import pytest
 from deploy import topics
 from deploy.errors import PortTakenError, SetupError
 from deploy.ports import free_port, listen
-from deploy.settings import IngestSettings, KafkaSettings, Settings
+from deploy.settings import SIMULATED_SITES, IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
 from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
@@ -55,18 +55,19 @@ def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> Non
         ingest.app(Settings(data_dir=in_the_way), ListPublisher())
 
 
-async def test_the_embedded_profile_makes_its_own_import_key(tmp_path: Path) -> None:
+@pytest.mark.parametrize("site", SIMULATED_SITES)
+async def test_the_embedded_profile_makes_its_own_import_keys(site: str, tmp_path: Path) -> None:
     log, settings = ListPublisher(), Settings(data_dir=tmp_path)
     transport = httpx.ASGITransport(ingest.app(settings, log))
     body = {
-        "site": "uci~run",
+        "site": f"{site}~run",
         "sent_at": NOON,
         "events": [{"type": "session_end", "session_id": "s1", "received_at": NOON}],
     }
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as client:
-        response = await client.post("/v1/batch", json=body, headers={"x-opecom-key": import_key(settings)})
+        response = await client.post("/v1/batch", json=body, headers={"x-opecom-key": import_key(settings, site)})
     assert response.status_code == 202, response.text
-    assert events(log)[0].site == "uci~run"
+    assert events(log)[0].site == f"{site}~run"
 
 
 def test_the_services_profile_makes_no_key(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.simulate.verify import COLUMNS
-from deploy.simulate.verify import main as verify
+from deploy.simulate.verify.uci import COLUMNS
+from deploy.simulate.verify.uci import main as verify
 from scoring import registry
-from tests.support.stack import Stack, new_stack, up
+from tests.support.stack import Stack, new_stack, said_after, up
 from tests.support.uci import found_uci_file
 
 SESSIONS = 200
@@ -19,10 +19,6 @@ SESSIONS = 200
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with up(new_stack(tmp_path_factory.mktemp("stack"))) as running:
         yield running
-
-
-def site_of(said: str) -> str:
-    return next(line.rpartition(" ")[2] for line in said.splitlines() if "on the site" in line)
 
 
 def test_simulated_sessions_come_back_as_their_rows_and_one_changed_value_is_found(
@@ -36,7 +32,7 @@ def test_simulated_sessions_come_back_as_their_rows_and_one_changed_value_is_fou
         assert any(line.split()[:2] == [name, str(SESSIONS)] for line in done.stdout.splitlines()), name
     assert "every row of the file came back" in done.stdout
 
-    site, folder = site_of(done.stdout), Path(stack.environment["OPECOM_DATA_DIR"])
+    site, folder = said_after("on the site", done.stdout), Path(stack.environment["OPECOM_DATA_DIR"])
     rows = file or next((folder / "drawn").glob("*.csv"))
     check = ["--database", f"sqlite:///{folder / 'opecom.sqlite'}", "--site", site, "--data", str(rows)]
     check += ["--model", str(registry.SHIPPED / registry.current() / "model.onnx"), "--sessions", str(SESSIONS)]

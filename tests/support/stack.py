@@ -53,6 +53,11 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     return Stack(folder, environment | settings)
 
 
+def said_after(words: str, said: str) -> str:
+    """The last word of the line of a command's output that has these words."""
+    return next(line.rpartition(" ")[2] for line in said.splitlines() if words in line)
+
+
 @contextmanager
 def up(stack: Stack) -> Iterator[Stack]:
     """The system, ready; stopped in order at the end."""

@@ -6,9 +6,10 @@ import pytest
 
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
+from deploy.simulate.errors import DataError
 from deploy.simulate.fit import fit
 from deploy.simulate.pages import Catalogue
-from deploy.simulate.rows import COLUMNS, DataError, read, sample, views_of, write
+from deploy.simulate.rows import COLUMNS, read, sample, views_of, write
 from deploy.simulate.uci import Visit
 from stream.calendar import Calendar
 

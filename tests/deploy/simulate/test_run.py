@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from deploy import controls
 from deploy.controls import LogError
 from deploy.settings import Settings
-from deploy.simulate import run
+from deploy.simulate import run, uci_run
 from deploy.simulate.draw import draw
 from deploy.simulate.progress import Arrived
 from deploy.simulate.send import SendError
@@ -41,7 +41,7 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
 @pytest.fixture
 def simulation(tmp_path: Path) -> run.Simulation:
-    return run.Simulation(Settings(data_dir=tmp_path), draw(3), "k3f9")
+    return uci_run.simulation(Settings(data_dir=tmp_path), draw(3), "k3f9")
 
 
 def sending(simulation: run.Simulation, monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> Any:

@@ -121,7 +121,7 @@ async def test_refusal_ends_all_streams() -> None:
     [
         pytest.param(429, b"slow", TryAgainError, "429", id="too fast"),
         pytest.param(503, b"kafka", TryAgainError, "503", id="kafka away"),
-        pytest.param(403, b"key", SendError, "import key", id="unknown key"),
+        pytest.param(403, b"key", SendError, "sites.uci.import_keys", id="unknown key"),
         pytest.param(413, b"big", SendError, "413", id="too large"),
         pytest.param(
             202, b'{"accepted":1,"refused":[{"index":0,"code":"c","reason":"why"}]}', SendError, "why", id="refused"
@@ -130,17 +130,17 @@ async def test_refusal_ends_all_streams() -> None:
 )
 def test_answer_says_what_to_do(status: int, text: bytes, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
-        judge(status, text, "2")
+        judge(status, text, "2", "uci")
 
 
 def test_retry_after_is_honoured() -> None:
     with pytest.raises(TryAgainError) as caught:
-        judge(503, b"", "7")
+        judge(503, b"", "7", "uci")
     assert caught.value.pause == 7.0
 
 
 def test_accepted_answer_passes() -> None:
-    judge(202, b'{"accepted":2,"refused":[]}', "")
+    judge(202, b'{"accepted":2,"refused":[]}', "", "uci")
 
 
 async def test_pace_spreads_events_evenly() -> None:

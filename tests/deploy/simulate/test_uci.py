@@ -159,8 +159,8 @@ def test_one_stream_holds_every_event_in_the_order_received(simulated: Simulated
 
 def test_partitions_share_the_visits_out(simulated: Simulated) -> None:
     parts = by_partition(simulated.visits[:100], 4, lambda key, partitions: key[-1] % partitions)
-    assert sorted(visit.row.number for part in parts for visit in part) == sorted(
-        visit.row.number for visit in simulated.visits[:100]
+    assert sorted(visit.number for part in parts for visit in part) == sorted(
+        visit.number for visit in simulated.visits[:100]
     )
     assert all(key_of(SITE, visit.session_id)[-1] % 4 == place for place, part in enumerate(parts) for visit in part)
 

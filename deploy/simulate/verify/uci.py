@@ -1,9 +1,9 @@
 """Compares the sessions of a simulated site, as the SQL database has them, with the rows of the file they came from.
 
-A program of its own, so that it shares no mistake with the system it checks: it imports nothing of ours and writes its
+A program of its own, so that it shares no mistake with the system it checks: it imports nothing of it and writes its
 own reading of the file, its own table of codes and its own scoring of the file with the ONNX model.
 
-    python verify.py --database URL --site uci~RUN --data FILE --model model.onnx --sessions N
+    python -m deploy.simulate.verify.uci --database URL --site uci~RUN --data FILE --model model.onnx --sessions N
 
 URL: sqlite:///PATH or mysql+pymysql://USER:PASSWORD@HOST:PORT/DATABASE; `-` reads it from standard input, so that a
 password need not stand in the list of processes. Exit code: 0 all equal, 1 something differs, 2 cannot compare.
@@ -11,17 +11,17 @@ password need not stand in the list of processes. Exit code: 0 all equal, 1 some
 
 import argparse
 import csv
-import json
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
+
+from . import database, program
+from .program import CannotCompareError
 
 # column of the table: (column of the file, how to read the file's text)
 COUNT, SECONDS, NUMBER, TEXT, TRUTH = "count", "seconds", "number", "text", "truth"
@@ -51,11 +51,6 @@ TOLERANCE = 1e-6
 MONTHS = {"Jan": 1, "Feb": 2, "Mar": 3, "Apr": 4, "May": 5, "June": 6, "Jul": 7, "Aug": 8, "Sep": 9, "Oct": 10}
 MONTHS |= {"Nov": 11, "Dec": 12}
 VISITORS = {"New_Visitor": 1, "Returning_Visitor": 2, "Other": 3}
-MOST_SHOWN = 20
-
-
-class CannotCompareError(Exception):
-    """What is missing for a comparison; one line that says what mends it."""
 
 
 def read_file(path: str) -> dict[int, dict[str, Any]]:
@@ -83,44 +78,6 @@ def value_of(text: str, kind: str) -> int | float | bool | str:
     if kind == TRUTH:
         return {"TRUE": True, "FALSE": False}[text]
     return text
-
-
-def read_database(url: str, site: str) -> list[dict[str, Any]]:
-    """The site's sessions, as dictionaries; several rows of one session stay several."""
-    names = [*OTHERS, *COLUMNS]
-    connection, mark = connect(url)
-    try:
-        cursor = connection.cursor()
-        cursor.execute(f"SELECT {', '.join(names)} FROM sessions WHERE site = {mark}", (site,))  # noqa: S608 - our names
-        return [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
-    except Exception as error:
-        raise CannotCompareError(f"cannot read the table sessions: {error}") from error
-    finally:
-        connection.close()
-
-
-def connect(url: str) -> tuple[Any, str]:
-    """(connection, mark of a parameter) for the two databases that hold sessions."""
-    parts = urlsplit(url)
-    if parts.scheme.startswith("sqlite"):
-        path = url.split("///", 1)[-1]
-        if not Path(path).is_file():
-            raise CannotCompareError(f"there is no database at {path}: has the system run with this data folder?")
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True), "?"
-    if parts.scheme.startswith(("mysql", "mariadb")):
-        import pymysql
-
-        try:
-            return pymysql.connect(
-                host=parts.hostname or "127.0.0.1",
-                port=parts.port or 3306,
-                user=unquote(parts.username or ""),
-                password=unquote(parts.password or ""),
-                database=parts.path.lstrip("/"),
-            ), "%s"
-        except pymysql.MySQLError as error:
-            raise CannotCompareError(f"cannot reach MariaDB at {parts.hostname}:{parts.port}: {error}") from error
-    raise CannotCompareError(f"cannot read a database of type {parts.scheme!r}: give sqlite:// or mysql+pymysql://")
 
 
 def row_number(session_id: str) -> int:
@@ -212,8 +169,8 @@ def check_scores(
     return figures, differing
 
 
-def report(compared: dict[str, int], largest: dict[str, float], figures: dict[str, Any], differing: list[str]) -> None:
-    """Print what was compared, the scores and the differences."""
+def report(compared: dict[str, int], largest: dict[str, float], figures: dict[str, Any]) -> None:
+    """Print what was compared and the scores."""
     print(f"{'column':<26}{'rows compared':>14}  largest difference")
     for name, rows in compared.items():
         kind = COLUMNS[name][1]
@@ -226,43 +183,25 @@ def report(compared: dict[str, int], largest: dict[str, float], figures: dict[st
             f"AUC from the database {figures['auc']:.6f}, of the same model over the file {figures['offline_auc']:.6f}"
         )
     print(f"accuracy of the stored labels {figures['accuracy']:.4f}; model {', '.join(figures['models'])}")
-    if differing:
-        print(f"{len(differing)} differences:")
-        for line in differing[:MOST_SHOWN]:
-            print(f"  {line}")
-        if len(differing) > MOST_SHOWN:
-            print(f"  and {len(differing) - MOST_SHOWN} more")
-    else:
+
+
+def compare_all(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """(figures, lines that say what differs), the former printed."""
+    expected = read_file(given.data)
+    found = database.read(given.database, "sessions", [*OTHERS, *COLUMNS], given.site)
+    compared, largest, differing = compare(expected, found, given.sessions)
+    figures, wrong_scores = check_scores(given.model, expected, found)
+    differing += wrong_scores
+    report(compared, largest, figures)
+    if not differing:
         print("every row of the file came back")
+    return {"compared": compared, **figures}, differing
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Compares a simulated site's sessions with the UCI file.")
-    parser.add_argument("--database", required=True, help="sqlite:///PATH or mysql+pymysql://...; -: standard input")
-    parser.add_argument("--site", required=True, help="the simulated site, such as uci~k3f9")
-    parser.add_argument("--data", required=True, help="the UCI file")
-    parser.add_argument("--model", required=True, help="the ONNX file of the model that scored")
-    parser.add_argument("--sessions", required=True, type=int, help="how many sessions were sent")
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    given = parser.parse_args(arguments)
-    url = sys.stdin.readline().strip() if given.database == "-" else given.database
-    try:
-        expected = read_file(given.data)
-        found = read_database(url, given.site)
-        if not found:
-            raise CannotCompareError(
-                f"the table sessions has no row of site {given.site}: was it sent to this database?"
-            )
-        compared, largest, differing = compare(expected, found, given.sessions)
-        figures, wrong_scores = check_scores(given.model, expected, found)
-    except CannotCompareError as error:
-        print(error, file=sys.stderr)
-        return 2
-    differing += wrong_scores
-    report(compared, largest, figures, differing)
-    if given.json:
-        print(json.dumps({"compared": compared, **figures, "differences": len(differing)}))
-    return 1 if differing else 0
+    options = program.parser("the UCI file", "uci~k3f9")
+    options.add_argument("--model", required=True, help="the ONNX file of the model that scored")
+    return program.run(options, arguments, compare_all)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The verifying script over a database made here: equal, and then with one value changed."""
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,60 +10,44 @@ import pytest
 from deploy.simulate.draw import draw
 from deploy.simulate.rows import Row, write
 from deploy.simulate.uci import session_id
-from deploy.simulate.verify import COLUMNS, main
+from deploy.simulate.verify.uci import COLUMNS, main
 from scoring import registry
 from scoring.features import row as model_row
+from tests.support.verifying import Made, is_one_line
 
-SCRIPT = Path(__file__).parents[3] / "deploy" / "simulate" / "verify.py"
 ROWS = 60
 
 
-class Made:
+class MadeRows(Made):
     """A file of rows and a database that holds them as the worker would have scored them."""
 
+    site, sessions = "uci~t", ROWS
+
     def __init__(self, folder: Path) -> None:
-        self.data, self.database = folder / "rows.csv", folder / "sessions.sqlite"
+        super().__init__(folder, folder / "rows.csv")
         self.version = registry.current()
         self.model = registry.SHIPPED / self.version / "model.onnx"
         rows = draw(ROWS)
         write(self.data, rows)
         scores = registry.load().score(np.array([model_row(row.features) for row in rows], np.float32)).probability
-        with sqlite3.connect(self.database) as connection:
-            names = ["site", "session_id", "status", "probability", "label", "model_version", *COLUMNS]
-            connection.execute(f"CREATE TABLE sessions ({', '.join(names)})")
-            connection.executemany(
-                f"INSERT INTO sessions VALUES ({', '.join('?' * len(names))})",  # noqa: S608 - our own
-                [self.line(row, float(score)) for row, score in zip(rows, scores, strict=True)],
-            )
-        connection.close()
+        names = ["site", "session_id", "status", "probability", "label", "model_version", *COLUMNS]
+        self.table("sessions", names, [self.line(row, float(score)) for row, score in zip(rows, scores, strict=True)])
 
     def line(self, row: Row, score: float) -> tuple[object, ...]:
         features = row.features
         values = [row.revenue if theirs == "Revenue" else getattr(features, theirs) for theirs, _ in COLUMNS.values()]
-        return ("uci~t", session_id(row), "closed", score, "YES" if score > 0.5 else "NO", self.version, *values)
-
-    def change(self, statement: str) -> None:
-        with sqlite3.connect(self.database) as connection:
-            assert connection.execute(statement).rowcount >= 1
-        connection.close()
+        return (self.site, session_id(row), "closed", score, "YES" if score > 0.5 else "NO", self.version, *values)
 
     def arguments(self, **given: str) -> list[str]:
-        options = {
-            "database": f"sqlite:///{self.database}",
-            "site": "uci~t",
-            "data": str(self.data),
-            "model": str(self.model),
-            "sessions": str(ROWS),
-        } | given
-        return [part for name, value in options.items() for part in (f"--{name}", value)]
+        return super().arguments(**{"model": str(self.model)} | given)
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return Made(tmp_path)
+def made(tmp_path: Path) -> MadeRows:
+    return MadeRows(tmp_path)
 
 
-def test_equal_rows_pass_and_every_column_is_counted(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_rows_pass_and_every_column_is_counted(made: MadeRows, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(made.arguments()) == 0
     said = capsys.readouterr().out
     for name in COLUMNS:
@@ -91,7 +74,7 @@ def test_equal_rows_pass_and_every_column_is_counted(made: Made, capsys: pytest.
     ],
 )
 def test_one_changed_row_fails_and_is_named(
-    made: Made, capsys: pytest.CaptureFixture[str], statement: str, says: str
+    made: MadeRows, capsys: pytest.CaptureFixture[str], statement: str, says: str
 ) -> None:
     made.change(f"{statement} WHERE session_id = 'row-00017'")
     assert main(made.arguments()) == 1
@@ -111,26 +94,15 @@ def test_one_changed_row_fails_and_is_named(
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
-    made: Made, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
+    made: MadeRows, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
 ) -> None:
     assert main(made.arguments(**given)) == 2
-    said = capsys.readouterr().err
-    assert says in said
-    assert len(said.strip().splitlines()) == 1
+    assert is_one_line(capsys.readouterr().err, says)
 
 
-def test_runs_as_a_program_of_its_own_and_takes_the_database_from_standard_input(made: Made) -> None:
-    command = [sys.executable, "-P", str(SCRIPT), *made.arguments(database="-")]
+def test_runs_as_a_program_of_its_own_and_takes_the_database_from_standard_input(made: MadeRows) -> None:
+    command = [sys.executable, "-P", "-m", "deploy.simulate.verify.uci", *made.arguments(database="-")]
     done = subprocess.run(
         command, input=f"sqlite:///{made.database}\n", capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_script_imports_nothing_of_ours() -> None:
-    source = SCRIPT.read_text()
-    assert not any(
-        f"{word} {package}" in source
-        for word in ("from", "import")
-        for package in ("deploy", "ingest", "scoring", "storage", "stream")
-    )

@@ -1,0 +1,7 @@
+"""What a file of sessions can be told to lack."""
+
+from deploy.errors import SetupError
+
+
+class DataError(SetupError):
+    """The file is not the one that is meant, or a part of it cannot be a session; the message names file and line."""
