@@ -15,9 +15,9 @@ import pytest
 from deploy.ports import free_port, wait_until
 from deploy.services.programs import death_with
 from deploy.settings import variable
-from tests.support import compose, wheel
+from tests.support import compose, kubernetes, wheel
 from tests.support.services import Broker
-from tests.support.sinks import clickhouse_server
+from tests.support.sinks import clickhouse_front
 
 OURS = compose.ours()
 VALUES = {name: value or "0123456789abcdef012345" for name, value in compose.example().items()}
@@ -150,7 +150,7 @@ def given(kafka: Broker, mariadb_url: str, tmp_path: Path) -> Iterator[dict[str,
     run = uuid.uuid4().hex[:8]
     topics = {variable(f"kafka.{name}_topic"): f"{name}-{run}" for name in ("events", "scored", "pages", "dead")}
     groups = {variable(f"{part}.group"): f"{part}-{run}" for part in ("worker", "storage")}
-    with clickhouse_server(tmp_path / "clickhouse") as port:
+    with clickhouse_front(tmp_path / "clickhouse") as port:
         yield (
             topics
             | groups
@@ -176,6 +176,7 @@ def test_the_whole_becomes_healthy_and_scores_a_visit(given: dict[str, str], com
     try:
         for each in running.values():
             each.until_healthy()
+            assert {status(each.port, path) for path in kubernetes.probe_paths()} == {200}
         with httpx.Client(headers={"X-OPECOM-Key": VALUES["WRITE_KEY"]}, timeout=10) as http:
             tracker = f"http://127.0.0.1:{running['ingest'].port}/tracker"
             assert http.post(f"{tracker}/session/start", json={"session_id": "s"}).status_code == 202
