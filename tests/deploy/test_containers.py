@@ -12,9 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.ports import free_port, wait_until
-from deploy.services.programs import death_with
-from deploy.settings import variable
+from deploy.errors import SetupError
+from deploy.ports import free_port, speaks_kafka, wait_until
+from deploy.services.artefacts import jars, java
+from deploy.services.programs import Program, death_with
+from deploy.settings import user_cache, variable
 from tests.support import compose, kubernetes, wheel
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse_front
@@ -142,6 +144,40 @@ def status(port: int, path: str) -> int:
     with contextlib.suppress(httpx.HTTPError):
         return httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code
     return 0
+
+
+@pytest.mark.kafka
+def test_the_variables_of_kafka_make_a_broker_that_answers(tmp_path: Path) -> None:
+    """Runs what the image runs: Kafka's own program that turns variables into a file and formats the folder."""
+    try:
+        classpath = f"{jars('kafka', user_cache())}/*"
+        program = java()
+    except SetupError as error:
+        pytest.skip(str(error))
+    ports = {number: str(free_port()) for number in ("9092", "9093", "19092")}
+    environment = compose.environment(compose.services()["kafka"], VALUES) | {"KAFKA_LOG_DIRS": str(tmp_path / "data")}
+    for name, value in environment.items():
+        if "LISTENERS" in name or "VOTERS" in name:
+            local = re.sub(r"//(0\.0\.0\.0|kafka):", "//127.0.0.1:", value)
+            environment[name] = re.sub(r":(\d+)", lambda found: f":{ports[found[1]]}", local)
+    for folder in ("default", "mounted", "final"):
+        (tmp_path / folder).mkdir()
+    for file in ("server.properties", "log4j2.yaml", "tools-log4j2.yaml"):
+        (tmp_path / "default" / file).write_text("Configuration:\n" if file.endswith("yaml") else "")
+    logging = (compose.ROOT / "deploy" / "images" / "kafka-log4j2.properties").as_uri()
+    runtime = [program, f"-Dlog4j2.configurationFile={logging}", "-Xmx256m", "-cp", classpath]
+    options = [f"--{each}-configs-dir={tmp_path / each}" for each in ("default", "mounted", "final")]
+    setup = [*runtime, "kafka.docker.KafkaDockerWrapper", "setup", *options]
+    done = subprocess.run(setup, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    broker = Program("kafka", tmp_path)
+    command = [*runtime, "kafka.Kafka", str(tmp_path / "final" / "server.properties")]
+    broker.start(command, lambda: speaks_kafka(int(ports["9092"])), die_with_parent=True)
+    try:
+        assert speaks_kafka(int(ports["19092"]))
+        assert f"cluster.id={VALUES['KAFKA_CLUSTER_ID']}" in (tmp_path / "data" / "meta.properties").read_text()
+    finally:
+        broker.stop()
 
 
 @pytest.fixture

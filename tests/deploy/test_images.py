@@ -70,6 +70,7 @@ def test_the_image_is_not_roots_and_runs_our_command() -> None:
     assert stage["ENTRYPOINT"] == '["opecom"]'
     assert "opecom" in PROJECT["project"]["scripts"]
     assert "RUN" not in stage
+    assert "ORT_DISABLE_TELEMETRY=1" in stage["ENV"].split()
     assert stage["COPY"].startswith("--from=build ")
 
 
