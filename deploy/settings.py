@@ -95,6 +95,7 @@ class WorkerSettings(Group):
     session_timeout_ms: int = Field(8_000, ge=6_000, description="After how long a killed worker is noticed.")
     round_records: int = Field(4_000, ge=1, description="Most records in one round.")
     watchdog_seconds: float = Field(60, gt=0, description="Ends the process when there is lag and no progress so long.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the worker's /metrics; 0.0.0.0 in a container.")
     metrics_port: int = Field(8002, ge=0, le=65535, description="Port of the worker's /metrics; 0: none.")
 
 
@@ -113,6 +114,7 @@ class StorageSettings(Group):
     group: str = Field("op-ecom-writer", description="Kafka consumer group of the writers.")
     gather_ms: int = Field(200, ge=1, le=800, description="How long the writer gathers before it writes.")
     max_block: int = Field(10_000, ge=1, description="Most records in one block of writes.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the writer's /metrics; 0.0.0.0 in a container.")
     metrics_port: int = Field(8003, ge=0, le=65535, description="Port of the writer's /metrics; 0: none.")
 
 

@@ -34,13 +34,13 @@ def create_status_app(registry: CollectorRegistry, ready: Callable[[], bool], no
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Starlette, port: int) -> AsyncIterator[None]:
-    """`app` on this loopback port while the body runs, 0: nowhere; raises PortTakenError."""
+async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[None]:
+    """`app` on `host:port` while the body runs, port 0: nowhere; raises PortTakenError."""
     if not port:
         yield
         return
-    listener, ended = listen("127.0.0.1", port), asyncio.Event()
-    task = asyncio.create_task(serve(app, "127.0.0.1", port, ended, listener=listener))
+    listener, ended = listen(host, port), asyncio.Event()
+    task = asyncio.create_task(serve(app, host, port, ended, listener=listener))
     try:
         yield
     finally:

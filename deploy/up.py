@@ -55,7 +55,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
 
     addresses = {
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
-        "worker": Address("127.0.0.1", settings.worker.metrics_port),
+        "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
     }
     return Plan(_parts(addresses, environment), prepare, new_broker, addresses), bootstrap
@@ -73,7 +73,7 @@ def services(settings: Settings, folder: Path) -> Plan:
 
     addresses = {
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
-        "worker": Address("127.0.0.1", settings.worker.metrics_port),
+        "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
     }
     return Plan(_parts(addresses, environment), prepare, None, addresses)
@@ -84,7 +84,7 @@ def _store(settings: Settings) -> dict[str, Address]:
     api = Address.reached(settings.api.host, settings.api.port)
     if not settings.storage.clickhouse_host:
         return {"store": api}
-    return {"writer": Address("127.0.0.1", settings.storage.metrics_port), "api": api}
+    return {"writer": Address.reached(settings.storage.metrics_host, settings.storage.metrics_port), "api": api}
 
 
 OPECOM = (sys.executable, "-m", "deploy")

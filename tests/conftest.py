@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import services, skips
-from tests.support.services import Broker, MariaDb
+from tests.support.services import Broker, ClickHouse, MariaDb
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -15,10 +15,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> list[str]:
-    kafka, mariadb = services.find("OPECOM_TEST_KAFKA"), services.find("OPECOM_TEST_MARIADB")
+    names = {"Apache Kafka": "KAFKA", "MariaDB": "MARIADB", "ClickHouse": "CLICKHOUSE"}
+    found = {name: services.find(f"OPECOM_TEST_{variable}") for name, variable in names.items()}
     return [
-        f"Apache Kafka: {kafka.note}" + (" (its tests are skipped)" if kafka.missing else ""),
-        f"MariaDB: {mariadb.note}" + (" (its tests are skipped)" if mariadb.missing else ""),
+        f"{name}: {each.note}" + (" (its tests are skipped)" if each.missing else "") for name, each in found.items()
     ]
 
 
@@ -75,6 +75,17 @@ def mariadb_url(mariadb: MariaDb) -> Iterator[str]:
     """The SQLAlchemy URL of a new, empty database, dropped after the test."""
     with services.new_database(mariadb.url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server() -> Iterator[ClickHouse]:
+    """A real ClickHouse server; keep tests apart by databases of their own."""
+    found = services.find("OPECOM_TEST_CLICKHOUSE")
+    if found.missing:
+        # Not required in CI: tests/allowed_skips.toml says why.
+        pytest.skip(found.note)
+    with services.real_clickhouse() as server:
+        yield server
 
 
 def _require(variable: str) -> None:

@@ -41,12 +41,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     """
     # Sessions hold no cycles; the collector would walk a hundred thousand of them for nothing.
     gc.set_threshold(100_000, 50, 1_000)
-    kafka, port = settings.kafka, settings.worker.metrics_port
+    kafka, host, port = settings.kafka, settings.worker.metrics_host, settings.worker.metrics_port
     options = client_options(kafka)
     known, scorers = calendars(settings), models(settings.scoring)
     await topics.require(options, topics.wanted(kafka))
     log_name = await topics.log_id(options)
-    listener = listen("127.0.0.1", port) if port else None
+    listener = listen(host, port) if port else None
     metrics, statistics = WorkerMetrics(), PageStatistics()
     follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)
     producer = scored_producer(kafka)
@@ -83,7 +83,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     )
     ended = asyncio.Event()
     status = create_status_app(metrics.registry, lambda: app.ready, "no partition claimed yet")
-    serving = asyncio.create_task(serve(status, "127.0.0.1", port, ended, listener=listener)) if listener else None
+    serving = asyncio.create_task(serve(status, host, port, ended, listener=listener)) if listener else None
     failure: BaseException | None = None
     try:
         await producer.start()

@@ -39,9 +39,9 @@ class Standing:
         self.writer: Writer | None = None
 
     def serving(self, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
-        """`/livez`, `/readyz` and `/metrics` on storage.metrics_port; raises PortTakenError."""
+        """`/livez`, `/readyz` and `/metrics` on storage.metrics_host and metrics_port; raises PortTakenError."""
         app = create_status_app(self.registry, self._ready, "databases not open or partitions not assigned yet")
-        return serving(app, settings.storage.metrics_port)
+        return serving(app, settings.storage.metrics_host, settings.storage.metrics_port)
 
     def _ready(self) -> bool:
         return self.writer is not None and self.writer.ready

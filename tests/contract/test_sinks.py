@@ -1,5 +1,6 @@
 """What every sink does with blocks that come twice, in any order and from another log."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from storage.sink import RefusedError
 from stream.scored import DeadLetter, version_of
 from tests.support.events import NOON, event
 from tests.support.scored import FEATURES, scored, view
+from tests.support.services import ClickHouse
 from tests.support.sinks import (
     Kept,
     KeptInClickHouse,
@@ -21,7 +23,7 @@ from tests.support.sinks import (
     KeptInSql,
     block,
     clickhouse,
-    clickhouse_server,
+    clickhouse_front,
     dead_block,
     record,
     sql,
@@ -37,19 +39,33 @@ def chdb_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def server_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with clickhouse_server(tmp_path_factory.mktemp("server")) as port:
+def front_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with clickhouse_front(tmp_path_factory.mktemp("front")) as port:
         client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
         migrate.migrate("clickhouse", migrate.clickhouse_run(client))
         yield client
         client.close()
 
 
-@pytest.fixture(params=["list", "sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb), "chdb", "server"])
+@pytest.fixture(scope="module")
+def clickhouse_client(clickhouse_server: ClickHouse) -> Iterator[Any]:
+    database = f"opecom_{uuid.uuid4().hex[:12]}"
+    client = clickhouse_server.client(database)
+    migrate.migrate("clickhouse", migrate.clickhouse_run(client))
+    yield client
+    client.command(f"DROP DATABASE {database}")
+    client.close()
+
+
+MARIADB = pytest.param("mariadb", marks=pytest.mark.mariadb)
+CLICKHOUSE = pytest.param("clickhouse", marks=pytest.mark.clickhouse)
+
+
+@pytest.fixture(params=["list", "sqlite", MARIADB, "chdb", "front", CLICKHOUSE])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kept]:
     if request.param == "list":
         yield KeptInLists()
-    elif request.param in ("chdb", "server"):
+    elif request.param in ("chdb", "front", "clickhouse"):
         client = request.getfixturevalue(f"{request.param}_client")
         for table in ("events", "scored_sessions", "dead_letters"):
             client.command(f"TRUNCATE TABLE {table}")
@@ -168,9 +184,7 @@ def test_dead_letters_of_two_topics_do_not_meet(kept: Kept) -> None:
         assert held == {("log", "events", 0, 7): ("late", b"\xfe"), ("log", "scored-sessions", 0, 7): ("failed", b"{}")}
 
 
-@pytest.mark.parametrize(
-    "kept", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb), "chdb", "server"], indirect=True
-)
+@pytest.mark.parametrize("kept", ["sqlite", MARIADB, "chdb", "front", CLICKHOUSE], indirect=True)
 def test_a_block_with_a_value_that_no_column_takes_is_refused_whole(kept: Kept) -> None:
     whole = {name: getattr(FEATURES, name) for name in FEATURES.__struct_fields__}
     huge = scored(2, session_id="s2", features=Features(**(whole | {"Administrative": 2**63})))

@@ -26,6 +26,12 @@ async def test_port_0_is_none() -> None:
         pass
 
 
+async def test_the_address_is_a_setting() -> None:
+    with pytest.raises(PortTakenError, match=r"192\.0\.2\.1:8003: this machine has no such address"):
+        async with Standing().serving(Settings(storage=StorageSettings(metrics_host="192.0.2.1"))):
+            pass
+
+
 async def test_a_status_port_that_is_taken_is_told() -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(PortTakenError):
         async with Standing().serving(Settings(storage=StorageSettings(metrics_port=taken.getsockname()[1]))):

@@ -12,12 +12,12 @@ from deploy.wiring import storage
 from storage.analytics import AnalyticsSink, server_client
 from storage.sink import UnavailableError
 from tests.support.scored import scored
-from tests.support.sinks import KeptInClickHouse, block, clickhouse_server
+from tests.support.sinks import KeptInClickHouse, block, clickhouse_front
 
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    with clickhouse_server(tmp_path / "server") as made:
+    with clickhouse_front(tmp_path / "server") as made:
         yield made
 
 
@@ -39,7 +39,7 @@ def test_migrate_makes_the_database_and_its_tables(port: int, tmp_path: Path) ->
 
 
 def test_a_server_that_goes_away_is_unavailable_and_takes_the_same_block_later(tmp_path: Path) -> None:
-    with clickhouse_server(tmp_path / "server") as port:
+    with clickhouse_front(tmp_path / "server") as port:
         storage.migrate_all(settings(port, tmp_path))
         client = server_client("127.0.0.1", port, "default", "", "opecom")
         sink = AnalyticsSink(client)

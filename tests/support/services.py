@@ -4,12 +4,15 @@ import functools
 import os
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 
@@ -20,6 +23,8 @@ from deploy.services import kafka, mariadb
 from deploy.services.artefacts import java, maven
 from deploy.services.programs import Program
 from deploy.settings import KafkaSettings, user_cache
+from storage.analytics import server_client
+from tests.support import compose
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,21 @@ class MariaDb:
 
 
 @dataclass(frozen=True)
+class ClickHouse:
+    """A ClickHouse server that runs; its user may make databases."""
+
+    url: str
+    origin: str
+
+    def client(self, database: str) -> Any:
+        """A client as the program makes it; makes the database where it is missing."""
+        server = urlsplit(self.url)
+        assert server.hostname
+        user, password = unquote(server.username or "default"), unquote(server.password or "")
+        return server_client(server.hostname, server.port or 8123, user, password, database, make=True)
+
+
+@dataclass(frozen=True)
 class Found:
     """Where a service comes from: url, docker or programs; or why there is none."""
 
@@ -72,11 +92,13 @@ def docker() -> bool:
 
 @functools.cache
 def find(variable: str) -> Found:
-    """Where the service of OPECOM_TEST_KAFKA or OPECOM_TEST_MARIADB comes from."""
+    """Where the service of OPECOM_TEST_KAFKA, OPECOM_TEST_MARIADB or OPECOM_TEST_CLICKHOUSE comes from."""
     if os.environ.get(variable):
         return Found("url", variable)
     if docker():
         return Found("docker", "Docker")
+    if variable == "OPECOM_TEST_CLICKHOUSE":
+        return Found("none", f"no {variable}, no Docker engine, and no package registry has a ClickHouse server")
     try:
         java()
         maven()
@@ -154,6 +176,19 @@ def new_database(server_url: str) -> Iterator[str]:
 
 
 @contextmanager
+def real_clickhouse() -> Iterator[ClickHouse]:
+    """A ClickHouse server, from wherever `find` found it."""
+    found = find("OPECOM_TEST_CLICKHOUSE")
+    if found.way == "url":
+        yield ClickHouse(os.environ["OPECOM_TEST_CLICKHOUSE"], found.note)
+        return
+    port = free_port()
+    password = uuid.uuid4().hex
+    with clickhouse_container(port, password):
+        yield ClickHouse(f"http://opecom:{password}@127.0.0.1:{port}", found.note)
+
+
+@contextmanager
 def kafka_container(port: int) -> Iterator[None]:
     """Apache's own image, its listener advertised as this loopback port."""
     from testcontainers.core.container import DockerContainer
@@ -173,7 +208,7 @@ def kafka_container(port: int) -> Iterator[None]:
         "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
         "AUTO_CREATE_TOPICS_ENABLE": "false",
     }
-    container = DockerContainer("apache/kafka:4.3.0").with_bind_ports("9092/tcp", ("127.0.0.1", port))
+    container = DockerContainer(_image("kafka")).with_bind_ports("9092/tcp", ("127.0.0.1", port))
     for name, value in settings.items():
         container = container.with_env(f"KAFKA_{name}", value)
     with container:
@@ -187,7 +222,7 @@ def mariadb_container(port: int, password: str) -> Iterator[None]:
     from testcontainers.core.container import DockerContainer
 
     container = (
-        DockerContainer("mariadb:11.4")
+        DockerContainer(_image("mariadb"))
         .with_env("MARIADB_ROOT_PASSWORD", password)
         .with_env("MARIADB_DATABASE", "opecom")
         .with_bind_ports("3306/tcp", ("127.0.0.1", port))
@@ -196,6 +231,35 @@ def mariadb_container(port: int, password: str) -> Iterator[None]:
         # While it sets itself up the image's server listens on no port.
         _require(wait_until(lambda: speaks_mariadb(port), 120), "MariaDB in Docker did not answer within 120 s")
         yield
+
+
+@contextmanager
+def clickhouse_container(port: int, password: str) -> Iterator[None]:
+    """The official image, on this loopback port."""
+    from testcontainers.core.container import DockerContainer
+
+    container = (
+        DockerContainer(_image("clickhouse"))
+        .with_env("CLICKHOUSE_USER", "opecom")
+        .with_env("CLICKHOUSE_PASSWORD", password)
+        .with_bind_ports("8123/tcp", ("127.0.0.1", port))
+    )
+    with container:
+        _require(wait_until(lambda: _answers(port), 120), "ClickHouse in Docker did not answer within 120 s")
+        yield
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _image(service: str) -> str:
+    """The image that users run: that of docker-compose.yml."""
+    return str(compose.services()[service]["image"])
 
 
 def _require(holds: bool, otherwise: str) -> None:

@@ -153,9 +153,9 @@ def clickhouse(folder: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def clickhouse_server(folder: Path) -> Iterator[int]:
-    """The port of a ClickHouse server without our database; see tests/support/clickhouse_server.py."""
-    program = Path(__file__).with_name("clickhouse_server.py")
+def clickhouse_front(folder: Path) -> Iterator[int]:
+    """The port of a ClickHouse without our database; see tests/support/clickhouse_front.py."""
+    program = Path(__file__).with_name("clickhouse_front.py")
     with subprocess.Popen([sys.executable, program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None

@@ -23,7 +23,7 @@ from stream.replay import EARLIER
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, Watching, placed
 from tests.support.services import new_database
-from tests.support.sinks import clickhouse, clickhouse_server, sql
+from tests.support.sinks import clickhouse, clickhouse_front, sql
 
 EMBEDDED = "sqlite and chDB"
 MINUTE = 60_000
@@ -60,7 +60,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             client = held.enter_context(clickhouse(folder / "chdb"))
         else:
             url = held.enter_context(new_database(request.getfixturevalue("mariadb").url))
-            port = held.enter_context(clickhouse_server(folder / "server"))
+            port = held.enter_context(clickhouse_front(folder / "server"))
             client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
             held.callback(client.close)
             migrate.migrate("clickhouse", migrate.clickhouse_run(client))

@@ -1,6 +1,6 @@
 """ClickHouse's HTTP interface over chDB, as much as clickhouse-connect uses: no registry has a server to test with.
 
-Run as a program (`python clickhouse_server.py FOLDER`), because one process may hold one chDB folder; it prints its
+Run as a program (`python clickhouse_front.py FOLDER`), because one process may hold one chDB folder; it prints its
 port and ends when its standard input does.
 """
 

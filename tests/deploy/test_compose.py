@@ -1,0 +1,180 @@
+"""docker-compose.yml is valid, contained, and asks for nothing that the project does not have."""
+
+import re
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from deploy.settings import Settings, load, variable
+from tests.support import compose
+from tests.support.commands import parse
+
+SERVICES = compose.services()
+OURS = compose.ours()
+ONE_SHOT = {"topics", "migrate"}
+#: Our part, the setting of its HTTP port, and that of the address it listens on.
+HTTP = {
+    "ingest": ("ingest.port", "ingest.host"),
+    "api": ("api.port", "api.host"),
+    "worker": ("worker.metrics_port", "worker.metrics_host"),
+    "writer": ("storage.metrics_port", "storage.metrics_host"),
+}
+#: A value for every variable, as long as a good secret is.
+VALUES = {name: value or f"{name.lower().replace('_', '')[:10]:x<22}" for name, value in compose.example().items()}
+
+
+@pytest.fixture(params=OURS)
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Settings]:
+    """One of our services and the settings in force in its container; a variable that is no setting is an error."""
+    for name, value in compose.environment(OURS[request.param], VALUES).items():
+        monkeypatch.setenv(name, value)
+    return request.param, load()
+
+
+def setting(settings: Settings, name: str) -> Any:
+    group, _, key = name.partition(".")
+    return getattr(getattr(settings, group), key)
+
+
+def test_it_follows_the_compose_specification() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(compose.FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_image_is_pinned(name: str) -> None:
+    image, _, tag = SERVICES[name]["image"].rpartition(":")
+    assert re.fullmatch(r"\d+(\.\d+)+", tag)
+    if image == compose.OUR_IMAGE:
+        assert tag == version("op-ecom")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_is_contained(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"])
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
+    assert service["stop_grace_period"] == "30s"
+    assert service["restart"] == ("no" if name in ONE_SHOT else "unless-stopped")
+    assert not {"privileged", "cap_add", "pid", "ipc", "network_mode", "devices"} & service.keys()
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_of_this_machine_only(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert compose.filled(port, VALUES).startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_runs_on_has_a_health_check_and_what_waits_for_it_says_so(name: str) -> None:
+    assert ("healthcheck" in SERVICES[name]) == (name not in ONE_SHOT)
+    for other, how in SERVICES[name].get("depends_on", {}).items():
+        done = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
+        assert how == {"condition": done}
+
+
+def test_every_part_of_the_services_profile_is_there() -> None:
+    commands = {tuple(service["command"]) for service in OURS.values()}
+    assert commands == {
+        ("topics", "create"), ("migrate",), ("run", "ingest"), ("run", "worker"), ("run", "writer"), ("run", "api"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_command_exists(name: str) -> None:
+    parse(OURS[name]["command"])
+
+
+def test_our_parts_listen_where_their_check_and_their_port_look(settings: tuple[str, Settings]) -> None:
+    name, in_force = settings
+    if name in ONE_SHOT:
+        return
+    port, host = (setting(in_force, each) for each in HTTP[name])
+    assert host == "0.0.0.0"  # noqa: S104 - inside its container
+    assert f"'http://127.0.0.1:{port}/readyz'" in OURS[name]["healthcheck"]["test"][-1]
+    for published in OURS[name].get("ports", []):
+        assert compose.filled(published, VALUES).endswith(f":{port}")
+
+
+def test_our_parts_are_of_the_services_profile_and_find_kafka(settings: tuple[str, Settings]) -> None:
+    name, in_force = settings
+    assert in_force.profile == "services"
+    if variable("kafka.bootstrap") in OURS[name]["environment"]:
+        assert f"INSIDE://{in_force.kafka.bootstrap}" in kafka_listeners()
+
+
+def kafka_listeners() -> list[str]:
+    return compose.environment(SERVICES["kafka"], VALUES)["KAFKA_ADVERTISED_LISTENERS"].split(",")
+
+
+def test_kafka_tells_the_host_the_port_that_is_published() -> None:
+    (published,) = SERVICES["kafka"]["ports"]
+    assert f"HOST://{compose.filled(published, VALUES).removesuffix(':9092')}" in kafka_listeners()
+
+
+def test_our_parts_know_the_databases_as_these_were_made(settings: tuple[str, Settings]) -> None:
+    name, in_force = settings
+    if variable("storage.url") not in OURS[name]["environment"]:
+        return
+    mariadb = compose.environment(SERVICES["mariadb"], VALUES)
+    url = make_url(in_force.storage.url.get_secret_value())
+    assert (url.drivername, url.host, url.port) == ("mariadb+pymysql", "mariadb", 3306)
+    assert [url.username, url.password, url.database] == [
+        mariadb[f"MARIADB_{each}"] for each in ("USER", "PASSWORD", "DATABASE")
+    ]
+    clickhouse = compose.environment(SERVICES["clickhouse"], VALUES)
+    assert (in_force.storage.clickhouse_host, in_force.storage.clickhouse_port) == ("clickhouse", 8123)
+    assert in_force.storage.clickhouse_user == clickhouse["CLICKHOUSE_USER"]
+    assert in_force.storage.clickhouse_password.get_secret_value() == clickhouse["CLICKHOUSE_PASSWORD"]
+
+
+def test_no_secret_has_a_default() -> None:
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|SECRET|KEYS|URL|CLUSTER_ID", name):
+                assert set(compose.variables(str(value)).values()) == {"?"}, f"{name} has a value of its own"
+
+
+def test_the_example_names_every_variable_says_what_it_is_and_gives_no_secret() -> None:
+    asked, given = compose.variables(compose.FILE.read_text()), compose.example()
+    assert asked.keys() == given.keys()
+    assert {name for name, mark in asked.items() if mark == "?"} == {name for name, value in given.items() if not value}
+    defaults = dict(re.findall(r"\$\{(\w+):-(\w+)\}", compose.FILE.read_text()))
+    assert defaults == {name: value for name, value in given.items() if value}
+    lines = (compose.ROOT / ".env.example").read_text().splitlines()
+    for before, line in pairwise(lines):
+        if line.endswith("="):
+            assert before.startswith("# "), f"{line} has no meaning"
+
+
+def test_what_is_mounted_exists() -> None:
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (compose.ROOT / source).is_file()
+        if "build" in service:
+            assert (compose.ROOT / service["build"]["dockerfile"]).is_file()
+
+
+def test_the_documented_command_fills_in_every_secret() -> None:
+    """Runs the command of docs/operations.md that makes .env, on the example."""
+    document = (compose.ROOT / "docs" / "operations.md").read_text()
+    (line,) = [line for line in document.splitlines() if line.endswith("> .env")]
+    command = line.removesuffix("> .env")
+    assert ".env.example" in shlex.split(command)
+    done = subprocess.run(["sh", "-c", command], cwd=compose.ROOT, capture_output=True, text=True, check=True)
+    made = dict(each.split("=", 1) for each in done.stdout.splitlines() if each and not each.startswith("#"))
+    secrets = [made[name] for name, value in compose.example().items() if not value]
+    assert all(re.fullmatch(r"[0-9a-f]{22}", secret) for secret in secrets)
+    assert len(set(secrets)) == len(secrets)

@@ -1,0 +1,105 @@
+"""The image is built of what the project has, by locked requirements, and holds no more than it needs."""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "deploy" / "images" / "Dockerfile"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Each instruction with its argument, continued lines joined."""
+    text = re.sub(r"\\\n\s*", "", DOCKERFILE.read_text())
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
+
+
+def last_stage() -> dict[str, str]:
+    """The instructions of the image that is kept, by name."""
+    stages = [number for number, (name, _) in enumerate(instructions()) if name == "FROM"]
+    return dict(instructions()[stages[-1] :])
+
+
+def copied() -> list[str]:
+    """What is taken from the project."""
+    copies = [shlex.split(argument) for name, argument in instructions() if name == "COPY"]
+    return [source for words in copies if not words[0].startswith("--from") for source in words[:-1]]
+
+
+def ignored(path: str) -> bool:
+    """Whether .dockerignore leaves a file out; the last line that matches it decides."""
+    left_out = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        parts = Path(path).parts
+        within = ["/".join(parts[: n + 1]) for n in range(len(parts))]
+        names = within + list(parts) if "**/" in line else within
+        if line and not line.startswith("#") and any(fnmatch(each, pattern) for each in names):
+            left_out = not line.startswith("!")
+    return left_out
+
+
+def test_the_linter_has_nothing_to_say() -> None:
+    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    assert hadolint
+    command = [hadolint, "--no-color", "--failure-threshold", "style", str(DOCKERFILE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_base_is_pinned_and_new_enough() -> None:
+    bases = {argument.split()[0] for name, argument in instructions() if name == "FROM"}
+    (base,) = bases
+    found = re.fullmatch(r"python:(\d+\.\d+)-slim-[a-z]+", base)
+    assert found
+    assert PROJECT["project"]["requires-python"] == f">={found[1]}"
+
+
+def test_the_image_is_not_roots_and_runs_our_command() -> None:
+    stage = last_stage()
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", stage["USER"])
+    assert stage["ENTRYPOINT"] == '["opecom"]'
+    assert "opecom" in PROJECT["project"]["scripts"]
+    assert "RUN" not in stage
+    assert "ORT_DISABLE_TELEMETRY=1" in stage["ENV"].split()
+    assert stage["COPY"].startswith("--from=build ")
+
+
+@pytest.mark.parametrize("source", copied())
+def test_what_is_copied_exists_and_reaches_the_build(source: str) -> None:
+    path = ROOT / source
+    assert path.exists()
+    file = source if path.is_file() else f"{source}/__init__.py"
+    assert (ROOT / file).exists()
+    assert not ignored(file)
+
+
+def test_the_whole_program_is_copied() -> None:
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert set(wheel["packages"]) <= set(copied())
+    assert {PROJECT["project"]["readme"], *PROJECT["project"]["license-files"], "pyproject.toml"} <= set(copied())
+
+
+@pytest.mark.parametrize(
+    "path", [".env", "opecom.env", "opecom.toml", ".git/config", ".opecom/import.key", "tests/a.py"]
+)
+def test_secrets_and_data_do_not_reach_the_build(path: str) -> None:
+    assert ignored(path)
+
+
+def test_only_locked_wheels_are_installed() -> None:
+    (made,) = [argument for name, argument in instructions() if name == "RUN" and "requirements/" in argument]
+    for command in re.findall(r"pip install ([^&]+)", made):
+        assert {"--require-hashes", "--only-binary"} <= set(shlex.split(command))
+    installed = (ROOT / "requirements" / "services.txt").read_text()
+    assert re.search(r"^pymysql==", installed, re.MULTILINE)
+    assert not re.search(r"^(chdb|calfkit|scikit-learn)", installed, re.MULTILINE)

@@ -1,0 +1,273 @@
+"""deploy/kubernetes is valid, contained, and asks for nothing that the project does not have."""
+
+import re
+from importlib.metadata import version
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from deploy import topics
+from deploy.settings import Settings, load, variable
+from tests.support import compose, kubernetes
+from tests.support.commands import parse
+from tests.support.kubernetes import BASE, FOLDER, Object, containers, name, of_kind, pod
+
+OBJECTS = kubernetes.base()
+CONTAINERS = {container["name"]: (owner, container) for owner, container in containers(OBJECTS)}
+DEPLOYMENTS = {name(each): each for each in of_kind(OBJECTS, "Deployment")}
+EXAMPLE = FOLDER / "overlays" / "example"
+#: The oldest Kubernetes whose pods may sleep before they stop, and the newest that we know.
+VERSIONS = ("1.30", kubernetes_validate.latest_version())
+#: Kinds of operators; no registry that we can use has their schemas.
+CUSTOM = {
+    "Kafka": "kafka.strimzi.io/v1",
+    "KafkaNodePool": "kafka.strimzi.io/v1",
+    "KafkaTopic": "kafka.strimzi.io/v1",
+    "KafkaUser": "kafka.strimzi.io/v1",
+    "ScaledObject": "keda.sh/v1alpha1",
+    "TriggerAuthentication": "keda.sh/v1alpha1",
+}
+#: A value of each secret that an installation makes.
+SECRETS = {
+    "storage-url": "mariadb+pymysql://opecom:secret@mariadb/opecom",
+    "clickhouse-password": "secret",
+    "read-keys": '["0123456789abcdef"]',
+    "token-secret": "secret",
+    "password": "secret",
+}
+
+
+def label(of: Object) -> str:
+    return f"{of['kind']}-{name(of)}"
+
+
+def validate(of: Object) -> None:
+    """Raises where the object does not follow the schema of its kind."""
+    if of["kind"] in CUSTOM:
+        assert of["apiVersion"] == CUSTOM[of["kind"]]
+        return
+    for each in VERSIONS:
+        kubernetes_validate.validate(of, each, strict=True)
+
+
+def in_force(monkeypatch: pytest.MonkeyPatch, container: Object, *folders: Any) -> Settings:
+    """The settings of a container; a variable that is no setting is an error."""
+    given = {key: value for folder in folders for key, value in kubernetes.settings(folder).items()}
+    for each in container["env"]:
+        given[each["name"]] = SECRETS[each["valueFrom"]["secretKeyRef"]["key"]]
+    for key, value in given.items():
+        monkeypatch.setenv(key, value)
+    return load()
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of the base, as every container has them."""
+    return in_force(monkeypatch, {"env": []}, BASE)
+
+
+@pytest.mark.parametrize("of", OBJECTS, ids=label)
+def test_an_object_follows_its_schema(of: Object) -> None:
+    validate(of)
+
+
+def test_every_file_of_the_base_is_used() -> None:
+    files = {file.name for file in BASE.glob("*.yaml")} - {"kustomization.yaml"}
+    assert set(kubernetes.kustomization(BASE)["resources"]) == files
+
+
+@pytest.mark.parametrize("part", CONTAINERS)
+def test_a_container_is_contained(part: str) -> None:
+    owner, container = CONTAINERS[part]
+    assert pod(owner)["securityContext"] == {
+        "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "seccompProfile": {"type": "RuntimeDefault"},
+    }  # fmt: skip
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
+    }  # fmt: skip
+    assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+    assert "memory" in container["resources"]["limits"]
+    assert pod(owner)["automountServiceAccountToken"] is False
+    assert pod(owner)["enableServiceLinks"] is False
+    assert pod(owner)["terminationGracePeriodSeconds"] == 30
+
+
+@pytest.mark.parametrize("part", CONTAINERS)
+def test_a_container_runs_our_image_with_a_command_that_exists(part: str) -> None:
+    _, container = CONTAINERS[part]
+    assert container["image"] == f"op-ecom:{version('op-ecom')}"
+    parse(container["args"])
+
+
+def test_the_same_runs_here_as_under_compose() -> None:
+    ours = {tuple(service["command"]) for service in compose.ours().values()}
+    assert {tuple(container["args"]) for _, container in CONTAINERS.values()} == ours
+
+
+@pytest.mark.parametrize("folders", [(BASE,), (BASE, EXAMPLE)], ids=["base", "example"])
+@pytest.mark.parametrize("part", CONTAINERS)
+def test_variables_are_settings(part: str, folders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, container = CONTAINERS[part]
+    assert container["envFrom"] == [{"configMapRef": {"name": "op-ecom-settings"}}]
+    assert in_force(monkeypatch, container, *folders).profile == "services"
+
+
+def test_no_secret_is_here() -> None:
+    assert not of_kind(OBJECTS, "Secret")
+    for folder in (BASE, EXAMPLE):
+        for key, value in kubernetes.settings(folder).items():
+            assert not re.search(r"PASSWORD|SECRET|READ_KEYS|STORAGE__URL", key)
+            assert "import_keys" not in value
+
+
+def test_secrets_are_those_that_strimzi_makes_or_that_operations_tells_to_make() -> None:
+    refs = [each["valueFrom"]["secretKeyRef"] for _, container in CONTAINERS.values() for each in container["env"]]
+    document = (compose.ROOT / "docs" / "operations.md").read_text()
+    (user,) = of_kind(OBJECTS, "KafkaUser")
+    for ref in refs:
+        if ref["name"] == name(user):
+            assert ref["key"] == "password"
+        else:
+            assert f"secret generic {ref['name']}" in document
+            assert f"--from-literal={ref['key']}=" in document
+
+
+@pytest.mark.parametrize("part", ["ingest", "worker", "writer", "api"])
+def test_probes_ask_where_the_part_answers(part: str, settings: Settings) -> None:
+    _, container = CONTAINERS[part]
+    (port,) = container["ports"]
+    group = {"ingest": settings.ingest, "api": settings.api}.get(part)
+    status = {"worker": settings.worker, "writer": settings.storage}.get(part)
+    host, number = (group.host, group.port) if group else (status.metrics_host, status.metrics_port)
+    assert (host, number) == ("0.0.0.0", port["containerPort"])  # noqa: S104 - inside its pod
+    for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        assert container[probe]["httpGet"] == {"path": path, "port": port["name"]}
+
+
+@pytest.mark.parametrize("of", of_kind(OBJECTS, "Service", "PodDisruptionBudget", "NetworkPolicy"), ids=label)
+def test_a_selector_finds_pods(of: Object) -> None:
+    spec = of["spec"]
+    wanted = spec.get("podSelector", spec.get("selector"))
+    wanted = wanted.get("matchLabels", wanted)
+    found = [each["spec"]["template"]["metadata"]["labels"] for each in of_kind(OBJECTS, "Deployment", "Job")]
+    assert any(wanted.items() <= labels.items() for labels in found)
+
+
+def test_every_deployment_may_be_disrupted_one_by_one_and_spreads() -> None:
+    for part, each in DEPLOYMENTS.items():
+        labels = each["spec"]["template"]["metadata"]["labels"]
+        (budget,) = [budget for budget in of_kind(OBJECTS, "PodDisruptionBudget") if name(budget) == part]
+        (spread,) = pod(each)["topologySpreadConstraints"]
+        assert each["spec"]["selector"]["matchLabels"] == labels
+        assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+        assert spread["labelSelector"]["matchLabels"] == labels
+
+
+def test_every_deployment_has_either_replicas_or_one_autoscaler() -> None:
+    scaled = [
+        each["spec"]["scaleTargetRef"]["name"] for each in of_kind(OBJECTS, "HorizontalPodAutoscaler", "ScaledObject")
+    ]
+    fixed = [part for part, each in DEPLOYMENTS.items() if "replicas" in each["spec"]]
+    assert sorted(scaled + fixed) == sorted(DEPLOYMENTS)
+
+
+def test_services_lead_to_their_part() -> None:
+    for each in of_kind(OBJECTS, "Service"):
+        (port,) = each["spec"]["ports"]
+        _, container = CONTAINERS[name(each).removeprefix("op-ecom-")]
+        (listens,) = container["ports"]
+        assert (port["port"], port["targetPort"]) == (listens["containerPort"], listens["name"])
+
+
+def test_topics_are_as_our_command_wants_them(settings: Settings) -> None:
+    wanted = {
+        each.name: (each.partitions, each.replication, dict(each.settings)) for each in topics.wanted(settings.kafka)
+    }
+    found = {
+        name(each): (
+            each["spec"]["partitions"],
+            each["spec"]["replicas"],
+            {key: str(value) for key, value in each["spec"]["config"].items()},
+        )
+        for each in of_kind(OBJECTS, "KafkaTopic")
+    }
+    assert found == wanted
+
+
+def test_our_parts_find_kafka_and_may_use_what_they_use(settings: Settings) -> None:
+    (kafka,), (user,), (pool,) = (of_kind(OBJECTS, kind) for kind in ("Kafka", "KafkaUser", "KafkaNodePool"))
+    (listener,) = kafka["spec"]["kafka"]["listeners"]
+    assert settings.kafka.bootstrap == f"{name(kafka)}-kafka-bootstrap:{listener['port']}"
+    assert (settings.kafka.security_protocol, listener["tls"]) == ("SASL_SSL", True)
+    assert settings.kafka.sasl_mechanism.lower() == listener["authentication"]["type"]
+    assert user["spec"]["authentication"] == listener["authentication"]
+    assert settings.kafka.username == name(user)
+    assert pool["spec"]["replicas"] == settings.kafka.replication
+    assert kafka["spec"]["kafka"]["version"] == compose.services()["kafka"]["image"].partition(":")[2]
+    for each in of_kind(OBJECTS, "KafkaNodePool", "KafkaTopic", "KafkaUser"):
+        assert each["metadata"]["labels"]["strimzi.io/cluster"] == name(kafka)
+    resources = [rule["resource"] for rule in user["spec"]["authorization"]["acls"]]
+    assert {each["name"] for each in resources if each["type"] == "topic"} == {
+        each.name for each in topics.wanted(settings.kafka)
+    }
+    groups = {each["name"] for each in resources if each["type"] == "group"}
+    assert groups == {settings.worker.group, settings.storage.group}
+
+
+def test_the_certificate_of_kafka_is_where_the_setting_says(settings: Settings) -> None:
+    (kafka,) = of_kind(OBJECTS, "Kafka")
+    for owner, container in CONTAINERS.values():
+        (volume,) = [each for each in pod(owner)["volumes"] if each["name"] == "kafka-ca"]
+        (mount,) = [each for each in container["volumeMounts"] if each["name"] == "kafka-ca"]
+        (item,) = volume["secret"]["items"]
+        assert volume["secret"]["secretName"] == f"{name(kafka)}-cluster-ca-cert"
+        assert str(settings.kafka.ca_file) == f"{mount['mountPath']}/{item['path']}"
+
+
+def test_workers_are_scaled_by_their_lag_up_to_the_partitions(settings: Settings) -> None:
+    (scaled,), (access,) = of_kind(OBJECTS, "ScaledObject"), of_kind(OBJECTS, "TriggerAuthentication")
+    (trigger,) = scaled["spec"]["triggers"]
+    given = trigger["metadata"]
+    assert scaled["spec"]["maxReplicaCount"] == settings.kafka.partitions
+    assert (given["topic"], given["consumerGroup"]) == (settings.kafka.events_topic, settings.worker.group)
+    assert given["limitToPartitionsWithLag"] == "true"
+    assert given["bootstrapServersFromEnv"] == variable("kafka.bootstrap")
+    assert trigger["authenticationRef"] == {"name": name(access)}
+    assert access["spec"]["env"] == [
+        {"parameter": "username", "name": variable("kafka.username"), "containerName": "worker"}
+    ]
+
+
+def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
+    (policy,) = [each for each in of_kind(OBJECTS, "NetworkPolicy") if name(each) == "op-ecom"]
+    inward = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+    outward = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+    listening = {port["containerPort"] for _, each in CONTAINERS.values() for port in each.get("ports", [])}
+    assert inward == listening
+    assert outward == {53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port}
+
+
+@pytest.fixture(scope="module")
+def example() -> list[Object]:
+    """What the example installs."""
+    command = kubernetes.renderer()
+    if command is None:
+        pytest.skip("neither kubectl nor kustomize on the PATH")
+    return kubernetes.rendered(command, EXAMPLE)
+
+
+def test_the_example_renders_to_valid_objects_in_its_namespace(example: list[Object]) -> None:
+    for of in example:
+        validate(of)
+        assert of["kind"] == "Namespace" or of["metadata"]["namespace"] == "op-ecom"
+    assert {label(each) for each in OBJECTS} <= {label(each) for each in example}
+    assert not of_kind(example, "Secret")
+
+
+def test_the_example_gives_its_settings_and_its_image_to_every_container(example: list[Object]) -> None:
+    (settings,) = of_kind(example, "ConfigMap")
+    assert settings["data"] == kubernetes.settings(BASE) | kubernetes.settings(EXAMPLE)
+    for _, container in containers(example):
+        assert container["image"] == f"registry.example.com/op-ecom:{version('op-ecom')}"
+        assert container["envFrom"] == [{"configMapRef": {"name": name(settings)}}]
