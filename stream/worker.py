@@ -140,7 +140,7 @@ class Worker:
             metrics.records.labels(outcome).inc(count)
         metrics.round_records.observe(sum(map(len, batches.values())))
         metrics.round_seconds.observe(perf_counter() - start)
-        oldest = min((records[0].timestamp for records in batches.values()), default=0)
+        oldest = min((records[0].timestamp for records in batches.values() if records), default=0)
         if oldest > 0:
             metrics.age_seconds.observe(max(0.0, time() - oldest / 1000))
         for number in seek:
