@@ -1,0 +1,102 @@
+"""What a running system tells those who look after it: every metric that rules and dashboard name, and the doctor."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from deploy.probes import Address, get
+from tests.deploy.test_monitoring import ALERTS, PANELS
+from tests.support.promql import Asked, asked
+from tests.support.stack import Stack, new_stack, up
+
+EXPRESSIONS = [rule["expr"] for rule in ALERTS] + [target["expr"] for panel in PANELS for target in panel["targets"]]
+CHECKS = (
+    "settings", "installation", "data folder", "keys and sites", "model", "Kafka", "topics", "worker group",
+    "writer group", "relational database", "ClickHouse", "clocks", "ingest", "worker", "store",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with up(new_stack(tmp_path_factory.mktemp("stack"))) as running:
+        done = running.opecom("simulate", "uci", "--sessions", "20", "--verify")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert running.opecom("query", "live").returncode == 0
+        yield running
+
+
+def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
+    ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT")
+    found = []
+    for port in ports:
+        status, text = get(Address("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
+        assert status == 200, port
+        found += [
+            (sample.name, sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples
+        ]
+    return found
+
+
+def test_rules_and_dashboard_name_only_what_the_parts_tell(stack: Stack) -> None:
+    wanted = {each for expression in EXPRESSIONS for each in asked(expression)}
+    assert len(wanted) > 50
+    until, missing = time.monotonic() + 20, wanted
+    # The lag of the worker is told by its watchdog, every five seconds.
+    while missing and time.monotonic() < until:
+        told = samples(stack)
+        missing = {each for each in wanted if not each.in_samples(told)}
+        time.sleep(0.2)
+    assert not missing
+    assert not Asked("opecom_worker_records_total", (("outcome", "lost"),), frozenset()).in_samples(told)
+
+
+def lines(said: str) -> dict[str, str]:
+    """The state of each check."""
+    return {check: line.split()[0] for line in said.splitlines() for check in CHECKS if line[8:].startswith(check)}
+
+
+def test_a_running_system_is_well(stack: Stack) -> None:
+    done = stack.opecom("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert lines(done.stdout) == dict.fromkeys(CHECKS, "ok"), done.stdout
+    assert len(done.stdout.splitlines()) == len(CHECKS)
+    assert "chDB is held by the store" in done.stdout
+    assert "reads alone, 0 records behind" in done.stdout
+
+
+def test_the_same_as_json(stack: Stack) -> None:
+    said = json.loads(stack.opecom("doctor", "--json").stdout)
+    assert said["state"] == "ok"
+    assert [finding["check"] for finding in said["findings"]] == list(CHECKS)
+
+
+def test_a_stopped_system_is_at_fault_and_stays_as_it_is(tmp_path: Path) -> None:
+    stopped = new_stack(tmp_path)
+    done = stopped.opecom("doctor")
+    assert done.returncode == 1
+    found = lines(done.stdout)
+    assert {check for check, state in found.items() if state == "fault"} == {"Kafka", "ingest", "worker", "store"}
+    assert done.stdout.count("`opecom up`") == 4
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_databases_of_a_stopped_system_are_opened(tmp_path: Path) -> None:
+    stack = new_stack(tmp_path)
+    assert stack.opecom("migrate").returncode == 0
+    done = stack.opecom("doctor")
+    assert "SQLite 3." in done.stdout
+    assert "chDB 2" in done.stdout
+    assert done.stdout.count("schema as this program needs it") == 2
+
+
+def test_a_setting_that_is_none_is_one_line(tmp_path: Path) -> None:
+    done = new_stack(tmp_path, OPECOM_INGEST__PORT="none").opecom("doctor", "--json")
+    assert done.returncode == 1
+    said = json.loads(done.stdout)
+    assert said["state"] == "fault"
+    [finding] = said["findings"]
+    assert "OPECOM_INGEST__PORT" in finding["line"]
