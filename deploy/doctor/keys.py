@@ -24,7 +24,7 @@ def keys(settings: Settings) -> list[Finding]:
     ]
     warnings = []
     if len(silent) == len(settings.sites):
-        name = silent[0]
+        name = next((each for each in silent if each != "uci"), "default")
         warnings.append(f"no site has a key: set {variable(f'sites.{name}.write_keys')}, or nobody can send events")
     if not settings.api.token_secret.get_secret_value():
         warnings.append(

@@ -8,16 +8,17 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from deploy import topics
 from deploy.doctor import kafka as judge
 from deploy.doctor.finding import Finding
+from deploy.errors import AwayError
 from deploy.settings import Settings
 from deploy.wiring.kafka import client_options
 
-#: Seconds: for one request, and for the newest record of a partition to come.
-REQUEST, NEWEST = 5, 2.0
+#: Seconds: for one request, for the newest record of a partition to come, and for a group to find who keeps it.
+REQUEST, NEWEST, COORDINATOR = 5, 2.0, 10
 
 Spans = dict[TopicPartition, tuple[int, int]]
 
@@ -57,6 +58,9 @@ async def _clients(options: Mapping[str, Any]) -> AsyncIterator[tuple[AIOKafkaAd
         await admin.start()
         await consumer.start()
         yield admin, consumer
+    except (KafkaError, OSError, TimeoutError) as error:
+        where = options["bootstrap_servers"]
+        raise AwayError(f"Kafka at {where} (kafka.bootstrap) does not tell what it has: {error!r:.200}") from error
     finally:
         await consumer.stop()
         await admin.close()
@@ -74,6 +78,7 @@ async def _spans(consumer: AIOKafkaConsumer, names: Iterable[str]) -> Spans:
 
 
 async def _group(admin: AIOKafkaAdminClient, check: str, part: str, name: str, spans: Spans, alone: bool) -> Finding:
+    await _coordinated(admin, name)
     committed = await admin.list_consumer_group_offsets(name, partitions=list(spans)) if spans else {}
     behind = 0
     for place, (first, end) in spans.items():
@@ -81,6 +86,18 @@ async def _group(admin: AIOKafkaAdminClient, check: str, part: str, name: str, s
         behind += max(end - max(offset, first), 0)
     (response,) = await admin.describe_consumer_groups([name])
     return judge.group(check, part, None if alone else len(response.groups[0][5]), behind)
+
+
+async def _coordinated(admin: AIOKafkaAdminClient, name: str) -> None:
+    """Wait for the group's coordinator: a new Kafka makes the topic of all groups when it is first asked for one."""
+    async with asyncio.timeout(COORDINATOR):
+        while True:
+            try:
+                await admin.find_coordinator(name)
+            except GroupCoordinatorNotAvailableError:
+                await asyncio.sleep(0.2)
+            else:
+                return
 
 
 async def _newest(consumer: AIOKafkaConsumer, spans: Spans) -> float:
