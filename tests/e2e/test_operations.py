@@ -6,11 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy import topics
 from deploy.probes import Address, get
+from deploy.wiring.kafka import client_options
+from storage.migrate import relational_run
+from storage.relational import engine_of
 from tests.deploy.test_monitoring import ALERTS, PANELS
 from tests.support.promql import Asked, asked
+from tests.support.services import Broker
 from tests.support.stack import Stack, new_stack, up
 
 EXPRESSIONS = [rule["expr"] for rule in ALERTS] + [target["expr"] for panel in PANELS for target in panel["targets"]]
@@ -100,3 +106,40 @@ def test_a_setting_that_is_none_is_one_line(tmp_path: Path) -> None:
     assert said["state"] == "fault"
     [finding] = said["findings"]
     assert "OPECOM_INGEST__PORT" in finding["line"]
+
+
+@pytest.mark.kafka
+@pytest.mark.mariadb
+async def test_faults_of_kafka_and_mariadb_are_a_line_each(kafka: Broker, mariadb_url: str, tmp_path: Path) -> None:
+    made = kafka.settings(partitions=2)
+    await topics.ensure(client_options(made), topics.wanted(made))
+    names = ("events_topic", "scored_topic", "pages_topic", "dead_topic")
+    stack = new_stack(
+        tmp_path,
+        OPECOM_PROFILE="services",
+        OPECOM_KAFKA__BOOTSTRAP=made.bootstrap,
+        OPECOM_KAFKA__PARTITIONS="2",
+        **{f"OPECOM_KAFKA__{name.upper()}": getattr(made, name) for name in names},
+        OPECOM_STORAGE__URL=mariadb_url,
+        OPECOM_API__READ_KEYS='["a-read-key-of-tests"]',
+    )
+    assert stack.opecom("migrate").returncode == 0
+    well = stack.opecom("doctor")
+    assert well.returncode == 0, well.stdout + well.stderr
+    assert "start `opecom run worker`, or run `opecom doctor` on the machine where it runs" in well.stdout
+
+    admin = AIOKafkaAdminClient(**client_options(made))
+    await admin.start()
+    await admin.create_partitions({made.events_topic: NewPartitions(3)})
+    await admin.close()
+    engine = engine_of(mariadb_url)
+    relational_run(engine)("UPDATE schema_version SET version = 0")
+    engine.dispose()
+    ill = stack.opecom("doctor")
+    assert ill.returncode == 1
+    faults = [line for line in ill.stdout.splitlines() if line.startswith("fault")]
+    assert len(faults) == 2, ill.stdout
+    assert f"topic {made.events_topic} has 3 partitions and must have 2" in faults[0]
+    assert "OPECOM_KAFKA__PARTITIONS=3" in faults[0]
+    assert "the mariadb schema is at 0" in faults[1]
+    assert faults[1].endswith("run `opecom migrate`")
