@@ -12,7 +12,7 @@ from deploy.doctor.installation import installation
 from deploy.doctor.keys import keys
 from deploy.doctor.model import model
 from deploy.doctor.parts import part
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
 from deploy.settings import Settings
 
 #: The setting that says where each part listens.
@@ -52,6 +52,8 @@ async def examine(settings: Settings) -> list[Finding]:
 async def _kafka(settings: Settings) -> databases.Found:
     try:
         return await log.log(settings)
+    except AwayError as error:
+        mend = ": start the system with `opecom up`" if settings.profile == "embedded" else ""
+        return [Finding("Kafka", "fault", f"{error}{mend}")], {}
     except SetupError as error:
-        mend = "start the system with `opecom up`" if settings.profile == "embedded" else "see kafka.bootstrap"
-        return [Finding("Kafka", "fault", f"{error}: {mend}")], {}
+        return [Finding("topics", "fault", str(error))], {}

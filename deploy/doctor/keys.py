@@ -1,6 +1,9 @@
 """Keys, sites and calendars: what the parts would refuse at their start, said before it."""
 
+import secrets
 from collections.abc import Callable
+
+from pydantic import SecretStr
 
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
@@ -37,9 +40,11 @@ def keys(settings: Settings) -> list[Finding]:
 
 
 def _ingest(settings: Settings) -> None:
-    # The embedded profile would make its import key here; doctor makes nothing.
-    if settings.profile != "embedded":
-        ingest.app(settings, ListPublisher())
+    sites = dict(settings.sites)
+    if "uci" in sites and not sites["uci"].import_keys:
+        # The embedded profile would make one here and keep it; the doctor makes nothing.
+        sites["uci"] = sites["uci"].model_copy(update={"import_keys": (SecretStr(secrets.token_hex(16)),)})
+    ingest.app(settings.model_copy(update={"sites": sites}), ListPublisher())
 
 
 def _refused(check: Callable[[Settings], object], settings: Settings) -> str:

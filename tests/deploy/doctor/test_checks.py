@@ -108,6 +108,7 @@ def services(**given: Any) -> Settings:
     ("settings", "state", "said"),
     [
         (Settings(), "ok", "this machine needs no keys"),
+        (Settings(sites={"shop": SiteSettings(origins=("shop",))}), "fault", "sites.shop.origins"),
         (services(), "ok", "keys are set"),
         (services(api=ApiSettings()), "fault", "api.read_keys is empty"),
         (services(api=ApiSettings(read_keys=("short",))), "fault", "fewer than 16 characters"),
@@ -116,7 +117,17 @@ def services(**given: Any) -> Settings:
         (services(sites={"shop": SiteSettings(timezone="Nowhere")}), "fault", "sites.shop: timezone"),
         (services(sites={"shop": SiteSettings(origins=("shop",))}), "fault", "sites.shop.origins"),
     ],
-    ids=["embedded", "well", "no-read-key", "short-key", "no-write-key", "no-secret", "time-zone", "origin"],
+    ids=[
+        "embedded",
+        "embedded-origin",
+        "well",
+        "no-read-key",
+        "short-key",
+        "no-write-key",
+        "no-secret",
+        "time-zone",
+        "origin",
+    ],
 )
 def test_keys(settings: Settings, state: str, said: str) -> None:
     found = keys(settings)
