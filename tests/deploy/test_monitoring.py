@@ -1,23 +1,15 @@
 """The rules, the scrape configuration and the dashboard: well-formed, and each alert explained."""
 
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from deploy.settings import Settings
+from tests.support.monitoring import ALERTS, BOARD, PANELS, ROOT, RULES, SCRAPES
 from tests.support.promql import Asked, asked
 
-ROOT = Path(__file__).parents[2]
-RULES = yaml.safe_load((ROOT / "deploy/prometheus/rules.yml").read_text())
-SCRAPES = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-BOARD = json.loads((ROOT / "deploy/grafana/op-ecom.json").read_text())
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
-ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
-PANELS = [panel for panel in BOARD["panels"] if panel["type"] != "row"]
 
 
 def anchors(markdown: str) -> set[str]:

@@ -14,12 +14,11 @@ from deploy.probes import Address, get
 from deploy.wiring.kafka import client_options
 from storage.migrate import relational_run
 from storage.relational import engine_of
-from tests.deploy.test_monitoring import ALERTS, PANELS
+from tests.support.monitoring import EXPRESSIONS
 from tests.support.promql import Asked, asked
 from tests.support.services import Broker
 from tests.support.stack import Stack, new_stack, up
 
-EXPRESSIONS = [rule["expr"] for rule in ALERTS] + [target["expr"] for panel in PANELS for target in panel["targets"]]
 CHECKS = (
     "settings", "installation", "data folder", "keys and sites", "model", "Kafka", "topics", "worker group",
     "writer group", "relational database", "ClickHouse", "clocks", "ingest", "worker", "store",
