@@ -41,6 +41,6 @@ def group(check: str, part: str, members: int | None, behind: int) -> Finding:
         return Finding(check, state, f"nobody is in the group, {lag}: start `opecom run {part}`")
     who = "reads alone" if members is None else f"{members} in the group"
     if behind > FAR_BEHIND:
-        line = f"{who}, {lag}: look at opecom_{part}_lag* for whether it gets less; start more of `opecom run {part}`"
+        line = f"{who}, {lag}: see whether it gets less; if not, start another `opecom run {part}`"
         return Finding(check, "warning", line)
     return Finding(check, "ok", f"{who}, {lag}")

@@ -40,10 +40,10 @@ async def log(settings: Settings) -> tuple[list[Finding], dict[str, float]]:
         read = [name for name in (kafka.events_topic, kafka.scored_topic, kafka.dead_topic) if name not in missing]
         spans = await _spans(consumer, read)
         events = {place: span for place, span in spans.items() if place.topic == kafka.events_topic}
-        alone = settings.profile == "embedded"
+        alone, writer = settings.profile == "embedded", "writer" if settings.storage.clickhouse_host else "store"
         findings += [
             await _group(admin, "worker group", "worker", settings.worker.group, events, False),
-            await _group(admin, "writer group", "writer", settings.storage.group, spans, alone),
+            await _group(admin, "writer group", writer, settings.storage.group, spans, alone),
         ]
         newest = await _newest(consumer, events)
     # An old record says nothing of the clock; one from the future does.

@@ -78,6 +78,7 @@ async def test_records_that_nobody_reads_are_a_fault_until_somebody_does(made: K
         found = by_check((await log(settings))[0])
     assert found["worker group"] == ("ok", "1 in the group, 0 records behind")
     assert found["writer group"][0] == "fault"
+    assert found["writer group"][1].endswith("start `opecom run store`")
 
 
 @pytest.mark.kafka

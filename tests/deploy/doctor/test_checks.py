@@ -179,7 +179,7 @@ def test_topics() -> None:
         (None, 3, "ok", "reads alone, 3 records behind"),
         (0, 0, "warning", "start `opecom run worker`"),
         (0, 5, "fault", "nobody is in the group, 5 records behind: start `opecom run worker`"),
-        (1, 20_000, "warning", "opecom_worker_lag"),
+        (1, 20_000, "warning", "if not, start another `opecom run worker`"),
     ],
     ids=["well", "alone", "nobody-idle", "nobody-behind", "far-behind"],
 )
