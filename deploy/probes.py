@@ -59,14 +59,14 @@ _SAMPLES = {
 
 def is_ready(address: Address) -> bool:
     """Whether `/readyz` answers 200."""
-    return _get(address, "/readyz")[0] == 200
+    return get(address, "/readyz")[0] == 200
 
 
 def counts(addresses: Iterable[Address]) -> Counts:
     """The sums over all parts; a part that does not answer counts nothing."""
     sums: dict[str, float] = {}
     for address in addresses:
-        status, text = _get(address, "/metrics")
+        status, text = get(address, "/metrics")
         for name, value in samples(text) if status == 200 else ():
             sums[name] = sums.get(name, 0) + value
     return Counts(**{name: int(value) for name, value in sums.items()})
@@ -81,7 +81,7 @@ def samples(text: str) -> Iterable[tuple[str, float]]:
                 yield name, sample.value
 
 
-def _get(address: Address, path: str) -> tuple[int, str]:
+def get(address: Address, path: str) -> tuple[int, str]:
     """The status and the body, 0 where nobody answers."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
     try:

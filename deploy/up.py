@@ -53,12 +53,8 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     def new_broker() -> Child:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
 
-    addresses = {
-        "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
-        "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
-        **_store(settings),
-    }
-    return Plan(_parts(addresses, environment), prepare, new_broker, addresses), bootstrap
+    found = addresses(settings)
+    return Plan(_parts(found, environment), prepare, new_broker, found), bootstrap
 
 
 def services(settings: Settings, folder: Path) -> Plan:
@@ -71,12 +67,17 @@ def services(settings: Settings, folder: Path) -> Plan:
         if code:
             raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")
 
-    addresses = {
+    found = addresses(settings)
+    return Plan(_parts(found, environment), prepare, None, found)
+
+
+def addresses(settings: Settings) -> dict[str, Address]:
+    """The parts that run with these settings, by name, and where each says how it is."""
+    return {
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
         "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
     }
-    return Plan(_parts(addresses, environment), prepare, None, addresses)
 
 
 def _store(settings: Settings) -> dict[str, Address]:

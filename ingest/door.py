@@ -58,6 +58,7 @@ class Door:
         self._work = work
         self._house = house
         self._counts = {"202": house.metrics.requests.labels(path, "202")}
+        self._seconds = house.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -65,6 +66,7 @@ class Door:
             await self._not_a_post(scope["method"], headers, send)
             return
         cors = self._house.origins.headers(origin_of(headers)) if b"origin" in headers else []
+        began = time.perf_counter()
         try:
             answer = await self._accept(scope, headers, receive)
         except ClientGoneError:
@@ -76,6 +78,7 @@ class Door:
             await self._refuse(RefusedError("internal", FAULT, 1), cors, send)
         else:
             await self._answer(202, answer, cors, send)
+        self._seconds.observe(time.perf_counter() - began)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The answer of an accepted request, after Kafka's acknowledgement; raises RefusedError."""
@@ -96,6 +99,7 @@ class Door:
             _log.exception("a request to %s failed", self._path)
             raise RefusedError("internal", FAULT, 1, _ids(collected, answer)) from None
         house.metrics.publish_seconds.observe(time.perf_counter() - began)
+        house.metrics.request_events.observe(len(collected.records))
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 

@@ -20,6 +20,10 @@ class UnavailableError(Exception):
 class Publisher(Protocol):
     """Appends records to the `events` log."""
 
+    @property
+    def in_flight(self) -> int:
+        """Records that wait for their acknowledgement."""
+
     async def publish(self, records: Sequence[Record]) -> None:
         """Returns when every in-sync replica has all of them; raises UnavailableError when that is not known.
 
@@ -41,6 +45,10 @@ class ListPublisher:
         self.partitions: list[list[Record]] = [[] for _ in range(partitions)]
         self.away = ""
         self._stopped = False
+
+    @property
+    def in_flight(self) -> int:
+        return 0
 
     @property
     def records(self) -> list[Record]:

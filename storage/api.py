@@ -267,6 +267,7 @@ class _Counted:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        self._metrics.in_flight.inc()
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -276,4 +277,7 @@ class _Counted:
                 self._metrics.seconds.labels(route).observe(time.perf_counter() - began)
             await send(message)
 
-        await self._app(scope, receive, counted)
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            self._metrics.in_flight.dec()

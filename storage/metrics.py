@@ -2,6 +2,11 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+#: What people and the label `database` call the two databases.
+RELATIONAL, CLICKHOUSE = "the relational database", "ClickHouse"
+#: Of writes and reads of one database.
+DATABASE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
 
 class WriterMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -13,6 +18,30 @@ class WriterMetrics:
         )
         self.away = Gauge(
             "opecom_writer_database_away", "1 while the database does not take writes.", ["database"], registry=registry
+        )
+        self.database_seconds = Histogram(
+            "opecom_writer_database_seconds",
+            "One write of a block that the database took, by database.",
+            ["database"],
+            buckets=DATABASE_SECONDS,
+            registry=registry,
+        )
+        self.retries = Counter(
+            "opecom_writer_retries_total",
+            "Writes of a block that the database did not take and that are tried again, by database.",
+            ["database"],
+            registry=registry,
+        )
+        self.written = Gauge(
+            "opecom_writer_last_write_timestamp_seconds",
+            "When a block was last in both databases and committed.",
+            registry=registry,
+        )
+        self.block_records = Histogram(
+            "opecom_writer_block_records",
+            "Records in one block.",
+            buckets=(1, 10, 50, 100, 500, 1_000, 2_500, 5_000, 10_000),
+            registry=registry,
         )
         self.rereads = Counter(
             "opecom_writer_rereads_total", "Times the client skipped records and was sent back.", registry=registry
@@ -46,8 +75,33 @@ class ApiMetrics:
             buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
             registry=registry,
         )
+        self.in_flight = Gauge(
+            "opecom_api_requests_in_flight", "Requests whose answer has not ended, streams included.", registry=registry
+        )
+        self.database_seconds = Histogram(
+            "opecom_api_database_seconds",
+            "One query, answered or not, by database.",
+            ["database"],
+            buckets=DATABASE_SECONDS,
+            registry=registry,
+        )
+        self.database_failures = Counter(
+            "opecom_api_database_failures_total",
+            "Queries that the database did not answer, by database.",
+            ["database"],
+            registry=registry,
+        )
+        for database in (RELATIONAL, CLICKHOUSE):
+            self.database_seconds.labels(database)
+            self.database_failures.labels(database)
         self.streams = Gauge("opecom_api_streams", "Open streams of intents.", registry=registry)
         self.stream_events = Counter("opecom_api_stream_events_total", "Intents sent to streams.", registry=registry)
         self.slow_clients = Counter(
             "opecom_api_slow_clients_total", "Streams ended because their client took nothing.", registry=registry
         )
+
+    def waited(self, database: str, seconds: float, answered: bool) -> None:
+        """Count one query; from any thread."""
+        self.database_seconds.labels(database).observe(seconds)
+        if not answered:
+            self.database_failures.labels(database).inc()

@@ -4,7 +4,8 @@ Blocking; every value that a caller gives is a bound parameter.
 """
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from clickhouse_connect.driver import exceptions
@@ -15,6 +16,7 @@ from scoring.features import NAMES
 from scoring.model import Band
 from storage.errors import ReadError
 from storage.intents import Intent, Timeline, Update, intent_of_row, update_of_row
+from storage.metrics import CLICKHOUSE, RELATIONAL
 from storage.tables import sessions
 
 log = logging.getLogger(__name__)
@@ -27,12 +29,17 @@ MOST_UPDATES = 10_000
 RETRY_SECONDS = 2
 
 
+#: Is told, from any thread, of every query: the database, the seconds that it took, whether it was answered.
+Waited = Callable[[str, float, bool], None]
+
+
 class Queries:
     """`engine` is that of the relational database; `client` a clickhouse_connect client that serves threads."""
 
-    def __init__(self, engine: Engine, client: Any) -> None:
+    def __init__(self, engine: Engine, client: Any, waited: Waited = lambda *_: None) -> None:
         self._engine = engine
         self._client = client
+        self._waited = waited
 
     def intent(self, session_id: str, site: str | None = None) -> Intent:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
@@ -80,19 +87,27 @@ class Queries:
         self._ask("SELECT 1", {})
 
     def _rows(self, query: Any) -> Sequence[Any]:
+        began = time.perf_counter()
         try:
             with self._engine.connect() as connection:
-                return connection.execute(query).fetchall()
+                rows = connection.execute(query).fetchall()
         except SQLAlchemyError as error:
-            log.warning("the relational database does not answer: %s", str(error).partition("\n")[0])
-            raise _away("the relational database", "storage.url") from error
+            self._waited(RELATIONAL, time.perf_counter() - began, False)
+            log.warning("%s does not answer: %s", RELATIONAL, str(error).partition("\n")[0])
+            raise _away(RELATIONAL, "storage.url") from error
+        self._waited(RELATIONAL, time.perf_counter() - began, True)
+        return rows
 
     def _ask(self, query: str, parameters: dict[str, Any]) -> Any:
+        began = time.perf_counter()
         try:
-            return self._client.query(query, parameters=parameters)
+            answer = self._client.query(query, parameters=parameters)
         except (exceptions.Error, OSError) as error:
-            log.warning("ClickHouse does not answer: %s", str(error).partition("\n")[0])
-            raise _away("ClickHouse", "storage.clickhouse_host") from error
+            self._waited(CLICKHOUSE, time.perf_counter() - began, False)
+            log.warning("%s does not answer: %s", CLICKHOUSE, str(error).partition("\n")[0])
+            raise _away(CLICKHOUSE, "storage.clickhouse_host") from error
+        self._waited(CLICKHOUSE, time.perf_counter() - began, True)
+        return answer
 
 
 def _only(found: Sequence[Any], session_id: str, site: str | None) -> tuple[str, int]:

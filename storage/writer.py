@@ -75,6 +75,9 @@ class Writer:
         self._max_block = max_block
         self._metrics = metrics
         self._alone = alone
+        for database in databases:
+            metrics.away.labels(database.name)
+            metrics.retries.labels(database.name)
         self._progress: Progress[TopicPartition] = Progress()
         self._refused_in_a_row = 0
         self._assignments = _Assignments(consumer, self._progress)
@@ -100,6 +103,7 @@ class Writer:
                     return
                 if batches:
                     self._metrics.seconds.observe(time.monotonic() - since)
+                    self._metrics.written.set_to_current_time()
         except KafkaError as error:
             raise WriterError(f"Kafka failed the writer ({error!r}); kafka.bootstrap says where it is") from error
         finally:
@@ -152,6 +156,7 @@ class Writer:
         1 read the records · 2 put the block into every database, each in its own thread, each as often as it takes ·
         3 produce the dead letters of what can never be written, await them · 4 commit the offsets.
         """
+        self._tell_lag(batches)
         block, unreadable = await asyncio.to_thread(self._read, batches)
         writes = [
             asyncio.create_task(self._insist(database, block, threads[database.name], stop))
@@ -192,6 +197,7 @@ class Writer:
         delay = FIRST_DELAY
         away = self._metrics.away.labels(database.name)
         while True:
+            began = time.monotonic()
             try:
                 refusals = await asyncio.get_running_loop().run_in_executor(
                     thread, functools.partial(deliver, database.sink, block)
@@ -203,7 +209,9 @@ class Writer:
                         *(database.name, error, database.setting),
                     )
                 away.set(1)
+                self._metrics.retries.labels(database.name).inc()
             else:
+                self._metrics.database_seconds.labels(database.name).observe(time.monotonic() - began)
                 if delay > FIRST_DELAY:
                     log.warning("%s takes writes again", database.name)
                 away.set(0)
@@ -246,11 +254,18 @@ class Writer:
             raise WriterError("Kafka did not take the commit; kafka.bootstrap says where it is") from error
 
     def _count(self, batches: Batches) -> None:
-        lag: dict[str, int] = {}
         for partition, records in batches.items():
             self._metrics.records.labels(TOPICS[self._roles[partition.topic]]).inc(len(records))
+        self._metrics.block_records.observe(sum(map(len, batches.values())))
+        self._tell_lag({})
+
+    def _tell_lag(self, pending: Batches) -> None:
+        """How far the databases are behind; `pending` is what they do not have yet although it was fetched."""
+        lag: dict[str, int] = {}
         for partition in self._consumer.assignment():
             end, here = self._consumer.highwater(partition), self._progress.next(partition)
+            if partition in pending:
+                here = pending[partition][0].offset
             topic = TOPICS[self._roles[partition.topic]]
             lag[topic] = lag.get(topic, 0) + (max(end - here, 0) if end is not None and here is not None else 0)
         for topic, records_behind in lag.items():

@@ -1,6 +1,39 @@
 """What a worker tells of itself to Prometheus."""
 
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import HistogramMetricFamily
+
+from stream.partition import Outcome
+from stream.scored import ScoredSession
+
+SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+STAGES = ("fold", "dead", "score", "publish")
+
+
+class Distribution:
+    """A histogram that takes a round's values at once: prometheus_client's takes one by one, at 1 µs each."""
+
+    def __init__(self, name: str, documentation: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._bounds = np.array(bounds)
+        self._counts = np.zeros(len(bounds) + 1, np.int64)
+        self._sum = 0.0
+        registry.register(self)
+
+    def observe(self, values: NDArray[np.float64]) -> None:
+        self._counts += np.bincount(np.searchsorted(self._bounds, values), minlength=len(self._counts))
+        self._sum += float(values.sum())
+
+    def collect(self) -> list[HistogramMetricFamily]:
+        ends = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        buckets = list(zip(ends, self._counts.cumsum().tolist(), strict=True))
+        return [HistogramMetricFamily(self._name, self._documentation, buckets, self._sum)]
 
 
 class WorkerMetrics:
@@ -11,15 +44,47 @@ class WorkerMetrics:
         self.records = Counter(
             "opecom_worker_records", "Records of the log folded, by outcome", ["outcome"], registry=self.registry
         )
+        # A rate sees a counter's first step only where it stood at nought before.
+        for outcome in get_args(Outcome):
+            self.records.labels(outcome)
         self.updates = Counter("opecom_worker_updates", "Scored updates acknowledged", registry=self.registry)
+        self.probability = Distribution(
+            "opecom_worker_probability",
+            "Probabilities of the updates acknowledged",
+            [tenth / 10 for tenth in range(1, 10)],
+            self.registry,
+        )
+        self.model = Gauge(
+            "opecom_worker_model_info",
+            "1; its label is the model that scored last",
+            ["version"],
+            registry=self.registry,
+        )
+        self._model = ""
         self.round_records = Histogram(
             "opecom_worker_round_records",
             "Records in one round",
             buckets=(1, 4, 16, 64, 256, 1024, 4096, 16384),
             registry=self.registry,
         )
+        self.round_seconds = Histogram(
+            "opecom_worker_round_seconds", "Time of one round", buckets=SECONDS, registry=self.registry
+        )
+        self.age_seconds = Histogram(
+            "opecom_worker_age_seconds",
+            "From the time that a round's oldest record has in Kafka until its scores are acknowledged",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         self.stage_seconds = Counter(
             "opecom_worker_stage_seconds", "Time spent, by stage of the round", ["stage"], registry=self.registry
+        )
+        for stage in STAGES:
+            self.stage_seconds.labels(stage)
+        self.committed = Gauge(
+            "opecom_worker_last_commit_timestamp_seconds",
+            "When all that was folded was last found committed",
+            registry=self.registry,
         )
         self.open_sessions = Gauge(
             "opecom_worker_open_sessions", "Open sessions, by partition", ["partition"], registry=self.registry
@@ -36,3 +101,21 @@ class WorkerMetrics:
         self.stall_seconds = Histogram(
             "opecom_worker_claim_seconds", "Time from an assignment to the first round", registry=self.registry
         )
+
+    def told(self, sessions: Sequence[ScoredSession]) -> None:
+        """Count updates that were acknowledged; all are of one model."""
+        self.updates.inc(len(sessions))
+        self.probability.observe(np.fromiter((session.probability for session in sessions), np.float64, len(sessions)))
+        self.scored_by(sessions[0].model_version)
+
+    def scored_by(self, model: str) -> None:
+        """Name the model in force."""
+        if model != self._model:
+            self._model = model
+            self.model.clear()
+            self.model.labels(model).set(1)
+
+    def forget_partitions(self) -> None:
+        """What is told by partition is told by whoever has it now, or it would count twice."""
+        for gauge in (self.open_sessions, self.next_offset, self.lag):
+            gauge.clear()

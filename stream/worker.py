@@ -5,7 +5,7 @@ Knows Kafka only through the small protocols below, so tests drive it with lists
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter, time
 from typing import NamedTuple, Protocol
 
 from ingest.events import Tick
@@ -106,6 +106,7 @@ class Worker:
         self._committed = {}
         self._ticked = {}
         self._sought = {}
+        self._metrics.forget_partitions()
         self._metrics.claims.inc(len(claimed))
         self._metrics.stall_seconds.observe(monotonic() - began)
 
@@ -118,7 +119,7 @@ class Worker:
         the records are folded again from the last commit, and the same records are told again.
         """
         metrics = self._metrics
-        began = perf_counter()
+        began = start = perf_counter()
         await self._pages_reached(max((pages_needed(records) for records in batches.values()), default=0))
         folded, seek = fold(self.partitions, batches, self._failures)
         self._failures = folded.failures
@@ -134,10 +135,14 @@ class Worker:
             began = self._spent("score", began)
             await self._records.publish(self._topics.scored, told)
             began = self._spent("publish", began)
+            metrics.told([update.session for update in ready])
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
-        metrics.updates.inc(len(folded.updates))
         metrics.round_records.observe(sum(map(len, batches.values())))
+        metrics.round_seconds.observe(perf_counter() - start)
+        oldest = min((records[0].timestamp for records in batches.values() if records), default=0)
+        if oldest > 0:
+            metrics.age_seconds.observe(max(0.0, time() - oldest / 1000))
         for number in seek:
             await self._put_right(number, client)
         if folded.failures_at_most >= FAILURES_IN_A_ROW:
@@ -185,6 +190,7 @@ class Worker:
         if offsets:
             await client.commit_offsets(offsets)
             self._committed.update({number: offset for number, (offset, _) in offsets.items()})
+        self._metrics.committed.set_to_current_time()
 
     async def tick(self, wall: int) -> None:
         """Append a tick where, by wall time (ms), live sessions should have closed, or where a replay was given up.

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from deploy.settings import KafkaSettings
+from deploy.wiring.process_metrics import add_process_metrics
 from ingest.metrics import IngestMetrics
 from storage.metrics import ApiMetrics, WriterMetrics
 from stream.metrics import WorkerMetrics
@@ -22,6 +23,7 @@ def metric_names() -> list[str]:
     storage = CollectorRegistry()
     WriterMetrics(storage)
     ApiMetrics(storage)
+    add_process_metrics(storage, "writer", folder=ROOT)
     registries = (WorkerMetrics().registry, IngestMetrics().registry, storage)
     families = [family for registry in registries for family in registry.collect()]
     return sorted({family.name for family in families})

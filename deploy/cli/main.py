@@ -8,6 +8,7 @@ from deploy.cli import (
     asyncapi,
     bench,
     demo,
+    doctor,
     failures,
     migrate,
     query,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("settings")(settings.settings)
 app.command("up")(up.up)
 app.command("topics")(topics.topics)

@@ -19,6 +19,7 @@ from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
+from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
 from deploy.wiring.storage import Databases, databases
 from deploy.wiring.topics_document import topics_document
@@ -39,11 +40,12 @@ SHORTEST_KEY = 16
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Serve until `stop`; 0, or 70 when the databases are not fit. Raises SetupError and PortTakenError."""
-    permitted, listener = access(settings), bound(settings)
+    permitted, listener, registry = access(settings), bound(settings), CollectorRegistry()
+    add_process_metrics(registry, "api")
 
     async def alone() -> None:
         async with databases(settings) as opened:
-            await answer(settings, opened, permitted, listener, CollectorRegistry(), stop)
+            await answer(settings, opened, permitted, listener, registry, stop)
 
     with listener:
         return await outcome(alone())
@@ -108,7 +110,7 @@ def app(
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
     return create_app(
-        queries=Queries(*opened),
+        queries=Queries(*opened, metrics.waited),
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
         streams=Streams(_Following(settings), stop, api.max_streams, metrics),

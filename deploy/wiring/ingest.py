@@ -8,6 +8,7 @@ from deploy.serve import serve
 from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
+from deploy.wiring.process_metrics import add_process_metrics
 from ingest import enrich
 from ingest.addresses import Proxies
 from ingest.api import IngestApp
@@ -90,12 +91,14 @@ def app(settings: Settings, publisher: Publisher) -> IngestApp:
         per_key=TokenBuckets(ingest.key_rate_per_second),
         per_address=TokenBuckets(ingest.address_rate_per_second),
     )
+    metrics = IngestMetrics(lambda: publisher.in_flight)
+    add_process_metrics(metrics.registry, "ingest")
     house = House(
         guard,
         origins,
         BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes),
         publisher,
-        IngestMetrics(),
+        metrics,
         ingest.region_header.lower().encode(),
     )
     return IngestApp(house, ingest.max_batch_events, version("op-ecom"))

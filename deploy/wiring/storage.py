@@ -93,7 +93,7 @@ def migrate_all(settings: Settings) -> list[str]:
     engine = relational(settings)
     kind = migrate.relational_kind(engine)
     try:
-        with _explained():
+        with explained():
             steps = migrate.migrate(kind, migrate.relational_run(engine))
             done += [f"{kind} {step.version} {step.name}" for step in steps]
     finally:
@@ -107,7 +107,7 @@ def migrate_all(settings: Settings) -> list[str]:
 def _fit(opened: Databases, ours: bool) -> None:
     fits = migrate.migrate if ours else migrate.check
     kind = migrate.relational_kind(opened.engine)
-    with _explained():
+    with explained():
         # First of all: to the check, a database that is away looks like an empty one.
         opened.engine.connect().close()
         fits(kind, migrate.relational_run(opened.engine))
@@ -115,7 +115,7 @@ def _fit(opened: Databases, ours: bool) -> None:
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """A relational database that does not open as one line; a wrong password is no reason to try again."""
     try:
         yield

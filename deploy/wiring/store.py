@@ -10,7 +10,8 @@ from deploy.wiring.writer import Standing, outcome, write
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Write and serve until `stop`, or until either fails; 0 or 70. Raises SetupError and PortTakenError."""
-    permitted, listener, standing = access(settings), bound(settings), Standing()
+    permitted, listener = access(settings), bound(settings)
+    standing = Standing("writer", "api", folder=settings.data_dir)
 
     async def both() -> None:
         async with databases(settings) as opened:

@@ -15,6 +15,7 @@ from deploy.status import create_status_app
 from deploy.wiring.calendars import calendars
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
+from deploy.wiring.process_metrics import add_process_metrics
 from stream.app import create_app, credentials_of
 from stream.app import run as run_app
 from stream.metrics import WorkerMetrics
@@ -48,6 +49,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log_name = await topics.log_id(options)
     listener = listen(host, port) if port else None
     metrics, statistics = WorkerMetrics(), PageStatistics()
+    add_process_metrics(metrics.registry, "worker")
+    metrics.scored_by(scorers("").manifest.version)
     follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)
     producer = scored_producer(kafka)
 

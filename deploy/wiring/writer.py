@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -13,11 +14,12 @@ from deploy.settings import Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
+from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import Databases, databases
 from storage import continuity
 from storage.analytics import AnalyticsSink
 from storage.block import Role
-from storage.metrics import WriterMetrics
+from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.migrate import SchemaError
 from storage.relational import RelationalSink, close_orphans
 from storage.writer import Database, Writer, WriterError
@@ -32,10 +34,14 @@ FETCH_BYTES = 8 * 1024 * 1024
 
 
 class Standing:
-    """What the writer's status says: its metrics, and whether there is a writer yet that is ready."""
+    """What the writer's status says: its metrics, and whether there is a writer yet that is ready.
 
-    def __init__(self) -> None:
+    `parts` are those that share the process; `folder` is the data folder, where that holds the databases.
+    """
+
+    def __init__(self, *parts: str, folder: Path | None = None) -> None:
         self.registry = CollectorRegistry()
+        add_process_metrics(self.registry, *parts, folder=folder)
         self.writer: Writer | None = None
 
     def serving(self, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
@@ -49,7 +55,7 @@ class Standing:
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
-    standing = Standing()
+    standing = Standing("writer")
 
     async def alone() -> None:
         async with databases(settings) as opened:
@@ -77,8 +83,8 @@ async def write(settings: Settings, opened: Databases, standing: Standing, stop:
             consumer=consumer,
             producer=producer,
             databases=(
-                Database("the relational database", "storage.url", RelationalSink(engine)),
-                Database("ClickHouse", "storage.clickhouse_host", AnalyticsSink(client)),
+                Database(RELATIONAL, "storage.url", RelationalSink(engine)),
+                Database(CLICKHOUSE, "storage.clickhouse_host", AnalyticsSink(client)),
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,

@@ -365,7 +365,12 @@ async def test_metrics(log: ListPublisher) -> None:
     assert 'opecom_ingest_requests_total{path="/v1/batch",status="202"} 2.0' in text
     assert 'opecom_ingest_refused_total{code="invalid"} 2.0' in text
     assert 'opecom_ingest_refused_total{code="malformed"} 1.0' in text
+    assert 'opecom_ingest_refused_total{code="unavailable"} 0.0' in text
     assert "opecom_ingest_publish_seconds_count 2.0" in text
+    assert "opecom_ingest_request_events_sum 1.0" in text
+    assert 'opecom_ingest_request_seconds_count{path="/v1/batch"} 2.0' in text
+    assert 'opecom_ingest_request_seconds_count{path="/tracker/pageview"} 1.0' in text
+    assert "opecom_ingest_events_in_flight 0.0" in text
 
 
 async def test_the_documents(log: ListPublisher) -> None:

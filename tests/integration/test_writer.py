@@ -1,6 +1,9 @@
 """The writer as it runs: a broker, SQLite and chDB; on the embedded broker and on Apache Kafka, in its group there."""
 
 import asyncio
+import contextlib
+import shutil
+import sqlite3
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -10,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -174,3 +177,33 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
     changed = settings.model_copy(update={"kafka": anew})
     assert await writer.run(changed, asyncio.Event()) == 70
     assert "was made anew" in caplog.text
+
+
+async def test_a_restored_database_and_a_group_set_back_end_where_they_were(settings: Settings, tmp_path: Path) -> None:
+    kafka, file, kept = settings.kafka, tmp_path / "rows.sqlite", tmp_path / "backup.sqlite"
+    async with producing(settings) as producer:
+        await say(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}", views=(view(n),)) for n in range(30)])
+        async with running(settings):
+            await until(settings, COUNT, lambda count: count == 30)
+        shutil.copy(file, kept)
+        await say(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}") for n in range(30, 50)])
+        async with running(settings):
+            await until(settings, COUNT, lambda count: count == 50)
+    before = rows(file)
+
+    shutil.copy(kept, file)
+    assert len(rows(file)) == 30
+    places = [TopicPartition(kafka.scored_topic, number) for number in range(kafka.partitions)]
+    async with AIOKafkaConsumer(group_id=settings.storage.group, **client_options(kafka)) as consumer:
+        consumer.assign(places)
+        await consumer.commit(dict.fromkeys(places, 0))
+    async with running(settings):
+        await until(settings, COUNT, lambda count: count == 50)
+    assert rows(file) == before
+    with clickhouse(settings.data_dir / "chdb") as client:
+        assert client.query("SELECT count() FROM scored_sessions FINAL").result_rows == [(50,)]
+
+
+def rows(file: Path) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        return database.execute("SELECT * FROM sessions ORDER BY session_id").fetchall()

@@ -222,12 +222,19 @@ async def test_databases_that_are_away_are_503(tmp_path: Path) -> None:
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
             assert (await http.get("/readyz")).status_code == 200
+            metrics = (await http.get("/metrics")).text
+            assert 'opecom_api_database_seconds_count{database="ClickHouse"} 1.0' in metrics
+            assert 'opecom_api_database_failures_total{database="ClickHouse"} 0.0' in metrics
+            assert "opecom_api_requests_in_flight 1.0" in metrics
             opened.client.command("DROP TABLE scored_sessions")
             timeline = await http.get("/sessions/s1/timeline")
             opened.engine.dispose()
             (tmp_path / "opecom.sqlite").unlink()
             (tmp_path / "opecom.sqlite").mkdir()
             others = [await http.get(path) for path in ("/sessions/s1/intent", "/sessions/live", "/readyz")]
+            metrics = (await http.get("/metrics")).text
+    assert 'opecom_api_database_failures_total{database="the relational database"} 3.0' in metrics
+    assert 'opecom_api_database_failures_total{database="ClickHouse"} 1.0' in metrics
     said = {(answer.status_code, answer.headers["retry-after"], answer.text) for answer in others}
     relational = "the relational database does not answer; storage.url says where it is"
     assert said == {(503, "2", f'{{"error":"unavailable","reason":"{relational}"}}')}

@@ -95,6 +95,10 @@ async def test_every_topic_reaches_both_databases_and_is_committed() -> None:
     assert desk.relational.positions["log", "scored", 0] == (5, 4)
     assert desk.metric("records_total", topic="scored-sessions") == 6
     assert desk.metric("lag_records", topic="events") == 0
+    assert desk.metric("block_records_sum") == 9
+    for name in ("the relational database", "ClickHouse"):
+        assert desk.metric("database_seconds_count", database=name) == desk.metric("block_records_count")
+    assert (desk.metric("last_write_timestamp_seconds") or 0) > 0
 
 
 async def test_a_client_that_skips_records_is_sent_back() -> None:
@@ -136,6 +140,8 @@ async def test_a_database_that_is_away_pauses_the_writer_and_loses_nothing(caplo
     lines = [message for message in caplog.messages if "storage.url" in message]
     assert len(lines) == 1, "one line, not one per attempt"
     assert desk.metric("database_away", database="the relational database") == 0
+    assert desk.metric("retries_total", database="the relational database") == 3
+    assert desk.metric("retries_total", database="ClickHouse") == 0
 
 
 async def test_stopping_while_a_database_is_away_commits_nothing() -> None:
@@ -147,6 +153,8 @@ async def test_stopping_while_a_database_is_away_commits_nothing() -> None:
     await desk.run()
     assert desk.committed() == {}
     assert desk.metric("database_away", database="the relational database") == 1
+    assert desk.metric("lag_records", topic="scored-sessions") == 9, "what is not written is behind"
+    assert desk.metric("last_write_timestamp_seconds") == 0
 
 
 async def test_an_unreadable_record_is_a_dead_letter_and_the_others_are_written() -> None:

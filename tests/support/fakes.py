@@ -108,6 +108,7 @@ def worker_on(
     records: ListRecords,
     statistics: PageStatistics | None = None,
     models: Models = lambda _: ConstantModel(),
+    metrics: WorkerMetrics | None = None,
 ) -> Worker:
     known = statistics or PageStatistics()
 
@@ -116,5 +117,5 @@ def worker_on(
 
     return Worker(
         topics=TOPICS, log_reader=log, make=make, pages_reached=_reached, models=models, records=records,
-        metrics=WorkerMetrics(),
+        metrics=metrics or WorkerMetrics(),
     )  # fmt: skip

@@ -1,0 +1,59 @@
+"""All checks, one after the other; a check that cannot be made because another failed is left out."""
+
+import asyncio
+from importlib.metadata import version
+
+from deploy import data_folder, probes, up
+from deploy.doctor import databases, log
+from deploy.doctor.clocks import clocks
+from deploy.doctor.finding import Finding
+from deploy.doctor.folder import data_folder as folder
+from deploy.doctor.installation import installation
+from deploy.doctor.keys import keys
+from deploy.doctor.model import model
+from deploy.doctor.parts import part
+from deploy.errors import AwayError, SetupError
+from deploy.settings import Settings
+
+#: The setting that says where each part listens.
+_SETTINGS = {
+    "ingest": "ingest.port",
+    "worker": "worker.metrics_port",
+    "writer": "storage.metrics_port",
+    "api": "api.port",
+    "store": "api.port",
+}
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """What all checks found, for a system with these settings, which may run or not."""
+    settings = data_folder.as_running(settings)
+    addresses = up.addresses(settings)
+    findings = [installation(), folder(settings.data_dir), *keys(settings), model(settings.scoring)]
+    ahead: dict[str, float] = {}
+    for found, times in (
+        await _kafka(settings),
+        await asyncio.to_thread(databases.relational_database, settings),
+        await asyncio.to_thread(databases.clickhouse, settings, addresses.get("api") or addresses["store"], probes.get),
+    ):
+        findings += found
+        ahead |= times
+    findings.append(clocks(ahead))
+    for name, address in addresses.items():
+        elsewhere = settings.profile != "embedded"
+        findings.append(
+            await asyncio.to_thread(
+                part, name, _SETTINGS[name], address, version("op-ecom"), elsewhere, probes.get
+            )
+        )  # fmt: skip
+    return findings
+
+
+async def _kafka(settings: Settings) -> databases.Found:
+    try:
+        return await log.log(settings)
+    except AwayError as error:
+        mend = ": start the system with `opecom up`" if settings.profile == "embedded" else ""
+        return [Finding("Kafka", "fault", f"{error}{mend}")], {}
+    except SetupError as error:
+        return [Finding("topics", "fault", str(error))], {}

@@ -1,0 +1,32 @@
+"""The data folder: writable, and with room; looked at without making it."""
+
+import os
+import shutil
+from pathlib import Path
+
+from deploy.data_folder import ROOM
+from deploy.doctor.finding import Finding
+from deploy.settings import variable
+
+#: Free bytes below which it is time to look for more.
+COMFORT = 5 * ROOM
+MB = 1_000_000
+
+
+def data_folder(folder: Path) -> Finding:
+    folder = folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    mend = f"set {variable('data_dir')} to a folder with room"
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("data folder", "fault", f"this user cannot write to {there} (data_dir): {mend}")
+    return room(folder, shutil.disk_usage(there).free)
+
+
+def room(folder: Path, free: int) -> Finding:
+    """What to say of so many free bytes."""
+    said = f"{folder} has {free // MB:,} MB free"
+    if free < ROOM:
+        return Finding("data folder", "fault", f"{said}, {ROOM // MB} are the least: set {variable('data_dir')}")
+    if free < COMFORT:
+        return Finding("data folder", "warning", f"{said}: make room, below {ROOM // MB} nothing is started")
+    return Finding("data folder", "ok", said)

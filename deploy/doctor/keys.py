@@ -1,0 +1,55 @@
+"""Keys, sites and calendars: what the parts would refuse at their start, said before it."""
+
+import secrets
+from collections.abc import Callable
+
+from pydantic import SecretStr
+
+from deploy.doctor.finding import Finding
+from deploy.errors import SetupError
+from deploy.settings import Settings, variable
+from deploy.wiring import api, ingest
+from deploy.wiring.calendars import calendars
+from ingest.publish import ListPublisher
+
+
+def keys(settings: Settings) -> list[Finding]:
+    """Faults as the parts' own wiring tells them, and warnings for what starts and does not do what is meant."""
+    faults = [line for check in (api.access, _ingest, calendars) if (line := _refused(check, settings))]
+    if faults:
+        return [Finding("keys and sites", "fault", line) for line in faults]
+    if settings.profile == "embedded":
+        return [Finding("keys and sites", "ok", f"sites {', '.join(settings.sites)}; this machine needs no keys")]
+    silent = [
+        name
+        for name, site in settings.sites.items()
+        if not (site.write_keys or site.import_keys or site.keyless_loopback is True)
+    ]
+    warnings = []
+    if len(silent) == len(settings.sites):
+        name = next((each for each in silent if each != "uci"), "default")
+        warnings.append(f"no site has a key: set {variable(f'sites.{name}.write_keys')}, or nobody can send events")
+    if not settings.api.token_secret.get_secret_value():
+        warnings.append(
+            f"stream tokens end with the process that issued them: set {variable('api.token_secret')} where the query "
+            "API has several processes"
+        )
+    if warnings:
+        return [Finding("keys and sites", "warning", line) for line in warnings]
+    return [Finding("keys and sites", "ok", f"sites {', '.join(settings.sites)}; keys are set")]
+
+
+def _ingest(settings: Settings) -> None:
+    sites = dict(settings.sites)
+    if "uci" in sites and not sites["uci"].import_keys:
+        # The embedded profile would make one here and keep it; the doctor makes nothing.
+        sites["uci"] = sites["uci"].model_copy(update={"import_keys": (SecretStr(secrets.token_hex(16)),)})
+    ingest.app(settings.model_copy(update={"sites": sites}), ListPublisher())
+
+
+def _refused(check: Callable[[Settings], object], settings: Settings) -> str:
+    try:
+        check(settings)
+    except SetupError as error:
+        return str(error)
+    return ""
