@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
-from deploy.settings import Settings, variable
+from deploy.settings import SIMULATED_SITES, Settings, variable
 from deploy.wiring import api, ingest
 from deploy.wiring.calendars import calendars
 from ingest.publish import ListPublisher
@@ -27,7 +27,7 @@ def keys(settings: Settings) -> list[Finding]:
     ]
     warnings = []
     if len(silent) == len(settings.sites):
-        name = next((each for each in silent if each != "uci"), "default")
+        name = next((each for each in silent if each not in SIMULATED_SITES), "default")
         warnings.append(f"no site has a key: set {variable(f'sites.{name}.write_keys')}, or nobody can send events")
     if not settings.api.token_secret.get_secret_value():
         warnings.append(
@@ -41,9 +41,10 @@ def keys(settings: Settings) -> list[Finding]:
 
 def _ingest(settings: Settings) -> None:
     sites = dict(settings.sites)
-    if "uci" in sites and not sites["uci"].import_keys:
-        # The embedded profile would make one here and keep it; the doctor makes nothing.
-        sites["uci"] = sites["uci"].model_copy(update={"import_keys": (SecretStr(secrets.token_hex(16)),)})
+    for name in SIMULATED_SITES:
+        if name in sites and not sites[name].import_keys:
+            # The embedded profile would make one here and keep it; the doctor makes nothing.
+            sites[name] = sites[name].model_copy(update={"import_keys": (SecretStr(secrets.token_hex(16)),)})
     ingest.app(settings.model_copy(update={"sites": sites}), ListPublisher())
 
 
