@@ -113,6 +113,12 @@ class StorageSettings(Group):
     clickhouse_database: str = Field("opecom", description="ClickHouse database.")
     group: str = Field("op-ecom-writer", description="Kafka consumer group of the writers.")
     gather_ms: int = Field(200, ge=1, le=800, description="How long the writer gathers before it writes.")
+    pages_refresh_seconds: int | None = Field(
+        None,
+        ge=0,
+        description="Seconds between two refreshes of the page statistics by the writer; none: 60 on the embedded "
+        "profile, else 3600; 0: never.",
+    )
     max_block: int = Field(10_000, ge=1, description="Most records in one block of writes.")
     metrics_host: str = Field("127.0.0.1", description="Address of the writer's /metrics; 0.0.0.0 in a container.")
     metrics_port: int = Field(8003, ge=0, le=65535, description="Port of the writer's /metrics; 0: none.")

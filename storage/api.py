@@ -25,6 +25,7 @@ from storage.errors import ReadCode, ReadError
 from storage.intents import Intent, LiveSessions, Timeline, encode
 from storage.metrics import ApiMetrics
 from storage.openapi import answered, with_answers
+from storage.pages.api import Opening, page_routes
 from storage.queries import MOST_UPDATES, Queries
 from storage.replay.api import replay_routes
 from storage.replay.jobs import Jobs
@@ -80,6 +81,7 @@ def create_app(
     tokens: Tokens,
     streams: Streams,
     jobs: Jobs,
+    pages: Opening,
     admin: Access,
     metrics: ApiMetrics,
     origins: Sequence[str],
@@ -96,6 +98,7 @@ def create_app(
     _add_reads(app, queries, access)
     _add_stream(app, streams, access, tokens)
     app.include_router(replay_routes(jobs, admin))
+    app.include_router(page_routes(pages, access, admin))
     _add_probes(app, queries, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -8,11 +8,15 @@ from msgspec import Struct
 
 from storage.errors import STATUS, ErrorAnswer, ReadCode
 from storage.intents import Intent, LiveSessions, Timeline
+from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.replay.jobs import Job, JobList, Order
 from storage.tokens import Token
 
 REF = "#/components/schemas/{name}"
-ANSWERS: tuple[type[Struct], ...] = (Intent, LiveSessions, Timeline, Token, Job, JobList, Order, ErrorAnswer)
+ANSWERS: tuple[type[Struct], ...] = (
+    *(Intent, LiveSessions, Timeline, Token, ErrorAnswer),
+    *(Job, JobList, Order, PagesInForce, Explained, Refreshed),
+)
 
 
 def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:

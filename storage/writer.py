@@ -216,7 +216,7 @@ class Writer:
                     log.warning("%s takes writes again", database.name)
                 away.set(0)
                 return refusals
-            if await _set_within(stop, delay):
+            if await set_within(stop, delay):
                 return None
             delay = min(delay * 2, LONGEST_DELAY)
 
@@ -322,7 +322,7 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
         self.started = True
 
 
-async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:

@@ -116,6 +116,11 @@ class PageStatistics:
             page = self._seen[key] = SeenPage(path, kind, *rates, ROWS[kind])
         return page
 
+    def rows(self, version: int, site: str = "") -> dict[tuple[str, str], PageRow]:
+        """The rows as of `version`, of one site or of all, by (site, path)."""
+        found = ((key, self._as_of(*key, version)) for key in list(self._rows) if site in ("", key[0]))
+        return {key: row for key, row in found if row is not None}
+
     def _as_of(self, site: str, path: str, version: int) -> PageRow | None:
         history = self._rows.get((site, path), [])
         at = bisect_right(history, version, key=itemgetter(0))

@@ -30,6 +30,7 @@ class PagesFollower:
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
+        self._next = 0
 
     async def start(self) -> None:
         self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, auto_offset_reset="earliest")
@@ -46,6 +47,21 @@ class PagesFollower:
         if self._consumer is not None:
             await self._consumer.stop()
 
+    async def caught_up(self) -> None:
+        """Return when everything that the topic held at the call has been read; raises PagesMissingError."""
+        assert self._consumer is not None  # noqa: S101 - started
+        end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+        try:
+            async with asyncio.timeout(self._timeout):
+                async with self._moved:
+                    await self._moved.wait_for(lambda: self._next >= end or self._failed())
+        except TimeoutError:
+            raise PagesMissingError(
+                f"{self._partition.topic} gave nothing after {self._next} of {end} records for {self._timeout:.0f} s: "
+                "see kafka.bootstrap"
+            ) from None
+        await self._raise_failure()
+
     async def reached(self, version: int) -> None:
         """Return when `version` has been read; raises PagesMissingError when reading ends before it."""
         known = self._statistics
@@ -61,6 +77,9 @@ class PagesFollower:
                     f"version {known.version} for {self._timeout:.0f} s: where Kafka is well, the topic was made anew; "
                     "import or refresh the statistics again"
                 )
+        await self._raise_failure()
+
+    async def _raise_failure(self) -> None:
         if self._failed():
             assert self._task is not None  # noqa: S101 - it failed
             await self._task
@@ -75,6 +94,7 @@ class PagesFollower:
                 for records in fetched.values():
                     for record in records:
                         self._read(record.offset, record.value)
+                        self._next = record.offset + 1
                 if fetched:
                     async with self._moved:
                         self._moved.notify_all()

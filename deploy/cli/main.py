@@ -11,6 +11,7 @@ from deploy.cli import (
     doctor,
     failures,
     migrate,
+    pages,
     query,
     replay,
     run,
@@ -41,6 +42,7 @@ app.command("asyncapi")(asyncapi.asyncapi)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.add_typer(query.app, name="query")
+app.add_typer(pages.app, name="pages")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 

@@ -19,6 +19,7 @@ from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
+from deploy.wiring.pages import refresher
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
 from deploy.wiring.storage import Databases, databases
@@ -115,6 +116,7 @@ def app(
         tokens=Tokens(secret, api.token_seconds, time.time),
         streams=Streams(_Following(settings), stop, api.max_streams, metrics),
         jobs=replays,
+        pages=partial(refresher, settings, opened.client),
         admin=admin(settings),
         metrics=metrics,
         origins=api.origins,

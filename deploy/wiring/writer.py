@@ -14,6 +14,7 @@ from deploy.settings import Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
+from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import Databases, databases
 from storage import continuity
@@ -91,7 +92,12 @@ async def write(settings: Settings, opened: Databases, standing: Standing, stop:
             metrics=WriterMetrics(standing.registry),
             alone=settings.profile == "embedded",
         )
-        await standing.writer.run(stop)
+        refreshing = asyncio.create_task(keep_fresh(settings, client, stop))
+        try:
+            await standing.writer.run(stop)
+        finally:
+            refreshing.cancel()
+            await asyncio.wait({refreshing})
 
 
 async def outcome(part: Awaitable[None]) -> int:

@@ -1,0 +1,117 @@
+"""`opecom pages`: what pages are worth, why, and from where."""
+
+import asyncio
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+import typer
+from rich.console import Console
+
+from deploy import controls, tables
+from deploy.data_folder import as_running
+from deploy.errors import SetupError
+from deploy.probes import Address
+from deploy.reads import ask, read
+from deploy.settings import SIMULATED_SITES, Settings, load
+from ingest.enrich import PageRules, page
+from storage.pages import ga
+from storage.pages.refresh import Explained, PagesInForce, Refreshed
+
+app = typer.Typer(help="Page statistics: bounce rate, exit rate and value of each page.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+Site = Annotated[str, typer.Option(help="The site; may be left out where there is one.")]
+
+
+@app.command()
+def refresh(
+    whole: Annotated[bool, typer.Option("--whole", help="Writes all pages, not only those that moved.")] = False,
+    json: Json = False,
+) -> None:
+    """Counts the closed sessions of the last 30 days now, and puts what changed in force."""
+    settings = load()
+    keys = settings.api.admin_keys
+    key = keys[0].get_secret_value() if keys else ""
+    body = ask(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", key)
+    found = msgspec.json.decode(body, type=Refreshed)
+    line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
+    print(body.decode() if json else line)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A page export of Google Analytics, as CSV.")], site: Site = ""
+) -> None:
+    """Takes the statistics of a page export of Google Analytics, and puts them in force."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    settings = as_running(load())
+    name = _site(settings, site)
+    rules = PageRules(frozenset(settings.sites[name].allowed_query))
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = ga.read(lines, name, partial(_path, rules=rules))
+    except ga.ExportError as error:
+        raise SetupError(f"{file}, {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"cannot read {file}: {error}") from None
+    version = asyncio.run(controls.put_pages(settings.kafka, rows))
+    print(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
+
+
+@app.command()
+def show(
+    site: Annotated[str, typer.Option(help="One site; none: all.")] = "",
+    version: Annotated[int | None, typer.Option(help="A version; none: the newest.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most pages.")] = 50,
+    json: Json = False,
+) -> None:
+    """The statistics in force, the most valuable page first."""
+    settings = load()
+    body = read(_api(settings), "/pages", {"site": site or None, "version": version}, _read_key(settings))
+    if json:
+        print(body.decode())
+    else:
+        Console().print(tables.pages_table(msgspec.json.decode(body, type=PagesInForce), limit))
+
+
+@app.command()
+def explain(
+    path: Annotated[str, typer.Argument(help="The page, as its events say it: /products/42.")],
+    site: Site = "",
+    json: Json = False,
+) -> None:
+    """How a page's statistics come about: its counts, the site's means, and both together."""
+    settings = load()
+    asked = {"site": _site(settings, site), "path": path}
+    body = read(_api(settings), "/pages/explain", {**asked}, _read_key(settings))
+    if json:
+        print(body.decode())
+    else:
+        Console().print(tables.page_table(msgspec.json.decode(body, type=Explained)))
+
+
+def _path(url: str, rules: PageRules) -> str:
+    return page(url, None, None, rules).path
+
+
+def _site(settings: Settings, given: str) -> str:
+    if given:
+        if given not in settings.sites:
+            raise SetupError(f"--site {given}: the settings know {', '.join(settings.sites)}")
+        return given
+    own = [name for name in settings.sites if name not in SIMULATED_SITES]
+    if len(own) != 1:
+        raise SetupError(f"--site: say which, of {', '.join(settings.sites)}")
+    return own[0]
+
+
+def _api(settings: Settings) -> Address:
+    return Address.reached(settings.api.host, settings.api.port)
+
+
+def _read_key(settings: Settings) -> str:
+    return settings.api.read_keys[0].get_secret_value() if settings.api.read_keys else ""

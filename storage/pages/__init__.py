@@ -1,0 +1,1 @@
+"""Page statistics from the shop's own history, or from an export of another tool."""

@@ -1,0 +1,115 @@
+"""Keeps page statistics fresh: counts, smooths, and writes what changed as a new version.
+
+First written and acknowledged, then announced to every partition: what does both is given.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from msgspec import Struct
+
+from storage.pages.smooth import WEIGHT, Means, changed, means, rows, smoothed
+from storage.pages.tally import Tallies, Tally
+from stream.pages import ANY_PATH, PageRow, PageStatistics
+
+log = logging.getLogger(__name__)
+
+#: How far back sessions count.
+TRAILING_MS = 30 * 24 * 3_600_000
+
+#: Writes rows as a version and announces it; returns the version.
+Put = Callable[[Sequence[PageRow]], Awaitable[int]]
+
+
+class Refreshed(Struct, frozen=True):
+    """What a refresh did: the version now in force, pages counted, rows written (none: nothing moved)."""
+
+    version: int
+    pages: int
+    written: int
+
+
+class PageInForce(Struct, frozen=True):
+    site: str
+    path: str
+    bounce_rate: float
+    exit_rate: float
+    page_value: float
+
+
+class PagesInForce(Struct, frozen=True):
+    """Statistics as of `version`, the most valuable page first."""
+
+    version: int
+    pages: list[PageInForce]
+
+
+class Explained(Struct, frozen=True):
+    """How a page's statistics come about: its counts, the site's means, both together; and what is in force."""
+
+    tally: Tally
+    site_means: Means
+    weight: int
+    computed: PageInForce
+    in_force: PageInForce | None
+    version: int
+
+
+class Refresher:
+    """`statistics` follow the topic; `caught_up` waits until they have all of it; `now` is ms UTC."""
+
+    def __init__(
+        self,
+        tallies: Tallies,
+        statistics: PageStatistics,
+        caught_up: Callable[[], Awaitable[None]],
+        put: Put,
+        now: Callable[[], int] = lambda: int(time.time() * 1000),
+    ) -> None:
+        self._tallies = tallies
+        self._statistics = statistics
+        self._caught_up = caught_up
+        self._put = put
+        self._now = now
+
+    async def refresh(self, whole: bool = False) -> Refreshed:
+        """Write the statistics that changed, or, with `whole`, all of them, also of pages that nobody visits any more.
+
+        Raises UnavailableError, PagesMissingError and whatever `put` raises; then the old version stays in force.
+        """
+        await self._caught_up()
+        statistics = self._statistics
+        tallies = await asyncio.to_thread(self._tallies.since, self._now() - TRAILING_MS)
+        known = statistics.rows(statistics.version)
+        made = rows(tallies, known if whole else ())
+        written = made if whole else changed(made, known)
+        version = statistics.version
+        if written:
+            version = await self._put(written)
+            log.info("page statistics version %d: %d of %d pages", version, len(written), len(made))
+        return Refreshed(version, len(tallies), len(written))
+
+    async def show(self, site: str, version: int | None) -> PagesInForce:
+        """The statistics as of a version, the newest unless one is named."""
+        await self._caught_up()
+        asked = self._statistics.version if version is None else version
+        found = [_in_force(row) for row in self._statistics.rows(asked, site).values()]
+        return PagesInForce(asked, sorted(found, key=lambda page: (-page.page_value, page.site, page.path)))
+
+    async def explain(self, site: str, path: str) -> Explained:
+        """How the statistics of a page come about, of one that nobody visited those of any page."""
+        await self._caught_up()
+        tallies = await asyncio.to_thread(self._tallies.since, self._now() - TRAILING_MS, site)
+        mean = means(tallies)
+        tally = next((each for each in tallies if each.path == path), Tally(site, path, 0, 0, 0, 0, 0, 0.0))
+        version = self._statistics.version
+        known = self._statistics.rows(version, site)
+        row = known.get((site, path)) or known.get((site, ANY_PATH))
+        computed = _in_force(smoothed(tally, mean))
+        return Explained(tally, mean, WEIGHT, computed, _in_force(row) if row else None, version)
+
+
+def _in_force(row: PageRow) -> PageInForce:
+    return PageInForce(row.site, row.path, row.bounce_rate, row.exit_rate, row.page_value)

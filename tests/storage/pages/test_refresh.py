@@ -1,0 +1,169 @@
+"""Pages counted in ClickHouse are what a slow recount gives; a refresh writes what moved, and nothing otherwise."""
+
+import contextlib
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from ingest.events import Event, Page, Purchase, Tick
+from storage import analytics, migrate
+from storage.pages.refresh import TRAILING_MS, Refresher
+from storage.pages.tally import Tallies, Tally
+from stream.pages import PageRow, PagesMarker, PageStatistics
+from tests.support.events import NOON, event
+from tests.support.replays import Shop, placed
+from tests.support.sinks import clickhouse, clickhouse_front, sql
+
+HOUR = 3_600_000
+
+
+@pytest.fixture(scope="module", params=["chDB", "a server"])
+def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("pages")
+    with contextlib.ExitStack() as held:
+        if request.param == "chDB":
+            yield held.enter_context(clickhouse(folder / "chdb"))
+            return
+        port = held.enter_context(clickhouse_front(folder / "server"))
+        made = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
+        migrate.migrate("clickhouse", migrate.clickhouse_run(made))
+        yield made
+        made.close()
+
+
+def visits(site: str, seed: int, sessions: int = 60) -> list[Event]:
+    """Visits of a site, some with a purchase in their middle; of one session each."""
+    chance = random.Random(seed)
+    events, number = [], seed * 10_000
+    for session in range(sessions):
+        at = NOON + chance.randrange(5 * HOUR)
+        for _ in range(chance.randrange(1, 7)):
+            number, at = number + 1, at + chance.randrange(1_000, 60_000)
+            page = Page(f"/p/{chance.randrange(5)}", "ProductRelated")
+            name = f"s{session}"
+            events.append(event(number, at, site=site, session_id=name, page=page))
+            if chance.random() < 0.15:
+                number, at = number + 1, at + 500
+                bought = Purchase(float(chance.randrange(5, 90)), f"o{session}", verified=chance.random() < 0.8)
+                events.append(event(number, at, site=site, session_id=name, type="purchase", purchase=bought))
+    return events
+
+
+def recount(events: Sequence[Event]) -> list[Tally]:
+    """The slow and obvious way, sharing no code with the query."""
+    sessions: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    for each in sorted(events, key=lambda e: (e.occurred_at, e.event_id)):
+        sessions[each.site, each.session_id].append(each)
+    counts: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0] * 6)
+    for (site, _), told in sessions.items():
+        views = [each for each in told if each.page is not None]
+        orders = [each for each in told if each.purchase is not None]
+        amount = {each.purchase.order_id: each.purchase.amount for each in reversed(orders) if each.purchase.verified}  # type: ignore[union-attr]
+        for path in {each.page.path for each in views if each.page}:
+            mine = [each for each in views if each.page and each.page.path == path]
+            row = counts[site, path]
+            row[0] += len(mine)
+            row[1] += 1
+            row[2] += views[0] in mine
+            row[3] += views[-1] in mine
+            row[4] += len(views) == 1
+            if orders and mine[0].occurred_at <= orders[-1].occurred_at:
+                row[5] += sum(amount.values())
+    return [Tally(*place, *map(int, row[:5]), row[5]) for place, row in sorted(counts.items())]
+
+
+def test_the_query_counts_what_a_slow_recount_counts(client: Any, tmp_path: Any) -> None:
+    events = visits("a", 1) + visits("b", 2) + visits("c~run", 3)
+    still_open = event(1, NOON + 40 * HOUR, site="a", session_id="open")
+    told = sorted(events, key=lambda each: each.received_at)
+    with sql(f"sqlite:///{tmp_path / 'db'}") as engine:
+        shop = Shop(engine, client, placed([*told, Tick("live", NOON + 39 * HOUR), still_open]))
+        shop.lose(relational=False)
+        shop.live()
+    expected = recount([each for each in events if each.site != "c~run"])
+    assert sum(tally.value for tally in expected) > 0
+    found = Tallies(client).since(0)
+    assert found == expected
+    assert Tallies(client).since(0, "b") == [tally for tally in expected if tally.site == "b"]
+    assert Tallies(client).since(NOON + 50 * HOUR) == []
+
+
+class Topic:
+    """The page statistics' topic: puts a version where the statistics read it."""
+
+    def __init__(self) -> None:
+        self.statistics = PageStatistics()
+        self.puts: list[list[PageRow]] = []
+        self._offset = 0
+
+    async def caught_up(self) -> None: ...
+
+    async def put(self, rows: Sequence[PageRow]) -> int:
+        self.puts.append(list(rows))
+        for row in rows:
+            self.statistics.read(self._next(), PageRow(str(len(self.puts)), *_values(row)))
+        version = self._next()
+        self.statistics.read(version, PagesMarker(str(len(self.puts)), len(rows)))
+        return version
+
+    def _next(self) -> int:
+        self._offset += 1
+        return self._offset - 1
+
+
+def _values(row: PageRow) -> tuple[str, str, float, float, float]:
+    return row.site, row.path, row.bounce_rate, row.exit_rate, row.page_value
+
+
+class Counted:
+    """Tallies as given."""
+
+    def __init__(self, *tallies: Tally) -> None:
+        self.tallies = list(tallies)
+        self.asked: list[int] = []
+
+    def since(self, opened_at: int, site: str = "") -> list[Tally]:
+        self.asked.append(opened_at)
+        return [tally for tally in self.tallies if site in ("", tally.site)]
+
+
+PAGE = Tally("shop", "/a", 200, 100, 100, 50, 20, 300.0)
+
+
+async def test_a_refresh_writes_what_moved_and_nothing_twice() -> None:
+    topic, counted = Topic(), Counted(PAGE)
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS + 5)  # type: ignore[arg-type]
+    first = await refresher.refresh()
+    assert (first.pages, first.written) == (1, 2)
+    assert counted.asked == [5]
+    again = await refresher.refresh()
+    assert (again.version, again.written) == (first.version, 0)
+    counted.tallies.append(Tally("shop", "/b", 1, 1, 0, 1, 0, 0.0))
+    more = await refresher.refresh()
+    assert more.version > first.version
+    assert {row.path for row in topic.puts[-1]} >= {"/b"}
+    counted.tallies.pop(0)
+    whole = await refresher.refresh(whole=True)
+    assert {row.path for row in topic.puts[-1]} == {"/a", "/b", "*"}
+    assert whole.written == 3
+
+
+async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
+    topic, counted = Topic(), Counted(PAGE)
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    before = await refresher.explain("shop", "/a")
+    assert (before.tally, before.in_force) == (PAGE, None)
+    version = (await refresher.refresh()).version
+    found = await refresher.show("shop", None)
+    assert found.version == version
+    assert [page.path for page in found.pages] == ["*", "/a"] or [page.path for page in found.pages] == ["/a", "*"]
+    assert (await refresher.show("", 0)).pages == []
+    after = await refresher.explain("shop", "/a")
+    assert after.in_force == after.computed
+    unknown = await refresher.explain("shop", "/nobody")
+    assert unknown.tally.views == 0
+    assert unknown.in_force is not None
+    assert unknown.in_force.path == "*"
