@@ -44,15 +44,27 @@ class InterruptedReplayError(SetupError):
 def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json: bool) -> int:
     """Run the replay and show its account; the exit code. Raises SetupError."""
     settings, console = as_running(settings), Console(stderr=as_json)
-    with Bar(console) as bar:
-        if settings.profile == "embedded":
-            account = _as_job(settings, request, anew, jobs, bar)
-        else:
-            account = asyncio.run(_here(settings, request, anew, jobs, bar))
+    account = _run(settings, request, anew, jobs, console)
     tables.print_account(console, account, request.diff)
     if as_json:
         print(msgspec.json.encode(account).decode())
     return 0
+
+
+def features(settings: Settings, request: Request) -> int:
+    """Make a training set and say what is in it; the exit code. Raises SetupError."""
+    settings, console = as_running(settings), Console()
+    account = _run(settings, request, False, 1, console)
+    rows = account.updates - account.sessions
+    print(f"{rows:,} rows of {account.sessions:,} closed sessions in {request.target}")
+    return 0
+
+
+def _run(settings: Settings, request: Request, anew: bool, jobs: int, console: Console) -> Account:
+    with Bar(console) as bar:
+        if settings.profile == "embedded":
+            return _as_job(settings, request, anew, jobs, bar)
+        return asyncio.run(_here(settings, request, anew, jobs, bar))
 
 
 def listed(settings: Settings, as_json: bool) -> int:
@@ -115,7 +127,9 @@ class Bar:
 
 async def _here(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
     """The replay in this process, and in more where `jobs` says so."""
-    elsewhere = partial(_in_processes, settings, jobs) if jobs > 1 and request.into != "nothing" else None
+    elsewhere = (
+        partial(_in_processes, settings, jobs) if jobs > 1 and request.into not in ("nothing", "features") else None
+    )
     try:
         async with databases(settings) as opened, wiring.world(settings, opened, request) as built:
             return await run_replay(built, request, bar, anew=anew, elsewhere=elsewhere)
@@ -170,7 +184,7 @@ def _as_job(settings: Settings, request: Request, anew: bool, jobs: int, bar: Ba
         raise InterruptedReplayError("stopped; the same command goes on where it stopped") from None
     if job.state != "done" or job.account is None:
         raise InterruptedReplayError(job.failure)
-    if request.into == "file":
+    if request.into in ("file", "features"):
         made = settings.data_dir / "replays" / Path(request.target).name
         with contextlib.suppress(shutil.SameFileError):
             shutil.move(made, request.target)

@@ -10,6 +10,7 @@ from deploy.cli import (
     demo,
     doctor,
     failures,
+    features,
     migrate,
     pages,
     query,
@@ -41,6 +42,7 @@ app.command("migrate")(migrate.migrate)
 app.command("asyncapi")(asyncapi.asyncapi)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
+app.command("features")(features.features)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
 app.add_typer(simulate.app, name="simulate")

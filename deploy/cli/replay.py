@@ -35,8 +35,8 @@ def replay(
 
     kind, target = _target(into, dry_run, diff)
     request = Request(
-        since=_moment("--from", since, 0),
-        until=_moment("--to", until, NEVER),
+        since=moment("--from", since, 0),
+        until=moment("--to", until, NEVER),
         site=site,
         model=model,
         source=source,
@@ -70,7 +70,7 @@ def _target(into: str, dry_run: bool, diff: bool) -> tuple[TargetName, str]:
     return "file", str(file)
 
 
-def _moment(option: str, text: str | None, otherwise: int) -> int:
+def moment(option: str, text: str | None, otherwise: int) -> int:
     """Milliseconds of a time in ISO 8601; without a zone it is UTC."""
     if text is None:
         return otherwise

@@ -23,6 +23,7 @@ from storage.log import StoredLog
 from storage.relational import RelationalSink
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
+from storage.replay.features import IntoFeatures
 from storage.replay.journal import Journal
 from storage.replay.request import Request
 from storage.replay.run import replay, tell_partitions
@@ -55,6 +56,8 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
         def target(request: Request) -> Target:
             if request.into == "databases":
                 return IntoDatabases(log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions)
+            if request.into == "features":
+                return IntoFeatures(Path(request.target))
             return IntoFile(Path(request.target)) if request.into == "file" else topic
 
         yield World(
@@ -81,7 +84,7 @@ async def job(settings: Settings, opened: Databases, request: Request, watcher: 
     Raises ReplayError.
     """
     try:
-        if request.into == "file":
+        if request.into in ("file", "features"):
             folder = settings.data_dir / "replays"
             folder.mkdir(parents=True, exist_ok=True)
             request = msgspec.structs.replace(request, target=str(folder / Path(request.target).name))

@@ -1,5 +1,9 @@
 """Why a replay does not run, or does not go on; each message is one line that says what mends it."""
 
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+
 
 class ReplayError(Exception):
     """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
@@ -12,3 +16,14 @@ class BusyError(ReplayError):
         super().__init__(
             "another replay of this log runs: wait for it (`opecom replay --list` shows how far it is), or stop it"
         )
+
+
+@contextlib.contextmanager
+def writing(file: Path) -> Generator[None, None, None]:
+    """A file that cannot be written is a ReplayError."""
+    try:
+        yield
+    except OSError as error:
+        raise ReplayError(
+            f"cannot write {file} ({error.strerror}): make room or name another file, then give the same command again"
+        ) from error

@@ -8,13 +8,13 @@ from stream.partition import Mark
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]
-TargetName = Literal["databases", "topic", "file", "nothing"]
+TargetName = Literal["databases", "topic", "file", "features", "nothing"]
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
     """`since` and `until` are ms UTC by received_at; `model` empty: the models that the log put in force.
 
-    `target` names the topic or the file. `nothing` is a dry run.
+    `target` names the topic or the file; `features` is a file, too: a training set. `nothing` is a dry run.
     """
 
     since: Annotated[int, Meta(ge=0, le=NEVER)] = 0

@@ -39,8 +39,8 @@ async def replay(
     with _explained():
         if request.model:
             world.models(request.model)
-        if request.into == "nothing":
-            return await _dry(world, request, watcher)
+        if request.into in ("nothing", "features"):
+            return await _unkept(world, request, watcher)
         with world.journal.held():
             number = await _begun(world, request, watcher, anew)
             checkpoints = world.journal.checkpoints(number)
@@ -128,13 +128,14 @@ async def _watched(world: World, number: int, work: Awaitable[None], watcher: Wa
     await task
 
 
-async def _dry(world: World, request: Request, watcher: Watcher) -> Account:
-    """A replay that tells nobody and keeps no journal."""
+async def _unkept(world: World, request: Request, watcher: Watcher) -> Account:
+    """A replay that changes nothing that is stored, and keeps no journal: it is begun anew where it was interrupted."""
     plans = await _plans(world, request)
     watcher.planned(0, sum(each.records for each in plans), 0)
     await _until_written(world, request, plans, watcher)
     made = Made() if request.diff else None
-    run = PartitionRun(world, request, UNWRITTEN, world.target(request), watcher.moved, lambda _: None, made)
+    target = world.target(request)
+    run = PartitionRun(world, request, UNWRITTEN, target, watcher.moved, lambda _: None, made)
     checkpoints = [Checkpoint(each, each.begin.next, each.begin, Account()) for each in plans]
     left = [each for checkpoint in checkpoints for each in await run.tell(checkpoint)]
     account = Account()
@@ -144,6 +145,7 @@ async def _dry(world: World, request: Request, watcher: Watcher) -> Account:
         identities = {each.identity for each in left}
         account.add(await patiently(lambda: asyncio.to_thread(count_gone, world, request, plans, identities, made)))
         made.close()
+    await target.finish(plans)
     return account
 
 

@@ -5,16 +5,15 @@ its own at-least-once.
 """
 
 import asyncio
-import contextlib
 import os
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from storage.block import Block, Record, identity_of, read
 from storage.replay.account import Account
-from storage.replay.errors import ReplayError
+from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
 from storage.replay.stored import StoredSessions
 from storage.sink import BACKFILL_MASK, Sink
@@ -104,7 +103,7 @@ class IntoFile:
         self._file = file
 
     async def resume(self, partition: int, account: Account) -> None:
-        with _explained(self._file):
+        with writing(self._file):
             part = self._part(partition)
             if not account.bytes:
                 part.write_bytes(b"")
@@ -121,11 +120,11 @@ class IntoFile:
         await asyncio.to_thread(self._join, [self._part(plan.partition) for plan in plans])
 
     def _append(self, partition: int, lines: bytes) -> None:
-        with _explained(self._file), self._part(partition).open("ab") as part:
+        with writing(self._file), self._part(partition).open("ab") as part:
             part.write(lines)
 
     def _join(self, parts: Sequence[Path]) -> None:
-        with _explained(self._file):
+        with writing(self._file):
             made = self._file.with_name(f"{self._file.name}.whole")
             with made.open("wb") as whole:
                 for part in parts:
@@ -137,17 +136,6 @@ class IntoFile:
 
     def _part(self, partition: int) -> Path:
         return self._file.with_name(f"{self._file.name}.{partition}.part")
-
-
-@contextlib.contextmanager
-def _explained(file: Path) -> Generator[None, None, None]:
-    """A file that cannot be written as one line."""
-    try:
-        yield
-    except OSError as error:
-        raise ReplayError(
-            f"cannot write {file} ({error.strerror}): make room or name another file, then give the same command again"
-        ) from error
 
 
 def _record(update: Update) -> Record:

@@ -17,6 +17,7 @@ from storage.log import StoredLog
 from storage.relational import RelationalSink
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
+from storage.replay.features import IntoFeatures
 from storage.replay.journal import Journal
 from storage.replay.request import Request
 from storage.replay.run import replay
@@ -114,6 +115,8 @@ class Shop:
         def target(request: Request) -> Target:
             if request.into == "databases":
                 return IntoDatabases(LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions)
+            if request.into == "features":
+                return IntoFeatures(Path(request.target))
             if request.into == "file":
                 return IntoFile(Path(request.target))
             return IntoTopic(self.topic, request.target) if request.into == "topic" else Nowhere()

@@ -1,0 +1,107 @@
+"""A training set has every beginning of every closed session, as it was then, with the outcome that came later."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.events import Event, Purchase, Tick
+from scoring.features import NAMES
+from storage.replay.errors import ReplayError
+from storage.replay.features import COLUMNS, OUTCOME
+from tests.support.events import NOON, event
+from tests.support.log import folded, log_of, partition
+from tests.support.replays import Shop, placed
+from tests.support.weeks import HOUR, a_week
+
+
+def shop(said: list[Any]) -> Shop:
+    """Without databases: a training set needs none, but for a window."""
+    return Shop(None, None, placed(said))  # type: ignore[arg-type]
+
+
+async def made(said: list[Any], file: Path) -> list[dict[str, str]]:
+    await shop(said).replay(into="features", target=str(file))
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+async def test_one_row_for_each_update_of_closed_sessions_only(tmp_path: Path) -> None:
+    week = a_week()
+    open_ = event(9_000, week[-1].to + 1, session_id="open")  # type: ignore[union-attr]
+    rows = await made([*week, open_], tmp_path / "set.csv")
+    assert list(rows[0]) == list(COLUMNS)
+    assert len(rows) == sum(isinstance(each, Event) for each in week)
+    assert "open" not in {row["session_id"] for row in rows}
+
+
+async def test_a_row_says_what_the_log_up_to_it_says(tmp_path: Path) -> None:
+    """Folding only what was in the log at the update gives the row: nothing later has leaked into it."""
+    week = a_week()
+    rows = await made(week, tmp_path / "set.csv")
+    logs = [log_of(part) for part in placed(week)]
+    for row in rows:
+        number, offset = int(row["partition"]), int(row["offset"])
+        state = partition(number=number)
+        then = folded(logs[number][: offset + 1], state).sessions[-1]
+        assert [row[name] for name in NAMES] == [_cell(getattr(then.features, name)) for name in NAMES]
+        assert (row["bought_before"], row["events"]) == (_cell(then.revenue), str(then.counts.events))
+
+
+async def test_every_row_of_a_session_has_the_outcome_of_its_end(tmp_path: Path) -> None:
+    bought = Purchase(30.0, "o1", verified=True)
+    said = [
+        event(1),
+        event(2, NOON + 1_000),
+        event(3, NOON + 2_000, type="purchase", purchase=bought),
+        event(4, NOON + 3_000),
+        event(5, NOON, session_id="s2"),
+        Tick("live", NOON + 24 * HOUR),
+    ]
+    rows = await made(said, tmp_path / "set.csv")
+    mine = [row for row in rows if row["session_id"] == "s1"]
+    assert [row["bought_before"] for row in mine] == ["FALSE", "FALSE", "TRUE", "TRUE"]
+    assert {(row["Revenue"], row["Amount"]) for row in mine} == {("TRUE", "30.0")}
+    assert [row["ProductRelated"] for row in mine] == ["1", "2", "2", "3"]
+    assert [row["Revenue"] for row in rows if row["session_id"] == "s2"] == ["FALSE"]
+
+
+async def test_parquet_has_the_same_rows_in_their_types(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    week = a_week()
+    rows = await made(week, tmp_path / "set.csv")
+    await shop(week).replay(into="features", target=str(tmp_path / "set.parquet"))
+    table = parquet.read_table(tmp_path / "set.parquet")
+    assert table.column_names == list(COLUMNS)
+    assert [{name: _cell(value) for name, value in row.items()} for row in table.to_pylist()] == rows
+    assert str(table.schema.field("Weekend").type) == "bool"
+    assert str(table.schema.field("BounceRates").type) == "double"
+
+
+async def test_no_cell_is_a_formula(tmp_path: Path) -> None:
+    said = [event(1, session_id="-1:2"), Tick("live", NOON + 24 * HOUR)]
+    assert [row["session_id"] for row in await made(said, tmp_path / "set.csv")] == ["'-1:2"]
+
+
+async def test_an_empty_log_gives_a_header(tmp_path: Path) -> None:
+    assert await made([], tmp_path / "set.csv") == []
+    assert (tmp_path / "set.csv").read_text().startswith("site,session_id")
+
+
+async def test_another_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReplayError, match=r"name a file that ends in \.csv or \.parquet"):
+        await shop([]).replay(into="features", target=str(tmp_path / "set.xls"))
+
+
+async def test_a_folder_that_is_gone_is_a_line(tmp_path: Path) -> None:
+    with pytest.raises(ReplayError, match="cannot write"):
+        await shop(a_week()).replay(into="features", target=str(tmp_path / "none" / "set.csv"))
+
+
+def test_only_the_outcome_looks_ahead() -> None:
+    assert COLUMNS[-2:] == OUTCOME
+
+
+def _cell(value: object) -> str:
+    return str(value).upper() if isinstance(value, bool) else "" if value is None else str(value)
