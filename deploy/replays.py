@@ -43,12 +43,17 @@ class InterruptedReplayError(SetupError):
 
 def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json: bool) -> int:
     """Run the replay and show its account; the exit code. Raises SetupError."""
-    settings, console = as_running(settings), Console(stderr=as_json)
-    account = _run(settings, request, anew, jobs, console)
-    tables.print_account(console, account, request.diff)
+    account = told(settings, request, Console(stderr=as_json), anew, jobs)
     if as_json:
         print(msgspec.json.encode(account).decode())
     return 0
+
+
+def told(settings: Settings, request: Request, console: Console, anew: bool = False, jobs: int = 1) -> Account:
+    """Run the replay and show its account. Raises SetupError."""
+    account = _run(as_running(settings), request, anew, jobs, console)
+    tables.print_account(console, account, request.diff)
+    return account
 
 
 def features(settings: Settings, request: Request) -> int:

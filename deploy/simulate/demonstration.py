@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
 
+from deploy import replays
 from deploy.data_folder import as_running
 from deploy.settings import Settings
 from deploy.simulate import stack, uci_run
@@ -17,6 +18,7 @@ from deploy.simulate.live import Board, highest
 from deploy.simulate.run import Simulation, new_run
 from deploy.simulate.show import Bars, announce, say, source
 from deploy.wiring.storage import relational
+from storage.replay.request import Request
 
 SHOWN, REASONS = 8, 2
 LOOK_SECONDS = 0.5
@@ -37,7 +39,16 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
         engine = relational(settings)
         running.callback(engine.dispose)
         asyncio.run(_watched(simulation, settings, engine, rate, console))
-        return uci_run.verify(settings, engine, simulation, rows.file)
+        return uci_run.verify(settings, engine, simulation, rows.file) or _told_again(settings, simulation, console)
+
+
+def _told_again(settings: Settings, simulation: Simulation, console: Console) -> int:
+    """Replay the log of the simulation and compare every stored row with what comes of it; an exit code."""
+    say(console, f"the log told again and compared row by row: opecom replay --site {simulation.site} --diff")
+    account = replays.told(settings, Request(site=simulation.site, diff=True), console)
+    differing = any(table.changed or table.added or table.gone for table in account.tables.values())
+    say(console, "the replay differs from what is stored" if differing else "a replay gives what live scoring gave")
+    return int(differing)
 
 
 async def _watched(simulation: Simulation, settings: Settings, engine: Engine, rate: float, console: Console) -> None:
