@@ -1,8 +1,14 @@
 """A model as an ONNX graph, run by onnxruntime on one thread; knows nothing of how the graph was trained or stored."""
 
+import os
+
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# The library would keep a device id and a database of usage in the user's cache folder; it looks once, at its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 from scoring.features import NAMES
 from scoring.model import Manifest, Scores, check_rows

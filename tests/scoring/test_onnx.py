@@ -1,11 +1,25 @@
 """The ONNX model beyond the contract: what a graph must be, and hostile rows."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from scoring import registry
 from scoring.onnx import GraphError, OnnxModel
 from tests.support.rows import sessions
+
+
+def test_scoring_leaves_nothing_in_the_users_folders(tmp_path: Path) -> None:
+    """onnxruntime's wheel reports its use unless it is told not to before it is imported."""
+    score = "from scoring.registry import load; import numpy; load().score(numpy.zeros((1, 17), numpy.float32))"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", score], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_bytes_that_are_no_graph_are_refused_in_one_line() -> None:

@@ -11,11 +11,16 @@ password need not stand in the list of processes. Exit code: 0 all equal, 1 some
 
 import argparse
 import csv
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# The library would keep a device id and a database of usage in the user's cache folder; it looks once, at its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
