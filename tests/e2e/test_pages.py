@@ -1,0 +1,117 @@
+"""Page statistics and training sets by their commands, on the embedded system, and a replay that agrees with both."""
+
+import asyncio
+import csv
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from deploy.ports import wait_until
+from ingest.events import Control, Event, Page, Purchase, Tick, encode, key_of
+from ingest.partition import partition_of
+from tests.support.events import event
+from tests.support.stack import Stack, new_stack, up
+
+HOUR = 3_600_000
+PARTITIONS = 4
+EXPORT = "Page,Pageviews,Bounce Rate,% Exit,Page Value\n/imported,100,40.00%,20.00%,$12.50\n"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system that refreshes when it is told."""
+    never = {"OPECOM_STORAGE__PAGES_REFRESH_SECONDS": "0"}
+    with up(new_stack(tmp_path_factory.mktemp("pages"), **never)) as running:
+        yield running
+
+
+async def say(stack: Stack, *said: Event | Control) -> None:
+    """Put it straight onto the topic: what the door would stamp as received now may be received hours ago."""
+    async with AIOKafkaProducer(bootstrap_servers=stack.environment["OPECOM_KAFKA__BOOTSTRAP"], acks="all") as producer:
+        for each in said:
+            if isinstance(each, Event):
+                key = key_of(each.site, each.session_id)
+                await producer.send_and_wait("events", encode(each), key=key, partition=partition_of(key, PARTITIONS))
+            else:
+                for partition in range(PARTITIONS):
+                    await producer.send_and_wait("events", encode(each), partition=partition)
+
+
+def visits(now: int, sessions: int, first: int) -> list[Event]:
+    """Sessions of three views of two hours ago; every second one buys after its second view."""
+    events = []
+    for session in range(sessions):
+        at, name = now - 2 * HOUR + session * 1_000, f"visit-{first + session}"
+        for view, path in enumerate(("/", f"/products/{session % 3}", "/cart")):
+            number = (first + session) * 10 + view
+            events.append(event(number, at + view * 20_000, session_id=name, page=Page(path, "ProductRelated")))
+        if session % 2:
+            order = Purchase(60.0, name, verified=True)
+            number = (first + session) * 10 + 9
+            events.append(event(number, at + 30_000, session_id=name, type="purchase", purchase=order))
+    return sorted(events, key=lambda each: each.received_at)
+
+
+def opecom(stack: Stack, *arguments: str) -> str:
+    done = stack.opecom(*arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_statistics_are_counted_put_in_force_and_part_of_what_a_replay_gives(stack: Stack, tmp_path: Path) -> None:
+    now = int(time.time() * 1000)
+    asyncio.run(say(stack, *visits(now, 30, 1), Tick("live", now - HOUR)))
+    counted = wait_until(lambda: json.loads(opecom(stack, "pages", "refresh", "--json"))["pages"] == 5, 20)
+    assert counted, opecom(stack, "pages", "show", "--json")
+    shown = {page["path"]: page for page in json.loads(opecom(stack, "pages", "show", "--json"))["pages"]}
+    assert set(shown) == {"/", "/cart", "/products/0", "/products/1", "/products/2", "*"}
+    assert shown["/products/1"]["page_value"] > shown["/cart"]["page_value"]
+    assert shown["/cart"]["exit_rate"] > 0.5 > shown["/"]["exit_rate"]
+    explained = json.loads(opecom(stack, "pages", "explain", "/products/1", "--json"))
+    assert (explained["tally"]["views"], explained["tally"]["value"]) == (10, 5 * 60.0)
+    assert explained["in_force"] == explained["computed"]
+    assert "version" in opecom(stack, "pages", "show")
+    assert "in force" in opecom(stack, "pages", "explain", "/products/1")
+
+    later = event(9_001, now, session_id="later", page=Page("/products/1", "ProductRelated"))
+    asyncio.run(say(stack, later))
+    features: dict[str, float] = {}
+
+    def scored() -> bool:
+        answer = httpx.get(f"{stack.api.url}/sessions/later/intent")
+        features.update(answer.json().get("features", {}))
+        return answer.status_code == 200
+
+    assert wait_until(scored, 10)
+    assert features["PageValues"] == shown["/products/1"]["page_value"]
+
+    export = tmp_path / "export.csv"
+    export.write_text(EXPORT)
+    assert "1 pages of default are in force" in opecom(stack, "pages", "import", str(export))
+    assert '"/imported"' in opecom(stack, "pages", "show", "--json")
+    export.write_text(EXPORT.replace("40.00%", "forty"))
+    refused = stack.opecom("pages", "import", str(export))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "row 2, column bounce: 'forty' is no number" in refused.stderr
+
+    for source in ("kafka", "clickhouse"):
+        account = json.loads(opecom(stack, "replay", "--diff", "--json", "--source", source))
+        assert account["tables"]["sessions"]["compared"] == 30
+        assert {(t["changed"], t["added"], t["gone"]) for t in account["tables"].values()} == {(0, 0, 0)}
+
+
+def test_a_training_set_by_its_command(stack: Stack, tmp_path: Path) -> None:
+    said = opecom(stack, "features", "--out", str(tmp_path / "set.csv"))
+    with (tmp_path / "set.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert f"{len(rows):,} rows of 30 closed sessions" in said
+    assert {row["Revenue"] for row in rows} == {"TRUE", "FALSE"}
+    opecom(stack, "features", "--out", str(tmp_path / "set.parquet"))
+    assert (tmp_path / "set.parquet").read_bytes()[:4] == b"PAR1"
+    refused = stack.opecom("features", "--out", str(tmp_path / "set.xls"))
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)

@@ -1,0 +1,181 @@
+"""Replays and page statistics over HTTP: who may, one at a time, watched, stopped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from deploy.settings import ApiSettings, KafkaSettings, Settings
+from deploy.wiring import api
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.jobs import Jobs
+from storage.replay.request import Request
+from storage.replay.world import Watcher
+from tests.support.databases import filled
+from tests.support.scored import scored
+
+READ, ADMIN = "read-key-of-sixteen-or-more", "admin-key-of-sixteen-or-more"
+JSON = {"content-type": "application/json"}
+
+
+class Replays:
+    """Stands for the replay itself: runs until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.asked: list[tuple[Request, bool]] = []
+        self.failure: Exception | None = None
+
+    async def run(self, request: Request, watcher: Watcher, anew: bool) -> Account:
+        self.asked.append((request, anew))
+        watcher.planned(3, 100, 40)
+        watcher.moved(10)
+        watcher.said("going on with replay 3, which was interrupted")
+        await self.go_on.wait()
+        if self.failure is not None:
+            raise self.failure
+        return Account(sessions=7)
+
+
+@asynccontextmanager
+async def service(
+    folder: Path, replays: Replays, profile: str = "embedded", peer: str = "127.0.0.1"
+) -> AsyncIterator[httpx.AsyncClient]:
+    # A broker that is not there: reads of sessions need none.
+    kafka = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
+    keys = ApiSettings(read_keys=(SecretStr(READ),), admin_keys=(SecretStr(ADMIN),))
+    embedded = Settings(data_dir=folder, api=keys, kafka=kafka)
+    settings = embedded.model_copy(update={"profile": profile})
+    async with filled(embedded, [scored(1)]) as opened:
+        app = api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), Jobs(replays.run))
+        transport = httpx.ASGITransport(app, client=(peer, 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+            yield http
+
+
+async def ended(http: httpx.AsyncClient, job: int) -> dict[str, Any]:
+    for _ in range(500):
+        found = dict((await http.get(f"/replays/{job}")).json())
+        if found["state"] != "running":
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError(found)
+
+
+async def test_a_job_is_begun_watched_and_ends_with_its_account(tmp_path: Path) -> None:
+    replays = Replays()
+    async with service(tmp_path, replays) as http:
+        begun = await http.post("/replays", json={"request": {"diff": True, "site": "uci"}, "anew": True})
+        assert begun.status_code == 202
+        assert begun.json()["id"] == 1
+        await asyncio.sleep(0.01)
+        running = (await http.get("/replays/1")).json()
+        assert (running["state"], running["number"], running["records"], running["done"]) == ("running", 3, 100, 50)
+        assert running["remarks"] == ["going on with replay 3, which was interrupted"]
+        twice = await http.post("/replays", json={})
+        assert (twice.status_code, twice.json()["error"]) == (409, "busy")
+        replays.go_on.set()
+        done = await ended(http, 1)
+        assert (done["state"], done["account"]["sessions"]) == ("done", 7)
+        assert (await http.post("/replays", json={})).json()["id"] == 2
+        assert [job["id"] for job in (await http.get("/replays")).json()["jobs"]] == [2, 1]
+    assert replays.asked[0] == (Request(diff=True, site="uci"), True)
+
+
+async def test_a_job_that_is_stopped_says_how_it_goes_on(tmp_path: Path) -> None:
+    replays = Replays()
+    async with service(tmp_path, replays) as http:
+        await http.post("/replays", json={})
+        await asyncio.sleep(0.01)
+        stopped = (await http.delete("/replays/1")).json()
+        assert stopped["state"] == "stopped"
+        assert "the same request goes on where it stopped" in stopped["failure"]
+        assert (await http.delete("/replays/1")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        (ReplayError("model 'm9' is not there"), "model 'm9' is not there"),
+        (RuntimeError("a fault of ours"), "RuntimeError: a fault of ours; the log of this process says more"),
+    ],
+    ids=["explained", "ours"],
+)
+async def test_a_job_that_fails_says_why(tmp_path: Path, failure: Exception, line: str) -> None:
+    replays = Replays()
+    replays.failure = failure
+    replays.go_on.set()
+    async with service(tmp_path, replays) as http:
+        await http.post("/replays", json={})
+        failed = await ended(http, 1)
+    assert (failed["state"], failed["failure"]) == ("failed", line)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "reason"),
+    [
+        (b"{", JSON, 422, "body: Input data was truncated"),
+        (b'{"request": {"into": "nowhere"}}', JSON, 422, "Invalid enum value"),
+        (b'{"request": {"since": -1}}', JSON, 422, "Expected `int` >= 0"),
+        (b'{"requests": {}}', JSON, 422, "unknown field"),
+        (b"{}", {"content-type": "text/plain"}, 422, "Content-Type: application/json"),
+        (b"{" + b" " * 20_000 + b"}", JSON, 413, "at most 16,384 bytes"),
+    ],
+    ids=["broken", "no target", "before 1970", "unknown field", "what a page may send", "long"],
+)
+async def test_an_order_that_is_none_is_refused(
+    tmp_path: Path, body: bytes, headers: dict[str, str], status: int, reason: str
+) -> None:
+    replays = Replays()
+    async with service(tmp_path, replays) as http:
+        answer = await http.post("/replays", content=body, headers=headers)
+    assert answer.status_code == status
+    assert reason in answer.json()["reason"]
+    assert replays.asked == []
+
+
+CALLS = [
+    ("POST", "/replays", b"{}"),
+    ("GET", "/replays", None),
+    ("GET", "/replays/1", None),
+    ("DELETE", "/replays/1", None),
+    ("POST", "/pages/refresh", b"{}"),
+]
+WHO = {
+    "here, embedded": ("embedded", "127.0.0.1", {}, True),
+    "elsewhere, embedded": ("embedded", "10.0.0.7", {}, False),
+    "a page under a name of its own": ("embedded", "127.0.0.1", {"host": "rebound.example:8000"}, False),
+    "here, services": ("services", "127.0.0.1", {}, False),
+    "a key of scope read": ("services", "127.0.0.1", {"x-opecom-key": READ}, False),
+    "a key of scope admin": ("services", "10.0.0.7", {"x-opecom-key": ADMIN}, True),
+}
+
+
+@pytest.mark.parametrize("who", WHO)
+async def test_only_admins_replay_and_refresh(tmp_path: Path, who: str) -> None:
+    profile, peer, headers, permitted = WHO[who]
+    async with service(tmp_path, Replays(), profile, peer) as http:
+        for method, path, body in CALLS:
+            answer = await http.request(method, path, content=body, headers=JSON | headers)
+            assert (answer.status_code != 401) is permitted, (method, path, answer.text)
+
+
+async def test_a_job_that_there_is_not_is_404(tmp_path: Path) -> None:
+    async with service(tmp_path, Replays()) as http:
+        assert (await http.get("/replays/9")).status_code == 404
+        assert (await http.delete("/replays/9")).status_code == 404
+
+
+async def test_page_statistics_without_a_kafka_are_503_and_name_what_is_away(tmp_path: Path) -> None:
+    async with service(tmp_path, Replays()) as http:
+        for path in ("/pages", "/pages/explain?site=default&path=/"):
+            answer = await http.get(path, headers={"x-opecom-key": READ})
+            assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+            assert answer.headers["retry-after"]
