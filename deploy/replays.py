@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from deploy import tables, topics
+from deploy import replay_tables, topics
 from deploy.data_folder import as_running
 from deploy.errors import SetupError
 from deploy.probes import Address, is_ready
@@ -52,7 +52,7 @@ def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json:
 def told(settings: Settings, request: Request, console: Console, anew: bool = False, jobs: int = 1) -> Account:
     """Run the replay and show its account. Raises SetupError."""
     account = _run(as_running(settings), request, anew, jobs, console)
-    tables.print_account(console, account, request.diff)
+    replay_tables.print_account(console, account, request.diff)
     return account
 
 
@@ -80,13 +80,13 @@ def listed(settings: Settings, as_json: bool) -> int:
         if as_json:
             print(body.decode())
         else:
-            Console().print(tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
+            Console().print(replay_tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
         return 0
     entries = asyncio.run(_entries(settings))
     if as_json:
         print(msgspec.json.encode(entries).decode())
     else:
-        Console().print(tables.replays_table(entries))
+        Console().print(replay_tables.replays_table(entries))
     return 0
 
 
