@@ -99,6 +99,13 @@ class Log:
         found = await self.admin.list_consumer_group_offsets(group, partitions=places)
         return [max(0, found[place].offset) if place in found else 0 for place in places]
 
+    async def commit(self, group: str, topic: str, offsets: Mapping[int, tuple[int, str]]) -> None:
+        """Commit offset and metadata of partitions for a group that has no members."""
+        async with AIOKafkaConsumer(**self.options, group_id=group, enable_auto_commit=False) as consumer:
+            places = {TopicPartition(topic, number): told for number, told in offsets.items()}
+            consumer.assign(list(places))
+            await consumer.commit(places)
+
     async def read(self, topic: str, ends: Sequence[int]) -> AsyncIterator[Sequence[Any]]:
         """All records of the topic up to these ends, in pieces."""
         places = [TopicPartition(topic, number) for number, end in enumerate(ends) if end]

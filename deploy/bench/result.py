@@ -32,6 +32,11 @@ TARGETS: Mapping[str, Mapping[str, Target]] = {
     "latency": {"rate": Target(990), "p50_ms": Target(15, at_most=True), "p99_ms": Target(50, at_most=True)},
     "ingest": {"batch_events_per_cpu_second": Target(15_000), "single_requests_per_cpu_second": Target(2_000)},
     "writer": {"updates_per_cpu_second": Target(15_000)},
+    "replay": {
+        "events_per_cpu_second": Target(30_000),
+        "rss_growth_mb": Target(25, at_most=True),
+        "rss_growth_ratio": Target(1.1, at_most=True),
+    },
 }
 
 
