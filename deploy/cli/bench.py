@@ -36,7 +36,7 @@ def bench(
     part = importlib.import_module(f"deploy.bench.{name}")
     with started(load(), need_mariadb=name in ("writer", "replay")) as run:
         figures, notes = asyncio.run(part.measure(run, data, quick))
-        result = Result(name, figures, versions(run.versions), where, tuple(notes))
+        result = Result(name, figures, versions(run.versions), where, tuple(notes), quick)
     show(result)
     if as_json:
         print(result.json())
