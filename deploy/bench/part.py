@@ -5,6 +5,7 @@ import http.client
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,8 +28,11 @@ class Part:
         self._command = command
         self._environment = environment
         self._program = Program(name, folder)
+        self._earlier = 0
 
     async def __aenter__(self) -> "Part":
+        with suppress(OSError):
+            self._earlier = self._program.log.stat().st_size
         self._program.start(self._command, lambda: True, environment=self._environment, die_with_parent=True)
         return self
 
@@ -71,7 +75,8 @@ class Part:
         await asyncio.to_thread(process.wait, 20)
 
     def output(self) -> str:
-        return self._program.log.read_text(errors="replace")
+        """What this process has printed; one of the same name may have printed before it."""
+        return self._program.log.read_bytes()[self._earlier :].decode(errors="replace")
 
     def said(self, line: str) -> bool:
         """Whether a line of the process's output is this one."""
