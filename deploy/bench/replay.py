@@ -124,7 +124,7 @@ class Filled:
     def _noted(self, number: int, given: Given) -> tuple[bytes | None, bytes]:
         key, value, event_id = given
         if event_id is not None:
-            self._ids[number] += id_of(event_id).to_bytes(16, "big")
+            self._ids[number] += id_of(event_id)
         return key, value
 
 
@@ -162,7 +162,7 @@ def check(file: Path, filled: Filled) -> None:
             if event_id is None:
                 closed += 1
             else:
-                found += id_of(event_id).to_bytes(16, "big")
+                found += id_of(event_id)
     if found != filled.ids or closed != filled.sizes.sessions:
         raise BenchError(
             f"replay: the file has {len(found) // 16:,} updates by events and {closed:,} closings, the log "

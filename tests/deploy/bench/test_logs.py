@@ -47,7 +47,7 @@ def test_a_crowd_is_open_all_at_once(crowd: Crowd) -> None:
     parts = [fold(records) for records in crowd.at_once(60, 4)]
     assert all(into.counts.keys() == {"scored"} for _, into in parts)
     assert sum(state.open_sessions for state, _ in parts) == 60
-    assert {len(session.ids) for state, _ in parts for session in state.sessions()} == {EVENTS}
+    assert {session.events for state, _ in parts for session in state.sessions()} == {EVENTS}
 
 
 def test_one_session_stays_open_while_others_come_and_go(crowd: Crowd) -> None:
@@ -59,5 +59,5 @@ def test_one_session_stays_open_while_others_come_and_go(crowd: Crowd) -> None:
     assert sum(update.event.id is None for update in into.sessions) > 200
     state.mark()
     assert state.recovery_mark().next == 0
-    assert min(len(session.ids) for session in state.sessions()) == EVENTS
-    assert max(len(session.ids) for session in state.sessions()) == 120
+    assert min(session.events for session in state.sessions()) == EVENTS
+    assert max(session.events for session in state.sessions()) == 120
