@@ -30,8 +30,9 @@ from stream.session import id_of
 YEAR, QUICK_YEAR = 200_000, 40_000
 LONG = 10
 LONGEST = 1_800.0
-#: What is replayed for the figures, and beside them: into databases that have lost everything, and then compared.
-INTO_DATABASES, COMPARED = ("--into", "databases"), ("--dry-run", "--diff")
+#: What is replayed beside the file of the figures, on a shorter log, as it takes many times as long.
+OPTIONS = {"databases": ("--into", "databases"), "compared": ("--dry-run", "--diff")}
+SPOKEN = {"file": "into a file", "databases": "into databases", "compared": "--dry-run --diff, where no row differs"}
 
 
 class Pair(NamedTuple):
@@ -65,26 +66,26 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     """The figures, and what to say of them; raises BenchError when the file is not what must come of the log."""
     base = simulation(data, QUICK_YEAR if quick else YEAR)
     years = Years(base)
-    ways = {"file": ()} if quick else {"file": (), "databases": INTO_DATABASES, "compared": COMPARED}
-    spent: dict[str, list[Spent]] = {way: [] for way in ways}
+    #: The length of the long log, by what is measured there.
+    long = {"file": LONG} if quick else {"file": LONG, "databases": 2, "compared": 2}
+    spent: dict[str, list[Spent]] = {way: [] for way in long}
     async with databases(run.settings) as settings, run.log("replay", settings) as log:
         version = await log.publish_pages(base.pages)
         filled = Filled(log, years)
         await filled.announce(version)
-        for until in (1, LONG):
+        for until in sorted({1, *long.values()}):
             await filled.grow(until)
-            spent["file"].append(await _into_file(run, filled))
-            for way in list(ways)[1:]:
-                spent[way].append(await _counted(run, filled, ways[way]))
-    more = (LONG - 1) * years.sizes.events
-    pairs = {way: Pair(short, long, more) for way, (short, long) in spent.items()}
+            for way in [way for way in long if until in (1, long[way])]:
+                spent[way].append(
+                    await (_into_file(run, filled) if way == "file" else _counted(run, filled, OPTIONS[way]))
+                )
+    pairs = {way: Pair(short, longer, (long[way] - 1) * years.sizes.events) for way, (short, longer) in spent.items()}
     figures = {
         "events_per_cpu_second": pairs["file"].rate,
         "rss_growth_mb": pairs["file"].growth_mb,
         "rss_growth_ratio": pairs["file"].growth_ratio,
     }
-    names = {"file": "into a file", "databases": "into empty databases", "compared": "--dry-run --diff, no row differs"}
-    return figures, [pair.spoken(names[way]) for way, pair in pairs.items()]
+    return figures, [pair.spoken(SPOKEN[way]) for way, pair in pairs.items()]
 
 
 class Filled:
