@@ -24,6 +24,7 @@ from deploy.settings import Settings
 from deploy.wiring import replay as wiring
 from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import databases
+from deploy.wiring.worker import collect_rarely
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.jobs import Job, JobList, Order
@@ -161,6 +162,7 @@ async def _in_processes(settings: Settings, jobs: int, number: int, partitions: 
 
 def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
     """What a process of its own does; an empty line, or why it could not."""
+    collect_rarely()
     try:
         asyncio.run(wiring.part(settings, number, partitions))
     except (ReplayError, SetupError, KafkaError) as error:

@@ -206,14 +206,14 @@ class Partition:
     def _admit(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
         """Keep out what did not pass the door and would harm every session of its clock."""
         try:
-            number = id_of(event.event_id)
+            raw = id_of(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
         if event.clock == "live" and _ahead(record, event.received_at):
             return "failed", f"received_at {event.received_at} is ahead of the log's {record.timestamp}"
-        return self._fold_event(record, event, number, into)
+        return self._fold_event(record, event, raw, into)
 
-    def _fold_event(self, record: Record, event: Event, number: int, into: Folded | None) -> tuple[Outcome, str]:
+    def _fold_event(self, record: Record, event: Event, raw: bytes, into: Folded | None) -> tuple[Outcome, str]:
         """Fold one event.
 
         1 the clock moves, and closes what it has passed; 2 an event that the session has is skipped; 3 a late one is
@@ -225,7 +225,7 @@ class Partition:
         clock = self._move(clock_of(event), received_at, offset, into)
         key = record.key or b""
         session = clock.open.get(key)
-        if session is not None and has(session, number):
+        if session is not None and has(session, raw):
             self._see(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
@@ -239,11 +239,11 @@ class Partition:
             session = None
         if session is None:
             session = Session(event.site, event.session_id, clock.now, offset, calendar)
-            return self._take(clock, key, session, record, event, number, occurred_at, into)
+            return self._take(clock, key, session, record, event, raw, occurred_at, into)
         self._see(clock, key, session)
-        if len(session.ids) >= SESSION_EVENTS:
+        if session.events >= SESSION_EVENTS:
             return "overflow", f"the session has {SESSION_EVENTS} events"
-        return self._take(clock, key, session, record, event, number, occurred_at, into)
+        return self._take(clock, key, session, record, event, raw, occurred_at, into)
 
     def _take(
         self,
@@ -252,7 +252,7 @@ class Partition:
         session: Session,
         record: Record,
         event: Event,
-        number: int,
+        raw: bytes,
         occurred_at: int,
         into: Folded | None,
     ) -> tuple[Outcome, str]:
@@ -261,7 +261,7 @@ class Partition:
         if event.type == "page_view" and event.page is not None:
             page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages)
         try:
-            changed = apply(session, event, number, occurred_at, page)
+            changed = apply(session, event, raw, occurred_at, page)
         except Exception as error:
             if into is not None:
                 into.failed()

@@ -70,6 +70,9 @@ class KafkaSource:
                     raise self._silent(partition, end - 1)
 
     async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[Record]]:
+        if offset >= end:
+            # aiokafka cannot stop a consumer that was assigned something and has not awaited anything since.
+            return
         place = TopicPartition(self._topic, partition)
         async with self._consumer() as consumer:
             consumer.assign([place])

@@ -39,12 +39,12 @@ def unscored(
         version,
         cause,
         occurred_at,
-        session.first[0],
-        session.last[0],
+        session.first_at,
+        session.last_at,
         occurred_at if closed else session.seen,
         status,
         features(session),
-        Counts(len(session.ids), len(session.times), session.pings, session.customs, orders),
+        Counts(session.events, len(session.times), session.pings, session.customs, orders),
         whence.origin,
         session.revenue,
         session.amount,
@@ -70,7 +70,7 @@ def _view(session: Session, index: int) -> View:
     page = session.pages[index]
     views = len(session.times)
     return View(
-        text_of(session.view_ids[index]),
+        text_of(session.id_at(session.viewed[index])),
         page.type,
         page.path,
         session.times[index],

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import gc
 from time import monotonic
 
 from aiokafka import AIOKafkaConsumer
@@ -14,7 +13,7 @@ from deploy.topics import log_id
 from deploy.wiring.calendars import calendars
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
-from deploy.wiring.worker import scored_producer
+from deploy.wiring.worker import collect_rarely, scored_producer
 from stream.pages import PageStatistics
 from stream.pages_topic import PagesFollower
 from stream.partition import Mark, Partition
@@ -29,7 +28,7 @@ READY = "ready"
 
 async def loop(settings: Settings) -> None:
     """Fetch, fold, score, publish, await; commit once a second."""
-    gc.set_threshold(100_000, 50, 1_000)
+    collect_rarely()
     kafka = settings.kafka
     options = client_options(kafka)
     statistics = PageStatistics()

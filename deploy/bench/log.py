@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from msgspec import Struct
 
 from deploy.bench.errors import BenchError
@@ -98,6 +98,23 @@ class Log:
         places = [TopicPartition(topic, number) for number in range(self.settings.kafka.partitions)]
         found = await self.admin.list_consumer_group_offsets(group, partitions=places)
         return [max(0, found[place].offset) if place in found else 0 for place in places]
+
+    async def commit(self, group: str, topic: str, offsets: Mapping[int, tuple[int, str]]) -> None:
+        """Commit offset and metadata of partitions for a group that has no members."""
+        await self._coordinated(group)
+        async with AIOKafkaConsumer(**self.options, group_id=group, enable_auto_commit=False) as consumer:
+            places = {TopicPartition(topic, number): told for number, told in offsets.items()}
+            consumer.assign(list(places))
+            await consumer.commit(places)
+
+    async def _coordinated(self, group: str) -> None:
+        """Wait until a broker answers for the group: the first to ask makes Kafka create its topic of offsets."""
+        for _ in range(100):
+            with suppress(GroupCoordinatorNotAvailableError):
+                await self.admin.find_coordinator(group)
+                return
+            await asyncio.sleep(0.2)
+        raise BenchError(f"no broker answers for group {group}")
 
     async def read(self, topic: str, ends: Sequence[int]) -> AsyncIterator[Sequence[Any]]:
         """All records of the topic up to these ends, in pieces."""

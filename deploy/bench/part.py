@@ -5,9 +5,11 @@ import http.client
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.bench.errors import BenchError
 from deploy.services.programs import Program
@@ -26,8 +28,11 @@ class Part:
         self._command = command
         self._environment = environment
         self._program = Program(name, folder)
+        self._earlier = 0
 
     async def __aenter__(self) -> "Part":
+        with suppress(OSError):
+            self._earlier = self._program.log.stat().st_size
         self._program.start(self._command, lambda: True, environment=self._environment, die_with_parent=True)
         return self
 
@@ -36,10 +41,7 @@ class Part:
 
     def cpu(self) -> float:
         """CPU seconds, user and system, of the process and all that it started; raises BenchError when it ended."""
-        process = self._program.process()
-        if process is None:
-            raise BenchError(f"{self.name} ended: {self._program.last_words()}")
-        return _cpu(process)
+        return _cpu(self._running())
 
     async def until(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait until `holds`; raises BenchError when the process ends before, or after `seconds`."""
@@ -62,9 +64,29 @@ class Part:
             quiet = quiet + 1 if now - before < IDLE else 0
             before = now
 
+    def rss_mb(self) -> float:
+        """Resident memory of the process, in MB (10^6 bytes); raises BenchError when it ended."""
+        return float(self._running().memory_info().rss) / 1e6
+
+    async def kill(self) -> None:
+        """End the process by SIGKILL, as a machine that fails would."""
+        process = self._running()
+        process.kill()
+        await asyncio.to_thread(process.wait, 20)
+
+    def output(self) -> str:
+        """What this process has printed; one of the same name may have printed before it."""
+        return self._program.log.read_bytes()[self._earlier :].decode(errors="replace")
+
     def said(self, line: str) -> bool:
         """Whether a line of the process's output is this one."""
-        return line in self._program.log.read_text(errors="replace").splitlines()
+        return line in self.output().splitlines()
+
+    def _running(self) -> psutil.Process:
+        process = self._program.process()
+        if process is None:
+            raise BenchError(f"{self.name} ended: {self._program.last_words()}")
+        return process
 
 
 def answers(port: int, path: str) -> bool:
@@ -77,6 +99,18 @@ def answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def samples(port: int, name: str) -> dict[str, float]:
+    """The samples of a metric of the process at this loopback port, by the values of their labels."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    finally:
+        connection.close()
+    found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {"/".join(sample.labels.values()): sample.value for sample in found if sample.name == name}
 
 
 def _cpu(process: psutil.Process) -> float:

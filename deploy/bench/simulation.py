@@ -50,7 +50,7 @@ def simulation(data: Path | None, events: int) -> Simulation:
     sessions = max(2, round(events / EVENTS_PER_SESSION))
     while True:
         made = _of_rows(sample(given, sessions) if given else draw(sessions))
-        if sum(map(_events, made.visits)) >= events:
+        if sum(visit.event_count for visit in made.visits) >= events:
             return made
         if given and sessions >= len(given):
             raise BenchError(f"{data} has too few sessions for {events:,} events")
@@ -63,11 +63,6 @@ def _of_rows(rows: Sequence[Row]) -> Simulation:
     catalogue = Catalogue()
     visits = [Visit(SITE, row, dates, catalogue) for row in rows]
     return Simulation(visits, catalogue.rows("", SITE))
-
-
-def _events(visit: Visit) -> int:
-    """A start, the page views, the purchase, and a ping where there are views."""
-    return 1 + len(visit.views) + visit.row.revenue + bool(visit.views)
 
 
 def site_settings(**given: object) -> SiteSettings:

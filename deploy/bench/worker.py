@@ -10,17 +10,21 @@ first reading is taken, and then the statistics are written. Naive Faust knows n
 in a burst that takes a fraction of the time it needs for them, when it waits for work.
 """
 
+import asyncio
 import sys
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from deploy.bench import bare_loop, naive_faust
 from deploy.bench.errors import BenchError
 from deploy.bench.log import Log, compare, wait_for
-from deploy.bench.part import OPECOM, Part, answers
-from deploy.bench.run import Run, environment
+from deploy.bench.part import OPECOM, Part, answers, samples
+from deploy.bench.run import Run, changed, environment
 from deploy.bench.simulation import Simulation, simulation
+from deploy.ports import free_port
 from ingest.events import Event, UsePages, encode, key_of
 
 #: How long one way may take, in seconds.
@@ -58,6 +62,12 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         f"{name}: {spent.events:,} events in {spent.cpu_seconds:.2f} CPU-s, {spent.rate:,.0f} events per CPU-s"
         for name, spent in (("worker", worker), ("bare aiokafka loop", bare), ("naive Faust", naive))
     ]
+    if not quick:
+        one, two = await by_wall(run, history, 1), await by_wall(run, history, 2)
+        notes.append(
+            f"by the wall: one worker {one:,.0f} events/s, two workers {two:,.0f}, {two / one:.2f} times as many; "
+            "Kafka is on the same cores"
+        )
     return figures, notes
 
 
@@ -86,6 +96,42 @@ async def from_backlog(run: Run, history: Simulation, name: str, command: tuple[
             spent = part.cpu() - before
         await check(log, sent, name)
         return Spent(len(sent), spent)
+
+
+async def by_wall(run: Run, history: Simulation, workers: int) -> float:
+    """Events a second, by the wall, of so many workers that share a backlog, from its release to the last score.
+
+    The workers divide the empty partitions among them first: while they wait for the statistics, they could not.
+    """
+    async with run.log(f"workers-{workers}") as log, AsyncExitStack() as running:
+        kafka = log.settings.kafka
+        parts, ports = [], [free_port() for _ in range(workers)]
+        for number, port in enumerate(ports):
+            settings = changed(log.settings, "worker", metrics_port=port)
+            part = Part(f"worker-{workers}-{number}", run.folder, (*OPECOM, "run", "worker"), environment(settings))
+            parts.append(await running.enter_async_context(part))
+            await part.until(lambda port=port: answers(port, "/readyz"), "ready", 60)  # type: ignore[misc]
+        version = len(history.pages)
+        for partition in range(kafka.partitions):
+            await log.fill(kafka.events_topic, partition, [(None, encode(UsePages(version)))])
+        sent: set[str] = set()
+        for partition, events in enumerate(records(history, kafka.partitions, sent)):
+            await log.fill(kafka.events_topic, partition, events)
+        for part in parts:
+            await part.until_idle()
+        began = monotonic()
+        await log.publish_pages(history.pages)
+
+        def scored() -> float:
+            return sum(samples(port, "opecom_worker_records_total").get("scored", 0.0) for port in ports)
+
+        async def all_scored() -> bool:
+            return await asyncio.to_thread(scored) >= len(sent)
+
+        await wait_for(all_scored, lambda: [part.cpu() for part in parts], LONGEST, f"{workers} workers")
+        took = monotonic() - began
+        await check(log, sent, f"{workers} workers")
+        return len(sent) / took
 
 
 async def in_a_burst(run: Run, history: Simulation) -> Spent:

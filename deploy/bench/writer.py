@@ -7,21 +7,20 @@ engine inside it too, until both databases have every row and the offsets are co
 the ClickHouse client imports what it needs, does not count. The topic of events is empty.
 """
 
-import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy
-from pydantic import SecretStr
 
+from deploy.bench.databases import databases
 from deploy.bench.errors import BenchError
 from deploy.bench.log import Log, wait_for
 from deploy.bench.part import OPECOM, Part, answers
-from deploy.bench.run import Run, changed, environment
+from deploy.bench.run import Run, environment
 from deploy.bench.simulation import Simulation, simulation
 from deploy.settings import Settings
 from deploy.wiring import storage
@@ -68,7 +67,7 @@ class Expected:
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figure, and what to say of it; raises BenchError when a row is missing from a database."""
     expected = Expected()
-    async with _databases(run.settings) as settings, run.log("writer", settings) as log:
+    async with databases(run.settings) as settings, run.log("writer", settings) as log:
         kafka = log.settings.kafka
         backlog = scored(simulation(data, QUICK_EVENTS if quick else EVENTS), log.settings, expected)
         async with Part("writer", run.folder, (*OPECOM, "run", "writer"), environment(log.settings)) as part:
@@ -130,27 +129,6 @@ def _statistics(rows: Sequence[PageRow]) -> PageStatistics:
         statistics.read(offset, row)
     statistics.read(len(rows), PagesMarker("", len(rows)))
     return statistics
-
-
-@asynccontextmanager
-async def _databases(settings: Settings) -> AsyncIterator[Settings]:
-    """The settings with an empty database in MariaDB, dropped afterwards, and an empty ClickHouse; both migrated."""
-    name = f"opecom_bench_{secrets.token_hex(4)}"
-    url = sqlalchemy.make_url(settings.storage.url.get_secret_value())
-    server = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
-    own = url.set(database=name).render_as_string(hide_password=False)
-    settings = changed(settings, "storage", url=SecretStr(own), clickhouse_host="")
-    try:
-        with server.connect() as connection:
-            connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        raise BenchError(f"MariaDB at storage.url gives no database {name}: {str(error).splitlines()[0]}") from error
-    try:
-        storage.migrate_all(settings)
-        yield settings
-    finally:
-        with server.connect() as connection:
-            connection.execute(sqlalchemy.text(f"DROP DATABASE {name}"))
 
 
 def _check(settings: Settings, expected: Expected, dead: int) -> None:

@@ -14,7 +14,7 @@ from deploy.bench.result import Result
 from deploy.bench.run import started
 from deploy.settings import load
 
-Bench = Literal["worker", "latency", "ingest", "writer"]
+Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions"]
 
 
 def bench(
@@ -34,9 +34,9 @@ def bench(
         f"input: UCI simulation, {'rows of ' + str(data) if data else 'rows drawn from the fitted table'}", flush=True
     )
     part = importlib.import_module(f"deploy.bench.{name}")
-    with started(load(), need_mariadb=name == "writer") as run:
+    with started(load(), need_mariadb=name in ("writer", "replay")) as run:
         figures, notes = asyncio.run(part.measure(run, data, quick))
-        result = Result(name, figures, versions(run.versions), where, tuple(notes))
+        result = Result(name, figures, versions(run.versions), where, tuple(notes), quick)
     show(result)
     if as_json:
         print(result.json())

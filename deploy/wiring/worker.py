@@ -40,8 +40,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     Raises SetupError where the settings or the machine forbid it to start.
     """
-    # Sessions hold no cycles; the collector would walk a hundred thousand of them for nothing.
-    gc.set_threshold(100_000, 50, 1_000)
+    collect_rarely()
     kafka, host, port = settings.kafka, settings.worker.metrics_host, settings.worker.metrics_port
     options = client_options(kafka)
     known, scorers = calendars(settings), models(settings.scoring)
@@ -108,6 +107,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         log.error("the worker ends: %s: %s", type(failure).__name__, failure)
         return EXIT_FAILURE
     return 0
+
+
+def collect_rarely() -> None:
+    """For a process that folds: sessions hold no cycles, and the collector would walk all of them for nothing."""
+    gc.set_threshold(100_000, 50, 1_000)
 
 
 def scored_producer(kafka: KafkaSettings) -> AIOKafkaProducer:

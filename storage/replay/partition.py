@@ -115,7 +115,7 @@ class PartitionRun:
             OpenSession(
                 session.first_offset,
                 (session.site, session.session_id, session.opened_at),
-                len(session.ids),
+                session.events,
                 len(session.times),
             )
             for session in partition.sessions()

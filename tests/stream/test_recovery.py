@@ -37,7 +37,7 @@ async def test_a_restart_folds_from_the_mark_and_tells_nothing_again() -> None:
     log.commits[0] = (4, encode_mark(Mark(0, {})))
     worker, client, records = await claimed(log)
     assert records.topics == {}
-    assert len(worker.partitions[0].sessions()[0].ids) == 4
+    assert worker.partitions[0].sessions()[0].events == 4
     await worker.round({0: client.fetch(0, 10)}, client)
     told = [decode(row.value).counts.events for row in records.topics[TOPICS.scored]]
     assert told == [5, 6]
@@ -49,7 +49,7 @@ async def test_without_a_mark_it_folds_from_the_logs_start(metadata: str) -> Non
     log.commits[0] = (4, metadata)
     worker, _, _ = await claimed(log)
     assert worker.partitions[0].next == 4
-    assert len(worker.partitions[0].sessions()[0].ids) == 4
+    assert worker.partitions[0].sessions()[0].events == 4
 
 
 async def test_events_that_retention_took_are_said_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -96,7 +96,7 @@ async def test_a_hole_in_the_log_is_passed_and_told(caplog: pytest.LogCaptureFix
     log.commits[0] = (6, encode_mark(Mark(0, {})))
     worker, _, _ = await claimed(log)
     assert worker.partitions[0].next == 6
-    assert len(worker.partitions[0].sessions()[0].ids) == 4
+    assert worker.partitions[0].sessions()[0].events == 4
     assert "events from 2 to 4 are gone from the log" in caplog.text
 
 
@@ -116,7 +116,7 @@ async def test_a_partition_that_comes_back_goes_on_from_what_is_known_of_it() ->
     await worker.claim({0}, client)
     assert worker.partitions[0] is known
     assert known.next == 5
-    assert len(known.sessions()[0].ids) == 5
+    assert known.sessions()[0].events == 5
     await worker.claim(set(), client)
     assert worker.partitions == {}
 

@@ -5,6 +5,7 @@ import pytest
 from ingest.events import Code, Context, Event, Page, Ping, Purchase
 from scoring.features import Features
 from stream.scored import Origin
+from stream.session import id_of, text_of
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
 from tests.support.recount import recount
@@ -39,6 +40,20 @@ def ping(number: int, at: int) -> Event:
 )
 def test_seconds_on_product_pages(events: list[Event], expected: float) -> None:
     assert last_features(*events).ProductRelated_Duration == expected
+
+
+def test_the_halves_of_two_ids_are_not_the_id_of_an_event() -> None:
+    two = [event_id(1), event_id(2)]
+    between = text_of(id_of(two[0])[8:] + id_of(two[1])[:8])
+    events = [event(number, event_id=each) for number, each in enumerate([*two, between, between, *two], 1)]
+    assert folded(log_of(events)).counts == {"scored": 3, "duplicate": 3}
+
+
+def test_ids_that_do_not_grow_are_known_again() -> None:
+    events = [event(number) for number in (5, 3, 9, 1, 9, 5, 1, 3, 2)]
+    into = folded(log_of(events))
+    assert into.counts == {"scored": 5, "duplicate": 4}
+    assert into.sessions[-1].counts.events == 5
 
 
 def test_a_view_counts_thirty_minutes_at_most() -> None:

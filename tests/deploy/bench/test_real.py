@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from pydantic import SecretStr
 
-from deploy.bench import ingest, latency, worker, writer
+from deploy.bench import ingest, latency, replay, sessions, worker, writer
 from deploy.bench.result import TARGETS
 from deploy.bench.run import changed, started
 from deploy.settings import Settings
@@ -13,13 +13,15 @@ from tests.support.services import Broker, MariaDb
 
 
 def figures(bench: str, kafka: Broker, database: str = "") -> dict[str, float]:
-    module = {"worker": worker, "latency": latency, "ingest": ingest, "writer": writer}[bench]
+    module = {
+        "worker": worker, "latency": latency, "ingest": ingest, "writer": writer, "replay": replay, "sessions": sessions
+    }[bench]  # fmt: skip
     settings = changed(Settings(profile="services"), "kafka", bootstrap=kafka.bootstrap)
     settings = changed(settings, "storage", url=SecretStr(database))
     with started(settings) as run:
         measured, _ = asyncio.run(module.measure(run, None, True))
     assert measured.keys() == TARGETS[bench].keys()
-    assert all(figure > 0 for figure in measured.values())
+    assert all(figure > 0 for name, figure in measured.items() if name != "rss_growth_mb")
     return measured
 
 
@@ -54,3 +56,19 @@ def test_worker(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_writer(kafka: Broker, mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "QUICK_EVENTS", 2_000)
     figures("writer", kafka, mariadb.url)
+
+
+@pytest.mark.kafka
+@pytest.mark.mariadb
+@pytest.mark.long
+def test_replay(kafka: Broker, mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "QUICK_YEAR", 2_000)
+    monkeypatch.setattr(replay, "LONG", 12)
+    figures("replay", kafka, mariadb.url)
+
+
+@pytest.mark.kafka
+@pytest.mark.long
+def test_sessions(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "QUICK_SESSIONS", 2_000)
+    assert figures("sessions", kafka)["open_sessions"] == 2_000

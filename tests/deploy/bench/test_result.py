@@ -58,6 +58,14 @@ def test_the_rows_say_met_or_missed() -> None:
     assert result().rows()[2] == ("p99_ms", "50.04", "at most 50", "missed")
 
 
+@pytest.mark.parametrize(("quick", "bound"), [(False, 100_000), (True, 20_000)])
+def test_a_quick_run_is_asked_for_fewer_open_sessions(quick: bool, bound: int) -> None:
+    figures = {"open_sessions": 20_000.0, "rss_mb": 499.0, "recovery_events_per_cpu_second": 70_001.0}
+    told = Result("sessions", figures, {}, {}, quick=quick)
+    assert told.targets()["open_sessions"] == {"at_least": bound, "met": quick}
+    assert told.rows()[0][2:] == (f"at least {bound:,}", "met" if quick else "missed")
+
+
 def test_the_issue_s_targets_are_the_ones_held_against() -> None:
     spoken = {bench: {name: each.spoken() for name, each in targets.items()} for bench, targets in TARGETS.items()}
     assert spoken == {
@@ -72,6 +80,16 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "single_requests_per_cpu_second": "at least 2,000",
         },
         "writer": {"updates_per_cpu_second": "at least 15,000"},
+        "replay": {
+            "events_per_cpu_second": "at least 30,000",
+            "rss_growth_mb": "at most 25",
+            "rss_growth_ratio": "at most 1.1",
+        },
+        "sessions": {
+            "open_sessions": "at least 100,000",
+            "rss_mb": "at most 500",
+            "recovery_events_per_cpu_second": "at least 70,000",
+        },
     }
 
 

@@ -1,0 +1,82 @@
+"""Sessions that are open at the same time, each of the same number of events, told in turn. Pure."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from deploy.bench.simulation import SITE, Simulation
+from deploy.simulate.uci import context_of
+from ingest.events import Event, EventType, Page, Ping, encode, key_of
+from ingest.partition import partition_of
+
+#: Events of a session: a start, pings, views otherwise.
+EVENTS = 20
+PINGS = (9, 19)
+#: Just after a daily cut, so that a log of less than a day has none.
+BEGIN = int(datetime(2025, 6, 2, 4, 1, tzinfo=UTC).timestamp() * 1000)
+MINUTE, HOUR = 60_000, 3_600_000
+#: A session that lasts for hours has an event this often, and beside it this many minutes of short ones at a time.
+STEP = 10 * MINUTE
+
+Given = tuple[bytes | None, bytes]
+
+
+class Crowd:
+    """Sessions that see the pages of a simulation and have ids as long as those of the tracker."""
+
+    def __init__(self, given: Simulation) -> None:
+        self._visits = [visit for visit in given.visits if visit.views]
+
+    def at_once(self, sessions: int, partitions: int) -> list[Iterator[Given]]:
+        """So many sessions within half an hour, none of which ends: the records of each partition."""
+        parts: list[list[int]] = [[] for _ in range(partitions)]
+        for number in range(sessions):
+            parts[partition_of(_key(number), partitions)].append(number)
+        return [self._in_turn(numbers, BEGIN, 30 * MINUTE) for numbers in parts]
+
+    def beside_a_long_one(self, events: int, hours: int, partitions: int) -> list[Iterator[Given]]:
+        """About so many events of short sessions, all in partition 0, where one session stays open for `hours`."""
+        steps = hours * HOUR // STEP
+        return [self._beside(events // EVENTS // steps, steps, partitions), *(iter(()) for _ in range(1, partitions))]
+
+    def _beside(self, at_a_time: int, steps: int, partitions: int) -> Iterator[Given]:
+        numbers = (number for number in range(1 << 40) if partition_of(_key(number), partitions) == 0)
+        long = next(numbers)
+        for step in range(steps):
+            since = BEGIN + step * STEP
+            yield self._record(long, step, since)
+            yield from self._in_turn([next(numbers) for _ in range(at_a_time)], since, STEP)
+
+    def _in_turn(self, numbers: list[int], since: int, lasts: int) -> Iterator[Given]:
+        """One event of each session, then the next of each, evenly over the time."""
+        told, count = 0, len(numbers) * EVENTS
+        for nth in range(EVENTS):
+            for number in numbers:
+                yield self._record(number, nth, since + told * lasts // count)
+                told += 1
+
+    def _record(self, number: int, nth: int, at: int) -> Given:
+        visit = self._visits[number % len(self._visits)]
+        kind: EventType = "session_start" if nth == 0 else "page_ping" if nth in PINGS else "page_view"
+        seen = nth % len(visit.views)
+        event = Event(
+            event_id=f"{at >> 16:08x}-{at & 0xFFFF:04x}-7{nth:03x}-8000-{number:012x}",
+            site=SITE,
+            session_id=_session_id(number),
+            visitor_id=f"0197f3a1-5c00-7000-9000-{number:012x}",
+            type=kind,
+            occurred_at=at,
+            received_at=at,
+            page=Page(visit.paths[seen], visit.views[seen][0], visit.paths[seen - 1]) if kind == "page_view" else None,
+            ping=Ping(at % HOUR, 50.0) if kind == "page_ping" else None,
+            context=context_of(visit.row.features),
+            clock="replayed",
+        )
+        return key_of(SITE, event.session_id), encode(event)
+
+
+def _session_id(number: int) -> str:
+    return f"0197f3a0-5c00-7000-8000-{number:012x}"
+
+
+def _key(number: int) -> bytes:
+    return key_of(SITE, _session_id(number))
