@@ -34,7 +34,7 @@ class Front(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or self._chunks()
-        self._run(lz4.frame.decompress(body) if self.headers.get("Content-Encoding") == "lz4" else body)
+        self._run(_decompressed(body) if self.headers.get("Content-Encoding") == "lz4" else body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -84,6 +84,16 @@ class Front(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+
+def _decompressed(body: bytes) -> bytes:
+    """All frames: a large insert has one for each of its blocks."""
+    whole = b""
+    while body:
+        frame = lz4.frame.LZ4FrameDecompressor()
+        whole += frame.decompress(body)
+        body = frame.unused_data or b""
+    return whole
 
 
 def main() -> None:
