@@ -1,8 +1,14 @@
 """Why a replay does not run, or does not go on; each message is one line that says what mends it."""
 
+from storage.sink import UnavailableError
+
 
 class ReplayError(Exception):
     """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
+
+
+class JournalAwayError(ReplayError, UnavailableError):
+    """The journal's database does not answer; the same call may be made later."""
 
 
 class BusyError(ReplayError):

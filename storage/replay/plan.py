@@ -1,12 +1,12 @@
 """Plans the replay of a partition: where folding begins and ends, and what stood in force there."""
 
-import asyncio
 from datetime import UTC, datetime
 
 from ingest.events import Event, UndecodableError, decode
 from storage.replay.errors import ReplayError
 from storage.replay.request import Plan, Request
 from storage.replay.world import World
+from storage.threads import in_thread
 from stream.partition import Mark, decode_mark
 from stream.replay import EARLIER, NEVER
 from stream.source import Bounds, Source
@@ -18,13 +18,13 @@ async def plan(world: World, request: Request, partition: int) -> Plan:
     bounds = await source.bounds(partition)
     cut = bounds.end - 1
     first = await _first(world, request, source, partition, bounds)
-    model, pages = await asyncio.to_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
+    model, pages = await in_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
     begin = Mark(first, {}, model, pages)
     last = cut
     if request.until < NEVER and not request.include_late:
-        found = await asyncio.to_thread(world.stored.last_received_before, partition, request.until + EARLIER)
+        found = await in_thread(world.stored.last_received_before, partition, request.until + EARLIER)
         # Where ClickHouse does not have the end of the log yet, it cannot tell what lies there.
-        _, stored_end, _ = await asyncio.to_thread(world.stored.extent, partition)
+        _, stored_end, _ = await in_thread(world.stored.extent, partition)
         if found is not None and found + 1 < stored_end:
             last = min(found, cut)
     tail = await _tail(world, request, partition, begin, cut)
@@ -39,8 +39,8 @@ async def _first(world: World, request: Request, source: Source, partition: int,
     """Where folding begins: EARLIER than the window, or where the log does."""
     since = request.since - EARLIER
     if request.since:
-        found = await asyncio.to_thread(world.stored.first_received_since, partition, since)
-        kept, _, count = await asyncio.to_thread(world.stored.extent, partition)
+        found = await in_thread(world.stored.first_received_since, partition, since)
+        kept, _, count = await in_thread(world.stored.extent, partition)
         # The index is that of ClickHouse: it says something of what Kafka holds only where it has all of it.
         if count and kept <= bounds.start:
             return max(bounds.end if found is None else found, bounds.start)
@@ -81,5 +81,5 @@ async def _lacks(world: World, request: Request, partition: int, first: int, cut
     """Whether ClickHouse lacks any of the records that are read from Kafka."""
     if request.source != "kafka" or request.into != "databases" or cut < first:
         return False
-    kept, end, count = await asyncio.to_thread(world.stored.extent, partition)
+    kept, end, count = await in_thread(world.stored.extent, partition)
     return not count or kept > first or end <= cut or count != end - kept
