@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface over chDB, as much as clickhouse-connect uses: no registry has a server to test with.
 
-Run as a program (`python clickhouse_server.py FOLDER`), because one process may hold one chDB folder; it prints its
-port and ends when its standard input does.
+Run as a program (`python clickhouse_server.py FOLDER [PORT]`), because one process may hold one chDB folder; it prints
+its port and ends when its standard input does.
 """
 
 import os
@@ -98,7 +98,7 @@ def _decompressed(body: bytes) -> bytes:
 
 def main() -> None:
     Front.engine, Front.lock = chdb.connect(sys.argv[1]), threading.Lock()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Front)
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Front)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()
