@@ -16,8 +16,8 @@ from ingest.events import Control, Event, Page, Purchase, Tick, UseModel
 from scoring.model import ConstantModel, Manifest
 from storage import analytics, migrate
 from storage.replay import stored
-from storage.replay.errors import BusyError, ReplayError
-from storage.replay.journal import Journal, unfinished
+from storage.replay.errors import BusyError, JournalAwayError, ReplayError
+from storage.replay.journal import Checkpoint, Journal, unfinished
 from storage.sink import UnavailableError
 from stream.partition import IDLE
 from stream.replay import EARLIER
@@ -424,6 +424,20 @@ async def test_a_database_that_goes_away_halfway_is_waited_for(shop: Shop, monke
     away = iter([])
     monkeypatch.setattr("storage.replay.partition.PATIENCE", 60.0)
     await shop.replay()
+
+
+async def test_a_journal_that_goes_away_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.replay.partition.PAUSE", 0.01)
+    away, keep = iter([JournalAwayError("gone")] * 2), Journal.keep
+
+    def fails_twice(self: Journal, number: int, checkpoint: Checkpoint) -> None:
+        for error in away:
+            raise error
+        keep(self, number, checkpoint)
+
+    monkeypatch.setattr(Journal, "keep", fails_twice)
+    assert (await shop.replay(diff=True)).changed == 0
+    assert list(away) == []
 
 
 async def test_into_a_file_it_is_there_when_it_is_whole(shop: Shop, tmp_path: Path) -> None:
