@@ -31,10 +31,14 @@ async def test_who_is_cancelled_waits_for_the_thread() -> None:
 async def test_items_come_one_by_one_and_failures_are_told() -> None:
     def items() -> Iterator[int]:
         yield from (1, 2)
-        raise OSError
+        raise OSError("no more")
 
-    seen = []
-    with pytest.raises(OSError):  # noqa: PT011 - ours
+    seen: list[int] = []
+
+    async def take() -> None:
         async for item in each_in_thread(items()):
             seen.append(item)
+
+    with pytest.raises(OSError, match="no more"):
+        await take()
     assert seen == [1, 2]
