@@ -130,7 +130,9 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone")), ClickHouseError("gone")], ids=str
+    "error",
+    [sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone")), ClickHouseError("gone")],
+    ids=["relational", "clickhouse"],
 )
 async def test_a_database_that_goes_away_as_a_part_begins_is_a_line(
     error: Exception, caplog: pytest.LogCaptureFixture

@@ -17,6 +17,7 @@ import psutil
 from deploy.data_folder import running
 from deploy.ports import free_port
 from deploy.probes import Address, is_ready
+from deploy.services.programs import death_with
 from deploy.settings import Settings, load
 from tests.support.services import Broker
 
@@ -134,6 +135,7 @@ def up(stack: Stack) -> Iterator[Stack]:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
         )
         try:
             until = time.monotonic() + READY_SECONDS
