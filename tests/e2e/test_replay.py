@@ -263,7 +263,7 @@ def _answers(system: System, path: str) -> bool:
 
 def survive_kills(system: System, times: int) -> str:
     """Replays killed at random, then the end: rows and account as of a replay that nobody disturbed."""
-    system.replay()
+    system.replay("--diff")
     entry = system.last_replay()
     assert entry is not None
     kills, chance = Kills(system, (entry.moved_at - entry.started_at) / 1000), random.Random(11)
