@@ -31,9 +31,9 @@ class Parts:
         for name in self._ports:
             self._begin(name)
         for part in self.running.values():
-            part.wait_ready()
+            part.wait_ready(90)
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self, seconds: float = 120) -> None:
         """Until all are ready."""
         deadline = time.monotonic() + seconds
         while not all(part.ready for part in self.running.values()):
