@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +21,7 @@ from deploy.data_folder import as_running
 from deploy.errors import SetupError
 from deploy.probes import Address, is_ready
 from deploy.reads import ask
+from deploy.services.programs import death_with
 from deploy.settings import Settings
 from deploy.wiring import replay as wiring
 from deploy.wiring.kafka import client_options
@@ -153,11 +155,24 @@ async def _in_processes(settings: Settings, jobs: int, number: int, partitions: 
     """Tell the partitions in several processes; the first failure ends the replay, which goes on later."""
     shares = [share for share in (list(partitions[each::jobs]) for each in range(jobs)) if share]
     loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
+    # They end with this process: one that went on would tell beside whoever goes on with the replay.
+    with ProcessPoolExecutor(len(shares), get_context("spawn"), end_with, (os.getpid(),)) as pool:
         told = [loop.run_in_executor(pool, tell_share, settings, number, share) for share in shares]
-        failures = await asyncio.gather(*told)
+        try:
+            failures = await asyncio.gather(*told)
+        except BrokenExecutor as error:
+            raise ReplayError(
+                "a process of --jobs was killed, for want of memory perhaps: the same command goes on where it stopped"
+            ) from error
     if any(failures):
         raise ReplayError(next(filter(None, failures)))
+
+
+def end_with(parent: int) -> None:
+    """Tie this process to its parent's life."""
+    follow = death_with(parent)
+    if follow is not None:
+        follow()
 
 
 def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:

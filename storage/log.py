@@ -1,6 +1,5 @@
 """The log as ClickHouse keeps it: a source of records that outlives Kafka's retention, and its index by time."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from msgspec import Struct
 
 from ingest.events import UndecodableError, UseModel, UsePages, decode
 from storage.sink import UnavailableError
+from storage.threads import in_thread
 from stream.partition import Record
 from stream.source import PIECE, Bounds, SourceError
 
@@ -33,7 +33,7 @@ class StoredLog:
 
     async def bounds(self, partition: int) -> Bounds:
         """Raises SourceError where records between the first and the last are missing."""
-        first, end, count = await asyncio.to_thread(self.extent, partition)
+        first, end, count = await in_thread(self.extent, partition)
         if count != end - first:
             raise SourceError(
                 f"ClickHouse lacks {end - first - count:,} of {end - first:,} records of partition {partition}: wait "
@@ -44,7 +44,7 @@ class StoredLog:
     async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[Record]]:
         while offset < end:
             until = min(offset + PIECE, end)
-            rows = await asyncio.to_thread(self._ask, _RECORDS, partition, first=offset, end=until)
+            rows = await in_thread(self._ask, _RECORDS, partition, first=offset, end=until)
             records = _unrepeated(rows, offset)
             if len(records) != until - offset:
                 raise SourceError(

@@ -121,7 +121,8 @@ backfills = Table(
     PrimaryKeyConstraint("log", "number"),
 )
 
-#: Where a replay is in each partition: its plan, the next offset, the mark from which folding finds that place again.
+#: Where a replay is in each partition: its plan, the next offset to tell, the mark from which folding finds that place
+#: again, and the next offset to count, which an interruption leaves ahead of the other.
 backfill_partitions = Table(
     "backfill_partitions",
     metadata,
@@ -130,6 +131,7 @@ backfill_partitions = Table(
     Column("kafka_partition", Integer, nullable=False),
     Column("plan", Text, nullable=False),
     Column("next_offset", BigInteger, nullable=False),
+    Column("counted_offset", BigInteger, nullable=False),
     Column("mark", Text, nullable=False),
     Column("account", Text, nullable=False),
     PrimaryKeyConstraint("log", "number", "kafka_partition"),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.settings import Settings
 from deploy.status import create_status_app, serving
@@ -108,6 +110,10 @@ async def outcome(part: Awaitable[None]) -> int:
         log.error("%s", error)
     except KafkaError as error:
         log.error("Kafka failed (%s): see kafka.bootstrap", error)
+    except (SQLAlchemyError, ClickHouseError) as error:
+        # It was there when it was opened, and went away before the writer insists.
+        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        log.error("a database failed (%s): see storage.url and storage.clickhouse_host", said)
     else:
         return STOPPED
     return FAILED

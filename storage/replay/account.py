@@ -84,7 +84,7 @@ class Movement(Struct):
         self._keep(other.movers)
 
     def _keep(self, movers: list[Mover]) -> None:
-        self.movers = nlargest(MOVERS, [*self.movers, *movers], key=lambda mover: abs(mover.moved))
+        self.movers = nlargest(MOVERS, [*self.movers, *movers], key=_how_far)
 
     def quantile(self, share: float) -> float:
         """How far apart the scores of this share of the sessions are at most; 0 where there are none."""
@@ -169,6 +169,11 @@ def auc(scores: tuple[Bins, Bins]) -> float | None:
         won += with_.get(place, 0) * (below + here / 2)
         below += here
     return won / (others * buyers)
+
+
+def _how_far(mover: Mover) -> tuple[float, str, str, int]:
+    """Those that moved alike by name, so that an interruption names no others."""
+    return round(abs(mover.moved), 6), mover.site, mover.session_id, mover.opened_at
 
 
 def _add(mine: dict[Key, int], theirs: Mapping[Key, int]) -> None:

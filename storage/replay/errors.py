@@ -4,9 +4,15 @@ import contextlib
 from collections.abc import Generator
 from pathlib import Path
 
+from storage.sink import UnavailableError
+
 
 class ReplayError(Exception):
     """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
+
+
+class JournalAwayError(ReplayError, UnavailableError):
+    """The journal's database does not answer; the same call may be made later."""
 
 
 class BusyError(ReplayError):

@@ -4,7 +4,6 @@ A row holds what was known at its update and nothing later; only the last two co
 until their session closes, so memory does not grow with the log.
 """
 
-import asyncio
 import csv
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from storage.block import identity_of
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
+from storage.threads import in_thread
 from stream.partition import Record
 from stream.replay import Told
 from stream.scored import ScoredSession
@@ -72,10 +72,10 @@ class IntoFeatures:
     async def resume(self, partition: int, account: Account) -> None: ...
 
     async def take(self, plan: Plan, records: Sequence[Record], told: Told, account: Account) -> None:
-        await asyncio.to_thread(self._take, told.updates)
+        await in_thread(self._take, told.updates)
 
     async def finish(self, plans: Sequence[Plan]) -> None:
-        await asyncio.to_thread(self._finish)
+        await in_thread(self._finish)
 
     def _take(self, updates: Iterable[Update]) -> None:
         ready: list[Row] = []

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.replay.account import Account, total
-from storage.replay.errors import BusyError, ReplayError
+from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.request import Plan, Request
 from storage.tables import backfill_partitions, backfills
 from stream.partition import Mark
@@ -30,10 +30,15 @@ Kept = TypeVar("Kept", bound=Struct)
 
 
 class Checkpoint(Struct, frozen=True):
-    """Where one partition is: the next offset to tell, and the mark from which folding finds that place again."""
+    """Where one partition is: the next offset to tell, and the mark from which folding finds that place again.
+
+    It is kept when a batch is counted and before that is told, so that an interruption never finds rows replaced that
+    nobody compared: the records from `next` to before `counted` are told again, and not counted again.
+    """
 
     plan: Plan
     next: int
+    counted: int
     mark: Mark
     account: Account
 
@@ -90,20 +95,23 @@ class Journal:
             if plans:
                 connection.execute(
                     backfill_partitions.insert(),
-                    [self._row(number, Checkpoint(plan, plan.begin.next, plan.begin, Account())) for plan in plans],
+                    [self._row(number, begun(plan)) for plan in plans],
                 )
         return number
 
     def checkpoints(self, number: int) -> list[Checkpoint]:
         t = backfill_partitions.c
         query = (
-            select(t.plan, t.next_offset, t.mark, t.account)
+            select(t.plan, t.next_offset, t.counted_offset, t.mark, t.account)
             .where(t.log == self.log, t.number == number)
             .order_by(t.kafka_partition)
         )
         with self._read() as connection:
             rows = connection.execute(query).fetchall()
-        return [Checkpoint(_decoded(r[0], Plan), r[1], _decoded(r[2], Mark), _decoded(r[3], Account)) for r in rows]
+        return [
+            Checkpoint(_decoded(row[0], Plan), row[1], row[2], _decoded(row[3], Mark), _decoded(row[4], Account))
+            for row in rows
+        ]
 
     def keep(self, number: int, checkpoint: Checkpoint) -> None:
         """Remember how far a partition is."""
@@ -113,7 +121,7 @@ class Journal:
             connection.execute(
                 backfill_partitions.update()
                 .where(t.log == self.log, t.number == number, t.kafka_partition == checkpoint.plan.partition)
-                .values({name: row[name] for name in ("next_offset", "mark", "account")})
+                .values({name: row[name] for name in ("next_offset", "counted_offset", "mark", "account")})
             )
             self._move(connection, number, {})
 
@@ -157,6 +165,7 @@ class Journal:
             "kafka_partition": checkpoint.plan.partition,
             "plan": _encoded(checkpoint.plan),
             "next_offset": checkpoint.next,
+            "counted_offset": checkpoint.counted,
             "mark": _encoded(checkpoint.mark),
             "account": _encoded(checkpoint.account),
         }
@@ -170,6 +179,11 @@ class Journal:
     def _write(self) -> Generator[Connection, None, None]:
         with _explained(), self._engine.begin() as connection:
             yield connection
+
+
+def begun(plan: Plan) -> Checkpoint:
+    """A partition of which nothing is told."""
+    return Checkpoint(plan, plan.begin.next, plan.begin.next, plan.begin, Account())
 
 
 def unfinished(entries: Iterable[Entry]) -> Entry | None:
@@ -193,7 +207,7 @@ def _explained() -> Generator[None, None, None]:
         yield
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise ReplayError(f"the relational database does not answer ({said:.200}): see storage.url") from error
+        raise JournalAwayError(f"the relational database does not answer ({said:.200}): see storage.url") from error
 
 
 def _now() -> int:

@@ -1,7 +1,8 @@
 """One partition of a replay: what is open at the cut, then every batch folded, compared, told and kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from functools import partial
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
@@ -17,6 +18,7 @@ from storage.replay.request import Plan, Request
 from storage.replay.targets import Target
 from storage.replay.world import World
 from storage.sink import UnavailableError
+from storage.threads import in_thread
 from stream.late import Late
 from stream.partition import Record
 from stream.recovery import pages_needed
@@ -70,7 +72,7 @@ class PartitionRun:
         self._left = {each.identity for each in left}
         if checkpoint.done:
             return left
-        restored = await patiently(lambda: asyncio.to_thread(self._lost, plan, left))
+        restored = await patiently(lambda: in_thread(self._lost, plan, left))
         firsts = frozenset(each.first_offset for each in left)
         replay = PartitionReplay(
             self._world.make(plan.partition, checkpoint.mark),
@@ -82,24 +84,29 @@ class PartitionRun:
         )
         await self._target.resume(plan.partition, account)
         keep_at = monotonic() + CHECKPOINT_EVERY
-        async for records in source_of(self._world, self._request).read(
-            plan.partition, checkpoint.mark.next, plan.cut + 1
+        async for records in _cut_at(
+            checkpoint.counted,
+            source_of(self._world, self._request).read(plan.partition, checkpoint.mark.next, plan.cut + 1),
         ):
             await self._world.pages_reached(pages_needed(records))
             before = max(replay.partition.next, checkpoint.next)
-            told = await asyncio.to_thread(replay.take, records)
-            await self._take(plan, records, told, account, before, replay.partition.next)
-            self._moved(max(0, replay.partition.next - before))
-            if replay.partition.next > plan.last and not self._wanted(replay):
-                break
-            if monotonic() >= keep_at:
-                replay.partition.mark()
-                mark = plan.begin if late is not None else replay.partition.recovery_mark()
-                self._kept(Checkpoint(plan, replay.partition.next, mark, account))
+            replay.partition.mark()
+            mark = plan.begin if late is not None else replay.partition.recovery_mark()
+            told = await in_thread(replay.take, records)
+            after = replay.partition.next
+            if before >= checkpoint.counted:
+                await self._count(plan, told, account, before, after)
+            if told.updates or monotonic() >= keep_at:
+                await self._keep(Checkpoint(plan, before, max(after, checkpoint.counted), mark, account))
                 keep_at = monotonic() + CHECKPOINT_EVERY
+            fresh = [record for record in records if before <= record.offset < after]
+            await patiently(partial(self._target.take, plan, fresh, told, account))
+            self._moved(max(0, after - before))
+            if after > plan.last and not self._wanted(replay):
+                break
         account.left_open += len(left) - len(restored)
         account.restored += len(restored)
-        self._kept(Checkpoint(plan, plan.cut + 1, plan.begin, account))
+        await self._keep(Checkpoint(plan, plan.cut + 1, plan.cut + 1, plan.begin, account))
         return left
 
     async def open(self, plan: Plan) -> list[OpenSession]:
@@ -110,7 +117,7 @@ class PartitionRun:
         partition, again = self._world.make(plan.partition, plan.tail), late and late.again()
         async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
             await self._world.pages_reached(pages_needed(records))
-            await asyncio.to_thread(follow, partition, records, again)
+            await in_thread(follow, partition, records, again)
         return [
             OpenSession(
                 session.first_offset,
@@ -122,14 +129,13 @@ class PartitionRun:
             if self._request.window.holds(session.site, session.opened_at)
         ]
 
-    async def _take(
-        self, plan: Plan, records: Sequence[Record], told: Told, account: Account, first: int, end: int
-    ) -> None:
-        """Compare one batch with what is stored, tell it, count it."""
+    async def _keep(self, checkpoint: Checkpoint) -> None:
+        await patiently(lambda: in_thread(self._kept, checkpoint))
+
+    async def _count(self, plan: Plan, told: Told, account: Account, first: int, end: int) -> None:
+        """Compare one batch with what is stored, and count it."""
         if self._request.reads_databases:
-            await patiently(lambda: asyncio.to_thread(self._compare, plan, told.updates, account, first, end))
-        fresh = [record for record in records if first <= record.offset < end]
-        await patiently(lambda: self._target.take(plan, fresh, told, account))
+            await patiently(lambda: in_thread(self._compare, plan, told.updates, account, first, end))
         for outcome, count in told.counts.items():
             account.records[outcome] = account.records.get(outcome, 0) + count
         account.updates += len(told.updates)
@@ -178,7 +184,7 @@ class PartitionRun:
         late = Late(self._world.calendars)
         source = source_of(self._world, self._request)
         async for records in source.read(plan.partition, plan.begin.next, plan.cut + 1):
-            await asyncio.to_thread(_look, late, records)
+            await in_thread(_look, late, records)
         return late
 
     def _models(self, in_force: str) -> Model:
@@ -187,6 +193,15 @@ class PartitionRun:
     def _wanted(self, replay: PartitionReplay) -> bool:
         window = self._request.window
         return any(window.holds(session.site, session.opened_at) for session in replay.partition.sessions())
+
+
+async def _cut_at(offset: int, batches: AsyncIterator[Sequence[Record]]) -> AsyncIterator[Sequence[Record]]:
+    """The batches, none of them with records from both sides of the offset."""
+    async for records in batches:
+        first = [record for record in records if record.offset < offset]
+        for part in (first, records[len(first) :]):
+            if part:
+                yield part
 
 
 def _look(late: Late, records: Sequence[Record]) -> None:

@@ -1,12 +1,12 @@
 """Plans the replay of a partition: where folding begins and ends, and what stood in force there."""
 
-import asyncio
 from datetime import UTC, datetime
 
 from ingest.events import Event, UndecodableError, decode
 from storage.replay.errors import ReplayError
 from storage.replay.request import Plan, Request
 from storage.replay.world import World
+from storage.threads import in_thread
 from stream.partition import Mark, decode_mark
 from stream.replay import EARLIER, NEVER
 from stream.source import Bounds, Source
@@ -18,7 +18,7 @@ async def plan(world: World, request: Request, partition: int) -> Plan:
     bounds = await source.bounds(partition)
     cut = bounds.end - 1
     first = await _first(world, request, source, partition, bounds)
-    model, pages = await asyncio.to_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
+    model, pages = await in_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
     begin = Mark(first, {}, model, pages)
     last = await _last(world, request, partition, cut)
     tail = await _tail(world, request, partition, begin, cut)
@@ -33,7 +33,7 @@ async def _first(world: World, request: Request, source: Source, partition: int,
     """Where folding begins: EARLIER than the window, or where the log does."""
     since = request.since - EARLIER
     if request.since and (kept := await _indexed(world, partition)) is not None and kept.start <= bounds.start:
-        found = await asyncio.to_thread(world.stored.first_received_since, partition, since)
+        found = await in_thread(world.stored.first_received_since, partition, since)
         return max(bounds.end if found is None else found, bounds.start)
     if bounds.start > 0:
         await _require_whole(request, source, partition, bounds)
@@ -44,14 +44,14 @@ async def _last(world: World, request: Request, partition: int, cut: int) -> int
     """The last record that must be folded before a replay may end early; the cut, where the index does not tell."""
     if request.until == NEVER or request.include_late or (kept := await _indexed(world, partition)) is None:
         return cut
-    found = await asyncio.to_thread(world.stored.last_received_before, partition, request.until + EARLIER)
+    found = await in_thread(world.stored.last_received_before, partition, request.until + EARLIER)
     # What ClickHouse does not have yet, it cannot place.
     return cut if found is None or found + 1 >= kept.end else min(found, cut)
 
 
 async def _indexed(world: World, partition: int) -> Bounds | None:
     """What of the partition ClickHouse can find by time: all that it keeps, where that has no holes; else None."""
-    first, end, count = await asyncio.to_thread(world.stored.extent, partition)
+    first, end, count = await in_thread(world.stored.extent, partition)
     return Bounds(first, end) if count and count == end - first else None
 
 
@@ -87,5 +87,5 @@ async def _lacks(world: World, request: Request, partition: int, first: int, cut
     """Whether ClickHouse lacks any of the records that are read from Kafka."""
     if request.source != "kafka" or request.into != "databases" or cut < first:
         return False
-    kept, end, count = await asyncio.to_thread(world.stored.extent, partition)
+    kept, end, count = await in_thread(world.stored.extent, partition)
     return not count or kept > first or end <= cut or count != end - kept

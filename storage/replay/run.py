@@ -7,7 +7,7 @@ from functools import partial
 
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
-from storage.replay.journal import Checkpoint, unfinished
+from storage.replay.journal import Checkpoint, begun, unfinished
 from storage.replay.made import Made
 from storage.replay.partition import OpenSession, PartitionRun, patiently
 from storage.replay.plan import plan
@@ -15,6 +15,7 @@ from storage.replay.request import Plan, Request
 from storage.replay.void import count_gone, void_stale
 from storage.replay.world import Watcher, World
 from storage.sink import UnavailableError
+from storage.threads import in_thread
 from stream.pages_topic import PagesMissingError
 from stream.replay import UNWRITTEN, FoldError
 from stream.source import SourceError
@@ -56,9 +57,7 @@ async def replay(
             account = world.journal.account(number)
             if request.into == "databases":
                 identities = {each.identity for each in left}
-                account.add(
-                    await patiently(lambda: asyncio.to_thread(void_stale, world, request, number, plans, identities))
-                )
+                account.add(await patiently(lambda: void_stale(world, request, number, plans, identities)))
             await world.target(request).finish(plans)
             world.journal.end(number, "done", account)
             return account
@@ -89,7 +88,7 @@ async def _begun(world: World, request: Request, watcher: Watcher, anew: bool) -
         world.journal.end(interrupted.number, "abandoned", world.journal.account(interrupted.number))
     plans = await _plans(world, request)
     # Where the journal was lost and the timeline was not, its numbers are still taken.
-    taken = await patiently(lambda: asyncio.to_thread(world.timeline.greatest_number))
+    taken = await patiently(lambda: in_thread(world.timeline.greatest_number))
     return world.journal.begin(request, plans, taken + 1)
 
 
@@ -136,14 +135,14 @@ async def _unkept(world: World, request: Request, watcher: Watcher) -> Account:
     made = Made() if request.diff else None
     target = world.target(request)
     run = PartitionRun(world, request, UNWRITTEN, target, watcher.moved, lambda _: None, made)
-    checkpoints = [Checkpoint(each, each.begin.next, each.begin, Account()) for each in plans]
+    checkpoints = [begun(each) for each in plans]
     left = [each for checkpoint in checkpoints for each in await run.tell(checkpoint)]
     account = Account()
     for checkpoint in checkpoints:
         account.add(checkpoint.account)
     if made is not None:
         identities = {each.identity for each in left}
-        account.add(await patiently(lambda: asyncio.to_thread(count_gone, world, request, plans, identities, made)))
+        account.add(await patiently(lambda: count_gone(world, request, plans, identities, made)))
         made.close()
     await target.finish(plans)
     return account

@@ -112,6 +112,14 @@ class StoredSessions:
         )
         self.drop_views({each.identity: each.version for each in stale})
 
+    def voided(self, number: int) -> int:
+        """How many sessions replay `number` has voided."""
+        t = sessions.c
+        query = select(func.count()).where(
+            t.log == self._log, t.status == "void", t.version.bitwise_and(BACKFILL_MASK) == number
+        )
+        return int(self._rows(query)[0][0])
+
     def drop_views(self, versions: Mapping[Identity, int]) -> None:
         """Delete the page views of these sessions that are older than the given version."""
         self._change(
@@ -194,6 +202,10 @@ class StoredTimeline:
             if found:
                 yield found
 
+    def voided(self, number: int) -> int:
+        """How many updates replay `number` has voided."""
+        return int(self._ask(_VOIDED, number=number).result_rows[0][0])
+
     def void(self, partition: int, number: int, moments: Sequence[Moment]) -> None:
         """Take updates out of every read."""
         columns: dict[str, list[Any]] = {
@@ -263,5 +275,6 @@ _NOT_MADE = (
     "AND backfill != {number:UInt16} AND toUnixTimestamp64Milli(s.opened_at) >= {since:Int64} "
     "AND toUnixTimestamp64Milli(s.opened_at) < {until:Int64}"
 )
+_VOIDED = "SELECT count() FROM scored_sessions FINAL WHERE log = {log:String} AND void AND backfill = {number:UInt16}"
 _STALE_PIECES = f"SELECT DISTINCT intDiv(offset, {{offsets:UInt64}}) AS piece {_NOT_MADE} ORDER BY piece"
 _STALE = f"SELECT site, session_id, toUnixTimestamp64Milli(s.opened_at), offset, closed {_NOT_MADE} AND {_RANGE}"

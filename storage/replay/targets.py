@@ -4,7 +4,6 @@ Each takes a batch as often as it comes: databases by versions, a file by being 
 its own at-least-once.
 """
 
-import asyncio
 import os
 import shutil
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
 from storage.replay.stored import StoredSessions
 from storage.sink import BACKFILL_MASK, Sink
+from storage.threads import in_thread
 from storage.writer import deliver
 from stream.partition import Record as LogRecord
 from stream.publish import Keyed, Records
@@ -60,7 +60,7 @@ class IntoDatabases:
     async def resume(self, partition: int, account: Account) -> None: ...
 
     async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
-        await asyncio.to_thread(self._take, plan, records, told, account)
+        await in_thread(self._take, plan, records, told, account)
 
     async def finish(self, plans: Sequence[Plan]) -> None: ...
 
@@ -113,11 +113,11 @@ class IntoFile:
 
     async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
         lines = b"".join(encode(update.session) + b"\n" for update in told.updates)
-        await asyncio.to_thread(self._append, plan.partition, lines)
+        await in_thread(self._append, plan.partition, lines)
         account.bytes += len(lines)
 
     async def finish(self, plans: Sequence[Plan]) -> None:
-        await asyncio.to_thread(self._join, [self._part(plan.partition) for plan in plans])
+        await in_thread(self._join, [self._part(plan.partition) for plan in plans])
 
     def _append(self, partition: int, lines: bytes) -> None:
         with writing(self._file), self._part(partition).open("ab") as part:

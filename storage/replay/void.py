@@ -7,34 +7,37 @@ from storage.replay.account import Account
 from storage.replay.made import Made
 from storage.replay.request import Plan, Request
 from storage.replay.world import World
+from storage.threads import each_in_thread, in_thread
 from stream.replay import UNWRITTEN
 
 
-def void_stale(
+async def void_stale(
     world: World, request: Request, number: int, plans: Sequence[Plan], left: Collection[Identity]
 ) -> Account:
     """Void the sessions and updates that replay `number` did not write, up to its cuts; `left` are open there.
 
-    Blocking. Raises UnavailableError, and may then be called again.
+    Raises UnavailableError, and may then be called again: what is counted is what this replay has voided, whenever.
     """
-    account = Account()
-    for stale in world.sessions.stale(request.window, number, _cuts(plans), world.partitions, left):
-        world.sessions.void(stale)
-        account.voided += len(stale)
+    sessions, timeline = world.sessions, world.timeline
+    async for stale in each_in_thread(sessions.stale(request.window, number, _cuts(plans), world.partitions, left)):
+        await in_thread(sessions.void, stale)
     for plan in plans:
-        for moments in world.timeline.stale(request.window, number, plan.partition, plan.cut, left):
-            world.timeline.void(plan.partition, number, moments)
-            account.table("scored_sessions").gone += len(moments)
-    account.table("sessions").gone += account.voided
+        async for moments in each_in_thread(timeline.stale(request.window, number, plan.partition, plan.cut, left)):
+            await in_thread(timeline.void, plan.partition, number, moments)
+    account = Account()
+    account.voided = await in_thread(sessions.voided, number)
+    account.table("sessions").gone = account.voided
+    account.table("scored_sessions").gone = await in_thread(timeline.voided, number)
     return account
 
 
-def count_gone(
+async def count_gone(
     world: World, request: Request, plans: Sequence[Plan], left: Collection[Identity], made: Made
 ) -> Account:
     """Count the stored sessions of the window that are neither made nor open at the cut; changes nothing."""
     account = Account()
-    for stale in world.sessions.stale(request.window, UNWRITTEN, _cuts(plans), world.partitions, left):
+    stored = world.sessions.stale(request.window, UNWRITTEN, _cuts(plans), world.partitions, left)
+    async for stale in each_in_thread(stored):
         account.voided += sum(each.identity not in made for each in stale)
     account.table("sessions").gone += account.voided
     return account

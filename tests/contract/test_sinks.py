@@ -193,3 +193,10 @@ def test_a_block_with_a_value_that_no_column_takes_is_refused_whole(kept: Kept) 
     assert kept.sessions() == {}
     kept.sink.write(block(scored(1)))
     assert set(kept.sessions()) == {S1}
+
+
+def test_a_block_that_travels_in_pieces_arrives_whole(kept: Kept) -> None:
+    kept.sink.write(block(*(scored(number, session_id=f"s{number % 500}") for number in range(9_000))))
+    assert len(kept.sessions()) == 500
+    timeline = kept.timeline()
+    assert timeline is None or len(timeline) == 9_000

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from pydantic import SecretStr
 
 from deploy.cli.failures import lines
@@ -15,6 +16,7 @@ from deploy.errors import AwayError, SetupError
 from deploy.ports import free_port
 from deploy.settings import Settings, StorageSettings
 from deploy.wiring.storage import databases, migrate_all
+from deploy.wiring.writer import FAILED, outcome
 from storage.migrate import SchemaError
 
 ROOT = Path(__file__).parents[2]
@@ -125,3 +127,18 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
     line, kind = refused(with_storage(tmp_path / "data"))
     assert kind is SetupError
     assert line == f"data_dir {tmp_path / 'data'} cannot be made (File exists)"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone")), ClickHouseError("gone")],
+    ids=["relational", "clickhouse"],
+)
+async def test_a_database_that_goes_away_as_a_part_begins_is_a_line(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def begins() -> None:
+        raise error
+
+    assert await outcome(begins()) == FAILED
+    assert caplog.messages == ["a database failed (gone): see storage.url and storage.clickhouse_host"]

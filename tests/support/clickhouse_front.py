@@ -1,7 +1,7 @@
 """ClickHouse's HTTP interface over chDB, as much as clickhouse-connect uses: no registry has a server to test with.
 
-Run as a program (`python clickhouse_front.py FOLDER`), because one process may hold one chDB folder; it prints its
-port and ends when its standard input does.
+Run as a program (`python clickhouse_front.py FOLDER [PORT]`), because one process may hold one chDB folder; it prints
+its port and ends when its standard input does.
 """
 
 import os
@@ -34,7 +34,7 @@ class Front(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)) or self._chunks()
-        self._run(lz4.frame.decompress(body) if self.headers.get("Content-Encoding") == "lz4" else body)
+        self._run(_decompressed(body) if self.headers.get("Content-Encoding") == "lz4" else body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -86,9 +86,19 @@ class Front(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+def _decompressed(body: bytes) -> bytes:
+    """All frames: a large insert has one for each of its blocks."""
+    whole = b""
+    while body:
+        frame = lz4.frame.LZ4FrameDecompressor()
+        whole += frame.decompress(body)
+        body = frame.unused_data or b""
+    return whole
+
+
 def main() -> None:
     Front.engine, Front.lock = chdb.connect(sys.argv[1]), threading.Lock()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Front)
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Front)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_port, flush=True)
     sys.stdin.read()

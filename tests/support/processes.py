@@ -64,6 +64,15 @@ class Part:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """The exit code of what has ended."""
+        return self._process.poll()
+
+    @property
+    def ready(self) -> bool:
+        return self.alive and self._answers()
+
     def cpu_seconds(self) -> float:
         times = psutil.Process(self._process.pid).cpu_times()
         return times.user + times.system

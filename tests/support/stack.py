@@ -1,5 +1,6 @@
 """The whole system for end-to-end tests: `opecom up` on ports and in a folder of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
+import psutil
+
+from deploy.data_folder import running
 from deploy.ports import free_port
 from deploy.probes import Address, is_ready
+from deploy.services.programs import death_with
+from deploy.settings import Settings, load
+from tests.support.services import Broker
 
 READY_SECONDS = 90.0
 
@@ -30,6 +38,39 @@ class Stack:
     @property
     def api(self) -> Address:
         return Address("127.0.0.1", int(self.environment["OPECOM_API__PORT"]))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that the system's processes load."""
+        with mock.patch.dict(os.environ, self.environment, clear=True):
+            return load()
+
+    @property
+    def admin_headers(self) -> dict[str, str]:
+        keys = self.settings.api.admin_keys
+        return {"X-OPECOM-Key": keys[0].get_secret_value()} if keys else {}
+
+    @property
+    def read_headers(self) -> dict[str, str]:
+        keys = self.settings.api.read_keys
+        return {"X-OPECOM-Key": keys[0].get_secret_value()} if keys else {}
+
+    def process_of(self, part: str) -> psutil.Process:
+        """The child of `opecom up` that runs this part now."""
+        found = running(self.folder / "data")
+        assert found is not None, "the system does not run"
+        children = psutil.Process(found.pid).children()
+        return next(child for child in children if child.cmdline()[-2:] == ["run", part])
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start a command against this system."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "deploy", *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def opecom(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command against this system to its end."""
@@ -53,6 +94,31 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     return Stack(folder, environment | settings)
 
 
+def services_stack(folder: Path, kafka: Broker, url: str, clickhouse_port: int, **settings: str) -> Stack:
+    """A system of the services profile that does not run yet, on topics, groups and databases of its own."""
+    topics = kafka.settings()
+    own = {
+        "PROFILE": "services",
+        "KAFKA__BOOTSTRAP": topics.bootstrap,
+        "KAFKA__EVENTS_TOPIC": topics.events_topic,
+        "KAFKA__SCORED_TOPIC": topics.scored_topic,
+        "KAFKA__PAGES_TOPIC": topics.pages_topic,
+        "KAFKA__DEAD_TOPIC": topics.dead_topic,
+        "WORKER__GROUP": f"worker-{topics.events_topic}",
+        "WORKER__SESSION_TIMEOUT_MS": "6000",
+        "STORAGE__GROUP": f"writer-{topics.events_topic}",
+        "STORAGE__URL": url,
+        "STORAGE__CLICKHOUSE_HOST": "127.0.0.1",
+        "STORAGE__CLICKHOUSE_PORT": str(clickhouse_port),
+        "API__READ_KEYS": json.dumps(["read-key-of-the-tests"]),
+        "API__ADMIN_KEYS": json.dumps(["admin-key-of-the-tests"]),
+        "SITES__DEFAULT__KEYLESS_LOOPBACK": "true",
+        "SITES__UCI__IMPORT_KEYS": json.dumps(["import-key-of-uci-tests"]),
+        "SITES__CLICKS__IMPORT_KEYS": json.dumps(["import-key-of-clicks"]),
+    }
+    return new_stack(folder, **{f"OPECOM_{name}": value for name, value in own.items()}, **settings)
+
+
 def said_after(words: str, said: str) -> str:
     """The last word of the line of a command's output that has these words."""
     return next(line.rpartition(" ")[2] for line in said.splitlines() if words in line)
@@ -69,6 +135,7 @@ def up(stack: Stack) -> Iterator[Stack]:
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
         )
         try:
             until = time.monotonic() + READY_SECONDS

@@ -96,6 +96,7 @@ CREATE TABLE IF NOT EXISTS backfill_partitions (
     kafka_partition INTEGER NOT NULL,
     plan MEDIUMTEXT NOT NULL,
     next_offset BIGINT NOT NULL,
+    counted_offset BIGINT NOT NULL,
     mark MEDIUMTEXT NOT NULL,
     account MEDIUMTEXT NOT NULL,
     PRIMARY KEY (log, number, kafka_partition)

@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS backfill_partitions (
     kafka_partition INTEGER NOT NULL,
     plan TEXT NOT NULL,
     next_offset BIGINT NOT NULL,
+    counted_offset BIGINT NOT NULL,
     mark TEXT NOT NULL,
     account TEXT NOT NULL,
     PRIMARY KEY (log, number, kafka_partition)

@@ -15,8 +15,9 @@ import stream.partition
 from ingest.events import Event, Tick, UseModel
 from scoring.model import ConstantModel, Manifest
 from storage import analytics, migrate
-from storage.replay.errors import BusyError, ReplayError
-from storage.replay.journal import Journal, unfinished
+from storage.replay import stored
+from storage.replay.errors import BusyError, JournalAwayError, ReplayError
+from storage.replay.journal import Checkpoint, Journal, unfinished
 from storage.sink import UnavailableError
 from stream.partition import IDLE
 from stream.replay import EARLIER
@@ -278,8 +279,9 @@ async def test_late_events_join_their_sessions_on_request(databases: tuple[Any, 
 
 async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.replay.partition.CHECKPOINT_EVERY", 0.0)
+    monkeypatch.setattr(stored, "OFFSETS", 10)
     shop.models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}.__getitem__
-    await shop.replay(model="m2")
+    uninterrupted = await shop.replay(model="m2", diff=True)
     whole, number = shop.rows(), Watching()
     await shop.replay()
     chance = random.Random(3)
@@ -287,7 +289,7 @@ async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypa
     while True:
         watcher = Watching(ends_after=chance.randrange(1, 40))
         try:
-            account = await shop.replay(watcher, model="m2")
+            account = await shop.replay(watcher, model="m2", diff=True)
         except InterruptedError:
             interrupted += 1
             assert unfinished(Journal(shop.engine, LOG).entries()) is not None
@@ -296,9 +298,35 @@ async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypa
     assert interrupted >= 3
     assert watcher.lines == ["going on with replay 3, which was interrupted"]
     assert shop.rows() == whole
+    assert account == uninterrupted
     assert account.events == sum(map(len, shop.said))
     assert account.sessions == len(whole["sessions"])
     assert number.number == 0
+
+
+@pytest.mark.parametrize("method", ["void", "drop_views"])
+async def test_what_was_voided_before_a_crash_is_counted_after_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(stored, "PAGE", 3)
+    monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
+    uninterrupted = await shop.replay(diff=True)
+    assert uninterrupted.voided > 6
+    monkeypatch.setattr(stream.partition, "IDLE", IDLE)
+    await shop.replay()
+    monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
+    left, change = iter(range(2)), getattr(stored.StoredSessions, method)
+
+    def breaks_off(self: stored.StoredSessions, *given: Any) -> None:
+        if next(left, None) is None:
+            raise InterruptedError
+        change(self, *given)
+
+    with monkeypatch.context() as context:
+        context.setattr(stored.StoredSessions, method, breaks_off)
+        with pytest.raises(InterruptedError):
+            await shop.replay(diff=True)
+    assert await shop.replay(diff=True) == uninterrupted
 
 
 async def test_another_replay_does_not_begin_over_an_interrupted_one(shop: Shop) -> None:
@@ -375,6 +403,20 @@ async def test_a_database_that_goes_away_halfway_is_waited_for(shop: Shop, monke
     away = iter([])
     monkeypatch.setattr("storage.replay.partition.PATIENCE", 60.0)
     await shop.replay()
+
+
+async def test_a_journal_that_goes_away_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.replay.partition.PAUSE", 0.01)
+    away, keep = iter([JournalAwayError("gone")] * 2), Journal.keep
+
+    def fails_twice(self: Journal, number: int, checkpoint: Checkpoint) -> None:
+        for error in away:
+            raise error
+        keep(self, number, checkpoint)
+
+    monkeypatch.setattr(Journal, "keep", fails_twice)
+    assert (await shop.replay(diff=True)).changed == 0
+    assert list(away) == []
 
 
 async def test_into_a_file_it_is_there_when_it_is_whole(shop: Shop, tmp_path: Path) -> None:

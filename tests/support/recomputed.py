@@ -1,0 +1,194 @@
+"""What both databases must hold, worked out from the topics alone, and what they do hold.
+
+Rows are compared without what says where they come from: versions, numbers of replays, partitions.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import isclose
+from typing import Any
+
+from aiokafka.structs import ConsumerRecord
+from sqlalchemy import Engine, text
+
+from deploy.settings import Settings
+from deploy.wiring.calendars import calendars
+from deploy.wiring.models import models
+from storage.analytics import scored_columns
+from storage.block import Identity, newest, newest_views
+from storage.relational import session_row, view_row
+from storage.tables import page_views, sessions
+from stream.pages import PageStatistics
+from stream.pages import decode as decode_page
+from stream.partition import Folded, Mark, Partition
+from stream.step import score
+from stream.update import Update
+from tests.support.truth import read_topic
+
+#: Where a row comes from, not what it says.
+ORIGIN = {"version", "backfill", "partition", "void", "log"}
+#: What another model changes.
+SCORES = {"probability", "label", "band", "reasons", "model_version"}
+KEYS = {
+    "sessions": ("site", "session_id", "opened_at"),
+    "page_views": ("site", "session_id", "opened_at", "event_id"),
+    "scored_sessions": ("site", "session_id", "opened_at", "offset", "closed"),
+}
+
+Row = dict[str, Any]
+Tables = dict[str, dict[tuple[Any, ...], Row]]
+
+
+@dataclass
+class Recomputed:
+    """A fold of the whole log: the rows of both databases, the sessions that are open in the end, the dead letters."""
+
+    tables: Tables
+    open: set[Identity]
+    dead: dict[tuple[int, int], str]
+    records: int
+    events: dict[str, int] = field(default_factory=dict)
+
+    def closed(self) -> Tables:
+        """The rows of closed sessions."""
+        return {
+            name: {key: row for key, row in rows.items() if key[:3] not in self.open}
+            for name, rows in self.tables.items()
+        }
+
+
+async def recompute(settings: Settings, model: str = "") -> Recomputed:
+    """Fold and score all that the topics hold; closed sessions by `model`, where one is given."""
+    log = await read_topic(settings.kafka, settings.kafka.events_topic)
+    statistics = PageStatistics()
+    for record in await read_topic(settings.kafka.model_copy(update={"partitions": 1}), settings.kafka.pages_topic):
+        statistics.read(record.offset, decode_page(record.value))
+    states, into = _folded(settings, log, statistics)
+    left = {
+        (each.site, each.session_id, each.opened_at) for state in states.values() for each in state.sessions()
+    }  # fmt: skip
+    known = models(settings.scoring)
+    live = [update for update in into.updates if not model or _identity(update) in left]
+    again = [update for update in into.updates if model and _identity(update) not in left]
+    told = [update for ready in score(live, known) for update in ready]
+    told += [update for ready in score(again, lambda _: known(model)) for update in ready]
+    dead = {(letter.partition, letter.offset): letter.reason for letter in into.dead}
+    return Recomputed(_rows(told), left, dead, len(log), dict(into.counts))
+
+
+def stored(engine: Engine, client: Any | None) -> Tables:
+    """What every read sees in the databases; `client` None leaves ClickHouse out."""
+    found: Tables = {}
+    with engine.connect() as connection:
+        for name, where in (("sessions", " WHERE status <> 'void'"), ("page_views", "")):
+            rows = connection.execute(text(f"SELECT * FROM {name}{where}")).mappings().fetchall()  # noqa: S608 - ours
+            found[name] = _by_key(name, rows)
+    if client is not None:
+        columns = client.query("SELECT * FROM scored_sessions FINAL WHERE NOT void")
+        found["scored_sessions"] = _by_key("scored_sessions", columns.named_results())
+    return found
+
+
+def differences(expected: Tables, found: Tables) -> list[str]:
+    """Every row that one has and the other has not, and every value that differs, as a line each."""
+    said = []
+    for name, rows in found.items():
+        wanted = expected[name]
+        said += [f"{name} lacks {key}" for key in wanted.keys() - rows.keys()]
+        said += [f"{name} has {key}, which should not be" for key in rows.keys() - wanted.keys()]
+        for key in wanted.keys() & rows.keys():
+            said += [
+                f"{name} {key} {column}: {wanted[key][column]!r} expected, {value!r} found"
+                for column, value in rows[key].items()
+                if column in wanted[key] and not alike(wanted[key][column], value)
+            ]
+    return said
+
+
+def changed_columns(before: Tables, after: Tables) -> dict[str, set[str]]:
+    """The columns in which rows that both have differ, by table."""
+    return {
+        name: {
+            column
+            for key in rows.keys() & after[name].keys()
+            for column, value in rows[key].items()
+            if not alike(value, after[name][key][column])
+        }
+        for name, rows in before.items()
+    }
+
+
+def newest_scores(tables: Tables) -> dict[tuple[Any, ...], float]:
+    """The probability of each session's newest update in the timeline, whose offset is the greatest, closing last."""
+    best: dict[tuple[Any, ...], tuple[int, bool, float]] = {}
+    for key, row in tables["scored_sessions"].items():
+        place = (key[3], key[4], row["probability"])
+        best[key[:3]] = max(best.get(key[:3], place), place)
+    return {identity: place[2] for identity, place in best.items()}
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Equal, numbers to 1e-6."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[name], other[name]) for name in one)
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return isclose(one, other, rel_tol=1e-9, abs_tol=1e-6)
+    return bool(one == other)
+
+
+def _identity(update: Update) -> Identity:
+    return update.session.site, update.session.session_id, update.session.opened_at
+
+
+def _folded(
+    settings: Settings, log: Sequence[ConsumerRecord], statistics: PageStatistics
+) -> tuple[dict[int, Partition], Folded]:
+    known, into = calendars(settings), Folded()
+    states: dict[int, Partition] = {}
+    for record in sorted(log, key=lambda each: (each.partition, each.offset)):
+        if record.partition not in states:
+            states[record.partition] = Partition("again", record.partition, known, statistics, Mark(0, {}))
+        states[record.partition].fold(record, into)
+    return states, into
+
+
+def _rows(told: Sequence[Update]) -> Tables:
+    updates = [update.session for update in told]
+    columns = scored_columns("again", [(update.partition, update.session) for update in told])
+    names = list(columns)
+    return {
+        "sessions": _by_key("sessions", _named(sessions, (session_row("", u) for u in newest(updates).values()))),
+        "page_views": _by_key(
+            "page_views",
+            _named(page_views, (view_row("", i, v, view) for (i, _), (v, view) in newest_views(updates).items())),
+        ),
+        "scored_sessions": _by_key(
+            "scored_sessions", [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        ),
+    }
+
+
+def _named(table: Any, rows: Iterable[tuple[Any, ...]]) -> list[Mapping[str, Any]]:
+    names = [column.name for column in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _by_key(name: str, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], Row]:
+    found = {}
+    for each in rows:
+        row = {column: _plain(column, value) for column, value in each.items() if column not in ORIGIN}
+        found[tuple(row[column] for column in KEYS[name])] = row
+    return found
+
+
+def _plain(column: str, value: Any) -> Any:
+    """A value as all three sources can be compared: times in ms, reasons by feature."""
+    if column == "reasons":
+        return {each.pop("feature"): each for each in json.loads(value)}
+    if isinstance(value, datetime):
+        return round(value.replace(tzinfo=UTC).timestamp() * 1000)
+    if isinstance(value, str) and column.endswith("_at"):
+        return round(datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp() * 1000)
+    return value
