@@ -22,7 +22,7 @@ SCORE_ROWS = 2_048
 #: Reasons that a record carries.
 REASONS = 3
 
-#: The model of a version in force; the empty version is the default model.
+#: The model of a version in force, the empty version being the default model; raises ModelError where there is none.
 Models = Callable[[str], Model]
 
 

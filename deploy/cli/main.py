@@ -12,6 +12,7 @@ from deploy.cli import (
     failures,
     features,
     migrate,
+    models,
     pages,
     query,
     replay,
@@ -45,6 +46,7 @@ app.command("replay")(replay.replay)
 app.command("features")(features.features)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
+app.add_typer(models.app, name="models")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 
