@@ -15,10 +15,10 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from deploy import tables, topics
+from deploy import replay_tables, topics
 from deploy.data_folder import as_running
 from deploy.errors import SetupError
-from deploy.probes import Address
+from deploy.probes import Address, is_ready
 from deploy.reads import ask
 from deploy.settings import Settings
 from deploy.wiring import replay as wiring
@@ -52,7 +52,7 @@ def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json:
 def told(settings: Settings, request: Request, console: Console, anew: bool = False, jobs: int = 1) -> Account:
     """Run the replay and show its account. Raises SetupError."""
     account = _run(as_running(settings), request, anew, jobs, console)
-    tables.print_account(console, account, request.diff)
+    replay_tables.print_account(console, account, request.diff)
     return account
 
 
@@ -67,7 +67,7 @@ def features(settings: Settings, request: Request) -> int:
 
 def _run(settings: Settings, request: Request, anew: bool, jobs: int, console: Console) -> Account:
     with Bar(console) as bar:
-        if settings.profile == "embedded":
+        if _held_elsewhere(settings):
             return _as_job(settings, request, anew, jobs, bar)
         return asyncio.run(_here(settings, request, anew, jobs, bar))
 
@@ -75,18 +75,18 @@ def _run(settings: Settings, request: Request, anew: bool, jobs: int, console: C
 def listed(settings: Settings, as_json: bool) -> int:
     """Show the replays of this log, or the jobs of the running embedded system."""
     settings = as_running(settings)
-    if settings.profile == "embedded":
+    if _held_elsewhere(settings):
         body = _api(settings, "GET", "/replays")
         if as_json:
             print(body.decode())
         else:
-            Console().print(tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
+            Console().print(replay_tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
         return 0
     entries = asyncio.run(_entries(settings))
     if as_json:
         print(msgspec.json.encode(entries).decode())
     else:
-        Console().print(tables.replays_table(entries))
+        Console().print(replay_tables.replays_table(entries))
     return 0
 
 
@@ -130,6 +130,12 @@ class Bar:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def _held_elsewhere(settings: Settings) -> bool:
+    """Whether a running process holds the databases: the embedded ones always, a folder of chDB where it answers."""
+    alone = settings.profile == "services" and not settings.storage.clickhouse_host
+    return settings.profile == "embedded" or (alone and is_ready(_api_address(settings)))
+
+
 async def _here(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
     """The replay in this process, and in more where `jobs` says so."""
     elsewhere = (
@@ -165,7 +171,7 @@ def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
 def _as_job(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
     """The replay as a job of the running system, which alone may open the embedded databases."""
     if jobs > 1:
-        bar.said("--jobs: in the embedded profile one process holds the databases, so one process replays")
+        bar.said("--jobs: one process holds the databases here, so one process replays")
     body = msgspec.json.encode(Order(request, anew))
     job = msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
     said, moved, planned = 0, 0, False
@@ -199,7 +205,11 @@ def _as_job(settings: Settings, request: Request, anew: bool, jobs: int, bar: Ba
 def _api(settings: Settings, method: str, path: str, body: bytes | None = None) -> bytes:
     keys = settings.api.admin_keys
     key = keys[0].get_secret_value() if keys else ""
-    return ask(Address.reached(settings.api.host, settings.api.port), method, path, body, key)
+    return ask(_api_address(settings), method, path, body, key)
+
+
+def _api_address(settings: Settings) -> Address:
+    return Address.reached(settings.api.host, settings.api.port)
 
 
 async def _entries(settings: Settings) -> list[Entry]:

@@ -20,7 +20,9 @@ class IngestApp(FastAPI):
 
     def __init__(self, house: House, max_batch_events: int, version: str) -> None:
         """The publisher in `house` is started and stopped by whoever made it."""
-        super().__init__(title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", redoc_url=None)
+        super().__init__(
+            title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
+        )
         works = _works(max_batch_events)
         self._doors = {described.path: Door(described.path, work, house) for described, work in works}
         self._described = [described for described, _ in works]

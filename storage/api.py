@@ -93,7 +93,9 @@ def create_app(
     `access` says who may read and `admin` who may replay; `origins` are those whose pages may read with a key or a
     token, `asyncapi` is the topics' document. Whoever made the databases' clients closes them.
     """
-    app = QueryApp(title="OP-ECOM queries", version=version, summary="Live purchase intent.", redoc_url=None)
+    app = QueryApp(
+        title="OP-ECOM queries", version=version, summary="Live purchase intent.", docs_url=None, redoc_url=None
+    )
     _add_refusals(app)
     _add_reads(app, queries, access)
     _add_stream(app, streams, access, tokens)

@@ -11,7 +11,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from deploy import controls, tables
+from deploy import controls, page_tables
 from deploy.data_folder import as_running
 from deploy.errors import SetupError
 from deploy.probes import Address
@@ -75,7 +75,7 @@ def show(
     if json:
         print(body.decode())
     else:
-        Console().print(tables.pages_table(msgspec.json.decode(body, type=PagesInForce), limit))
+        Console().print(page_tables.pages_table(msgspec.json.decode(body, type=PagesInForce), limit))
 
 
 @app.command()
@@ -91,7 +91,7 @@ def explain(
     if json:
         print(body.decode())
     else:
-        Console().print(tables.page_table(msgspec.json.decode(body, type=Explained)))
+        Console().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
 
 
 def _path(url: str, rules: PageRules) -> str:

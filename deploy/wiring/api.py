@@ -18,6 +18,7 @@ from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
+from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
 from deploy.wiring.process_metrics import add_process_metrics
@@ -110,7 +111,7 @@ def app(
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
-    return create_app(
+    built = create_app(
         queries=Queries(*opened, metrics.waited),
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
@@ -123,6 +124,8 @@ def app(
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
     )
+    add_documents(built)
+    return built
 
 
 class _Following:

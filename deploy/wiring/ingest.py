@@ -6,6 +6,7 @@ from importlib.metadata import version
 from deploy.errors import SetupError
 from deploy.serve import serve
 from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
+from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
@@ -101,7 +102,9 @@ def app(settings: Settings, publisher: Publisher) -> IngestApp:
         metrics,
         ingest.region_header.lower().encode(),
     )
-    return IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+    add_documents(built)
+    return built
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:

@@ -20,13 +20,7 @@ async def plan(world: World, request: Request, partition: int) -> Plan:
     first = await _first(world, request, source, partition, bounds)
     model, pages = await asyncio.to_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
     begin = Mark(first, {}, model, pages)
-    last = cut
-    if request.until < NEVER and not request.include_late:
-        found = await asyncio.to_thread(world.stored.last_received_before, partition, request.until + EARLIER)
-        # Where ClickHouse does not have the end of the log yet, it cannot tell what lies there.
-        _, stored_end, _ = await asyncio.to_thread(world.stored.extent, partition)
-        if found is not None and found + 1 < stored_end:
-            last = min(found, cut)
+    last = await _last(world, request, partition, cut)
     tail = await _tail(world, request, partition, begin, cut)
     return Plan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
 
@@ -38,15 +32,27 @@ def source_of(world: World, request: Request) -> Source:
 async def _first(world: World, request: Request, source: Source, partition: int, bounds: Bounds) -> int:
     """Where folding begins: EARLIER than the window, or where the log does."""
     since = request.since - EARLIER
-    if request.since:
+    if request.since and (kept := await _indexed(world, partition)) is not None and kept.start <= bounds.start:
         found = await asyncio.to_thread(world.stored.first_received_since, partition, since)
-        kept, _, count = await asyncio.to_thread(world.stored.extent, partition)
-        # The index is that of ClickHouse: it says something of what Kafka holds only where it has all of it.
-        if count and kept <= bounds.start:
-            return max(bounds.end if found is None else found, bounds.start)
+        return max(bounds.end if found is None else found, bounds.start)
     if bounds.start > 0:
         await _require_whole(request, source, partition, bounds)
     return bounds.start
+
+
+async def _last(world: World, request: Request, partition: int, cut: int) -> int:
+    """The last record that must be folded before a replay may end early; the cut, where the index does not tell."""
+    if request.until == NEVER or request.include_late or (kept := await _indexed(world, partition)) is None:
+        return cut
+    found = await asyncio.to_thread(world.stored.last_received_before, partition, request.until + EARLIER)
+    # What ClickHouse does not have yet, it cannot place.
+    return cut if found is None or found + 1 >= kept.end else min(found, cut)
+
+
+async def _indexed(world: World, partition: int) -> Bounds | None:
+    """What of the partition ClickHouse can find by time: all that it keeps, where that has no holes; else None."""
+    first, end, count = await asyncio.to_thread(world.stored.extent, partition)
+    return Bounds(first, end) if count and count == end - first else None
 
 
 async def _require_whole(request: Request, source: Source, partition: int, bounds: Bounds) -> None:

@@ -3,6 +3,7 @@
 Blocking. Rows are those of one log; ranges are asked for in pieces, so that memory does not grow with the tables.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, TypeVar
@@ -22,7 +23,7 @@ from storage.tables import page_views, sessions
 from stream.replay import Window
 from stream.scored import version_of
 
-#: Identities of one statement, and rows of one page.
+#: Session ids of one statement, and rows of one page.
 PIECE = 500
 PAGE = 5_000
 #: Offsets of one look at the timeline.
@@ -48,30 +49,23 @@ class StoredSessions:
     def sessions(self, identities: Collection[Identity]) -> dict[Identity, Row]:
         """The rows of `sessions` of these identities, voided ones left out."""
         t = sessions.c
-        found: dict[Identity, Row] = {}
-        for piece in _pieces(identities):
-            query = select(sessions).where(_identity(sessions).in_(piece), t.log == self._log, t.status != "void")
-            found.update({(row[0], row[1], row[2]): tuple(row) for row in self._rows(query)})
-        return found
+        query = select(sessions).where(t.log == self._log, t.status != "void")
+        return dict(self._of(query, sessions, identities))
 
     def views(self, identities: Collection[Identity]) -> dict[Identity, dict[str, Row]]:
         """The rows of `page_views` of these identities, by event id."""
         found: dict[Identity, dict[str, Row]] = {}
-        for piece in _pieces(identities):
-            query = select(page_views).where(_identity(page_views).in_(piece), page_views.c.log == self._log)
-            for row in self._rows(query):
-                found.setdefault((row[0], row[1], row[2]), {})[row[3]] = tuple(row)
+        query = select(page_views).where(page_views.c.log == self._log)
+        for identity, row in self._of(query, page_views, identities):
+            found.setdefault(identity, {})[row[3]] = row
         return found
 
     def view_counts(self, identities: Collection[Identity]) -> dict[Identity, int]:
         """How many page views are stored of these identities."""
         t = page_views.c
         key = (t.site, t.session_id, t.opened_at)
-        found: dict[Identity, int] = {}
-        for piece in _pieces(identities):
-            query = select(*key, func.count()).where(_identity(page_views).in_(piece)).group_by(*key)
-            found.update({(row[0], row[1], row[2]): row[3] for row in self._rows(query)})
-        return found
+        query = select(*key, func.count()).where(t.log == self._log).group_by(*key)
+        return {identity: row[3] for identity, row in self._of(query, page_views, identities)}
 
     def stale(
         self, window: Window, number: int, cuts: Mapping[int, int], partitions: int, left: Collection[Identity]
@@ -120,17 +114,26 @@ class StoredSessions:
 
     def drop_views(self, versions: Mapping[Identity, int]) -> None:
         """Delete the page views of these sessions that are older than the given version."""
-        t = page_views.c
-        by_version: dict[int, list[Identity]] = {}
-        for identity, version in versions.items():
-            by_version.setdefault(version, []).append(identity)
         self._change(
             [
-                delete(page_views).where(_identity(page_views).in_(piece), t.log == self._log, t.version < version)
-                for version, identities in by_version.items()
-                for piece in _pieces(identities)
+                delete(page_views)
+                .where(*_row_of(page_views, identity))
+                .where(page_views.c.log == self._log, page_views.c.version < version)
+                for identity, version in versions.items()
             ]
         )
+
+    def _of(self, query: Any, table: Any, identities: Collection[Identity]) -> Iterator[tuple[Identity, Row]]:
+        """The rows of these identities, whose columns come first. By site and session id, which both databases look up
+        by the primary key; SQLite would read the whole table for a list of identities."""
+        wanted, by_site = set(identities), defaultdict[str, set[str]](set)
+        for site, session_id, _ in wanted:
+            by_site[site].add(session_id)
+        for site, ids in by_site.items():
+            for piece in _pieces(ids):
+                for row in self._rows(query.where(table.c.site == site, table.c.session_id.in_(piece))):
+                    if (row[0], row[1], row[2]) in wanted:
+                        yield (row[0], row[1], row[2]), tuple(row)
 
     def _rows(self, query: Any) -> Sequence[Any]:
         return _reached(lambda: self._ask(query))
@@ -223,17 +226,13 @@ def _reached(ask: Callable[[], Answer]) -> Answer:
         raise UnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
 
 
-def _identity(table: Any) -> Any:
-    return tuple_(table.c.site, table.c.session_id, table.c.opened_at)
-
-
 def _row_of(table: Any, identity: Identity) -> tuple[Any, ...]:
     site, session_id, opened_at = identity
     return table.c.site == site, table.c.session_id == session_id, table.c.opened_at == opened_at
 
 
-def _pieces(identities: Collection[Identity]) -> Iterator[list[Identity]]:
-    each = iter(identities)
+def _pieces(ids: Collection[str]) -> Iterator[list[str]]:
+    each = iter(sorted(ids))
     while piece := list(islice(each, PIECE)):
         yield piece
 

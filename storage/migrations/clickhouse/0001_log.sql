@@ -72,7 +72,9 @@ CREATE TABLE IF NOT EXISTS scored_sessions (
     band LowCardinality(String),
     reasons String COMMENT 'JSON: the strongest contributions [{feature, value, contribution}]',
     model_version LowCardinality(String),
-    pages_version UInt64
+    pages_version UInt64,
+    -- Replays compare by ranges of the log; parts that are not merged yet lie one after the other in it.
+    INDEX by_offset offset TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(backfill)
 ORDER BY (site, session_id, opened_at, log, offset, closed);
 
