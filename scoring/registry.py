@@ -112,6 +112,11 @@ def manifest(folder: Path, version: str) -> Manifest:
     return _manifest(folder / version / "manifest.json")
 
 
+def manifests(folder: Path) -> list[Manifest]:
+    """What is known of every version; raises RegistryError."""
+    return [_manifest(folder / version / "manifest.json") for version in versions(folder)]
+
+
 def card(folder: Path, version: str) -> str:
     """The model card as Markdown, empty where there is none; raises RegistryError where it cannot be read."""
     file = folder / version / "card.md"

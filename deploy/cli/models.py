@@ -128,8 +128,7 @@ def _manifests(settings: Settings) -> tuple[list[Manifest], str]:
     """All manifests, and the version that scores where the log says nothing."""
     folder = _folder(settings)
     try:
-        found = [registry.manifest(folder, version) for version in registry.versions(folder)]
-        return found, settings.scoring.model or registry.current(folder)
+        return registry.manifests(folder), settings.scoring.model or registry.current(folder)
     except RegistryError as error:
         raise SetupError(str(error)) from error
 

@@ -5,6 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
+
 from deploy.errors import SetupError
 from deploy.settings import ScoringSettings
 from scoring.model import Model
@@ -60,12 +62,13 @@ class CurrentModel:
         self._pinned = scoring.model
         self._looked = monotonic()
         try:
-            self._model: Model = load(self.folder, self._pinned)
+            self._model = _warm(load(self.folder, self._pinned))
         except RegistryError as error:
             raise SetupError(str(error)) from error
         self._refused = ""
 
     def __call__(self) -> Model:
+        """The model that answers now."""
         now = monotonic()
         if not self._pinned and now - self._looked >= LOOK_EVERY:
             self._looked = now
@@ -77,8 +80,14 @@ class CurrentModel:
         try:
             version = current(self.folder)
             if version not in (self._model.manifest.version, self._refused):
-                self._model = load(self.folder, version)
+                self._model = _warm(load(self.folder, version))
                 log.info("predictions are by model %s from here on", version)
         except RegistryError as error:
             self._refused = version
             log.error("predictions go on by model %s: %s", self._model.manifest.version, error)
+
+
+def _warm(model: Model) -> Model:
+    """The model after its first run, which takes milliseconds."""
+    model.score(np.array([model.manifest.reference], np.float32))
+    return model
