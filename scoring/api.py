@@ -15,7 +15,7 @@ from msgspec import Struct
 from scoring.model import Manifest, Model, ModelError
 from scoring.predict import BatchPrediction, Prediction, predict, predict_many
 from scoring.prediction import FieldError, PredictionRequest, decode, decode_list
-from scoring.table import REASONS, SCORE, TableError, cell, read_csv
+from scoring.table import REASONS, SCORE, TableError, cell, read_csv, table_cells
 
 #: Bytes of one session, and of many.
 MOST_BYTES, MOST_BATCH_BYTES = 16_384, 16 * 2**20
@@ -197,13 +197,6 @@ async def _csv_pieces(model: Model, asked: Sequence[PredictionRequest], with_rea
     yield _csv([(*SCORE, *(REASONS if with_reasons else ()))])
     async for scored in _scored(model, asked, with_reasons):
         yield _csv([table_cells(each) for each in scored])
-
-
-def table_cells(scored: BatchPrediction) -> list[Any]:
-    """The cells of SCORE, and of REASONS where they were asked for."""
-    reasons = scored.reasons
-    spoken = [] if reasons is msgspec.UNSET else [each.text for each in reasons] + [""] * (len(REASONS) - len(reasons))
-    return [scored.probability, scored.label, " ".join(scored.unknown), *spoken]
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:

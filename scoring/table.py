@@ -4,6 +4,9 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from scoring.predict import BatchPrediction
 from scoring.prediction import FIELD_OF, FIELDS, FieldError, PredictionRequest, read_cells
 
 #: What a spreadsheet would run.
@@ -53,6 +56,13 @@ def read_csv(lines: Iterable[str]) -> Iterator[PredictionRequest]:
         yield from requests((cells for cells in reader if cells), places(header), len(header))
     except csv.Error as error:
         raise TableError(f"line {reader.line_num} is not CSV: {error}") from None
+
+
+def table_cells(scored: BatchPrediction) -> list[Any]:
+    """The cells of SCORE, and of REASONS where they were asked for."""
+    reasons = scored.reasons
+    spoken = [] if reasons is msgspec.UNSET else [each.text for each in reasons] + [""] * (len(REASONS) - len(reasons))
+    return [scored.probability, scored.label, " ".join(scored.unknown), *spoken]
 
 
 def cell(value: Any) -> Any:

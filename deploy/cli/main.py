@@ -17,6 +17,7 @@ from deploy.cli import (
     query,
     replay,
     run,
+    score,
     services,
     settings,
     simulate,
@@ -44,6 +45,7 @@ app.command("asyncapi")(asyncapi.asyncapi)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.command("features")(features.features)
+app.command("score")(score.score)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
 app.add_typer(models.app, name="models")
