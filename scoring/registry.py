@@ -112,6 +112,12 @@ def manifest(folder: Path, version: str) -> Manifest:
     return _manifest(folder / version / "manifest.json")
 
 
+def graph_of(folder: Path, version: str) -> bytes:
+    """The graph's file of a version that can be used; raises RegistryError."""
+    load(folder, version)
+    return _bytes(folder / version / "model.onnx")
+
+
 def manifests(folder: Path) -> list[Manifest]:
     """What is known of every version; raises RegistryError."""
     return [_manifest(folder / version / "manifest.json") for version in versions(folder)]

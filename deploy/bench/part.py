@@ -41,6 +41,13 @@ class Part:
             raise BenchError(f"{self.name} ended: {self._program.last_words()}")
         return _cpu(process)
 
+    def rss(self) -> float:
+        """Resident bytes of the process; raises BenchError when it ended."""
+        process = self._program.process()
+        if process is None:
+            raise BenchError(f"{self.name} ended: {self._program.last_words()}")
+        return float(process.memory_info().rss)
+
     async def until(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait until `holds`; raises BenchError when the process ends before, or after `seconds`."""
         deadline = time.monotonic() + seconds
