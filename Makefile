@@ -5,7 +5,7 @@
 PYTHON ?= python3
 EXTRA ?= dev
 DATA ?=
-BENCH ?= worker latency ingest writer replay sessions
+BENCH ?= worker latency ingest writer replay sessions model predict
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
@@ -45,7 +45,7 @@ test: setup ## Runs the tests
 test-long: setup ## Runs the long forms of the tests
 	$(BIN)/python -m pytest -m long $(ARGS)
 
-bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions", DATA=the UCI file
+bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
 
 lock: $(UV) ## Locks the dependencies anew, with hashes

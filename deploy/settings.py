@@ -101,7 +101,10 @@ class WorkerSettings(Group):
 
 class ScoringSettings(Group):
     registry: Path | None = Field(None, description="Folder of model versions; none: the shipped ones.")
-    model: str = Field("", description="Version that scores until the log names another; empty: the shipped one.")
+    model: str = Field(
+        "",
+        description="Version that predicts, and scores until the log names another; empty: the registry's current.",
+    )
 
 
 class StorageSettings(Group):

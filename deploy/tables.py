@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from rich.markup import escape
 from rich.table import Table
 
-from storage.intents import Intent, SpokenReason, Timeline
+from scoring.reasons import SpokenReason
+from storage.intents import Intent, Timeline
 
 _COLOURS = {"low": "dim", "building": "yellow", "high": "bold green"}
 

@@ -12,6 +12,10 @@ Band = Literal["low", "building", "high"]
 Label = Literal["YES", "NO"]
 
 
+class ModelError(Exception):
+    """A version that cannot score here; the message is one line that says why and what to do."""
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """What must be known of a model version beside its graph. Probabilities are compared rounded to six digits."""
 

@@ -25,7 +25,7 @@ class OnnxModel:
         """Raises GraphError with what is wrong with the graph."""
         self.manifest = manifest
         try:
-            self._session = onnxruntime.InferenceSession(graph, _options(), providers=["CPUExecutionProvider"])
+            self._session = session(graph)
         except Exception as error:  # onnxruntime's exceptions share no base class but this one
             raise GraphError(f"onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
         inputs = {given.name: (given.type, given.shape[1:]) for given in self._session.get_inputs()}
@@ -37,6 +37,11 @@ class OnnxModel:
         check_rows(rows)
         probability, reasons = self._session.run(["probability", "reasons"], {"features": rows})
         return Scores(probability.astype(np.float64), reasons)
+
+
+def session(graph: bytes) -> onnxruntime.InferenceSession:
+    """A session as scoring runs them; raises one of onnxruntime's exceptions."""
+    return onnxruntime.InferenceSession(graph, _options(), providers=["CPUExecutionProvider"])
 
 
 def _options() -> onnxruntime.SessionOptions:

@@ -1,7 +1,42 @@
-"""The strongest reasons of each score, and how a person reads them."""
+"""The strongest reasons of each score, and how people read them: the one place for the topic, the APIs and commands."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
+
+Value = float | int | str | bool
+
+
+class SpokenReason(Struct, frozen=True, gc=False):
+    """One signed contribution to the probability, and the same as a sentence."""
+
+    feature: str
+    value: Value
+    contribution: float
+    text: str
+
+
+class Strongest(NamedTuple):
+    """columns: int[batch, k], which features; moved: float64[batch, k], by how much, 0 where they moved nothing."""
+
+    columns: NDArray[np.intp]
+    moved: NDArray[np.float64]
+
+
+def strongest(reasons: NDArray[np.float32], k: int = 3) -> Strongest:
+    """The k contributions that moved each row most, either way, the strongest first; those that moved nothing are last.
+
+    A contribution that is 0 in millionths is 0: a feature at its reference value gives no reason, whatever the last
+    bits say.
+    """
+    columns = top(reasons, k)
+    # Float32 has seven digits; the rest would only make a record longer.
+    moved = np.take_along_axis(reasons, columns, axis=1).astype(np.float64).round(7)
+    moved[np.abs(moved) < 5e-7] = 0.0
+    return Strongest(columns, moved)
 
 
 def top(reasons: NDArray[np.float32], k: int = 3) -> NDArray[np.intp]:
@@ -15,7 +50,19 @@ def top(reasons: NDArray[np.float32], k: int = 3) -> NDArray[np.intp]:
     return order
 
 
-def text(feature: str, value: float | int | str | bool, contribution: float) -> str:
+def named(
+    names: Sequence[str], values: Sequence[Value], columns: Sequence[int], moved: Sequence[float]
+) -> list[tuple[str, Value, float]]:
+    """One row's reasons as (feature, value, contribution), without those that moved nothing."""
+    return [(names[column], values[column], each) for column, each in zip(columns, moved, strict=True) if each]
+
+
+def spoken(reasons: Iterable[tuple[str, Value, float]]) -> tuple[SpokenReason, ...]:
+    """Reasons as people read them."""
+    return tuple(SpokenReason(*reason, text(*reason)) for reason in reasons)
+
+
+def text(feature: str, value: Value, contribution: float) -> str:
     """One reason as a sentence, such as "PageValues 23.4 raises it by 0.31"; `it` is the probability."""
     if round(contribution, 6) == 0:
         return f"{feature} {_spoken(value)} does not change it"
@@ -24,7 +71,7 @@ def text(feature: str, value: float | int | str | bool, contribution: float) -> 
     return f"{feature} {_spoken(value)} {verb} it by {size}"
 
 
-def _spoken(value: float | int | str | bool) -> str:
+def _spoken(value: Value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from scoring.features import CONTRACT_VERSION, NAMES
-from scoring.model import Manifest
+from scoring.model import Manifest, ModelError
 from scoring.onnx import GraphError, OnnxModel
 
 SHIPPED = Path(__file__).parent / "models"
@@ -21,8 +21,8 @@ SHIPPED = Path(__file__).parent / "models"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class RegistryError(Exception):
-    """A version that cannot be used; the message is one line that says why and what to do."""
+class RegistryError(ModelError):
+    """A version, or a folder of versions, that cannot be used; one line that says why and what to do."""
 
 
 def versions(folder: Path = SHIPPED) -> list[str]:
@@ -105,12 +105,39 @@ def add(folder: Path, graph: bytes, manifest: Manifest, card: str) -> Path:
     return target
 
 
+def manifest(folder: Path, version: str) -> Manifest:
+    """What is known of a version, without loading it; raises RegistryError where it is not there."""
+    if version not in versions(folder):
+        raise RegistryError(f"model {version!r} is not in {folder}: it has {_listed(versions(folder))}")
+    return _manifest(folder / version / "manifest.json")
+
+
+def graph_of(folder: Path, version: str) -> bytes:
+    """The graph's file of a version that can be used; raises RegistryError."""
+    load(folder, version)
+    return _bytes(folder / version / "model.onnx")
+
+
+def manifests(folder: Path) -> list[Manifest]:
+    """What is known of every version; raises RegistryError."""
+    return [_manifest(folder / version / "manifest.json") for version in versions(folder)]
+
+
+def card(folder: Path, version: str) -> str:
+    """The model card as Markdown, empty where there is none; raises RegistryError where it cannot be read."""
+    file = folder / version / "card.md"
+    return _bytes(file).decode(errors="replace") if file.exists() else ""
+
+
 def promote(folder: Path, version: str) -> None:
     """Make this version the folder's current one, once it has been loaded and found whole; raises RegistryError."""
     load(folder, version)
     made = folder / f".current.{os.getpid()}"
-    made.write_text(version + "\n")
-    made.replace(folder / "current")
+    try:
+        made.write_text(version + "\n")
+        made.replace(folder / "current")
+    except OSError as error:
+        raise RegistryError(f"cannot write {folder}/current: {error.strerror}: make the folder writable") from error
 
 
 def _manifest(file: Path) -> Manifest:

@@ -1,32 +1,32 @@
 """The query API (port 8000): intent, live sessions, timelines, intents as a stream; replays for those who may.
 
-Every answer is a struct of storage.intents, every refusal one of storage.errors.
+Every answer is a struct of storage.intents, every refusal one of storage.errors. The prediction routes are those of
+scoring.api, mounted here.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import Depends, FastAPI, Header, Query, Request, Response, Security
-from fastapi.exceptions import RequestValidationError
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response, Security
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scoring.api import STRUCTS as PREDICTION_STRUCTS
 from scoring.model import Band
 from storage.access import Access
-from storage.errors import ReadCode, ReadError
+from storage.counted import Counted
+from storage.errors import ReadError
 from storage.intents import Intent, LiveSessions, Timeline, encode
 from storage.metrics import ApiMetrics
-from storage.openapi import answered, with_answers
+from storage.openapi import ANSWERS, answered, with_answers
 from storage.pages.api import Opening, page_routes
 from storage.queries import MOST_UPDATES, Queries
+from storage.refusals import add_refusals
 from storage.replay.api import replay_routes
 from storage.replay.jobs import Jobs
 from storage.stream import Streams
@@ -70,7 +70,7 @@ class QueryApp(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = with_answers(super().openapi())
+            self.openapi_schema = with_answers(super().openapi(), (*ANSWERS, *PREDICTION_STRUCTS))
         return self.openapi_schema
 
 
@@ -82,6 +82,7 @@ def create_app(
     streams: Streams,
     jobs: Jobs,
     pages: Opening,
+    predictions: APIRouter,
     admin: Access,
     metrics: ApiMetrics,
     origins: Sequence[str],
@@ -94,22 +95,28 @@ def create_app(
     token, `asyncapi` is the topics' document. Whoever made the databases' clients closes them.
     """
     app = QueryApp(
-        title="OP-ECOM queries", version=version, summary="Live purchase intent.", docs_url=None, redoc_url=None
+        title="OP-ECOM queries and predictions",
+        version=version,
+        summary="Live purchase intent.",
+        docs_url=None,
+        redoc_url=None,
     )
-    _add_refusals(app)
+    add_refusals(app)
     _add_reads(app, queries, access)
     _add_stream(app, streams, access, tokens)
     app.include_router(replay_routes(jobs, admin))
     app.include_router(page_routes(pages, access, admin))
+    app.include_router(predictions)
     _add_probes(app, queries, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(origins),
         allow_methods=["GET", "POST"],
         allow_headers=["X-OPECOM-Key", "Last-Event-ID", "Cache-Control"],
+        expose_headers=["X-OPECOM-Model"],
         max_age=600,
     )
-    app.add_middleware(_Counted, metrics=metrics)
+    app.add_middleware(Counted, metrics=metrics)
     return app
 
 
@@ -207,35 +214,6 @@ def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: M
         return Response(msgspec.json.encode(asyncapi), media_type="application/json")
 
 
-def _add_refusals(app: FastAPI) -> None:
-    async def refused(_: Request, error: Exception) -> Response:
-        return _refusal(error) if isinstance(error, ReadError) else _refusal(_internal)
-
-    async def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
-        first = error.errors()[0]
-        return _refusal(ReadError("invalid", f"{' '.join(map(str, first['loc']))}: {first['msg']}"))
-
-    async def routed_wrong(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        codes: dict[int, ReadCode] = {404: "not_found", 405: "wrong_method"}
-        reason = f"there is no {request.method} {request.url.path:.100}; /docs lists what there is"
-        return _refusal(ReadError(codes.get(status, "internal"), reason))
-
-    app.add_exception_handler(ReadError, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, routed_wrong)
-    app.add_exception_handler(Exception, refused)
-
-
-_internal = ReadError("internal", "this failed here; the log of the query API says why")
-
-
-def _refusal(error: ReadError) -> Response:
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return Response(encode(error.answer()), error.status, headers, media_type="application/json")
-
-
 def _json(answer: Struct) -> Response:
     return Response(encode(answer), media_type="application/json")
 
@@ -258,31 +236,3 @@ def _start(last_event_id: str | None) -> Start:
         return Position.decode(last_event_id)
     except ValueError as error:
         raise ReadError("invalid", f"Last-Event-ID: {error}") from None
-
-
-class _Counted:
-    """Counts answers by route and status; a stream counts when it begins."""
-
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        self._metrics.in_flight.inc()
-
-        async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                # Templates, never paths: their number is ours, not the clients'.
-                route = getattr(scope.get("route"), "path", "none")
-                self._metrics.requests.labels(route, message["status"]).inc()
-                self._metrics.seconds.labels(route).observe(time.perf_counter() - began)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, counted)
-        finally:
-            self._metrics.in_flight.dec()

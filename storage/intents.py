@@ -4,7 +4,7 @@ Made from a scored session, from a row of `sessions`, or from rows of the timeli
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,20 +13,11 @@ from msgspec import Struct
 
 from scoring.features import NAMES, Features
 from scoring.model import Band, Label
-from scoring.reasons import text
+from scoring.reasons import SpokenReason, spoken
 from stream.scored import Cause, Counts, ScoredSession, Status
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 _MILLISECOND = timedelta(milliseconds=1)
-
-
-class SpokenReason(Struct, frozen=True, gc=False):
-    """One signed contribution to the probability, and the same as a sentence."""
-
-    feature: str
-    value: float | int | str | bool
-    contribution: float
-    text: str
 
 
 class Intent(Struct, frozen=True, gc=False, kw_only=True):
@@ -154,10 +145,6 @@ def counts_of(row: Mapping[str, Any]) -> Counts:
 def stored_reasons(stored: str) -> tuple[SpokenReason, ...]:
     """The reasons as both databases keep them: JSON of [{feature, value, contribution}]."""
     return spoken((each["feature"], each["value"], each["contribution"]) for each in json.loads(stored))
-
-
-def spoken(reasons: Iterable[tuple[str, float | int | str | bool, float]]) -> tuple[SpokenReason, ...]:
-    return tuple(SpokenReason(*reason, text(*reason)) for reason in reasons)
 
 
 def encode(answer: Struct) -> bytes:

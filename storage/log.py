@@ -70,16 +70,21 @@ class StoredLog:
     def in_force(self, partition: int, offset: int) -> tuple[str, int]:
         """The model and the version of the page statistics that the controls before `offset` put in force."""
         model, pages = "", 0
-        for (raw,) in self._ask(_CONTROLS, partition, first=offset):
+        refused = self.refused(partition)
+        for at, raw in self._ask(_CONTROLS, partition, first=offset):
             try:
                 said = decode(None, raw)
             except UndecodableError:
                 continue
-            if isinstance(said, UseModel):
+            if isinstance(said, UseModel) and at not in refused:
                 model = said.version
             elif isinstance(said, UsePages):
                 pages = max(pages, said.version)
         return model, pages
+
+    def refused(self, partition: int) -> dict[int, str]:
+        """The controls that live workers refused, and why, by offset."""
+        return {int(offset): bytes(why).decode() for offset, why in self._ask(_REFUSED, partition)}
 
     def _found(self, query: str, partition: int, at: int) -> int | None:
         ((offset, count),) = self._ask(query, partition, at=at)
@@ -115,6 +120,11 @@ _AT = "fromUnixTimestamp64Milli({at:Int64}, 'UTC')"
 _FIRST_SINCE = f"SELECT min(offset), count() {_PLACE} AND received_at >= {_AT}"
 _LAST_BEFORE = f"SELECT max(offset), count() {_PLACE} AND received_at < {_AT}"
 _CONTROLS = (
-    f"SELECT raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' AND type IN ('model', 'pages') "
+    f"SELECT offset, raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' AND type IN ('model', 'pages') "
     "ORDER BY offset"
+)
+# Controls have no key.
+_REFUSED = (
+    "SELECT offset, detail FROM dead_letters WHERE log = {log:String} AND topic = 'events' "
+    "AND partition = {partition:UInt32} AND reason = 'failed' AND key IS NULL"
 )

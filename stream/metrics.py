@@ -61,6 +61,11 @@ class WorkerMetrics:
             registry=self.registry,
         )
         self._model = ""
+        self.refused_models = Counter(
+            "opecom_worker_refused_models",
+            "Times a model that the log named could not be used and the one before it went on",
+            registry=self.registry,
+        )
         self.round_records = Histogram(
             "opecom_worker_round_records",
             "Records in one round",

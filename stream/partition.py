@@ -40,6 +40,9 @@ AHEAD_OF_LOG = 15 * 60 * 1000
 SESSION_EVENTS = 2_000
 #: Marks kept for recovery; more are thinned out, so that recovery begins a little earlier.
 MARKS = 512
+#: Refused controls that a mark names, the newest; and what is said of one whose reason went with its process.
+MOST_REFUSED = 32
+REFUSED_EARLIER = "the model could not be used when this was folded first"
 #: Bytes of a mark: Kafka takes 4,096 of metadata with an offset.
 MARK_BYTES = 4_000
 
@@ -57,13 +60,19 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Mark(Struct, frozen=True):
-    """Where a fold may begin: the offset, and what stood there. An empty model is the default one."""
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """Where a fold may begin: the offset, and what stood there. An empty model is the default one.
+
+    `before` is the model that was in force before `model`; `refused` are the offsets, from `next` on, of the controls
+    whose model could not be used, so that a fold which begins here comes to the same end.
+    """
 
     next: int
     clocks: dict[str, int]
     model: str = ""
     pages: int = 0
+    before: str = ""
+    refused: tuple[int, ...] = ()
 
 
 class Clock:
@@ -123,6 +132,9 @@ class Partition:
         self.number = number
         self.next = start.next
         self.model = start.model
+        self.before = start.before
+        #: Why controls were refused, by their offset; what is no longer known is told as REFUSED_EARLIER.
+        self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
         self.pages = start.pages
         self.clocks = {name: Clock(now) for name, now in start.clocks.items()}
         self._calendars = calendars
@@ -167,7 +179,11 @@ class Partition:
         oldest = next(iter(self._opened), self.next)
         while len(self._marks) > 1 and self._marks[1].next <= oldest:
             self._marks.popleft()
-        return self._marks[0]
+        mark = self._marks[0]
+        if not self.refused:
+            return mark
+        self.refused = {offset: why for offset, why in self.refused.items() if offset >= mark.next}
+        return msgspec.structs.replace(mark, refused=tuple(self.refused)[-MOST_REFUSED:])
 
     def overdue(self, wall: int) -> Tick | None:
         """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed."""
@@ -190,7 +206,8 @@ class Partition:
         return [session for clock in self.clocks.values() for session in clock.open.values()]
 
     def _here(self) -> Mark:
-        return Mark(self.next, {name: clock.now for name, clock in self.clocks.items()}, self.model, self.pages)
+        clocks = {name: clock.now for name, clock in self.clocks.items()}
+        return Mark(self.next, clocks, self.model, self.pages, self.before)
 
     def _obey(self, record: Record, control: Control, into: Folded | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
@@ -198,7 +215,10 @@ class Partition:
                 return "failed", f"a tick to {control.to} is ahead of the log's {record.timestamp}"
             self._move(control.clock, control.to, record.offset, into)
         elif isinstance(control, UseModel):
-            self.model = control.version
+            if record.offset in self.refused:
+                return "failed", self.refused[record.offset]
+            if control.version != self.model:
+                self.before, self.model = self.model, control.version
         elif isinstance(control, UsePages):
             self.pages = max(self.pages, control.version)
         return "control", ""

@@ -9,11 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Protocol
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from ingest.events import UndecodableError, UsePages, decode
+from stream.models import refuse_unusable
 from stream.partition import Mark, Partition, Record, decode_mark
+from stream.step import Models
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ async def recover(
     kept: Partition | None,
     make: Callable[[Mark], Partition],
     pages_reached: Callable[[int], Awaitable[None]],
+    models: Models,
 ) -> Partition:
     """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
 
@@ -74,7 +78,7 @@ async def recover(
         return kept
     partition = kept or make(_usable(decode_mark(metadata), number, start))
     if offset > start:
-        await _fold_to(log_reader, partition, offset, pages_reached)
+        await _fold_to(log_reader, partition, offset, pages_reached, models)
     return partition
 
 
@@ -86,12 +90,16 @@ def _usable(mark: Mark | None, number: int, start: int) -> Mark:
             "partition %d: open sessions began at %d, the log begins at %d; what is gone is missing from them",
             number, mark.next, start,
         )  # fmt: skip
-        return Mark(start, mark.clocks, mark.model, mark.pages)
+        return msgspec.structs.replace(mark, next=start)
     return mark
 
 
 async def _fold_to(
-    log_reader: Log, partition: Partition, end: int, pages_reached: Callable[[int], Awaitable[None]]
+    log_reader: Log,
+    partition: Partition,
+    end: int,
+    pages_reached: Callable[[int], Awaitable[None]],
+    models: Models,
 ) -> None:
     """Fold silently up to `end`, and see that the log really reaches that far."""
     first = min(partition.next, end - 1)
@@ -107,6 +115,7 @@ async def _fold_to(
                 continue
             patience = monotonic() + PATIENCE
             await pages_reached(pages_needed(records))
+            await refuse_unusable(partition, records, models)
             for record in records:
                 if partition.next < record.offset < end:
                     pass_gap(partition, record.offset)

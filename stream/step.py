@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
-from scoring.reasons import top
+from scoring.reasons import named, strongest
 from stream.partition import Folded, Partition, Record, Telling
 from stream.scored import Reason, ScoredSession
 from stream.update import Update
@@ -22,7 +22,7 @@ SCORE_ROWS = 2_048
 #: Reasons that a record carries.
 REASONS = 3
 
-#: The model of a version in force; the empty version is the default model.
+#: The model of a version in force, the empty version being the default model; raises ModelError where there is none.
 Models = Callable[[str], Model]
 
 
@@ -78,9 +78,7 @@ def score(updates: Sequence[Update], models: Models) -> Iterator[Sequence[Update
 def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
     manifest = model.manifest
     scores = model.score(np.array([row(session.features) for session in sessions], np.float32))
-    best = top(scores.reasons, REASONS)
-    # Float32 has seven digits; the rest would only make the record longer.
-    moved = np.take_along_axis(scores.reasons, best, axis=1).astype(np.float64).round(7)
+    best, moved = strongest(scores.reasons, REASONS)
     for session, probability, columns, contributions in zip(
         sessions, scores.probability.tolist(), best.tolist(), moved.tolist(), strict=True
     ):
@@ -91,6 +89,4 @@ def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    values = astuple(features)
-    found = [Reason(NAMES[column], values[column], moved) for column, moved in zip(columns, contributions, strict=True)]
-    return tuple(found if contributions[-1] else [reason for reason in found if reason.contribution])
+    return tuple([Reason(*reason) for reason in named(NAMES, astuple(features), columns, contributions)])

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from ingest.events import Tick
 from ingest.events import encode as encode_event
 from stream.metrics import WorkerMetrics
+from stream.models import refuse_unusable, require_usable
 from stream.partition import Mark, Partition, Record, encode_mark
 from stream.publish import Keyed, Records
 from stream.recovery import Log, pages_needed, pass_gap, recover
@@ -100,7 +101,9 @@ class Worker:
                 kept.get(number),
                 lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
                 self._pages_reached,
+                self._models,
             )
+            self._metrics.refused_models.inc(await require_usable(claimed[number], self._models))
             await client.seek(number, claimed[number].next)
         self.partitions = claimed
         self._committed = {}
@@ -113,14 +116,17 @@ class Worker:
     async def round(self, batches: Mapping[int, Sequence[Record]], client: Client) -> None:
         """One round.
 
-        1 Wait for the page statistics that the batches use. 2 Fold: what does not begin at its partition's `next` is
-        trimmed or sought again. 3 Score. 4 Produce the dead letters and await them. 5 Produce every scored update and
-        await all. 6 What is folded is now also told: it may be committed. A failure before 6 ends the process; then
-        the records are folded again from the last commit, and the same records are told again.
+        1 Wait for the page statistics that the batches use, and refuse the models that cannot score here. 2 Fold: what
+        does not begin at its partition's `next` is trimmed or sought again. 3 Score. 4 Produce the dead letters and
+        await them. 5 Produce every scored update and await all. 6 What is folded is now also told: it may be committed.
+        A failure before 6 ends the process; then the records are folded again from the last commit, and the same
+        records are told again.
         """
         metrics = self._metrics
         began = start = perf_counter()
         await self._pages_reached(max((pages_needed(records) for records in batches.values()), default=0))
+        for number, records in batches.items():
+            self._metrics.refused_models.inc(await refuse_unusable(self.partitions[number], records, self._models))
         folded, seek = fold(self.partitions, batches, self._failures)
         self._failures = folded.failures
         began = self._spent("fold", began)

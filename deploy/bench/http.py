@@ -19,20 +19,21 @@ _BROWSERS = tuple(
 class Connection:
     """One connection to a server on loopback."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str, wanted: bytes) -> None:
         self._reader = reader
         self._writer = writer
         self._head = head
+        self._wanted = b"HTTP/1.1 " + wanted
 
     async def post(self, path: str, body: bytes) -> None:
-        """Returns when the server has answered 202; raises BenchError for any other answer."""
+        """Returns when the server has answered as wanted; raises BenchError for any other answer."""
         self._writer.write(f"POST {path}{self._head}{len(body)}\r\n\r\n".encode() + body)
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
             answer = await self._reader.readexactly(_length(head))
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise BenchError(f"the ingest API closed the connection: {error or type(error).__name__}") from error
-        if not head.startswith(b"HTTP/1.1 202"):
+            raise BenchError(f"the API closed the connection: {error or type(error).__name__}") from error
+        if not head.startswith(self._wanted):
             raise BenchError(f"POST {path} was answered {head[9:12].decode()}: {answer[:200].decode(errors='replace')}")
         if b'"refused":[{' in answer:
             raise BenchError(f"POST {path} refused events: {answer[:300].decode(errors='replace')}")
@@ -44,7 +45,9 @@ class Connection:
 class Connections:
     """As many connections as are in use at once, up to MOST; beyond, a request waits for a free one."""
 
-    def __init__(self, port: int, key: str) -> None:
+    def __init__(self, port: int, key: str, wanted: bytes = b"202") -> None:
+        """`wanted` is the status of every answer."""
+        self._wanted = wanted
         self._port = port
         self._key = key
         self._free: list[Connection] = []
@@ -58,7 +61,7 @@ class Connections:
             f" HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nUser-Agent: {browser}\r\nAccept-Language: de-DE,de;q=0.9\r\n"
             f"X-OPECOM-Key: {self._key}\r\nContent-Type: application/json\r\nContent-Length: "
         )
-        self.opened.append(Connection(reader, writer, head))
+        self.opened.append(Connection(reader, writer, head, self._wanted))
         return self.opened[-1]
 
     async def post(self, path: str, body: bytes) -> None:
@@ -96,4 +99,4 @@ def _length(head: bytes) -> int:
     for line in head.split(b"\r\n"):
         if line[:15].lower() == b"content-length:":
             return int(line[15:])
-    raise BenchError("the ingest API answered without a Content-Length")
+    raise BenchError("the API answered without a Content-Length")

@@ -43,6 +43,13 @@ class Part:
         """CPU seconds, user and system, of the process and all that it started; raises BenchError when it ended."""
         return _cpu(self._running())
 
+    def rss(self) -> float:
+        """Resident bytes of the process; raises BenchError when it ended."""
+        process = self._program.process()
+        if process is None:
+            raise BenchError(f"{self.name} ended: {self._program.last_words()}")
+        return float(process.memory_info().rss)
+
     async def until(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait until `holds`; raises BenchError when the process ends before, or after `seconds`."""
         deadline = time.monotonic() + seconds

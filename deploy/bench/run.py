@@ -81,6 +81,16 @@ def started(settings: Settings, *, need_mariadb: bool = False) -> Iterator[Run]:
 
 
 @contextmanager
+def alone(settings: Settings) -> Iterator[Run]:
+    """A run of parts that need no services."""
+    with tempfile.TemporaryDirectory(prefix="opecom-bench-", ignore_cleanup_errors=True) as name:
+        (Path(name) / "data").mkdir()
+        yield Run(
+            settings.model_copy(update={"data_dir": Path(name) / "data", "sites": {SITE: _site()}}), Path(name), ()
+        )
+
+
+@contextmanager
 def _programs(settings: Settings, folder: Path, need_mariadb: bool) -> Iterator[Run]:
     cache = settings.services.cache_dir or user_cache()
     port, database_port, password = free_port(), free_port(), secrets.token_hex(12)

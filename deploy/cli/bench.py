@@ -1,4 +1,4 @@
-"""`opecom bench`: measures the parts on this machine, on real Kafka."""
+"""`opecom bench`: measures the parts on this machine, on real Kafka where they need it."""
 
 import asyncio
 import importlib
@@ -11,10 +11,12 @@ from rich.table import Table
 
 from deploy.bench.machine import machine, versions
 from deploy.bench.result import Result
-from deploy.bench.run import started
+from deploy.bench.run import alone, started
 from deploy.settings import load
 
-Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions"]
+Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict"]
+#: They need no Kafka.
+ALONE = ("model", "predict")
 
 
 def bench(
@@ -34,7 +36,8 @@ def bench(
         f"input: UCI simulation, {'rows of ' + str(data) if data else 'rows drawn from the fitted table'}", flush=True
     )
     part = importlib.import_module(f"deploy.bench.{name}")
-    with started(load(), need_mariadb=name in ("writer", "replay")) as run:
+    opened = alone(load()) if name in ALONE else started(load(), need_mariadb=name in ("writer", "replay"))
+    with opened as run:
         figures, notes = asyncio.run(part.measure(run, data, quick))
         result = Result(name, figures, versions(run.versions), where, tuple(notes), quick)
     show(result)

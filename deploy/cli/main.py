@@ -12,10 +12,12 @@ from deploy.cli import (
     failures,
     features,
     migrate,
+    models,
     pages,
     query,
     replay,
     run,
+    score,
     services,
     settings,
     simulate,
@@ -43,8 +45,10 @@ app.command("asyncapi")(asyncapi.asyncapi)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.command("features")(features.features)
+app.command("score")(score.score)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
+app.add_typer(models.app, name="models")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 

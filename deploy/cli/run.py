@@ -22,7 +22,7 @@ LIMIT = 20
 FAILED = 70
 
 RunPart = Callable[[Settings, asyncio.Event], Awaitable[int]]
-Part = Literal["ingest", "worker", "writer", "api", "store"]
+Part = Literal["ingest", "worker", "writer", "api", "store", "predict"]
 
 _WHERE: dict[Part, tuple[str, str]] = {
     "ingest": ("deploy.wiring.ingest", "run"),
@@ -30,11 +30,17 @@ _WHERE: dict[Part, tuple[str, str]] = {
     "writer": ("deploy.wiring.writer", "run"),
     "api": ("deploy.wiring.api", "run"),
     "store": ("deploy.wiring.store", "run"),
+    "predict": ("deploy.wiring.predict", "run"),
 }
 
 
 def run(
-    part: Annotated[Part, typer.Argument(help="store is writer and api in one process, for the embedded profile.")],
+    part: Annotated[
+        Part,
+        typer.Argument(
+            help="store is writer and api in one process, for the embedded profile; predict is api without sessions."
+        ),
+    ],
 ) -> None:
     """Runs one part of the system until SIGTERM or Ctrl-C."""
     settings = load()

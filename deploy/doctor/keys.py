@@ -8,14 +8,14 @@ from pydantic import SecretStr
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
 from deploy.settings import SIMULATED_SITES, Settings, variable
-from deploy.wiring import api, ingest
+from deploy.wiring import access, ingest
 from deploy.wiring.calendars import calendars
 from ingest.publish import ListPublisher
 
 
 def keys(settings: Settings) -> list[Finding]:
     """Faults as the parts' own wiring tells them, and warnings for what starts and does not do what is meant."""
-    faults = [line for check in (api.access, _ingest, calendars) if (line := _refused(check, settings))]
+    faults = [line for check in (access.access, _ingest, calendars) if (line := _refused(check, settings))]
     if faults:
         return [Finding("keys and sites", "fault", line) for line in faults]
     if settings.profile == "embedded":

@@ -5,22 +5,23 @@ import contextlib
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 
-from deploy.errors import AwayError, SetupError
+from deploy.errors import AwayError
 from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
+from deploy.wiring.access import access, admin
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
+from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
 from deploy.wiring.storage import Databases, databases
@@ -35,9 +36,6 @@ from storage.replay.jobs import Jobs
 from storage.stream import Streams
 from storage.subscribe import Filter, Follower, Start, follow
 from storage.tokens import Tokens
-
-#: Characters of a read key, at least.
-SHORTEST_KEY = 16
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -76,25 +74,6 @@ def bound(settings: Settings) -> socket.socket:
     return listen(settings.api.host, settings.api.port)
 
 
-def access(settings: Settings) -> Access:
-    """Who may read; raises SetupError where nobody could, and where a key is too easy to guess."""
-    if not settings.api.read_keys and settings.profile != "embedded":
-        raise SetupError("api.read_keys is empty: outside the embedded profile reads need a key of scope read")
-    return _access(settings, settings.api.read_keys, "read", "api.read_keys")
-
-
-def admin(settings: Settings) -> Access:
-    """Who may begin replays: nobody, where there is no key and the profile is not the embedded one."""
-    return _access(settings, settings.api.admin_keys, "admin", "api.admin_keys")
-
-
-def _access(settings: Settings, keys: Sequence[SecretStr], scope: str, setting: str) -> Access:
-    known = [key.get_secret_value() for key in keys]
-    if any(len(key) < SHORTEST_KEY for key in known):
-        raise SetupError(f"{setting}: a key has fewer than {SHORTEST_KEY} characters")
-    return Access(known, settings.profile == "embedded", scope, setting)
-
-
 def jobs(settings: Settings, opened: Databases) -> Jobs:
     """Replays over these databases."""
     return Jobs(partial(replay_job, settings, opened))
@@ -118,6 +97,7 @@ def app(
         streams=Streams(_Following(settings), stop, api.max_streams, metrics),
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
+        predictions=predictions(settings, permitted),
         admin=admin(settings),
         metrics=metrics,
         origins=api.origins,

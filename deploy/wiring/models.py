@@ -1,26 +1,93 @@
-"""Builds the models that score: one per version in force, loaded once."""
+"""Builds the models that score: one per version in force, loaded once; and the one that answers predictions."""
 
+import logging
 from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
 
 from deploy.errors import SetupError
 from deploy.settings import ScoringSettings
 from scoring.model import Model
-from scoring.registry import SHIPPED, RegistryError, load
+from scoring.promotions import promotions
+from scoring.registry import SHIPPED, RegistryError, current, load
 from stream.step import Models
 
+log = logging.getLogger(__name__)
 
-def models(scoring: ScoringSettings) -> Models:
-    """The model of a version; the empty version is the one that the settings name, else the shipped one.
+#: Seconds between two looks at which version is current.
+LOOK_EVERY = 1.0
 
-    The default is loaded now, so that a wrong one is refused at the start: raises SetupError.
+
+def registry(scoring: ScoringSettings) -> Path:
+    """The folder of versions."""
+    return scoring.registry or SHIPPED
+
+
+def models(scoring: ScoringSettings, log: str = "") -> Models:
+    """The model of a version; the empty version is the one that scores on `log` until it names another.
+
+    That is the one before the log's first promotion, so that a promotion does not change what was before it; without
+    one, the version that the settings name, else the registry's current one. It is loaded now, so that a wrong one is
+    refused at the start: raises SetupError.
     """
+    folder = registry(scoring)
+    try:
+        told = promotions(folder, log)
+        default = told[0].before if told else scoring.model or current(folder)
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
 
     @lru_cache(maxsize=8)
     def model(version: str) -> Model:
-        return load(scoring.registry or SHIPPED, version or scoring.model)
+        return load(folder, version or default)
 
     try:
         model("")
     except RegistryError as error:
         raise SetupError(str(error)) from error
+    return model
+
+
+class CurrentModel:
+    """The model that answers predictions: the version that the settings name, else the registry's current one.
+
+    A promotion changes it within LOOK_EVERY seconds; a current version that cannot be used changes nothing.
+    """
+
+    def __init__(self, scoring: ScoringSettings) -> None:
+        """Raises SetupError where there is no model to begin with."""
+        self.folder = registry(scoring)
+        self._pinned = scoring.model
+        self._looked = monotonic()
+        try:
+            self._model = _warm(load(self.folder, self._pinned))
+        except RegistryError as error:
+            raise SetupError(str(error)) from error
+        self._refused = ""
+
+    def __call__(self) -> Model:
+        """The model that answers now."""
+        now = monotonic()
+        if not self._pinned and now - self._looked >= LOOK_EVERY:
+            self._looked = now
+            self._look()
+        return self._model
+
+    def _look(self) -> None:
+        version = ""
+        try:
+            version = current(self.folder)
+            if version not in (self._model.manifest.version, self._refused):
+                self._model = _warm(load(self.folder, version))
+                log.info("predictions are by model %s from here on", version)
+        except RegistryError as error:
+            self._refused = version
+            log.error("predictions go on by model %s: %s", self._model.manifest.version, error)
+
+
+def _warm(model: Model) -> Model:
+    """The model after its first run, which takes milliseconds."""
+    model.score(np.array([model.manifest.reference], np.float32))
     return model

@@ -69,7 +69,7 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
             timeline=StoredTimeline(opened.client, log),
             journal=Journal(opened.engine, log),
             calendars=known,
-            models=_explained(models(settings.scoring)),
+            models=_explained(models(settings.scoring, log)),
             make=lambda number, mark: Partition(log, number, known, statistics, mark),
             pages_reached=follower.reached,
             committed=KafkaLog(options, kafka.events_topic, settings.worker.group).committed,

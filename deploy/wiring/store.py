@@ -3,7 +3,8 @@
 import asyncio
 
 from deploy.settings import Settings
-from deploy.wiring.api import access, answer, bound
+from deploy.wiring.access import access
+from deploy.wiring.api import answer, bound
 from deploy.wiring.storage import databases
 from deploy.wiring.writer import Standing, outcome, write
 

@@ -43,9 +43,10 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     collect_rarely()
     kafka, host, port = settings.kafka, settings.worker.metrics_host, settings.worker.metrics_port
     options = client_options(kafka)
-    known, scorers = calendars(settings), models(settings.scoring)
+    known = calendars(settings)
     await topics.require(options, topics.wanted(kafka))
     log_name = await topics.log_id(options)
+    scorers = models(settings.scoring, log_name)
     listener = listen(host, port) if port else None
     metrics, statistics = WorkerMetrics(), PageStatistics()
     add_process_metrics(metrics.registry, "worker")

@@ -20,7 +20,7 @@ from storage.replay.world import World
 from storage.sink import UnavailableError
 from storage.threads import in_thread
 from stream.late import Late
-from stream.partition import Record
+from stream.partition import Mark, Partition, Record
 from stream.recovery import pages_needed
 from stream.replay import Backfill, PartitionReplay, Told, follow
 from stream.update import Update
@@ -75,7 +75,7 @@ class PartitionRun:
         restored = await patiently(lambda: in_thread(self._lost, plan, left))
         firsts = frozenset(each.first_offset for each in left)
         replay = PartitionReplay(
-            self._world.make(plan.partition, checkpoint.mark),
+            await self._state(plan.partition, checkpoint.mark),
             plan.cut,
             Backfill(self._request.window, self._number, plan.cut, firsts, restored),
             self._models,
@@ -114,7 +114,7 @@ class PartitionRun:
         return await self._open(plan, await self._late(plan))
 
     async def _open(self, plan: Plan, late: Late | None) -> list[OpenSession]:
-        partition, again = self._world.make(plan.partition, plan.tail), late and late.again()
+        partition, again = await self._state(plan.partition, plan.tail), late and late.again()
         async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
             await self._world.pages_reached(pages_needed(records))
             await in_thread(follow, partition, records, again)
@@ -128,6 +128,12 @@ class PartitionRun:
             for session in partition.sessions()
             if self._request.window.holds(session.site, session.opened_at)
         ]
+
+    async def _state(self, number: int, mark: Mark) -> Partition:
+        """The partition as it stood at the mark; models that live workers refused are refused again."""
+        partition = self._world.make(number, mark)
+        partition.refused |= await patiently(lambda: in_thread(self._world.stored.refused, number))
+        return partition
 
     async def _keep(self, checkpoint: Checkpoint) -> None:
         await patiently(lambda: in_thread(self._kept, checkpoint))

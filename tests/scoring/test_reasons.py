@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scoring.reasons import text, top
+from scoring.reasons import named, spoken, strongest, text, top
 
 
 def contributions(**given: float) -> np.ndarray:
@@ -52,3 +52,17 @@ def test_agrees_with_sorting_by_hand() -> None:
 )
 def test_text(feature: str, value: float | str | bool, contribution: float, expected: str) -> None:
     assert text(feature, value, contribution) == expected
+
+
+def test_what_moved_nothing_is_no_reason_whatever_its_last_bits_say() -> None:
+    best, moved = strongest(np.vstack([contributions(at8=0.31234567, at1=4e-7), contributions()]))
+    assert moved.tolist() == [[0.3123457, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    names, values = [f"f{place}" for place in range(17)], list(range(17))
+    assert named(names, values, best[0].tolist(), moved[0].tolist()) == [("f8", 8, 0.3123457)]
+    assert named(names, values, best[1].tolist(), moved[1].tolist()) == []
+
+
+def test_a_spoken_reason_is_the_reason_and_its_sentence() -> None:
+    [reason] = spoken([("PageValues", 23.4, 0.31)])
+    assert (reason.feature, reason.value, reason.contribution) == ("PageValues", 23.4, 0.31)
+    assert reason.text == "PageValues 23.4 raises it by 0.31"

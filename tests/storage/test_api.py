@@ -260,6 +260,7 @@ READERS = {
 async def test_reads_are_open_on_loopback_and_need_a_key_elsewhere(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, api=ApiSettings(read_keys=("other-key-of-sixteen", KEY)))
     reads = [("GET", "/sessions/live"), ("GET", "/sessions/s1/intent"), ("GET", "/sessions/s1/timeline")]
+    reads.append(("GET", "/models"))
     async with filled(settings, [scored(1)]) as opened:
         app = api.app(
             settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
@@ -320,6 +321,7 @@ async def test_the_documents_describe_what_is_answered(tmp_path: Path) -> None:
         intent = (await http.get("/sessions/s1/intent")).json()
         metrics = (await http.get("/metrics")).text
     assert {"/sessions/live", "/sessions/{session_id}/intent", "/intents/stream"} <= set(openapi["paths"])
+    assert {"/", "/health", "/models", "/predict", "/predict/batch"} <= set(openapi["paths"])
     assert set(openapi["components"]["schemas"]["Intent"]["required"]) == set(intent)
     for document in (openapi, topics):
         for reference in _references(document):

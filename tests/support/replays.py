@@ -94,18 +94,22 @@ class Shop:
         self.calendars = Calendars({})
         self.source = ListSource([log_of(each) for each in self.said])
 
-    def live(self, upto: Mapping[int, int] | None = None) -> None:
-        """Write what live workers and the writer would: rows of every update, the log, the dead letters."""
+    def live(self, upto: Mapping[int, int] | None = None, refused: Mapping[int, str] | None = None) -> None:
+        """Write what live workers and the writer would: rows of every update, the log, the dead letters.
+
+        `refused` are the controls whose model they could not use, by offset, the same in every partition.
+        """
         for number, records in enumerate(self.source.partitions):
             state = self._make(number, Mark(0, {}))
+            state.refused |= refused or {}
             taken = records[: (upto or {}).get(number, len(records))]
             folded, _ = fold({number: state}, {number: taken})
             told = [update for ready in score(folded.updates, self.models) for update in ready]
             rows = [_row("scored", number, n, u.key, encode(u.session)) for n, u in enumerate(told)]
             rows += [_row("events", number, r.offset, r.key, r.value or b"") for r in taken]
             rows += [_row("dead", number, n, *dead_record(letter)) for n, letter in enumerate(folded.dead)]
-            block, refused = block_of(LOG, rows)
-            assert not refused
+            block, unfit = block_of(LOG, rows)
+            assert not unfit
             RelationalSink(self.engine).write(block)
             AnalyticsSink(self.client).write(block)
 
@@ -125,7 +129,7 @@ class Shop:
             log=LOG,
             partitions=len(self.said),
             kafka=self.source,
-            stored=StoredLog(self.client, LOG),
+            stored=StoredLog(self.client or _Empty(), LOG),
             sessions=sessions,
             timeline=StoredTimeline(self.client, LOG),
             journal=Journal(self.engine, LOG),
@@ -177,6 +181,15 @@ class Shop:
 
     async def _committed(self, partition: int) -> tuple[int, str] | None:
         return self.commits.get(partition)
+
+
+class _Empty:
+    """A ClickHouse without a row."""
+
+    result_rows: tuple[()] = ()
+
+    def query(self, *_: object, **__: object) -> "_Empty":
+        return self
 
 
 def placed(said: Sequence[Event | Control], partitions: int = PARTITIONS) -> list[list[Event | Control]]:

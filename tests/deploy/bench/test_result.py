@@ -90,6 +90,18 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "rss_mb": "at most 500",
             "recovery_events_per_cpu_second": "at least 70,000",
         },
+        "model": {
+            "row_us": "at most 310",
+            "ratio_to_identity": "at most 4",
+            "batch256_row_us": "at most 5",
+            "reasons_row_us": "at most 8",
+        },
+        "predict": {
+            "requests_per_second": "at least 620",
+            "ratio_to_report_way": "at least 3",
+            "p99_ms": "at most 5",
+            "rss_mb": "at most 150",
+        },
     }
 
 

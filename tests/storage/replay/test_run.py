@@ -261,6 +261,19 @@ async def test_a_window_after_a_promotion_knows_the_model_in_force(databases: tu
     assert account.changed == 0
 
 
+@pytest.mark.parametrize("source", ["kafka", "clickhouse"])
+async def test_a_model_that_live_workers_refused_is_refused_again(databases: tuple[Any, Any], source: str) -> None:
+    week = a_week()
+    said = [UseModel("m2"), *week]
+    shop = Shop(*databases, placed(said), {"": ConstantModel(0.25)}.__getitem__)
+    shop.live(refused={0: "model 'm2' is not there"})
+    shop.models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}.__getitem__
+    for since in (0, NOON + 60 * HOUR):
+        account = await shop.replay(since=since, source=source, diff=True, into="nothing")
+        assert account.sessions > 0
+        assert account.changed == 0
+
+
 async def test_late_events_join_their_sessions_on_request(databases: tuple[Any, Any]) -> None:
     late = event(900, NOON + MINUTE, received_at=NOON + 5 * HOUR)
     said = [event(1), event(2, NOON + 2 * MINUTE), late, Tick("live", NOON + 24 * HOUR)]

@@ -1,0 +1,146 @@
+"""`opecom models`: the versions of the model, and which of them scores."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.data_folder import as_running
+from deploy.errors import SetupError
+from deploy.settings import Settings, load
+from scoring import registry
+from scoring.model import Manifest
+from scoring.promotions import Promotion
+from scoring.registry import SHIPPED, RegistryError
+
+app = typer.Typer(help="Versions of the model: what there is, what scores, what scored before.", no_args_is_help=True)
+
+Version = Annotated[str, typer.Argument(help="A version, as `opecom models list` names it.")]
+Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """The versions in the registry."""
+    settings = load()
+    manifests, current = _manifests(settings)
+    if json:
+        print(_json({"current": current, "models": manifests}))
+        return
+    table = Table()
+    for column in ("version", "track", "made", "AUC", "threshold", ""):
+        table.add_column(column, justify="right" if column in ("AUC", "threshold") else "left", no_wrap=True)
+    for each in manifests:
+        auc = each.metrics.get("auc_test")
+        said = "current" if each.version == current else ""
+        cells = (each.track, each.created_at, "" if auc is None else f"{auc:.4f}", f"{each.threshold:.4f}", said)
+        table.add_row(escape(each.version), *cells)
+    Console().print(table)
+    print(f"registry: {settings.scoring.registry or 'the shipped one'}")
+
+
+@app.command()
+def show(
+    version: Annotated[str, typer.Argument(help="A version; none: the current one.")] = "", json: Json = False
+) -> None:
+    """Everything that is known of a version, and its model card."""
+    folder = _folder(load())
+    try:
+        version = version or registry.current(folder)
+        manifest, card = registry.manifest(folder, version), registry.card(folder, version)
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+    if json:
+        print(_json(manifest))
+        return
+    table = Table(show_header=False)
+    for name, value in msgspec.to_builtins(manifest).items():
+        if name != "metrics":
+            table.add_row(name, escape(str(value)))
+    for name, value in manifest.metrics.items():
+        table.add_row(escape(name), f"{value:.6g}")
+    Console().print(table)
+    print(card)
+
+
+@app.command()
+def compare(first: Version, second: Version, json: Json = False) -> None:
+    """Two versions, metric by metric, each on the test data of its own training."""
+    folder = _folder(load())
+    try:
+        one, other = registry.manifest(folder, first), registry.manifest(folder, second)
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+    names = list(dict.fromkeys([*one.metrics, *other.metrics]))
+    if json:
+        print(_json({"metrics": {name: [one.metrics.get(name), other.metrics.get(name)] for name in names}}))
+        return
+    table = Table()
+    for column in ("", escape(first), escape(second), "difference"):
+        table.add_column(column, justify="right" if column else "left")
+    for name in names:
+        a, b = one.metrics.get(name), other.metrics.get(name)
+        moved = "" if a is None or b is None else f"{b - a:+.6f}"
+        table.add_row(escape(name), *("" if value is None else f"{value:.6f}" for value in (a, b)), moved)
+    for name in ("track", "threshold", "bands", "created_at", "code_version"):
+        table.add_row(name, *(escape(str(getattr(each, name))) for each in (one, other)), "")
+    Console().print(table)
+    if one.data_sha256 != other.data_sha256:
+        print("they were trained and tested on different data, so the metrics do not compare like with like")
+
+
+@app.command()
+def promote(version: Version) -> None:
+    """Puts a version in force, from here on in the log; workers take it without a restart."""
+    # Here, so that no other command of this group loads a Kafka client.
+    from deploy import promote as promotion
+
+    settings = _running()
+    _say(settings, asyncio.run(promotion.promote(settings, version)))
+
+
+@app.command()
+def rollback() -> None:
+    """Puts the version in force again that was before the last promotion."""
+    from deploy import promote as promotion
+
+    settings = _running()
+    _say(settings, asyncio.run(promotion.roll_back(settings)))
+
+
+def _say(settings: Settings, done: Promotion) -> None:
+    print(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
+    if settings.scoring.registry is None:
+        print("the shipped registry remembers nothing: `opecom models promote` with a version is the way back")
+    elif settings.scoring.model not in ("", done.version):
+        print(
+            f"scoring.model still says {settings.scoring.model}: a new log and the prediction API begin with that one"
+        )
+
+
+def _manifests(settings: Settings) -> tuple[list[Manifest], str]:
+    """All manifests, and the version that scores where the log says nothing."""
+    folder = _folder(settings)
+    try:
+        return registry.manifests(folder), settings.scoring.model or registry.current(folder)
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.scoring.registry or SHIPPED
+
+
+def _running() -> Settings:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    return as_running(load())
+
+
+def _json(answer: object) -> str:
+    return msgspec.json.encode(answer).decode()

@@ -1,0 +1,91 @@
+"""Builds the prediction API: routes for the query API, and an application that needs no Kafka and no database."""
+
+import asyncio
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.middleware.cors import CORSMiddleware
+
+from deploy.ports import listen
+from deploy.serve import serve
+from deploy.settings import Settings
+from deploy.wiring.access import access
+from deploy.wiring.documents import add_documents
+from deploy.wiring.models import CurrentModel
+from deploy.wiring.process_metrics import add_process_metrics
+from scoring.api import prediction_routes, with_structs
+from scoring.registry import manifests
+from storage.access import Access
+from storage.counted import Counted
+from storage.metrics import ApiMetrics
+from storage.refusals import add_refusals
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Serve predictions alone until `stop`; 0. Raises SetupError and PortTakenError."""
+    registry = CollectorRegistry()
+    add_process_metrics(registry, "predict")
+    built = app(settings, registry)
+    with listen(settings.api.host, settings.api.port) as listener:
+        await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
+    return 0
+
+
+def predictions(settings: Settings, permitted: Access) -> APIRouter:
+    """The prediction routes for whoever may read; raises SetupError where there is no model."""
+    model = CurrentModel(settings.scoring)
+
+    def check(request: Request) -> None:
+        permitted.check(request.headers, request.client.host if request.client else "")
+
+    return prediction_routes(model, partial(manifests, model.folder), check, version("op-ecom"))
+
+
+class _PredictionApp(FastAPI):
+    """FastAPI with the document of our structs."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = with_structs(super().openapi())
+        return self.openapi_schema
+
+
+def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
+    """The prediction API alone; raises SetupError."""
+    built = _PredictionApp(
+        title="OP-ECOM predictions",
+        version=version("op-ecom"),
+        summary="From a session's features to its purchase intent.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    metrics = ApiMetrics(registry)
+    add_refusals(built)
+    built.include_router(predictions(settings, access(settings)))
+
+    @built.get("/livez", summary="The process answers", tags=["probes"])
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @built.get("/readyz", summary="A model is loaded", tags=["probes"])
+    async def readyz() -> dict[str, str]:
+        return {"status": "ready"}
+
+    @built.get("/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response)
+    async def tell() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    built.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.api.origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["X-OPECOM-Key"],
+        expose_headers=["X-OPECOM-Model"],
+        max_age=600,
+    )
+    built.add_middleware(Counted, metrics=metrics)
+    add_documents(built)
+    return built

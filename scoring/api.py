@@ -1,0 +1,281 @@
+"""The prediction routes: a session's features in, its probability out. Knows nothing of events and sessions' ids."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Callable, Sequence
+from time import perf_counter
+from typing import Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from msgspec import Struct
+
+from scoring.model import Manifest, Model, ModelError
+from scoring.predict import BatchPrediction, Prediction, predict, predict_many
+from scoring.prediction import FieldError, PredictionRequest, decode, decode_list
+from scoring.table import REASONS, SCORE, TableError, cell, read_csv, table_cells
+
+#: Bytes of one session, and of many.
+MOST_BYTES, MOST_BATCH_BYTES = 16_384, 16 * 2**20
+#: Sessions that are scored and answered at a time.
+SLICE = 1_024
+JSON, CSV = "application/json", "text/csv"
+
+Code = Literal["invalid", "too_large", "media_type", "unavailable"]
+STATUS: dict[Code, int] = {"invalid": 422, "too_large": 413, "media_type": 415, "unavailable": 503}
+
+
+class PredictionRefusal(Struct, frozen=True):
+    """Why there is no prediction; `reason` is one line that names the field."""
+
+    error: str
+    reason: str
+
+
+class Service(Struct, frozen=True):
+    """What answers here."""
+
+    service: str
+    version: str
+    model: str
+    docs: str
+
+
+class Health(Struct, frozen=True):
+    """`model` is the version that answers."""
+
+    status: Literal["ok"]
+    model: str
+
+
+class ModelList(Struct, frozen=True):
+    """The versions of the registry; `current` is the one that answers."""
+
+    current: str
+    models: list[Manifest]
+
+
+class _RefusedError(Exception):
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+#: What the schemas of the routes are made of.
+STRUCTS: tuple[type[Struct], ...] = (
+    *(PredictionRequest, Prediction, BatchPrediction, PredictionRefusal, Service, Health, ModelList),
+)
+
+
+def prediction_routes(
+    model: Callable[[], Model],
+    versions: Callable[[], list[Manifest]],
+    check: Callable[[Request], None],
+    version: str,
+    scheme: str = "APIKeyHeader",
+) -> APIRouter:
+    """The routes.
+
+    `model` gives the model that answers now and `versions` all of the registry (ModelError: there are none); `check`
+    raises what the application answers to those who may not read, `scheme` is the name of their key in its document.
+    """
+    router = APIRouter(tags=["prediction"])
+    locked: dict[str, Any] = {"security": [{scheme: []}, {}]}
+
+    @router.get("/", summary="What answers here", responses=_answers(Service))
+    async def service() -> Response:
+        return _json(Service("op-ecom", version, model().manifest.version, "/docs"))
+
+    @router.get("/health", summary="A model is loaded", responses=_answers(Health))
+    async def health() -> Response:
+        return _json(Health("ok", model().manifest.version))
+
+    @router.get(
+        "/models",
+        summary="The versions of the model",
+        responses=_answers(ModelList, "unavailable"),
+        openapi_extra=locked,
+    )
+    async def models(request: Request) -> Response:
+        check(request)
+        try:
+            found = await asyncio.to_thread(versions)
+        except ModelError as error:
+            return _refusal("unavailable", str(error))
+        return _json(ModelList(model().manifest.version, found))
+
+    @router.post(
+        "/predict",
+        summary="The probability that a session ends in a purchase",
+        responses=_answers(Prediction, "invalid", "too_large", "media_type"),
+        openapi_extra=locked | _body({JSON: {"schema": _ref(PredictionRequest)}}),
+    )
+    async def one(request: Request) -> Response:
+        check(request)
+        began = perf_counter()
+        try:
+            with_reasons = _wanted(request)
+            _require(request, JSON)
+            asked = decode(await _read(request, MOST_BYTES))
+        except FieldError as error:
+            return _refusal("invalid", str(error))
+        except _RefusedError as error:
+            return _refusal(error.code, str(error))
+        answering = model()
+        return _json(predict(answering, asked, with_reasons, began), answering)
+
+    @router.post(
+        "/predict/batch",
+        summary="The same for many sessions, as JSON or as CSV",
+        description="All sessions are checked before the first answer; the answer comes in pieces, in their order.",
+        responses=_answers(list[BatchPrediction], "invalid", "too_large", "media_type"),
+        openapi_extra=locked
+        | _body(
+            {
+                JSON: {"schema": {"type": "array", "items": _ref(PredictionRequest)}},
+                CSV: {"schema": {"type": "string"}},
+            }
+        ),
+    )
+    async def many(request: Request) -> Response:
+        check(request)
+        try:
+            with_reasons = _wanted(request)
+            kind = _require(request, JSON, CSV)
+            body = await _read(request, MOST_BATCH_BYTES)
+            asked = await asyncio.to_thread(_sessions, body, kind)
+        except (FieldError, TableError) as error:
+            place = f"session {error.index}, " if isinstance(error, FieldError) and error.index is not None else ""
+            return _refusal("invalid", f"{place}{error}")
+        except _RefusedError as error:
+            return _refusal(error.code, str(error))
+        answering = model()
+        pieces = _json_pieces if kind == JSON else _csv_pieces
+        return StreamingResponse(pieces(answering, asked, with_reasons), media_type=kind, headers=_named(answering))
+
+    return router
+
+
+def with_structs(document: dict[str, Any]) -> dict[str, Any]:
+    """`document` with the schemas that the routes refer to, and the way to send a key."""
+    _, components = msgspec.json.schema_components(STRUCTS, ref_template="#/components/schemas/{name}")
+    kept = document.setdefault("components", {})
+    kept.setdefault("schemas", {}).update(components)
+    kept["securitySchemes"] = {"APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-OPECOM-Key"}}
+    return document
+
+
+def _sessions(body: bytes, kind: str) -> list[PredictionRequest]:
+    if kind == JSON:
+        return decode_list(body)
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(f"byte {error.start} is not UTF-8") from None
+    return list(read_csv(io.StringIO(text, newline="")))
+
+
+async def _scored(
+    model: Model, asked: Sequence[PredictionRequest], with_reasons: bool
+) -> AsyncIterator[list[BatchPrediction]]:
+    for place in range(0, len(asked), SLICE):
+        yield await asyncio.to_thread(predict_many, model, asked[place : place + SLICE], with_reasons)
+
+
+async def _json_pieces(model: Model, asked: Sequence[PredictionRequest], with_reasons: bool) -> AsyncIterator[bytes]:
+    yield b"["
+    between = b""
+    async for scored in _scored(model, asked, with_reasons):
+        yield between + _encoder.encode(scored)[1:-1]
+        between = b","
+    yield b"]"
+
+
+async def _csv_pieces(model: Model, asked: Sequence[PredictionRequest], with_reasons: bool) -> AsyncIterator[bytes]:
+    yield _csv([(*SCORE, *(REASONS if with_reasons else ()))])
+    async for scored in _scored(model, asked, with_reasons):
+        yield _csv([table_cells(each) for each in scored])
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([cell(value) for value in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _wanted(request: Request) -> bool:
+    """Whether reasons were asked for; a misspelt parameter would silently ask for something else."""
+    given = dict(request.query_params)
+    said = given.pop("reasons", "false")
+    if given:
+        raise _RefusedError("invalid", f"{next(iter(given))[:40]!r} is no parameter: there is only `reasons`")
+    if said not in ("true", "false"):
+        raise _RefusedError("invalid", f"reasons: say true or false, not {said[:40]!r}")
+    return said == "true"
+
+
+def _require(request: Request, *kinds: str) -> str:
+    """The body's type; a page may send any other type to another origin unasked."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in kinds:
+        raise _RefusedError("media_type", f"send the body with Content-Type: {' or '.join(kinds)}")
+    return kind
+
+
+async def _read(request: Request, most: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise _RefusedError("too_large", f"the body has more than {most:,} bytes: send it in parts")
+    return b"".join(pieces)
+
+
+def _json(answer: Struct, model: Model | None = None) -> Response:
+    headers = None if model is None else _named(model)
+    return Response(_encoder.encode(answer), headers=headers, media_type=JSON)
+
+
+def _named(model: Model) -> dict[str, str]:
+    """The version in a header: the body has the report's fields and no others."""
+    return {"X-OPECOM-Model": model.manifest.version}
+
+
+def _refusal(code: Code, reason: str) -> Response:
+    return Response(_encoder.encode(PredictionRefusal(code, reason)), STATUS[code], media_type=JSON)
+
+
+def _ref(struct: type[Struct]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{struct.__name__}"}
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    reasons = {
+        "name": "reasons",
+        "in": "query",
+        "required": False,
+        "description": "Whether to say the three strongest reasons.",
+        "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    }
+    return {"requestBody": {"required": True, "content": content}, "parameters": [reasons]}
+
+
+def _answers(answer: Any, *refusals: Code) -> dict[int | str, dict[str, Any]]:
+    listed = answer is not Prediction and not isinstance(answer, type)
+    schema = {"type": "array", "items": _ref(BatchPrediction)} if listed else _ref(answer)
+    content: dict[str, Any] = {JSON: {"schema": schema}}
+    if listed:
+        content[CSV] = {"schema": {"type": "string"}}
+    said: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": content}}
+    for code in refusals:
+        said[STATUS[code]] = {"description": code, "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
+    if refusals:
+        said[401] = {"description": "no_key, wrong_key", "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
+    return said
+
+
+_encoder = msgspec.json.Encoder()

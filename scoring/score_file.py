@@ -1,0 +1,193 @@
+"""Scores a file of sessions, CSV or Parquet, into another: chunk by chunk, whole or not at all."""
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from scoring.model import Model
+from scoring.predict import predict_many
+from scoring.prediction import FIELD_OF, FIELDS, PredictionRequest
+from scoring.table import REASONS, SCORE, TableError, cell, places, requests, table_cells
+
+#: Rows that are in memory at a time.
+CHUNK = 2_048
+FORMATS = (".csv", ".parquet")
+
+Row = Sequence[Any]
+#: Hears which share of the file is done, 0 to 1.
+Moved = Callable[[float], None]
+
+
+class _Source(NamedTuple):
+    """A file's header, its rows in chunks with the share that is read, and its columns' Arrow types if it has any."""
+
+    header: Sequence[str]
+    chunks: Iterator[tuple[list[Row], float]]
+    kinds: dict[str, Any]
+
+
+class _Target(Protocol):
+    def write(self, rows: Sequence[Row]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def check(file: Path, option: str) -> None:
+    """Raise TableError for a file that is neither CSV nor Parquet, or where Parquet cannot be read."""
+    if file.suffix not in FORMATS:
+        raise TableError(f"{option} {file.name}: name a file that ends in .csv or .parquet")
+    if file.suffix == ".parquet":
+        try:
+            import pyarrow.parquet  # noqa: F401
+        except ImportError:
+            raise TableError(
+                f"{option} {file.name}: Parquet needs pyarrow, which is not installed: install op-ecom[embedded], or "
+                "name a .csv file"
+            ) from None
+
+
+def score_file(model: Model, source: Path, target: Path, with_reasons: bool, moved: Moved = lambda _: None) -> int:
+    """Write every row of `source` with its score to `target`; returns how many there were.
+
+    Raises TableError with row and column, and OSError; then `target` is as it was.
+    """
+    check(source, "--input")
+    check(target, "--output")
+    made = target.with_name(f".{target.name}.{os.getpid()}.part")
+    added = (*SCORE, *(REASONS if with_reasons else ()))
+    rows = 0
+    with contextlib.ExitStack() as held:
+        held.callback(made.unlink, missing_ok=True)
+        given = held.enter_context(_opened(source))
+        where = places(given.header)
+        kept = [place for place, column in enumerate(given.header) if column not in (*SCORE, *REASONS)]
+        header = [*(given.header[place] for place in kept), *added]
+        out = held.enter_context(_writing(made, target.suffix, header, given.kinds))
+        for chunk, share in given.chunks:
+            asked = list(requests(chunk, where, len(given.header), rows + 1))
+            scored = predict_many(model, asked, with_reasons)
+            typed = {place: name for name, place in where.items()} if target.suffix == ".parquet" else {}
+            out.write(
+                [
+                    [*_kept(row, request, kept, typed), *table_cells(answer)]
+                    for row, request, answer in zip(chunk, asked, scored, strict=True)
+                ]
+            )
+            rows += len(chunk)
+            moved(share)
+        out.close()
+        made.replace(target)
+    return rows
+
+
+def _kept(row: Row, request: PredictionRequest, kept: Sequence[int], typed: dict[int, str]) -> list[Any]:
+    """The row's own cells; features as what they are, where the format has types."""
+    return [getattr(request, typed[place]) if place in typed else row[place] for place in kept]
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[_Source]:
+    if file.suffix == ".parquet":
+        with file.open("rb") as raw:
+            yield _parquet(raw)
+    else:
+        with file.open(newline="", encoding="utf-8-sig") as text:
+            yield _csv(text)
+
+
+def _csv(text: io.TextIOWrapper) -> _Source:
+    size = os.fstat(text.fileno()).st_size or 1
+    reader = csv.reader(text, strict=True)
+
+    def chunks() -> Iterator[tuple[list[Row], float]]:
+        rows = (row for row in reader if row)
+        while chunk := _read(reader, lambda: list(islice(rows, CHUNK))):
+            yield chunk, os.lseek(text.fileno(), 0, os.SEEK_CUR) / size
+
+    return _Source(_read(reader, lambda: next(reader, [])), chunks(), {})
+
+
+def _read(reader: Any, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except csv.Error as error:
+        raise TableError(f"line {reader.line_num} is not CSV: {error}") from None
+    except UnicodeDecodeError:
+        raise TableError(f"after line {reader.line_num} it is not UTF-8") from None
+
+
+def _parquet(raw: io.BufferedReader) -> _Source:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        opened = pq.ParquetFile(raw)
+    except pa.ArrowInvalid as error:
+        raise TableError(f"it is not Parquet: {str(error).splitlines()[0]}") from None
+    header, total = opened.schema_arrow.names, opened.metadata.num_rows or 1
+
+    def chunks() -> Iterator[tuple[list[Row], float]]:
+        done = 0
+        for batch in opened.iter_batches(CHUNK):
+            columns = [column.to_pylist() for column in batch.columns]
+            done += batch.num_rows
+            yield [list(row) for row in zip(*columns, strict=True)], done / total
+
+    return _Source(header, chunks(), dict(zip(header, opened.schema_arrow.types, strict=True)))
+
+
+@contextlib.contextmanager
+def _writing(file: Path, suffix: str, header: Sequence[str], kinds: dict[str, Any]) -> Iterator[_Target]:
+    target = _Parquet(file, header, kinds) if suffix == ".parquet" else _Csv(file, header)
+    try:
+        yield target
+    finally:
+        target.close()
+
+
+class _Csv:
+    def __init__(self, file: Path, header: Sequence[str]) -> None:
+        self._out = file.open("w", newline="", encoding="utf-8")
+        self._rows = csv.writer(self._out, lineterminator="\n")
+        self.write([header])
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._rows.writerows([cell(value) for value in row] for row in rows)
+
+    def close(self) -> None:
+        self._out.close()
+
+
+class _Parquet:
+    def __init__(self, file: Path, header: Sequence[str], kinds: dict[str, Any]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._names = list(header)
+        own = {"probability": pa.float64()} | dict.fromkeys(("label", "unknown", *REASONS), pa.string())
+        self._schema = pa.schema([(name, own.get(name) or _kind(name, kinds, pa)) for name in header])
+        self._array, self._table = pa.array, pa.Table.from_arrays
+        self._writer = pq.ParquetWriter(file, self._schema)
+
+    def write(self, rows: Sequence[Row]) -> None:
+        columns = list(zip(*rows, strict=True)) or [()] * len(self._names)
+        arrays = [self._array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        self._writer.write_table(self._table(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _kind(name: str, kinds: dict[str, Any], pa: Any) -> Any:
+    """A column's Arrow type: a feature's own, else that of the input, else text."""
+    field = FIELD_OF.get(name, name)
+    if field not in FIELDS:
+        return kinds.get(name, pa.string())
+    said: Any = PredictionRequest.__annotations__[field]
+    plain: Any = getattr(said, "__origin__", said)
+    return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(plain, pa.string())

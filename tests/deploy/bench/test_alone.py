@@ -1,0 +1,68 @@
+"""The benchmarks that need no Kafka, small: every figure is there, and what is compared answers alike."""
+
+import asyncio
+
+import msgspec
+import numpy as np
+import pytest
+
+from deploy.bench import model, predict
+from deploy.bench.report_way import PredictionInput, ReportWay
+from deploy.bench.result import TARGETS
+from deploy.bench.run import alone
+from deploy.settings import Settings
+from scoring import registry
+from scoring.onnx import session
+from scoring.prediction import decode, row
+
+
+def test_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "QUICK_ROUNDS", 2)
+    monkeypatch.setattr(model, "RUNS", 20)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(model.measure(run, None, True))
+    assert figures.keys() == TARGETS["model"].keys()
+    assert figures["ratio_to_identity"] > 1
+    assert figures["row_us"] > figures["batch256_row_us"] > 0
+    assert registry.current() in notes[0]
+
+
+def test_the_graph_without_reasons_gives_the_same_probabilities() -> None:
+    whole = registry.graph_of(registry.SHIPPED, registry.current())
+    rows = model.model_rows(None, 300)
+    cut = session(model.without_reasons(whole))
+    assert [output.name for output in cut.get_outputs()] == ["probability"]
+    [probability] = cut.run(["probability"], {"features": rows})
+    np.testing.assert_allclose(probability, registry.load().score(rows).probability, rtol=0, atol=1e-6)
+
+
+def test_the_payloads_are_the_rows_that_the_model_is_measured_on() -> None:
+    bodies = predict.payloads(None)
+    assert len(bodies) == predict.SESSIONS
+    rows = np.array([row(decode(body)) for body in bodies], np.float32)
+    np.testing.assert_array_equal(rows, model.model_rows(None, predict.SESSIONS))
+
+
+def test_the_report_s_way_takes_the_same_requests() -> None:
+    way = ReportWay()
+    for body in predict.payloads(None)[:20]:
+        given = PredictionInput.model_validate_json(body).model_dump()
+        assert given == msgspec.json.decode(body)
+        features = way.preprocess(given)
+        assert features.shape[1] > 60
+        assert 0 < way.infer(features) < 1
+
+
+@pytest.mark.long
+def test_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "QUICK_TURN", 0.5)
+    monkeypatch.setattr(predict, "QUICK_TURNS", 1)
+    monkeypatch.setattr(predict, "QUICK_HALF", 1.0)
+    monkeypatch.setattr(predict, "QUICK_STAGED", 20)
+    monkeypatch.setattr(predict, "WORKERS", (1, 2))
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(predict.measure(run, None, True))
+    assert figures.keys() == TARGETS["predict"].keys()
+    assert all(figure > 0 for figure in figures.values())
+    assert any(note.startswith("2 workers: ") for note in notes)
+    assert [note.partition(":")[0] for note in notes[-4:]] == list(predict.STAGES)

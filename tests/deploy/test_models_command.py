@@ -1,0 +1,88 @@
+"""`opecom models`: what the registry has, side by side, and what is refused in one line."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.main import app
+from deploy.errors import SetupError
+from scoring import registry
+from scoring.promotions import Promotion, in_force, promotions, remember
+from scoring.registry import RegistryError
+from tests.support.models import registry_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = registry_of(tmp_path / "models", "m1", "m2")
+    file = made / "m2" / "manifest.json"
+    manifest = json.loads(file.read_bytes())
+    manifest["metrics"]["auc_test"] = 0.95
+    file.write_text(json.dumps(manifest))
+    monkeypatch.setenv("OPECOM_SCORING__REGISTRY", str(made))
+    return made
+
+
+def said(*words: str) -> str:
+    done = CliRunner().invoke(app, ["models", *words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def promotion(kind: str, version: str, before: str, log: str = "k") -> Promotion:
+    given = {"kind": kind, "version": version, "before": before, "log": log, "at": "2026-11-24T12:00:00+00:00"}
+    return msgspec.convert(given, Promotion)
+
+
+@pytest.mark.usefixtures("folder")
+def test_list_show_and_compare() -> None:
+    listed = json.loads(said("list", "--json"))
+    assert (listed["current"], [each["version"] for each in listed["models"]]) == ("m1", ["m1", "m2"])
+    assert "m2" in said("list")
+    assert json.loads(said("show", "--json"))["version"] == "m1"
+    assert "sha256" in said("show", "m2")
+    compared = json.loads(said("compare", "m1", "m2", "--json"))["metrics"]["auc_test"]
+    assert compared[1] == 0.95
+    assert "0.950000" in said("compare", "m1", "m2")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("words", [("show", "m9"), ("compare", "m1", "m9"), ("promote", "m9")])
+def test_a_version_that_is_not_there_is_one_line(words: tuple[str, ...]) -> None:
+    with pytest.raises(SetupError, match=r"model 'm9' is not in .*m1, m2") as failed:
+        CliRunner().invoke(app, ["models", *words], catch_exceptions=False)
+    assert "\n" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param([], [], id="nothing"),
+        pytest.param([("promote", "m2", "m1")], ["m1", "m2"], id="a promotion"),
+        pytest.param([("promote", "m2", "m1"), ("rollback", "m1", "m2")], ["m1"], id="taken back"),
+        pytest.param(
+            [("promote", "m2", "m1"), ("promote", "m3", "m2"), ("rollback", "m2", "m3"), ("promote", "m4", "m2")],
+            ["m1", "m2", "m4"],
+            id="back and on",
+        ),
+    ],
+)
+def test_what_came_into_force(told: list[tuple[str, str, str]], expected: list[str]) -> None:
+    assert in_force(promotion(*each) for each in told) == expected
+
+
+def test_promotions_are_remembered_by_log(tmp_path: Path) -> None:
+    remember(tmp_path, promotion("promote", "m2", "m1"))
+    remember(tmp_path, promotion("promote", "m3", "m1", log="other"))
+    assert [each.version for each in promotions(tmp_path, "k")] == ["m2"]
+    assert promotions(tmp_path, "new") == []
+    (tmp_path / "promotions.jsonl").write_text("{")
+    with pytest.raises(RegistryError, match="mend the line, or remove the file"):
+        promotions(tmp_path, "k")
+
+
+def test_the_shipped_registry_is_listed_without_settings() -> None:
+    assert json.loads(said("list", "--json"))["current"] == registry.current()

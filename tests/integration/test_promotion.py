@@ -1,0 +1,140 @@
+"""Models promoted, refused and rolled back while events come: every event is scored, by the model of its offset."""
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from deploy import controls, topics
+from deploy.errors import SetupError
+from deploy.promote import promote, roll_back
+from deploy.settings import KafkaSettings, ScoringSettings, Settings, WorkerSettings
+from deploy.topics import log_id
+from deploy.wiring import worker
+from deploy.wiring.kafka import client_options
+from deploy.wiring.models import CurrentModel
+from ingest.events import Event, UseModel, decode, encode, key_of
+from scoring import registry
+from scoring.promotions import in_force, promotions
+from stream.scored import decode as decode_scored
+from stream.scored import decode_dead
+from tests.support.events import event
+from tests.support.models import break_graph, registry_of
+from tests.support.services import Broker
+
+PATIENCE = 60
+EVENTS = 3_000
+
+
+@pytest.fixture
+def settings(broker: Broker, tmp_path: Path) -> Settings:
+    kafka = broker.settings(partitions=2)
+    group = f"worker-{kafka.events_topic}"
+    return Settings(
+        kafka=kafka,
+        data_dir=tmp_path,
+        worker=WorkerSettings(metrics_port=0, group=group, session_timeout_ms=6_000),
+        scoring=ScoringSettings(registry=registry_of(tmp_path / "models", "m1", "m2", "m3")),
+    )
+
+
+async def records(kafka: KafkaSettings, topic: str, count: int) -> list[tuple[int, int, bytes | None, bytes]]:
+    """The first `count` records of a topic: partition, offset, key, value; fewer where no more come."""
+    found: list[tuple[int, int, bytes | None, bytes]] = []
+    deadline = time.monotonic() + PATIENCE
+    async with AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="earliest") as consumer:
+        consumer.assign([TopicPartition(topic, number) for number in range(kafka.partitions)])
+        while len(found) < count and time.monotonic() < deadline:
+            for fetched in (await consumer.getmany(timeout_ms=200)).values():
+                found += [(each.partition, each.offset, each.key, each.value) for each in fetched]
+    return found
+
+
+async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(settings: Settings) -> None:
+    kafka, folder = settings.kafka, settings.scoring.registry
+    assert folder is not None
+    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    stop, sending = asyncio.Event(), asyncio.Event()
+    running = asyncio.create_task(worker.run(settings, stop))
+
+    async def send(made: AIOKafkaProducer) -> None:
+        now = int(time.time() * 1000)
+        for number in range(EVENTS):
+            each = event(number + 1, now + number, session_id=f"s{number % 40}")
+            key = key_of(each.site, each.session_id)
+            await made.send(kafka.events_topic, encode(each), key=key, partition=number % 2)
+            if number % 20 == 0:
+                await made.flush()
+                await asyncio.sleep(0.02)
+            if number == EVENTS // 6:
+                sending.set()
+        await made.flush()
+
+    async with AIOKafkaProducer(**client_options(kafka), acks="all") as made:
+        load = asyncio.create_task(send(made))
+        await sending.wait()
+        done = await promote(settings, "m2")
+        assert (done.before, registry.current(folder)) == ("m1", "m2")
+        await asyncio.sleep(0.3)
+        break_graph(folder, "m3")
+        with pytest.raises(SetupError, match="sha256"):
+            await promote(settings, "m3")
+        # Somebody whose registry is another one.
+        await controls.write_control(kafka, UseModel("m3"))
+        await asyncio.sleep(0.3)
+        assert (await roll_back(settings)).version == "m1"
+        await load
+    log = await records(kafka, kafka.events_topic, EVENTS + 6)
+    scored = await records(kafka, kafka.scored_topic, EVENTS)
+    dead = await records(kafka, kafka.dead_topic, 2)
+    stop.set()
+    assert await asyncio.wait_for(running, 25) == 0
+
+    expected: dict[str, str] = {}
+    in_force_at = dict.fromkeys(range(2), "m1")
+    for partition, _, key, value in sorted(log, key=lambda record: record[:2]):
+        said = decode(key, value)
+        if isinstance(said, UseModel) and said.version != "m3":
+            in_force_at[partition] = said.version
+        elif isinstance(said, Event):
+            expected[said.event_id] = in_force_at[partition]
+    told = [decode_scored(value) for *_, value in scored]
+    assert {str(each.event.id): each.model_version for each in told} == expected
+    assert len(told) == len(expected) == EVENTS
+    assert Counter(expected.values()).keys() == {"m1", "m2"}
+    letters = [decode_dead(value) for *_, value in dead]
+    assert {(letter.partition, letter.reason) for letter in letters} == {(0, "failed"), (1, "failed")}
+    assert all("m3" in letter.detail and "sha256" in letter.detail for letter in letters)
+
+
+async def test_a_rollback_goes_back_step_by_step_and_stops_at_the_first(settings: Settings) -> None:
+    kafka, folder = settings.kafka, settings.scoring.registry
+    assert folder is not None
+    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    for version in ("m2", "m2", "m3"):
+        await promote(settings, version)
+    log = await log_id(client_options(kafka))
+    assert in_force(promotions(folder, log)) == ["m1", "m2", "m3"]
+    assert [(await roll_back(settings)).version for _ in range(2)] == ["m2", "m1"]
+    with pytest.raises(SetupError, match="remembers no promotion on this log that could be taken back"):
+        await roll_back(settings)
+    controls_ = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 10)]
+    assert Counter(each.version for each in controls_ if isinstance(each, UseModel)) == {"m1": 2, "m2": 6, "m3": 2}
+
+
+def test_predictions_take_the_current_version_and_keep_the_old_one_where_it_is_broken(tmp_path: Path) -> None:
+    folder = registry_of(tmp_path / "models", "m1", "m2", "m3")
+    model = CurrentModel(ScoringSettings(registry=folder))
+    model._looked = float("-inf")
+    assert model().manifest.version == "m1"
+    registry.promote(folder, "m2")
+    assert model().manifest.version == "m1"
+    model._looked = float("-inf")
+    assert model().manifest.version == "m2"
+    break_graph(folder, "m3")
+    (folder / "current").write_text("m3\n")
+    model._looked = float("-inf")
+    assert model().manifest.version == "m2"

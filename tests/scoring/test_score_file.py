@@ -1,0 +1,172 @@
+"""Files of sessions scored: every row, in bounded memory, whole or not at all."""
+
+import csv
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli.main import app as opecom
+from scoring import registry, score_file
+from scoring.features import NAMES
+from scoring.model import Model
+from scoring.score_file import CHUNK
+from scoring.score_file import score_file as score
+from scoring.table import REASONS, SCORE, TableError
+from tests.support.predictions import EXAMPLE, client
+
+HEADER = (*NAMES, "Revenue", "note")
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return registry.load()
+
+
+def sessions(count: int, **changed: Any) -> list[list[Any]]:
+    rows = []
+    for number in range(count):
+        values = EXAMPLE | {"page_values": number % 50 + 0.5, "weekend": number % 2 == 0} | changed
+        rows.append([*values.values(), number % 3 == 0, f"n{number}"])
+    return rows
+
+
+def written(folder: Path, rows: list[list[Any]], header: tuple[str, ...] = HEADER) -> Path:
+    """The rows as UCI's file would have them."""
+    file = folder / "sessions.csv"
+    with file.open("w", newline="") as out:
+        lines = csv.writer(out)
+        lines.writerow(header)
+        lines.writerows([str(v).upper() if isinstance(v, bool) else v for v in row] for row in rows)
+    return file
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    if file.suffix == ".parquet":
+        return list(pq.read_table(file).to_pylist())
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+async def test_every_row_comes_back_with_its_score(model: Model, ending: str, tmp_path: Path) -> None:
+    rows = sessions(CHUNK + 3)
+    source, target, shares = written(tmp_path, rows), tmp_path / f"scores{ending}", []
+    assert score(model, source, target, True, shares.append) == len(rows)
+    told = read(target)
+    assert list(told[0]) == [*HEADER, *SCORE, *REASONS]
+    assert [each["note"] for each in told] == [row[-1] for row in rows]
+    assert shares[-1] == 1.0
+    async with client() as http:
+        for number in (0, 1, len(rows) - 1):
+            session = dict(zip(EXAMPLE, rows[number], strict=False))
+            said = (await http.post("/predict?reasons=true", json=session)).json()
+            assert float(told[number]["probability"]) == pytest.approx(said["probability"], abs=2e-6)
+            assert told[number]["label"] == said["label"]
+            assert told[number]["reason_1"] == said["reasons"][0]["text"]
+
+
+def test_parquet_keeps_its_types_and_gives_what_csv_gives(model: Model, tmp_path: Path) -> None:
+    source = written(tmp_path, sessions(5))
+    score(model, source, tmp_path / "a.parquet", False)
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert table.schema.field("ProductRelated").type == pa.int64()
+    assert table.schema.field("Weekend").type == pa.bool_()
+    assert table.schema.field("note").type == pa.string()
+    score(model, tmp_path / "a.parquet", tmp_path / "b.csv", False)
+    score(model, source, tmp_path / "c.csv", False)
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "c.csv").read_text()
+
+
+def test_scores_are_replaced_and_not_added_twice(model: Model, tmp_path: Path) -> None:
+    source = written(tmp_path, sessions(3))
+    score(model, source, tmp_path / "a.csv", True)
+    score(model, tmp_path / "a.csv", tmp_path / "a.csv", False)
+    assert list(read(tmp_path / "a.csv")[0]) == [*HEADER, *SCORE]
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "says"),
+    [
+        pytest.param([*sessions(2), *sessions(1, month="Jun")], HEADER, "row 3, month: 'Jun' is none of", id="a month"),
+        pytest.param(sessions(1, page_values="nan"), HEADER, "row 1, page_values: Expected `float` >= 0.0", id="NaN"),
+        pytest.param(sessions(1, administrative=""), HEADER, "row 1, administrative: Expected `int`", id="empty"),
+        pytest.param(sessions(CHUNK + 1)[:-1] + sessions(1, browser=-1), HEADER, f"row {CHUNK + 1}, browser", id="far"),
+        pytest.param([*sessions(1), ["1"]], HEADER, "row 2 has 1 columns, the header 19", id="a short row"),
+        pytest.param(sessions(1), ("x", *HEADER[1:]), "the header lacks Administrative", id="a column"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line_and_nothing_is_written(
+    model: Model, rows: list[list[Any]], header: tuple[str, ...], says: str, tmp_path: Path
+) -> None:
+    source, target = written(tmp_path, rows, header), tmp_path / "scores.csv"
+    target.write_text("before")
+    with pytest.raises(TableError) as failed:
+        score(model, source, target, False)
+    assert says in str(failed.value)
+    assert "\n" not in str(failed.value)
+    assert target.read_text() == "before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.csv", "sessions.csv"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        pytest.param("a.csv", b"\xff\xfe", "it is not UTF-8", id="bytes"),
+        pytest.param("a.csv", b"", "the header lacks", id="nothing"),
+        pytest.param("a.parquet", b"PAR1 not", "it is not Parquet", id="no Parquet"),
+        pytest.param("a.txt", b"", "ends in .csv or .parquet", id="another ending"),
+    ],
+)
+def test_what_is_no_table_is_one_line(model: Model, name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=says):
+        score(model, tmp_path / name, tmp_path / "out.csv", False)
+
+
+def test_no_cell_is_a_formula(model: Model, tmp_path: Path) -> None:
+    rows = sessions(3)
+    for row, note in zip(rows, ["=1+1", "-5", "@x"], strict=True):
+        row[-1] = note
+    score(model, written(tmp_path, rows), tmp_path / "out.csv", False)
+    assert [each["note"] for each in read(tmp_path / "out.csv")] == ["'=1+1", "-5", "'@x"]
+
+
+def test_memory_does_not_grow_with_the_file(model: Model, tmp_path: Path) -> None:
+    peaks = []
+    for count in (2 * CHUNK, 8 * CHUNK):
+        source = written(tmp_path, sessions(count))
+        tracemalloc.start()
+        score(model, source, tmp_path / "out.csv", False)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] * 1.5
+
+
+def test_the_command_says_what_it_did_and_names_what_is_wrong(tmp_path: Path) -> None:
+    source, target = written(tmp_path, sessions(4)), tmp_path / "scores.csv"
+    done = CliRunner().invoke(opecom, ["score", "--input", str(source), "--output", str(target), "--reasons"])
+    assert done.exit_code == 0
+    assert f"4 rows scored by {registry.current()}" in done.output
+    wrong = written(tmp_path, sessions(1, exit_rates=3))
+    failed = subprocess.run(
+        [sys.executable, "-m", "deploy", "score", "--input", str(wrong), "--output", str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert failed.stderr.strip().endswith("row 1, exit_rates: Expected `float` <= 1.0, not '3'; nothing was written")
+    assert len(failed.stderr.splitlines()) == 1
+
+
+def test_without_pyarrow_parquet_is_a_line(monkeypatch: pytest.MonkeyPatch, model: Model, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(TableError, match=r"install op-ecom\[embedded\], or name a \.csv file"):
+        score_file.check(tmp_path / "a.parquet", "--input")
