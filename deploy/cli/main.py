@@ -21,6 +21,7 @@ from deploy.cli import (
     simulate,
     subscribe,
     topics,
+    train,
     up,
 )
 from deploy.errors import SetupError
@@ -43,6 +44,7 @@ app.command("asyncapi")(asyncapi.asyncapi)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.command("features")(features.features)
+app.command("train")(train.train)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
 app.add_typer(simulate.app, name="simulate")
