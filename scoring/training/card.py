@@ -1,11 +1,18 @@
 """The model card: what a version was trained on, how good it is, and what it must not be used for."""
 
+from textwrap import fill
+
 from scoring.features import NAMES
 from scoring.model import Manifest
 from scoring.training.split import Split
 from scoring.training.tracks import Track
 from scoring.training.truncate import Shares
 
+FURTHER = (
+    " A month that was not in the data counts as unknown. It was fitted on one shop in one year: train on your own "
+    "sessions as soon as you have them."
+)
+WIDTH = 120
 KINDS = {
     "tabm": """TabM (official package): an ensemble of 4 networks of one hidden layer of 128 over piecewise-linear
   embeddings (16 bins, no activation) of the numbers, log1p first, clipped to their training range, and one-hot words;
@@ -18,15 +25,20 @@ def card(manifest: Manifest, parts: Split, track: Track, kind: str, notes: tuple
     """Markdown."""
     measured = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
     reference = ", ".join(f"{name} {value:g}" for name, value in zip(NAMES, manifest.reference, strict=True))
+    reasons = (
+        "- **Reasons**: DeepLIFT's rescale rule against a reference session, the training split's median numbers and "
+        f"commonest words: {reference}. They sum to probability - reference probability, which is "
+        f"{manifest.reference_probability:.6f}."
+    )
     sizes = "/".join(f"{len(part.bought):,}" for part in (parts.train, parts.validation, parts.test))
     building, high = manifest.bands
-    further = "".join(f"- {note}\n" for note in notes)
+    further = "".join(fill(f"- {note}", WIDTH, subsequent_indent="  ") + "\n" for note in notes)
     return f"""# {manifest.version}
 
 The probability that a shop session ends in a purchase, with the reasons for it, from 17 features of the session.
 
-- **Model**: {KINDS[kind]}; one ONNX graph with
-  the raw features as input. Made {manifest.created_at} by {manifest.code_version}.
+- **Model**: {KINDS[kind]};
+  one ONNX graph with the raw features as input. Made {manifest.created_at} by {manifest.code_version}.
 - **Track**: {manifest.track}. {_track(track)}
 - **Data**: Online Shoppers Purchasing Intention, UCI 468, C. O. Sakar and Y. Kastro (2018),
   doi:10.24432/C5F88Q, licence CC BY 4.0 (creativecommons.org/licenses/by/4.0). The model was derived from it, the data
@@ -35,16 +47,13 @@ The probability that a shop session ends in a purchase, with the reasons for it,
 - **Label**: YES from {manifest.threshold:.6f} on, the greatest F1 on the validation split.
 - **Bands**: building from {building:.6f}, where 9 of 10 buyers of the validation split are building or high; high from
   {high:.6f}, the threshold, so that high means YES.
-- **Reasons**: DeepLIFT's rescale rule against a reference session, the training split's median numbers and commonest
-  words: {reference}.
-  They sum to probability - reference probability, which is {manifest.reference_probability:.6f}.
+{fill(reasons, WIDTH, subsequent_indent="  ")}
 {further}
 | measured on the test split, whole sessions | |
 |---|---|
 {measured}
 
-**Limits.** {_limits(track)} A month that was not in the data counts as unknown. It was fitted on one shop in one year:
-train on your own sessions as soon as you have them.
+{fill("**Limits.** " + _limits(track) + FURTHER, WIDTH)}
 """
 
 

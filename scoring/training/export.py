@@ -30,10 +30,10 @@ class ExportError(Exception):
     """The graph does not answer as the fitted model does; nothing is written."""
 
 
-def export(fitted: Foldable, test: Sessions, with_reasons: bool = True) -> bytes:
+def export(fitted: Foldable, test: Sessions) -> bytes:
     """The graph's file, checked against the fitted model over the whole test split; raises ExportError."""
     front, head = fitted.fold()
-    graph = build(front, head, np.array(fitted.reference), with_reasons)
+    graph = build(front, head, np.array(fitted.reference))
     check(graph, fitted, test.rows)
     return graph
 
@@ -41,13 +41,10 @@ def export(fitted: Foldable, test: Sessions, with_reasons: bool = True) -> bytes
 def check(graph: bytes, fitted: Foldable, rows: NDArray[np.float64]) -> None:
     """Compare graph and model row by row: probabilities, and the sums of the reasons; raises ExportError."""
     session = InferenceSession(graph, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    answers = dict(zip(names, session.run(names, {"features": rows.astype(np.float32)}), strict=True))
-    _refuse("probability", answers["probability"] - fitted.probability(rows), PROBABILITY_TOLERANCE)
-    if "reasons" in answers:
-        reference = fitted.probability(np.array([fitted.reference]))
-        sums = answers["reasons"].astype(np.float64).sum(axis=1)
-        _refuse("sum of the reasons", sums - (answers["probability"] - reference), SUM_TOLERANCE)
+    probability, reasons = session.run(["probability", "reasons"], {"features": rows.astype(np.float32)})
+    _refuse("probability", probability - fitted.probability(rows), PROBABILITY_TOLERANCE)
+    distance = probability - fitted.probability(np.array([fitted.reference]))
+    _refuse("sum of the reasons", reasons.astype(np.float64).sum(axis=1) - distance, SUM_TOLERANCE)
 
 
 def _refuse(what: str, difference: NDArray[np.float64], tolerance: float) -> None:

@@ -82,17 +82,32 @@ class Head(Protocol):
         ...
 
 
-def build(front: Front, head: Head, reference: NDArray[np.float64], with_reasons: bool = True) -> bytes:
+def build(front: Front, head: Head, reference: NDArray[np.float64]) -> bytes:
     """The graph's file; reference: float64[17], the session whose reasons are 0."""
     nodes = Nodes()
     units = front.write(nodes)
     column = head.write_probability(nodes, units)
     nodes.add("Squeeze", [column, nodes.constant("last", [1], np.int64)], "probability")
-    outputs = [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"])]
-    if with_reasons:
-        head.write_reasons(nodes, units, front, front.units(reference[None, :])[0])
-        outputs.append(helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(NAMES)]))
+    head.write_reasons(nodes, units, front, front.units(reference[None, :])[0])
+    outputs = [
+        helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"]),
+        helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(NAMES)]),
+    ]
     return _file(nodes, outputs)
+
+
+def without_reasons(graph: bytes) -> bytes:
+    """The same graph for those who need only the score: nothing is left that `probability` does not need."""
+    model = onnx.load_from_string(graph)
+    needed, operators = {"probability"}, []
+    for operator in reversed(model.graph.node):
+        if needed.intersection(operator.output):
+            operators.append(operator)
+            needed.update(operator.input)
+    nodes = Nodes()
+    nodes.operators = operators[::-1]
+    nodes.constants = [constant for constant in model.graph.initializer if constant.name in needed]
+    return _file(nodes, [output for output in model.graph.output if output.name == "probability"])
 
 
 def units_of(units: Sequence[tuple[str, float, float]]) -> Front:

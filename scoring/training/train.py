@@ -6,12 +6,12 @@ from pathlib import Path
 from scoring.training.ablation import Size, ablation
 from scoring.training.evaluation import Evaluation, evaluate
 from scoring.training.export import export
-from scoring.training.fit import QUICK, FittedTabM, weights_sha256
+from scoring.training.fit import QUICK, weights_sha256
 from scoring.training.load import load
 from scoring.training.register import Candidate, Registered, register
 from scoring.training.report import write
 from scoring.training.split import split
-from scoring.training.study import Extent, Say, Study, study
+from scoring.training.study import Extent, Say, Seeds, Study, study
 from scoring.training.tracks import LIVE, UCI
 
 #: `--quick`: the whole way in little time; its figures say nothing.
@@ -73,7 +73,7 @@ def train(
     notes = {name: (_explained(evaluation, name, extent),) for name in graphs}
     candidates = (
         Candidate("tabm", LIVE, live, graphs[of_live], fitted.live.measure(), notes[of_live] + _live_notes(fitted)),
-        Candidate("tabm", UCI, uci, graphs[of_uci], fitted.uci.measure(), notes[of_uci] + _weights(uci)),
+        Candidate("tabm", UCI, uci, graphs[of_uci], fitted.uci.measure(), notes[of_uci] + _weights(fitted.uci)),
         Candidate("lr", UCI, logistic, graphs[of_logistic], fitted.others[of_logistic], notes[of_logistic]),
     )
     added = tuple(register(candidate, parts, out, date, sessions.sha256) for candidate in candidates)
@@ -86,15 +86,18 @@ def train(
 
 def _explained(evaluation: Evaluation, name: str, extent: Extent) -> str:
     return (
-        f"**Reasons, checked**: mean Spearman correlation {evaluation.shapley[name]:.3f} with exact Shapley values on\n"
-        f"  {extent.explained} sessions of the test split."
+        f"**Reasons, checked**: mean Spearman correlation {evaluation.shapley[name]:.3f} with exact Shapley values on "
+        f"{extent.explained} sessions of the test split."
     )
 
 
 def _live_notes(fitted: Study) -> tuple[str, ...]:
     shown = "; ".join(f"{name} {metrics['auc']:.3f}" for name, metrics in fitted.live_at.items())
-    return (f"**As a running shop would show the test split** (AUC): {shown}.", *_weights(fitted.live.chosen()))
+    return (f"**As a running shop would show the test split** (AUC): {shown}.", *_weights(fitted.live))
 
 
-def _weights(fitted: FittedTabM) -> tuple[str, ...]:
-    return (f"**Weights**: sha256 `{weights_sha256(fitted.network)}`.",)
+def _weights(seeds: Seeds) -> tuple[str, ...]:
+    sha256 = weights_sha256(seeds.chosen().network)
+    return (
+        f"**Weights**: seed {seeds.best}, the least validation log-loss of {len(seeds.fitted)}; sha256 `{sha256}`.",
+    )
