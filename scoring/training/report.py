@@ -67,8 +67,9 @@ def _notes(parts: Split, study: Study) -> list[tuple[str, list[str]]]:
                 "ECE: ten bins of equal width. P@5 %: precision among the 5 % of sessions that score highest.",
                 f"LightGBM: the best of a grid by the validation log-loss ({rival}). Models called the report's have "
                 "standardized numbers and all seven codes one-hot, 75 columns.",
-                "Trees cannot be served through the feature contract's graph: their splits are no standard operators, "
-                "and the rescale rule has no meaning for them. They are compared, not registered.",
+                "TabM and our logistic regression are exported. Trees are compared, not registered: ONNX has them in "
+                "the domain ai.onnx.ml alone, outside the standard operators, and the rescale rule is not defined "
+                "for steps.",
             ],
         ),
         ("Why the report's figures cannot all be true", list(DOUBTS)),
