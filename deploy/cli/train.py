@@ -3,6 +3,7 @@
 import datetime
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ def train(
         ) from None
     extent = LITTLE if quick else Extent()
     if seeds is not None:
-        extent = Extent(**{**vars(extent), "seeds": seeds})
+        extent = replace(extent, seeds=seeds)
     folder = out or settings.scoring.registry or settings.data_dir / "models"
     day = (date or datetime.datetime.now(datetime.UTC)).date().isoformat()
     begun = time.monotonic()

@@ -4,6 +4,8 @@ Its text says 65 features. With its snippet (Month and VisitorType one-hot) this
 codes 75; 65 is the width of those one-hot columns without the ten numbers. Here: all seven, and the numbers.
 """
 
+from dataclasses import replace
+
 import torch
 from rtdl_num_embeddings import LinearEmbeddings
 from sklearn.compose import ColumnTransformer
@@ -89,4 +91,4 @@ class ReportedTabM(nn.Module):  # type: ignore[misc]
 def fit_tabm_as_reported(parts: Split, seed: int, epochs: int) -> ReportedTabM:
     """Its loop: Adam, rate 0.001, at most 100 epochs, patience 10 by the validation AUC."""
     torch.manual_seed(seed)
-    return optimize(ReportedTabM(parts.train), parts, UCI, seed, Pace(**{**vars(PACE), "epochs": epochs}))
+    return optimize(ReportedTabM(parts.train), parts, UCI, seed, replace(PACE, epochs=epochs))

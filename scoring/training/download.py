@@ -11,7 +11,7 @@ from scoring.training.load import DataError
 
 ADDRESS = "https://archive.ics.uci.edu/static/public/468/online+shoppers+purchasing+intention+dataset.zip"
 NAME = "online_shoppers_intention.csv"
-#: With LF line ends; UCI has served the same lines with CRLF too.
+#: With LF line ends, whichever the archive has.
 SHA256 = "7c613256aac71d9fbe1db70bd476c896d5f525288b40a648584058e0a6d90b24"
 SECONDS = 60
 
