@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -17,8 +18,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header() -> list[str]:
     names = {"Apache Kafka": "KAFKA", "MariaDB": "MARIADB", "ClickHouse": "CLICKHOUSE"}
     found = {name: services.find(f"OPECOM_TEST_{variable}") for name, variable in names.items()}
+    torch = "installed" if find_spec("torch") else "not installed (the tests of training are skipped: make test-train)"
     return [
-        f"{name}: {each.note}" + (" (its tests are skipped)" if each.missing else "") for name, each in found.items()
+        *(
+            f"{name}: {each.note}" + (" (its tests are skipped)" if each.missing else "")
+            for name, each in found.items()
+        ),
+        f"PyTorch: {torch}",
     ]
 
 

@@ -53,7 +53,7 @@ def test_ci_runs_nothing_that_a_user_could_not() -> None:
     commands = [
         line for line in read(".ci/run").splitlines() if line and not line.startswith(("#", "set", "cd", "export"))
     ]
-    assert commands == ["make check", "make test"]
+    assert commands == ["make check", "make test", "make test-train"]
 
 
 @pytest.mark.parametrize("document", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))

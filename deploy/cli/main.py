@@ -23,6 +23,7 @@ from deploy.cli import (
     simulate,
     subscribe,
     topics,
+    train,
     up,
 )
 from deploy.errors import SetupError
@@ -46,6 +47,7 @@ app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.command("features")(features.features)
 app.command("score")(score.score)
+app.command("train")(train.train)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
 app.add_typer(models.app, name="models")

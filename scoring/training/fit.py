@@ -1,77 +1,127 @@
-"""Fits the first model: logistic regression on log1p of numbers clipped to their training range and one-hot words.
+"""Fits a network to a track's training split, stopping where the validation split's log-loss stops falling."""
 
-The four integer codes are left out: UCI never published its code books, so nothing that it says about code 2 holds
-for ours. Their weight is 0, and they are "unknown" in the reference session.
-"""
-
+import copy
+import hashlib
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.metrics import log_loss, roc_auc_score
+from torch import nn
 
-from scoring.features import NAMES
+from scoring.training.encoding import columns, reference
+from scoring.training.fold import fold
+from scoring.training.graph import Front
+from scoring.training.heads import EnsembleHead
 from scoring.training.load import Sessions
+from scoring.training.network import Network, Shape, probability
+from scoring.training.split import Split
+from scoring.training.tracks import Track
+from scoring.training.truncate import Shares, beginnings
 
-NUMBERS = NAMES[: NAMES.index("Month")]
-WORDS = ("Month", "VisitorType")
-TRUTH = "Weekend"
-CODES = ("OperatingSystems", "Browser", "Region", "TrafficType")
+Fitted = TypeVar("Fitted", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A pipeline over rows float64[n, 17]; low, high: float64[len(NUMBERS)], the range the numbers are clipped to."""
+class Pace:
+    """Chosen on the validation split and by cross-validation without the test split (docs/LOG.md)."""
 
-    pipeline: Pipeline
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    #: 17 numbers: the training set's median session, its commonest words, unknown codes.
+    rate: float = 2e-3
+    decay: float = 3e-4
+    batch: int = 256
+    epochs: int = 200
+    #: Epochs without a better validation figure after which it stops.
+    patience: int = 16
+    stop: Literal["log_loss", "auc"] = "log_loss"
+
+
+#: A few steps, for tests: the whole way, not the accuracy.
+QUICK = Pace(rate=5e-3, epochs=6)
+#: Drawings of beginnings of each validation session that a live track stops by.
+VALIDATION_DRAWINGS = 4
+
+
+@dataclass(frozen=True)
+class FittedTabM:
+    """A network and its reference session."""
+
+    network: Network
     reference: tuple[float, ...]
 
     def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """float64[n]: the probability that each session buys, by scikit-learn."""
-        probability: NDArray[np.float64] = self.pipeline.predict_proba(rows)[:, 1]
-        return probability
+        """float64[n]: the probability that each session buys, by PyTorch."""
+        return probability(self.network, rows)
+
+    def fold(self) -> tuple[Front, EnsembleHead]:
+        return fold(self.network)
 
 
-def fit(train: Sessions) -> Fitted:
-    """Fit on the training split; the same sessions give the same model."""
-    numbers = train.rows[:, columns(NUMBERS)]
-    low, high = numbers.min(axis=0), numbers.max(axis=0)
-
-    def logs_within_range(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.log1p(np.clip(values, low, high))
-
-    logs = FunctionTransformer(logs_within_range, feature_names_out="one-to-one")
-    inputs = ColumnTransformer(
-        [
-            ("numbers", make_pipeline(logs, StandardScaler()), columns(NUMBERS)),
-            ("words", OneHotEncoder(handle_unknown="ignore", sparse_output=False), columns(WORDS)),
-            ("truth", "passthrough", columns((TRUTH,))),
-        ]
-    )
-    pipeline = make_pipeline(inputs, LogisticRegression(C=0.1, max_iter=1000))
-    pipeline.fit(train.rows, train.bought)
-    return Fitted(pipeline, low, high, _reference(train))
+def fit_tabm(parts: Split, track: Track, seed: int, shape: Shape | None = None, pace: Pace | None = None) -> FittedTabM:
+    """The network with its best weights; the same sessions, seed and machine give the same weights."""
+    torch.manual_seed(seed)
+    network = Network(known(parts.train, track), track.unknown, shape or Shape())
+    return FittedTabM(optimize(network, parts, track, seed, pace or Pace()), reference(parts.train, track.unknown))
 
 
-def columns(names: tuple[str, ...]) -> list[int]:
-    """Where these features stand in a row."""
-    return [NAMES.index(name) for name in names]
+def optimize(network: Fitted, parts: Split, track: Track, seed: int, pace: Pace) -> Fitted:
+    """Train by AdamW on the mean loss of the ensemble's members, and go back to the best epoch."""
+    # the sums of several threads would come out in another order each time
+    torch.set_num_threads(1)
+    draw = np.random.default_rng(seed)
+    held = _held(known(parts.validation, track), track)
+    train = known(parts.train, track)
+    bought = torch.tensor(train.bought, dtype=torch.float32)[:, None]
+    optimizer = torch.optim.AdamW(network.parameters(), lr=pace.rate, weight_decay=pace.decay)
+    best, least, waited = copy.deepcopy(network.state_dict()), float("inf"), 0
+    for _ in range(pace.epochs):
+        rows = _drawn(train.rows, track, draw)
+        network.train()
+        for batch in torch.randperm(len(rows)).split(pace.batch):
+            logits = network(rows[batch])
+            loss = nn.functional.binary_cross_entropy_with_logits(logits, bought[batch].expand_as(logits))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        said = probability(network, held.rows)
+        now = float(log_loss(held.bought, said) if pace.stop == "log_loss" else -roc_auc_score(held.bought, said))
+        if now < least:
+            best, least, waited = copy.deepcopy(network.state_dict()), now, 0
+        else:
+            waited += 1
+        if waited >= pace.patience:
+            break
+    network.load_state_dict(best)
+    network.eval()
+    return network
 
 
-def _reference(train: Sessions) -> tuple[float, ...]:
-    def usual(name: str) -> float:
-        values = train.rows[:, NAMES.index(name)]
-        if name in CODES:
-            return 0.0
-        if name in NUMBERS:
-            return round(float(np.median(values)), 4)
-        found, counts = np.unique(values, return_counts=True)
-        return float(found[counts.argmax()])
+def weights_sha256(network: nn.Module) -> str:
+    """The hash of all weights in the order of their names."""
+    whole = hashlib.sha256()
+    for name, values in sorted(network.state_dict().items()):
+        whole.update(name.encode())
+        whole.update(values.contiguous().numpy().tobytes())
+    return whole.hexdigest()
 
-    return tuple(usual(name) for name in NAMES)
+
+def known(sessions: Sessions, track: Track) -> Sessions:
+    """The sessions as a model of this track sees them: what it may not know is 0, unknown."""
+    rows = sessions.rows.copy()
+    rows[:, columns(track.unknown)] = 0
+    return Sessions(rows, sessions.bought, sessions.sha256)
+
+
+def _drawn(rows: NDArray[np.float64], track: Track, draw: np.random.Generator) -> torch.Tensor:
+    seen = beginnings(rows, Shares(), draw) if track.beginnings else rows
+    return torch.tensor(seen, dtype=torch.float32)
+
+
+def _held(validation: Sessions, track: Track) -> Sessions:
+    """The validation sessions, for a live track as several drawings of their beginnings, the same for every seed."""
+    if not track.beginnings:
+        return validation
+    draw = np.random.default_rng(0)
+    drawings = [beginnings(validation.rows, Shares(), draw) for _ in range(VALIDATION_DRAWINGS)]
+    return Sessions(np.vstack(drawings), np.tile(validation.bought, VALIDATION_DRAWINGS), validation.sha256)

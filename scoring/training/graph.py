@@ -1,9 +1,9 @@
 """Builds the one ONNX graph: raw features in, probability and reasons out, by standard operators alone.
 
 Two parts meet in *units*, float32[batch, units] between 0 and 1:
-- the Front turns raw features into units, `Clip(Gemm(Log(1 + x), slopes, offsets), 0, 1)`; each unit reads one feature,
-- a Head turns units into a probability, and the distance from the reference session's units into 17 reasons.
-Reasons follow DeepLIFT's rescale rule (Shrikumar et al. 2017). A new kind of model is a new Head.
+- the Front turns raw features into units, `Clip(Gemm(Log(1 + scale · x), slopes, offsets), 0, 1)`; each unit reads one
+  feature: a number's units are its bins, a word's are steps 1[code >= v],
+- a Head (heads.py) turns units into a probability, and their distance from the reference session's into 17 reasons.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime import InferenceSession
 
 from scoring.features import CONTRACT_VERSION, NAMES
+from scoring.training.encoding import SCALE
 
 OPSET = 17
 #: The oldest file format that carries this opset, so that older runtimes and browsers read it.
 IR_VERSION = 8
 #: Features are never negative; a number beyond this is as good as this, and keeps infinities out of the sums.
 LARGEST = 1e9
-#: Nearer to the reference than this (in logits), the slope of the sigmoid at the reference stands for 0/0.
-NEAR = 1e-3
 
 
 class Nodes:
@@ -37,23 +37,17 @@ class Nodes:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
-    def add(self, operator: str, inputs: Sequence[str], output: str) -> str:
-        self.operators.append(helper.make_node(operator, list(inputs), [output], name=output))
+    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self.operators.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
 
 @dataclass(frozen=True)
 class Front:
-    """slopes: float64[17, units], one non-zero number per column; offsets: float64[units]."""
+    """slopes: float64[17, units], one non-zero number per column; offsets: float64[units]; over encoding.SCALE."""
 
     slopes: NDArray[np.float64]
     offsets: NDArray[np.float64]
-
-    def units(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The units of these rows as the graph computes them."""
-        logs = np.log1p(np.clip(rows, 0, LARGEST))
-        units: NDArray[np.float64] = np.clip(logs @ self.slopes + self.offsets, 0, 1)
-        return units
 
     def owners(self) -> NDArray[np.float64]:
         """float64[units, 17]: 1 where the unit reads the feature; sums units by feature."""
@@ -63,9 +57,19 @@ class Front:
     def write(self, nodes: Nodes) -> str:
         zero, one = nodes.constant("zero", 0), nodes.constant("one", 1)
         within = nodes.add("Clip", ["features", zero, nodes.constant("largest", LARGEST)], "within")
-        logs = nodes.add("Log", [nodes.add("Add", [within, one], "above_zero")], "logs")
+        scaled = nodes.add("Mul", [within, nodes.constant("scale", SCALE)], "scaled")
+        logs = nodes.add("Log", [nodes.add("Add", [scaled, one], "above_zero")], "logs")
         slopes, offsets = nodes.constant("slopes", self.slopes), nodes.constant("offsets", self.offsets)
         return nodes.add("Clip", [nodes.add("Gemm", [logs, slopes, offsets], "lines"), zero, one], "units")
+
+    def units(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """float64[n, units], by the graph's own operators, so that a feature at its reference is exactly there."""
+        nodes = Nodes()
+        outputs = [helper.make_tensor_value_info(self.write(nodes), TensorProto.FLOAT, ["batch", len(self.offsets)])]
+        session = InferenceSession(_file(nodes, outputs), providers=["CPUExecutionProvider"])
+        (units,) = session.run(None, {"features": rows.astype(np.float32)})
+        exact: NDArray[np.float64] = units.astype(np.float64)
+        return exact
 
 
 class Head(Protocol):
@@ -78,44 +82,69 @@ class Head(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class LinearHead:
-    """Logistic regression: sigmoid(units · weights + bias); weights: float64[units]."""
-
-    weights: NDArray[np.float64]
-    bias: float
-
-    def write_probability(self, nodes: Nodes, units: str) -> str:
-        weights, bias = nodes.constant("weights", self.weights[:, None]), nodes.constant("bias", [self.bias])
-        return nodes.add("Sigmoid", [nodes.add("Gemm", [units, weights, bias], "logit")], "probability_column")
-
-    def write_reasons(self, nodes: Nodes, units: str, front: Front, reference: NDArray[np.float64]) -> None:
-        by_feature = self.weights[:, None] * front.owners()
-        logit = float(reference @ self.weights + self.bias)
-        probability = 1 / (1 + np.exp(-logit))
-        shares = nodes.add(
-            "Gemm",
-            [units, nodes.constant("by_feature", by_feature), nodes.constant("at_reference", -reference @ by_feature)],
-            "shares",
-        )
-        way = nodes.add("Sub", ["logit", nodes.constant("reference_logit", logit)], "way")
-        rise = nodes.add("Sub", ["probability_column", nodes.constant("reference_probability", probability)], "rise")
-        near = nodes.add("Less", [nodes.add("Abs", [way], "distance"), nodes.constant("near_distance", NEAR)], "near")
-        slope = nodes.constant("slope_at_reference", probability * (1 - probability))
-        multiplier = nodes.add("Where", [near, slope, nodes.add("Div", [rise, way], "secant")], "multiplier")
-        nodes.add("Mul", [shares, multiplier], "reasons")
-
-
-def build(front: Front, head: Head, reference: NDArray[np.float64], with_reasons: bool = True) -> bytes:
+def build(front: Front, head: Head, reference: NDArray[np.float64]) -> bytes:
     """The graph's file; reference: float64[17], the session whose reasons are 0."""
     nodes = Nodes()
     units = front.write(nodes)
     column = head.write_probability(nodes, units)
     nodes.add("Squeeze", [column, nodes.constant("last", [1], np.int64)], "probability")
-    outputs = [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"])]
-    if with_reasons:
-        head.write_reasons(nodes, units, front, front.units(reference[None, :])[0])
-        outputs.append(helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(NAMES)]))
+    head.write_reasons(nodes, units, front, front.units(reference[None, :])[0])
+    outputs = [
+        helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"]),
+        helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(NAMES)]),
+    ]
+    return _file(nodes, outputs)
+
+
+def without_reasons(graph: bytes) -> bytes:
+    """The same graph for those who need only the score: nothing is left that `probability` does not need."""
+    model = onnx.load_from_string(graph)
+    needed, operators = {"probability"}, []
+    for operator in reversed(model.graph.node):
+        if needed.intersection(operator.output):
+            operators.append(operator)
+            needed.update(operator.input)
+    nodes = Nodes()
+    nodes.operators = operators[::-1]
+    nodes.constants = [constant for constant in model.graph.initializer if constant.name in needed]
+    return _file(nodes, [output for output in model.graph.output if output.name == "probability"])
+
+
+def units_of(units: Sequence[tuple[str, float, float]]) -> Front:
+    """The front of these units: (feature, slope, offset) each."""
+    slopes = np.zeros((len(NAMES), len(units)))
+    for place, (name, slope, _) in enumerate(units):
+        slopes[NAMES.index(name), place] = slope
+    return Front(slopes, np.array([offset for _, _, offset in units]))
+
+
+def stair(
+    name: str, codes: Sequence[int], weights: NDArray[np.float64]
+) -> tuple[list[tuple[str, float, float]], NDArray[np.float64]]:
+    """A one-hot word as steps 1[code >= v]: (their units, their weights); weights: float64[codes, outputs].
+
+    The weights of the steps are the differences between neighbouring codes, and the last step takes a code above the
+    vocabulary back to 0, where the unknown code 0 starts.
+    """
+    steps, of_steps = [], []
+    by_code, nothing = dict(zip(codes, weights, strict=True)), np.zeros(weights.shape[1])
+    before = nothing
+    for code in range(1, max(codes, default=0) + 2):
+        now = by_code.get(code, nothing)
+        if (now != before).any():
+            steps.append((name, *_step(code)))
+            of_steps.append(now - before)
+        before = now
+    return steps, np.array(of_steps).reshape(len(steps), -1)
+
+
+def _step(code: int) -> tuple[float, float]:
+    """Slope and offset over log(1 + x) of a step that is 0 up to code - 1 and 1 from code on, for whole numbers."""
+    low, high = np.log1p(code - 0.75), np.log1p(code - 0.25)
+    return float(1 / (high - low)), float(-low / (high - low))
+
+
+def _file(nodes: Nodes, outputs: Sequence[onnx.ValueInfoProto]) -> bytes:
     inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(NAMES)])]
     graph = helper.make_graph(nodes.operators, "purchase_intent", inputs, outputs, nodes.constants)
     model = helper.make_model(

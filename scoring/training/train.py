@@ -1,58 +1,103 @@
-"""Training, from top to bottom: load, split, fit, export, evaluate, register."""
+"""Training, from top to bottom: load, split, fit, export, evaluate, register, report."""
 
-import hashlib
 from dataclasses import dataclass
-from importlib.metadata import version as installed
 from pathlib import Path
 
-import numpy as np
-
-from scoring import registry
-from scoring.features import CONTRACT_VERSION
-from scoring.model import Manifest
-from scoring.training.card import card
-from scoring.training.evaluate import evaluate
+from scoring.training.ablation import Size, ablation
+from scoring.training.evaluation import Evaluation, evaluate
 from scoring.training.export import export
-from scoring.training.fit import fit
+from scoring.training.fit import QUICK, weights_sha256
 from scoring.training.load import load
+from scoring.training.register import Candidate, Registered, register
+from scoring.training.report import write
 from scoring.training.split import split
+from scoring.training.study import Extent, Say, Seeds, Study, study
+from scoring.training.tracks import LIVE, UCI
 
-#: The live model: what the site measures itself, without UCI's unpublished codes.
-TRACK = "live"
+#: `--quick`: the whole way in little time; its figures say nothing.
+LITTLE = Extent(seeds=1, pace=QUICK, reported_epochs=1, grid=((7, 60, 0.8),), resamples=20, explained=4)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A version in a registry, and where."""
+    """What came of it; added: the versions in the registry, the live model first."""
 
-    manifest: Manifest
-    folder: Path
+    added: tuple[Registered, ...]
+    study: Study
+    evaluation: Evaluation
+    sizes: list[Size]
+
+    def figures(self) -> dict[str, object]:
+        """The object of `--json`: means over the seeds, the least AUC, and the live model without page values."""
+        seeds = self.study.uci
+        named = ("pr_auc", "brier", "f1", "p_at_5", "p_at_10", "p_at_20", "ece")
+        uci = {"auc_mean": seeds.mean("auc"), "auc_min": seeds.least("auc")} | {
+            name: seeds.mean(name) for name in named
+        }
+        live = {"auc_without_page_values": self.study.live_at["without page values"]["auc"]}
+        tracks = {"uci": uci, "live": live}
+        rounded = {track: {name: round(value, 6) for name, value in each.items()} for track, each in tracks.items()}
+        return {"tracks": rounded, "model": self.added[0].manifest.version}
 
 
-def train(data: Path, out: Path, date: str) -> Trained:
-    """Train a version from a file in UCI's format and add it to the registry `out`; the same file and date give the
-    same version. date: YYYY-MM-DD, the day it is made, part of the version.
+def train(
+    data: Path, out: Path, date: str, report: Path | None, extent: Extent, with_ablation: bool, say: Say
+) -> Trained:
+    """Train the study's models from a file in UCI's format and add them to the registry `out`.
 
-    Raises DataError, ExportError or RegistryError, each with one line; then nothing was added.
+    The same file, date, extent and machine give the same versions. date: YYYY-MM-DD, the day they are made. The live
+    model is added first, so that it becomes the current one of a new registry; a registry that has a current version
+    keeps it. report: a folder for the page and the table. Raises DataError, ExportError or RegistryError, each with
+    one line.
     """
     sessions = load(data)
     parts = split(sessions)
-    fitted = fit(parts.train)
-    graph = export(fitted, parts.test)
-    evaluation = evaluate(graph, parts)
-    sha256 = hashlib.sha256(graph).hexdigest()
-    manifest = Manifest(
-        version=f"lr-{date}-{sha256[:8]}",
-        threshold=evaluation.threshold,
-        bands=evaluation.bands,
-        reference=fitted.reference,
-        reference_probability=round(float(fitted.probability(np.array([fitted.reference]))[0]), 9),
-        contract_version=CONTRACT_VERSION,
-        sha256=sha256,
-        track=TRACK,
-        created_at=date,
-        metrics=evaluation.metrics,
-        data_sha256=sessions.sha256,
-        code_version=f"op-ecom {installed('op-ecom')}",
+
+    fitted = study(parts, extent, say)
+
+    say("export and check")
+    live, uci, logistic = fitted.live.chosen(), fitted.uci.chosen(), fitted.logistic
+    graphs = {
+        "TabM, track live": export(live, parts.test),
+        "TabM, track uci": export(uci, parts.test),
+        "logistic regression, ours": export(logistic, parts.test),
+    }
+
+    say("evaluate")
+    references = dict(zip(graphs, (live.reference, uci.reference, logistic.reference), strict=True))
+    evaluation = evaluate(parts, fitted, graphs, references, extent)
+    sizes = ablation(parts, extent, say) if with_ablation else []
+
+    say("register")
+    of_live, of_uci, of_logistic = graphs
+    notes = {name: (_explained(evaluation, name, extent),) for name in graphs}
+    candidates = (
+        Candidate("tabm", LIVE, live, graphs[of_live], fitted.live.measure(), notes[of_live] + _live_notes(fitted)),
+        Candidate("tabm", UCI, uci, graphs[of_uci], fitted.uci.measure(), notes[of_uci] + _weights(fitted.uci)),
+        Candidate("lr", UCI, logistic, graphs[of_logistic], fitted.others[of_logistic], notes[of_logistic]),
     )
-    return Trained(manifest, registry.add(out, graph, manifest, card(manifest, parts)))
+    added = tuple(register(candidate, parts, out, date, sessions.sha256) for candidate in candidates)
+
+    if report is not None:
+        say("report")
+        write(report, parts, fitted, evaluation, sizes, [each.manifest for each in added])
+    return Trained(added, fitted, evaluation, sizes)
+
+
+def _explained(evaluation: Evaluation, name: str, extent: Extent) -> str:
+    return (
+        f"**Reasons, checked**: mean Spearman correlation {evaluation.shapley[name]:.3f} with exact Shapley values on "
+        f"{extent.explained} sessions of the test split."
+    )
+
+
+def _live_notes(fitted: Study) -> tuple[str, ...]:
+    shown = "; ".join(f"{name} {metrics['auc']:.3f}" for name, metrics in fitted.live_at.items())
+    return (f"**As a running shop would show the test split** (AUC): {shown}.", *_weights(fitted.live))
+
+
+def _weights(seeds: Seeds) -> tuple[str, ...]:
+    sha256 = weights_sha256(seeds.chosen().network)
+    return (
+        f"**Weights**: seed {seeds.best}, the least validation log-loss of {len(seeds.fitted)}; sha256 `{sha256}`.",
+    )

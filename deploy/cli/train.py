@@ -1,0 +1,74 @@
+"""`opecom train`: reproduces the study on the UCI file and registers its models."""
+
+import datetime
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.errors import SetupError
+from deploy.settings import load
+
+
+def train(
+    data: Annotated[Path, typer.Option(help="Sessions in the format of UCI 468, a CSV file.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Registry folder; none: scoring.registry, else models in data_dir.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Folder for report.html and report.md; none: no report.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=50, help="Seeds of TabM on each track; none: 5.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The whole way in under 2 minutes; poor models.")] = False,
+    with_ablation: Annotated[
+        bool, typer.Option("--ablation", help="Ensemble sizes 16 to 1, three seeds each.")
+    ] = False,
+    fetch: Annotated[
+        bool, typer.Option("--download", help="Get the file from UCI to --data if it is not there.")
+    ] = False,
+    date: Annotated[
+        datetime.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="YYYY-MM-DD, part of the versions; none: today, UTC."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The last line is the figures as one JSON object.")] = False,
+) -> None:
+    """Trains TabM and its baselines, evaluates them, and registers the models that can be served."""
+    settings = load()
+    try:
+        from scoring.registry import RegistryError
+        from scoring.training.download import download
+        from scoring.training.export import ExportError
+        from scoring.training.load import DataError
+        from scoring.training.study import Extent
+        from scoring.training.train import LITTLE
+        from scoring.training.train import train as run
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"training needs {error.name}: `make train DATA=...` sets it up, or pip install 'op-ecom[train]'"
+        ) from None
+    extent = LITTLE if quick else Extent()
+    if seeds is not None:
+        extent = replace(extent, seeds=seeds)
+    folder = out or settings.scoring.registry or settings.data_dir / "models"
+    day = (date or datetime.datetime.now(datetime.UTC)).date().isoformat()
+    begun = time.monotonic()
+
+    def say(step: str) -> None:
+        print(f"{time.monotonic() - begun:6.0f} s  {step}", flush=True)
+
+    try:
+        if fetch:
+            say(f"download to {data}")
+            download(data)
+        trained = run(data, folder, day, report, extent, with_ablation, say)
+    except (DataError, ExportError, RegistryError) as error:
+        raise SetupError(str(error)) from None
+    figures = trained.figures()
+    print(json.dumps(figures, indent=2))
+    for each in trained.added:
+        print(f"{each.manifest.version} is in {each.folder}")
+    if report is not None:
+        print(f"report: {report / 'report.html'}")
+    if as_json:
+        print(json.dumps(figures))

@@ -1,0 +1,61 @@
+"""Puts an exported model into a registry: manifest, card, graph."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+
+import numpy as np
+
+from scoring import registry
+from scoring.features import CONTRACT_VERSION
+from scoring.model import Manifest
+from scoring.training.card import card
+from scoring.training.export import Foldable
+from scoring.training.metrics import bands
+from scoring.training.split import Split
+from scoring.training.study import Measured
+from scoring.training.tracks import Track
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An exported model that shall become a version; kind: `tabm` or `lr`; notes: lines for its card."""
+
+    kind: str
+    track: Track
+    fitted: Foldable
+    graph: bytes
+    measured: Measured
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version in a registry, and where."""
+
+    manifest: Manifest
+    folder: Path
+
+
+def register(candidate: Candidate, parts: Split, out: Path, date: str, sha256_of_data: str) -> Registered:
+    """Raises RegistryError, and then nothing was added. date: YYYY-MM-DD, part of the version."""
+    sha256 = hashlib.sha256(candidate.graph).hexdigest()
+    measured = candidate.measured
+    at_reference = candidate.fitted.probability(np.array([candidate.fitted.reference]))
+    manifest = Manifest(
+        version=f"{candidate.kind}-{candidate.track.name}-{date}-{sha256[:8]}",
+        threshold=measured.threshold,
+        bands=bands(parts.validation.bought, measured.validation, measured.threshold),
+        reference=candidate.fitted.reference,
+        reference_probability=round(float(at_reference[0]), 9),
+        contract_version=CONTRACT_VERSION,
+        sha256=sha256,
+        track=candidate.track.name,
+        created_at=date,
+        metrics={f"{name}_test": round(value, 6) for name, value in measured.metrics.items()},
+        data_sha256=sha256_of_data,
+        code_version=f"op-ecom {installed('op-ecom')}",
+    )
+    text = card(manifest, parts, candidate.track, candidate.kind, candidate.notes)
+    return Registered(manifest, registry.add(out, candidate.graph, manifest, text))
