@@ -58,6 +58,7 @@ def test_demo_uses_the_system_that_runs(stack: Stack) -> None:
     assert "drawn from parameters fitted to the UCI file" in done.stdout
     assert "highest live scores" in done.stdout
     assert "accuracy of the stored labels" in done.stdout
+    assert "scored by the track live" in done.stdout
     assert "a replay gives what live scoring gave" in done.stdout
     assert "one was started" not in done.stdout
 

@@ -11,6 +11,7 @@ password need not stand in the list of processes. Exit code: 0 all equal, 1 some
 
 import argparse
 import csv
+import json
 import os
 import sys
 from pathlib import Path
@@ -174,7 +175,13 @@ def check_scores(
     return figures, differing
 
 
-def report(compared: dict[str, int], largest: dict[str, float], figures: dict[str, Any]) -> None:
+def track_of(model: Path) -> str:
+    """Which track the model was trained for, by the manifest beside it."""
+    manifest = model.with_name("manifest.json")
+    return str(json.loads(manifest.read_text()).get("track", "unknown")) if manifest.exists() else "unknown"
+
+
+def report(compared: dict[str, int], largest: dict[str, float], figures: dict[str, Any], track: str) -> None:
     """Print what was compared and the scores."""
     print(f"{'column':<26}{'rows compared':>14}  largest difference")
     for name, rows in compared.items():
@@ -187,7 +194,10 @@ def report(compared: dict[str, int], largest: dict[str, float], figures: dict[st
         print(
             f"AUC from the database {figures['auc']:.6f}, of the same model over the file {figures['offline_auc']:.6f}"
         )
-    print(f"accuracy of the stored labels {figures['accuracy']:.4f}; model {', '.join(figures['models'])}")
+    print(
+        f"accuracy of the stored labels {figures['accuracy']:.4f}; scored by the track {track}, "
+        f"model {', '.join(figures['models'])}"
+    )
 
 
 def compare_all(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
@@ -197,7 +207,7 @@ def compare_all(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     compared, largest, differing = compare(expected, found, given.sessions)
     figures, wrong_scores = check_scores(given.model, expected, found)
     differing += wrong_scores
-    report(compared, largest, figures)
+    report(compared, largest, figures, track_of(Path(given.model)))
     if not differing:
         print("every row of the file came back")
     return {"compared": compared, **figures}, differing
