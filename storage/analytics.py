@@ -5,7 +5,7 @@ FINAL; nothing here updates or deletes.
 """
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -55,6 +55,14 @@ def server_client(host: str, port: int, user: str, password: str, database: str,
         query_retries=0,
         autogenerate_session_id=False,
     )
+
+
+def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
+    """The answer to a query with these parameters; raises UnavailableError where ClickHouse gives none."""
+    try:
+        return client.query(query, parameters=given, **how)
+    except (exceptions.Error, OSError) as error:
+        raise UnavailableError(str(error).partition("\n")[0][:300]) from error
 
 
 class AnalyticsSink:

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from clickhouse_connect.driver import exceptions
 from msgspec import Struct
 
 from ingest.events import UndecodableError, UseModel, UsePages, decode
-from storage.sink import UnavailableError
+from storage.analytics import ask
 from storage.threads import in_thread
 from stream.partition import Record
 from stream.source import PIECE, Bounds, SourceError
@@ -92,12 +91,9 @@ class StoredLog:
 
     def _ask(self, query: str, partition: int, **given: int) -> Sequence[Sequence[Any]]:
         parameters = {"log": self._log, "partition": partition, **given}
-        try:
-            rows: Sequence[Sequence[Any]] = self._client.query(
-                query, parameters=parameters, query_formats={"String": "bytes"}
-            ).result_rows
-        except (exceptions.Error, OSError) as error:
-            raise UnavailableError(str(error).partition("\n")[0]) from error
+        rows: Sequence[Sequence[Any]] = ask(
+            self._client, query, parameters, query_formats={"String": "bytes"}
+        ).result_rows
         return rows
 
 

@@ -4,13 +4,11 @@ An *entrance* is the first page view of a session, an *exit* the last, a *bounce
 revenue of the sessions in which it was viewed before the purchase, counted once per session.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
-from clickhouse_connect.driver import exceptions
 from msgspec import Struct
 
-from storage.sink import UnavailableError
+from storage.analytics import ask
 
 
 class Tally(Struct, frozen=True):
@@ -38,15 +36,8 @@ class Tallies:
 
         Runs of replayed sites (`uci~k3f9`) have imported statistics only. Raises UnavailableError.
         """
-        rows = self._ask({"since": opened_at, "site": site})
-        return [Tally(*row) for row in rows]
-
-    def _ask(self, given: dict[str, Any]) -> Sequence[Sequence[Any]]:
-        try:
-            rows: Sequence[Sequence[Any]] = self._client.query(_TALLY, parameters=given).result_rows
-        except (exceptions.Error, OSError) as error:
-            raise UnavailableError(str(error).partition("\n")[0][:300]) from error
-        return rows
+        found = ask(self._client, _TALLY, {"since": opened_at, "site": site})
+        return [Tally(*row) for row in found.result_rows]
 
 
 _SESSION = "site, session_id, opened_at, log"

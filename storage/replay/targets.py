@@ -14,7 +14,7 @@ from storage.block import Block, Record, identity_of, read
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
-from storage.replay.stored import StoredSessions
+from storage.replay.stored_sessions import StoredSessions
 from storage.sink import BACKFILL_MASK, Sink
 from storage.threads import in_thread
 from storage.writer import deliver

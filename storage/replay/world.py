@@ -7,7 +7,8 @@ from typing import Protocol
 from storage.log import StoredLog
 from storage.replay.journal import Journal
 from storage.replay.request import Request
-from storage.replay.stored import StoredSessions, StoredTimeline
+from storage.replay.stored_sessions import StoredSessions
+from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import Target
 from stream.calendar import Calendars
 from stream.partition import Mark, Partition

@@ -21,7 +21,8 @@ from storage.replay.features import IntoFeatures
 from storage.replay.journal import Journal
 from storage.replay.request import Request
 from storage.replay.run import replay
-from storage.replay.stored import StoredSessions, StoredTimeline
+from storage.replay.stored_sessions import StoredSessions
+from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
 from storage.replay.world import World
 from stream.calendar import Calendars

@@ -15,9 +15,9 @@ import stream.partition
 from ingest.events import Event, Tick, UseModel
 from scoring.model import ConstantModel, Manifest
 from storage import analytics, migrate
-from storage.replay import stored
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.journal import Checkpoint, Journal, unfinished
+from storage.replay.stored_sessions import StoredSessions
 from storage.sink import UnavailableError
 from stream.partition import IDLE
 from stream.replay import EARLIER
@@ -292,7 +292,7 @@ async def test_late_events_join_their_sessions_on_request(databases: tuple[Any, 
 
 async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.replay.partition.CHECKPOINT_EVERY", 0.0)
-    monkeypatch.setattr(stored, "OFFSETS", 10)
+    monkeypatch.setattr("storage.replay.stored_timeline.OFFSETS", 10)
     shop.models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}.__getitem__
     uninterrupted = await shop.replay(model="m2", diff=True)
     whole, number = shop.rows(), Watching()
@@ -321,22 +321,22 @@ async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypa
 async def test_what_was_voided_before_a_crash_is_counted_after_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    monkeypatch.setattr(stored, "PAGE", 3)
+    monkeypatch.setattr("storage.replay.stored_sessions.PAGE", 3)
     monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
     uninterrupted = await shop.replay(diff=True)
     assert uninterrupted.voided > 6
     monkeypatch.setattr(stream.partition, "IDLE", IDLE)
     await shop.replay()
     monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
-    left, change = iter(range(2)), getattr(stored.StoredSessions, method)
+    left, change = iter(range(2)), getattr(StoredSessions, method)
 
-    def breaks_off(self: stored.StoredSessions, *given: Any) -> None:
+    def breaks_off(self: StoredSessions, *given: Any) -> None:
         if next(left, None) is None:
             raise InterruptedError
         change(self, *given)
 
     with monkeypatch.context() as context:
-        context.setattr(stored.StoredSessions, method, breaks_off)
+        context.setattr(StoredSessions, method, breaks_off)
         with pytest.raises(InterruptedError):
             await shop.replay(diff=True)
     assert await shop.replay(diff=True) == uninterrupted

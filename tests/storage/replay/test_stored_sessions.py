@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import event, text
 
 from storage.relational import RelationalSink
-from storage.replay.stored import StoredSessions
+from storage.replay.stored_sessions import StoredSessions
 from tests.support.events import NOON
 from tests.support.scored import scored, view
 from tests.support.sinks import block, sql
