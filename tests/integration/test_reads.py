@@ -190,7 +190,8 @@ async def test_a_stream_resumes_and_takes_tokens(settings: Settings) -> None:
             assert (await events.next())[""] == "following"
             await say(settings.kafka, updates[:3])
             seen = [await events.next() for _ in range(2)]
-        assert [json.loads(event["data"])["session_id"] for event in seen] == ["s1", "s2"]
+        # They stand on two partitions, which have no order between them.
+        assert {json.loads(event["data"])["session_id"] for event in seen} == {"s1", "s2"}
 
         await say(settings.kafka, updates[3:5])
         token = (await http.post("/intents/token")).json()["token"]
