@@ -13,6 +13,9 @@ import onnxruntime
 from scoring.features import NAMES
 from scoring.model import Manifest, Scores, check_rows
 
+#: Rows of one run: what a graph makes of more falls out of the processor's cache, and a row takes a third longer.
+RUN_ROWS = 256
+
 
 class GraphError(ValueError):
     """The bytes are no graph of ours: `features` float32[batch, 17] in, `probability` and `reasons` out."""
@@ -35,8 +38,15 @@ class OnnxModel:
 
     def score(self, rows: NDArray[np.float32]) -> Scores:
         check_rows(rows)
-        probability, reasons = self._session.run(["probability", "reasons"], {"features": rows})
+        runs = [self._run(rows[start : start + RUN_ROWS]) for start in range(0, len(rows), RUN_ROWS)] or [
+            self._run(rows)
+        ]
+        probability, reasons = runs[0] if len(runs) == 1 else map(np.concatenate, zip(*runs, strict=True))
         return Scores(probability.astype(np.float64), reasons)
+
+    def _run(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        probability, reasons = self._session.run(["probability", "reasons"], {"features": rows})
+        return probability, reasons
 
 
 def session(graph: bytes) -> onnxruntime.InferenceSession:

@@ -5,6 +5,7 @@ one session may come again (at-least-once); the one with the greatest `version` 
 version come from the same events.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -151,6 +152,11 @@ _encoder = msgspec.json.Encoder()
 
 def encode(record: ScoredSession | DeadLetter) -> bytes:
     return _encoder.encode(record)
+
+
+def encode_lines(records: Sequence[ScoredSession]) -> bytes:
+    """The records as JSON Lines."""
+    return _encoder.encode_lines(records)
 
 
 def decode(value: bytes) -> ScoredSession:

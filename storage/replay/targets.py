@@ -21,7 +21,7 @@ from storage.writer import deliver
 from stream.partition import Record as LogRecord
 from stream.publish import Keyed, Records
 from stream.replay import Told
-from stream.scored import encode
+from stream.scored import encode, encode_lines
 from stream.update import Update
 
 
@@ -112,7 +112,7 @@ class IntoFile:
             os.truncate(part, account.bytes)
 
     async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
-        lines = b"".join(encode(update.session) + b"\n" for update in told.updates)
+        lines = encode_lines([update.session for update in told.updates])
         await in_thread(self._append, plan.partition, lines)
         account.bytes += len(lines)
 
