@@ -34,10 +34,9 @@ def registry_with(folder: Path, versions: Iterable[str]) -> Path:
 def _moved(file: Path, factor: float, up: float) -> bytes:
     """The graph with its last layer's weights multiplied and its bias raised."""
     model = onnx.load(file)
-    changes = {"weights": lambda given: given * factor, "bias": lambda given: given + up}
-    for held in model.graph.initializer:
-        if held.name in changes:
-            array = changes[held.name](numpy_helper.to_array(held)).astype("float32")
-            held.CopyFrom(numpy_helper.from_array(array, held.name))
+    held = {each.name: each for each in model.graph.initializer}
+    for name, moved in {"out": lambda given: given * factor, "out_bias": lambda given: given + up}.items():
+        array = moved(numpy_helper.to_array(held[name])).astype("float32")
+        held[name].CopyFrom(numpy_helper.from_array(array, name))
     made: bytes = model.SerializeToString()
     return made
