@@ -35,6 +35,12 @@ class Access:
             raise ReadError("no_key", f"send a {self._called} in the header X-OPECOM-Key ({self._setting})")
 
 
+def require_json(headers: Mapping[str, str]) -> None:
+    """Raise ReadError (invalid) for another type: a web page may send those to another origin unasked."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ReadError("invalid", "body: send it with Content-Type: application/json")
+
+
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 
-from storage.access import Access
+from storage.access import Access, require_json
 from storage.errors import ReadError
 from storage.intents import encode
 from storage.openapi import answered
@@ -72,9 +72,7 @@ def page_routes(opening: Opening, readers: Access, admins: Access) -> APIRouter:
         responses=answered(Refreshed, "unavailable"),
     )
     async def refresh(request: Request, whole: bool = False) -> Response:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            # A page may send any other type to another origin unasked.
-            raise ReadError("invalid", "send the request with Content-Type: application/json")
+        require_json(request.headers)
         return await answer(lambda pages: pages.refresh(whole))
 
     return router

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from storage.access import Access
+from storage.access import Access, require_json
 from storage.errors import ReadError
 from storage.intents import encode
 from storage.openapi import answered
@@ -15,7 +15,6 @@ from storage.replay.jobs import Job, JobList, Jobs, Order
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 #: Bytes of an order: paths and names, nothing long.
 MOST_BYTES = 16_384
-#: Only with this type, which no page may send to another origin unasked.
 JSON = "application/json"
 
 
@@ -55,8 +54,7 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
 
 async def _order(request: Request) -> Order:
     """The order in the body; raises ReadError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-        raise ReadError("invalid", f"body: send it with Content-Type: {JSON}")
+    require_json(request.headers)
     body = b""
     async for piece in request.stream():
         body += piece
