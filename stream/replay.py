@@ -13,7 +13,7 @@ from stream.late import Late
 from stream.partition import Folded, Partition, Record, Telling
 from stream.scored import DeadLetter, version_of
 from stream.session import Session
-from stream.step import Models, fold, score
+from stream.step import FAILURES_IN_A_ROW, Models, fold, score
 from stream.update import Update
 
 #: How long before the window folding begins, in ms: whatever is open then ends at a daily cut before the window does
@@ -24,8 +24,6 @@ NEVER = 1 << 53
 #: What a version has room for: the greatest number of a replay, and the one after it, of a replay that writes nothing.
 MOST_REPLAYS = (1 << 11) - 2
 UNWRITTEN = MOST_REPLAYS + 1
-#: Events in a row that could not be folded: the fault is the program's, and what it made must not replace anything.
-FAILURES_IN_A_ROW = 50
 
 
 class FoldError(Exception):

@@ -19,6 +19,8 @@ from stream.update import Update
 
 #: Rows that one run of the model takes, and records that are encoded and told at a time.
 SCORE_ROWS = 2_048
+#: Events in a row that could not be folded: the fault is the program's, not theirs.
+FAILURES_IN_A_ROW = 50
 #: Reasons that a record carries.
 REASONS = 3
 

@@ -16,14 +16,12 @@ from stream.partition import Mark, Partition, Record, encode_mark
 from stream.publish import Keyed, Records
 from stream.recovery import Log, pages_needed, pass_gap, recover
 from stream.scored import dead_record, encode
-from stream.step import Models, fold, score
+from stream.step import FAILURES_IN_A_ROW, Models, fold, score
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two commits.
 COMMIT_EVERY = 1.0
-#: Events in a row that could not be folded: the fault is ours, not theirs.
-FAILURES_IN_A_ROW = 50
 #: Seconds after which a tick that did not come back is sent again.
 TICK_AGAIN = 10.0
 #: Seconds without an event after which a replay counts as given up; its own last tick never came.

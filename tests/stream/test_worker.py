@@ -9,7 +9,8 @@ from stream.publish import ListRecords
 from stream.scored import DEAD_BYTES, decode_dead
 from stream.scored import decode as decode_scored
 from stream.session import apply
-from stream.worker import FAILURES_IN_A_ROW, REPLAY_END, WorkerError
+from stream.step import FAILURES_IN_A_ROW
+from stream.worker import REPLAY_END, WorkerError
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import LogRecord, log_of
