@@ -138,6 +138,12 @@ class ApiSettings(Group):
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 
+class ShopSettings(Group):
+    host: str = Field("127.0.0.1", description="Address the demonstration shop listens on.")
+    port: int = Field(5173, ge=0, le=65535, description="Port of the demonstration shop; 0: it does not run.")
+    site: str = Field("", description="Site that the shop's visits are of; empty: `default`, or your first.")
+
+
 class ServicesSettings(Group):
     kafka_port: int = Field(9092, ge=1, le=65535, description="Loopback port of Kafka under `opecom services up`.")
     mariadb_port: int = Field(3307, ge=1, le=65535, description="Loopback port of MariaDB under `opecom services up`.")
@@ -179,6 +185,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    shop: ShopSettings = ShopSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,

@@ -22,7 +22,7 @@ LIMIT = 20
 FAILED = 70
 
 RunPart = Callable[[Settings, asyncio.Event], Awaitable[int]]
-Part = Literal["ingest", "worker", "writer", "api", "store", "predict"]
+Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "shop"]
 
 _WHERE: dict[Part, tuple[str, str]] = {
     "ingest": ("deploy.wiring.ingest", "run"),
@@ -31,6 +31,7 @@ _WHERE: dict[Part, tuple[str, str]] = {
     "api": ("deploy.wiring.api", "run"),
     "store": ("deploy.wiring.store", "run"),
     "predict": ("deploy.wiring.predict", "run"),
+    "shop": ("deploy.wiring.shop", "run"),
 }
 
 
@@ -38,7 +39,8 @@ def run(
     part: Annotated[
         Part,
         typer.Argument(
-            help="store is writer and api in one process, for the embedded profile; predict is api without sessions."
+            help="store is writer and api in one process, for the embedded profile; predict is api without sessions; "
+            "shop is the demonstration shop."
         ),
     ],
 ) -> None:

@@ -1,0 +1,53 @@
+"""Builds the demonstration shop from the settings and serves it."""
+
+import asyncio
+from html import escape
+
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from deploy import shop
+from deploy.errors import SetupError
+from deploy.probes import Address
+from deploy.serve import serve
+from deploy.settings import SIMULATED_SITES, Settings
+from deploy.status import create_status_app
+from deploy.wiring.process_metrics import add_process_metrics
+
+
+def site(settings: Settings) -> str:
+    """The site that the shop writes to: the one of the settings, else `default`, else your first."""
+    if settings.shop.site:
+        if settings.shop.site not in settings.sites:
+            raise SetupError(
+                f"shop.site is {settings.shop.site}, which is no site: `opecom settings` lists them (sites)"
+            )
+        return settings.shop.site
+    own = [name for name in settings.sites if name not in SIMULATED_SITES]
+    return "default" if "default" in own else own[0]
+
+
+def app(settings: Settings) -> ASGIApp:
+    """The shop, with `/livez`, `/readyz` and `/metrics`; raises SetupError."""
+    registry = CollectorRegistry()
+    add_process_metrics(registry, "shop")
+    status = create_status_app(registry, lambda: True, "")
+    ingest = Address.reached(settings.ingest.host, settings.ingest.port).url
+    return shop.create_app(shop.folder(), _tag(settings, ingest), ingest, status.routes)
+
+
+def _tag(settings: Settings, ingest: str) -> str:
+    name = site(settings)
+    attributes = {"src": f"{ingest}/static/tracker.js", "data-api": ingest, "data-site": name}
+    if settings.sites[name].write_keys:
+        attributes["data-key"] = settings.sites[name].write_keys[0]
+    said = " ".join(f'{key}="{escape(value)}"' for key, value in attributes.items())
+    return f"<script defer {said}></script>"
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Serve until `stop`; returns 0. Raises SetupError and PortTakenError."""
+    if not settings.shop.port:
+        raise SetupError("shop.port is 0, so the shop does not run: set OPECOM_SHOP__PORT, such as to 5173")
+    await serve(app(settings), settings.shop.host, settings.shop.port, stop)
+    return 0
