@@ -22,6 +22,7 @@ from ingest.limits import TokenBuckets
 from ingest.metrics import IngestMetrics
 from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
+from ingest.script import add_script, read
 
 
 def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
@@ -102,8 +103,9 @@ def app(settings: Settings, publisher: Publisher) -> IngestApp:
         metrics,
         ingest.region_header.lower().encode(),
     )
-    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"), ingest.prefix)
     add_documents(built)
+    add_script(built, read(ingest.script_path))
     return built
 
 
