@@ -1,17 +1,16 @@
 """Builds the demonstration shop from the settings and serves it."""
 
 import asyncio
-from html import escape
 
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from deploy import shop
 from deploy.errors import SetupError
-from deploy.probes import Address
 from deploy.serve import serve
 from deploy.settings import SIMULATED_SITES, Settings
 from deploy.status import create_status_app
+from deploy.tag import public_url, script_tag
 from deploy.wiring.process_metrics import add_process_metrics
 
 
@@ -32,17 +31,8 @@ def app(settings: Settings) -> ASGIApp:
     registry = CollectorRegistry()
     add_process_metrics(registry, "shop")
     status = create_status_app(registry, lambda: True, "")
-    ingest = Address.reached(settings.ingest.host, settings.ingest.port).url
-    return shop.create_app(shop.folder(), _tag(settings, ingest), ingest, status.routes)
-
-
-def _tag(settings: Settings, ingest: str) -> str:
-    name = site(settings)
-    attributes = {"src": f"{ingest}/static/tracker.js", "data-api": ingest, "data-site": name}
-    if settings.sites[name].write_keys:
-        attributes["data-key"] = settings.sites[name].write_keys[0]
-    said = " ".join(f'{key}="{escape(value)}"' for key, value in attributes.items())
-    return f"<script defer {said}></script>"
+    tag = script_tag(settings, site(settings))
+    return shop.create_app(shop.folder(), tag, public_url(settings), status.routes)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
