@@ -85,6 +85,12 @@ class IngestSettings(Group):
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
+    api_url: str = Field(
+        "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
+    )
+    max_passed: int = Field(
+        1_000, ge=1, description="Most requests at once that the query API answers through this one; beyond: 503."
+    )
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
     publish_timeout_ms: int = Field(8_000, ge=100, description="How long an event may wait for Kafka before 503.")

@@ -1,5 +1,8 @@
-"""The ingest API (port 8001): FastAPI for the documents and the probes, bare ASGI doors for the events."""
+"""The ingest API (port 8001): FastAPI for the documents and the probes, bare ASGI doors for the events, passages for
+what the query API answers.
+"""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,14 +15,22 @@ from ingest import bodies, collect
 from ingest.door import Door, House, Work, batched, single
 from ingest.errors import RefusalCode, RefusedError
 from ingest.openapi import Described, with_doors
+from ingest.passing import Passage, with_passed
 from ingest.publish import UnavailableError
+from ingest.upstream import Upstream
 
 
 class IngestApp(FastAPI):
     """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
 
-    def __init__(self, house: House, max_batch_events: int, version: str) -> None:
-        """The publisher in `house` is started and stopped by whoever made it."""
+    def __init__(
+        self, house: House, max_batch_events: int, version: str, upstream: Upstream, prefixes: Sequence[str] = ()
+    ) -> None:
+        """The publisher in `house` is started and stopped by whoever made it; `close` closes the connections of
+        `upstream`, which answers the paths of `prefixes`.
+        """
+        self._upstream = upstream
+        self._passages = [Passage(prefix, upstream, house.metrics) for prefix in prefixes]
         super().__init__(
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
@@ -31,7 +42,24 @@ class IngestApp(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"]) if scope["type"] == "http" else None
-        await (door or super().__call__)(scope, receive, send)
+        await (door or self._passage(scope) or super().__call__)(scope, receive, send)
+
+    async def close(self) -> None:
+        await self._upstream.close()
+
+    def setup(self) -> None:
+        """FastAPI's hook for its documents: ours asks the other server for its part."""
+
+        async def document(_: Request) -> Response:
+            whole = await with_passed(self.openapi(), self._upstream, self._passages)
+            return Response(msgspec.json.encode(whole), media_type="application/json")
+
+        self.add_route("/openapi.json", document, include_in_schema=False)
+
+    def _passage(self, scope: Scope) -> Passage | None:
+        if scope["type"] != "http":
+            return None
+        return next((passage for passage in self._passages if passage.leads_to(scope["path"])), None)
 
     def openapi(self) -> dict[str, Any]:
         """The document, with the doors in it."""

@@ -23,6 +23,8 @@ RefusalCode = Literal[
     "rate",
     "internal",
     "unavailable",
+    "api_away",
+    "busy",
 ]
 REFUSAL_CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 
@@ -46,7 +48,13 @@ STATUS: dict[RefusalCode, int] = {
     "rate": 429,
     "internal": 500,
     "unavailable": 503,
+    # Of what the query API answers: no event is refused by these two.
+    "api_away": 503,
+    "busy": 503,
 }
+
+#: The reason of what is `internal`.
+FAULT = "a fault of ours; it is in the log"
 
 
 class RefusedError(Exception):

@@ -2,9 +2,11 @@
 
 import asyncio
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
-from deploy.serve import serve
+from deploy.probes import Address
+from deploy.serve import most_connections, serve
 from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
@@ -22,6 +24,10 @@ from ingest.limits import TokenBuckets
 from ingest.metrics import IngestMetrics
 from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
+from ingest.upstream import Upstream
+
+#: Paths that the query API answers.
+PASSED = ("/admin",)
 
 
 def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
@@ -73,6 +79,17 @@ def publisher(settings: Settings) -> KafkaPublisher:
     )
 
 
+def upstream(settings: Settings, reader: BodyReader) -> Upstream:
+    """The query API as a server that answers for us; raises SetupError for an address that is none."""
+    api, given = settings.api, settings.ingest.api_url
+    url = urlsplit(given or Address.reached(api.host, api.port).url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+        raise SetupError(f"ingest.api_url: {given!r} is no address of a server; write it as http://host:8000")
+    # Each takes two files, and most of those that a process may open are the trackers'.
+    most = min(settings.ingest.max_passed, max(most_connections() // 6, 1))
+    return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most)
+
+
 def app(settings: Settings, publisher: Publisher) -> IngestApp:
     """The ingest API over `publisher`; raises SetupError, which names the setting, for what does not fit together."""
     ingest, known = settings.ingest, sites(settings)
@@ -94,15 +111,16 @@ def app(settings: Settings, publisher: Publisher) -> IngestApp:
     )
     metrics = IngestMetrics(lambda: publisher.in_flight)
     add_process_metrics(metrics.registry, "ingest")
+    reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = House(
         guard,
         origins,
-        BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes),
+        reader,
         publisher,
         metrics,
         ingest.region_header.lower().encode(),
     )
-    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"), upstream(settings, reader), PASSED)
     add_documents(built)
     return built
 
@@ -120,5 +138,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     try:
         await serve(built, settings.ingest.host, settings.ingest.port, stop)
     finally:
+        await built.close()
         await log.stop()
     return 0
