@@ -9,14 +9,16 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest import bodies, collect
 from ingest.door import Door, House, Work, batched, single
 from ingest.errors import RefusalCode, RefusedError
+from ingest.intent import STREAM_PATH, TOKEN_PATH, IntentAsked, IntentStream, IntentTokens, stream_described
 from ingest.openapi import Described, with_doors
 from ingest.passing import Passage, with_passed
 from ingest.publish import UnavailableError
+from ingest.tokens import Token
 from ingest.upstream import Upstream
 
 
@@ -24,10 +26,16 @@ class IngestApp(FastAPI):
     """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
 
     def __init__(
-        self, house: House, max_batch_events: int, version: str, upstream: Upstream, prefixes: Sequence[str] = ()
+        self,
+        house: House,
+        max_batch_events: int,
+        version: str,
+        upstream: Upstream,
+        prefixes: Sequence[str],
+        intents: tuple[IntentTokens, IntentStream],
     ) -> None:
-        """The publisher in `house` is started and stopped by whoever made it; `close` closes the connections of
-        `upstream`, which answers the paths of `prefixes`.
+        """`upstream` answers the paths of `prefixes`. The publisher in `house` is started and stopped by whoever made
+        it, who calls `close`, too.
         """
         self._upstream = upstream
         self._passages = [Passage(prefix, upstream, house.metrics) for prefix in prefixes]
@@ -35,8 +43,13 @@ class IngestApp(FastAPI):
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
         works = _works(max_batch_events)
-        self._doors = {described.path: Door(described.path, work, house) for described, work in works}
-        self._described = [described for described, _ in works]
+        tokens, self._intents = intents
+        self._doors: dict[str, ASGIApp] = {
+            **{described.path: Door(described.path, work, house) for described, work in works},
+            TOKEN_PATH: tokens,
+            STREAM_PATH: self._intents,
+        }
+        self._described = [*(described for described, _ in works), _TOKEN]
         self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
         _add_probes(self, house)
 
@@ -45,7 +58,9 @@ class IngestApp(FastAPI):
         await (door or self._passage(scope) or super().__call__)(scope, receive, send)
 
     async def close(self) -> None:
+        """Close the connections to the query API."""
         await self._upstream.close()
+        await self._intents.close()
 
     def setup(self) -> None:
         """FastAPI's hook for its documents: ours asks the other server for its part."""
@@ -65,7 +80,13 @@ class IngestApp(FastAPI):
         """The document, with the doors in it."""
         if self.openapi_schema is None:
             self.openapi_schema = with_doors(super().openapi(), self._described)
+            self.openapi_schema["paths"][STREAM_PATH] = {"get": stream_described()}
         return self.openapi_schema
+
+
+_TOKEN = Described(
+    TOKEN_PATH, "A token that opens the stream of a session's intent", (IntentAsked,), Token, 200, "intent"
+)
 
 
 def _works(max_batch_events: int) -> list[tuple[Described, Work]]:

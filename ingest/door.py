@@ -50,12 +50,14 @@ class House:
     clock: Callable[[], int] = now_ms
 
 
-class Door:
-    """One path that takes events; `work` says what its bodies mean."""
+class Post:
+    """One path that takes POST, from pages as well: every way in which it answers. `_accept` makes the answer."""
 
-    def __init__(self, path: str, work: Work, house: House) -> None:
+    #: Of what is accepted.
+    status = 202
+
+    def __init__(self, path: str, house: House) -> None:
         self._path = path
-        self._work = work
         self._house = house
         self._answers = Answers(path, house.metrics)
         self._seconds = house.metrics.request_seconds.labels(path)
@@ -77,14 +79,42 @@ class Door:
             _log.exception("a request to %s failed", self._path)
             await self._answers.refuse(RefusedError("internal", FAULT, 1), cors, send)
         else:
-            await self._answers.answer(202, answer, cors, send)
+            await self._answers.answer(self.status, answer, cors, send)
         self._seconds.observe(time.perf_counter() - began)
+
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The answer; raises RefusedError and ClientGoneError."""
+        raise NotImplementedError
+
+    def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Admitted:
+        peer = scope["client"][0] if scope.get("client") else ""
+        return self._house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+
+    async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
+        origin = origin_of(headers)
+        if method != "OPTIONS":
+            refusal = RefusedError("wrong_method", f"{self._path} takes POST, not {method}")
+            await self._answers.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
+            return
+        cors = self._house.origins.headers(origin, preflight=True)
+        if len(cors) > 1:
+            await self._answers.answer(204, b"", cors, send)
+        else:
+            reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
+            await self._answers.refuse(RefusedError("wrong_origin", reason), cors, send)
+
+
+class Door(Post):
+    """One path that takes events; `work` says what its bodies mean."""
+
+    def __init__(self, path: str, work: Work, house: House) -> None:
+        super().__init__(path, house)
+        self._work = work
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The answer of an accepted request, after Kafka's acknowledgement; raises RefusedError."""
         house = self._house
-        peer = scope["client"][0] if scope.get("client") else ""
-        admitted = house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+        admitted = self._admitted(scope, headers)
         body = await house.reader.read(headers, receive)
         collected, answer = self._work(body, self._sender(admitted, headers))
         house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
@@ -116,19 +146,6 @@ class Door:
             enrich.cut_address(admitted.client.address),
             urlsplit(admitted.origin).hostname if admitted.origin else None,
         )
-
-    async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
-        origin = origin_of(headers)
-        if method != "OPTIONS":
-            refusal = RefusedError("wrong_method", f"{self._path} takes POST, not {method}")
-            await self._answers.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
-            return
-        cors = self._house.origins.headers(origin, preflight=True)
-        if len(cors) > 1:
-            await self._answers.answer(204, b"", cors, send)
-        else:
-            reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
-            await self._answers.refuse(RefusedError("wrong_origin", reason), cors, send)
 
 
 def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:
