@@ -159,7 +159,7 @@ class Audience:
         """Until `stop`, or until nobody was there for a minute; raises KafkaError."""
         now = asyncio.get_running_loop().time
         wanted_at = now()
-        while not self._stop.is_set() and now() - wanted_at < LINGER:
+        while not self._stop.is_set() and (self._seats or now() - wanted_at < LINGER):
             for key, value in await follower.records(LOOK):
                 self._hear(key, value, now())
             if self._seats:
