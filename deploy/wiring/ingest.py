@@ -1,10 +1,14 @@
 """Builds the ingest API from the settings and runs it."""
 
 import asyncio
+import time
 from importlib.metadata import version
+from typing import Literal
+from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
-from deploy.serve import serve
+from deploy.probes import Address
+from deploy.serve import most_connections, serve
 from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
@@ -16,6 +20,7 @@ from ingest.api import IngestApp
 from ingest.body import BodyReader
 from ingest.door import House
 from ingest.guard import Guard
+from ingest.intent import IntentStream, IntentTokens
 from ingest.kafka import KafkaPublisher
 from ingest.keys import Keys, Site
 from ingest.limits import TokenBuckets
@@ -23,6 +28,11 @@ from ingest.metrics import IngestMetrics
 from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
 from ingest.script import add_script, read
+from ingest.tokens import SessionTokens, Shown
+from ingest.upstream import Upstream
+
+#: Paths that the query API answers.
+PASSED = ("/admin",)
 
 
 def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
@@ -41,7 +51,15 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
         embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
         settings.count_unverified_purchases,
+        shown(settings.intent_in_browser, embedded),
     )
+
+
+def shown(setting: bool | Literal["embedded", "band"], embedded: bool) -> Shown | None:
+    """How much of a session's intent its page may show, None: nothing."""
+    if setting == "band":
+        return "band"
+    return "all" if setting is True or (setting == "embedded" and embedded) else None
 
 
 def sites(settings: Settings) -> list[Site]:
@@ -74,8 +92,28 @@ def publisher(settings: Settings) -> KafkaPublisher:
     )
 
 
-def app(settings: Settings, publisher: Publisher) -> IngestApp:
-    """The ingest API over `publisher`; raises SetupError, which names the setting, for what does not fit together."""
+def session_tokens(settings: Settings) -> SessionTokens | None:
+    """Tokens that the query API of the same settings knows, None where there is no secret to share."""
+    secret = settings.api.token_secret.get_secret_value().encode()
+    return SessionTokens(secret, settings.api.token_seconds, time.time) if secret else None
+
+
+def upstream(settings: Settings, reader: BodyReader) -> Upstream:
+    """The query API as a server that answers for us; raises SetupError for an address that is none."""
+    api, given = settings.api, settings.ingest.api_url
+    url = urlsplit(given or Address.reached(api.host, api.port).url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+        raise SetupError(f"ingest.api_url: {given!r} is no address of a server; write it as http://host:8000")
+    # Each takes two files, there is one for requests and one for streams, and trackers need the most.
+    most = min(settings.ingest.max_passed, max(most_connections() // 6, 1))
+    return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most)
+
+
+def app(settings: Settings, publisher: Publisher, stop: asyncio.Event | None = None) -> IngestApp:
+    """The ingest API over `publisher`; `stop` ends its streams.
+
+    Raises SetupError, which names the setting, for what does not fit together.
+    """
     ingest, known = settings.ingest, sites(settings)
     try:
         proxies = Proxies(ingest.trusted_proxies)
@@ -95,15 +133,25 @@ def app(settings: Settings, publisher: Publisher) -> IngestApp:
     )
     metrics = IngestMetrics(lambda: publisher.in_flight)
     add_process_metrics(metrics.registry, "ingest")
+    reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = House(
         guard,
         origins,
-        BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes),
+        reader,
         publisher,
         metrics,
         ingest.region_header.lower().encode(),
     )
-    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"), ingest.prefix)
+    tokens, streams = session_tokens(settings), upstream(settings, reader)
+    built = IngestApp(
+        house,
+        ingest.max_batch_events,
+        version("op-ecom"),
+        upstream(settings, reader),
+        PASSED,
+        (IntentTokens(house, tokens), IntentStream(house, tokens, streams, stop or asyncio.Event())),
+        ingest.prefix,
+    )
     add_documents(built)
     add_script(built, read(ingest.script_path))
     return built
@@ -115,12 +163,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     Kafka away is no reason to end: events are refused with 503 until it is back.
     """
     log = publisher(settings)
-    built = app(settings, log)
+    built = app(settings, log, stop)
     # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
     await asyncio.to_thread(enrich.agent, "Mozilla/5.0")
     log.start()
     try:
         await serve(built, settings.ingest.host, settings.ingest.port, stop)
     finally:
+        await built.close()
         await log.stop()
     return 0
