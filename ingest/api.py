@@ -24,7 +24,9 @@ class IngestApp(FastAPI):
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
         works = _works(max_batch_events)
-        self._doors = {described.path: Door(described.path, work, house) for described, work in works}
+        self._doors = {
+            described.path: Door(described.path, work, house, described.signable) for described, work in works
+        }
         self._described = [described for described, _ in works]
         self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
         _add_probes(self, house)
@@ -59,7 +61,7 @@ def _works(max_batch_events: int) -> list[tuple[Described, Work]]:
             single(msgspec.json.Decoder(bodies.CustomEvent), collect.custom),
         ),
         (
-            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted),
+            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted, signable=True),
             single(msgspec.json.Decoder(bodies.PurchaseMade), collect.purchase),
         ),
         (
