@@ -90,6 +90,21 @@ class IngestSettings(Group):
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+        description="Address of the ingest API for browsers, https://events.shop.example; empty: host and port.",
+    )
+    script_path: str = Field(
+        "/static/tracker.js",
+        pattern=r"^(/[A-Za-z0-9_-]+)+\.js$",
+        description="Where the tracker is served; its module, types and pinned names stand beside it.",
+    )
+    prefix: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="All paths are answered beneath this one too: /shop takes /shop/v1/batch. The tag names it.",
+    )
     publish_timeout_ms: int = Field(8_000, ge=100, description="How long an event may wait for Kafka before 503.")
 
 

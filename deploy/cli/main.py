@@ -24,6 +24,7 @@ from deploy.cli import (
     simulate,
     sites,
     subscribe,
+    tag,
     topics,
     train,
     up,
@@ -45,6 +46,7 @@ app.command("up")(up.up)
 app.command("topics")(topics.topics)
 app.command("migrate")(migrate.migrate)
 app.command("asyncapi")(asyncapi.asyncapi)
+app.command("tag")(tag.tag)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.command("features")(features.features)

@@ -23,6 +23,7 @@ from ingest.limits import TokenBuckets
 from ingest.metrics import IngestMetrics
 from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
+from ingest.script import add_script, read
 from ingest.signatures import checked_secret
 from storage.writer import set_within
 
@@ -131,8 +132,9 @@ def app(settings: Settings, publisher: Publisher, known: Known | None = None) ->
         metrics,
         ingest.region_header.lower().encode(),
     )
-    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"), ingest.prefix)
     add_documents(built)
+    add_script(built, read(ingest.script_path))
     return built
 
 
