@@ -378,7 +378,8 @@ async def test_the_documents(log: ListPublisher) -> None:
         document = (await client.get("/openapi.json")).json()
         assert (await client.get("/docs")).status_code == 200
     intents = {"/tracker/intent/token", "/tracker/intent/stream"}
-    assert {*HOT, *intents, "/livez", "/readyz", "/metrics"} == set(document["paths"])
+    files = {f"/static/tracker{kind}" for kind in (".js", ".mjs", ".d.ts", ".json")}
+    assert {*HOT, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
     schemas = document["components"]["schemas"]
     for path in HOT:
         operation = document["paths"][path]["post"]
