@@ -4,7 +4,7 @@ The sources in web/shop run in a browser without a build; only the tracker's tag
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,16 +41,19 @@ def page(files: Path, tag: str) -> str:
     return text
 
 
-def create_app(files: Path, tag: str, ingest: str, more: Sequence[BaseRoute] = ()) -> ASGIApp:
-    """The shop over `files`; its pages may speak to the server `ingest` and to no other. `more` are further routes."""
-    html, public = page(files, tag), StaticFiles(directory=files / "public")
+def create_app(files: Path, html: Callable[[], str], ingest: str, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The shop over `files`, whose page is `html()` now; `more` are further routes.
+
+    Its pages may speak to the server `ingest` and to no other.
+    """
+    public = StaticFiles(directory=files / "public")
 
     async def shown(request: Request) -> Response:
         path = request.path_params["path"]
         # What has no name of a file is an address of the page, which knows them.
         if "." in path.rpartition("/")[2]:
             return await public.get_response(path, request.scope)
-        return HTMLResponse(html)
+        return HTMLResponse(html())
 
     folders = [Mount(f"/{name}", StaticFiles(directory=files / name)) for name in ("src", "styles")]
     app = Starlette(routes=[*more, *folders, Route("/{path:path}", shown)])

@@ -42,7 +42,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "fetch_wait_ms": 20})
     environment = {
         variable("profile"): "embedded",
-        variable("data_dir"): str(folder),
+        **_folders(settings, folder),
         variable("kafka.bootstrap"): bootstrap,
         variable("kafka.idempotent"): "false",
         variable("kafka.fetch_wait_ms"): "20",
@@ -72,7 +72,11 @@ def _shop(settings: Settings) -> Address | None:
 
 def services(settings: Settings, folder: Path) -> Plan:
     """The plan of the services profile: the parts, on Kafka and databases that run already."""
-    environment = {variable("profile"): "services", variable("data_dir"): str(folder), **_shared_secret(settings)}
+    environment = {
+        variable("profile"): "services",
+        **_folders(settings, folder),
+        **_shared_secret(settings),
+    }
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
@@ -88,6 +92,12 @@ def _shared_secret(settings: Settings) -> dict[str, str]:
     """A secret for the tokens that ingest makes and the query API reads, where the settings have none."""
     given = settings.api.token_secret.get_secret_value()
     return {} if given else {variable("api.token_secret"): secrets.token_urlsafe(32)}
+
+
+def _folders(settings: Settings, folder: Path) -> dict[str, str]:
+    """Where the parts find what is kept, whatever folder they run in."""
+    named = {} if settings.access_file is None else {variable("access_file"): str(settings.access_file.absolute())}
+    return {variable("data_dir"): str(folder), **named}
 
 
 def addresses(settings: Settings) -> dict[str, Address]:

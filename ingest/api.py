@@ -36,18 +36,19 @@ class IngestApp(FastAPI):
         prefix: str = "",
     ) -> None:
         """`upstream` answers the paths of `prefixes`. The publisher in `house` is started and stopped by whoever made
-        it, who calls `close`, too. Beneath `prefix` every path is answered as it is without: a name that no list of
-        blocked trackers has.
+        it, who calls `close`, too.
+
+        Beneath `prefix` every path of ours is answered as it is without: a name that no list of blocked trackers has.
         """
         self._upstream = upstream
-        self._passages = [Passage(prefix, upstream, house.metrics) for prefix in prefixes]
+        self._passages = [Passage(each, upstream, house.metrics) for each in prefixes]
         super().__init__(
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
         works = _works(max_batch_events)
         tokens, self._intents = intents
         self._doors: dict[str, ASGIApp] = {
-            **{described.path: Door(described.path, work, house) for described, work in works},
+            **{described.path: Door(described.path, work, house, described.signable) for described, work in works},
             TOKEN_PATH: tokens,
             STREAM_PATH: self._intents,
         }
@@ -58,11 +59,14 @@ class IngestApp(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"]) if scope["type"] == "http" else None
+        if door is None and (passage := self._passage(scope)):
+            await passage(scope, receive, send)
+            return
         if door is None and self._prefix and scope.get("path", "").startswith(self._prefix + "/"):
             path = scope["path"].removeprefix(self._prefix)
             scope = {**scope, "path": path, "raw_path": path.encode()}
             door = self._doors.get(path) if scope["type"] == "http" else None
-        await (door or self._passage(scope) or super().__call__)(scope, receive, send)
+        await (door or super().__call__)(scope, receive, send)
 
     async def close(self) -> None:
         """Close the connections to the query API."""
@@ -92,7 +96,7 @@ class IngestApp(FastAPI):
 
 
 _TOKEN = Described(
-    TOKEN_PATH, "A token that opens the stream of a session's intent", (IntentAsked,), Token, 200, "intent"
+    TOKEN_PATH, "A token that opens the stream of a session's intent", (IntentAsked,), Token, status=200, tag="intent"
 )
 
 
@@ -115,7 +119,7 @@ def _works(max_batch_events: int) -> list[tuple[Described, Work]]:
             single(msgspec.json.Decoder(bodies.CustomEvent), collect.custom),
         ),
         (
-            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted),
+            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted, signable=True),
             single(msgspec.json.Decoder(bodies.PurchaseMade), collect.purchase),
         ),
         (

@@ -11,6 +11,7 @@ from deploy.cli import (
     doctor,
     failures,
     features,
+    keys,
     migrate,
     models,
     pages,
@@ -21,6 +22,7 @@ from deploy.cli import (
     services,
     settings,
     simulate,
+    sites,
     subscribe,
     tag,
     topics,
@@ -53,6 +55,8 @@ app.command("train")(train.train)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
 app.add_typer(models.app, name="models")
+app.add_typer(sites.app, name="sites")
+app.add_typer(keys.app, name="keys")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
 

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from deploy import shop
+from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
 from deploy.serve import serve
 from deploy.settings import SIMULATED_SITES, Settings
@@ -14,25 +15,25 @@ from deploy.tag import public_url, script_tag
 from deploy.wiring.process_metrics import add_process_metrics
 
 
-def site(settings: Settings) -> str:
-    """The site that the shop writes to: the one of the settings, else `default`, else your first."""
-    if settings.shop.site:
-        if settings.shop.site not in settings.sites:
-            raise SetupError(
-                f"shop.site is {settings.shop.site}, which is no site: `opecom settings` lists them (sites)"
-            )
-        return settings.shop.site
-    own = [name for name in settings.sites if name not in SIMULATED_SITES]
-    return "default" if "default" in own else own[0]
+def site(settings: Settings, file: AccessFile) -> str:
+    """The site that visits are of: the one of the settings, else `default`, else your first; raises SetupError."""
+    known, wanted = sites_of(settings, file), settings.shop.site
+    if wanted and wanted not in known:
+        raise SetupError(f"shop.site is {wanted}, which is no site: `opecom sites list` has them")
+    own = [name for name in known if name not in SIMULATED_SITES]
+    return wanted or ("default" if "default" in own else own[0])
 
 
-def app(settings: Settings) -> ASGIApp:
-    """The shop, with `/livez`, `/readyz` and `/metrics`; raises SetupError."""
+def app(settings: Settings, look: float = LOOK) -> ASGIApp:
+    """The shop, with `/livez`, `/readyz` and `/metrics`; raises SetupError.
+
+    Its tag follows the file of sites and keys, at most `look` seconds behind.
+    """
     registry = CollectorRegistry()
     add_process_metrics(registry, "shop")
-    status = create_status_app(registry, lambda: True, "")
-    tag = script_tag(settings, site(settings))
-    return shop.create_app(shop.folder(), tag, public_url(settings), status.routes)
+    status, files = create_status_app(registry, lambda: True, ""), shop.folder()
+    html = Followed(settings, lambda file: shop.page(files, script_tag(settings, site(settings, file))), look)
+    return shop.create_app(files, html, public_url(settings), status.routes)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:

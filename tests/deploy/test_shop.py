@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from deploy import shop, up
+from deploy.access_file import AccessFile
 from deploy.cli.up import _where
 from deploy.errors import SetupError
 from deploy.ports import listen
@@ -23,7 +24,7 @@ SITE: dict[str, Any] = {"write_keys": ["write-key-of-mine"]}
 
 
 def client(**settings: Any) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(wiring.app(Settings(**settings)))
+    transport = httpx.ASGITransport(wiring.app(Settings(**settings), look=0))
     return httpx.AsyncClient(transport=transport, base_url="http://shop")
 
 
@@ -84,6 +85,15 @@ async def test_the_page_has_the_tag_of_its_site() -> None:
     assert "VITE" not in text
 
 
+async def test_the_tag_follows_the_keys_of_its_site(tmp_path: Path) -> None:
+    file = tmp_path / "access.toml"
+    file.write_text('[sites.mine]\nwrite_keys = ["the-first-write-key"]\n')
+    async with client(access_file=file, shop={"site": "mine"}) as http:
+        assert 'data-key="the-first-write-key"' in (await http.get("/")).text
+        file.write_text('[sites.mine]\nwrite_keys = ["the-second-write-key"]\n')
+        assert 'data-key="the-second-write-key"' in (await http.get("/")).text
+
+
 def test_the_tag_comes_after_the_shop_which_says_the_type_of_the_page() -> None:
     text = shop.page(FILES, "THE-TAG")
     assert text.index("/src/main.js") < text.index("THE-TAG")
@@ -104,12 +114,12 @@ def test_a_page_without_a_place_for_the_tag_is_not_served(tmp_path: Path) -> Non
     ],
 )
 def test_visits_are_of_one_site(settings: dict[str, Any], site: str) -> None:
-    assert wiring.site(Settings(**settings)) == site
+    assert wiring.site(Settings(**settings), AccessFile()) == site
 
 
 def test_a_site_that_is_none_is_a_line() -> None:
     with pytest.raises(SetupError, match=r"shop\.site is nope, which is no site"):
-        wiring.site(Settings(shop={"site": "nope"}))
+        wiring.site(Settings(shop={"site": "nope"}), AccessFile())
 
 
 @pytest.mark.parametrize(

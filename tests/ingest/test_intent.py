@@ -31,7 +31,7 @@ def settings(secret: str = SECRET, **given: Any) -> Settings:
 
 
 def client(given: Settings | None = None, peer: str = FAR, stop: asyncio.Event | None = None) -> httpx.AsyncClient:
-    app = ingest.app(given or settings(), ListPublisher(), stop)
+    app = ingest.app(given or settings(), ListPublisher(), stop=stop)
     transport = httpx.ASGITransport(app, client=(peer, 50_000))
     return httpx.AsyncClient(transport=transport, base_url="http://ingest")
 
@@ -151,7 +151,7 @@ async def test_the_stream_is_the_apis_for_pages_of_the_site(site: str, origin: s
     api, stop = Api(), asyncio.Event()
     async with served(api.app) as port:
         given = settings(ingest=IngestSettings(api_url=f"http://127.0.0.1:{port}"))
-        app = ingest.app(given, ListPublisher(), stop)
+        app = ingest.app(given, ListPublisher(), stop=stop)
         async with served(app) as own, httpx.AsyncClient(timeout=20) as http:
             token = token_of(site)
             headers = {"origin": origin} if origin else {}

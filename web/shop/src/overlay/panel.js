@@ -12,13 +12,15 @@ export function panel(onClose) {
   const reasons = h("ul", { class: "reasons", role: "list" });
   const table = features();
   const foot = h("p", { class: "foot muted" });
-  body.append(
-    h("div", { class: "now" }, pieces.gauge.element, h("p", { class: "now-text" }, pieces.number, h("span", { class: "muted" }, "chance to buy"), pieces.band)),
-    h("figure", { class: "past" }, pieces.line.element, h("figcaption", { class: "muted" }, "so far in this session, 0 to 100 %")),
+  const why = h("div", {},
     h("h3", {}, "What moves it most"),
     reasons,
     h("details", { open: window.matchMedia("(min-width: 52rem)").matches }, h("summary", {}, "The seventeen features"), table.element),
-    foot,
+    foot);
+  body.append(
+    h("div", { class: "now" }, pieces.gauge.element, h("p", { class: "now-text" }, pieces.number, h("span", { class: "muted" }, "chance to buy"), pieces.band)),
+    h("figure", { class: "past" }, pieces.line.element, h("figcaption", { class: "muted" }, "so far in this session, 0 to 100 %")),
+    why,
   );
   const element = h("div", { class: "panel", id: "panel" },
     h("div", { class: "panel-head" },
@@ -36,6 +38,9 @@ export function panel(onClose) {
     pieces.band.className = `band band-${intent.band}`;
     pieces.gauge.set(intent.probability, intent.band);
     pieces.line.set(probabilities);
+    // A site may show its bands alone.
+    why.hidden = !intent.reasons;
+    if (why.hidden) return;
     reasons.replaceChildren(...reasonRows(intent.reasons));
     table.set(intent.features);
     foot.textContent = `${intent.counts.events} events, ${intent.counts.page_views} page views · session ${intent.status} · ${intent.model_version}`;
