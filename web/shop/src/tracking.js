@@ -37,7 +37,7 @@ export function followIntent(arrived, changed) {
     changed("lost", "This browser is offline; what you do is sent when it is back.");
   }
   if (tracker.session()) changed("waiting");
-  else changed("off", "Nothing is measured: this browser asks not to be tracked, or looks like a program.");
+  else changed("off", "Nothing is measured: this browser asks not to be tracked, has not agreed to it, or looks like a program.");
   const stop = tracker.onIntent((intent) => {
     arrived(intent);
     expect();
