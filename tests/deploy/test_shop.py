@@ -1,20 +1,25 @@
 """The demonstration shop as its part serves it: one page for all addresses, safe headers, sources without a build."""
 
+import asyncio
 import re
 import shutil
 import subprocess
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import httpx
 import pytest
+from rich.console import Console
 
 from deploy import shop, up
 from deploy.access_file import AccessFile
-from deploy.cli.up import _where
+from deploy.cli.up import _say_where_the_shop_is, _where
 from deploy.errors import SetupError
 from deploy.ports import listen
+from deploy.probes import Address
+from deploy.screen import Screen
 from deploy.settings import Settings
 from deploy.wiring import shop as wiring
 
@@ -138,6 +143,32 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
     (part,) = [part for part in plan.parts if part.name == "shop"]
     assert plan.addresses["shop"].port not in (0, port)
     assert part.environment["OPECOM_SHOP__PORT"] == str(plan.addresses["shop"].port)
+
+
+@pytest.mark.parametrize(
+    ("settings", "addresses", "said"),
+    [
+        pytest.param({"port": 5173}, {"shop": Address("127.0.0.1", 5173)}, "", id="where it should be"),
+        pytest.param({"port": 0}, {}, "", id="not wanted"),
+        pytest.param(
+            {"port": 5173},
+            {"shop": Address("127.0.0.1", 40_000)},
+            "127.0.0.1:5173 is taken: the shop listens on port 40000\n",
+            id="elsewhere",
+        ),
+        pytest.param(
+            {"host": "192.0.2.1"},
+            {},
+            "the shop cannot listen on 192.0.2.1:5173, and is left out: set OPECOM_SHOP__HOST\n",
+            id="nowhere",
+        ),
+    ],
+)
+def test_up_says_where_the_shop_is_not(settings: dict[str, Any], addresses: dict[str, Address], said: str) -> None:
+    written = StringIO()
+    plan = up.Plan((), lambda _: asyncio.sleep(0), addresses=addresses)
+    _say_where_the_shop_is(Settings(shop=settings), plan, Screen(Console(file=written)))
+    assert written.getvalue() == said
 
 
 def test_a_host_that_is_not_this_machines_leaves_the_shop_out(tmp_path: Path) -> None:

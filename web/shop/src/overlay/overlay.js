@@ -20,7 +20,7 @@ const STATES = {
 
 export function startOverlay() {
   const place = document.querySelector("#overlay");
-  const button = h("button", { class: "toggle", type: "button", "aria-controls": "panel", onclick: () => turn(!isOpen()) }, "Live intent");
+  const button = h("button", { class: "toggle", type: "button", "aria-controls": "panel", onclick: () => turn(true, true) }, "Live intent");
   const shown = panel(() => turn(false, true));
   const aloud = spoken("");
   aloud.setAttribute("role", "status");
@@ -28,18 +28,15 @@ export function startOverlay() {
   let stop = null;
   let said = null;
 
-  function isOpen() {
-    return stop !== null;
-  }
-
-  function turn(open, focusButton = false) {
+  function turn(open, moveFocus = false) {
     write("localStorage", OPEN, open);
     button.setAttribute("aria-expanded", String(open));
     shown.element.hidden = !open;
     document.body.classList.toggle("with-overlay", open);
     stop?.();
     stop = open ? tracking.followIntent(arrived, changed) : null;
-    if (focusButton) button.focus();
+    // The button that was pressed is gone.
+    if (moveFocus) (open ? shown.element.querySelector("button") : button).focus();
   }
 
   function arrived(intent) {
@@ -54,6 +51,7 @@ export function startOverlay() {
     shown.state(name, reason ?? STATES[name]);
   }
 
+  shown.element.addEventListener("keydown", (event) => event.key === "Escape" && turn(false, true));
   turn(read("localStorage", OPEN, false) === true);
 }
 
