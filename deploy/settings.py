@@ -148,8 +148,12 @@ class StorageSettings(Group):
 class ApiSettings(Group):
     host: str = Field("127.0.0.1", description="Address the query and prediction API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
-    read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
-    admin_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope admin, which may begin and stop replays.")
+    read_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope read, beside those of `opecom keys`, for all sites."
+    )
+    admin_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope admin, which may everything, for all sites."
+    )
     token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
     token_seconds: int = Field(300, ge=1, le=86_400, description="How long a stream token opens streams, in seconds.")
     max_streams: int = Field(32, ge=1, description="Most streams of scores at once; each has a Kafka consumer.")
