@@ -25,6 +25,7 @@ from deploy.cli import (
     topics,
     train,
     up,
+    webhooks,
 )
 from deploy.errors import SetupError
 
@@ -53,6 +54,7 @@ app.add_typer(pages.app, name="pages")
 app.add_typer(models.app, name="models")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(services.app, name="services")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.callback()
