@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,8 @@ from storage.webhooks.addresses import ForbiddenError, Resolve, check_url, permi
 from storage.webhooks.crossings import Webhook
 from storage.webhooks.message import headers
 from storage.webhooks.schedule import asked_wait
+
+log = logging.getLogger(__name__)
 
 #: Bytes of an answer that are read, and characters of it that the log keeps.
 MOST_BYTES, MOST_SAID = 4_096, 200
@@ -57,6 +60,10 @@ class Post:
             return Answer(0, f"no answer ({type(error).__name__}: {error})".replace(": )", ")"))
         except OSError as error:
             return Answer(0, f"the host does not resolve ({error.strerror or error})")
+        except Exception as error:
+            # Else it would be tried for ever: only what is settled counts as an attempt that failed.
+            log.exception("an attempt failed by a defect of ours")
+            return Answer(0, f"a defect of ours ({type(error).__name__}); the log of the part has it")
 
     async def _send(self, webhook: Webhook, message_id: str, body: str) -> Answer:
         host, port = check_url(webhook.url, webhook.allow_private)

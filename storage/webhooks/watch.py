@@ -93,7 +93,11 @@ class Watch:
             else:
                 self._consumer.subscribe([self._topic], listener=self._assignments)
             while not stop.is_set():
-                await self._step(stop)
+                try:
+                    await self._step(stop)
+                except IllegalStateError:
+                    # A rebalance took a partition in the middle of the round; what was not written is read again.
+                    self._begun = 0
         except KafkaError as error:
             raise WriterError(f"Kafka failed the webhooks ({error!r}); kafka.bootstrap says where it is") from error
         finally:

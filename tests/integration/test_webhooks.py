@@ -274,7 +274,7 @@ async def test_a_mariadb_that_goes_away_pauses_and_loses_nothing(
                 before = len(there.got)
                 await front.open()
                 await until(settled(engine, len(crossings(log))))
-                assert not away()
+                await until(lambda: not away())
             assert before == len(crossings(first))
     assert sorted(told(there)) == sorted(crossings(log))
     assert len(there.taken) == len(set(there.taken))

@@ -74,6 +74,7 @@ def receiver(*script: Behaviour, always: Behaviour = "take") -> Iterator[Receive
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 256
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is what is tested."""

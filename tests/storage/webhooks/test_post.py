@@ -125,3 +125,14 @@ async def test_a_proxy_of_the_environment_is_not_asked(post: Post, monkeypatch: 
 async def test_a_name_without_an_address_is_a_failed_attempt(post: Post) -> None:
     answer = await Post(Resolver(1), 20)(webhook(url="https://nobody.invalid/hook"), "msg_1", BODY)
     assert answer.detail.startswith("the host does not resolve (")
+
+
+async def test_a_defect_of_ours_is_a_failed_attempt_too(caplog: pytest.LogCaptureFixture) -> None:
+    """Else the delivery would be claimed again for ever, and never be dead."""
+
+    async def resolve(host: str, port: int) -> list[str]:
+        raise LookupError("nobody thought of this")
+
+    answer = await Post(resolve, SECONDS)(webhook(), "msg_1", BODY)
+    assert answer == Answer(0, "a defect of ours (LookupError); the log of the part has it")
+    assert "nobody thought of this" in caplog.text
