@@ -4,11 +4,11 @@ A delivery is claimed by moving its due time behind the longest that an attempt 
 killed leaves it due then, for anybody; the receiver may see it twice, under the same id.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from storage.webhooks.crossings import Crossing
 from storage.webhooks.database import insert_new, reading, transaction
@@ -166,13 +166,6 @@ def sweep(engine: Engine, before: int) -> int:
             if not ids:
                 return gone
             gone += connection.execute(delete(deliveries).where(_t.id.in_(ids))).rowcount
-
-
-def forget(connection: Connection, site: str, visitor_id: str, session_ids: Sequence[str] = ()) -> int:
-    """Delete all deliveries about a visitor, and about these sessions of the site; how many."""
-    about = or_(_t.visitor_id == visitor_id, _t.session_id.in_(session_ids)) if session_ids else None
-    mine = _t.visitor_id == visitor_id if about is None else about
-    return connection.execute(delete(deliveries).where(_t.site == site, mine)).rowcount
 
 
 def _due(

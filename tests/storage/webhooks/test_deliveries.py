@@ -20,12 +20,9 @@ def hook(engine: Engine) -> Webhook:
     return registry.add(engine, "default", "https://shop.example/hook", (), False, NOON - 1)
 
 
-def put(engine: Engine, hook: Webhook, offsets: Iterable[int], now: int = NOON, **given: str) -> list[str]:
+def put(engine: Engine, hook: Webhook, offsets: Iterable[int], now: int = NOON) -> list[str]:
     """The ids of deliveries of the session `s<offset>`, made now."""
-    made = [
-        Crossing(hook, "low", scored(offset, **({"session_id": f"s{offset}", "band": "high"} | given)))
-        for offset in offsets
-    ]
+    made = [Crossing(hook, "low", scored(offset, session_id=f"s{offset}", band="high")) for offset in offsets]
     with transaction(engine) as connection:
         deliveries.put_crossings(connection, made, now)
     return [crossed(each).id for each in made]
@@ -102,13 +99,3 @@ def test_sweeping_takes_what_is_old_and_ended_and_gives_up_orphans(engine: Engin
     assert deliveries.sweep(engine, NOON + 1) == 2
     left = {old, due} - {claimed.id}
     assert kept(engine).keys() == left
-
-
-def test_a_visitor_is_forgotten(engine: Engine, hook: Webhook) -> None:
-    put(engine, hook, [1], visitor_id="v1", session_id="s1")
-    put(engine, hook, [2], visitor_id="v2", session_id="s2")
-    put(engine, hook, [3], visitor_id="v3", session_id="s3")
-    with transaction(engine) as connection:
-        assert deliveries.forget(connection, "other", "v1") == 0
-        assert deliveries.forget(connection, "default", "v1", ["s3"]) == 2
-    assert [each.session_id for each in kept(engine).values()] == ["s2"]
