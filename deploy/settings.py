@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -131,7 +131,7 @@ class WorkerSettings(Group):
 
 
 class ScoringSettings(Group):
-    registry: Path | None = Field(None, description="Folder of model versions; none: the shipped ones.")
+    registry: str = Field("", description="Folder of model versions, or its URL; empty: the shipped ones.")
     model: str = Field(
         "",
         description="Version that predicts, and scores until the log names another; empty: the registry's current.",
@@ -161,8 +161,12 @@ class StorageSettings(Group):
 class ApiSettings(Group):
     host: str = Field("127.0.0.1", description="Address the query and prediction API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
-    read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
-    admin_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope admin, which may begin and stop replays.")
+    read_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope read, beside those of `opecom keys`, for all sites."
+    )
+    admin_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope admin, which may everything, for all sites."
+    )
     token_secret: SecretStr = Field(
         SecretStr(""),
         description="Signs stream tokens; ingest makes those of sessions with it. Empty: made new at each `opecom up`.",
@@ -181,6 +185,19 @@ class ShopSettings(Group):
     host: str = Field("127.0.0.1", description="Address the demonstration shop listens on.")
     port: int = Field(5173, ge=0, le=65535, description="Port of the demonstration shop; 0: it does not run.")
     site: str = Field("", description="Site that the shop's visits are of; empty: `default`, or your first.")
+
+
+class WebhooksSettings(Group):
+    group: str = Field("op-ecom-webhooks", description="Kafka consumer group of the webhooks.")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="How long one attempt to deliver may take.")
+    retry_seconds: tuple[NonNegativeFloat, ...] = Field(
+        (5, 30, 120, 600, 1800, 7200, 21_600, 43_200),
+        description="Pauses before each next attempt, a fifth shorter or longer by chance; after the last it is dead.",
+    )
+    concurrency: int = Field(8, ge=1, le=100, description="Attempts under way at once, for each webhook.")
+    log_days: float = Field(30, gt=0, description="How long what was delivered or given up stays in the log, in days.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the webhooks' /metrics; 0.0.0.0 in a container.")
+    metrics_port: int = Field(8004, ge=0, le=65535, description="Port of the webhooks' /metrics; 0: none.")
 
 
 class ServicesSettings(Group):
@@ -228,6 +245,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
     shop: ShopSettings = ShopSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,

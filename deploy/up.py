@@ -106,6 +106,7 @@ def addresses(settings: Settings) -> dict[str, Address]:
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
         "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
+        "webhooks": Address.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
     }
 
 
