@@ -76,6 +76,11 @@ class SiteSettings(Group):
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
     )
+    intent_in_browser: bool | Literal["embedded", "band"] = Field(
+        False,
+        description="Shows a page the live intent of its own session; band: without reasons, features and counts; "
+        "embedded: on that profile only, as of the shipped site `default`.",
+    )
     count_unverified_purchases: bool = Field(False, description="Counts purchases that browsers report as revenue.")
 
 
@@ -88,6 +93,14 @@ class IngestSettings(Group):
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
+    api_url: str = Field(
+        "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
+    )
+    max_passed: int = Field(
+        1_000,
+        ge=1,
+        description="Most requests at once that the query API answers through this one, and as many streams.",
+    )
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
     public_url: str = Field(
@@ -154,9 +167,17 @@ class ApiSettings(Group):
     admin_keys: tuple[SecretStr, ...] = Field(
         (), description="Keys of scope admin, which may everything, for all sites."
     )
-    token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
-    token_seconds: int = Field(300, ge=1, le=86_400, description="How long a stream token opens streams, in seconds.")
+    token_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs stream tokens; ingest makes those of sessions with it. Empty: made new at each `opecom up`.",
+    )
+    token_seconds: int = Field(
+        300, ge=1, le=86_400, description="How long a stream token holds, in seconds; a session's stream ends with it."
+    )
     max_streams: int = Field(32, ge=1, description="Most streams of scores at once; each has a Kafka consumer.")
+    max_session_streams: int = Field(
+        1_000, ge=1, description="Most browsers at once that follow their own session; all share one Kafka consumer."
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 
@@ -183,7 +204,7 @@ class ServicesSettings(Group):
 
 
 _SHIPPED_SITES: dict[str, dict[str, Any]] = {
-    "default": {"keyless_loopback": "embedded"},
+    "default": {"keyless_loopback": "embedded", "intent_in_browser": "embedded"},
     "uci": {"special_days": ("02-14", "05-09")},
     "clicks": {},
 }

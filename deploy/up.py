@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
         variable("kafka.bootstrap"): bootstrap,
         variable("kafka.idempotent"): "false",
         variable("kafka.fetch_wait_ms"): "20",
+        **_shared_secret(settings),
     }
 
     async def prepare(supervisor: Supervisor) -> None:
@@ -59,7 +61,11 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
 
 def services(settings: Settings, folder: Path) -> Plan:
     """The plan of the services profile: the parts, on Kafka and databases that run already."""
-    environment = {variable("profile"): "services", **_folders(settings, folder)}
+    environment = {
+        variable("profile"): "services",
+        **_folders(settings, folder),
+        **_shared_secret(settings),
+    }
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
@@ -69,6 +75,12 @@ def services(settings: Settings, folder: Path) -> Plan:
 
     found = addresses(settings)
     return Plan(_parts(found, environment), prepare, None, found)
+
+
+def _shared_secret(settings: Settings) -> dict[str, str]:
+    """A secret for the tokens that ingest makes and the query API reads, where the settings have none."""
+    given = settings.api.token_secret.get_secret_value()
+    return {} if given else {variable("api.token_secret"): secrets.token_urlsafe(32)}
 
 
 def _folders(settings: Settings, folder: Path) -> dict[str, str]:

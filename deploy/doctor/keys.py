@@ -38,8 +38,8 @@ def keys(settings: Settings) -> list[Finding]:
         warnings.append(f"no site has a key: `opecom sites add {name} --origin https://...`, or nobody can send events")
     if not settings.api.token_secret.get_secret_value():
         warnings.append(
-            f"stream tokens end with the process that issued them: set {variable('api.token_secret')} where the query "
-            "API has several processes"
+            f"stream tokens end with the process that issued them, and pages get none of their session: set "
+            f"{variable('api.token_secret')}, the same for ingest and every query API"
         )
     if warnings:
         return [Finding("keys and sites", "warning", line) for line in warnings]
