@@ -14,7 +14,7 @@ import msgspec
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
-from ingest.events import Event, Tick, UseModel
+from ingest.events import Erase, Event, Tick, UseModel, UsePages
 from scoring.features import NAMES
 from storage.block import Block, Record
 from storage.sink import BACKFILL_MASK, RefusedError, UnavailableError
@@ -179,4 +179,7 @@ def _kind(content: object) -> str:
 def _control(content: object) -> str | None:
     if content is None:
         return None
-    return "tick" if isinstance(content, Tick) else "model" if isinstance(content, UseModel) else "pages"
+    return next(name for kind, name in _CONTROLS.items() if isinstance(content, kind))
+
+
+_CONTROLS: dict[type, str] = {Tick: "tick", UseModel: "model", UsePages: "pages", Erase: "erase"}
