@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from ingest.events import base_site
 from scoring.model import Band
 from stream.scored import ScoredSession, decode
 
@@ -34,17 +35,24 @@ class Filter(Struct, frozen=True):
     site: str | None = None
     band: Band | None = None
     min_probability: float = 0.0
+    #: Those of which the subscriber may hear.
+    sites: frozenset[str] | None = None
 
     def may_want(self, key: bytes | None) -> bool:
         """Whether the record is worth decoding: its key is `site/session_id`."""
-        return self.site is None or key is None or key.startswith(f"{self.site}/".encode())
+        if key is None or (self.site is None and self.sites is None):
+            return True
+        return self._of(key.partition(b"/")[0].decode(errors="replace"))
 
     def wants(self, update: ScoredSession) -> bool:
         return (
-            (self.site is None or update.site == self.site)
+            self._of(update.site)
             and (self.band is None or update.band == self.band)
             and update.probability >= self.min_probability
         )
+
+    def _of(self, site: str) -> bool:
+        return self.site in (None, site) and (self.sites is None or base_site(site) in self.sites)
 
 
 class Position(Struct, frozen=True):

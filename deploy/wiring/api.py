@@ -17,7 +17,7 @@ from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
-from deploy.wiring.access import access, admin
+from deploy.wiring.access import access
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
@@ -98,7 +98,6 @@ def app(
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
         predictions=predictions(settings, permitted),
-        admin=admin(settings),
         metrics=metrics,
         origins=api.origins,
         asyncapi=topics_document(settings),
