@@ -18,7 +18,8 @@ def kept(record: Record, erasures: Erasures) -> Record | None:
     """The record as it may be kept; None where nothing of it may."""
     content = record.content
     if isinstance(content, Event):
-        return _moved_only(record, content) if erases(erasures, content) else record
+        settled = erasures.settle(content.site, content.session_id, content.visitor_id)
+        return _moved_only(record, content) if settled else record
     if isinstance(content, ScoredSession):
         return None if erases(erasures, content) else record
     if isinstance(content, DeadLetter):

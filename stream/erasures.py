@@ -16,10 +16,15 @@ from ingest.events import Digest, Millis, base_site
 
 
 class Erasure(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """One record of `erasures`: the digest of what is forgotten, and when that was asked for, in ms UTC."""
+    """One record of `erasures`: the digest of what is forgotten, and when that was asked for, in ms UTC.
+
+    Folds leave it out from the first record on; what stores the log waits for the second, which says that it is
+    `settled` in which sessions a visitor took part: until then its events must be there to tell.
+    """
 
     digest: Digest
     asked_at: Millis
+    settled: bool = False
 
 
 _decoder = msgspec.json.Decoder(Erasure)
@@ -58,16 +63,24 @@ class Erasures:
         #: Records read; grows while the topic is being read.
         self.records = len(digests)
         self.digests: set[str] = set(digests)
+        self._settled: set[str] = set(digests)
 
     def take(self, offset: int, value: bytes) -> None:
         """Take the record at `offset` of the topic; raises msgspec.DecodeError."""
         self.records += 1
         self.version = offset + 1
-        self.digests.add(_decoder.decode(value).digest)
+        record = _decoder.decode(value)
+        self.digests.add(record.digest)
+        if record.settled:
+            self._settled.add(record.digest)
 
     def cover(self, site: str, session_id: str, visitor_id: str) -> bool:
         """Whether an event of this visitor in this session is to be forgotten."""
         return bool(self.digests) and not self.digests.isdisjoint(digests_of(site, session_id, visitor_id))
+
+    def settle(self, site: str, session_id: str, visitor_id: str) -> bool:
+        """Whether the event itself is not to be stored any more."""
+        return bool(self._settled) and not self._settled.isdisjoint(digests_of(site, session_id, visitor_id))
 
 
 def _digest(kind: str, site: str, name: str) -> str:

@@ -27,7 +27,7 @@ def followed(*digests: str) -> Erasures:
     """The erasures as their topic gives them."""
     erasures = Erasures()
     for offset, digest in enumerate(digests):
-        erasures.take(offset, encode(Erasure(digest, NOON)))
+        erasures.take(offset, encode(Erasure(digest, NOON, settled=True)))
     return erasures
 
 
@@ -136,7 +136,7 @@ def forgotten_is_never_there(example: Example) -> None:
     for record in log:
         if record.offset == place:
             for offset, digest in enumerate(digests):
-                knows.take(offset, encode(Erasure(digest, NOON)))
+                knows.take(offset, encode(Erasure(digest, NOON, settled=True)))
         state.fold(record, live if record.offset < place else now)
     others = [update for update in live.sessions if not knows.cover(update.site, update.session_id, update.visitor_id)]
 

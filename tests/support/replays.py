@@ -38,7 +38,7 @@ from tests.support.log import LogRecord, log_of
 
 LOG = "log"
 PARTITIONS = 2
-TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions")
+TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions", "erasures")
 
 
 class ListSource:
