@@ -66,6 +66,9 @@ class SiteSettings(Group):
     import_keys: tuple[SecretStr, ...] = Field(
         (), description="Secret keys of scope import: give received_at and context, verified purchases."
     )
+    purchase_secrets: tuple[SecretStr, ...] = Field(
+        (), description="Secrets with which the site's own server signs purchases, which then count: whsec_ and base64."
+    )
     keyless_loopback: bool | Literal["embedded"] = Field(
         False,
         description="Takes writes without a key from this machine; embedded: on that profile only, as of the shipped "
@@ -88,6 +91,21 @@ class IngestSettings(Group):
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+        description="Address of the ingest API for browsers, https://events.shop.example; empty: host and port.",
+    )
+    script_path: str = Field(
+        "/static/tracker.js",
+        pattern=r"^(/[A-Za-z0-9_-]+)+\.js$",
+        description="Where the tracker is served; its module, types and pinned names stand beside it.",
+    )
+    prefix: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="All paths are answered beneath this one too: /shop takes /shop/v1/batch. The tag names it.",
+    )
     publish_timeout_ms: int = Field(8_000, ge=100, description="How long an event may wait for Kafka before 503.")
 
 
@@ -174,6 +192,9 @@ class Settings(BaseSettings):
         "embedded", description="embedded: all on this machine, in one folder; services: Kafka, MariaDB, ClickHouse."
     )
     data_dir: Path = Field(Path(".opecom"), description="Folder of everything that the embedded profile keeps.")
+    access_file: Path | None = Field(
+        None, description="File of `opecom sites` and `opecom keys`; none: `access.toml` in the data folder."
+    )
     kafka: KafkaSettings = KafkaSettings()
     ingest: IngestSettings = IngestSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -203,15 +224,7 @@ class Settings(BaseSettings):
     @field_validator("sites")
     @classmethod
     def _with_possible_names(cls, given: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
-        for name in given:
-            if name == LIVE_CLOCK or not _is_site(name):
-                raise PydanticCustomError(
-                    "site_name",
-                    "{name} cannot be the name of a site: up to 64 of a-z 0-9 _ . -, beginning with a letter or digit, "
-                    "and not {clock}, which is the name of a clock",
-                    {"name": repr(name), "clock": LIVE_CLOCK},
-                )
-        return given
+        return possible_names(given)
 
     @classmethod
     def settings_customise_sources(
@@ -224,6 +237,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = Path(os.environ.get("OPECOM_SETTINGS", "opecom.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def possible_names(sites: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
+    """The same; raises PydanticCustomError for a name that no site can have."""
+    for name in sites:
+        if name == LIVE_CLOCK or not _is_site(name):
+            raise PydanticCustomError(
+                "site_name",
+                "{name} cannot be the name of a site: up to 64 of a-z 0-9 _ . -, beginning with a letter or digit, "
+                "and not {clock}, which is the name of a clock",
+                {"name": repr(name), "clock": LIVE_CLOCK},
+            )
+    return sites
 
 
 def _is_site(name: str) -> bool:

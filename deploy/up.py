@@ -41,7 +41,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "fetch_wait_ms": 20})
     environment = {
         variable("profile"): "embedded",
-        variable("data_dir"): str(folder),
+        **_folders(settings, folder),
         variable("kafka.bootstrap"): bootstrap,
         variable("kafka.idempotent"): "false",
         variable("kafka.fetch_wait_ms"): "20",
@@ -59,7 +59,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
 
 def services(settings: Settings, folder: Path) -> Plan:
     """The plan of the services profile: the parts, on Kafka and databases that run already."""
-    environment = {variable("profile"): "services", variable("data_dir"): str(folder)}
+    environment = {variable("profile"): "services", **_folders(settings, folder)}
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
@@ -69,6 +69,12 @@ def services(settings: Settings, folder: Path) -> Plan:
 
     found = addresses(settings)
     return Plan(_parts(found, environment), prepare, None, found)
+
+
+def _folders(settings: Settings, folder: Path) -> dict[str, str]:
+    """Where the parts find what is kept, whatever folder they run in."""
+    named = {} if settings.access_file is None else {variable("access_file"): str(settings.access_file.absolute())}
+    return {variable("data_dir"): str(folder), **named}
 
 
 def addresses(settings: Settings) -> dict[str, Address]:

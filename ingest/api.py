@@ -18,19 +18,29 @@ from ingest.publish import UnavailableError
 class IngestApp(FastAPI):
     """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
 
-    def __init__(self, house: House, max_batch_events: int, version: str) -> None:
-        """The publisher in `house` is started and stopped by whoever made it."""
+    def __init__(self, house: House, max_batch_events: int, version: str, prefix: str = "") -> None:
+        """The publisher in `house` is started and stopped by whoever made it.
+
+        Beneath `prefix` every path is answered as it is without: a name that no list of blocked trackers has.
+        """
         super().__init__(
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
         works = _works(max_batch_events)
-        self._doors = {described.path: Door(described.path, work, house) for described, work in works}
+        self._doors = {
+            described.path: Door(described.path, work, house, described.signable) for described, work in works
+        }
+        self._prefix = prefix
         self._described = [described for described, _ in works]
         self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
         _add_probes(self, house)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"]) if scope["type"] == "http" else None
+        if door is None and self._prefix and scope.get("path", "").startswith(self._prefix + "/"):
+            path = scope["path"].removeprefix(self._prefix)
+            scope = {**scope, "path": path, "raw_path": path.encode()}
+            door = self._doors.get(path) if scope["type"] == "http" else None
         await (door or super().__call__)(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
@@ -59,7 +69,7 @@ def _works(max_batch_events: int) -> list[tuple[Described, Work]]:
             single(msgspec.json.Decoder(bodies.CustomEvent), collect.custom),
         ),
         (
-            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted),
+            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted, signable=True),
             single(msgspec.json.Decoder(bodies.PurchaseMade), collect.purchase),
         ),
         (

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from ingest import collect, enrich
+from ingest import collect, enrich, signatures
 from ingest.bodies import BatchAnswer, SentEvent
 from ingest.body import BodyReader, ClientGoneError
 from ingest.collect import Collected, Sender
@@ -51,11 +51,12 @@ class House:
 
 
 class Door:
-    """One path that takes events; `work` says what its bodies mean."""
+    """One path that takes events; `work` says what its bodies mean, `signable` whether a shop may sign them."""
 
-    def __init__(self, path: str, work: Work, house: House) -> None:
+    def __init__(self, path: str, work: Work, house: House, signable: bool = False) -> None:
         self._path = path
         self._work = work
+        self._signable = signable
         self._house = house
         self._counts = {"202": house.metrics.requests.labels(path, "202")}
         self._seconds = house.metrics.request_seconds.labels(path)
@@ -86,7 +87,7 @@ class Door:
         peer = scope["client"][0] if scope.get("client") else ""
         admitted = house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
         body = await house.reader.read(headers, receive)
-        collected, answer = self._work(body, self._sender(admitted, headers))
+        collected, answer = self._work(body, self._sender(admitted, headers, body))
         house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
         for refused in collected.refused:
             house.metrics.refused.labels(refused.code).inc()
@@ -103,8 +104,12 @@ class Door:
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
-    def _sender(self, admitted: Admitted, headers: Mapping[bytes, bytes]) -> Sender:
-        received_at = self._house.clock()
+    def _sender(self, admitted: Admitted, headers: Mapping[bytes, bytes], body: bytes) -> Sender:
+        received_at, site = self._house.clock(), admitted.grant.site
+        if self._signable and signatures.signed(headers):
+            signatures.prove(headers, body, site.name, site.purchase_secrets)
+            # The request is the shop's, and tells nothing of the visitor.
+            return Sender(admitted.grant, received_at, verified=True)
         if admitted.grant.scope == "import":
             return Sender(admitted.grant, received_at)
         country = headers.get(self._house.region_header, b"") if self._house.region_header else b""

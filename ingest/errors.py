@@ -10,6 +10,7 @@ RefusalCode = Literal[
     "encoding",
     "no_key",
     "wrong_key",
+    "wrong_signature",
     "wrong_scope",
     "wrong_site",
     "wrong_origin",
@@ -26,13 +27,15 @@ RefusalCode = Literal[
 ]
 REFUSAL_CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 
-#: 400 and 422: mend the body. 401 and 403: mend the key, the site or the origin. 413 and 415: send it otherwise.
+#: 400 and 422: mend the body. 401 and 403: mend the key, the signature, the site or the origin.
+#: 413 and 415: send it otherwise.
 #: 408, 429, 500 and 503: send the same again, the last two after `Retry-After` and with the same event_id.
 STATUS: dict[RefusalCode, int] = {
     "malformed": 400,
     "encoding": 400,
     "no_key": 401,
     "wrong_key": 401,
+    "wrong_signature": 401,
     "wrong_scope": 403,
     "wrong_site": 403,
     "wrong_origin": 403,

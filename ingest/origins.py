@@ -36,6 +36,11 @@ class Origins:
     """The origins of all sites. A request without Origin comes from no page, and its key alone counts."""
 
     def __init__(self, sites: Iterable[Site]) -> None:
+        self._sites: tuple[Site, ...] = ()
+        self.know(sites)
+
+    def know(self, sites: Iterable[Site]) -> None:
+        """From now on the origins of these sites and no others."""
         self._sites = tuple(sites)
 
     def check(self, origin: str | None, site: Site) -> None:

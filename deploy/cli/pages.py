@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from deploy import controls, page_tables
+from deploy.access_file import sites_of
 from deploy.data_folder import as_running
 from deploy.errors import SetupError
 from deploy.probes import Address
@@ -50,7 +51,7 @@ def import_(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = as_running(load())
     name = _site(settings, site)
-    rules = PageRules(frozenset(settings.sites[name].allowed_query))
+    rules = PageRules(frozenset(sites_of(settings)[name].allowed_query))
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = ga.read(lines, name, partial(_path, rules=rules))
@@ -99,13 +100,14 @@ def _path(url: str, rules: PageRules) -> str:
 
 
 def _site(settings: Settings, given: str) -> str:
+    known = sites_of(settings)
     if given:
-        if given not in settings.sites:
-            raise SetupError(f"--site {given}: the settings know {', '.join(settings.sites)}")
+        if given not in known:
+            raise SetupError(f"--site {given}: the sites are {', '.join(known)}")
         return given
-    own = [name for name in settings.sites if name not in SIMULATED_SITES]
+    own = [name for name in known if name not in SIMULATED_SITES]
     if len(own) != 1:
-        raise SetupError(f"--site: say which, of {', '.join(settings.sites)}")
+        raise SetupError(f"--site: say which, of {', '.join(known)}")
     return own[0]
 
 

@@ -1,5 +1,6 @@
-"""Who may read, predict, export and replay, as the settings say."""
+"""Who may read, predict, export and replay, as the settings and the file of sites and keys say."""
 
+from deploy.access_file import AccessFile, Followed
 from deploy.errors import SetupError
 from deploy.settings import Settings
 from storage.access import Access, Scope, SecretKey, digest_of
@@ -9,17 +10,25 @@ SHORTEST_KEY = 16
 
 
 def access(settings: Settings) -> Access:
-    """Who may read, and by `scoped` who may more.
+    """Who may read, and by `scoped` who may more; keys of the file are taken and given up while this runs.
 
-    Raises SetupError where nobody could, and where a key is too easy to guess.
+    Raises SetupError where nobody could read, and where a key is too easy to guess.
     """
-    keys = _of_settings(settings)
-    if settings.profile != "embedded" and not any(key.opens("read") for key in keys):
-        raise SetupError("api.read_keys is empty: outside the embedded profile reads need a key of scope read")
-    return Access(lambda: keys, settings.profile == "embedded")
+    own = _of_settings(settings)
+
+    def together(file: AccessFile) -> tuple[SecretKey, ...]:
+        return (*own, *file.secret_keys())
+
+    keys = Followed(settings, together)
+    if settings.profile != "embedded" and not any(key.opens("read") for key in keys()):
+        raise SetupError(
+            "there is no key of scope read, and outside the embedded profile reads need one: "
+            "`opecom keys add NAME --scope read` makes it, or set api.read_keys"
+        )
+    return Access(keys, settings.profile == "embedded")
 
 
-def _of_settings(settings: Settings) -> list[SecretKey]:
+def _of_settings(settings: Settings) -> tuple[SecretKey, ...]:
     """The keys of all sites that the settings hold."""
     given: tuple[tuple[Scope, str], ...] = (
         *(("read", key.get_secret_value()) for key in settings.api.read_keys),
@@ -28,4 +37,4 @@ def _of_settings(settings: Settings) -> list[SecretKey]:
     for scope, key in given:
         if len(key) < SHORTEST_KEY:
             raise SetupError(f"api.{scope}_keys: a key has fewer than {SHORTEST_KEY} characters")
-    return [SecretKey(f"api.{scope}_keys", digest_of(key), frozenset({scope})) for scope, key in given]
+    return tuple(SecretKey(f"api.{scope}_keys", digest_of(key), frozenset({scope})) for scope, key in given)
