@@ -71,6 +71,8 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
 
 async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
     """Write whom to forget to a log of which nothing is folded yet; raises LogError."""
+    if not digests:
+        return
     async with _producer(kafka) as producer:
         now = int(time.time() * 1000)
         await add_erasures(producer, kafka.erasures_topic, [Erasure(digest, now, True) for digest in digests])

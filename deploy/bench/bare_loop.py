@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from deploy.settings import Settings, load
 from deploy.topics import log_id
 from deploy.wiring.calendars import calendars
-from deploy.wiring.followed import Followed
+from deploy.wiring.followed import FollowedTopics
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.worker import collect_rarely, scored_producer
@@ -31,7 +31,7 @@ async def loop(settings: Settings) -> None:
     collect_rarely()
     kafka = settings.kafka
     options = client_options(kafka)
-    followed = Followed(kafka, 60)
+    followed = FollowedTopics(kafka, 60)
     producer = scored_producer(kafka)
     consumer = AIOKafkaConsumer(
         kafka.events_topic, **options, group_id=settings.worker.group, enable_auto_commit=False,

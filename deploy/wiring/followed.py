@@ -12,7 +12,7 @@ from stream.recovery import Needed
 PATIENCE = 30.0
 
 
-class Followed:
+class FollowedTopics:
     """What both topics say, kept up to date between `start` and `stop`."""
 
     def __init__(self, kafka: KafkaSettings, patience: float = PATIENCE) -> None:

@@ -12,7 +12,7 @@ from deploy.errors import SetupError
 from deploy.settings import Settings
 from deploy.standing import Standing
 from deploy.wiring.calendars import calendars
-from deploy.wiring.followed import PATIENCE, Followed
+from deploy.wiring.followed import PATIENCE, FollowedTopics
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.storage import Databases, databases
@@ -44,7 +44,7 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
     """Everything for one replay over open databases; raises SetupError and AwayError."""
     kafka, options = settings.kafka, client_options(settings.kafka)
     log = await topics.log_id(options)
-    known, followed = calendars(settings), Followed(kafka)
+    known, followed = calendars(settings), FollowedTopics(kafka)
     sessions = StoredSessions(opened.engine, log)
     async with contextlib.AsyncExitStack() as held:
         held.push_async_callback(followed.stop)

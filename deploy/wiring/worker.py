@@ -13,7 +13,7 @@ from deploy.serve import serve
 from deploy.settings import KafkaSettings, Settings
 from deploy.status import create_status_app
 from deploy.wiring.calendars import calendars
-from deploy.wiring.followed import PATIENCE, Followed
+from deploy.wiring.followed import PATIENCE, FollowedTopics
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.process_metrics import add_process_metrics
@@ -46,7 +46,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log_name = await topics.log_id(options)
     scorers = models(settings.scoring, log_name)
     listener = listen(host, port) if port else None
-    metrics, followed = WorkerMetrics(), Followed(kafka)
+    metrics, followed = WorkerMetrics(), FollowedTopics(kafka)
     add_process_metrics(metrics.registry, "worker")
     metrics.scored_by(scorers("").manifest.version)
     producer = scored_producer(kafka)
