@@ -1,5 +1,6 @@
 """A forgotten visitor: what a fold makes of a log in which it was, and that this is what a fold without it makes."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,23 @@ from storage.erased import kept
 from stream.erasures import Erasure, Erasures, encode, session_digest, visitor_digest
 from stream.late import Late
 from stream.partition import IDLE, LATE, Folded, Partition
+from stream.publish import ListRecords
 from stream.recovery import Needed, needed
-from stream.scored import ScoredSession
-from tests.stream.test_properties import a_log, counterexample, said
+from stream.scored import ScoredSession, decode
+from stream.worker import Worker
+from tests.stream.test_properties import (
+    Moves,
+    Start,
+    Told,
+    a_log,
+    broken_run,
+    counterexample,
+    moves,
+    said,
+    whole_run,
+)
 from tests.support.events import NOON, event
+from tests.support.fakes import TOPICS, FakeLog, worker_on
 from tests.support.log import LogRecord, folded, log_of, partition
 
 V1 = visitor_digest("default", "v1")
@@ -166,6 +180,46 @@ def redacted(record: LogRecord, erasures: Erasures) -> LogRecord:
 @given(an_erasure())
 def test_live_replay_and_a_redacted_log_agree_on_everybody_else(example: Example) -> None:
     forgotten_is_never_there(example)
+
+
+def crashes_change_nothing(example: Example, plan: Moves) -> None:
+    """A worker learns of an erasure by a control, one that starts knows them all: others' records are the same."""
+    records, place = example
+    digests = digests_at(records, place)
+    controls: list[Event | Control] = [Erase(digest, number) for number, digest in enumerate(digests, 1)]
+    log = FakeLog({0: log_of([*records[:place], *controls, *records[place:]])})
+    everything = followed(*digests)
+
+    def start(knowing: int) -> Start:
+        known = [knowing]
+
+        def begin(log: FakeLog, told: ListRecords) -> Worker:
+            erasures = followed(*digests[: known[0]])
+            known[0] = len(digests)
+
+            async def reached(needed: Needed) -> None:
+                for offset in range(erasures.version, needed.erasures):
+                    erasures.take(offset, encode(Erasure(digests[offset], NOON, settled=True)))
+
+            return worker_on(log, told, erasures=erasures, reached=reached)
+
+        return begin
+
+    def of_others(told: Told) -> list[Any]:
+        updates = [(row, decode(row[2])) for row in told.get(TOPICS.scored, [])]
+        return [row for row, u in updates if not everything.cover(u.site, u.session_id, u.visitor_id)]
+
+    whole = asyncio.run(whole_run(log, start(len(digests))))
+    log.commits.clear()
+    broken = asyncio.run(broken_run(log, plan, start(0)))
+    assert of_others(whole) == of_others(broken)
+    assert of_others(whole) == whole.get(TOPICS.scored, [])
+
+
+@settings(max_examples=100, deadline=None)
+@given(an_erasure(), moves)
+def test_crashes_between_the_topic_and_the_control_change_nothing_for_others(example: Example, plan: Moves) -> None:
+    crashes_change_nothing(example, plan)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from stream.metrics import WorkerMetrics
 from stream.pages import PageStatistics
 from stream.partition import Mark, Partition, Record
 from stream.publish import Keyed, ListRecords
-from stream.recovery import Needed
+from stream.recovery import Needed, Reached
 from stream.step import Models
 from stream.worker import Topics, Worker
 from tests.support.log import LogRecord
@@ -112,6 +112,7 @@ def worker_on(
     models: Models = lambda _: ConstantModel(),
     metrics: WorkerMetrics | None = None,
     erasures: Erasures | None = None,
+    reached: Reached | None = None,
 ) -> Worker:
     known = statistics or PageStatistics()
 
@@ -119,6 +120,6 @@ def worker_on(
         return Partition("log", number, Calendars({}), known, mark, erasures)
 
     return Worker(
-        topics=TOPICS, log_reader=log, make=make, reached=_reached, models=models, records=records,
+        topics=TOPICS, log_reader=log, make=make, reached=reached or _reached, models=models, records=records,
         metrics=metrics or WorkerMetrics(),
     )  # fmt: skip
