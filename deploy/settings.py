@@ -119,7 +119,7 @@ class WorkerSettings(Group):
 
 
 class ScoringSettings(Group):
-    registry: Path | None = Field(None, description="Folder of model versions; none: the shipped ones.")
+    registry: str = Field("", description="Folder of model versions, or its URL; empty: the shipped ones.")
     model: str = Field(
         "",
         description="Version that predicts, and scores until the log names another; empty: the registry's current.",

@@ -17,8 +17,8 @@ from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.storage import Databases, databases
 from deploy.wiring.worker import scored_producer
+from scoring.folder import RegistryError
 from scoring.model import Model
-from scoring.registry import RegistryError
 from storage.analytics import AnalyticsSink
 from storage.log import StoredLog
 from storage.relational import RelationalSink

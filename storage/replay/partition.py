@@ -22,7 +22,7 @@ from storage.threads import in_thread
 from stream.late import Late
 from stream.partition import Mark, Partition, Record
 from stream.recovery import needed
-from stream.replay import Backfill, PartitionReplay, Told, follow
+from stream.replay import NEVER, Backfill, PartitionReplay, Told, between, follow
 from stream.update import Update
 
 #: Seconds between two checkpoints.
@@ -99,7 +99,7 @@ class PartitionRun:
             if told.updates or monotonic() >= keep_at:
                 await self._keep(Checkpoint(plan, before, max(after, checkpoint.counted), mark, account))
                 keep_at = monotonic() + CHECKPOINT_EVERY
-            fresh = [record for record in records if before <= record.offset < after]
+            fresh = between(records, before, after)
             await patiently(partial(self._target.take, plan, fresh, told, account))
             self._moved(max(0, after - before))
             if after > plan.last and not self._wanted(replay):
@@ -204,8 +204,7 @@ class PartitionRun:
 async def _cut_at(offset: int, batches: AsyncIterator[Sequence[Record]]) -> AsyncIterator[Sequence[Record]]:
     """The batches, none of them with records from both sides of the offset."""
     async for records in batches:
-        first = [record for record in records if record.offset < offset]
-        for part in (first, records[len(first) :]):
+        for part in (between(records, 0, offset), between(records, offset, NEVER)):
             if part:
                 yield part
 

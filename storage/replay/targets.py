@@ -112,42 +112,74 @@ class IntoTopic:
 
 
 class IntoFile:
-    """JSON Lines as on the topic, partition after partition; the file is there when it is whole."""
+    """JSON Lines as on the topic, partition after partition; the file is there when it is whole.
+
+    A process tells neighbouring partitions into one part, so that the gigabytes of years are written once, not twice.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._whole = file.with_name(f"{file.name}.whole")
+        #: The partition that was told last, and the part that it stands in.
+        self._told, self._open = -1, -1
 
     async def resume(self, partition: int, account: Account) -> None:
         with writing(self._file):
-            part = self._part(partition)
-            if not account.bytes:
-                part.write_bytes(b"")
-            elif not part.exists() or part.stat().st_size < account.bytes:
+            # Not every partition is told, so it is of a replay that was left.
+            self._whole.unlink(missing_ok=True)
+            if not account.begin + account.bytes:
+                self._begin(partition, account)
+            part = self._part(account.part)
+            if not part.exists() or part.stat().st_size < account.begin + account.bytes:
                 raise ReplayError(f"{part} is gone, so this replay cannot go on: begin it anew with --new")
-            os.truncate(part, account.bytes)
+            os.truncate(part, account.begin + account.bytes)
+        self._told, self._open = partition, account.part
 
     async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
         lines = encode_lines([update.session for update in told.updates])
-        await in_thread(self._append, plan.partition, lines)
+        await in_thread(self._append, account.part, lines)
         account.bytes += len(lines)
 
     async def finish(self, plans: Sequence[Plan]) -> None:
         await in_thread(self._join, [self._part(plan.partition) for plan in plans])
 
-    def _append(self, partition: int, lines: bytes) -> None:
-        with writing(self._file), self._part(partition).open("ab") as part:
-            part.write(lines)
+    def _begin(self, partition: int, account: Account) -> None:
+        """Behind the partition before, where this process told it; else in a part of its own."""
+        own = self._part(partition)
+        own.unlink(missing_ok=True)
+        if 0 <= self._told == partition - 1:
+            account.part, account.begin = self._open, self._part(self._open).stat().st_size
+        else:
+            account.part = partition
+            own.touch()
+
+    def _append(self, part: int, lines: bytes) -> None:
+        with writing(self._file), self._part(part).open("ab") as opened:
+            opened.write(lines)
 
     def _join(self, parts: Sequence[Path]) -> None:
+        """1 the parts become one, `whole`, at once · 2 the parts go · 3 it gets its name; each step can be repeated."""
         with writing(self._file):
-            made = self._file.with_name(f"{self._file.name}.whole")
-            with made.open("wb") as whole:
-                for part in parts:
-                    with part.open("rb") as one:
-                        shutil.copyfileobj(one, whole)
-            made.replace(self._file)
+            there = [part for part in parts if part.exists()]
+            if not there and not self._whole.exists():
+                self._file.touch()
+                return
+            if not self._whole.exists():
+                self._make_whole(there)
+            for part in there:
+                part.unlink(missing_ok=True)
+            self._whole.replace(self._file)
+
+    def _make_whole(self, parts: Sequence[Path]) -> None:
+        if len(parts) == 1:
+            parts[0].replace(self._whole)
+            return
+        made = self._file.with_name(f"{self._file.name}.joined")
+        with made.open("wb") as joined:
             for part in parts:
-                part.unlink()
+                with part.open("rb") as one:
+                    shutil.copyfileobj(one, joined)
+        made.replace(self._whole)
 
     def _part(self, partition: int) -> Path:
         return self._file.with_name(f"{self._file.name}.{partition}.part")

@@ -88,10 +88,10 @@ def test_a_folder_is_looked_at_and_not_made(tmp_path: Path) -> None:
 def test_models(tmp_path: Path) -> None:
     assert seen(model(ScoringSettings()))[0] == "ok"
     assert registry.current() in model(ScoringSettings()).line
-    assert seen(model(ScoringSettings(registry=tmp_path / "none"))) == (
+    assert seen(model(ScoringSettings(registry=str(tmp_path / "none")))) == (
         "fault",
-        f"no model registry at {tmp_path / 'none'}: set OPECOM_SCORING__REGISTRY to a folder of models, or leave it "
-        "empty for the shipped ones",
+        f"no model registry at {tmp_path / 'none'}: set OPECOM_SCORING__REGISTRY to a folder of models or its URL, or "
+        "leave it empty for the shipped ones",
     )
     assert "OPECOM_SCORING__MODEL" in model(ScoringSettings(model="other")).line
 

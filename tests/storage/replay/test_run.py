@@ -423,7 +423,7 @@ async def test_a_full_disk_is_a_line_and_no_half_file(
 
     file = tmp_path / "scores.jsonl"
     with monkeypatch.context() as context:
-        context.setattr("storage.replay.targets.shutil.copyfileobj", full)
+        context.setattr("storage.replay.targets.Path.touch", full)
         with pytest.raises(ReplayError, match="No space left on device"):
             await shop.replay(into="file", target=str(file))
     assert not file.exists()
