@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from sqlalchemy import Engine, delete, func, select
@@ -45,6 +45,15 @@ class Deleted(Struct, frozen=True):
         return Deleted(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
+class _Change(NamedTuple):
+    """A mutation: its table, what makes a row one, which rows, and the statement."""
+
+    table: str
+    row: str
+    condition: str
+    statement: str
+
+
 class Holdings:
     """Both databases; `client` is a clickhouse_connect client that serves threads."""
 
@@ -67,13 +76,17 @@ class Holdings:
     def forget(self, visitor: Visitor, shared: Collection[Key]) -> Deleted:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
 
-        1 page views and sessions · 2 of shared sessions, piece by piece, and then of the visitor: updates, dead
-        letters, events. Each is found by what comes after it, so that whoever begins again finds the rest.
+        1 page views and sessions · 2 updates, piece by piece: what a replay has voided names no visitor · 3 of shared
+        sessions, piece by piece, and then of the visitor: dead letters and events. Each is found by what comes after
+        it, so that whoever begins again finds the rest.
         """
-        deleted = self._delete_rows(sorted({*self.keys(visitor), *shared}))
+        nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
+        deleted = self._delete_rows(keys)
+        for piece in _pieces(keys):
+            deleted += Deleted(updates=self._change(_UPDATES, nobody, piece))
         for piece in _pieces(shared):
-            deleted += self._change(Visitor(visitor.site, _NOBODY), piece)
-        return deleted + self._change(visitor, ())
+            deleted += self._change_log(nobody, piece)
+        return deleted + self._change_log(visitor, ())
 
     def _delete_rows(self, keys: Collection[Key]) -> Deleted:
         counts = []
@@ -87,15 +100,19 @@ class Holdings:
             counts.append(count)
         return Deleted(sessions=counts[1], page_views=counts[0])
 
-    def _change(self, visitor: Visitor, shared: Sequence[Key]) -> Deleted:
-        counts = []
-        for table, row, condition, statement in _CHANGES:
-            # Without FINAL: a row that was replaced already is still there until parts are merged.
-            ((count,),) = self._ask(f"SELECT uniqExact({row}) FROM {table} WHERE {condition}", visitor, shared)  # noqa: S608
-            if count:
-                change(self._client, [table], [f"{statement} WHERE {condition}"], _given(visitor, shared))
-            counts.append(int(count))
-        return Deleted(updates=counts[0], dead_letters=counts[1], events=counts[2])
+    def _change_log(self, visitor: Visitor, shared: Sequence[Key]) -> Deleted:
+        return Deleted(
+            dead_letters=self._change(_LETTERS, visitor, shared), events=self._change(_EVENTS, visitor, shared)
+        )
+
+    def _change(self, what: _Change, visitor: Visitor, keys: Sequence[Key]) -> int:
+        """Make the change to what is found of it; returns how many rows that were."""
+        table, row, condition, statement = what
+        # Without FINAL: a row that was replaced already is still there until parts are merged.
+        ((count,),) = self._ask(f"SELECT uniqExact({row}) FROM {table} WHERE {condition}", visitor, keys)  # noqa: S608
+        if count:
+            change(self._client, [table], [f"{statement} WHERE {condition}"], _given(visitor, keys))
+        return int(count)
 
     def _ask(self, query: str, visitor: Visitor, shared: Sequence[Key] = ()) -> Sequence[Sequence[Any]]:
         rows: Sequence[Sequence[Any]] = ask(self._client, query, _given(visitor, shared)).result_rows
@@ -111,14 +128,14 @@ def _of(table: Any, visitor: Visitor) -> Any:
     return of_sites(table.c.site, [visitor.site]) & (table.c.visitor_id == visitor.visitor_id)
 
 
-def _given(visitor: Visitor, shared: Sequence[Key]) -> dict[str, Any]:
+def _given(visitor: Visitor, keys: Sequence[Key]) -> dict[str, Any]:
     """Parameters of the conditions below; `said` and `named` are how our own JSON spells the visitor and its site."""
     site, name = visitor.site, visitor.visitor_id
     return {
         "site": site,
         "runs": f"{site}~",
         "visitor": name,
-        "shared": [f"{site}/{session_id}" for site, session_id in shared],
+        "keys": [f"{site}/{session_id}" for site, session_id in keys],
         "said": f'"visitor_id":"{name}"',
         "named": [f'"site":"{site}"', f'"site":"{site}~'],
     }
@@ -143,8 +160,7 @@ def _first(each: Iterator[Any]) -> list[Any]:
 
 _SITE = "(ifNull(site, '') = {site:String} OR startsWith(ifNull(site, ''), {runs:String}))"
 _THEIRS = f"{_SITE} AND visitor_id = {{visitor:String}}"
-# Of the columns of a key: an index cannot help here anyway.
-_IN_SHARED = "has({shared:Array(String)}, concat(ifNull(site, ''), '/', ifNull(session_id, '')))"
+_IN_KEYS = "has({keys:Array(String)}, concat(ifNull(site, ''), '/', ifNull(session_id, '')))"
 _KEYS = (
     f"SELECT DISTINCT ifNull(site, ''), ifNull(session_id, '') FROM events WHERE {_THEIRS} "  # noqa: S608  our names
     f"UNION DISTINCT SELECT DISTINCT site, session_id FROM scored_sessions WHERE {_THEIRS}"
@@ -156,8 +172,7 @@ _SHARED = (
 )
 # What cannot be decoded, but was written by us.
 _SAID = "(position(raw, {said:String}) > 0 AND multiSearchAny(raw, {named:Array(String)}) = 1)"
-_OF_EVENTS = f"(({_THEIRS}) OR {_IN_SHARED} OR (kind = 'undecodable' AND {_SAID}))"
-_OF_UPDATES = f"(({_THEIRS}) OR {_IN_SHARED})"
+_OF_EVENTS = f"(({_THEIRS}) OR {_IN_KEYS} OR (kind = 'undecodable' AND {_SAID}))"
 _OF_LETTERS = (
     f"({_SAID} OR (topic = 'events' AND (log, partition, offset) IN "  # noqa: S608  our names
     f"(SELECT log, partition, offset FROM events WHERE {_OF_EVENTS})))"
@@ -174,13 +189,11 @@ _REDACT = (
     f"ALTER TABLE events UPDATE raw = if({_FOLDS}, {_TICK}, ''), kind = if({_FOLDS}, 'control', 'undecodable'), "
     f"type = if({_FOLDS}, 'tick', NULL), key = NULL, {', '.join(f'{name} = NULL' for name in _NULLED)}"
 )
-_CHANGES: tuple[tuple[str, str, str, str], ...] = (
-    (
-        "scored_sessions",
-        "site, session_id, opened_at, log, offset, closed",
-        _OF_UPDATES,
-        "ALTER TABLE scored_sessions DELETE",
-    ),
-    ("dead_letters", "log, topic, partition, offset", _OF_LETTERS, "ALTER TABLE dead_letters DELETE"),
-    ("events", "log, partition, offset", _OF_EVENTS, _REDACT),
+_UPDATES = _Change(
+    "scored_sessions",
+    "site, session_id, opened_at, log, offset, closed",
+    _IN_KEYS,
+    "ALTER TABLE scored_sessions DELETE",
 )
+_LETTERS = _Change("dead_letters", "log, topic, partition, offset", _OF_LETTERS, "ALTER TABLE dead_letters DELETE")
+_EVENTS = _Change("events", "log, partition, offset", _OF_EVENTS, _REDACT)

@@ -155,6 +155,18 @@ async def test_files_have_nothing_of_the_visitor(shop: Shop, tmp_path: Path) -> 
         assert ",s4," not in said
 
 
+async def test_what_a_replay_has_voided_is_deleted_too(shop: Shop) -> None:
+    """A replay that knows of the erasure, and runs before the rows are deleted, finds them and voids them."""
+    learn(shop)
+    account = await shop.replay()
+    assert account.voided > 0
+    Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
+    assert (await shop.replay(diff=True)).voided == 0
+    left = everything(shop)
+    for secret in (GONE, "'s4'", "'s6'", "'s2'"):
+        assert secret not in left, secret
+
+
 def test_a_document_of_all_that_is_held(shop: Shop) -> None:
     reads = VisitorReads(shop.engine, shop.client, Holdings(shop.engine, shop.client))
     pieces = reads.document(VISITOR)
