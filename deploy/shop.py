@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -41,7 +42,7 @@ def page(files: Path, tag: str) -> str:
     return text
 
 
-def create_app(files: Path, html: Callable[[], str], ingest: str, more: Sequence[BaseRoute] = ()) -> ASGIApp:
+def create_app(files: Path, html: Callable[[], str], ingest: str, more: Sequence[BaseRoute] = ()) -> Starlette:
     """The shop over `files`, whose page is `html()` now; `more` are further routes.
 
     Its pages may speak to the server `ingest` and to no other.
@@ -56,8 +57,8 @@ def create_app(files: Path, html: Callable[[], str], ingest: str, more: Sequence
         return HTMLResponse(html())
 
     folders = [Mount(f"/{name}", StaticFiles(directory=files / name)) for name in ("src", "styles")]
-    app = Starlette(routes=[*more, *folders, Route("/{path:path}", shown)])
-    return _Guarded(app, _headers(ingest))
+    guard = Middleware(_Guarded, _headers(ingest))
+    return Starlette(routes=[*more, *folders, Route("/{path:path}", shown)], middleware=[guard])
 
 
 def _headers(ingest: str) -> dict[str, str]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import broker, probes, topics
+from deploy.controls import LogError, keep_erasures
+from deploy.erased_before import erased_before
 from deploy.errors import AwayError, PortTakenError, SetupError
 from deploy.ports import free_port, listen, speaks_kafka
 from deploy.probes import Address
-from deploy.settings import Settings, variable
+from deploy.settings import KafkaSettings, Settings, variable
 from deploy.supervise import PATIENCE, Child, Supervisor
 from deploy.wiring.kafka import client_options
 
@@ -54,6 +56,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
 
     def new_broker() -> Child:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
@@ -68,6 +71,14 @@ def _shop(settings: Settings) -> Address | None:
         with contextlib.suppress(PortTakenError), listen(settings.shop.host, port) as listener:
             return Address.reached(settings.shop.host, int(listener.getsockname()[1]))
     return None
+
+
+async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
+    """Tell a new broker who is forgotten, before anything is folded; raises AwayError where it is gone again."""
+    try:
+        await keep_erasures(kafka, digests)
+    except LogError as error:
+        raise AwayError(str(error)) from error
 
 
 def services(settings: Settings, folder: Path) -> Plan:

@@ -73,8 +73,8 @@ class IntentStream:
         cors = self._house.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)
-            how = How(THERE + quote(token).encode(), cors, self._stop)
-            self._answers.count(await self._upstream.pass_on(scope, receive, send, how))
+            how = How(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
+            await self._upstream.pass_on(scope, receive, send, how)
         except ClientGoneError:
             return
         except RefusedError as refusal:

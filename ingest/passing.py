@@ -15,7 +15,7 @@ from ingest.body import ClientGoneError
 from ingest.errors import FAULT, RefusedError
 from ingest.guard import origin_of
 from ingest.metrics import IngestMetrics
-from ingest.upstream import Upstream
+from ingest.upstream import How, Upstream
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Passage:
         self.prefix = prefix
         self._upstream = upstream
         self._answers = Answers(f"{prefix}/...", metrics)
+        self._how = How(self._answers.count)
 
     def leads_to(self, path: str) -> bool:
         return path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
@@ -39,7 +40,7 @@ class Passage:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             _check(scope)
-            self._answers.count(await self._upstream.pass_on(scope, receive, send))
+            await self._upstream.pass_on(scope, receive, send, self._how)
         except ClientGoneError:
             return
         except RefusedError as refusal:

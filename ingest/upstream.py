@@ -7,7 +7,7 @@ passed unchanged, and X-Forwarded-For tells of whoever is not on this machine.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,45 +39,38 @@ _SET_HERE = frozenset({b"date", b"server"})
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """`target`: the path and query that the server is asked for, None: those of the request, as they were written.
-    `headers` are added to the answer; `until` ends it where it stands, as a stream has no end of its own.
+    """`began` is told the status when the answer begins. `target`: the path and query that the server is asked for,
+    None: those of the request, as they were written. `headers` are added to the answer; `until` ends it where it
+    stands, as a stream has no end of its own.
     """
 
+    began: Callable[[int], None] = lambda _: None
     target: bytes | None = None
     headers: RawHeaders = field(default_factory=list)
     until: asyncio.Event | None = None
 
 
-HOW = How()
-
-
 class Upstream:
     """The server at `url`, which `setting` names; at most `most` requests are passed on at once.
 
-    `transport` is asked itself, without a client around it: no redirects, no cookies, no proxies of the environment.
+    httpx's transport is asked itself, without a client around it: no redirects, no cookies, no proxies of the
+    environment.
     """
 
-    def __init__(
-        self,
-        url: str,
-        setting: str,
-        reader: BodyReader,
-        most: int,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, url: str, setting: str, reader: BodyReader, most: int) -> None:
         self._url = httpx.URL(url)
         self._setting = setting
         self._reader = reader
         self._most = most
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
-        self._transport = transport or httpx.AsyncHTTPTransport(limits=limits)
+        self._transport = httpx.AsyncHTTPTransport(limits=limits)
         self._open = 0
 
     async def close(self) -> None:
         await self._transport.aclose()
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send, how: How = HOW) -> int:
-        """Answer as the server does; returns the status. Raises RefusedError, before anything is sent, ClientGoneError.
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send, how: How) -> None:
+        """Answer as the server does. Raises RefusedError, before anything is sent, and ClientGoneError.
 
         The body is whole before the server hears of it: whoever sends slowly, or too much, holds nothing there.
         """
@@ -86,7 +79,7 @@ class Upstream:
             raise RefusedError("busy", f"{self._most} requests are being passed on (ingest.max_passed)", 5)
         self._open += 1
         try:
-            relay = _Relay(send, how.headers)
+            relay = _Relay(send, how)
             with contextlib.ExitStack() as watching:
                 answered = asyncio.ensure_future(self._relay(self._request(scope, body, how.target), relay))
                 ends: list[asyncio.Future[Any]] = [asyncio.ensure_future(_gone(receive))]
@@ -99,7 +92,7 @@ class Upstream:
                 if how.until is None or not how.until.is_set():
                     raise ClientGoneError
                 return await relay.end()
-            return answered.result()
+            answered.result()
         finally:
             self._open -= 1
 
@@ -130,10 +123,12 @@ class Upstream:
         headers = forwarded(scope["headers"], peer)
         return httpx.Request(scope["method"], self._url, headers=headers, content=body, extensions=extensions)
 
-    async def _relay(self, request: httpx.Request, relay: "_Relay") -> int:
+    async def _relay(self, request: httpx.Request, relay: "_Relay") -> None:
         async with contextlib.AsyncExitStack() as held:
             try:
                 response = await held.enter_async_context(self._answer(request))
+            except httpx.LocalProtocolError as error:
+                raise RefusedError("malformed", f"this request cannot be passed on: {error}") from error
             except httpx.TransportError as error:
                 raise self._away(str(error) or type(error).__name__) from error
             await relay.begin(response.status_code, returned(response.headers.raw))
@@ -143,8 +138,8 @@ class Upstream:
             except (httpx.TransportError, TimeoutError) as error:
                 # Without its last part the server closes the connection: what was cut off must not look whole.
                 _log.warning("an answer of %s was cut off: %s", self._url, str(error) or type(error).__name__)
-                return response.status_code
-            return await relay.end()
+                return
+            await relay.end()
 
     @contextlib.asynccontextmanager
     async def _answer(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
@@ -162,26 +157,26 @@ class Upstream:
 class _Relay:
     """An answer on its way to the client."""
 
-    def __init__(self, send: Send, more: RawHeaders) -> None:
+    def __init__(self, send: Send, how: How) -> None:
         self._send = send
-        self._more = more
-        self._status: int | None = None
+        self._how = how
+        self._begun = False
 
     async def begin(self, status: int, headers: RawHeaders) -> None:
-        self._status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self._more]})
+        self._begun = True
+        self._how.began(status)
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *self._how.headers]})
 
     async def part(self, part: bytes) -> None:
         """Raises TimeoutError when the client takes nothing."""
         async with asyncio.timeout(SEND_SECONDS):
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
-    async def end(self) -> int:
-        """The status; raises RefusedError where nothing has begun."""
-        if self._status is None:
+    async def end(self) -> None:
+        """Raises RefusedError where nothing has begun."""
+        if not self._begun:
             raise RefusedError("api_away", "this server stops; ask again", 1)
         await self._send({"type": "http.response.body", "body": b""})
-        return self._status
 
 
 async def _gone(receive: Receive) -> None:

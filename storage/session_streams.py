@@ -92,7 +92,7 @@ class SessionStreams:
             if intent is not None:
                 self._metrics.stream_events.inc()
                 yield ServerSentEvent(event="intent", data=_told(intent, claim))
-            elif not seat.closed:
+            elif not seat.closed and self._now() < claim.expires_at:
                 yield ServerSentEvent(comment="heartbeat")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from deploy import shop
 from deploy.access_file import LOOK, AccessFile, Followed, sites_of
@@ -24,7 +24,7 @@ def site(settings: Settings, file: AccessFile) -> str:
     return wanted or ("default" if "default" in own else own[0])
 
 
-def app(settings: Settings, look: float = LOOK) -> ASGIApp:
+def app(settings: Settings, look: float = LOOK) -> Starlette:
     """The shop, with `/livez`, `/readyz` and `/metrics`; raises SetupError.
 
     Its tag follows the file of sites and keys, at most `look` seconds behind.

@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from deploy import access_changes
 from deploy.settings import KafkaSettings, Settings
 from deploy.status import create_status_app
-from deploy.wiring import api, ingest, predict
+from deploy.wiring import api, ingest, predict, shop
 from ingest.api import IngestApp
 from storage.access import SCOPES
 from storage.replay.account import Account
@@ -103,6 +103,12 @@ ROUTES: dict[str, dict[str, Row]] = {
     },
     "predictions": {**PROBES, **DOCUMENTS, **PREDICTIONS},
     "status": PROBES,
+    "shop": {
+        **PROBES,
+        "GET /src/{path}": Row("nothing", "/src/main.js"),
+        "GET /styles/{path}": Row("nothing", "/styles/base.css"),
+        "GET /{path:path}": Row("nothing", "/products"),
+    },
     "ingest": {
         **PROBES,
         **DOCUMENTS,
@@ -228,6 +234,8 @@ async def served(
             )
     elif name == "predictions":
         yield predict.app(settings, CollectorRegistry()), keys, log
+    elif name == "shop":
+        yield shop.app(settings), keys, log
     elif name == "status":
         yield create_status_app(CollectorRegistry(), lambda: True, ""), keys, log
     else:

@@ -13,16 +13,18 @@ import httpx
 import psutil
 import pytest
 
+from ingest.tokens import SessionTokens
 from tests.support.stack import Stack, new_stack, up
 
 PATIENCE = 40.0
 PAGE = "http://localhost:5173"
+SECRET = "what ingest signs with and the API reads with"
 STREAMS = 500
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with up(new_stack(tmp_path_factory.mktemp("stack"))) as running:
+    with up(new_stack(tmp_path_factory.mktemp("stack"), OPECOM_API__TOKEN_SECRET=SECRET)) as running:
         yield running
 
 
@@ -135,6 +137,18 @@ async def test_a_page_hears_of_no_other_session(stack: Stack) -> None:
         foreign = {"token": await token(http, "mine")}
         refused = await http.get("/tracker/intent/stream", params=foreign, headers={"origin": "https://evil.example"})
         assert (refused.status_code, refused.json()["error"]) == (403, "wrong_origin")
+
+
+async def test_a_stream_ends_with_its_token(stack: Stack) -> None:
+    short = SessionTokens(SECRET.encode(), 2, time.time).issue("default", "short", "all").token
+    async with page(stack) as http:
+        async with stream(http, short) as events:
+            assert await events.next() == ("expired", "fetch a new token")
+            with pytest.raises(StopAsyncIteration):
+                await events.next()
+        assert events.said == [": following", "retry: 2000", "retry: 500"]
+        refused = await http.get("/tracker/intent/stream", params={"token": short})
+        assert (refused.status_code, "has expired" in refused.text) == (401, True)
 
 
 async def test_five_hundred_streams_share_one_consumer(stack: Stack) -> None:

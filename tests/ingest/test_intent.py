@@ -101,6 +101,14 @@ async def test_a_token_is_refused(key: str | None, how: dict[str, Any], status: 
     assert said in response.text
 
 
+async def test_both_are_beneath_the_prefix_too_and_nothing_that_is_passed_on() -> None:
+    async with client(settings(ingest=IngestSettings(prefix="/t", api_url="http://127.0.0.1:9"))) as http:
+        claimed(await http.post(f"/t{TOKEN}", json={"session_id": "s1"}, headers={"x-opecom-key": WRITE_KEY}))
+        assert refusal(await http.get(f"/t{STREAM}?token=forged")) == (401, "wrong_token")
+        assert (await http.get("/t/admin/sessions")).status_code == 404
+        assert (await http.get("/admin/sessions")).status_code == 503
+
+
 async def test_tokens_have_the_rates_of_events() -> None:
     given = settings(ingest=IngestSettings(key_rate_per_second=0.1))
     async with client(given) as http:

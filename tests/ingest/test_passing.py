@@ -45,6 +45,15 @@ async def test_a_request_arrives_as_it_was_sent(method: str) -> None:
     assert not headers.keys() & {"te", "x-forwarded-for", "transfer-encoding"}
 
 
+async def test_a_path_that_http_does_not_allow_is_refused() -> None:
+    async with passing() as (_, client):
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write("GET /admin/echo/ü HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
 async def test_a_head_has_no_body() -> None:
     async with passing() as (_, client):
         response = await client.head("/admin/echo/x")
@@ -97,6 +106,8 @@ async def test_the_other_server_learns_when_the_client_is_gone() -> None:
         async with client.stream("GET", "/admin/endless") as response:
             assert await anext(response.aiter_raw()) == b"begun"
         await asyncio.wait_for(other.left.wait(), 10)
+        metrics = (await client.get("/metrics")).text
+    assert 'opecom_ingest_requests_total{path="/admin/...",status="200"} 1.0' in metrics
 
 
 async def test_an_answer_that_was_cut_off_does_not_look_whole() -> None:
