@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -77,6 +77,11 @@ class SiteSettings(Group):
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
     )
+    intent_in_browser: bool | Literal["embedded", "band"] = Field(
+        False,
+        description="Shows a page the live intent of its own session; band: without reasons, features and counts; "
+        "embedded: on that profile only, as of the shipped site `default`.",
+    )
     count_unverified_purchases: bool = Field(False, description="Counts purchases that browsers report as revenue.")
 
 
@@ -89,6 +94,14 @@ class IngestSettings(Group):
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
+    api_url: str = Field(
+        "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
+    )
+    max_passed: int = Field(
+        1_000,
+        ge=1,
+        description="Most requests at once that the query API answers through this one, and as many streams.",
+    )
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
     public_url: str = Field(
@@ -149,12 +162,37 @@ class StorageSettings(Group):
 class ApiSettings(Group):
     host: str = Field("127.0.0.1", description="Address the query and prediction API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
-    read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
-    admin_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope admin, which may begin and stop replays.")
-    token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
-    token_seconds: int = Field(300, ge=1, le=86_400, description="How long a stream token opens streams, in seconds.")
+    read_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope read, beside those of `opecom keys`, for all sites."
+    )
+    admin_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope admin, which may everything, for all sites."
+    )
+    token_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs stream tokens; ingest makes those of sessions with it. Empty: made new at each `opecom up`.",
+    )
+    token_seconds: int = Field(
+        300, ge=1, le=86_400, description="How long a stream token holds, in seconds; a session's stream ends with it."
+    )
     max_streams: int = Field(32, ge=1, description="Most streams of scores at once; each has a Kafka consumer.")
+    max_session_streams: int = Field(
+        1_000, ge=1, description="Most browsers at once that follow their own session; all share one Kafka consumer."
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
+
+
+class WebhooksSettings(Group):
+    group: str = Field("op-ecom-webhooks", description="Kafka consumer group of the webhooks.")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="How long one attempt to deliver may take.")
+    retry_seconds: tuple[NonNegativeFloat, ...] = Field(
+        (5, 30, 120, 600, 1800, 7200, 21_600, 43_200),
+        description="Pauses before each next attempt, a fifth shorter or longer by chance; after the last it is dead.",
+    )
+    concurrency: int = Field(8, ge=1, le=100, description="Attempts under way at once, for each webhook.")
+    log_days: float = Field(30, gt=0, description="How long what was delivered or given up stays in the log, in days.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the webhooks' /metrics; 0.0.0.0 in a container.")
+    metrics_port: int = Field(8004, ge=0, le=65535, description="Port of the webhooks' /metrics; 0: none.")
 
 
 class ServicesSettings(Group):
@@ -167,7 +205,7 @@ class ServicesSettings(Group):
 
 
 _SHIPPED_SITES: dict[str, dict[str, Any]] = {
-    "default": {"keyless_loopback": "embedded"},
+    "default": {"keyless_loopback": "embedded", "intent_in_browser": "embedded"},
     "uci": {"special_days": ("02-14", "05-09")},
     "clicks": {},
 }
@@ -201,6 +239,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
         variable("kafka.bootstrap"): bootstrap,
         variable("kafka.idempotent"): "false",
         variable("kafka.fetch_wait_ms"): "20",
+        **_shared_secret(settings),
     }
 
     async def prepare(supervisor: Supervisor) -> None:
@@ -70,7 +72,11 @@ async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
 
 def services(settings: Settings, folder: Path) -> Plan:
     """The plan of the services profile: the parts, on Kafka and databases that run already."""
-    environment = {variable("profile"): "services", **_folders(settings, folder)}
+    environment = {
+        variable("profile"): "services",
+        **_folders(settings, folder),
+        **_shared_secret(settings),
+    }
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
@@ -80,6 +86,12 @@ def services(settings: Settings, folder: Path) -> Plan:
 
     found = addresses(settings)
     return Plan(_parts(found, environment), prepare, None, found)
+
+
+def _shared_secret(settings: Settings) -> dict[str, str]:
+    """A secret for the tokens that ingest makes and the query API reads, where the settings have none."""
+    given = settings.api.token_secret.get_secret_value()
+    return {} if given else {variable("api.token_secret"): secrets.token_urlsafe(32)}
 
 
 def _folders(settings: Settings, folder: Path) -> dict[str, str]:
@@ -94,6 +106,7 @@ def addresses(settings: Settings) -> dict[str, Address]:
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
         "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
+        "webhooks": Address.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
     }
 
 

@@ -10,10 +10,12 @@ RefusalCode = Literal[
     "encoding",
     "no_key",
     "wrong_key",
+    "wrong_token",
     "wrong_signature",
     "wrong_scope",
     "wrong_site",
     "wrong_origin",
+    "intent_off",
     "not_found",
     "wrong_method",
     "slow_body",
@@ -24,6 +26,8 @@ RefusalCode = Literal[
     "rate",
     "internal",
     "unavailable",
+    "api_away",
+    "busy",
 ]
 REFUSAL_CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 
@@ -35,10 +39,12 @@ STATUS: dict[RefusalCode, int] = {
     "encoding": 400,
     "no_key": 401,
     "wrong_key": 401,
+    "wrong_token": 401,
     "wrong_signature": 401,
     "wrong_scope": 403,
     "wrong_site": 403,
     "wrong_origin": 403,
+    "intent_off": 403,
     "not_found": 404,
     "wrong_method": 405,
     "slow_body": 408,
@@ -49,7 +55,13 @@ STATUS: dict[RefusalCode, int] = {
     "rate": 429,
     "internal": 500,
     "unavailable": 503,
+    # Of what the query API answers: no event is refused by these two.
+    "api_away": 503,
+    "busy": 503,
 }
+
+#: The reason of what is `internal`.
+FAULT = "a fault of ours; it is in the log"
 
 
 class RefusedError(Exception):

@@ -12,13 +12,15 @@ from typing import Literal
 from ingest.enrich import PLAIN_RULES, PageRules
 from ingest.errors import RefusedError
 from ingest.events import base_site
+from ingest.tokens import Shown
 
 Scope = Literal["write", "import"]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the door knows of one site. `origins` empty: pages of this machine only."""
+    """What the door knows of one site. `origins` empty: pages of this machine only; `intent` is how much of a
+    session's intent its page may show, None: nothing."""
 
     name: str
     rules: PageRules = PLAIN_RULES
@@ -28,6 +30,7 @@ class Site:
     purchase_secrets: tuple[str, ...] = field(default=(), repr=False)
     keyless_loopback: bool = False
     count_unverified_purchases: bool = False
+    intent: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Described:
     bodies: tuple[type[Struct], ...]
     answer: type[Struct]
     signable: bool = False
+    status: int = 202
+    tag: str = "events"
 
 
 def with_doors(document: dict[str, Any], routes: Sequence[Described]) -> dict[str, Any]:
@@ -50,12 +52,15 @@ def _operation(route: Described, named: dict[type[Struct], Any]) -> dict[str, An
     return {
         "summary": route.summary,
         "operationId": route.path.strip("/").replace("/", "_"),
-        "tags": ["events"],
+        "tags": [route.tag],
         "security": [{"header": []}, {"query": []}, {}],
         "requestBody": {"required": True, "content": content},
         **({"parameters": _SIGNATURE} if route.signable else {}),
         "responses": {
-            "202": {"description": "Kafka has it.", "content": {"application/json": {"schema": named[route.answer]}}},
+            str(route.status): {
+                "description": "Kafka has it." if route.status == 202 else "Made.",
+                "content": {"application/json": {"schema": named[route.answer]}},
+            },
             **_refusals(named[ErrorAnswer]),
         },
     }

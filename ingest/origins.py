@@ -50,6 +50,13 @@ class Origins:
                 "wrong_origin", f"pages of {origin[:100]} may not send events (sites.{site.name}.origins)"
             )
 
+    def check_named(self, origin: str | None, name: str) -> None:
+        """`check` for the site of this name; raises RefusedError where there is none any more."""
+        for site in self._sites:
+            if site.name == name:
+                return self.check(origin, site)
+        raise RefusedError("wrong_token", f"there is no site {name}")
+
     def headers(self, origin: str | None, preflight: bool = False) -> RawHeaders:
         """CORS headers of an answer, so that a page of a known origin can read it, refusals too.
 

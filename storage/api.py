@@ -6,7 +6,9 @@ scoring.api, mounted here.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +19,7 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.tokens import SessionTokens, Token
 from scoring.api import STRUCTS as PREDICTION_STRUCTS
 from scoring.model import Band
 from storage.access import Access, Caller
@@ -30,9 +33,10 @@ from storage.queries import MOST_UPDATES, Queries
 from storage.refusals import add_refusals
 from storage.replay.api import replay_routes
 from storage.replay.jobs import Jobs
+from storage.session_streams import SessionStreams, session_routes
 from storage.stream import Streams
 from storage.subscribe import Filter, Position, Start
-from storage.tokens import Token, Tokens
+from storage.tokens import Tokens
 
 MOST_LIVE = 1_000
 
@@ -81,6 +85,8 @@ def create_app(
     access: Access,
     tokens: Tokens,
     streams: Streams,
+    session_streams: SessionStreams,
+    session_tokens: SessionTokens,
     jobs: Jobs,
     pages: Opening,
     predictions: APIRouter,
@@ -101,10 +107,12 @@ def create_app(
         summary="Live purchase intent.",
         docs_url=None,
         redoc_url=None,
+        lifespan=partial(_living, session_streams),
     )
     add_refusals(app)
     _add_reads(app, queries, access)
     _add_stream(app, streams, access, tokens)
+    app.include_router(session_routes(session_streams, session_tokens))
     app.include_router(replay_routes(jobs, access.scoped("admin")))
     app.include_router(page_routes(pages, access))
     app.include_router(predictions)
@@ -120,6 +128,14 @@ def create_app(
     )
     app.add_middleware(Counted, metrics=metrics)
     return app
+
+
+@contextlib.asynccontextmanager
+async def _living(session_streams: SessionStreams, _: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await session_streams.close()
 
 
 def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from ingest.tokens import Token
 from storage.admin.erase import Erasure
 from storage.admin.rows import Sessions, Statistics, WholeSession
 from storage.errors import STATUS, ErrorAnswer, ReadCode
 from storage.intents import Intent, LiveSessions, Timeline
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.replay.jobs import Job, JobList, Order
-from storage.tokens import Token
 
 REF = "#/components/schemas/{name}"
 ANSWERS: tuple[type[Struct], ...] = (

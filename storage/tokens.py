@@ -3,23 +3,12 @@
 A token says until when it holds and of which sites it hears, signed with HMAC-SHA-256; nothing is stored.
 """
 
-import base64
-import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Collection
 
-from msgspec import Struct
-
+from ingest.tokens import Token, signature
 from storage.errors import ReadError
-
-
-class Token(Struct, frozen=True):
-    """`expires_at` in ms UTC, `expires_in` in seconds."""
-
-    token: str
-    expires_at: int
-    expires_in: int
 
 
 class Tokens:
@@ -51,5 +40,4 @@ class Tokens:
         return frozenset(filter(None, named[0].split("~"))) if named else None
 
     def _signature(self, said: str) -> str:
-        digest = hmac.digest(self._secret, b"opecom stream " + said.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return signature(self._secret, b"opecom stream ", said)

@@ -29,6 +29,7 @@ from deploy.cli import (
     train,
     up,
     visitors,
+    webhooks,
 )
 from deploy.errors import SetupError
 
@@ -61,6 +62,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(visitors.app, name="visitors")
 app.add_typer(services.app, name="services")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.callback()

@@ -29,13 +29,16 @@ from deploy.wiring.replay import job as replay_job
 from deploy.wiring.storage import Databases, databases
 from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
+from ingest.tokens import SessionTokens
 from storage.access import Access
 from storage.admin.erase import Eraser
 from storage.api import create_app
+from storage.audience import Audience
 from storage.errors import ReadError
 from storage.metrics import ApiMetrics
 from storage.queries import Queries
 from storage.replay.jobs import Jobs
+from storage.session_streams import SessionStreams
 from storage.stream import Streams
 from storage.subscribe import Filter, Follower, Start, follow
 from storage.tokens import Tokens
@@ -96,11 +99,14 @@ def app(
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
+    queries, following = Queries(*opened, metrics.waited), _Following(settings)
     built = create_app(
-        queries=Queries(*opened, metrics.waited),
+        queries=queries,
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
-        streams=Streams(_Following(settings), stop, api.max_streams, metrics),
+        streams=Streams(following, stop, api.max_streams, metrics),
+        session_streams=SessionStreams(partial(Audience, following, stop), queries, api.max_session_streams, metrics),
+        session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
         predictions=predictions(settings, permitted),

@@ -1,11 +1,15 @@
 """Builds the ingest API from the settings and runs it."""
 
 import asyncio
+import time
 from importlib.metadata import version
+from typing import Literal
+from urllib.parse import urlsplit
 
 from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
-from deploy.serve import serve
+from deploy.probes import Address
+from deploy.serve import most_connections, serve
 from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
@@ -17,6 +21,7 @@ from ingest.api import IngestApp
 from ingest.body import BodyReader
 from ingest.door import House
 from ingest.guard import Guard
+from ingest.intent import IntentStream, IntentTokens
 from ingest.kafka import KafkaPublisher
 from ingest.keys import Keys, Site
 from ingest.limits import TokenBuckets
@@ -25,7 +30,12 @@ from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
 from ingest.script import add_script, read
 from ingest.signatures import checked_secret
+from ingest.tokens import SessionTokens, Shown
+from ingest.upstream import Upstream
 from storage.writer import set_within
+
+#: Paths that the query API answers.
+PASSED = ("/admin",)
 
 
 def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
@@ -49,7 +59,15 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         secrets,
         embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
         settings.count_unverified_purchases,
+        shown(settings.intent_in_browser, embedded),
     )
+
+
+def shown(setting: bool | Literal["embedded", "band"], embedded: bool) -> Shown | None:
+    """How much of a session's intent its page may show, None: nothing."""
+    if setting == "band":
+        return "band"
+    return "all" if setting is True or (setting == "embedded" and embedded) else None
 
 
 def sites(settings: Settings, file: AccessFile) -> list[Site]:
@@ -108,8 +126,30 @@ def publisher(settings: Settings) -> KafkaPublisher:
     )
 
 
-def app(settings: Settings, publisher: Publisher, known: Known | None = None) -> IngestApp:
-    """The ingest API over `publisher`; raises SetupError, which names the setting, for what does not fit together."""
+def session_tokens(settings: Settings) -> SessionTokens | None:
+    """Tokens that the query API of the same settings knows, None where there is no secret to share."""
+    secret = settings.api.token_secret.get_secret_value().encode()
+    return SessionTokens(secret, settings.api.token_seconds, time.time) if secret else None
+
+
+def upstream(settings: Settings, reader: BodyReader) -> Upstream:
+    """The query API as a server that answers for us; raises SetupError for an address that is none."""
+    api, given = settings.api, settings.ingest.api_url
+    url = urlsplit(given or Address.reached(api.host, api.port).url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+        raise SetupError(f"ingest.api_url: {given!r} is no address of a server; write it as http://host:8000")
+    # Each takes two files, there is one for requests and one for streams, and trackers need the most.
+    most = min(settings.ingest.max_passed, max(most_connections() // 6, 1))
+    return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most)
+
+
+def app(
+    settings: Settings, publisher: Publisher, known: Known | None = None, stop: asyncio.Event | None = None
+) -> IngestApp:
+    """The ingest API over `publisher`; `stop` ends its streams.
+
+    Raises SetupError, which names the setting, for what does not fit together.
+    """
     ingest, known = settings.ingest, known or Known(settings)
     try:
         proxies = Proxies(ingest.trusted_proxies)
@@ -124,15 +164,25 @@ def app(settings: Settings, publisher: Publisher, known: Known | None = None) ->
     )
     metrics = IngestMetrics(lambda: publisher.in_flight)
     add_process_metrics(metrics.registry, "ingest")
+    reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = House(
         guard,
         known.origins,
-        BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes),
+        reader,
         publisher,
         metrics,
         ingest.region_header.lower().encode(),
     )
-    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"), ingest.prefix)
+    tokens, streams = session_tokens(settings), upstream(settings, reader)
+    built = IngestApp(
+        house,
+        ingest.max_batch_events,
+        version("op-ecom"),
+        upstream(settings, reader),
+        PASSED,
+        (IntentTokens(house, tokens), IntentStream(house, tokens, streams, stop or asyncio.Event())),
+        ingest.prefix,
+    )
     add_documents(built)
     add_script(built, read(ingest.script_path))
     return built
@@ -144,7 +194,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     Kafka away is no reason to end: events are refused with 503 until it is back.
     """
     log, known = publisher(settings), Known(settings)
-    built = app(settings, log, known)
+    built = app(settings, log, known, stop)
     # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
     await asyncio.to_thread(enrich.agent, "Mozilla/5.0")
     log.start()
@@ -153,5 +203,6 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         await serve(built, settings.ingest.host, settings.ingest.port, stop)
     finally:
         renewing.cancel()
+        await built.close()
         await log.stop()
     return 0
