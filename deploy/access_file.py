@@ -15,7 +15,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, Field, ValidationError
 
 from deploy.errors import SetupError
-from deploy.settings import Group, Settings, SiteSettings, possible_names, variable
+from deploy.settings import Group, Settings, SiteSettings, possible_names
 from storage.access import Scope, SecretKey
 
 log = logging.getLogger(__name__)
@@ -82,18 +82,9 @@ def parsed(text: str, path: Path) -> AccessFile:
         raise SetupError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def required(settings: Settings) -> AccessFile:
-    """The file; raises SetupError, also where the setting names one that is not there."""
-    if settings.access_file is not None and not settings.access_file.exists():
-        raise SetupError(
-            f"{variable('access_file')} names {settings.access_file}, which does not exist: `opecom sites add` makes it"
-        )
-    return read(place(settings))
-
-
 def sites_of(settings: Settings, file: AccessFile | None = None) -> dict[str, SiteSettings]:
     """All sites, by the settings and the file: lists of both hold, and of the rest what the settings say themselves."""
-    kept = (required(settings) if file is None else file).sites
+    kept = (read(place(settings)) if file is None else file).sites
     names = dict.fromkeys((*settings.sites, *kept))
     return {name: _joined(settings.sites.get(name), kept.get(name)) for name in names}
 
@@ -109,8 +100,8 @@ def _joined(own: SiteSettings | None, kept: SiteSettings | None) -> SiteSettings
 class Followed(Generic[Made]):
     """What `make` makes of the file as it now stands, by `look` seconds at most behind.
 
-    A file that is broken or gone is told once, and what the last good one said holds. Raises SetupError for one that is
-    so from the beginning.
+    A file that breaks or goes is told once, and what the last good one said holds. Raises SetupError for one that is
+    broken from the beginning; one that is named and not there may come.
     """
 
     def __init__(
@@ -122,7 +113,9 @@ class Followed(Generic[Made]):
     ) -> None:
         self._path, self._make, self._look, self._now = place(settings), make, look, now
         self._stamp = _stamp(self._path)
-        self._made = make(required(settings))
+        self._made = make(read(self._path))
+        if self._stamp is None and settings.access_file is not None:
+            log.warning("%s, which access_file names, is not there yet: `opecom sites add` makes it", self._path)
         self._next = now() + look
 
     def __call__(self) -> Made:

@@ -161,8 +161,12 @@ class StorageSettings(Group):
 class ApiSettings(Group):
     host: str = Field("127.0.0.1", description="Address the query and prediction API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
-    read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
-    admin_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope admin, which may begin and stop replays.")
+    read_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope read, beside those of `opecom keys`, for all sites."
+    )
+    admin_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope admin, which may everything, for all sites."
+    )
     token_secret: SecretStr = Field(
         SecretStr(""),
         description="Signs stream tokens; ingest makes those of sessions with it. Empty: made new at each `opecom up`.",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from deploy.access_file import place, required, sites_of
+from deploy.access_file import place, read, sites_of
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
 from deploy.settings import SIMULATED_SITES, Settings, variable
@@ -16,13 +16,13 @@ from ingest.publish import ListPublisher
 
 def keys(settings: Settings) -> list[Finding]:
     """Faults as the parts' own wiring tells them, and warnings for what starts and does not do what is meant."""
-    if line := _refused(required, settings):
+    if line := _refused(lambda known: read(place(known)), settings):
         # The others would only say the same.
         return [Finding("keys and sites", "fault", line)]
     faults = [line for check in (access.access, _ingest, calendars) if (line := _refused(check, settings))]
     if faults:
         return [Finding("keys and sites", "fault", line) for line in faults]
-    sites, warnings = sites_of(settings), _open_to_others(settings)
+    sites, warnings = sites_of(settings), _of_the_file(settings)
     if settings.profile == "embedded":
         line = f"sites {', '.join(sites)}; this machine needs no keys"
         return [Finding("keys and sites", "warning", each) for each in warnings] or [
@@ -46,9 +46,11 @@ def keys(settings: Settings) -> list[Finding]:
     return [Finding("keys and sites", "ok", f"sites {', '.join(sites)}; keys are set")]
 
 
-def _open_to_others(settings: Settings) -> list[str]:
-    """A file in the data folder is ours alone to read; a mounted one has the mode that its mount gives it."""
+def _of_the_file(settings: Settings) -> list[str]:
+    """What is not as it is meant; only a file in the data folder has a mode that we gave it."""
     path = place(settings)
+    if settings.access_file is not None and not path.exists():
+        return [f"{path}, which access_file names, is not there: `opecom sites add` makes it"]
     if settings.access_file is None and path.exists() and path.stat().st_mode & 0o077:
         return [f"{path} can be read by others of this machine, and holds secrets: chmod 600 {path}"]
     return []

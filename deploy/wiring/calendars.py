@@ -1,6 +1,6 @@
 """Builds the sites' calendars from the settings and the file of sites and keys."""
 
-from deploy.access_file import AccessFile, Followed, required, sites_of
+from deploy.access_file import AccessFile, Followed, place, read, sites_of
 from deploy.errors import SetupError
 from deploy.settings import Settings
 from stream.calendar import Calendar, Calendars
@@ -13,7 +13,7 @@ def calendars(settings: Settings) -> Calendars:
     """
     # Looked at for every event of an unknown site: the door may have learnt of it a moment ago.
     later = Followed(settings, lambda file: made(settings, file), look=0.0)
-    return Calendars(made(settings, required(settings)), find=lambda site: later().get(site))
+    return Calendars(made(settings, read(place(settings))), find=lambda site: later().get(site))
 
 
 def made(settings: Settings, file: AccessFile) -> dict[str, Calendar]:

@@ -74,9 +74,14 @@ def test_a_file_that_is_wrong_is_one_line_that_says_where(text: str, line: str, 
     assert str(refused.value).startswith(str(place(known)))
 
 
-def test_a_file_that_the_settings_name_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"OPECOM_ACCESS_FILE names .* `opecom sites add` makes it"):
-        sites_of(settings(tmp_path, access_file=tmp_path / "missing.toml"))
+def test_a_file_that_the_settings_name_is_missed_and_may_come(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    known, clock = settings(tmp_path, access_file=tmp_path / "mounted" / "access.toml"), Clock()
+    follow = Followed(known, lambda file: sorted(file.sites), now=clock)
+    assert "is not there yet: `opecom sites add` makes it" in caplog.text
+    assert follow() == []
+    access_changes.add_site(known, "shop", [], {})
+    clock.at = 1.0
+    assert follow() == ["shop"]
 
 
 class Clock:

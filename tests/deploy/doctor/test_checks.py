@@ -136,6 +136,29 @@ def test_keys(settings: Settings, state: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "mode", "state", "said"),
+    [
+        pytest.param("[sites.shop]", 0o600, "ok", "sites default, uci, clicks, shop", id="well"),
+        pytest.param("[sites.shop]", 0o644, "warning", "chmod 600", id="others can read it"),
+        pytest.param("[sites.shop", 0o600, "fault", "is not TOML", id="broken"),
+        pytest.param('[sites.shop]\norigins = ["shop"]', 0o600, "fault", "sites.shop.origins", id="an origin"),
+        pytest.param('[sites.shop]\ntimezone = "Nowhere"', 0o600, "fault", "sites.shop: timezone", id="a time zone"),
+    ],
+)
+def test_the_file_of_sites_and_keys(text: str, mode: int, state: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "access.toml"
+    file.write_text(text)
+    file.chmod(mode)
+    (finding,) = keys(Settings(data_dir=tmp_path))
+    assert (finding.state, said in finding.line) == (state, True), finding
+
+
+def test_a_file_that_is_named_and_not_there_is_a_warning(tmp_path: Path) -> None:
+    (finding,) = keys(Settings(data_dir=tmp_path, access_file=tmp_path / "missing.toml"))
+    assert (finding.state, "`opecom sites add` makes it" in finding.line) == ("warning", True)
+
+
+@pytest.mark.parametrize(
     ("ahead", "state", "said"),
     [
         ({}, "ok", "no server tells a time"),
