@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -43,6 +43,7 @@ class KafkaSettings(Group):
     events_topic: str = Field("events", description="Topic of accepted events and controls: the only truth.")
     scored_topic: str = Field("scored-sessions", description="Topic of scored sessions, one record per update.")
     pages_topic: str = Field("page-stats", description="Topic of page statistics.")
+    erasures_topic: str = Field("erasures", description="Topic of erased visitors, kept for ever.")
     dead_topic: str = Field("events-dead", description="Topic of dead letters.")
     events_retention_hours: int = Field(24 * 30, ge=24, description="How long `events` is kept, in hours.")
     scored_retention_hours: int = Field(24 * 7, ge=1, description="How long `scored-sessions` is kept, in hours.")
@@ -181,6 +182,19 @@ class ApiSettings(Group):
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 
+class WebhooksSettings(Group):
+    group: str = Field("op-ecom-webhooks", description="Kafka consumer group of the webhooks.")
+    timeout_seconds: float = Field(10, gt=0, le=60, description="How long one attempt to deliver may take.")
+    retry_seconds: tuple[NonNegativeFloat, ...] = Field(
+        (5, 30, 120, 600, 1800, 7200, 21_600, 43_200),
+        description="Pauses before each next attempt, a fifth shorter or longer by chance; after the last it is dead.",
+    )
+    concurrency: int = Field(8, ge=1, le=100, description="Attempts under way at once, for each webhook.")
+    log_days: float = Field(30, gt=0, description="How long what was delivered or given up stays in the log, in days.")
+    metrics_host: str = Field("127.0.0.1", description="Address of the webhooks' /metrics; 0.0.0.0 in a container.")
+    metrics_port: int = Field(8004, ge=0, le=65535, description="Port of the webhooks' /metrics; 0: none.")
+
+
 class ServicesSettings(Group):
     kafka_port: int = Field(9092, ge=1, le=65535, description="Loopback port of Kafka under `opecom services up`.")
     mariadb_port: int = Field(3307, ge=1, le=65535, description="Loopback port of MariaDB under `opecom services up`.")
@@ -225,6 +239,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,

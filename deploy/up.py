@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import broker, probes, topics
+from deploy.controls import LogError, keep_erasures
+from deploy.erased_before import erased_before
 from deploy.errors import AwayError, SetupError
 from deploy.ports import free_port, speaks_kafka
 from deploy.probes import Address
-from deploy.settings import Settings, variable
+from deploy.settings import KafkaSettings, Settings, variable
 from deploy.supervise import PATIENCE, Child, Supervisor
 from deploy.wiring.kafka import client_options
 
@@ -51,12 +53,21 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
 
     def new_broker() -> Child:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
 
     found = addresses(settings)
     return Plan(_parts(found, environment), prepare, new_broker, found), bootstrap
+
+
+async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
+    """Tell a new broker who is forgotten, before anything is folded; raises AwayError where it is gone again."""
+    try:
+        await keep_erasures(kafka, digests)
+    except LogError as error:
+        raise AwayError(str(error)) from error
 
 
 def services(settings: Settings, folder: Path) -> Plan:
@@ -95,6 +106,7 @@ def addresses(settings: Settings) -> dict[str, Address]:
         "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
         "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
+        "webhooks": Address.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
     }
 
 

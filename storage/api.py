@@ -1,4 +1,5 @@
-"""The query API (port 8000): intent, live sessions, timelines, intents as a stream; replays for those who may.
+"""The query API (port 8000): intent, live sessions, timelines, intents as a stream; for those who may, replays and
+what storage/admin has.
 
 Every answer is a struct of storage.intents, every refusal one of storage.errors. The prediction routes are those of
 scoring.api, mounted here.
@@ -89,6 +90,7 @@ def create_app(
     jobs: Jobs,
     pages: Opening,
     predictions: APIRouter,
+    admin: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -114,6 +116,7 @@ def create_app(
     app.include_router(replay_routes(jobs, access.scoped("admin")))
     app.include_router(page_routes(pages, access))
     app.include_router(predictions)
+    app.include_router(admin)
     _add_probes(app, queries, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from ingest.tokens import Token
+from storage.admin.erase import Erasure
+from storage.admin.rows import Sessions, Statistics, WholeSession
 from storage.errors import STATUS, ErrorAnswer, ReadCode
 from storage.intents import Intent, LiveSessions, Timeline
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
@@ -16,6 +18,7 @@ REF = "#/components/schemas/{name}"
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, Token, ErrorAnswer),
     *(Job, JobList, Order, PagesInForce, Explained, Refreshed),
+    *(Sessions, WholeSession, Statistics, Erasure),
 )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scoring.features import NAMES
 from scoring.model import Band
+from storage.block import Identity
 from storage.errors import ReadError
 from storage.intents import Intent, Timeline, Update, intent_of_row, update_of_row
 from storage.metrics import CLICKHOUSE, RELATIONAL
@@ -87,10 +88,13 @@ class Queries:
         given |= {"session_id": session_id} | ({} if site is None else {"site": site})
         newest = self._ask(_newest(condition if site is None else f"{condition} AND site = {{site:String}}"), given)
         found, opened_at = _only(newest.result_rows, session_id, site)
-        place = {"session_id": session_id, "site": found, "opened_at": opened_at, "most": MOST_UPDATES}
-        rows = self._ask(_UPDATES, place)
-        updates: list[Update] = [update_of_row(row) for row in rows.named_results()][::-1]
-        return Timeline(found, session_id, opened_at, updates)
+        return Timeline(found, session_id, opened_at, self.updates((found, session_id, opened_at)))
+
+    def updates(self, identity: Identity) -> list[Update]:
+        """The updates of a session, of too many the newest MOST_UPDATES, the oldest first; raises ReadError."""
+        site, session_id, opened_at = identity
+        place = {"session_id": session_id, "site": site, "opened_at": opened_at, "most": MOST_UPDATES}
+        return [update_of_row(row) for row in self._ask(_UPDATES, place).named_results()][::-1]
 
     def check(self) -> None:
         """Raise ReadError(unavailable) unless both databases answer."""

@@ -28,6 +28,8 @@ from deploy.cli import (
     topics,
     train,
     up,
+    visitors,
+    webhooks,
 )
 from deploy.errors import SetupError
 
@@ -58,7 +60,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(sites.app, name="sites")
 app.add_typer(keys.app, name="keys")
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(visitors.app, name="visitors")
 app.add_typer(services.app, name="services")
+app.add_typer(webhooks.app, name="webhooks")
 
 
 @app.callback()

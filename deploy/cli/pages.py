@@ -50,7 +50,7 @@ def import_(
     """Takes the statistics of a page export of Google Analytics, and puts them in force."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = as_running(load())
-    name = _site(settings, site)
+    name = site_named(settings, site)
     rules = PageRules(frozenset(sites_of(settings)[name].allowed_query))
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
@@ -87,7 +87,7 @@ def explain(
 ) -> None:
     """How a page's statistics come about: its counts, the site's means, and both together."""
     settings = load()
-    asked = {"site": _site(settings, site), "path": path}
+    asked = {"site": site_named(settings, site), "path": path}
     body = read(_api(settings), "/pages/explain", {**asked}, _read_key(settings))
     if json:
         print(body.decode())
@@ -99,7 +99,8 @@ def _path(url: str, rules: PageRules) -> str:
     return page(url, None, None, rules).path
 
 
-def _site(settings: Settings, given: str) -> str:
+def site_named(settings: Settings, given: str) -> str:
+    """The site that is given, or the only one of the installation's own; raises SetupError."""
     known = sites_of(settings)
     if given:
         if given not in known:

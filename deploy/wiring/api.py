@@ -18,6 +18,8 @@ from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
 from deploy.wiring.access import access
+from deploy.wiring.admin import eraser
+from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
@@ -29,6 +31,7 @@ from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
 from ingest.tokens import SessionTokens
 from storage.access import Access
+from storage.admin.erase import Eraser
 from storage.api import create_app
 from storage.audience import Audience
 from storage.errors import ReadError
@@ -63,13 +66,15 @@ async def answer(
     stop: asyncio.Event,
 ) -> None:
     """Serve on `listener` until `stop`."""
-    replays = jobs(settings, opened)
-    built = app(settings, opened, permitted, registry, stop, replays)
+    replays, erasing = jobs(settings, opened), eraser(settings, opened)
+    built = app(settings, opened, permitted, registry, stop, replays, erasing)
     try:
+        erasing.resume()
         await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
     finally:
         # Before the databases close under it.
         await replays.stop()
+        await erasing.stop()
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -89,6 +94,7 @@ def app(
     registry: CollectorRegistry,
     stop: asyncio.Event,
     replays: Jobs,
+    erasing: Eraser | None = None,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
@@ -104,6 +110,7 @@ def app(
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
         predictions=predictions(settings, permitted),
+        admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,
         origins=api.origins,
         asyncapi=topics_document(settings),

@@ -16,7 +16,7 @@ from storage.intents import encode
 from storage.openapi import answered
 from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher
 from storage.sink import UnavailableError
-from stream.pages_topic import PagesMissingError
+from stream.follower import TopicMissingError
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False)
 RETRY_SECONDS = 2
@@ -37,7 +37,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         try:
             async with opening() as pages:
                 found = await ask(pages)
-        except (UnavailableError, PagesMissingError, KafkaError, OSError) as error:
+        except (UnavailableError, TopicMissingError, KafkaError, OSError) as error:
             raise ReadError("unavailable", str(error) or type(error).__name__, RETRY_SECONDS) from error
         return Response(encode(found), media_type="application/json")
 

@@ -198,8 +198,8 @@ def test_addresses_are_those_a_client_uses(host: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("host", "parts"),
     [
-        pytest.param("", {"ingest", "worker", "store"}, id="chDB is held by one process"),
-        pytest.param("clickhouse", {"ingest", "worker", "writer", "api"}, id="a server by several"),
+        pytest.param("", {"ingest", "worker", "store", "webhooks"}, id="chDB is held by one process"),
+        pytest.param("clickhouse", {"ingest", "worker", "writer", "api", "webhooks"}, id="a server by several"),
     ],
 )
 def test_writer_and_api_are_apart_where_clickhouse_is_a_server(tmp_path: Path, host: str, parts: set[str]) -> None:

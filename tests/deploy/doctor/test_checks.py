@@ -20,6 +20,7 @@ from deploy.probes import Address
 from deploy.settings import ApiSettings, ScoringSettings, Settings, SiteSettings, StorageSettings
 from deploy.topics import Fault
 from scoring import registry
+from storage.migrate import steps
 
 HERE = Address("127.0.0.1", 8001)
 
@@ -224,7 +225,12 @@ def answering(**answers: str) -> Callable[[str], Sequence[Sequence[Any]]]:
     return run
 
 
-WELL = {"version()": "11.4.5-MariaDB", "sql_mode": "STRICT_ALL_TABLES", "packet": "16777216", "schema_version": "1"}
+WELL = {
+    "version()": "11.4.5-MariaDB",
+    "sql_mode": "STRICT_ALL_TABLES",
+    "packet": "16777216",
+    "schema_version": str(steps("mariadb")[-1].version),
+}
 
 
 @pytest.mark.parametrize(
