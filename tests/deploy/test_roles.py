@@ -37,7 +37,7 @@ from tests.support.predictions import EXAMPLE
 from tests.support.publishers import ListPublisher
 from tests.support.scored import scored
 
-Need = Literal["nothing", "read", "export", "personal", "admin", "write"]
+Need = Literal["nothing", "token", "read", "export", "personal", "admin", "write"]
 Profile = Literal["embedded", "services"]
 #: yes: as it was asked. own: what of it is the key's own site's, or nothing. Else the status of the refusal.
 Answer = Literal["yes", "own", 401, 403, 404, 422]
@@ -93,6 +93,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /sessions/{session_id}/timeline": Row("read", "/sessions/s1/timeline", other=404, tells='"site":"shop"'),
         "GET /intents/stream": Row("read", well=AWAY, in_the_url=422),
         "POST /intents/token": Row("read"),
+        "GET /intents/session": Row("token", "/intents/session?token=forged", in_the_url=422),
         "GET /replays": Row("admin", other="own", tells='"site":"shop"'),
         "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
         "GET /replays/{job}": JOB,
@@ -118,6 +119,8 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /tracker/event": Row("write", body={**SESSION, "category": "c", "action": "a"}, well=(202,), other="own"),
         "POST /tracker/purchase": Row("write", body={**SESSION, "amount": 1}, well=(202,), other="own"),
         "POST /v1/batch": Row("write", body=BATCH, well=(202,), other=403),
+        "POST /tracker/intent/token": Row("write", body=SESSION, tells='"token"'),
+        "GET /tracker/intent/stream": Row("token", "/tracker/intent/stream?token=forged"),
     },
 }
 
@@ -159,6 +162,9 @@ def expected(row: Row, role: str, profile: Profile) -> Answer:
     here: Answer = "yes" if profile == "embedded" else 401
     if row.needs == "nothing":
         return "yes"
+    if row.needs == "token":
+        # No key is one, and the row's is forged.
+        return row.in_the_url if role.endswith("in the URL") else 401
     if row.needs == "write":
         # An import key sends batches, which give received_at; a tracker's single events do not.
         batches: Answer = "yes" if row.body is BATCH else 403
@@ -207,12 +213,18 @@ async def served(
 ) -> AsyncIterator[tuple[Starlette, dict[str, str], ListPublisher]]:
     """The application as its part builds it, with the keys of the file and a session of the site shop."""
     sites = {
-        "default": {"keyless_loopback": "embedded"},
-        "shop": {"write_keys": [WRITE], "import_keys": [IMPORT]},
-        "other": {"write_keys": [OTHER_WRITE]},
+        "default": {"keyless_loopback": "embedded", "intent_in_browser": "embedded"},
+        "shop": {"write_keys": [WRITE], "import_keys": [IMPORT], "intent_in_browser": True},
+        "other": {"write_keys": [OTHER_WRITE], "intent_in_browser": True},
     }
     kafka = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
-    embedded = Settings(data_dir=folder, kafka=kafka, sites=sites)  # type: ignore[arg-type]
+    embedded = Settings(
+        data_dir=folder,
+        kafka=kafka,
+        sites=sites,
+        api={"token_secret": "secret"},
+        ingest={"api_url": "http://127.0.0.1:1"},
+    )  # type: ignore[arg-type]
     settings = embedded.model_copy(update={"profile": profile})
     keys = {scope: access_changes.add_key(settings, scope, {scope}, None) for scope in SCOPES}
     keys["other"] = access_changes.add_key(settings, "other", {"admin"}, ["other"])
