@@ -2,6 +2,7 @@
 
 from html import escape
 
+from deploy.access_file import sites_of
 from deploy.errors import SetupError
 from deploy.settings import Settings
 from ingest import script
@@ -14,15 +15,16 @@ def public_url(settings: Settings) -> str:
 
 
 def script_tag(settings: Settings, site: str, key: str = "", pinned: bool = False) -> str:
-    """The tag of `site`; `key` is a write key, else the first one that the settings have.
+    """The tag of `site`; `key` is a write key, else the first one of the site.
 
     A pinned tag names exactly this release by hash and integrity: the browser runs nothing else, so the tag is to be
-    pasted anew with each release. Raises SetupError for a site that the settings do not know, if no key is given.
+    pasted anew with each release. Raises SetupError for a site that is not known, if no key is given.
     """
     if not key:
-        if site not in settings.sites:
-            raise SetupError(f"there is no site {site}: `opecom settings` lists them (sites.{site})")
-        key = next(iter(settings.sites[site].write_keys), "")
+        known = sites_of(settings)
+        if site not in known:
+            raise SetupError(f"there is no site {site}: `opecom sites add {site}` makes it")
+        key = next(iter(known[site].write_keys), "")
     served, url = script.read(settings.ingest.script_path), public_url(settings)
     attributes = {"src": url + (served.pinned_path if pinned else served.path)}
     if pinned:

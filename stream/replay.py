@@ -103,10 +103,9 @@ class PartitionReplay:
 
     def take(self, records: Sequence[Record]) -> Told:
         """Fold and score the next records; raises FoldError where they do not follow or the fold itself is at fault."""
-        wanted = [record for record in records if self.partition.next <= record.offset <= self.cut]
-        silent = [record for record in wanted if record.offset < self._tell_from]
-        follow(self.partition, silent, self._late)
-        folded = self._fold(wanted[len(silent) :])
+        wanted = between(records, self.partition.next, self.cut + 1)
+        follow(self.partition, between(wanted, 0, self._tell_from), self._late)
+        folded = self._fold(between(wanted, self._tell_from, self.cut + 1))
         for _ in score(folded.updates, self._models):
             pass
         return Told(folded.updates, folded.dead, folded.counts)
@@ -139,6 +138,12 @@ def follow(partition: Partition, records: Sequence[Record], late: Late | None = 
             partition.fold(record, None)
         else:
             late.fold(partition, record, None)
+
+
+def between(records: Sequence[Record], first: int, end: int) -> Sequence[Record]:
+    """Those of consecutive records that lie from offset `first` to before `end`."""
+    at = records[0].offset if records else 0
+    return records[max(0, first - at) : max(0, end - at)]
 
 
 def _require_next(partition: Partition, record: Record) -> None:

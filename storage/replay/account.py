@@ -108,8 +108,10 @@ class Account(Struct):
     restored: int = 0
     #: Updates that no database takes.
     refused: int = 0
-    #: Bytes written to a file.
+    #: Bytes written to a file, where they begin in it, and the partition after which it is named.
     bytes: int = 0
+    begin: int = 0
+    part: int = -1
     #: Sessions that were stored and are no more.
     voided: int = 0
     tables: dict[str, TableDiff] = field(default_factory=dict)

@@ -21,8 +21,8 @@ from storage.sink import UnavailableError
 from storage.threads import in_thread
 from stream.late import Late
 from stream.partition import Mark, Partition, Record
-from stream.recovery import pages_needed
-from stream.replay import Backfill, PartitionReplay, Told, follow
+from stream.recovery import needed
+from stream.replay import NEVER, Backfill, PartitionReplay, Told, between, follow
 from stream.update import Update
 
 #: Seconds between two checkpoints.
@@ -88,7 +88,7 @@ class PartitionRun:
             checkpoint.counted,
             source_of(self._world, self._request).read(plan.partition, checkpoint.mark.next, plan.cut + 1),
         ):
-            await self._world.pages_reached(pages_needed(records))
+            await self._world.reached(needed(records))
             before = max(replay.partition.next, checkpoint.next)
             replay.partition.mark()
             mark = plan.begin if late is not None else replay.partition.recovery_mark()
@@ -99,7 +99,7 @@ class PartitionRun:
             if told.updates or monotonic() >= keep_at:
                 await self._keep(Checkpoint(plan, before, max(after, checkpoint.counted), mark, account))
                 keep_at = monotonic() + CHECKPOINT_EVERY
-            fresh = [record for record in records if before <= record.offset < after]
+            fresh = between(records, before, after)
             await patiently(partial(self._target.take, plan, fresh, told, account))
             self._moved(max(0, after - before))
             if after > plan.last and not self._wanted(replay):
@@ -116,7 +116,7 @@ class PartitionRun:
     async def _open(self, plan: Plan, late: Late | None) -> list[OpenSession]:
         partition, again = await self._state(plan.partition, plan.tail), late and late.again()
         async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
-            await self._world.pages_reached(pages_needed(records))
+            await self._world.reached(needed(records))
             await in_thread(follow, partition, records, again)
         return [
             OpenSession(
@@ -187,7 +187,7 @@ class PartitionRun:
     async def _late(self, plan: Plan) -> Late | None:
         if not self._request.include_late:
             return None
-        late = Late(self._world.calendars)
+        late = Late(self._world.calendars, self._world.erasures)
         source = source_of(self._world, self._request)
         async for records in source.read(plan.partition, plan.begin.next, plan.cut + 1):
             await in_thread(_look, late, records)
@@ -204,8 +204,7 @@ class PartitionRun:
 async def _cut_at(offset: int, batches: AsyncIterator[Sequence[Record]]) -> AsyncIterator[Sequence[Record]]:
     """The batches, none of them with records from both sides of the offset."""
     async for records in batches:
-        first = [record for record in records if record.offset < offset]
-        for part in (first, records[len(first) :]):
+        for part in (between(records, 0, offset), between(records, offset, NEVER)):
             if part:
                 yield part
 

@@ -69,7 +69,7 @@ def test_a_pinned_tag_names_the_bytes() -> None:
 
 
 def test_an_unknown_site_is_one_line() -> None:
-    with pytest.raises(SetupError, match=r"^there is no site shops: `opecom settings`"):
+    with pytest.raises(SetupError, match=r"^there is no site shops: `opecom sites add shops`"):
         script_tag(settings(), "shops")
 
 
