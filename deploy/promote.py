@@ -1,7 +1,6 @@
 """Puts a model in force: checked, announced to every partition of the log, remembered in the registry."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from deploy import controls, topics
 from deploy.errors import SetupError
@@ -9,15 +8,16 @@ from deploy.settings import Settings
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import registry
 from ingest.events import UseModel
+from scoring.folder import Place, RegistryError
 from scoring.promotions import Promotion, in_force, promotions, remember
-from scoring.registry import SHIPPED, RegistryError, current, load
+from scoring.registry import SHIPPED, current, load
 from scoring.registry import promote as make_current
 
 
 async def promote(settings: Settings, version: str) -> Promotion:
     """Put this version in force from here on; raises SetupError where it cannot be used or the log does not take it."""
-    folder = registry(settings.scoring)
     try:
+        folder = registry(settings.scoring)
         load(folder, version)
         log, stack = await _standing(settings, folder)
     except RegistryError as error:
@@ -27,8 +27,8 @@ async def promote(settings: Settings, version: str) -> Promotion:
 
 async def roll_back(settings: Settings) -> Promotion:
     """Put the version in force again that was before the last promotion; raises SetupError as `promote` does."""
-    folder = registry(settings.scoring)
     try:
+        folder = registry(settings.scoring)
         log, stack = await _standing(settings, folder)
         if len(stack) < 2:
             raise SetupError(
@@ -41,7 +41,7 @@ async def roll_back(settings: Settings) -> Promotion:
     return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log))
 
 
-async def _put(settings: Settings, folder: Path, promotion: Promotion) -> Promotion:
+async def _put(settings: Settings, folder: Place, promotion: Promotion) -> Promotion:
     """1 the controls, acknowledged for every partition · 2 what is remembered · 3 the current version.
 
     Where it stops in between, `promote` with the version puts it right: a control that names the version in force
@@ -58,7 +58,7 @@ async def _put(settings: Settings, folder: Path, promotion: Promotion) -> Promot
     return promotion
 
 
-async def _standing(settings: Settings, folder: Path) -> tuple[str, list[str]]:
+async def _standing(settings: Settings, folder: Place) -> tuple[str, list[str]]:
     """The log's name, and the versions that came into force on it, the one in force last."""
     log = await topics.log_id(client_options(settings.kafka))
     return log, in_force(promotions(folder, log)) or [settings.scoring.model or current(folder)]

@@ -4,13 +4,14 @@ A line of `<registry>/promotions.jsonl` for each promotion and rollback, the old
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from scoring.registry import RegistryError
+from scoring.folder import Place, RegistryError, read, write
+
+FILE = "promotions.jsonl"
 
 
 class Promotion(Struct, frozen=True, kw_only=True):
@@ -23,25 +24,25 @@ class Promotion(Struct, frozen=True, kw_only=True):
     at: str
 
 
-def promotions(folder: Path, log: str) -> list[Promotion]:
+def promotions(folder: Place, log: str) -> list[Promotion]:
     """The promotions and rollbacks of this log; raises RegistryError for a file that is not ours."""
-    file = folder / "promotions.jsonl"
     try:
-        told = [msgspec.json.decode(line, type=Promotion) for line in file.read_bytes().splitlines() if line]
-    except FileNotFoundError:
-        return []
-    except (OSError, msgspec.DecodeError) as error:
-        raise RegistryError(f"cannot read {file} ({error}): mend the line, or remove the file") from error
+        told = [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
+    except msgspec.DecodeError as error:
+        raise RegistryError(f"cannot read {folder / FILE} ({error}): mend the line, or remove the file") from error
     return [each for each in told if each.log == log]
 
 
-def remember(folder: Path, promotion: Promotion) -> None:
-    """Append to the file; raises RegistryError where it cannot be written."""
+def remember(folder: Place, promotion: Promotion) -> None:
+    """Add it to the file, which is written anew, as nothing can be appended at most URLs; raises RegistryError."""
+    write(folder / FILE, b"\n".join([*_lines(folder), msgspec.json.encode(promotion), b""]))
+
+
+def _lines(folder: Place) -> list[bytes]:
     try:
-        with (folder / "promotions.jsonl").open("ab") as file:
-            file.write(msgspec.json.encode(promotion) + b"\n")
-    except OSError as error:
-        raise RegistryError(f"cannot write {folder}/promotions.jsonl: {error.strerror}") from error
+        return [line for line in read(folder / FILE).splitlines() if line]
+    except FileNotFoundError:
+        return []
 
 
 def in_force(told: Iterable[Promotion]) -> list[str]:

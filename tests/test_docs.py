@@ -10,6 +10,7 @@ from deploy.settings import KafkaSettings
 from deploy.wiring.process_metrics import add_process_metrics
 from ingest.metrics import IngestMetrics
 from storage.metrics import ApiMetrics, WriterMetrics
+from storage.webhooks.metrics import WebhookMetrics
 from stream.metrics import WorkerMetrics
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,7 @@ def metric_names() -> list[str]:
     storage = CollectorRegistry()
     WriterMetrics(storage)
     ApiMetrics(storage)
+    WebhookMetrics(storage)
     add_process_metrics(storage, "writer", folder=ROOT)
     registries = (WorkerMetrics().registry, IngestMetrics().registry, storage)
     families = [family for registry in registries for family in registry.collect()]

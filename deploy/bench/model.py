@@ -19,8 +19,9 @@ from deploy.simulate.draw import draw
 from deploy.simulate.rows import read, sample
 from deploy.wiring.models import registry
 from scoring.features import NAMES, row
+from scoring.folder import RegistryError
 from scoring.onnx import session
-from scoring.registry import RegistryError, current, graph_of
+from scoring.registry import current, graph_of
 
 #: Rounds, and runs of each graph in one of them.
 ROUNDS, QUICK_ROUNDS, RUNS = 60, 20, 300

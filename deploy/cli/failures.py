@@ -35,6 +35,7 @@ def naming_the_setting(error: PortTakenError, settings: Settings) -> SetupError:
         settings.api.port: "api.port",
         settings.worker.metrics_port: "worker.metrics_port",
         settings.storage.metrics_port: "storage.metrics_port",
+        settings.webhooks.metrics_port: "webhooks.metrics_port",
         settings.services.kafka_port: "services.kafka_port",
         settings.services.mariadb_port: "services.mariadb_port",
     }

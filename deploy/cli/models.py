@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -14,10 +13,11 @@ from rich.table import Table
 from deploy.data_folder import as_running
 from deploy.errors import SetupError
 from deploy.settings import Settings, load
+from deploy.wiring.models import registry as where
 from scoring import registry
+from scoring.folder import Place, RegistryError
 from scoring.model import Manifest
 from scoring.promotions import Promotion
-from scoring.registry import SHIPPED, RegistryError
 
 app = typer.Typer(help="Versions of the model: what there is, what scores, what scored before.", no_args_is_help=True)
 
@@ -116,7 +116,7 @@ def rollback() -> None:
 
 def _say(settings: Settings, done: Promotion) -> None:
     print(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
-    if settings.scoring.registry is None:
+    if not settings.scoring.registry:
         print("the shipped registry remembers nothing: `opecom models promote` with a version is the way back")
     elif settings.scoring.model not in ("", done.version):
         print(
@@ -133,8 +133,11 @@ def _manifests(settings: Settings) -> tuple[list[Manifest], str]:
         raise SetupError(str(error)) from error
 
 
-def _folder(settings: Settings) -> Path:
-    return settings.scoring.registry or SHIPPED
+def _folder(settings: Settings) -> Place:
+    try:
+        return where(settings.scoring)
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
 
 
 def _running() -> Settings:

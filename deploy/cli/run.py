@@ -22,7 +22,7 @@ LIMIT = 20
 FAILED = 70
 
 RunPart = Callable[[Settings, asyncio.Event], Awaitable[int]]
-Part = Literal["ingest", "worker", "writer", "api", "store", "predict"]
+Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "webhooks"]
 
 _WHERE: dict[Part, tuple[str, str]] = {
     "ingest": ("deploy.wiring.ingest", "run"),
@@ -31,6 +31,7 @@ _WHERE: dict[Part, tuple[str, str]] = {
     "api": ("deploy.wiring.api", "run"),
     "store": ("deploy.wiring.store", "run"),
     "predict": ("deploy.wiring.predict", "run"),
+    "webhooks": ("deploy.wiring.webhooks", "run"),
 }
 
 

@@ -9,8 +9,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from deploy.errors import SetupError
 from deploy.settings import load
-from scoring import registry
-from scoring.registry import SHIPPED, RegistryError
+from deploy.wiring.models import registry
+from scoring.folder import RegistryError
+from scoring.registry import load as load_model
 from scoring.score_file import score_file
 from scoring.table import TableError
 
@@ -31,7 +32,7 @@ def score(
     settings = load()
     console = Console(stderr=True)
     try:
-        loaded = registry.load(settings.scoring.registry or SHIPPED, model or settings.scoring.model)
+        loaded = load_model(registry(settings.scoring), model or settings.scoring.model)
         with Progress(
             TextColumn("scoring"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
             TimeRemainingColumn(), console=console, disable=not console.is_terminal,

@@ -16,7 +16,7 @@ from deploy.settings import load
 def train(
     data: Annotated[Path, typer.Option(help="Sessions in the format of UCI 468, a CSV file.")],
     out: Annotated[
-        Path | None, typer.Option(help="Registry folder; none: scoring.registry, else models in data_dir.")
+        str | None, typer.Option(help="Registry, a folder or URL; none: scoring.registry, else models in data_dir.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for report.html and report.md; none: no report.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, max=50, help="Seeds of TabM on each track; none: 5.")] = None,
@@ -36,7 +36,7 @@ def train(
     """Trains TabM and its baselines, evaluates them, and registers the models that can be served."""
     settings = load()
     try:
-        from scoring.registry import RegistryError
+        from scoring.folder import RegistryError, place
         from scoring.training.download import download
         from scoring.training.export import ExportError
         from scoring.training.load import DataError
@@ -50,7 +50,6 @@ def train(
     extent = LITTLE if quick else Extent()
     if seeds is not None:
         extent = replace(extent, seeds=seeds)
-    folder = out or settings.scoring.registry or settings.data_dir / "models"
     day = (date or datetime.datetime.now(datetime.UTC)).date().isoformat()
     begun = time.monotonic()
 
@@ -61,6 +60,7 @@ def train(
         if fetch:
             say(f"download to {data}")
             download(data)
+        folder = place(out or settings.scoring.registry or settings.data_dir / "models")
         trained = run(data, folder, day, report, extent, with_ablation, say)
     except (DataError, ExportError, RegistryError) as error:
         raise SetupError(str(error)) from None

@@ -22,6 +22,7 @@ _SETTINGS = {
     "writer": "storage.metrics_port",
     "api": "api.port",
     "store": "api.port",
+    "webhooks": "webhooks.metrics_port",
 }
 
 

@@ -2,16 +2,18 @@
 
 from deploy.doctor.finding import Finding
 from deploy.settings import ScoringSettings
-from scoring.registry import SHIPPED, RegistryError, load, versions
+from deploy.wiring.models import registry
+from scoring.folder import RegistryError
+from scoring.registry import load, versions
 
 
 def model(scoring: ScoringSettings) -> Finding:
-    folder = scoring.registry or SHIPPED
     try:
+        folder = registry(scoring)
         manifest = load(folder, scoring.model).manifest
+        number = len(versions(folder))
     except RegistryError as error:
         return Finding("model", "fault", str(error))
-    number = len(versions(folder))
     chosen = "scoring.model" if scoring.model else "the registry's current one"
     return Finding(
         "model",

@@ -1,5 +1,6 @@
 """The UCI file as a simulation: which rows, on which site, and how they are checked afterwards."""
 
+import tempfile
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,7 +18,9 @@ from deploy.simulate.rows import Row, read, sample, write
 from deploy.simulate.run import Simulation
 from deploy.simulate.uci import Visit
 from deploy.wiring.calendars import calendars
-from scoring.registry import SHIPPED
+from deploy.wiring.models import registry
+from scoring.folder import RegistryError
+from scoring.registry import graph_of
 
 SITE = "uci"
 #: Sessions that are drawn where no file and no number is given.
@@ -72,5 +75,10 @@ def verify(settings: Settings, engine: Engine, simulation: Simulation, file: Pat
             f"sessions of {simulation.site} were scored by {len(models)} models ({', '.join(models)}): simulate again, "
             "without changing the model meanwhile"
         )
-    model = (settings.scoring.registry or SHIPPED) / models[0] / "model.onnx"
-    return check.check("uci", engine, simulation, file, "--model", str(model))
+    try:
+        graph = graph_of(registry(settings.scoring), models[0])
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as model:
+        Path(model.name).write_bytes(graph)
+        return check.check("uci", engine, simulation, file, "--model", model.name)

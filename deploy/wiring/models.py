@@ -3,26 +3,28 @@
 import logging
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 
 import numpy as np
 
 from deploy.errors import SetupError
 from deploy.settings import ScoringSettings
+from scoring.folder import Place, RegistryError, place
 from scoring.model import Model
 from scoring.promotions import promotions
-from scoring.registry import SHIPPED, RegistryError, current, load
+from scoring.registry import SHIPPED, current, load
 from stream.step import Models
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at which version is current.
-LOOK_EVERY = 1.0
+#: Seconds between two looks at which version is current: in a folder, and at a URL.
+LOOK_EVERY, LOOK_FAR_EVERY = 1.0, 15.0
 
 
-def registry(scoring: ScoringSettings) -> Path:
-    """The folder of versions."""
-    return scoring.registry or SHIPPED
+def registry(scoring: ScoringSettings) -> Place:
+    """The folder of versions; raises RegistryError for a URL that cannot be one."""
+    return place(scoring.registry) if scoring.registry else SHIPPED
 
 
 def models(scoring: ScoringSettings, log: str = "") -> Models:
@@ -32,8 +34,8 @@ def models(scoring: ScoringSettings, log: str = "") -> Models:
     one, the version that the settings name, else the registry's current one. It is loaded now, so that a wrong one is
     refused at the start: raises SetupError.
     """
-    folder = registry(scoring)
     try:
+        folder = registry(scoring)
         told = promotions(folder, log)
         default = told[0].before if told else scoring.model or current(folder)
     except RegistryError as error:
@@ -53,15 +55,16 @@ def models(scoring: ScoringSettings, log: str = "") -> Models:
 class CurrentModel:
     """The model that answers predictions: the version that the settings name, else the registry's current one.
 
-    A promotion changes it within LOOK_EVERY seconds; a current version that cannot be used changes nothing.
+    A promotion changes it within LOOK_EVERY seconds, or LOOK_FAR_EVERY; a current version that cannot be used changes
+    nothing. What is at a URL is looked at aside, so that no request waits for the network.
     """
 
     def __init__(self, scoring: ScoringSettings) -> None:
         """Raises SetupError where there is no model to begin with."""
-        self.folder = registry(scoring)
         self._pinned = scoring.model
         self._looked = monotonic()
         try:
+            self.folder = registry(scoring)
             self._model = _warm(load(self.folder, self._pinned))
         except RegistryError as error:
             raise SetupError(str(error)) from error
@@ -70,9 +73,13 @@ class CurrentModel:
     def __call__(self) -> Model:
         """The model that answers now."""
         now = monotonic()
-        if not self._pinned and now - self._looked >= LOOK_EVERY:
+        here = isinstance(self.folder, Path)
+        if not self._pinned and now - self._looked >= (LOOK_EVERY if here else LOOK_FAR_EVERY):
             self._looked = now
-            self._look()
+            if here:
+                self._look()
+            else:
+                Thread(target=self._look, name="registry", daemon=True).start()
         return self._model
 
     def _look(self) -> None:

@@ -45,6 +45,24 @@ def relational(settings: Settings) -> Engine:
     return engine_of(f"sqlite:///{settings.data_dir / 'opecom.sqlite'}")
 
 
+def relational_of_this_program(settings: Settings) -> Engine:
+    """The relational database alone, for a command: in the embedded profile brought up to this program's schema, which
+    may be while the system runs, else checked. Raises SetupError."""
+    engine = relational(settings)
+    kind, run = migrate.relational_kind(engine), migrate.relational_run(engine)
+    try:
+        with explained():
+            engine.connect().close()
+            (migrate.migrate if settings.profile == "embedded" else migrate.check)(kind, run)
+    except migrate.SchemaError as error:
+        engine.dispose()
+        raise SetupError(str(error)) from error
+    except SetupError:
+        engine.dispose()
+        raise
+    return engine
+
+
 def analytics(settings: Settings, make: bool = False) -> Any:
     """A new ClickHouse client: of the server at storage.clickhouse_host, else of chDB in the data folder.
 

@@ -3,12 +3,12 @@
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version as installed
-from pathlib import Path
 
 import numpy as np
 
 from scoring import registry
 from scoring.features import CONTRACT_VERSION
+from scoring.folder import Place
 from scoring.model import Manifest
 from scoring.training.card import card
 from scoring.training.metrics import bands
@@ -30,10 +30,10 @@ class Registered:
     """A version in a registry, and where."""
 
     manifest: Manifest
-    folder: Path
+    folder: Place
 
 
-def register(candidate: Candidate, parts: Split, out: Path, date: str, sha256_of_data: str) -> Registered:
+def register(candidate: Candidate, parts: Split, out: Place, date: str, sha256_of_data: str) -> Registered:
     """Raises RegistryError, and then nothing was added. date: YYYY-MM-DD, part of the version."""
     sha256 = hashlib.sha256(candidate.graph).hexdigest()
     model, measured = candidate.model, candidate.model.measured

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from scoring.folder import Place
 from scoring.training.ablation import Size, ablation
 from scoring.training.evaluation import Evaluation, evaluate
 from scoring.training.export import export
@@ -40,7 +41,7 @@ class Trained:
 
 
 def train(
-    data: Path, out: Path, date: str, report: Path | None, extent: Extent, with_ablation: bool, say: Say
+    data: Path, out: Place, date: str, report: Path | None, extent: Extent, with_ablation: bool, say: Say
 ) -> Trained:
     """Train the study's models from a file in UCI's format and add them to the registry `out`.
 

@@ -24,6 +24,7 @@ HTTP = {
     "api": ("api.port", "api.host"),
     "worker": ("worker.metrics_port", "worker.metrics_host"),
     "writer": ("storage.metrics_port", "storage.metrics_host"),
+    "webhooks": ("webhooks.metrics_port", "webhooks.metrics_host"),
 }
 #: A value for every variable, as long as a good secret is.
 VALUES = {name: value or f"{name.lower().replace('_', '')[:10]:x<22}" for name, value in compose.example().items()}
@@ -87,6 +88,7 @@ def test_every_part_of_the_services_profile_is_there() -> None:
     commands = {tuple(service["command"]) for service in OURS.values()}
     assert commands == {
         ("topics", "create"), ("migrate",), ("run", "ingest"), ("run", "worker"), ("run", "writer"), ("run", "api"),
+        ("run", "webhooks"),
     }  # fmt: skip
 
 
@@ -132,16 +134,25 @@ def test_our_parts_know_the_databases_as_these_were_made(settings: tuple[str, Se
     assert [url.username, url.password, url.database] == [
         mariadb[f"MARIADB_{each}"] for each in ("USER", "PASSWORD", "DATABASE")
     ]
+    if name == "webhooks":
+        assert not [variable for variable in OURS[name]["environment"] if "CLICKHOUSE" in variable]
+        return
     clickhouse = compose.environment(SERVICES["clickhouse"], VALUES)
     assert (in_force.storage.clickhouse_host, in_force.storage.clickhouse_port) == ("clickhouse", 8123)
     assert in_force.storage.clickhouse_user == clickhouse["CLICKHOUSE_USER"]
     assert in_force.storage.clickhouse_password.get_secret_value() == clickhouse["CLICKHOUSE_PASSWORD"]
 
 
+def test_ingest_finds_the_query_api() -> None:
+    ingest = compose.environment(OURS["ingest"], VALUES)
+    assert ingest[variable("ingest.api_url")] == f"http://api:{Settings().api.port}"
+    assert "api" in OURS
+
+
 def test_no_secret_has_a_default() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|SECRET|KEYS|URL|CLUSTER_ID", name):
+            if re.search(r"PASSWORD|SECRET|KEYS|STORAGE__URL|CLUSTER_ID", name):
                 assert set(compose.variables(str(value)).values()) == {"?"}, f"{name} has a value of its own"
 
 

@@ -24,8 +24,14 @@ from tests.support.sinks import clickhouse_front
 OURS = compose.ours()
 VALUES = {name: value or "0123456789abcdef012345" for name, value in compose.example().items()}
 #: The settings that name our ports; those of the containers may be taken on this machine.
-PORTS = {"ingest": "ingest.port", "worker": "worker.metrics_port", "writer": "storage.metrics_port", "api": "api.port"}
-HOSTS = ("ingest.host", "worker.metrics_host", "storage.metrics_host", "api.host")
+PORTS = {
+    "ingest": "ingest.port",
+    "worker": "worker.metrics_port",
+    "writer": "storage.metrics_port",
+    "api": "api.port",
+    "webhooks": "webhooks.metrics_port",
+}
+HOSTS = ("ingest.host", "worker.metrics_host", "storage.metrics_host", "api.host", "webhooks.metrics_host")
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +130,8 @@ def test_without_its_services_a_container_ends_with_a_line_and_is_started_again(
     assert lines[0].startswith(said)
 
 
-@pytest.mark.parametrize("name", ["writer", "api"])
-def test_writer_and_api_wait_for_databases_by_being_started_again(name: str, commands: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["writer", "api", "webhooks"])
+def test_what_needs_databases_waits_for_them_by_being_started_again(name: str, commands: Path, tmp_path: Path) -> None:
     code, output = Container(name, commands, tmp_path, nobody()).wait()
     assert code == 70
     assert "does not open" in output.splitlines()[-1]
@@ -184,8 +190,10 @@ def test_the_variables_of_kafka_make_a_broker_that_answers(tmp_path: Path) -> No
 def given(kafka: Broker, mariadb_url: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Variables that lead the containers to services that are there, apart from all other tests."""
     run = uuid.uuid4().hex[:8]
-    topics = {variable(f"kafka.{name}_topic"): f"{name}-{run}" for name in ("events", "scored", "pages", "dead")}
-    groups = {variable(f"{part}.group"): f"{part}-{run}" for part in ("worker", "storage")}
+    topics = {
+        variable(f"kafka.{name}_topic"): f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead")
+    }
+    groups = {variable(f"{part}.group"): f"{part}-{run}" for part in ("worker", "storage", "webhooks")}
     with clickhouse_front(tmp_path / "clickhouse") as port:
         yield (
             topics

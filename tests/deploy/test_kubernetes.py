@@ -1,5 +1,6 @@
 """deploy/kubernetes is valid, contained, and asks for nothing that the project does not have."""
 
+import ipaddress
 import re
 from importlib.metadata import version
 from typing import Any
@@ -133,12 +134,12 @@ def test_secrets_are_those_that_strimzi_makes_or_that_operations_tells_to_make()
             assert f"--from-literal={ref['key']}=" in document
 
 
-@pytest.mark.parametrize("part", ["ingest", "worker", "writer", "api"])
+@pytest.mark.parametrize("part", ["ingest", "worker", "writer", "api", "webhooks"])
 def test_probes_ask_where_the_part_answers(part: str, settings: Settings) -> None:
     _, container = CONTAINERS[part]
     (port,) = container["ports"]
     group = {"ingest": settings.ingest, "api": settings.api}.get(part)
-    status = {"worker": settings.worker, "writer": settings.storage}.get(part)
+    status = {"worker": settings.worker, "writer": settings.storage, "webhooks": settings.webhooks}.get(part)
     host, number = (group.host, group.port) if group else (status.metrics_host, status.metrics_port)
     assert (host, number) == ("0.0.0.0", port["containerPort"])  # noqa: S104 - inside its pod
     for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
@@ -212,7 +213,7 @@ def test_our_parts_find_kafka_and_may_use_what_they_use(settings: Settings) -> N
         each.name for each in topics.wanted(settings.kafka)
     }
     groups = {each["name"] for each in resources if each["type"] == "group"}
-    assert groups == {settings.worker.group, settings.storage.group}
+    assert groups == {settings.worker.group, settings.storage.group, settings.webhooks.group}
 
 
 def test_the_certificate_of_kafka_is_where_the_setting_says(settings: Settings) -> None:
@@ -245,7 +246,28 @@ def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
     outward = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     listening = {port["containerPort"] for _, each in CONTAINERS.values() for port in each.get("ports", [])}
     assert inward == listening
-    assert outward == {53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port}
+    assert outward == {
+        53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port, settings.api.port,
+    }  # fmt: skip
+
+
+def test_ingest_finds_the_query_api(settings: Settings) -> None:
+    (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == "op-ecom-api"]
+    (port,) = service["spec"]["ports"]
+    assert settings.ingest.api_url == f"http://{name(service)}:{port['port']}"
+
+
+def test_webhooks_alone_reach_the_internet_and_no_private_network_by_it() -> None:
+    (policy,) = [each for each in of_kind(OBJECTS, "NetworkPolicy") if name(each) == "op-ecom-webhooks"]
+    assert policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "webhooks"
+    (rule,) = policy["spec"]["egress"]
+    assert rule["ports"] == [{"port": 443}]
+    blocks = [each["ipBlock"] for each in rule["to"]]
+    reached = [ipaddress.ip_network(each["cidr"]) for each in blocks]
+    excepted = [ipaddress.ip_network(inner) for each in blocks for inner in each.get("except", ())]
+    for address in ("10.1.2.3", "172.20.0.1", "192.168.0.1", "100.64.0.1", "169.254.169.254", "fd00::1", "fe80::1"):
+        private = ipaddress.ip_address(address)
+        assert not any(private in each for each in reached) or any(private in each for each in excepted)
 
 
 @pytest.fixture(scope="module")

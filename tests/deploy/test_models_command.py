@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from deploy.cli.main import app
 from deploy.errors import SetupError
 from scoring import registry
+from scoring.folder import RegistryError
 from scoring.promotions import Promotion, in_force, promotions, remember
-from scoring.registry import RegistryError
 from tests.support.models import registry_of
 
 

@@ -51,6 +51,7 @@ def test_the_jobs_are_the_parts_at_their_default_ports() -> None:
         "opecom-worker": settings.worker.metrics_port,
         "opecom-writer": settings.storage.metrics_port,
         "opecom-api": settings.api.port,
+        "opecom-webhooks": settings.webhooks.metrics_port,
     }
     found = {job["job_name"]: job["static_configs"][0]["targets"] for job in SCRAPES["scrape_configs"]}
     assert found == {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}
@@ -79,7 +80,7 @@ def test_a_panel_asks_the_chosen_data_source_in_promql_and_says_its_unit(panel: 
 
 def test_the_dashboard_has_a_row_for_each_part_and_no_panels_over_each_other() -> None:
     rows = [panel["title"] for panel in BOARD["panels"] if panel["type"] == "row"]
-    assert rows == ["Parts", "Ingest", "Log and lag", "Worker", "Writer and databases", "Query API"]
+    assert rows == ["Parts", "Ingest", "Log and lag", "Worker", "Writer and databases", "Query API", "Webhooks"]
     [variable] = BOARD["templating"]["list"]
     assert (variable["name"], variable["type"], variable["query"]) == ("datasource", "datasource", "prometheus")
     assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])

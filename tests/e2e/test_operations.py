@@ -22,6 +22,7 @@ from tests.support.stack import Stack, new_stack, up
 CHECKS = (
     "settings", "installation", "data folder", "keys and sites", "model", "Kafka", "topics", "worker group",
     "writer group", "relational database", "ClickHouse", "clocks", "ingest", "worker", "store",
+    "webhooks",
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
-    ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT")
+    ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT", "WEBHOOKS__METRICS_PORT")
     found = []
     for port in ports:
         status, text = get(Address("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
@@ -84,8 +85,10 @@ def test_a_stopped_system_is_at_fault_and_stays_as_it_is(tmp_path: Path) -> None
     done = stopped.opecom("doctor")
     assert done.returncode == 1
     found = lines(done.stdout)
-    assert {check for check, state in found.items() if state == "fault"} == {"Kafka", "ingest", "worker", "store"}
-    assert done.stdout.count("`opecom up`") == 4
+    assert {check for check, state in found.items() if state == "fault"} == {
+        *("Kafka", "ingest", "worker", "store", "webhooks")
+    }
+    assert done.stdout.count("`opecom up`") == 5
     assert not list(tmp_path.iterdir())
 
 
@@ -112,7 +115,7 @@ def test_a_setting_that_is_none_is_one_line(tmp_path: Path) -> None:
 async def test_faults_of_kafka_and_mariadb_are_a_line_each(kafka: Broker, mariadb_url: str, tmp_path: Path) -> None:
     made = kafka.settings(partitions=2)
     await topics.ensure(client_options(made), topics.wanted(made))
-    names = ("events_topic", "scored_topic", "pages_topic", "dead_topic")
+    names = ("events_topic", "scored_topic", "pages_topic", "erasures_topic", "dead_topic")
     stack = new_stack(
         tmp_path,
         OPECOM_PROFILE="services",

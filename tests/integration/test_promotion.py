@@ -1,9 +1,11 @@
 """Models promoted, refused and rolled back while events come: every event is scored, by the model of its offset."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -18,6 +20,7 @@ from deploy.wiring.kafka import client_options
 from deploy.wiring.models import CurrentModel
 from ingest.events import Event, UseModel, decode, encode, key_of
 from scoring import registry
+from scoring.folder import place
 from scoring.promotions import in_force, promotions
 from stream.scored import decode as decode_scored
 from stream.scored import decode_dead
@@ -37,7 +40,7 @@ def settings(broker: Broker, tmp_path: Path) -> Settings:
         kafka=kafka,
         data_dir=tmp_path,
         worker=WorkerSettings(metrics_port=0, group=group, session_timeout_ms=6_000),
-        scoring=ScoringSettings(registry=registry_of(tmp_path / "models", "m1", "m2", "m3")),
+        scoring=ScoringSettings(registry=str(registry_of(tmp_path / "models", "m1", "m2", "m3"))),
     )
 
 
@@ -54,7 +57,7 @@ async def records(kafka: KafkaSettings, topic: str, count: int) -> list[tuple[in
 
 
 async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(settings: Settings) -> None:
-    kafka, folder = settings.kafka, settings.scoring.registry
+    kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
     await topics.ensure(client_options(kafka), topics.wanted(kafka))
     stop, sending = asyncio.Event(), asyncio.Event()
@@ -111,7 +114,7 @@ async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(se
 
 
 async def test_a_rollback_goes_back_step_by_step_and_stops_at_the_first(settings: Settings) -> None:
-    kafka, folder = settings.kafka, settings.scoring.registry
+    kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
     await topics.ensure(client_options(kafka), topics.wanted(kafka))
     for version in ("m2", "m2", "m3"):
@@ -127,7 +130,7 @@ async def test_a_rollback_goes_back_step_by_step_and_stops_at_the_first(settings
 
 def test_predictions_take_the_current_version_and_keep_the_old_one_where_it_is_broken(tmp_path: Path) -> None:
     folder = registry_of(tmp_path / "models", "m1", "m2", "m3")
-    model = CurrentModel(ScoringSettings(registry=folder))
+    model = CurrentModel(ScoringSettings(registry=str(folder)))
     model._looked = float("-inf")
     assert model().manifest.version == "m1"
     registry.promote(folder, "m2")
@@ -137,4 +140,18 @@ def test_predictions_take_the_current_version_and_keep_the_old_one_where_it_is_b
     break_graph(folder, "m3")
     (folder / "current").write_text("m3\n")
     model._looked = float("-inf")
+    assert model().manifest.version == "m2"
+
+
+def test_what_is_at_a_url_is_looked_at_aside(tmp_path: Path) -> None:
+    folder, url = registry_of(tmp_path / "models", "m1", "m2"), f"memory://{uuid4().hex}"
+    for version in ("m1", "m2"):
+        registry.add(place(url), registry.graph_of(folder, version), registry.manifest(folder, version), "card")
+    model = CurrentModel(ScoringSettings(registry=url))
+    registry.promote(place(url), "m2")
+    model._looked = float("-inf")
+    model()
+    for thread in threading.enumerate():
+        if thread.name == "registry":
+            thread.join()
     assert model().manifest.version == "m2"

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 
 from scoring import registry
+from scoring.folder import RegistryError
 from scoring.model import Manifest
-from scoring.registry import SHIPPED, RegistryError
+from scoring.registry import SHIPPED
 
 VERSION = registry.current()
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, inspect, select
 from storage.relational import close_orphans
 from storage.sink import ListSink, UnavailableError
 from storage.tables import metadata, page_views, sessions
+from storage.webhooks.tables import webhooks
 from stream.scored import Origin, Reason, ScoredSession
 from tests.support.events import NOON
 from tests.support.scored import FEATURES, scored, view
@@ -169,6 +170,7 @@ def test_a_server_that_is_away_is_unavailable(tmp_path: Path) -> None:
 
 def test_migrations_make_the_tables_that_the_program_names(engine: Engine) -> None:
     found = inspect(engine)
+    assert webhooks in metadata.sorted_tables
     for table in metadata.sorted_tables:
         columns = {column["name"]: column for column in found.get_columns(table.name)}
         assert list(columns) == [column.name for column in table.columns]

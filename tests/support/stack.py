@@ -86,7 +86,10 @@ class Stack:
 
 def new_stack(folder: Path, **settings: str) -> Stack:
     """A system that does not run yet; `settings` are more variables, such as OPECOM_PROFILE."""
-    ports = ("KAFKA__BOOTSTRAP", "INGEST__PORT", "API__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT")
+    ports = (
+        *("KAFKA__BOOTSTRAP", "INGEST__PORT", "API__PORT"),
+        *("WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "WEBHOOKS__METRICS_PORT"),
+    )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPECOM_")}
     environment |= {f"OPECOM_{name}": str(free_port()) for name in ports}
     environment["OPECOM_KAFKA__BOOTSTRAP"] = f"127.0.0.1:{environment['OPECOM_KAFKA__BOOTSTRAP']}"
@@ -103,10 +106,12 @@ def services_stack(folder: Path, kafka: Broker, url: str, clickhouse_port: int, 
         "KAFKA__EVENTS_TOPIC": topics.events_topic,
         "KAFKA__SCORED_TOPIC": topics.scored_topic,
         "KAFKA__PAGES_TOPIC": topics.pages_topic,
+        "KAFKA__ERASURES_TOPIC": topics.erasures_topic,
         "KAFKA__DEAD_TOPIC": topics.dead_topic,
         "WORKER__GROUP": f"worker-{topics.events_topic}",
         "WORKER__SESSION_TIMEOUT_MS": "6000",
         "STORAGE__GROUP": f"writer-{topics.events_topic}",
+        "WEBHOOKS__GROUP": f"webhooks-{topics.events_topic}",
         "STORAGE__URL": url,
         "STORAGE__CLICKHOUSE_HOST": "127.0.0.1",
         "STORAGE__CLICKHOUSE_PORT": str(clickhouse_port),

@@ -1,0 +1,216 @@
+"""`opecom webhooks`: made, listed, tried and removed; what was delivered, what was given up, and that again."""
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import Struct
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Engine
+
+from deploy.errors import AwayError, SetupError
+from deploy.settings import Settings, load
+from deploy.wiring.storage import relational_of_this_program
+from storage.sink import UnavailableError
+from storage.webhooks import deliveries, message, registry
+from storage.webhooks.addresses import ForbiddenError, Resolver, check_url, permitted
+from storage.webhooks.crossings import WANTED, Wanted
+from storage.webhooks.deliveries import Delivery
+from storage.webhooks.registry import UnknownWebhookError
+from storage.webhooks.schedule import spoken
+
+app = typer.Typer(help="Requests to your server when a session crosses into another band.", no_args_is_help=True)
+
+#: Seconds that `test` waits for what becomes of its delivery.
+PATIENCE = 30.0
+
+Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id, as `opecom webhooks list` shows it.")]
+
+
+class Shown(Struct, frozen=True):
+    """A webhook as the list shows it: without its secret. Times in ms UTC."""
+
+    id: str
+    site: str
+    url: str
+    on: tuple[Wanted, ...]
+    allow_private: bool
+    created_at: int
+    disabled: str
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(help="Where requests go: https://HOST/...")],
+    site: Annotated[str, typer.Option(help="The site whose sessions it is about.")],
+    on: Annotated[
+        list[str], typer.Option(help=f"What it is told, may be repeated: {', '.join(WANTED)}; none: every crossing.")
+    ] = [],  # noqa: B006 - typer makes a new one for each call
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="The receiver is in your own network; http is allowed too.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Makes a webhook and prints its secret, this once."""
+    settings = load()
+    if site not in settings.sites:
+        raise SetupError(f"--site {site}: the settings know {', '.join(settings.sites)}")
+    wanted = tuple(word for word in WANTED if word in on)
+    if unknown := set(on) - set(wanted):
+        raise SetupError(f"--on {sorted(unknown)[0]}: one of {', '.join(WANTED)}")
+    _require_reachable(url, allow_private)
+    with _database(settings) as engine:
+        made = registry.add(engine, site, url, wanted, allow_private, _now())
+    if json:
+        print(msgspec.json.encode({"id": made.id, "secret": made.secret}).decode())
+        return
+    print(f"webhook {made.id} tells {url} of the sessions of {site}: {_on(made.wanted)}")
+    print(f"its secret, which is not shown again: {made.secret}")
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """Every webhook, and whether it is in use."""
+    with _database(load()) as engine:
+        found = [
+            Shown(each.id, each.site, each.url, each.wanted, each.allow_private, each.created_at, each.disabled)
+            for each in registry.every(engine)
+        ]
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    table = Table("id", "site", "told of", "URL", "since (UTC)", "in use", box=None)
+    for each in found:
+        table.add_row(each.id, each.site, _on(each.on), each.url, spoken(each.created_at), each.disabled or "yes")
+    Console().print(table)
+
+
+@app.command()
+def remove(webhook: Id) -> None:
+    """Removes a webhook; what was due for it is given up, its log stays."""
+    with _database(load()) as engine, _known():
+        registry.remove(engine, webhook)
+    print(f"webhook {webhook} is removed")
+
+
+@app.command()
+def enable(webhook: Id) -> None:
+    """Puts a webhook into use again that its receiver had ended with 410 Gone."""
+    with _database(load()) as engine, _known():
+        registry.enable(engine, webhook, _now())
+    print(f"webhook {webhook} is in use")
+
+
+@app.command("test")
+def try_(webhook: Id, json: Json = False) -> None:
+    """Has the running system send a test message, and waits for what becomes of it; exit code 1: not delivered."""
+    with _database(load()) as engine, _known():
+        found = registry.one(engine, webhook)
+        if found.disabled:
+            raise SetupError(f"webhook {webhook} is disabled ({found.disabled}): `opecom webhooks enable {webhook}`")
+        sent = message.test(found.site, found.id, _now())
+        deliveries.put_test(engine, found.id, found.site, sent, _now())
+        ended = _tried(engine, sent.id)
+    if json:
+        print(msgspec.json.encode(ended).decode())
+    elif ended.state == "delivered":
+        print(f"delivered: {found.url} answered {ended.status}")
+    else:
+        print(f"not delivered, tried {ended.attempts} times: {ended.detail}")
+    sys.exit(0 if ended.state == "delivered" else 1)
+
+
+@app.command("deliveries")
+def log(
+    dead: Annotated[bool, typer.Option("--dead", help="Only those that were given up.")] = False,
+    webhook: Annotated[str, typer.Option(help="Those of one webhook.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Most deliveries.")] = 50,
+    json: Json = False,
+) -> None:
+    """What was delivered, is due, or was given up, the newest first."""
+    with _database(load()) as engine:
+        found = deliveries.newest(engine, "dead" if dead else None, webhook or None, limit)
+    if json:
+        print(msgspec.json.encode(found).decode())
+        return
+    table = Table("id", "webhook", "of", "session", "made (UTC)", "state", "tried", "last answer", box=None)
+    for each in found:
+        made, said = spoken(each.created_at), each.detail or (str(each.status) if each.status else "")
+        table.add_row(
+            each.id, each.webhook_id, each.kind, each.session_id, made, each.state, str(each.attempts), said
+        )  # fmt: skip
+    Console().print(table)
+
+
+@app.command()
+def resend(delivery: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of deliveries.")]) -> None:
+    """Makes deliveries due again, under their own ids."""
+    with _database(load()) as engine:
+        for each in delivery:
+            if not deliveries.again(engine, each, _now()):
+                raise SetupError(
+                    f"{each} has not ended, or its webhook is not in use: `opecom webhooks deliveries` lists them"
+                )
+            print(f"{each} is due")
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    """The relational database; one that is away is a line."""
+    engine = relational_of_this_program(settings)
+    try:
+        yield engine
+    except UnavailableError as error:
+        raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def _known() -> Iterator[None]:
+    try:
+        yield
+    except UnknownWebhookError as error:
+        raise SetupError(f"there is no webhook {error}: `opecom webhooks list` shows them") from error
+
+
+def _require_reachable(url: str, allow_private: bool) -> None:
+    """Raises SetupError for what no attempt would reach; a name that does not resolve here may do so elsewhere."""
+    resolve = Resolver(threads=1)
+    try:
+        host, port = check_url(url, allow_private)
+        permitted(asyncio.run(resolve(host, port)), allow_private)
+    except ForbiddenError as error:
+        raise SetupError(f"{url}: {error}") from None
+    except OSError:
+        print(f"note: {host} does not resolve on this machine", file=sys.stderr)
+    finally:
+        resolve.close()
+
+
+def _tried(engine: Engine, delivery_id: str) -> Delivery:
+    """The delivery after its first attempt; raises SetupError where none is made in time."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = deliveries.one(engine, delivery_id)
+        if found is not None and (found.state != "due" or found.detail):
+            return found
+        time.sleep(0.1)
+    raise SetupError(
+        f"nobody sent it within {PATIENCE:.0f} s: is the part webhooks running? (`opecom up`, `opecom run webhooks`)"
+    )
+
+
+def _on(wanted: tuple[Wanted, ...]) -> str:
+    return ", ".join(wanted) or "every crossing"
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,154 @@
+"""Builds the webhooks from the settings and runs them: the reader of crossings, and the sender of what is due."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
+
+from deploy.errors import AwayError
+from deploy.settings import Settings
+from deploy.status import create_status_app, serving
+from deploy.topics import log_id
+from deploy.wiring.kafka import client_options
+from deploy.wiring.process_metrics import add_process_metrics
+from deploy.wiring.storage import explained, relational
+from deploy.wiring.writer import A_WEEK_MS, outcome
+from storage import continuity, migrate
+from storage.continuity import Written
+from storage.migrate import SchemaError
+from storage.sink import UnavailableError
+from storage.webhooks import bands
+from storage.webhooks.addresses import Resolver
+from storage.webhooks.metrics import WebhookMetrics
+from storage.webhooks.post import Post
+from storage.webhooks.sender import Sender
+from storage.webhooks.watch import Watch
+
+log = logging.getLogger(__name__)
+
+#: Seconds in which the store must have brought the embedded profile's schema up.
+SCHEMA_SECONDS = 60.0
+#: A claim holds for two attempts and so many seconds.
+MARGIN_SECONDS = 30.0
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> int:
+    """Watch and send until `stop`; 0, or 70 when Kafka failed or the database is not fit. Raises SetupError."""
+    registry = CollectorRegistry()
+    add_process_metrics(registry, "webhooks")
+    metrics = WebhookMetrics(registry)
+    running: list[Watch] = []
+    app = create_status_app(
+        registry, lambda: any(watch.ready for watch in running), "database not open or partitions not assigned yet"
+    )
+
+    async def both() -> None:
+        engine = relational(settings)
+        try:
+            await _fit(settings, engine, stop)
+            if not stop.is_set():
+                await _both(settings, engine, metrics, running, stop)
+        except UnavailableError as error:
+            raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
+        finally:
+            engine.dispose()
+
+    async with serving(app, settings.webhooks.metrics_host, settings.webhooks.metrics_port):
+        return await outcome(both())
+
+
+async def _both(
+    settings: Settings, engine: Engine, metrics: WebhookMetrics, running: list[Watch], stop: asyncio.Event
+) -> None:
+    """Both until `stop`, or until either fails."""
+    topic, own = settings.kafka.scored_topic, settings.webhooks
+    log_name = await log_id(client_options(settings.kafka))
+    known = await asyncio.to_thread(bands.places, engine, log_name)
+    written = [Written("scored", number, place.next, place.timestamp) for number, place in known.items()]
+    await continuity.check(written, {"scored": topic}, client_options(settings.kafka))
+    resolve, ending = Resolver(), asyncio.Event()
+    sender = Sender(
+        engine,
+        Post(resolve, own.timeout_seconds),
+        metrics,
+        pauses=own.retry_seconds,
+        concurrency=own.concurrency,
+        lease_seconds=2 * own.timeout_seconds + MARGIN_SECONDS,
+        log_days=own.log_days,
+    )
+    async with _consumer(settings) as consumer:
+        watch = Watch(
+            engine=engine,
+            log_id=log_name,
+            topic=topic,
+            consumer=consumer,
+            metrics=metrics,
+            made=sender.wake,
+            alone=settings.profile == "embedded",
+        )
+        running.append(watch)
+        parts = [asyncio.create_task(watch.run(ending)), asyncio.create_task(sender.run(ending))]
+        told = asyncio.create_task(stop.wait())
+        await asyncio.wait((*parts, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        ending.set()
+        ended = await asyncio.gather(*parts, return_exceptions=True)
+        resolve.close()
+        for failure in ended:
+            if isinstance(failure, BaseException):
+                raise failure
+
+
+async def _fit(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
+    """Until the schema is that of this program; raises SchemaError and SetupError.
+
+    In the embedded profile the store brings it up, beside us and perhaps after us.
+    """
+    kind, run_statement = migrate.relational_kind(engine), migrate.relational_run(engine)
+    deadline = monotonic() + (SCHEMA_SECONDS if settings.profile == "embedded" else 0)
+
+    def check() -> None:
+        file = engine.url.database if kind == "sqlite" else None
+        if file and not (Path(file).exists() and Path(file).stat().st_size):
+            # Two processes that make one file at once can get into each other's way.
+            raise SchemaError(f"{file} is not there yet: `opecom up` makes it")
+        with explained():
+            engine.connect().close()
+        migrate.check(kind, run_statement)
+
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(check)
+            return
+        except SchemaError:
+            if monotonic() > deadline:
+                raise
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.2)
+
+
+@contextlib.asynccontextmanager
+async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        group_id=settings.webhooks.group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_interval_ms=A_WEEK_MS,
+        rebalance_timeout_ms=10_000,
+        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
+        **client_options(settings.kafka),
+    )
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        # aiokafka can wait for ever for a broker that is gone.
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(consumer.stop(), 10)

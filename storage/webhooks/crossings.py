@@ -1,0 +1,107 @@
+"""Which updates are crossings into another band, and which webhooks want them. Pure.
+
+Every session begins in `low`: a first update in another band is a crossing, one in `low` is none. A closing is none
+either: nobody can act on it any more.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from scoring.model import Band
+from storage.block import Identity, identity_of
+from storage.sink import BACKFILL_MASK
+from stream.scored import OFFSET_SHIFT, ScoredSession
+
+#: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one.
+Wanted = Literal["low", "building", "high", "up", "down"]
+WANTED: tuple[Wanted, ...] = get_args(Wanted)
+BANDS: tuple[Band, ...] = get_args(Band)
+
+
+class Webhook(Struct, frozen=True, kw_only=True):
+    """`wanted`: none is every crossing. `since` and `bands_since` in ms UTC, see storage/webhooks/tables.py."""
+
+    id: str
+    site: str
+    url: str
+    wanted: tuple[Wanted, ...]
+    secret: str
+    allow_private: bool
+    created_at: int
+    since: int
+    bands_since: int
+    disabled: str = ""
+
+    def wants(self, before: Band, after: Band) -> bool:
+        up = BANDS.index(after) > BANDS.index(before)
+        return not self.wanted or after in self.wanted or ("up" if up else "down") in self.wanted
+
+
+class Crossing(Struct, frozen=True):
+    """An update that left the band `before`, for one webhook."""
+
+    webhook: Webhook
+    before: Band
+    update: ScoredSession
+
+
+class Folded(Struct):
+    """What the updates of a partition come to: crossings, the bands to keep (None: of a closed session, to forget), and
+    the greatest offset of an event whose update was seen."""
+
+    crossings: list[Crossing]
+    bands: dict[Identity, Band | None]
+    told: int
+
+
+def fold(
+    updates: Iterable[ScoredSession],
+    told: int,
+    known: Mapping[Identity, Band],
+    webhooks: Mapping[str, Sequence[Webhook]],
+) -> Folded:
+    """The updates of one partition in their order, after what was `told` and `known` so far; `webhooks` by site.
+
+    A worker that was killed tells updates again: what lies before `told` was seen. Backfills tell nothing new.
+    """
+    folded = Folded([], {}, told)
+    for update in updates:
+        offset, hooks = update.version >> OFFSET_SHIFT, webhooks.get(update.site)
+        if update.version & BACKFILL_MASK or offset < folded.told or not hooks:
+            continue
+        folded.told = offset
+        _take(update, hooks, folded, known)
+    return folded
+
+
+def by_site(webhooks: Iterable[Webhook]) -> dict[str, list[Webhook]]:
+    """Those in use, by their site."""
+    found: dict[str, list[Webhook]] = {}
+    for webhook in webhooks:
+        if not webhook.disabled:
+            found.setdefault(webhook.site, []).append(webhook)
+    return found
+
+
+def _take(update: ScoredSession, hooks: Sequence[Webhook], folded: Folded, known: Mapping[Identity, Band]) -> None:
+    identity = identity_of(update)
+    if update.status == "closed":
+        folded.bands[identity] = None
+        return
+    before = folded.bands.get(identity) or known.get(identity)
+    if before is None:
+        if update.opened_at < min(hook.bands_since for hook in hooks):
+            # It may have been in this band before anybody looked.
+            folded.bands[identity] = update.band
+            return
+        before = "low"
+    if update.band == before:
+        return
+    folded.bands[identity] = update.band
+    folded.crossings += [
+        Crossing(hook, before, update)
+        for hook in hooks
+        if update.updated_at >= hook.since and hook.wants(before, update.band)
+    ]

@@ -1,0 +1,111 @@
+"""What a webhook is sent, and its signature, as Standard Webhooks say (standardwebhooks.com)."""
+
+import base64
+import hashlib
+import secrets
+from datetime import UTC, datetime
+
+import msgspec
+from msgspec import Struct
+from standardwebhooks import Webhook as Signer
+
+from scoring.model import Band, Label
+from scoring.reasons import SpokenReason, spoken
+from storage.block import identity_of
+from storage.webhooks.crossings import Crossing
+from stream.scored import Status
+
+CROSSED, TEST = "session.band", "webhook.test"
+
+
+class Crossed(Struct, frozen=True, kw_only=True):
+    """The data of `session.band`: the session as it stands after the crossing. Times are ms UTC."""
+
+    site: str
+    session_id: str
+    opened_at: int
+    visitor_id: str
+    left: Band = msgspec.field(name="from")
+    entered: Band = msgspec.field(name="to")
+    status: Status
+    probability: float
+    label: Label
+    reasons: tuple[SpokenReason, ...]
+    updated_at: int
+    model_version: str
+    version: int
+
+
+class Tested(Struct, frozen=True):
+    """The data of `webhook.test`."""
+
+    site: str
+    webhook_id: str
+
+
+class Message(Struct, frozen=True):
+    """The body; `timestamp` (RFC 3339) is when it happened, `id` the same in every attempt."""
+
+    id: str
+    type: str
+    timestamp: str
+    data: Crossed | Tested
+
+
+def crossed(crossing: Crossing) -> Message:
+    """The message of a crossing; its id follows from the webhook and the update."""
+    update = crossing.update
+    seed = msgspec.json.encode((crossing.webhook.id, *identity_of(update), update.version))
+    data = Crossed(
+        site=update.site,
+        session_id=update.session_id,
+        opened_at=update.opened_at,
+        visitor_id=update.visitor_id,
+        left=crossing.before,
+        entered=update.band,
+        status=update.status,
+        probability=update.probability,
+        label=update.label,
+        reasons=spoken((reason.feature, reason.value, reason.contribution) for reason in update.reasons),
+        updated_at=update.updated_at,
+        model_version=update.model_version,
+        version=update.version,
+    )
+    return Message(_id("msg", hashlib.sha256(seed).digest()[:15]), CROSSED, _moment(update.updated_at), data)
+
+
+def test(site: str, webhook_id: str, now: int) -> Message:
+    """A message that says nothing but that a webhook works; `now` in ms UTC."""
+    return Message(_id("msg", secrets.token_bytes(15)), TEST, _moment(now), Tested(site, webhook_id))
+
+
+def encode(message: Message) -> str:
+    return msgspec.json.encode(message).decode()
+
+
+def headers(secret: str, message_id: str, body: str, now: int) -> dict[str, str]:
+    """The headers that sign a body for this attempt; `now` in ms UTC."""
+    moment = datetime.fromtimestamp(now // 1000, UTC)
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(now // 1000),
+        "webhook-signature": Signer(secret).sign(message_id, moment, body),
+    }
+
+
+def new_id() -> str:
+    """The id of a new webhook."""
+    return _id("wh", secrets.token_bytes(10))
+
+
+def new_secret() -> str:
+    """A secret of 32 random bytes, as Standard Webhooks write it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _id(kind: str, raw: bytes) -> str:
+    return f"{kind}_{base64.b32encode(raw).decode().lower()}"
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
