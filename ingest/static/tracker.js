@@ -448,5 +448,5 @@
   window.opEcomTracker = tracker;
 
   const tag = document.currentScript;
-  if (tag && tag.dataset.api) start(tag.dataset);
+  if (tag && tag.dataset.api) tracker.start(tag.dataset);
 })(window, document);
