@@ -24,7 +24,7 @@ from storage.webhooks import bands, registry
 from storage.webhooks.bands import Moved, MovedError, Place, Read
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
-from storage.writer import WriterError, set_within
+from storage.writer import WriterError, set_within, unbroken
 from stream.scored import ScoredSession, decode
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Watch:
         self._tell_lag()
         if not batches and not self._overdue():
             return
-        while not stop.is_set():
+        while True:
             try:
                 moved = await self._in_thread(self._move, batches)
             except MovedError:
@@ -124,7 +124,8 @@ class Watch:
                 return
             except UnavailableError as error:
                 self._tell_away(error)
-                await set_within(stop, RETRY_SECONDS)
+                if await set_within(stop, RETRY_SECONDS):
+                    return
                 continue
             self._tell_there()
             if moved is not None:
@@ -146,9 +147,12 @@ class Watch:
 
     def _sort_in(self, fetched: Batches, batches: Batches) -> int:
         for partition, records in fetched.items():
-            following = self._following(partition, records)
-            if following:
-                batches.setdefault(partition, []).extend(following)
+            for run in unbroken(records):
+                following = self._following(partition, run)
+                if following is None:
+                    break
+                if following:
+                    batches.setdefault(partition, []).extend(following)
         return sum(map(len, batches.values()))
 
     async def _begin(self, stop: asyncio.Event) -> bool:
@@ -176,11 +180,11 @@ class Watch:
         self._begun = generation
         return generation == self._assignments.generation
 
-    def _following(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        """The records that follow what was read; none where the client skipped some, and is sent back."""
+    def _following(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord] | None:
+        """Those of an unbroken run that follow what was read; None where the client skipped some, and is sent back."""
         wanted = self._progress.next(partition)
         if partition not in self._places or wanted is None:
-            return []
+            return None
         records = [record for record in records if record.offset >= wanted]
         if not records:
             return []
@@ -188,7 +192,7 @@ class Watch:
         if isinstance(verdict, Reread):
             log.warning("%s: the client skipped to %d, reading again from %d", partition, records[0].offset, wanted)
             self._consumer.seek(partition, verdict.offset)
-            return []
+            return None
         if verdict.gap:
             self._tell_gap(partition, verdict.gap, records[0].offset)
         self._metrics.records.inc(len(records))
