@@ -1,4 +1,4 @@
-"""Puts into the log what changes an answer: page statistics and the control records that announce them, ticks.
+"""Puts into the log what changes an answer: page statistics, erasures, the controls that announce both, ticks.
 
 Page statistics are written and acknowledged first and announced afterwards, to every partition, so no partition names
 a version that is not whole. Each function connects, writes, and returns when every in-sync replica has the records.
@@ -6,6 +6,7 @@ a version that is not whole. Each function connects, writes, and returns when ev
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -15,7 +16,9 @@ from aiokafka.errors import KafkaError
 from deploy.errors import SetupError
 from deploy.settings import KafkaSettings
 from deploy.wiring.kafka import client_options
-from ingest.events import Control, Tick, UsePages, encode
+from ingest.events import Control, Erase, Tick, UsePages, encode
+from stream.erasures import Erasure
+from stream.erasures_topic import add_erasures
 from stream.pages import PageRow
 from stream.pages_topic import add_version
 
@@ -50,7 +53,34 @@ async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
     return version
 
 
-async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> None:
+async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bool) -> dict[int, int]:
+    """Write whom to forget, or that it is settled, announce it to every partition of `events`; returns the
+    last announcement's offset of each.
+
+    1 the digests, acknowledged · 2 the announcements. A crash in between leaves a visitor whose open sessions go on
+    until they close, and are not told; whoever asked asks again. Raises LogError.
+    """
+    now, offsets = int(time.time() * 1000), dict[int, int]()
+    async with _producer(kafka) as producer:
+        written = [Erasure(digest, now, settled) for digest in digests]
+        version = await asyncio.wait_for(add_erasures(producer, kafka.erasures_topic, written), PAGES_SECONDS)
+        for digest in digests:
+            offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
+    return offsets
+
+
+async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
+    """Write whom to forget to a log of which nothing is folded yet; raises LogError."""
+    if not digests:
+        return
+    async with _producer(kafka) as producer:
+        now = int(time.time() * 1000)
+        await add_erasures(producer, kafka.erasures_topic, [Erasure(digest, now, True) for digest in digests])
+
+
+async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition; returns its offset in each."""
+    offsets = {}
     async with asyncio.timeout(kafka.request_timeout_ms / 1000):
         found = await producer.partitions_for(kafka.events_topic)
         if len(found) != kafka.partitions:
@@ -59,7 +89,9 @@ async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Cont
                 "see `opecom topics`"
             )
         for partition in sorted(found):
-            await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)
+            told = await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)
+            offsets[partition] = int(told.offset)
+    return offsets
 
 
 @contextlib.asynccontextmanager

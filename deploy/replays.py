@@ -33,6 +33,7 @@ from storage.replay.jobs import Job, JobList, Order
 from storage.replay.journal import Entry, Journal
 from storage.replay.request import Request
 from storage.replay.run import replay as run_replay
+from stream.follower import TopicMissingError
 
 #: Seconds between two looks at a job.
 LOOK = 0.3
@@ -147,7 +148,7 @@ async def _here(settings: Settings, request: Request, anew: bool, jobs: int, bar
     try:
         async with databases(settings) as opened, wiring.world(settings, opened, request) as built:
             return await run_replay(built, request, bar, anew=anew, elsewhere=elsewhere)
-    except (ReplayError, KafkaError) as error:
+    except (ReplayError, KafkaError, TopicMissingError) as error:
         raise InterruptedReplayError(str(error)) from error
 
 
@@ -180,7 +181,7 @@ def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
     collect_rarely()
     try:
         asyncio.run(wiring.part(settings, number, partitions))
-    except (ReplayError, SetupError, KafkaError) as error:
+    except (ReplayError, SetupError, KafkaError, TopicMissingError) as error:
         return str(error) or type(error).__name__
     return ""
 

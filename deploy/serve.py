@@ -19,7 +19,7 @@ GRACE = 8
 MOST_CONNECTIONS = 32_768
 
 
-def _most_connections() -> int:
+def most_connections() -> int:
     """Three quarters of the files that this process may open: beyond, a 503 instead of connections nobody accepts."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(files * 3 // 4, 1))
@@ -50,7 +50,7 @@ async def serve(app: Any, host: str, port: int, stop: asyncio.Event, *, listener
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
-        limit_concurrency=_most_connections(),
+        limit_concurrency=most_connections(),
         timeout_graceful_shutdown=GRACE,
     )
     server = _Server(config)

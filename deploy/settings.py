@@ -43,6 +43,7 @@ class KafkaSettings(Group):
     events_topic: str = Field("events", description="Topic of accepted events and controls: the only truth.")
     scored_topic: str = Field("scored-sessions", description="Topic of scored sessions, one record per update.")
     pages_topic: str = Field("page-stats", description="Topic of page statistics.")
+    erasures_topic: str = Field("erasures", description="Topic of erased visitors, kept for ever.")
     dead_topic: str = Field("events-dead", description="Topic of dead letters.")
     events_retention_hours: int = Field(24 * 30, ge=24, description="How long `events` is kept, in hours.")
     scored_retention_hours: int = Field(24 * 7, ge=1, description="How long `scored-sessions` is kept, in hours.")
@@ -65,6 +66,9 @@ class SiteSettings(Group):
     import_keys: tuple[SecretStr, ...] = Field(
         (), description="Secret keys of scope import: give received_at and context, verified purchases."
     )
+    purchase_secrets: tuple[SecretStr, ...] = Field(
+        (), description="Secrets with which the site's own server signs purchases, which then count: whsec_ and base64."
+    )
     keyless_loopback: bool | Literal["embedded"] = Field(
         False,
         description="Takes writes without a key from this machine; embedded: on that profile only, as of the shipped "
@@ -72,6 +76,11 @@ class SiteSettings(Group):
     )
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
+    )
+    intent_in_browser: bool | Literal["embedded", "band"] = Field(
+        False,
+        description="Shows a page the live intent of its own session; band: without reasons, features and counts; "
+        "embedded: on that profile only, as of the shipped site `default`.",
     )
     count_unverified_purchases: bool = Field(False, description="Counts purchases that browsers report as revenue.")
 
@@ -85,8 +94,31 @@ class IngestSettings(Group):
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
+    api_url: str = Field(
+        "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
+    )
+    max_passed: int = Field(
+        1_000,
+        ge=1,
+        description="Most requests at once that the query API answers through this one, and as many streams.",
+    )
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^/?#\s]+)?$",
+        description="Address of the ingest API for browsers, https://events.shop.example; empty: host and port.",
+    )
+    script_path: str = Field(
+        "/static/tracker.js",
+        pattern=r"^(/[A-Za-z0-9_-]+)+\.js$",
+        description="Where the tracker is served; its module, types and pinned names stand beside it.",
+    )
+    prefix: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9_-]+)*$",
+        description="All paths are answered beneath this one too: /shop takes /shop/v1/batch. The tag names it.",
+    )
     publish_timeout_ms: int = Field(8_000, ge=100, description="How long an event may wait for Kafka before 503.")
 
 
@@ -130,11 +162,23 @@ class StorageSettings(Group):
 class ApiSettings(Group):
     host: str = Field("127.0.0.1", description="Address the query and prediction API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the query and prediction API.")
-    read_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope read; needed outside the embedded profile.")
-    admin_keys: tuple[SecretStr, ...] = Field((), description="Keys of scope admin, which may begin and stop replays.")
-    token_secret: SecretStr = Field(SecretStr(""), description="Signs stream tokens; empty: made new at each start.")
-    token_seconds: int = Field(300, ge=1, le=86_400, description="How long a stream token opens streams, in seconds.")
+    read_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope read, beside those of `opecom keys`, for all sites."
+    )
+    admin_keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys of scope admin, which may everything, for all sites."
+    )
+    token_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs stream tokens; ingest makes those of sessions with it. Empty: made new at each `opecom up`.",
+    )
+    token_seconds: int = Field(
+        300, ge=1, le=86_400, description="How long a stream token holds, in seconds; a session's stream ends with it."
+    )
     max_streams: int = Field(32, ge=1, description="Most streams of scores at once; each has a Kafka consumer.")
+    max_session_streams: int = Field(
+        1_000, ge=1, description="Most browsers at once that follow their own session; all share one Kafka consumer."
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 
@@ -161,7 +205,7 @@ class ServicesSettings(Group):
 
 
 _SHIPPED_SITES: dict[str, dict[str, Any]] = {
-    "default": {"keyless_loopback": "embedded"},
+    "default": {"keyless_loopback": "embedded", "intent_in_browser": "embedded"},
     "uci": {"special_days": ("02-14", "05-09")},
     "clicks": {},
 }
@@ -186,6 +230,9 @@ class Settings(BaseSettings):
         "embedded", description="embedded: all on this machine, in one folder; services: Kafka, MariaDB, ClickHouse."
     )
     data_dir: Path = Field(Path(".opecom"), description="Folder of everything that the embedded profile keeps.")
+    access_file: Path | None = Field(
+        None, description="File of `opecom sites` and `opecom keys`; none: `access.toml` in the data folder."
+    )
     kafka: KafkaSettings = KafkaSettings()
     ingest: IngestSettings = IngestSettings()
     worker: WorkerSettings = WorkerSettings()
@@ -216,15 +263,7 @@ class Settings(BaseSettings):
     @field_validator("sites")
     @classmethod
     def _with_possible_names(cls, given: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
-        for name in given:
-            if name == LIVE_CLOCK or not _is_site(name):
-                raise PydanticCustomError(
-                    "site_name",
-                    "{name} cannot be the name of a site: up to 64 of a-z 0-9 _ . -, beginning with a letter or digit, "
-                    "and not {clock}, which is the name of a clock",
-                    {"name": repr(name), "clock": LIVE_CLOCK},
-                )
-        return given
+        return possible_names(given)
 
     @classmethod
     def settings_customise_sources(
@@ -237,6 +276,19 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = Path(os.environ.get("OPECOM_SETTINGS", "opecom.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def possible_names(sites: dict[str, SiteSettings]) -> dict[str, SiteSettings]:
+    """The same; raises PydanticCustomError for a name that no site can have."""
+    for name in sites:
+        if name == LIVE_CLOCK or not _is_site(name):
+            raise PydanticCustomError(
+                "site_name",
+                "{name} cannot be the name of a site: up to 64 of a-z 0-9 _ . -, beginning with a letter or digit, "
+                "and not {clock}, which is the name of a clock",
+                {"name": repr(name), "clock": LIVE_CLOCK},
+            )
+    return sites
 
 
 def _is_site(name: str) -> bool:

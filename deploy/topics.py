@@ -41,7 +41,7 @@ class Fault:
 
 
 def wanted(kafka: KafkaSettings) -> list[Topic]:
-    """The four topics as the settings want them; raises SetupError where the settings contradict each other."""
+    """The five topics as the settings want them; raises SetupError where the settings contradict each other."""
     if kafka.min_insync > kafka.replication:
         raise SetupError(
             f"kafka.min_insync is {kafka.min_insync}, but a partition has {kafka.replication} replicas: nothing could "
@@ -55,6 +55,7 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         ("events_topic", kafka.partitions, {"retention.ms": events, "message.timestamp.type": "LogAppendTime"}),
         ("scored_topic", kafka.partitions, {"retention.ms": scored}),
         ("pages_topic", 1, {"retention.ms": "-1"}),
+        ("erasures_topic", 1, {"retention.ms": "-1"}),
         ("dead_topic", kafka.partitions, {"retention.ms": events}),
     ]
     return [

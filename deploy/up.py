@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import broker, probes, topics
+from deploy.controls import LogError, keep_erasures
+from deploy.erased_before import erased_before
 from deploy.errors import AwayError, SetupError
 from deploy.ports import free_port, speaks_kafka
 from deploy.probes import Address
-from deploy.settings import Settings, variable
+from deploy.settings import KafkaSettings, Settings, variable
 from deploy.supervise import PATIENCE, Child, Supervisor
 from deploy.wiring.kafka import client_options
 
@@ -41,14 +44,16 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "fetch_wait_ms": 20})
     environment = {
         variable("profile"): "embedded",
-        variable("data_dir"): str(folder),
+        **_folders(settings, folder),
         variable("kafka.bootstrap"): bootstrap,
         variable("kafka.idempotent"): "false",
         variable("kafka.fetch_wait_ms"): "20",
+        **_shared_secret(settings),
     }
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
 
     def new_broker() -> Child:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
@@ -57,9 +62,21 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     return Plan(_parts(found, environment), prepare, new_broker, found), bootstrap
 
 
+async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
+    """Tell a new broker who is forgotten, before anything is folded; raises AwayError where it is gone again."""
+    try:
+        await keep_erasures(kafka, digests)
+    except LogError as error:
+        raise AwayError(str(error)) from error
+
+
 def services(settings: Settings, folder: Path) -> Plan:
     """The plan of the services profile: the parts, on Kafka and databases that run already."""
-    environment = {variable("profile"): "services", variable("data_dir"): str(folder)}
+    environment = {
+        variable("profile"): "services",
+        **_folders(settings, folder),
+        **_shared_secret(settings),
+    }
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
@@ -69,6 +86,18 @@ def services(settings: Settings, folder: Path) -> Plan:
 
     found = addresses(settings)
     return Plan(_parts(found, environment), prepare, None, found)
+
+
+def _shared_secret(settings: Settings) -> dict[str, str]:
+    """A secret for the tokens that ingest makes and the query API reads, where the settings have none."""
+    given = settings.api.token_secret.get_secret_value()
+    return {} if given else {variable("api.token_secret"): secrets.token_urlsafe(32)}
+
+
+def _folders(settings: Settings, folder: Path) -> dict[str, str]:
+    """Where the parts find what is kept, whatever folder they run in."""
+    named = {} if settings.access_file is None else {variable("access_file"): str(settings.access_file.absolute())}
+    return {variable("data_dir"): str(folder), **named}
 
 
 def addresses(settings: Settings) -> dict[str, Address]:

@@ -43,7 +43,7 @@ class Proxies:
     def client(self, peer: str, forwarded_for: str | None) -> Client:
         """The last address of the chain that no trusted proxy stands for."""
         if forwarded_for is None:
-            return Client(peer, _is_loopback(peer))
+            return Client(peer, is_loopback(peer))
         if not self._trusts(peer):
             if not self._told:
                 self._told = True
@@ -53,7 +53,7 @@ class Proxies:
         chain = [part.strip() for part in forwarded_for.split(",")]
         for address in reversed(chain):
             if not self._trusts(address):
-                return Client(address[:45], _is_loopback(address))
+                return Client(address[:45], is_loopback(address))
         return Client(chain[0][:45] or peer, False)
 
     def _trusts(self, address: str) -> bool:
@@ -67,6 +67,7 @@ def _network(named: str) -> Network:
     return ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped else network
 
 
-def _is_loopback(address: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether a text is an address of this machine itself."""
     whole = parsed(address)
     return whole is not None and whole.is_loopback

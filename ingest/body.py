@@ -25,13 +25,14 @@ class BodyReader:
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The whole body, decompressed; raises RefusedError (media_type, encoding, too_large, slow_body)."""
         gzipped = _check_types(headers)
+        body = await self.received(headers, receive)
+        return decompress(body, self._max_decompressed) if gzipped else body
+
+    async def received(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body as it was sent, of any type; raises RefusedError (too_large, slow_body), ClientGoneError."""
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._max_bytes:
             raise self._too_large()
-        body = await self._received(receive)
-        return decompress(body, self._max_decompressed) if gzipped else body
-
-    async def _received(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         size, more = 0, True
         try:

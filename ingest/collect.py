@@ -4,6 +4,7 @@ A batch is decoded in one go; only when that fails are its events read one by on
 itself. Both ways give the same events (a test compares them).
 """
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
 Record = tuple[bytes, bytes]
 
+#: Under which the event ids of verified orders are made.
+_ORDERS = uuid.UUID("5f0a4a8e-4a55-5a2c-9c3b-8f5e0d1f7b61")
 #: A reason names the field that is wrong, but gives back no kilobytes of it.
 MAX_REASON = 300
 #: The member that each type must have and no other type may have, but for `page`: any event may bring it to tell where
@@ -45,7 +48,8 @@ def new_id() -> str:
 class Sender:
     """Who sends, as far as the request tells: what every event of it has in common.
 
-    received_at in ms UTC; `home` is the host of the page that asks, where the browser says it.
+    received_at in ms UTC; `home` is the host of the page that asks, where the browser says it; `verified` is the site's
+    own server, which signed what it sends.
     """
 
     grant: Grant
@@ -54,6 +58,7 @@ class Sender:
     region: Code = UNKNOWN
     ip: str | None = None
     home: str | None = None
+    verified: bool = False
     new_id: Callable[[], str] = new_id
 
 
@@ -183,7 +188,7 @@ def _page(page: SentPage, sender: Sender) -> Any:
 
 
 def _purchase(purchase: SentPurchase, sender: Sender) -> Purchase:
-    verified = sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
+    verified = sender.verified or sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
     return Purchase(purchase.amount, purchase.order_id, purchase.currency, verified)
 
 
@@ -242,8 +247,21 @@ def custom(body: bodies.CustomEvent, sender: Sender) -> tuple[SentEvent, bodies.
 
 
 def purchase(body: bodies.PurchaseMade, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+    """A purchase; one that the site's server signed has the event_id of its order, however often it is sent.
+
+    Its time must be given: so a repetition that comes late is late, and cannot count in a session of its own.
+    """
     given = SentPurchase(body.amount, body.order_id, body.currency)
+    if sender.verified:
+        if not body.order_id or body.occurred_at is None:
+            raise RefusedError("invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order")
+        body = msgspec.structs.replace(body, event_id=order_event_id(sender.grant.site.name, body.order_id))
     return _single(body, body.session_id, "purchase", sender, purchase=given)
+
+
+def order_event_id(site: str, order_id: str) -> str:
+    """The event_id of a site's verified order. A browser's own report of it has another: both are folded into one."""
+    return str(uuid.uuid5(_ORDERS, f"{site}/{order_id}"))
 
 
 def end(body: bodies.SessionEnd, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:

@@ -14,19 +14,19 @@ import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from ingest import collect, enrich
+from ingest import collect, enrich, signatures
+from ingest.answers import Answers
 from ingest.bodies import BatchAnswer, SentEvent
 from ingest.body import BodyReader, ClientGoneError
 from ingest.collect import Collected, Sender
-from ingest.errors import RefusedError
+from ingest.errors import FAULT, RefusedError
 from ingest.guard import Admitted, Guard, origin_of
 from ingest.metrics import IngestMetrics
-from ingest.origins import Origins, RawHeaders
+from ingest.origins import Origins
 from ingest.publish import Publisher, UnavailableError
 
 _log = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
-FAULT = "a fault of ours; it is in the log"
 
 #: Turns the body of one request into records and the bytes of the answer.
 Work = Callable[[bytes, Sender], tuple[Collected, Struct | None]]
@@ -50,14 +50,16 @@ class House:
     clock: Callable[[], int] = now_ms
 
 
-class Door:
-    """One path that takes events; `work` says what its bodies mean."""
+class Post:
+    """One path that takes POST, from pages as well: every way in which it answers. `_accept` makes the answer."""
 
-    def __init__(self, path: str, work: Work, house: House) -> None:
+    #: Of what is accepted.
+    status = 202
+
+    def __init__(self, path: str, house: House) -> None:
         self._path = path
-        self._work = work
         self._house = house
-        self._counts = {"202": house.metrics.requests.labels(path, "202")}
+        self._answers = Answers(path, house.metrics)
         self._seconds = house.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,21 +74,50 @@ class Door:
         except ClientGoneError:
             return
         except RefusedError as refusal:
-            await self._refuse(refusal, cors, send)
+            await self._answers.refuse(refusal, cors, send)
         except Exception:
             _log.exception("a request to %s failed", self._path)
-            await self._refuse(RefusedError("internal", FAULT, 1), cors, send)
+            await self._answers.refuse(RefusedError("internal", FAULT, 1), cors, send)
         else:
-            await self._answer(202, answer, cors, send)
+            await self._answers.answer(self.status, answer, cors, send)
         self._seconds.observe(time.perf_counter() - began)
+
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The answer; raises RefusedError and ClientGoneError."""
+        raise NotImplementedError
+
+    def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Admitted:
+        peer = scope["client"][0] if scope.get("client") else ""
+        return self._house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+
+    async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
+        origin = origin_of(headers)
+        if method != "OPTIONS":
+            refusal = RefusedError("wrong_method", f"{self._path} takes POST, not {method}")
+            await self._answers.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
+            return
+        cors = self._house.origins.headers(origin, preflight=True)
+        if len(cors) > 1:
+            await self._answers.answer(204, b"", cors, send)
+        else:
+            reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
+            await self._answers.refuse(RefusedError("wrong_origin", reason), cors, send)
+
+
+class Door(Post):
+    """One path that takes events; `work` says what its bodies mean, `signable` whether a shop may sign them."""
+
+    def __init__(self, path: str, work: Work, house: House, signable: bool = False) -> None:
+        super().__init__(path, house)
+        self._work = work
+        self._signable = signable
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The answer of an accepted request, after Kafka's acknowledgement; raises RefusedError."""
         house = self._house
-        peer = scope["client"][0] if scope.get("client") else ""
-        admitted = house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+        admitted = self._admitted(scope, headers)
         body = await house.reader.read(headers, receive)
-        collected, answer = self._work(body, self._sender(admitted, headers))
+        collected, answer = self._work(body, self._sender(admitted, headers, body))
         house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
         for refused in collected.refused:
             house.metrics.refused.labels(refused.code).inc()
@@ -103,8 +134,12 @@ class Door:
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
-    def _sender(self, admitted: Admitted, headers: Mapping[bytes, bytes]) -> Sender:
-        received_at = self._house.clock()
+    def _sender(self, admitted: Admitted, headers: Mapping[bytes, bytes], body: bytes) -> Sender:
+        received_at, site = self._house.clock(), admitted.grant.site
+        if self._signable and signatures.signed(headers):
+            signatures.prove(headers, body, site.name, site.purchase_secrets)
+            # The request is the shop's, and tells nothing of the visitor.
+            return Sender(admitted.grant, received_at, verified=True)
         if admitted.grant.scope == "import":
             return Sender(admitted.grant, received_at)
         country = headers.get(self._house.region_header, b"") if self._house.region_header else b""
@@ -116,37 +151,6 @@ class Door:
             enrich.cut_address(admitted.client.address),
             urlsplit(admitted.origin).hostname if admitted.origin else None,
         )
-
-    async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
-        origin = origin_of(headers)
-        if method != "OPTIONS":
-            refusal = RefusedError("wrong_method", f"{self._path} takes POST, not {method}")
-            await self._refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
-            return
-        cors = self._house.origins.headers(origin, preflight=True)
-        if len(cors) > 1:
-            await self._answer(204, b"", cors, send)
-        else:
-            reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
-            await self._refuse(RefusedError("wrong_origin", reason), cors, send)
-
-    async def _refuse(self, refusal: RefusedError, cors: RawHeaders, send: Send) -> None:
-        self._house.metrics.refused.labels(refusal.code).inc()
-        headers = list(cors)
-        if refusal.retry_after is not None:
-            headers.append((b"retry-after", str(refusal.retry_after).encode()))
-        if refusal.code in ("too_large", "slow_body"):
-            # The rest of the body is not read: the connection cannot be used again.
-            headers.append((b"connection", b"close"))
-        await self._answer(refusal.status, refusal.body(), headers, send)
-
-    async def _answer(self, status: int, body: bytes, headers: RawHeaders, send: Send) -> None:
-        counter = self._counts.get(str(status)) or self._house.metrics.requests.labels(self._path, str(status))
-        counter.inc()
-        content = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())] if body else []
-        whole = [*content, *headers]
-        await send({"type": "http.response.start", "status": status, "headers": whole})
-        await send({"type": "http.response.body", "body": body})
 
 
 def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:

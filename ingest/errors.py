@@ -10,9 +10,12 @@ RefusalCode = Literal[
     "encoding",
     "no_key",
     "wrong_key",
+    "wrong_token",
+    "wrong_signature",
     "wrong_scope",
     "wrong_site",
     "wrong_origin",
+    "intent_off",
     "not_found",
     "wrong_method",
     "slow_body",
@@ -23,19 +26,25 @@ RefusalCode = Literal[
     "rate",
     "internal",
     "unavailable",
+    "api_away",
+    "busy",
 ]
 REFUSAL_CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 
-#: 400 and 422: mend the body. 401 and 403: mend the key, the site or the origin. 413 and 415: send it otherwise.
+#: 400 and 422: mend the body. 401 and 403: mend the key, the signature, the site or the origin.
+#: 413 and 415: send it otherwise.
 #: 408, 429, 500 and 503: send the same again, the last two after `Retry-After` and with the same event_id.
 STATUS: dict[RefusalCode, int] = {
     "malformed": 400,
     "encoding": 400,
     "no_key": 401,
     "wrong_key": 401,
+    "wrong_token": 401,
+    "wrong_signature": 401,
     "wrong_scope": 403,
     "wrong_site": 403,
     "wrong_origin": 403,
+    "intent_off": 403,
     "not_found": 404,
     "wrong_method": 405,
     "slow_body": 408,
@@ -46,7 +55,13 @@ STATUS: dict[RefusalCode, int] = {
     "rate": 429,
     "internal": 500,
     "unavailable": 503,
+    # Of what the query API answers: no event is refused by these two.
+    "api_away": 503,
+    "busy": 503,
 }
+
+#: The reason of what is `internal`.
+FAULT = "a fault of ours; it is in the log"
 
 
 class RefusedError(Exception):

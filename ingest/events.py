@@ -27,6 +27,8 @@ EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-
 Millis = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
 Text = Annotated[str, Meta(max_length=200)]
 Url = Annotated[str, Meta(max_length=500)]
+#: SHA-256 in hexadecimal.
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 SmallCode = Annotated[int, Meta(ge=0, le=10_000)]
 #: An id on the topic: the door has matched its pattern, and matching again would double the cost of decoding.
 Known = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -130,7 +132,14 @@ class UsePages(Struct, frozen=True, gc=False, tag="pages", tag_field="control", 
     version: Annotated[int, Meta(ge=0)]
 
 
-Control = Tick | UseModel | UsePages
+class Erase(Struct, frozen=True, gc=False, tag="erase", tag_field="control", forbid_unknown_fields=True):
+    """Forgets a visitor or a session, before and after it; `version` of the topic `erasures` has the digest."""
+
+    digest: Digest
+    version: Annotated[int, Meta(ge=1)]
+
+
+Control = Tick | UseModel | UsePages | Erase
 
 
 class UndecodableError(ValueError):

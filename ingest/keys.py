@@ -6,27 +6,31 @@ Keys are compared by their digests in constant time, so neither the answer nor i
 import hashlib
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ingest.enrich import PLAIN_RULES, PageRules
 from ingest.errors import RefusedError
 from ingest.events import base_site
+from ingest.tokens import Shown
 
 Scope = Literal["write", "import"]
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the door knows of one site. `origins` empty: pages of this machine only."""
+    """What the door knows of one site. `origins` empty: pages of this machine only; `intent` is how much of a
+    session's intent its page may show, None: nothing."""
 
     name: str
     rules: PageRules = PLAIN_RULES
     origins: frozenset[str] = frozenset()
     write_keys: tuple[str, ...] = ()
-    import_keys: tuple[str, ...] = ()
+    import_keys: tuple[str, ...] = field(default=(), repr=False)
+    purchase_secrets: tuple[str, ...] = field(default=(), repr=False)
     keyless_loopback: bool = False
     count_unverified_purchases: bool = False
+    intent: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +59,20 @@ class Keys:
     def __init__(self, sites: Iterable[Site]) -> None:
         self._grants: dict[bytes, Grant] = {}
         self._keyless: dict[str, Grant] = {}
+        self.know(sites)
+
+    def know(self, sites: Iterable[Site]) -> None:
+        """From now on the keys of these sites and no others; raises ValueError, and then all stays as it was."""
+        grants: dict[bytes, Grant] = {}
+        keyless: dict[str, Grant] = {}
         for site in sites:
             if site.keyless_loopback:
-                self._keyless[site.name] = Grant(site, "write", f"{site.name} without a key")
+                keyless[site.name] = Grant(site, "write", f"{site.name} without a key")
             for key in site.write_keys:
-                self._add(key, site, "write")
+                _add(grants, key, site, "write")
             for key in site.import_keys:
-                self._add(key, site, "import")
-
-    def _add(self, key: str, site: Site, scope: Scope) -> None:
-        grant = Grant(site, scope, f"{site.name} {_digest(key).hex()[:12]}")
-        if len(key) < 8:
-            raise ValueError(f"sites.{grant.site.name}: a {grant.scope} key has fewer than 8 characters")
-        if _digest(key) in self._grants:
-            other = self._grants[_digest(key)]
-            if (other.site.name, other.scope) == (site.name, scope):
-                raise ValueError(f"sites.{site.name}.{scope}_keys: a key is listed twice; remove one of the two")
-            raise ValueError(
-                f"sites.{grant.site.name} and sites.{other.site.name}: one key cannot be both {grant.scope} key and "
-                f"{other.scope} key; give each its own"
-            )
-        self._grants[_digest(key)] = grant
+                _add(grants, key, site, "import")
+        self._grants, self._keyless = grants, keyless
 
     def grant(self, header_key: str | None, query_key: str | None, from_this_machine: bool) -> Grant:
         """What the key allows; raises RefusedError when it opens nothing or stands where it must not."""
@@ -99,10 +96,27 @@ class Keys:
 
     def _without_key(self, from_this_machine: bool) -> Grant:
         if not from_this_machine or not self._keyless:
-            raise RefusedError("no_key", "no key; send a write key of the site as X-OPECOM-Key (sites.NAME.write_keys)")
+            raise RefusedError(
+                "no_key", "no key; send a write key of the site as X-OPECOM-Key: `opecom sites add NAME` makes one"
+            )
         if len(self._keyless) > 1 and "default" not in self._keyless:
             raise RefusedError("no_key", "several sites take writes without a key: send the key of one as X-OPECOM-Key")
         return self._keyless.get("default") or next(iter(self._keyless.values()))
+
+
+def _add(grants: dict[bytes, Grant], key: str, site: Site, scope: Scope) -> None:
+    grant = Grant(site, scope, f"{site.name} {_digest(key).hex()[:12]}")
+    if len(key) < 8:
+        raise ValueError(f"sites.{grant.site.name}: a {grant.scope} key has fewer than 8 characters")
+    if _digest(key) in grants:
+        other = grants[_digest(key)]
+        if (other.site.name, other.scope) == (site.name, scope):
+            raise ValueError(f"sites.{site.name}.{scope}_keys: a key is listed twice; remove one of the two")
+        raise ValueError(
+            f"sites.{grant.site.name} and sites.{other.site.name}: one key cannot be both {grant.scope} key and "
+            f"{other.scope} key; give each its own"
+        )
+    grants[_digest(key)] = grant
 
 
 def _digest(key: str) -> bytes:

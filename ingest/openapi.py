@@ -15,12 +15,18 @@ REF = "#/components/schemas/{name}"
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer."""
+    """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer.
+
+    `signable`: the site's own server may sign it.
+    """
 
     path: str
     summary: str
     bodies: tuple[type[Struct], ...]
     answer: type[Struct]
+    signable: bool = False
+    status: int = 202
+    tag: str = "events"
 
 
 def with_doors(document: dict[str, Any], routes: Sequence[Described]) -> dict[str, Any]:
@@ -46,14 +52,28 @@ def _operation(route: Described, named: dict[type[Struct], Any]) -> dict[str, An
     return {
         "summary": route.summary,
         "operationId": route.path.strip("/").replace("/", "_"),
-        "tags": ["events"],
+        "tags": [route.tag],
         "security": [{"header": []}, {"query": []}, {}],
         "requestBody": {"required": True, "content": content},
+        **({"parameters": _SIGNATURE} if route.signable else {}),
         "responses": {
-            "202": {"description": "Kafka has it.", "content": {"application/json": {"schema": named[route.answer]}}},
+            str(route.status): {
+                "description": "Kafka has it." if route.status == 202 else "Made.",
+                "content": {"application/json": {"schema": named[route.answer]}},
+            },
             **_refusals(named[ErrorAnswer]),
         },
     }
+
+
+_SIGNATURE = [
+    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": said}
+    for name, said in (
+        ("webhook-id", "Of a signed request: an id of it."),
+        ("webhook-timestamp", "Of a signed request: when it was signed, in seconds; holds five minutes."),
+        ("webhook-signature", "v1, and base64 of HMAC-SHA-256 by the site's purchase secret over id.timestamp.body."),
+    )
+]
 
 
 def _refusals(schema: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class Origins:
     """The origins of all sites. A request without Origin comes from no page, and its key alone counts."""
 
     def __init__(self, sites: Iterable[Site]) -> None:
+        self._sites: tuple[Site, ...] = ()
+        self.know(sites)
+
+    def know(self, sites: Iterable[Site]) -> None:
+        """From now on the origins of these sites and no others."""
         self._sites = tuple(sites)
 
     def check(self, origin: str | None, site: Site) -> None:
@@ -44,6 +49,13 @@ class Origins:
             raise RefusedError(
                 "wrong_origin", f"pages of {origin[:100]} may not send events (sites.{site.name}.origins)"
             )
+
+    def check_named(self, origin: str | None, name: str) -> None:
+        """`check` for the site of this name; raises RefusedError where there is none any more."""
+        for site in self._sites:
+            if site.name == name:
+                return self.check(origin, site)
+        raise RefusedError("wrong_token", f"there is no site {name}")
 
     def headers(self, origin: str | None, preflight: bool = False) -> RawHeaders:
         """CORS headers of an answer, so that a page of a known origin can read it, refusals too.

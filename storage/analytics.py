@@ -1,11 +1,12 @@
 """The log, the timeline of scores and the dead letters in ClickHouse, by a server or by chDB inside the process.
 
 Rows are inserted by column. A row that comes again replaces itself: every table is a ReplacingMergeTree, read with
-FINAL; nothing here updates or deletes.
+FINAL. Nothing is updated or deleted but by `change`, for those who are forgotten.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +15,7 @@ import msgspec
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
-from ingest.events import Event, Tick, UseModel
+from ingest.events import Erase, Event, Tick, UseModel, UsePages
 from scoring.features import NAMES
 from storage.block import Block, Record
 from storage.sink import BACKFILL_MASK, RefusedError, UnavailableError
@@ -63,6 +64,31 @@ def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
         return client.query(query, parameters=given, **how)
     except (exceptions.Error, OSError) as error:
         raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+
+
+def change(client: Any, tables: Collection[str], statements: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Run mutations of these tables and return when nothing of them is left to do; raises UnavailableError.
+
+    They are begun and then looked after: a large table takes longer than a request may.
+    """
+    try:
+        for statement in statements:
+            client.command(f"{statement} SETTINGS mutations_sync = 0", parameters=given)
+    except (exceptions.Error, OSError) as error:
+        raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+    pause = 0.01
+    while left := ask(client, _MUTATIONS, {"tables": list(tables)}).result_rows:
+        failures = [why for _, why in left if why]
+        if failures:
+            raise UnavailableError(f"ClickHouse cannot change {left[0][0]} yet: {failures[0][:200]}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.5)
+
+
+_MUTATIONS = (
+    "SELECT table, latest_fail_reason FROM system.mutations "
+    "WHERE database = currentDatabase() AND has({tables:Array(String)}, table) AND NOT is_done"
+)
 
 
 class AnalyticsSink:
@@ -179,4 +205,7 @@ def _kind(content: object) -> str:
 def _control(content: object) -> str | None:
     if content is None:
         return None
-    return "tick" if isinstance(content, Tick) else "model" if isinstance(content, UseModel) else "pages"
+    return next(name for kind, name in _CONTROLS.items() if isinstance(content, kind))
+
+
+_CONTROLS: dict[type, str] = {Tick: "tick", UseModel: "model", UsePages: "pages", Erase: "erase"}

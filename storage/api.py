@@ -1,11 +1,14 @@
-"""The query API (port 8000): intent, live sessions, timelines, intents as a stream; replays for those who may.
+"""The query API (port 8000): intent, live sessions, timelines, intents as a stream; for those who may, replays and
+what storage/admin has.
 
 Every answer is a struct of storage.intents, every refusal one of storage.errors. The prediction routes are those of
 scoring.api, mounted here.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -16,9 +19,10 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.tokens import SessionTokens, Token
 from scoring.api import STRUCTS as PREDICTION_STRUCTS
 from scoring.model import Band
-from storage.access import Access
+from storage.access import Access, Caller
 from storage.counted import Counted
 from storage.errors import ReadError
 from storage.intents import Intent, LiveSessions, Timeline, encode
@@ -29,9 +33,10 @@ from storage.queries import MOST_UPDATES, Queries
 from storage.refusals import add_refusals
 from storage.replay.api import replay_routes
 from storage.replay.jobs import Jobs
+from storage.session_streams import SessionStreams, session_routes
 from storage.stream import Streams
 from storage.subscribe import Filter, Position, Start
-from storage.tokens import Token, Tokens
+from storage.tokens import Tokens
 
 MOST_LIVE = 1_000
 
@@ -59,7 +64,7 @@ class Live(Several):
 
 
 class Streamed(Several):
-    token: str | None = Field(None, max_length=200, description="From POST /intents/token; instead of a key.")
+    token: str | None = Field(None, max_length=4_000, description="From POST /intents/token; instead of a key.")
     last_event_id: str | None = Field(
         None, max_length=20_000, description="For clients that cannot send the header Last-Event-ID, which wins."
     )
@@ -80,10 +85,12 @@ def create_app(
     access: Access,
     tokens: Tokens,
     streams: Streams,
+    session_streams: SessionStreams,
+    session_tokens: SessionTokens,
     jobs: Jobs,
     pages: Opening,
     predictions: APIRouter,
-    admin: Access,
+    admin: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -91,7 +98,7 @@ def create_app(
 ) -> FastAPI:
     """The application.
 
-    `access` says who may read and `admin` who may replay; `origins` are those whose pages may read with a key or a
+    `access` says who may; `origins` are those whose pages may read with a key or a
     token, `asyncapi` is the topics' document. Whoever made the databases' clients closes them.
     """
     app = QueryApp(
@@ -100,13 +107,16 @@ def create_app(
         summary="Live purchase intent.",
         docs_url=None,
         redoc_url=None,
+        lifespan=partial(_living, session_streams),
     )
     add_refusals(app)
     _add_reads(app, queries, access)
     _add_stream(app, streams, access, tokens)
-    app.include_router(replay_routes(jobs, admin))
-    app.include_router(page_routes(pages, access, admin))
+    app.include_router(session_routes(session_streams, session_tokens))
+    app.include_router(replay_routes(jobs, access.scoped("admin")))
+    app.include_router(page_routes(pages, access))
     app.include_router(predictions)
+    app.include_router(admin)
     _add_probes(app, queries, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,
@@ -120,42 +130,54 @@ def create_app(
     return app
 
 
-def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
-    reader = [Depends(_reader(access)), Security(_key)]
+@contextlib.asynccontextmanager
+async def _living(session_streams: SessionStreams, _: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await session_streams.close()
 
+
+def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
     @app.get(
         "/sessions/live",
         summary="Open sessions, the highest probability first",
         tags=["sessions"],
-        dependencies=reader,
+        dependencies=[Security(_key)],
         responses=answered(LiveSessions, "unavailable"),
     )
-    async def live(asked: Annotated[Live, Query()]) -> Response:
-        found = await asyncio.to_thread(queries.live, asked.min_probability, asked.band, asked.site, asked.limit)
+    async def live(asked: Annotated[Live, Query()], caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        found = await asyncio.to_thread(
+            queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites
+        )
         return _json(LiveSessions(found))
 
     @app.get(
         "/sessions/{session_id}/intent",
         summary="The newest score of a session, and why",
         tags=["sessions"],
-        dependencies=reader,
+        dependencies=[Security(_key)],
         responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
     )
-    async def intent(session_id: str, asked: Annotated[OneSession, Query()]) -> Response:
-        return _json(await asyncio.to_thread(queries.intent, session_id, asked.site))
+    async def intent(
+        session_id: str, asked: Annotated[OneSession, Query()], caller: Annotated[Caller, Depends(access.of)]
+    ) -> Response:
+        return _json(await asyncio.to_thread(queries.intent, session_id, asked.site, caller.sites))
 
     @app.get(
         "/sessions/{session_id}/timeline",
         summary="Every update of a session",
         description=f"The oldest first; of more than {MOST_UPDATES:,} updates the newest.",
         tags=["sessions"],
-        dependencies=reader,
+        dependencies=[Security(_key)],
         responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
     )
-    async def timeline(session_id: str, asked: Annotated[OneSession, Query()]) -> Response:
+    async def timeline(
+        session_id: str, asked: Annotated[OneSession, Query()], caller: Annotated[Caller, Depends(access.of)]
+    ) -> Response:
         # Encoding two thousand updates takes a moment that no other request should wait for.
         return Response(
-            await asyncio.to_thread(lambda: encode(queries.timeline(session_id, asked.site))),
+            await asyncio.to_thread(lambda: encode(queries.timeline(session_id, asked.site, caller.sites))),
             media_type="application/json",
         )
 
@@ -175,22 +197,20 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         asked: Annotated[Streamed, Query()],
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
     ) -> Response:
-        if asked.token is not None:
-            tokens.check(asked.token)
-        else:
-            _check(access, request)
-        wanted = Filter(asked.site, asked.band, asked.min_probability)
+        sites = tokens.check(asked.token) if asked.token is not None else (await access.of(request)).sites
+        wanted = Filter(asked.site, asked.band, asked.min_probability, sites)
         return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
 
     @app.post(
         "/intents/token",
         summary="A short-lived token for /intents/stream?token=, where a browser cannot send a header",
         tags=["intents"],
-        dependencies=[Depends(_reader(access)), Security(_key)],
+        dependencies=[Security(_key)],
         responses=answered(Token),
     )
-    async def token() -> Response:
-        return Response(encode(tokens.issue()), media_type="application/json", headers={"Cache-Control": "no-store"})
+    async def token(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        issued = encode(tokens.issue(caller.sites))
+        return Response(issued, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: Mapping[str, Any]) -> None:
@@ -216,17 +236,6 @@ def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: M
 
 def _json(answer: Struct) -> Response:
     return Response(encode(answer), media_type="application/json")
-
-
-def _reader(access: Access) -> Any:
-    async def check(request: Request) -> None:
-        _check(access, request)
-
-    return check
-
-
-def _check(access: Access, request: Request) -> None:
-    access.check(request.headers, request.client.host if request.client else "")
 
 
 def _start(last_event_id: str | None) -> Start:

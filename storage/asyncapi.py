@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from ingest.events import Event, Tick, UseModel, UsePages
+from ingest.events import Erase, Event, Tick, UseModel, UsePages
+from stream.erasures import Erasure
 from stream.pages import PageRow, PagesMarker
 from stream.scored import DeadLetter, ScoredSession
 
@@ -26,11 +27,11 @@ class Topic(NamedTuple):
 
 #: What the key of each message is, where it has one.
 _SESSION_KEY = "site/session_id, in UTF-8"
-_CONTROLS = (Tick, UseModel, UsePages)
+_CONTROLS = (Tick, UseModel, UsePages, Erase)
 
 
 def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
-    """The four topics; `names` by events, scored, pages and dead."""
+    """The five topics; `names` by events, scored, pages, erasures and dead."""
     return [
         Topic(
             names["events"],
@@ -57,6 +58,15 @@ def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
             1,
             "",
             (PageRow, PagesMarker),
+        ),
+        Topic(
+            names["erasures"],
+            "Erased visitors and sessions",
+            "Digests (SHA-256) of whom is forgotten, for ever. A program that keeps scored sessions of its own should "
+            "follow this topic and forget them too.",
+            1,
+            "",
+            (Erasure,),
         ),
         Topic(
             names["dead"],

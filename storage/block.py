@@ -3,7 +3,7 @@
 Nothing here knows a database; `newest` and `newest_views` say which of a block's updates a row needs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -92,15 +92,20 @@ def read(role: Role, *, partition: int, offset: int, timestamp: int, key: bytes 
     return Record(role, partition, offset, timestamp, key, raw, content)
 
 
-def block_of(log: str, records: Iterable[Record]) -> tuple[Block, list[Record]]:
-    """A block of these records, and the scored ones that cannot be read.
+def block_of(
+    log: str, records: Iterable[Record], kept: Callable[[Record], Record | None] = lambda record: record
+) -> tuple[Block, list[Record]]:
+    """A block of these records as they may be `kept`, and the scored ones that cannot be read.
 
     A dead letter that cannot be read is kept as one, with reason `undecodable`: nothing is ever thrown away.
     """
     updates, entries, dead, refused = [], [], [], []
     last: dict[tuple[Role, int], Record] = {}
-    for record in records:
-        last[record.role, record.partition] = record
+    for read_record in records:
+        last[read_record.role, read_record.partition] = read_record
+        record = kept(read_record)
+        if record is None:
+            continue
         content = record.content
         if record.role == "events":
             entries.append(record)

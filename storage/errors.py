@@ -7,6 +7,7 @@ from msgspec import Struct
 ReadCode = Literal[
     "no_key",
     "wrong_key",
+    "wrong_scope",
     "wrong_token",
     "not_found",
     "wrong_method",
@@ -20,10 +21,12 @@ ReadCode = Literal[
 ]
 READ_CODES: tuple[ReadCode, ...] = get_args(ReadCode)
 
-#: 401: mend the key, or fetch a new token. 404, 409 and 422: mend the request. 503: the same again after `Retry-After`.
+#: 401: mend the key, or fetch a new token. 403: use a key that may. 404, 409 and 422: mend the request.
+#: 503: the same again after `Retry-After`.
 STATUS: dict[ReadCode, int] = {
     "no_key": 401,
     "wrong_key": 401,
+    "wrong_scope": 403,
     "wrong_token": 401,
     "not_found": 404,
     "wrong_method": 405,

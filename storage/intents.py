@@ -38,6 +38,20 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     version: int
 
 
+class Glimpse(Struct, frozen=True, gc=False, kw_only=True):
+    """As much of an intent as a site shows that shows its bands: nothing of what the score was made from."""
+
+    site: str
+    session_id: str
+    opened_at: int
+    status: Status
+    probability: float
+    label: Label
+    band: Band
+    updated_at: int
+    version: int
+
+
 class LiveSessions(Struct, frozen=True):
     """Open sessions, the highest probability first."""
 
@@ -91,6 +105,10 @@ def intent_of(update: ScoredSession) -> Intent:
         model_version=update.model_version,
         version=update.version,
     )
+
+
+def glimpse_of(intent: Intent) -> Glimpse:
+    return Glimpse(**{name: getattr(intent, name) for name in Glimpse.__struct_fields__})
 
 
 def intent_of_row(row: Mapping[str, Any]) -> Intent:

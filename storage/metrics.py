@@ -95,6 +95,9 @@ class ApiMetrics:
             self.database_seconds.labels(database)
             self.database_failures.labels(database)
         self.streams = Gauge("opecom_api_streams", "Open streams of intents.", registry=registry)
+        self.session_streams = Gauge(
+            "opecom_api_session_streams", "Browsers that follow their own session.", registry=registry
+        )
         self.stream_events = Counter("opecom_api_stream_events_total", "Intents sent to streams.", registry=registry)
         self.slow_clients = Counter(
             "opecom_api_slow_clients_total", "Streams ended because their client took nothing.", registry=registry

@@ -1,11 +1,12 @@
 """All reads: intent, live and lists from the relational database, timelines from ClickHouse.
 
-Blocking; every value that a caller gives is a bound parameter.
+`sites` are those of which the caller may hear, None: all; what others have is not there. Blocking; every value that a
+caller gives is a bound parameter.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from clickhouse_connect.driver import exceptions
@@ -14,9 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scoring.features import NAMES
 from scoring.model import Band
+from storage.block import Identity
 from storage.errors import ReadError
 from storage.intents import Intent, Timeline, Update, intent_of_row, update_of_row
 from storage.metrics import CLICKHOUSE, RELATIONAL
+from storage.sites import of_sites, seen
 from storage.tables import sessions
 
 log = logging.getLogger(__name__)
@@ -41,11 +44,11 @@ class Queries:
         self._client = client
         self._waited = waited
 
-    def intent(self, session_id: str, site: str | None = None) -> Intent:
+    def intent(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Intent:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
         newest = (
             select(sessions.c.site, func.max(sessions.c.opened_at))
-            .where(sessions.c.session_id == session_id, sessions.c.status != "void")
+            .where(sessions.c.session_id == session_id, sessions.c.status != "void", of_sites(sessions.c.site, sites))
             .group_by(sessions.c.site)
             .order_by(sessions.c.site)
             .limit(MOST_SITES + 1)
@@ -58,9 +61,17 @@ class Queries:
         )
         return intent_of_row(self._rows(row)[0]._mapping)
 
-    def live(self, min_probability: float, band: Band | None, site: str | None, limit: int) -> list[Intent]:
+    def live(
+        self,
+        min_probability: float,
+        band: Band | None,
+        site: str | None,
+        limit: int,
+        sites: Collection[str] | None = None,
+    ) -> list[Intent]:
         """Open sessions of at least this probability, the highest first; raises ReadError: unavailable."""
         query = select(sessions).where(sessions.c.status == "open", sessions.c.probability >= min_probability)
+        query = query.where(of_sites(sessions.c.site, sites))
         if band is not None:
             query = query.where(sessions.c.band == band)
         if site is not None:
@@ -68,18 +79,22 @@ class Queries:
         query = query.order_by(sessions.c.probability.desc(), sessions.c.updated_at.desc()).limit(limit)
         return [intent_of_row(row._mapping) for row in self._rows(query)]
 
-    def timeline(self, session_id: str, site: str | None = None) -> Timeline:
+    def timeline(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Timeline:
         """The updates of the newest session of this id, of too many the newest MOST_UPDATES, the oldest first.
 
         Raises ReadError: not_found, ambiguous, unavailable.
         """
-        given = {"session_id": session_id} | ({} if site is None else {"site": site})
-        newest = self._ask(_NEWEST if site is None else _NEWEST_OF_SITE, given)
+        condition, given = seen(sites)
+        given |= {"session_id": session_id} | ({} if site is None else {"site": site})
+        newest = self._ask(_newest(condition if site is None else f"{condition} AND site = {{site:String}}"), given)
         found, opened_at = _only(newest.result_rows, session_id, site)
-        place = {"session_id": session_id, "site": found, "opened_at": opened_at, "most": MOST_UPDATES}
-        rows = self._ask(_UPDATES, place)
-        updates: list[Update] = [update_of_row(row) for row in rows.named_results()][::-1]
-        return Timeline(found, session_id, opened_at, updates)
+        return Timeline(found, session_id, opened_at, self.updates((found, session_id, opened_at)))
+
+    def updates(self, identity: Identity) -> list[Update]:
+        """The updates of a session, of too many the newest MOST_UPDATES, the oldest first; raises ReadError."""
+        site, session_id, opened_at = identity
+        place = {"session_id": session_id, "site": site, "opened_at": opened_at, "most": MOST_UPDATES}
+        return [update_of_row(row) for row in self._ask(_UPDATES, place).named_results()][::-1]
 
     def check(self) -> None:
         """Raise ReadError(unavailable) unless both databases answer."""
@@ -125,10 +140,15 @@ def _away(what: str, setting: str) -> ReadError:
     return ReadError("unavailable", f"{what} does not answer; {setting} says where it is", RETRY_SECONDS)
 
 
-_WHERE_NEWEST = "SELECT site, max(toUnixTimestamp64Milli(opened_at)) FROM scored_sessions FINAL WHERE NOT void AND "
-_BY_SITE = f" GROUP BY site ORDER BY site LIMIT {MOST_SITES + 1}"
-_NEWEST = _WHERE_NEWEST + "session_id = {session_id:String}" + _BY_SITE
-_NEWEST_OF_SITE = _WHERE_NEWEST + "site = {site:String} AND session_id = {session_id:String}" + _BY_SITE
+def _newest(sites: str) -> str:
+    """The newest session of an id on each site that fits the condition."""
+    return (
+        "SELECT site, max(toUnixTimestamp64Milli(opened_at)) FROM scored_sessions FINAL "  # noqa: S608  our conditions
+        f"WHERE NOT void AND session_id = {{session_id:String}} AND {sites} "
+        f"GROUP BY site ORDER BY site LIMIT {MOST_SITES + 1}"
+    )
+
+
 _TIMES = ("occurred_at", "updated_at")
 _PLAIN = (
     *("version", "closed", "offset", "event_id", "event_type", "page_type", "path", "status", "probability", "label"),

@@ -4,7 +4,8 @@ A row is replaced by one of the same or a greater version, or of another log, an
 from left to right, so the columns that the guard reads, version and log, come last.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -80,6 +81,15 @@ class RelationalSink:
             raise _meaning(error) from error
         except OverflowError as error:
             raise RefusedError(str(error)) from error
+
+
+@contextlib.contextmanager
+def reached() -> Generator[None, None, None]:
+    """A database that does not answer is an UnavailableError."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, OSError) as error:
+        raise UnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
 
 
 def close_orphans(engine: Engine, log: str) -> int:

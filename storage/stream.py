@@ -69,7 +69,7 @@ class Streams:
             await held.aclose()
             raise
         self._metrics.streams.set(self._open)
-        return _Stream(self._events(follower), held, self._metrics, self._send_seconds)
+        return EventStream(self._events(follower), held, self._metrics, self._send_seconds)
 
     def _close(self) -> None:
         self._open -= 1
@@ -97,7 +97,7 @@ class Streams:
                 said = time.monotonic()
 
 
-class _Stream(EventSourceResponse):
+class EventStream(EventSourceResponse):
     """Closes its follower however it ends; a client that takes nothing is left."""
 
     def __init__(
@@ -118,7 +118,7 @@ class _Stream(EventSourceResponse):
             await super().__call__(scope, receive, send)
         except SendTimeoutError:
             self._metrics.slow_clients.inc()
-            log.warning("a client of /intents/stream takes nothing: its stream ends")
+            log.warning("a client of a stream takes nothing: its stream ends")
         finally:
             await self._events.aclose()
             await self._held.aclose()

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from ingest.events import base_site
 from scoring.model import Band
 from stream.scored import ScoredSession, decode
 
@@ -34,17 +35,24 @@ class Filter(Struct, frozen=True):
     site: str | None = None
     band: Band | None = None
     min_probability: float = 0.0
+    #: Those of which the subscriber may hear.
+    sites: frozenset[str] | None = None
 
     def may_want(self, key: bytes | None) -> bool:
         """Whether the record is worth decoding: its key is `site/session_id`."""
-        return self.site is None or key is None or key.startswith(f"{self.site}/".encode())
+        if key is None or (self.site is None and self.sites is None):
+            return True
+        return self._of(key.partition(b"/")[0].decode(errors="replace"))
 
     def wants(self, update: ScoredSession) -> bool:
         return (
-            (self.site is None or update.site == self.site)
+            self._of(update.site)
             and (self.band is None or update.band == self.band)
             and update.probability >= self.min_probability
         )
+
+    def _of(self, site: str) -> bool:
+        return self.site in (None, site) and (self.sites is None or base_site(site) in self.sites)
 
 
 class Position(Struct, frozen=True):
@@ -66,7 +74,10 @@ class Position(Struct, frozen=True):
         return Position(match[2], tuple(map(int, match[1].split("."))))
 
 
-Start = Position | Literal["start", "end"]
+#: recent: a little before the end, so that what came just now is seen as well.
+Start = Position | Literal["start", "recent", "end"]
+#: Records of each partition that are recent.
+RECENT_RECORDS = 500
 
 
 class Found(NamedTuple):
@@ -93,13 +104,24 @@ class Follower:
         """Where this follower is: an id for `Position.decode`."""
         return Position(self._log_id, tuple(self._offsets[number] for number in sorted(self._offsets))).encode()
 
-    async def more(self, seconds: float) -> list[Found]:
-        """What came within `seconds`, in each partition's order; may be empty. Raises KafkaError."""
-        fetched = await self._consumer.getmany(
+    async def records(self, seconds: float) -> list[tuple[bytes, bytes]]:
+        """Keys and values of all that came within `seconds`, wanted or not; may be empty. Raises KafkaError."""
+        found = []
+        for partition, records in (await self._fetch(seconds)).items():
+            found += [(record.key or b"", record.value or b"") for record in records]
+            self._offsets[partition.partition] = records[-1].offset + 1
+        return found
+
+    async def _fetch(self, seconds: float) -> dict[TopicPartition, list[Any]]:
+        fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
             *self._partitions, timeout_ms=int(seconds * 1000), max_records=MOST_RECORDS
         )
+        return {partition: records for partition, records in fetched.items() if records}
+
+    async def more(self, seconds: float) -> list[Found]:
+        """What came within `seconds`, in each partition's order; may be empty. Raises KafkaError."""
         found = []
-        for partition, records in fetched.items():
+        for partition, records in (await self._fetch(seconds)).items():
             for record in records:
                 self._offsets[partition.partition] = record.offset + 1
                 update = _read(partition, record) if self._wanted.may_want(record.key) else None
@@ -152,7 +174,9 @@ async def _begin(consumer: AIOKafkaConsumer, topic: str, log_id: str, start: Sta
     if not partitions:
         raise KafkaError(f"topic {topic} is missing: run `opecom topics create`")
     firsts = await consumer.beginning_offsets(partitions)
-    lasts = await consumer.end_offsets(partitions) if start == "end" else {}
+    lasts = await consumer.end_offsets(partitions) if start in ("end", "recent") else {}
+    if start == "recent":
+        lasts = {partition: last - RECENT_RECORDS for partition, last in lasts.items()}
     known = dict(enumerate(start.offsets)) if isinstance(start, Position) and start.log == log_id else {}
     offsets = {p.partition: max(lasts.get(p, known.get(p.partition, 0)), firsts[p]) for p in partitions}
     consumer.assign(partitions)

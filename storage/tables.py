@@ -121,6 +121,22 @@ backfills = Table(
     PrimaryKeyConstraint("log", "number"),
 )
 
+#: Who is forgotten, by digest (see stream/erasures.py): state (running, done), times in ms UTC, what was deleted
+#: (JSON). The visitor's id and its shared sessions stand here only until it is done; a forgotten session has neither.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("digest", String(64), nullable=False),
+    Column("site", String(97), nullable=False),
+    Column("visitor_id", String(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
+    Column("shared", Text, nullable=False),
+    Column("deleted", Text, nullable=False),
+    PrimaryKeyConstraint("digest"),
+)
+
 #: Where a replay is in each partition: its plan, the next offset to tell, the mark from which folding finds that place
 #: again, and the next offset to count, which an interruption leaves ahead of the other.
 backfill_partitions = Table(

@@ -1,25 +1,14 @@
 """Short-lived tokens that open streams where a browser cannot send a header: `EventSource` takes only a URL.
 
-A token says until when it holds, signed with HMAC-SHA-256; nothing is stored.
+A token says until when it holds and of which sites it hears, signed with HMAC-SHA-256; nothing is stored.
 """
 
-import base64
-import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from msgspec import Struct
-
+from ingest.tokens import Token, signature
 from storage.errors import ReadError
-
-
-class Token(Struct, frozen=True):
-    """`expires_at` in ms UTC, `expires_in` in seconds."""
-
-    token: str
-    expires_at: int
-    expires_in: int
 
 
 class Tokens:
@@ -30,20 +19,25 @@ class Tokens:
         self._seconds = seconds
         self._now = now
 
-    def issue(self) -> Token:
+    def issue(self, sites: Collection[str] | None = None) -> Token:
+        """A new token for these sites; None: for all."""
         ends = int(self._now()) + self._seconds
         # Two tokens of one second differ, so that a log line tells them apart.
         said = f"{ends}.{secrets.token_urlsafe(6)}"
+        if sites is not None:
+            # No site's own name has a "~".
+            said += f".{'~'.join(sorted(sites))}"
         return Token(f"{said}.{self._signature(said)}", ends * 1000, self._seconds)
 
-    def check(self, token: str) -> None:
-        """Raise ReadError(wrong_token) unless this is a token of ours that still holds."""
+    def check(self, token: str) -> frozenset[str] | None:
+        """The sites of this token, None: all; raises ReadError(wrong_token) unless it is ours and still holds."""
         said, _, signature = token.rpartition(".")
         if not hmac.compare_digest(self._signature(said).encode(), signature.encode()):
             raise ReadError("wrong_token", "this token was not made here: POST /intents/token makes one")
         if int(said.partition(".")[0]) <= self._now():
             raise ReadError("wrong_token", "this token has expired: POST /intents/token makes a new one")
+        _, _, *named = said.split(".", 2)
+        return frozenset(filter(None, named[0].split("~"))) if named else None
 
     def _signature(self, said: str) -> str:
-        digest = hmac.digest(self._secret, b"opecom stream " + said.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return signature(self._secret, b"opecom stream ", said)

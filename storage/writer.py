@@ -8,7 +8,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -17,9 +17,12 @@ from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from msgspec import Struct
 
 from storage.block import TOPICS, Block, Record, Role, block_of, dead_letter, read
+from storage.erased import kept
 from storage.metrics import WriterMetrics
 from storage.progress import Progress, Reread
 from storage.sink import RefusedError, Sink, UnavailableError
+from stream.erasures import Erasures
+from stream.recovery import needed
 from stream.scored import dead_record
 
 log = logging.getLogger(__name__)
@@ -49,7 +52,8 @@ class Writer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other writer: it then takes every partition at once, without joining the group,
-    which takes the embedded broker five seconds.
+    which takes the embedded broker five seconds. `erasures` says who is forgotten, and `erasures_reached` waits until
+    a version of them is known.
     """
 
     def __init__(
@@ -64,6 +68,8 @@ class Writer:
         max_block: int,
         metrics: WriterMetrics,
         alone: bool = False,
+        erasures: Erasures | None = None,
+        erasures_reached: Callable[[int], Awaitable[None]] | None = None,
     ) -> None:
         self._log_id = log_id
         self._topics = topics
@@ -75,6 +81,8 @@ class Writer:
         self._max_block = max_block
         self._metrics = metrics
         self._alone = alone
+        self._erasures = erasures or Erasures()
+        self._erasures_reached = erasures_reached
         for database in databases:
             metrics.away.labels(database.name)
             metrics.retries.labels(database.name)
@@ -153,10 +161,12 @@ class Writer:
     async def _write(self, batches: Batches, threads: Mapping[str, ThreadPoolExecutor], stop: asyncio.Event) -> bool:
         """Write one block; False when `stop` came first. A crash between any two steps only repeats the earlier ones.
 
-        1 read the records · 2 put the block into every database, each in its own thread, each as often as it takes ·
-        3 produce the dead letters of what can never be written, await them · 4 commit the offsets.
+        1 read the records, less what is erased, also by controls among them · 2 put the block into every database, each
+        in its own thread, each as often as it takes · 3 produce the dead letters of what can never be written, await
+        them · 4 commit the offsets.
         """
         self._tell_lag(batches)
+        await self._until_erasures(batches)
         block, unreadable = await asyncio.to_thread(self._read, batches)
         writes = [
             asyncio.create_task(self._insist(database, block, threads[database.name], stop))
@@ -173,6 +183,13 @@ class Writer:
         self._count(batches)
         return True
 
+    async def _until_erasures(self, batches: Batches) -> None:
+        """What follows a control must not be stored before it is known whom the control forgets."""
+        if self._erasures_reached is not None:
+            events = self._topics["events"]
+            named = needed(record for records in batches.values() for record in records if record.topic == events)
+            await self._erasures_reached(named.erasures)
+
     def _read(self, batches: Batches) -> tuple[Block, list[Record]]:
         return block_of(
             self._log_id,
@@ -188,6 +205,7 @@ class Writer:
                 for records in batches.values()
                 for record in records
             ],
+            functools.partial(kept, erasures=self._erasures),
         )
 
     async def _insist(

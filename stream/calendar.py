@@ -83,16 +83,29 @@ class Calendar:
 
 
 class Calendars:
-    """Calendars by site; a run of a site ("uci~k3f9") has its site's calendar, an unknown site the default one."""
+    """Calendars by site; a run of a site ("uci~k3f9") has its site's calendar, an unknown site the default one.
 
-    def __init__(self, sites: Mapping[str, Calendar], default: Callable[[], Calendar] = Calendar) -> None:
+    `find` looks for the calendar of a site that was made known since; one that was found stays.
+    """
+
+    def __init__(
+        self,
+        sites: Mapping[str, Calendar],
+        default: Callable[[], Calendar] = Calendar,
+        find: Callable[[str], Calendar | None] = lambda _: None,
+    ) -> None:
         self._sites = dict(sites)
         self._default = default()
+        self._find = find
 
     def of(self, site: str) -> Calendar:
         calendar = self._sites.get(site)
         if calendar is None:
-            calendar = self._sites[site] = self._sites.get(base_site(site), self._default)
+            base = base_site(site)
+            calendar = self._sites.get(base) or self._find(base)
+            if calendar is None:
+                return self._default
+            self._sites[site] = calendar
         return calendar
 
 

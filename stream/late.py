@@ -11,6 +11,7 @@ import msgspec
 
 from ingest.events import Control, Event, Tick, UndecodableError, clock_of, decode, encode
 from stream.calendar import Calendars
+from stream.erasures import Erasures
 from stream.partition import FUTURE, Folded, Partition, Record, lateness
 
 
@@ -25,8 +26,9 @@ class Waiting(NamedTuple):
 class Late:
     """The late events of one partition: found by `look`, which sees the log once, then folded in their places."""
 
-    def __init__(self, calendars: Calendars) -> None:
+    def __init__(self, calendars: Calendars, erasures: Erasures | None = None) -> None:
         self._calendars = calendars
+        self._erasures = erasures or Erasures()
         self._now: dict[str, int] = {}
         self._waiting: dict[str, list[Waiting]] = {}
         self.offsets: set[int] = set()
@@ -40,6 +42,8 @@ class Late:
             return
         clock = clock_of(said)
         now = self._now[clock] = max(self._now.get(clock, 0), said.received_at)
+        if self._erasures.cover(said.site, said.session_id, said.visitor_id):
+            return
         occurred_at = said.occurred_at if said.occurred_at <= said.received_at + FUTURE else said.received_at
         if lateness(occurred_at, said.received_at, self._calendars.of(said.site).last_cut(now)):
             insort(self._waiting.setdefault(clock, []), Waiting(occurred_at, record.offset, record))
@@ -47,7 +51,7 @@ class Late:
 
     def again(self) -> "Late":
         """The same late events for another fold: folding takes them."""
-        copy = Late(self._calendars)
+        copy = Late(self._calendars, self._erasures)
         copy._waiting = {clock: list(waiting) for clock, waiting in self._waiting.items()}
         copy.offsets = self.offsets
         return copy

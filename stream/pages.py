@@ -82,6 +82,10 @@ class PageStatistics:
         self._rows: dict[tuple[str, str], list[tuple[int, PageRow]]] = {}
         self._seen: dict[tuple[str, str, PageType | None, int], SeenPage] = {}
 
+    def take(self, offset: int, value: bytes) -> None:
+        """`read` of an encoded record; raises msgspec.DecodeError."""
+        self.read(offset, decode(value))
+
     def read(self, offset: int, record: PageRow | PagesMarker) -> None:
         """Take the record at `offset` of the topic; a marker makes its batch the version `offset`.
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from ingest.events import (
     LIVE_CLOCK,
     Control,
+    Erase,
     Event,
     Tick,
     UndecodableError,
@@ -23,6 +24,7 @@ from ingest.events import (
     decode,
 )
 from stream.calendar import Calendars
+from stream.erasures import Erasures, digests_of
 from stream.pages import PageStatistics
 from stream.scored import Cause, DeadLetter, DeadReason, ScoredSession, version_of
 from stream.session import Session, apply, has, id_of
@@ -87,7 +89,7 @@ class Clock:
         self.due = 0
 
 
-Outcome = Literal["scored", "duplicate", "control", "undecodable", "late", "overflow", "failed"]
+Outcome = Literal["scored", "duplicate", "control", "erased", "undecodable", "late", "overflow", "failed"]
 
 
 class Telling(Protocol):
@@ -127,7 +129,15 @@ class Folded:
 class Partition:
     """The state of one partition of `log`; `next` is the offset that it will fold next."""
 
-    def __init__(self, log: str, number: int, calendars: Calendars, pages: PageStatistics, start: Mark) -> None:
+    def __init__(
+        self,
+        log: str,
+        number: int,
+        calendars: Calendars,
+        pages: PageStatistics,
+        start: Mark,
+        erasures: Erasures | None = None,
+    ) -> None:
         self.log = log
         self.number = number
         self.next = start.next
@@ -139,6 +149,7 @@ class Partition:
         self.clocks = {name: Clock(now) for name, now in start.clocks.items()}
         self._calendars = calendars
         self._statistics = pages
+        self._erasures = erasures or Erasures()
         #: First offsets of the open sessions, in order.
         self._opened: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
@@ -221,6 +232,8 @@ class Partition:
                 self.before, self.model = self.model, control.version
         elif isinstance(control, UsePages):
             self.pages = max(self.pages, control.version)
+        elif isinstance(control, Erase):
+            self._forget(control.digest)
         return "control", ""
 
     def _admit(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
@@ -231,6 +244,10 @@ class Partition:
             return "undecodable", str(error)
         if event.clock == "live" and _ahead(record, event.received_at):
             return "failed", f"received_at {event.received_at} is ahead of the log's {record.timestamp}"
+        if self._erasures.cover(event.site, event.session_id, event.visitor_id):
+            # Its session was never there, but nobody else's may close at another time.
+            self._move(clock_of(event), event.received_at, record.offset, into)
+            return "erased", ""
         return self._fold_event(record, event, raw, into)
 
     def _fold_event(self, record: Record, event: Event, raw: bytes, into: Folded | None) -> tuple[Outcome, str]:
@@ -317,6 +334,14 @@ class Partition:
         session.seen = clock.now
         clock.open.move_to_end(key)
 
+    def _forget(self, digest: str) -> None:
+        """Drop the open sessions that the digest stands for, as if they had never been."""
+        for clock in self.clocks.values():
+            for key, session in list(clock.open.items()):
+                if digest in digests_of(session.site, session.session_id, session.visitor_id):
+                    del clock.open[key]
+                    del self._opened[session.first_offset]
+
     def _close(self, clock: Clock, key: bytes, session: Session, offset: int, into: Folded | None) -> None:
         del clock.open[key]
         del self._opened[session.first_offset]
@@ -326,6 +351,9 @@ class Partition:
     def _tell(
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: Folded
     ) -> None:
+        if self._erasures.cover(session.site, session.session_id, session.visitor_id):
+            # The topic `erasures` may be read further than the log.
+            return
         closed = cause.id is None
         if into.telling is None:
             version = version_of(cause.offset, closed)

@@ -5,15 +5,15 @@ are the same operation.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from ingest.events import UndecodableError, UsePages, decode
+from ingest.events import Erase, UndecodableError, UsePages, decode
 from stream.models import refuse_unusable
 from stream.partition import Mark, Partition, Record, decode_mark
 from stream.step import Models
@@ -52,12 +52,39 @@ class Reading(Protocol):
         ...
 
 
+class Needed(NamedTuple):
+    """Versions that must have been read before records are folded; 0 where they name none."""
+
+    pages: int = 0
+    erasures: int = 0
+
+
+#: Returns when these versions are read; raises TopicMissingError.
+Reached = Callable[[Needed], Awaitable[None]]
+
+
+def needed(records: Iterable[Record]) -> Needed:
+    """The newest versions that controls among these records name."""
+    pages = erasures = 0
+    for record in records:
+        if record.key is None:
+            try:
+                said = decode(None, record.value)
+            except UndecodableError:
+                continue
+            if isinstance(said, UsePages):
+                pages = max(pages, said.version)
+            elif isinstance(said, Erase):
+                erasures = max(erasures, said.version)
+    return Needed(pages, erasures)
+
+
 async def recover(
     log_reader: Log,
     number: int,
     kept: Partition | None,
     make: Callable[[Mark], Partition],
-    pages_reached: Callable[[int], Awaitable[None]],
+    reached: Reached,
     models: Models,
 ) -> Partition:
     """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
@@ -78,7 +105,7 @@ async def recover(
         return kept
     partition = kept or make(_usable(decode_mark(metadata), number, start))
     if offset > start:
-        await _fold_to(log_reader, partition, offset, pages_reached, models)
+        await _fold_to(log_reader, partition, offset, reached, models)
     return partition
 
 
@@ -98,7 +125,7 @@ async def _fold_to(
     log_reader: Log,
     partition: Partition,
     end: int,
-    pages_reached: Callable[[int], Awaitable[None]],
+    until: Reached,
     models: Models,
 ) -> None:
     """Fold silently up to `end`, and see that the log really reaches that far."""
@@ -114,7 +141,7 @@ async def _fold_to(
                     raise await _why_silent(log_reader, partition.number, reached, end)
                 continue
             patience = monotonic() + PATIENCE
-            await pages_reached(pages_needed(records))
+            await until(needed(records))
             await refuse_unusable(partition, records, models)
             for record in records:
                 if partition.next < record.offset < end:
@@ -141,20 +168,6 @@ def pass_gap(partition: Partition, offset: int) -> None:
     """Go on at `offset`: what was before it is not in the log any more."""
     log.error("partition %d: events from %d to %d are gone from the log", partition.number, partition.next, offset)
     partition.skip_to(offset)
-
-
-def pages_needed(records: Sequence[Record]) -> int:
-    """The newest version of the page statistics that these records put in force; 0 where they name none."""
-    version = 0
-    for record in records:
-        if record.key is None:
-            try:
-                said = decode(None, record.value)
-            except UndecodableError:
-                continue
-            if isinstance(said, UsePages):
-                version = max(version, said.version)
-    return version
 
 
 class KafkaLog:

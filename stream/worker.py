@@ -4,7 +4,8 @@ Knows Kafka only through the small protocols below, so tests drive it with lists
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from time import monotonic, perf_counter, time
 from typing import NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ from stream.metrics import WorkerMetrics
 from stream.models import refuse_unusable, require_usable
 from stream.partition import Mark, Partition, Record, encode_mark
 from stream.publish import Keyed, Records
-from stream.recovery import Log, pages_needed, pass_gap, recover
+from stream.recovery import Log, Reached, needed, pass_gap, recover
 from stream.scored import dead_record, encode
 from stream.step import FAILURES_IN_A_ROW, Models, fold, score
 
@@ -65,7 +66,7 @@ class Worker:
         topics: Topics,
         log_reader: Log,
         make: Callable[[int, Mark], Partition],
-        pages_reached: Callable[[int], Awaitable[None]],
+        reached: Reached,
         models: Models,
         records: Records,
         metrics: WorkerMetrics,
@@ -74,7 +75,7 @@ class Worker:
         self._topics = topics
         self._log = log_reader
         self._make = make
-        self._pages_reached = pages_reached
+        self._reached = reached
         self._models = models
         self._records = records
         self._metrics = metrics
@@ -98,7 +99,7 @@ class Worker:
                 number,
                 kept.get(number),
                 lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
-                self._pages_reached,
+                self._reached,
                 self._models,
             )
             self._metrics.refused_models.inc(await require_usable(claimed[number], self._models))
@@ -114,15 +115,15 @@ class Worker:
     async def round(self, batches: Mapping[int, Sequence[Record]], client: Client) -> None:
         """One round.
 
-        1 Wait for the page statistics that the batches use, and refuse the models that cannot score here. 2 Fold: what
-        does not begin at its partition's `next` is trimmed or sought again. 3 Score. 4 Produce the dead letters and
-        await them. 5 Produce every scored update and await all. 6 What is folded is now also told: it may be committed.
-        A failure before 6 ends the process; then the records are folded again from the last commit, and the same
-        records are told again.
+        1 Wait for the page statistics and the erasures that the batches name, and refuse the models that cannot score
+        here. 2 Fold: what does not begin at its partition's `next` is trimmed or sought again. 3 Score. 4 Produce the
+        dead letters and await them. 5 Produce every scored update and await all. 6 What is folded is now also told: it
+        may be committed. A failure before 6 ends the process; then the records are folded again from the last commit,
+        and the same records are told again.
         """
         metrics = self._metrics
         began = start = perf_counter()
-        await self._pages_reached(max((pages_needed(records) for records in batches.values()), default=0))
+        await self._reached(needed(chain.from_iterable(batches.values())))
         for number, records in batches.items():
             self._metrics.refused_models.inc(await refuse_unusable(self.partitions[number], records, self._models))
         folded, seek = fold(self.partitions, batches, self._failures)

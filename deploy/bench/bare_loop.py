@@ -4,6 +4,7 @@
 """
 
 import asyncio
+from itertools import chain
 from time import monotonic
 
 from aiokafka import AIOKafkaConsumer
@@ -11,14 +12,13 @@ from aiokafka import AIOKafkaConsumer
 from deploy.settings import Settings, load
 from deploy.topics import log_id
 from deploy.wiring.calendars import calendars
+from deploy.wiring.followed import FollowedTopics
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.worker import collect_rarely, scored_producer
-from stream.pages import PageStatistics
-from stream.pages_topic import PagesFollower
 from stream.partition import Mark, Partition
 from stream.publish import KafkaRecords, Keyed
-from stream.recovery import pages_needed
+from stream.recovery import needed
 from stream.scored import encode
 from stream.step import fold, score
 
@@ -31,8 +31,7 @@ async def loop(settings: Settings) -> None:
     collect_rarely()
     kafka = settings.kafka
     options = client_options(kafka)
-    statistics = PageStatistics()
-    follower = PagesFollower(options, kafka.pages_topic, statistics, 60)
+    followed = FollowedTopics(kafka, 60)
     producer = scored_producer(kafka)
     consumer = AIOKafkaConsumer(
         kafka.events_topic, **options, group_id=settings.worker.group, enable_auto_commit=False,
@@ -40,13 +39,15 @@ async def loop(settings: Settings) -> None:
     )  # fmt: skip
     model = models(settings.scoring)
     log_name, known = await log_id(options), calendars(settings)
-    for client in (producer, follower, consumer):
+    for client in (producer, followed, consumer):
         await client.start()
     records = KafkaRecords(producer, 60)
     while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
         await asyncio.sleep(0.05)
     partitions = {
-        place.partition: Partition(log_name, place.partition, known, statistics, Mark(0, {}))
+        place.partition: Partition(
+            log_name, place.partition, known, followed.statistics, Mark(0, {}), followed.erasures
+        )
         for place in consumer.assignment()
     }
     print(READY, flush=True)
@@ -54,7 +55,7 @@ async def loop(settings: Settings) -> None:
     while True:
         fetched = await consumer.getmany(timeout_ms=500, max_records=settings.worker.round_records)
         batches = {place.partition: batch for place, batch in fetched.items()}
-        await follower.reached(max(map(pages_needed, batches.values()), default=0))
+        await followed.reached(needed(chain.from_iterable(batches.values())))
         folded = fold(partitions, batches).folded
         for ready in score(folded.updates, model):
             told = [Keyed(update.partition, update.key, encode(update.session)) for update in ready]

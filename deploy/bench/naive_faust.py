@@ -19,7 +19,7 @@ from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
 from scoring.model import judged
 from stream.pages import ROWS, PageStatistics
-from stream.pages_topic import PagesFollower
+from stream.pages_topic import pages_follower
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -155,7 +155,7 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
 
 async def run(settings: Settings) -> None:
     statistics = PageStatistics()
-    follower = PagesFollower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, 60)
+    follower = pages_follower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, 60)
     await follower.start()
     await follower.reached(1)
     app = create(settings, statistics)

@@ -11,6 +11,7 @@ from deploy.cli import (
     doctor,
     failures,
     features,
+    keys,
     migrate,
     models,
     pages,
@@ -21,10 +22,13 @@ from deploy.cli import (
     services,
     settings,
     simulate,
+    sites,
     subscribe,
+    tag,
     topics,
     train,
     up,
+    visitors,
     webhooks,
 )
 from deploy.errors import SetupError
@@ -44,6 +48,7 @@ app.command("up")(up.up)
 app.command("topics")(topics.topics)
 app.command("migrate")(migrate.migrate)
 app.command("asyncapi")(asyncapi.asyncapi)
+app.command("tag")(tag.tag)
 app.command("subscribe")(subscribe.subscribe)
 app.command("replay")(replay.replay)
 app.command("features")(features.features)
@@ -52,7 +57,10 @@ app.command("train")(train.train)
 app.add_typer(query.app, name="query")
 app.add_typer(pages.app, name="pages")
 app.add_typer(models.app, name="models")
+app.add_typer(sites.app, name="sites")
+app.add_typer(keys.app, name="keys")
 app.add_typer(simulate.app, name="simulate")
+app.add_typer(visitors.app, name="visitors")
 app.add_typer(services.app, name="services")
 app.add_typer(webhooks.app, name="webhooks")
 

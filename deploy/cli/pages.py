@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from deploy import controls, page_tables
+from deploy.access_file import sites_of
 from deploy.data_folder import as_running
 from deploy.errors import SetupError
 from deploy.probes import Address
@@ -49,8 +50,8 @@ def import_(
     """Takes the statistics of a page export of Google Analytics, and puts them in force."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = as_running(load())
-    name = _site(settings, site)
-    rules = PageRules(frozenset(settings.sites[name].allowed_query))
+    name = site_named(settings, site)
+    rules = PageRules(frozenset(sites_of(settings)[name].allowed_query))
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = ga.read(lines, name, partial(_path, rules=rules))
@@ -86,7 +87,7 @@ def explain(
 ) -> None:
     """How a page's statistics come about: its counts, the site's means, and both together."""
     settings = load()
-    asked = {"site": _site(settings, site), "path": path}
+    asked = {"site": site_named(settings, site), "path": path}
     body = read(_api(settings), "/pages/explain", {**asked}, _read_key(settings))
     if json:
         print(body.decode())
@@ -98,14 +99,16 @@ def _path(url: str, rules: PageRules) -> str:
     return page(url, None, None, rules).path
 
 
-def _site(settings: Settings, given: str) -> str:
+def site_named(settings: Settings, given: str) -> str:
+    """The site that is given, or the only one of the installation's own; raises SetupError."""
+    known = sites_of(settings)
     if given:
-        if given not in settings.sites:
-            raise SetupError(f"--site {given}: the settings know {', '.join(settings.sites)}")
+        if given not in known:
+            raise SetupError(f"--site {given}: the sites are {', '.join(known)}")
         return given
-    own = [name for name in settings.sites if name not in SIMULATED_SITES]
+    own = [name for name in known if name not in SIMULATED_SITES]
     if len(own) != 1:
-        raise SetupError(f"--site: say which, of {', '.join(settings.sites)}")
+        raise SetupError(f"--site: say which, of {', '.join(known)}")
     return own[0]
 
 

@@ -11,6 +11,7 @@ from deploy import data_folder, probes
 from deploy import up as system
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
+from deploy.first_start import first_keys
 from deploy.ports import listen
 from deploy.screen import Screen
 from deploy.settings import Settings, load
@@ -33,6 +34,8 @@ def up() -> None:
         else:
             plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
         _require_free(settings, plan)
+        for line in first_keys(settings):
+            screen.say(line)
         data_folder.announce(folder, bootstrap)
         screen.say(f"starting {', '.join(plan.addresses)}; their logs are in {folder / 'logs'}")
         asyncio.run(_run(plan, Supervisor(folder / "logs", screen.say), screen, bootstrap))

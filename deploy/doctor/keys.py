@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
+from deploy.access_file import place, read, sites_of
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
 from deploy.settings import SIMULATED_SITES, Settings, variable
@@ -15,32 +16,48 @@ from ingest.publish import ListPublisher
 
 def keys(settings: Settings) -> list[Finding]:
     """Faults as the parts' own wiring tells them, and warnings for what starts and does not do what is meant."""
+    if line := _refused(lambda known: read(place(known)), settings):
+        # The others would only say the same.
+        return [Finding("keys and sites", "fault", line)]
     faults = [line for check in (access.access, _ingest, calendars) if (line := _refused(check, settings))]
     if faults:
         return [Finding("keys and sites", "fault", line) for line in faults]
+    sites, warnings = sites_of(settings), _of_the_file(settings)
     if settings.profile == "embedded":
-        return [Finding("keys and sites", "ok", f"sites {', '.join(settings.sites)}; this machine needs no keys")]
+        line = f"sites {', '.join(sites)}; this machine needs no keys"
+        return [Finding("keys and sites", "warning", each) for each in warnings] or [
+            Finding("keys and sites", "ok", line)
+        ]
     silent = [
         name
-        for name, site in settings.sites.items()
+        for name, site in sites.items()
         if not (site.write_keys or site.import_keys or site.keyless_loopback is True)
     ]
-    warnings = []
-    if len(silent) == len(settings.sites):
+    if len(silent) == len(sites):
         name = next((each for each in silent if each not in SIMULATED_SITES), "default")
-        warnings.append(f"no site has a key: set {variable(f'sites.{name}.write_keys')}, or nobody can send events")
+        warnings.append(f"no site has a key: `opecom sites add {name} --origin https://...`, or nobody can send events")
     if not settings.api.token_secret.get_secret_value():
         warnings.append(
-            f"stream tokens end with the process that issued them: set {variable('api.token_secret')} where the query "
-            "API has several processes"
+            f"stream tokens end with the process that issued them, and pages get none of their session: set "
+            f"{variable('api.token_secret')}, the same for ingest and every query API"
         )
     if warnings:
         return [Finding("keys and sites", "warning", line) for line in warnings]
-    return [Finding("keys and sites", "ok", f"sites {', '.join(settings.sites)}; keys are set")]
+    return [Finding("keys and sites", "ok", f"sites {', '.join(sites)}; keys are set")]
+
+
+def _of_the_file(settings: Settings) -> list[str]:
+    """What is not as it is meant; only a file in the data folder has a mode that we gave it."""
+    path = place(settings)
+    if settings.access_file is not None and not path.exists():
+        return [f"{path}, which access_file names, is not there: `opecom sites add` makes it"]
+    if settings.access_file is None and path.exists() and path.stat().st_mode & 0o077:
+        return [f"{path} can be read by others of this machine, and holds secrets: chmod 600 {path}"]
+    return []
 
 
 def _ingest(settings: Settings) -> None:
-    sites = dict(settings.sites)
+    sites = sites_of(settings)
     for name in SIMULATED_SITES:
         if name in sites and not sites[name].import_keys:
             # The embedded profile would make one here and keep it; the doctor makes nothing.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from deploy.access_file import sites_of
 from deploy.errors import SetupError
 from deploy.settings import Settings, variable
 from deploy.simulate import check, stack
@@ -26,7 +27,7 @@ def source(data: Path | None, sessions: int | None) -> tuple[Path, list[ClickSes
 
 def simulation(settings: Settings, sessions: list[ClickSession], run: str) -> Simulation:
     """The sessions as visits of a site of their own. Raises SetupError."""
-    timezone = settings.sites[SITE].timezone
+    timezone = sites_of(settings)[SITE].timezone
     if timezone != "UTC":
         raise SetupError(
             f"sites.{SITE}.timezone ({variable(f'sites.{SITE}.timezone')}) is {timezone}: the times of the clicks are "

@@ -1,31 +1,40 @@
-"""Who may read, predict and replay, as the settings say."""
+"""Who may read, predict, export and replay, as the settings and the file of sites and keys say."""
 
-from collections.abc import Sequence
-
-from pydantic import SecretStr
-
+from deploy.access_file import AccessFile, Followed
 from deploy.errors import SetupError
 from deploy.settings import Settings
-from storage.access import Access
+from storage.access import Access, Scope, SecretKey, digest_of
 
 #: Characters of a key, at least.
 SHORTEST_KEY = 16
 
 
 def access(settings: Settings) -> Access:
-    """Who may read; raises SetupError where nobody could, and where a key is too easy to guess."""
-    if not settings.api.read_keys and settings.profile != "embedded":
-        raise SetupError("api.read_keys is empty: outside the embedded profile reads need a key of scope read")
-    return _access(settings, settings.api.read_keys, "read", "api.read_keys")
+    """Who may read, and by `scoped` who may more; keys of the file are taken and given up while this runs.
+
+    Raises SetupError where nobody could read, and where a key is too easy to guess.
+    """
+    own = _of_settings(settings)
+
+    def together(file: AccessFile) -> tuple[SecretKey, ...]:
+        return (*own, *file.secret_keys())
+
+    keys = Followed(settings, together)
+    if settings.profile != "embedded" and not any(key.opens("read") for key in keys()):
+        raise SetupError(
+            "there is no key of scope read, and outside the embedded profile reads need one: "
+            "`opecom keys add NAME --scope read` makes it, or set api.read_keys"
+        )
+    return Access(keys, settings.profile == "embedded")
 
 
-def admin(settings: Settings) -> Access:
-    """Who may begin replays: nobody, where there is no key and the profile is not the embedded one."""
-    return _access(settings, settings.api.admin_keys, "admin", "api.admin_keys")
-
-
-def _access(settings: Settings, keys: Sequence[SecretStr], scope: str, setting: str) -> Access:
-    known = [key.get_secret_value() for key in keys]
-    if any(len(key) < SHORTEST_KEY for key in known):
-        raise SetupError(f"{setting}: a key has fewer than {SHORTEST_KEY} characters")
-    return Access(known, settings.profile == "embedded", scope, setting)
+def _of_settings(settings: Settings) -> tuple[SecretKey, ...]:
+    """The keys of all sites that the settings hold."""
+    given: tuple[tuple[Scope, str], ...] = (
+        *(("read", key.get_secret_value()) for key in settings.api.read_keys),
+        *(("admin", key.get_secret_value()) for key in settings.api.admin_keys),
+    )
+    for scope, key in given:
+        if len(key) < SHORTEST_KEY:
+            raise SetupError(f"api.{scope}_keys: a key has fewer than {SHORTEST_KEY} characters")
+    return tuple(SecretKey(f"api.{scope}_keys", digest_of(key), frozenset({scope})) for scope, key in given)

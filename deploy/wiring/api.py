@@ -17,7 +17,9 @@ from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
-from deploy.wiring.access import access, admin
+from deploy.wiring.access import access
+from deploy.wiring.admin import eraser
+from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
@@ -27,12 +29,16 @@ from deploy.wiring.replay import job as replay_job
 from deploy.wiring.storage import Databases, databases
 from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
+from ingest.tokens import SessionTokens
 from storage.access import Access
+from storage.admin.erase import Eraser
 from storage.api import create_app
+from storage.audience import Audience
 from storage.errors import ReadError
 from storage.metrics import ApiMetrics
 from storage.queries import Queries
 from storage.replay.jobs import Jobs
+from storage.session_streams import SessionStreams
 from storage.stream import Streams
 from storage.subscribe import Filter, Follower, Start, follow
 from storage.tokens import Tokens
@@ -60,13 +66,15 @@ async def answer(
     stop: asyncio.Event,
 ) -> None:
     """Serve on `listener` until `stop`."""
-    replays = jobs(settings, opened)
-    built = app(settings, opened, permitted, registry, stop, replays)
+    replays, erasing = jobs(settings, opened), eraser(settings, opened)
+    built = app(settings, opened, permitted, registry, stop, replays, erasing)
     try:
+        erasing.resume()
         await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
     finally:
         # Before the databases close under it.
         await replays.stop()
+        await erasing.stop()
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -86,19 +94,23 @@ def app(
     registry: CollectorRegistry,
     stop: asyncio.Event,
     replays: Jobs,
+    erasing: Eraser | None = None,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
+    queries, following = Queries(*opened, metrics.waited), _Following(settings)
     built = create_app(
-        queries=Queries(*opened, metrics.waited),
+        queries=queries,
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
-        streams=Streams(_Following(settings), stop, api.max_streams, metrics),
+        streams=Streams(following, stop, api.max_streams, metrics),
+        session_streams=SessionStreams(partial(Audience, following, stop), queries, api.max_session_streams, metrics),
+        session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
         predictions=predictions(settings, permitted),
-        admin=admin(settings),
+        admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,
         origins=api.origins,
         asyncapi=topics_document(settings),

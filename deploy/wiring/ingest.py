@@ -1,10 +1,15 @@
 """Builds the ingest API from the settings and runs it."""
 
 import asyncio
+import time
 from importlib.metadata import version
+from typing import Literal
+from urllib.parse import urlsplit
 
+from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
-from deploy.serve import serve
+from deploy.probes import Address
+from deploy.serve import most_connections, serve
 from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.documents import add_documents
 from deploy.wiring.kafka import client_options
@@ -16,20 +21,33 @@ from ingest.api import IngestApp
 from ingest.body import BodyReader
 from ingest.door import House
 from ingest.guard import Guard
+from ingest.intent import IntentStream, IntentTokens
 from ingest.kafka import KafkaPublisher
 from ingest.keys import Keys, Site
 from ingest.limits import TokenBuckets
 from ingest.metrics import IngestMetrics
 from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
+from ingest.script import add_script, read
+from ingest.signatures import checked_secret
+from ingest.tokens import SessionTokens, Shown
+from ingest.upstream import Upstream
+from storage.writer import set_within
+
+#: Paths that the query API answers.
+PASSED = ("/admin",)
 
 
 def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
-    """What the door knows of a site; raises SetupError, which names the setting, for an origin that is none."""
+    """What the door knows of a site; raises SetupError, which names the setting, for what is no origin or secret."""
     try:
         origins = frozenset(checked_origin(origin) for origin in settings.origins)
     except ValueError as error:
         raise SetupError(f"sites.{name}.origins: {error}") from None
+    try:
+        secrets = tuple(checked_secret(secret.get_secret_value()) for secret in settings.purchase_secrets)
+    except ValueError as error:
+        raise SetupError(f"sites.{name}.purchase_secrets: {error}") from None
     return Site(
         name,
         enrich.PageRules(
@@ -38,18 +56,28 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         origins,
         settings.write_keys,
         tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
+        secrets,
         embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
         settings.count_unverified_purchases,
+        shown(settings.intent_in_browser, embedded),
     )
 
 
-def sites(settings: Settings) -> list[Site]:
-    """All sites; in the embedded profile simulated ones have import keys that this machine makes for itself.
+def shown(setting: bool | Literal["embedded", "band"], embedded: bool) -> Shown | None:
+    """How much of a session's intent its page may show, None: nothing."""
+    if setting == "band":
+        return "band"
+    return "all" if setting is True or (setting == "embedded" and embedded) else None
+
+
+def sites(settings: Settings, file: AccessFile) -> list[Site]:
+    """All sites, of the settings and of the file; in the embedded profile simulated ones have import keys that this
+    machine makes for itself.
 
     Raises SetupError when such a key cannot be kept.
     """
     built, embedded = [], settings.profile == "embedded"
-    for name, one in settings.sites.items():
+    for name, one in sites_of(settings, file).items():
         own = embedded and name in SIMULATED_SITES and not one.import_keys
         built.append(site(name, one, embedded, (_own_import_key(settings, name),) if own else ()))
     return built
@@ -60,6 +88,31 @@ def _own_import_key(settings: Settings, site: str) -> str:
         return import_key(settings, site)
     except OSError as error:
         raise SetupError(f"data_dir {settings.data_dir} cannot keep the import key: {error.strerror}") from None
+
+
+class Known:
+    """The keys and origins of all sites, renewed when the file of sites and keys changes.
+
+    Raises SetupError, which names the setting, for sites that do not fit together.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.keys, self.origins = Keys(()), Origins(())
+        self.renew = Followed(settings, self._know)
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Renew until `stop`: so that no request has to look."""
+        while not await set_within(stop, LOOK):
+            self.renew()
+
+    def _know(self, file: AccessFile) -> None:
+        known = sites(self._settings, file)
+        try:
+            self.keys.know(known)
+        except ValueError as error:
+            raise SetupError(str(error)) from None
+        self.origins.know(known)
 
 
 def publisher(settings: Settings) -> KafkaPublisher:
@@ -73,37 +126,65 @@ def publisher(settings: Settings) -> KafkaPublisher:
     )
 
 
-def app(settings: Settings, publisher: Publisher) -> IngestApp:
-    """The ingest API over `publisher`; raises SetupError, which names the setting, for what does not fit together."""
-    ingest, known = settings.ingest, sites(settings)
+def session_tokens(settings: Settings) -> SessionTokens | None:
+    """Tokens that the query API of the same settings knows, None where there is no secret to share."""
+    secret = settings.api.token_secret.get_secret_value().encode()
+    return SessionTokens(secret, settings.api.token_seconds, time.time) if secret else None
+
+
+def upstream(settings: Settings, reader: BodyReader) -> Upstream:
+    """The query API as a server that answers for us; raises SetupError for an address that is none."""
+    api, given = settings.api, settings.ingest.api_url
+    url = urlsplit(given or Address.reached(api.host, api.port).url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
+        raise SetupError(f"ingest.api_url: {given!r} is no address of a server; write it as http://host:8000")
+    # Each takes two files, there is one for requests and one for streams, and trackers need the most.
+    most = min(settings.ingest.max_passed, max(most_connections() // 6, 1))
+    return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most)
+
+
+def app(
+    settings: Settings, publisher: Publisher, known: Known | None = None, stop: asyncio.Event | None = None
+) -> IngestApp:
+    """The ingest API over `publisher`; `stop` ends its streams.
+
+    Raises SetupError, which names the setting, for what does not fit together.
+    """
+    ingest, known = settings.ingest, known or Known(settings)
     try:
         proxies = Proxies(ingest.trusted_proxies)
     except ValueError as error:
         raise SetupError(f"ingest.trusted_proxies: {error}") from None
-    try:
-        keys = Keys(known)
-    except ValueError as error:
-        raise SetupError(str(error)) from None
-    origins = Origins(known)
     guard = Guard(
-        keys,
-        origins,
+        known.keys,
+        known.origins,
         proxies,
         per_key=TokenBuckets(ingest.key_rate_per_second),
         per_address=TokenBuckets(ingest.address_rate_per_second),
     )
     metrics = IngestMetrics(lambda: publisher.in_flight)
     add_process_metrics(metrics.registry, "ingest")
+    reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = House(
         guard,
-        origins,
-        BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes),
+        known.origins,
+        reader,
         publisher,
         metrics,
         ingest.region_header.lower().encode(),
     )
-    built = IngestApp(house, ingest.max_batch_events, version("op-ecom"))
+    tokens, streams = session_tokens(settings), upstream(settings, reader)
+    built = IngestApp(
+        house,
+        ingest.max_batch_events,
+        version("op-ecom"),
+        upstream(settings, reader),
+        PASSED,
+        (IntentTokens(house, tokens), IntentStream(house, tokens, streams, stop or asyncio.Event())),
+        ingest.prefix,
+    )
     add_documents(built)
+    add_script(built, read(ingest.script_path))
     return built
 
 
@@ -112,13 +193,16 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     Kafka away is no reason to end: events are refused with 503 until it is back.
     """
-    log = publisher(settings)
-    built = app(settings, log)
+    log, known = publisher(settings), Known(settings)
+    built = app(settings, log, known, stop)
     # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
     await asyncio.to_thread(enrich.agent, "Mozilla/5.0")
     log.start()
+    renewing = asyncio.create_task(known.keep(stop))
     try:
         await serve(built, settings.ingest.host, settings.ingest.port, stop)
     finally:
+        renewing.cancel()
+        await built.close()
         await log.stop()
     return 0

@@ -3,8 +3,9 @@
 import os
 import secrets
 
+from deploy.access_file import sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings, variable
+from deploy.settings import Settings, SiteSettings, variable
 
 
 def import_key(settings: Settings, site: str) -> str:
@@ -12,13 +13,13 @@ def import_key(settings: Settings, site: str) -> str:
 
     Raises SetupError outside the embedded profile, where only the settings can have it: parts may run on many machines.
     """
-    configured = settings.sites[site].import_keys if site in settings.sites else ()
+    configured = sites_of(settings).get(site, SiteSettings()).import_keys
     if configured:
         return configured[0].get_secret_value()
     if settings.profile != "embedded":
         raise SetupError(
-            f"there is no import key: set sites.{site}.import_keys, for the ingest API and for this command, to the "
-            f"""same secret: {variable(f"sites.{site}.import_keys")}='["..."]'"""
+            f"there is no import key: `opecom sites rotate {site} --import` makes one in the file that the ingest "
+            f"""API and this command read (access_file); or set {variable(f"sites.{site}.import_keys")}='["..."]'"""
         )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     file = settings.data_dir / f"import-{site}.key"

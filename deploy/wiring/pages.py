@@ -13,14 +13,15 @@ from aiokafka.errors import KafkaError
 from deploy import controls
 from deploy.errors import SetupError
 from deploy.settings import Settings
+from deploy.wiring.followed import PATIENCE
 from deploy.wiring.kafka import client_options
-from deploy.wiring.worker import PATIENCE
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from storage.sink import UnavailableError
 from storage.writer import set_within
+from stream.follower import TopicMissingError
 from stream.pages import PageStatistics
-from stream.pages_topic import PagesFollower, PagesMissingError
+from stream.pages_topic import pages_follower
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ DAY = 24 * 3_600.0
 async def refresher(settings: Settings, client: Any) -> AsyncIterator[Refresher]:
     """A refresher that counts by this ClickHouse client; raises KafkaError where the topic cannot be read."""
     statistics = PageStatistics()
-    follower = PagesFollower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, PATIENCE)
+    follower = pages_follower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, PATIENCE)
     try:
         await follower.start()
         yield Refresher(Tallies(client), statistics, follower.caught_up, partial(controls.put_pages, settings.kafka))
@@ -49,7 +50,7 @@ async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> No
         try:
             async with refresher(settings, client) as pages:
                 await pages.refresh(whole)
-        except (UnavailableError, PagesMissingError, SetupError, KafkaError, TimeoutError) as error:
+        except (UnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)
         else:
             whole_at = time.monotonic() if whole else whole_at

@@ -12,10 +12,11 @@ from deploy.errors import SetupError
 from deploy.settings import Settings
 from deploy.standing import Standing
 from deploy.wiring.calendars import calendars
+from deploy.wiring.followed import PATIENCE, FollowedTopics
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.storage import Databases, databases
-from deploy.wiring.worker import PATIENCE, scored_producer
+from deploy.wiring.worker import scored_producer
 from scoring.folder import RegistryError
 from scoring.model import Model
 from storage.analytics import AnalyticsSink
@@ -31,8 +32,7 @@ from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
 from storage.replay.world import Watcher, World
-from stream.pages import PageStatistics
-from stream.pages_topic import PagesFollower
+from stream.follower import TopicMissingError
 from stream.partition import Partition
 from stream.publish import KafkaRecords
 from stream.recovery import KafkaLog
@@ -44,19 +44,20 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
     """Everything for one replay over open databases; raises SetupError and AwayError."""
     kafka, options = settings.kafka, client_options(settings.kafka)
     log = await topics.log_id(options)
-    known, statistics = calendars(settings), PageStatistics()
+    known, followed = calendars(settings), FollowedTopics(kafka)
     sessions = StoredSessions(opened.engine, log)
     async with contextlib.AsyncExitStack() as held:
-        follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)
-        held.push_async_callback(follower.stop)
-        await follower.start()
+        held.push_async_callback(followed.stop)
+        await followed.start()
         topic: Target = Nowhere()
         if request.into == "topic":
             topic = await _into_topic(settings, request.target, held)
 
         def target(request: Request) -> Target:
             if request.into == "databases":
-                return IntoDatabases(log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions)
+                return IntoDatabases(
+                    log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions, followed.erasures
+                )
             if request.into == "features":
                 return IntoFeatures(Path(request.target))
             return IntoFile(Path(request.target)) if request.into == "file" else topic
@@ -71,8 +72,9 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
             journal=Journal(opened.engine, log),
             calendars=known,
             models=_explained(models(settings.scoring, log)),
-            make=lambda number, mark: Partition(log, number, known, statistics, mark),
-            pages_reached=follower.reached,
+            make=lambda number, mark: Partition(log, number, known, followed.statistics, mark, followed.erasures),
+            erasures=followed.erasures,
+            reached=followed.reached,
             committed=KafkaLog(options, kafka.events_topic, settings.worker.group).committed,
             written=Standing(settings).passed,
             target=target,
@@ -91,7 +93,7 @@ async def job(settings: Settings, opened: Databases, request: Request, watcher: 
             request = msgspec.structs.replace(request, target=str(folder / Path(request.target).name))
         async with world(settings, opened, request) as built:
             return await replay(built, request, watcher, anew=anew)
-    except (SetupError, KafkaError, OSError) as error:
+    except (SetupError, KafkaError, OSError, TopicMissingError) as error:
         raise ReplayError(str(error) or type(error).__name__) from error
 
 

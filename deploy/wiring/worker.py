@@ -13,14 +13,14 @@ from deploy.serve import serve
 from deploy.settings import KafkaSettings, Settings
 from deploy.status import create_status_app
 from deploy.wiring.calendars import calendars
+from deploy.wiring.followed import PATIENCE, FollowedTopics
 from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.process_metrics import add_process_metrics
 from stream.app import create_app, credentials_of
 from stream.app import run as run_app
+from stream.follower import TopicMissingError
 from stream.metrics import WorkerMetrics
-from stream.pages import PageStatistics
-from stream.pages_topic import PagesFollower
 from stream.partition import Mark, Partition
 from stream.publish import KafkaRecords
 from stream.recovery import KafkaLog
@@ -29,8 +29,6 @@ from stream.worker import Topics, Worker
 
 log = logging.getLogger(__name__)
 
-#: How long acknowledgements and page statistics may be waited for, in seconds.
-PATIENCE = 30.0
 #: Largest record batch; Kafka's own limit of a message is 1,048,588 bytes.
 BATCH_BYTES = 900_000
 
@@ -48,20 +46,19 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log_name = await topics.log_id(options)
     scorers = models(settings.scoring, log_name)
     listener = listen(host, port) if port else None
-    metrics, statistics = WorkerMetrics(), PageStatistics()
+    metrics, followed = WorkerMetrics(), FollowedTopics(kafka)
     add_process_metrics(metrics.registry, "worker")
     metrics.scored_by(scorers("").manifest.version)
-    follower = PagesFollower(options, kafka.pages_topic, statistics, PATIENCE)
     producer = scored_producer(kafka)
 
     def make(number: int, mark: Mark) -> Partition:
-        return Partition(log_name, number, known, statistics, mark)
+        return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
 
     worker = Worker(
         topics=Topics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
         log_reader=KafkaLog(options, kafka.events_topic, settings.worker.group),
         make=make,
-        pages_reached=follower.reached,
+        reached=followed.reached,
         models=scorers,
         records=KafkaRecords(producer, PATIENCE),
         metrics=metrics,
@@ -90,15 +87,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     failure: BaseException | None = None
     try:
         await producer.start()
-        await follower.start()
+        await followed.start()
         failure = await run_app(app, stop)
-    except (KafkaError, OSError, TimeoutError) as error:
+    except (KafkaError, OSError, TimeoutError, TopicMissingError) as error:
         failure = error
     await asyncio.to_thread(unwatch)
     ended.set()
     if serving is not None:
         await asyncio.wait({serving}, timeout=5)
-    for part in (follower, producer):
+    for part in (followed, producer):
         try:
             async with asyncio.timeout(5):
                 await part.stop()

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from deploy.settings import Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
+from deploy.wiring.followed import PATIENCE
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
@@ -26,6 +27,9 @@ from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.migrate import SchemaError
 from storage.relational import RelationalSink, close_orphans
 from storage.writer import Database, Writer, WriterError
+from stream.erasures import Erasures
+from stream.erasures_topic import erasures_follower
+from stream.follower import Follower, TopicMissingError
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +83,8 @@ async def write(settings: Settings, opened: Databases, standing: Standing, stop:
             log.info("closed %d sessions that an earlier log left open", closed)
     known = await asyncio.to_thread(continuity.written, engine, log_name)
     await continuity.check(known, topics, client_options(settings.kafka))
-    async with _kafka(settings) as (consumer, producer):
+    erasures = Erasures()
+    async with _kafka(settings) as (consumer, producer), _following(settings, erasures) as follower:
         standing.writer = Writer(
             log_id=log_name,
             topics=topics,
@@ -93,6 +98,8 @@ async def write(settings: Settings, opened: Databases, standing: Standing, stop:
             max_block=settings.storage.max_block,
             metrics=WriterMetrics(standing.registry),
             alone=settings.profile == "embedded",
+            erasures=erasures,
+            erasures_reached=follower.reached,
         )
         refreshing = asyncio.create_task(keep_fresh(settings, client, stop))
         try:
@@ -106,7 +113,7 @@ async def outcome(part: Awaitable[None]) -> int:
     """The exit code of a part; what it cannot go on with is one line of the log."""
     try:
         await part
-    except (WriterError, continuity.ContinuityError, SchemaError) as error:
+    except (WriterError, TopicMissingError, continuity.ContinuityError, SchemaError) as error:
         log.error("%s", error)
     except KafkaError as error:
         log.error("Kafka failed (%s): see kafka.bootstrap", error)
@@ -122,6 +129,20 @@ async def outcome(part: Awaitable[None]) -> int:
 def _topics(settings: Settings) -> dict[Role, str]:
     kafka = settings.kafka
     return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
+
+
+@contextlib.asynccontextmanager
+async def _following(settings: Settings, erasures: Erasures) -> AsyncIterator[Follower]:
+    """Follows the topic of erasures, all of which are known when this is entered."""
+    kafka = settings.kafka
+    follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)
+    try:
+        await follower.start()
+        await follower.caught_up()
+        yield follower
+    finally:
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(follower.stop(), 10)
 
 
 @contextlib.asynccontextmanager

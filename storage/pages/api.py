@@ -2,20 +2,21 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 
-from storage.access import Access, require_json
+from storage.access import Access, Caller, require_json
 from storage.errors import ReadError
 from storage.intents import encode
 from storage.openapi import answered
 from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher
 from storage.sink import UnavailableError
-from stream.pages_topic import PagesMissingError
+from stream.follower import TopicMissingError
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False)
 RETRY_SECONDS = 2
@@ -27,52 +28,57 @@ Site = Annotated[str, Query(max_length=97, description="One site; none: all.")]
 Opening = Callable[[], AbstractAsyncContextManager[Refresher]]
 
 
-def page_routes(opening: Opening, readers: Access, admins: Access) -> APIRouter:
+def page_routes(opening: Opening, access: Access) -> APIRouter:
     """The routes under /pages."""
-    router = APIRouter(prefix="/pages", tags=["page statistics"])
-
-    def permitted(access: Access) -> list[Any]:
-        async def check(request: Request) -> None:
-            access.check(request.headers, request.client.host if request.client else "")
-
-        return [Depends(check), Security(_key)]
+    router = APIRouter(prefix="/pages", tags=["page statistics"], dependencies=[Security(_key)])
+    admins = access.scoped("admin")
 
     async def answer(ask: Callable[[Refresher], Awaitable[Struct]]) -> Response:
         try:
             async with opening() as pages:
                 found = await ask(pages)
-        except (UnavailableError, PagesMissingError, KafkaError, OSError) as error:
+        except (UnavailableError, TopicMissingError, KafkaError, OSError) as error:
             raise ReadError("unavailable", str(error) or type(error).__name__, RETRY_SECONDS) from error
         return Response(encode(found), media_type="application/json")
 
     @router.get(
         "",
         summary="The statistics in force, the most valuable page first",
-        dependencies=permitted(readers),
         responses=answered(PagesInForce, "unavailable"),
     )
-    async def show(site: Site = "", version: Annotated[int | None, Query(ge=0)] = None) -> Response:
-        return await answer(lambda pages: pages.show(site, version))
+    async def show(
+        caller: Annotated[Caller, Depends(access.of)],
+        site: Site = "",
+        version: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Response:
+        async def ask(pages: Refresher) -> PagesInForce:
+            found = await pages.show(site, version)
+            return msgspec.structs.replace(found, pages=[page for page in found.pages if caller.sees(page.site)])
+
+        return await answer(ask)
 
     @router.get(
         "/explain",
         summary="How the statistics of a page come about",
-        dependencies=permitted(readers),
-        responses=answered(Explained, "unavailable"),
+        responses=answered(Explained, "not_found", "unavailable"),
     )
     async def explain(
-        site: Annotated[str, Query(max_length=97)], path: Annotated[str, Query(max_length=500)]
+        caller: Annotated[Caller, Depends(access.of)],
+        site: Annotated[str, Query(max_length=97)],
+        path: Annotated[str, Query(max_length=500)],
     ) -> Response:
+        if not caller.sees(site):
+            raise ReadError("not_found", f"there is no site {site!r:.80}")
         return await answer(lambda pages: pages.explain(site, path))
 
     @router.post(
         "/refresh",
         summary="Count again now, and put what changed in force",
-        dependencies=permitted(admins),
         responses=answered(Refreshed, "unavailable"),
     )
-    async def refresh(request: Request, whole: bool = False) -> Response:
+    async def refresh(request: Request, caller: Annotated[Caller, Depends(admins.of)], whole: bool = False) -> Response:
         require_json(request.headers)
+        caller.require_all_sites("a refresh")
         return await answer(lambda pages: pages.refresh(whole))
 
     return router

@@ -1,16 +1,17 @@
 """Replays as jobs, over HTTP: begin, watch, stop. For keys of scope admin."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from storage.access import Access, require_json
+from storage.access import Access, Caller, require_json
 from storage.errors import ReadError
 from storage.intents import encode
 from storage.openapi import answered
-from storage.replay.jobs import Job, JobList, Jobs, Order
+from storage.replay.jobs import Job, JobList, Jobs, Order, no_job
+from storage.replay.request import Request as Asked
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 #: Bytes of an order: paths and names, nothing long.
@@ -21,10 +22,7 @@ JSON = "application/json"
 def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
     """The routes under /replays."""
 
-    async def admin(request: Request) -> None:
-        access.check(request.headers, request.client.host if request.client else "")
-
-    router = APIRouter(prefix="/replays", tags=["replays"], dependencies=[Depends(admin), Security(_key)])
+    router = APIRouter(prefix="/replays", tags=["replays"], dependencies=[Security(_key)])
 
     @router.post(
         "",
@@ -33,23 +31,38 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         responses=_with(Job, 202, "busy", "too_large"),
         openapi_extra={"requestBody": {"content": {JSON: {"schema": {"$ref": "#/components/schemas/Order"}}}}},
     )
-    async def begin(request: Request) -> Response:
-        return _answer(jobs.start(await _order(request)), 202)
+    async def begin(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        order = await _order(request)
+        if not _may(caller, order.request):
+            raise ReadError("wrong_scope", "request.site: name a site of this key")
+        return _answer(jobs.start(order), 202)
 
     @router.get("", summary="The replays of this process, the newest first", responses=answered(JobList))
-    async def all_jobs() -> Response:
-        return _answer(JobList(jobs.all()))
+    async def all_jobs(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        return _answer(JobList([job for job in jobs.all() if _may(caller, job.request)]))
 
     @router.get("/{job}", summary="How far a replay is, and what came of it", responses=answered(Job, "not_found"))
-    async def one_job(job: int) -> Response:
-        return _answer(jobs.job(job))
+    async def one_job(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        return _answer(found(job, caller))
 
     @router.delete("/{job}", summary="Stop a replay; the same request goes on", responses=answered(Job, "not_found"))
-    async def stop(job: int) -> Response:
+    async def stop(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        stopped = found(job, caller)
         await jobs.stop(job)
-        return _answer(jobs.job(job))
+        return _answer(stopped)
+
+    def found(number: int, caller: Caller) -> Job:
+        job = jobs.job(number)
+        if not _may(caller, job.request):
+            raise no_job(number)
+        return job
 
     return router
+
+
+def _may(caller: Caller, asked: Asked) -> bool:
+    """Whether a replay is the caller's affair; one of all sites is only theirs who have them all."""
+    return caller.sites is None or (bool(asked.site) and caller.sees(asked.site))
 
 
 async def _order(request: Request) -> Order:

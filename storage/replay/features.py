@@ -14,6 +14,7 @@ import msgspec
 
 from scoring.features import NAMES
 from storage.block import identity_of
+from storage.cells import cell
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
@@ -32,8 +33,6 @@ OUTCOME = ("Revenue", "Amount")
 COLUMNS: tuple[str, ...] = (*PLACE, *NAMES, *THEN, *OUTCOME)
 
 Row = Sequence[Any]
-#: What a spreadsheet would run.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Writer(Protocol):
@@ -141,7 +140,7 @@ class _Csv:
         self._rows.writerow(COLUMNS)
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._rows.writerows([_cell(value) for value in row] for row in rows)
+        self._rows.writerows([cell(value) for value in row] for row in rows)
 
     def close(self) -> None:
         self._out.close()
@@ -169,10 +168,3 @@ class _Parquet:
 
     def close(self) -> None:
         self._writer.close()
-
-
-def _cell(value: Any) -> Any:
-    """A cell as UCI's file has it; a text that a spreadsheet would run as a formula gets a quote before it."""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

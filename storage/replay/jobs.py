@@ -78,7 +78,7 @@ class Jobs:
         """Raises ReadError(not_found)."""
         found = self._jobs.get(number)
         if found is None:
-            raise ReadError("not_found", f"there is no job {number} in this process; GET /replays lists them")
+            raise no_job(number)
         return found
 
     async def stop(self, number: int | None = None) -> None:
@@ -118,6 +118,10 @@ class _Told:
 
     def said(self, line: str) -> None:
         self._job.remarks.append(line)
+
+
+def no_job(number: int) -> ReadError:
+    return ReadError("not_found", f"there is no job {number} in this process; GET /replays lists them")
 
 
 def _now() -> int:

@@ -21,7 +21,7 @@ from storage.sink import UnavailableError
 from storage.threads import in_thread
 from stream.late import Late
 from stream.partition import Mark, Partition, Record
-from stream.recovery import pages_needed
+from stream.recovery import needed
 from stream.replay import NEVER, Backfill, PartitionReplay, Told, between, follow
 from stream.update import Update
 
@@ -88,7 +88,7 @@ class PartitionRun:
             checkpoint.counted,
             source_of(self._world, self._request).read(plan.partition, checkpoint.mark.next, plan.cut + 1),
         ):
-            await self._world.pages_reached(pages_needed(records))
+            await self._world.reached(needed(records))
             before = max(replay.partition.next, checkpoint.next)
             replay.partition.mark()
             mark = plan.begin if late is not None else replay.partition.recovery_mark()
@@ -116,7 +116,7 @@ class PartitionRun:
     async def _open(self, plan: Plan, late: Late | None) -> list[OpenSession]:
         partition, again = await self._state(plan.partition, plan.tail), late and late.again()
         async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
-            await self._world.pages_reached(pages_needed(records))
+            await self._world.reached(needed(records))
             await in_thread(follow, partition, records, again)
         return [
             OpenSession(
@@ -187,7 +187,7 @@ class PartitionRun:
     async def _late(self, plan: Plan) -> Late | None:
         if not self._request.include_late:
             return None
-        late = Late(self._world.calendars)
+        late = Late(self._world.calendars, self._world.erasures)
         source = source_of(self._world, self._request)
         async for records in source.read(plan.partition, plan.begin.next, plan.cut + 1):
             await in_thread(_look, late, records)

@@ -16,7 +16,7 @@ from storage.replay.void import count_gone, void_stale
 from storage.replay.world import Watcher, World
 from storage.sink import UnavailableError
 from storage.threads import in_thread
-from stream.pages_topic import PagesMissingError
+from stream.follower import TopicMissingError
 from stream.replay import UNWRITTEN, FoldError
 from stream.source import SourceError
 
@@ -158,5 +158,5 @@ def _explained() -> Generator[None, None, None]:
     """Whatever keeps a replay from going on as one line."""
     try:
         yield
-    except (FoldError, SourceError, PagesMissingError, UnavailableError) as error:
+    except (FoldError, SourceError, TopicMissingError, UnavailableError) as error:
         raise ReplayError(str(error)) from error

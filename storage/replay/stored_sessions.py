@@ -3,20 +3,18 @@
 Blocking. Rows are those of one log; they are asked for in pieces, so that memory does not grow with the tables.
 """
 
-import contextlib
 from collections import defaultdict
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, delete, func, select, tuple_, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.events import key_of
 from ingest.partition import partition_of
 from storage.block import Identity
-from storage.relational import Row
-from storage.sink import BACKFILL_MASK, UnavailableError
+from storage.relational import Row, reached
+from storage.sink import BACKFILL_MASK
 from storage.tables import page_views, sessions
 from stream.replay import Window
 from stream.scored import version_of
@@ -138,23 +136,14 @@ class StoredSessions:
                         yield (row[0], row[1], row[2]), tuple(row)
 
     def _rows(self, query: Any) -> Sequence[Any]:
-        with _reached(), self._engine.connect() as connection:
+        with reached(), self._engine.connect() as connection:
             return connection.execute(query).fetchall()
 
     def _change(self, statements: Sequence[Any]) -> None:
         if statements:
-            with _reached(), self._engine.begin() as connection:
+            with reached(), self._engine.begin() as connection:
                 for statement in statements:
                     connection.execute(statement)
-
-
-@contextlib.contextmanager
-def _reached() -> Generator[None, None, None]:
-    """A database that does not answer is an UnavailableError."""
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        raise UnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
 
 
 def _row_of(table: Any, identity: Identity) -> tuple[Any, ...]:

@@ -7,10 +7,12 @@ its own at-least-once.
 import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from storage.block import Block, Record, identity_of, read
+from storage.block import Block, Record, block_of, identity_of, read
+from storage.erased import erases, kept
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
@@ -18,6 +20,7 @@ from storage.replay.stored_sessions import StoredSessions
 from storage.sink import BACKFILL_MASK, Sink
 from storage.threads import in_thread
 from storage.writer import deliver
+from stream.erasures import Erasures
 from stream.partition import Record as LogRecord
 from stream.publish import Keyed, Records
 from stream.replay import Told
@@ -51,11 +54,12 @@ class Nowhere:
 class IntoDatabases:
     """Closed sessions into the relational database, every update into the timeline."""
 
-    def __init__(self, log: str, relational: Sink, analytics: Sink, stored: StoredSessions) -> None:
+    def __init__(self, log: str, relational: Sink, analytics: Sink, stored: StoredSessions, erasures: Erasures) -> None:
         self._log = log
         self._relational = relational
         self._analytics = analytics
         self._stored = stored
+        self._erasures = erasures
 
     async def resume(self, partition: int, account: Account) -> None: ...
 
@@ -66,17 +70,28 @@ class IntoDatabases:
 
     def _take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
         """1 rows of sessions and page views · 2 page views that are no more · 3 the timeline, and the log itself."""
-        rows = [(_record(update), update.session) for update in told.updates]
+        rows = [
+            (_record(update), update.session) for update in told.updates if not erases(self._erasures, update.session)
+        ]
         # Only what is closed, or told as live workers do: the rows of other updates would be replaced at once.
         whole = [
             (record, update) for record, update in rows if update.event.id is None or not update.version & BACKFILL_MASK
         ]
         refusals = deliver(self._relational, Block(self._log, scored=tuple(whole)))
         self._stored.drop_views({identity_of(update): update.version for _, update in whole if update.event.id is None})
-        stored = _log_rows(self._log, plan.partition, records, told) if plan.store_log else Block(self._log)
+        stored = self._log_rows(plan.partition, records, told) if plan.store_log else Block(self._log)
         block = Block(self._log, scored=tuple(rows), events=stored.events, dead=stored.dead)
         refusals += deliver(self._analytics, block)
         account.refused += len({(record.partition, record.offset) for record, _ in refusals})
+
+    def _log_rows(self, partition: int, records: Sequence[LogRecord], told: Told) -> Block:
+        entries = [
+            read("events", partition=partition, offset=r.offset, timestamp=r.timestamp, key=r.key, value=r.value)
+            for r in records
+        ]
+        letters = [Record("dead", each.partition, each.offset, 0, each.key, b"", each) for each in told.dead]
+        block, _ = block_of(self._log, [*entries, *letters], partial(kept, erasures=self._erasures))
+        return Block(self._log, events=block.events, dead=block.dead)
 
 
 class IntoTopic:
@@ -173,14 +188,3 @@ class IntoFile:
 def _record(update: Update) -> Record:
     """What stands for the update where a database refuses it."""
     return Record("scored", update.partition, update.session.event.offset, 0, update.key, b"", update.session)
-
-
-def _log_rows(log: str, partition: int, records: Sequence[LogRecord], told: Told) -> Block:
-    entries = tuple(
-        read("events", partition=partition, offset=r.offset, timestamp=r.timestamp, key=r.key, value=r.value)
-        for r in records
-    )
-    letters = tuple(
-        (Record("dead", letter.partition, letter.offset, 0, letter.key, b"", letter), letter) for letter in told.dead
-    )
-    return Block(log, events=entries, dead=letters)

@@ -11,7 +11,9 @@ from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import Target
 from stream.calendar import Calendars
+from stream.erasures import Erasures
 from stream.partition import Mark, Partition
+from stream.recovery import Reached
 from stream.source import Source
 from stream.step import Models
 
@@ -35,7 +37,8 @@ class World:
     calendars: Calendars
     models: Models
     make: Callable[[int, Mark], Partition]
-    pages_reached: Callable[[int], Awaitable[None]]
+    erasures: Erasures
+    reached: Reached
     committed: Callable[[int], Awaitable[tuple[int, str] | None]]
     written: Callable[[Mapping[int, int]], Awaitable[str]]
     target: Callable[[Request], Target]

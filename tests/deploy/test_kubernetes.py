@@ -246,7 +246,15 @@ def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
     outward = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     listening = {port["containerPort"] for _, each in CONTAINERS.values() for port in each.get("ports", [])}
     assert inward == listening
-    assert outward == {53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port}
+    assert outward == {
+        53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port, settings.api.port,
+    }  # fmt: skip
+
+
+def test_ingest_finds_the_query_api(settings: Settings) -> None:
+    (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == "op-ecom-api"]
+    (port,) = service["spec"]["ports"]
+    assert settings.ingest.api_url == f"http://{name(service)}:{port['port']}"
 
 
 def test_webhooks_alone_reach_the_internet_and_no_private_network_by_it() -> None:

@@ -206,3 +206,13 @@ def test_writer_and_api_are_apart_where_clickhouse_is_a_server(tmp_path: Path, h
     settings = Settings(profile="services", storage=StorageSettings(clickhouse_host=host))
     plan = up.services(settings, tmp_path)
     assert {part.name for part in plan.parts} == parts == plan.addresses.keys()
+
+
+def test_parts_share_a_secret_for_tokens_unless_there_is_one(tmp_path: Path) -> None:
+    name = "OPECOM_API__TOKEN_SECRET"
+    plans = [up.services(Settings(profile="services"), tmp_path), up.embedded(Settings(), tmp_path)[0]]
+    made = [{part.environment[name] for part in plan.parts} for plan in plans]
+    assert [len(each) for each in made] == [1, 1]
+    assert len(min(made[0] | made[1], key=len)) >= 32
+    given = up.services(Settings(profile="services", api={"token_secret": "of your own"}), tmp_path)
+    assert not any(name in part.environment for part in given.parts)

@@ -377,7 +377,9 @@ async def test_the_documents(log: ListPublisher) -> None:
     async with door(log) as client:
         document = (await client.get("/openapi.json")).json()
         assert (await client.get("/docs")).status_code == 200
-    assert {*HOT, "/livez", "/readyz", "/metrics"} == set(document["paths"])
+    intents = {"/tracker/intent/token", "/tracker/intent/stream"}
+    files = {f"/static/tracker{kind}" for kind in (".js", ".mjs", ".d.ts", ".json")}
+    assert {*HOT, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
     schemas = document["components"]["schemas"]
     for path in HOT:
         operation = document["paths"][path]["post"]

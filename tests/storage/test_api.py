@@ -274,7 +274,7 @@ async def test_reads_are_open_on_loopback_and_need_a_key_elsewhere(tmp_path: Pat
 
 
 def test_outside_the_embedded_profile_nobody_reads_without_a_key() -> None:
-    with pytest.raises(SetupError, match=r"api\.read_keys is empty"):
+    with pytest.raises(SetupError, match="there is no key of scope read"):
         api.access(Settings(profile="services"))
     with pytest.raises(SetupError, match="fewer than 16"):
         api.access(Settings(profile="services", api=ApiSettings(read_keys=("short",))))

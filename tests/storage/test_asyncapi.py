@@ -46,5 +46,5 @@ def test_schemas_name_every_field_of_the_record_on_the_topic() -> None:
 
 def test_the_names_of_all_topics_come_from_settings() -> None:
     assert set(document()["channels"]) == {
-        getattr(KafkaSettings(), f"{name}_topic") for name in ("events", "scored", "pages", "dead")
+        getattr(KafkaSettings(), f"{name}_topic") for name in ("events", "scored", "pages", "erasures", "dead")
     }

@@ -18,8 +18,11 @@ HIGH = scored(1, site="shop-1", band="high", probability=0.8)
         ({"site": "shop"}, False),
         ({"band": "low"}, False),
         ({"min_probability": 0.81}, False),
+        ({"sites": frozenset({"shop-1"})}, True),
+        ({"sites": frozenset({"shop"})}, False),
+        ({"site": "shop-1", "sites": frozenset({"shop"})}, False),
     ],
-    ids=["all", "all-three", "another-site", "another-band", "too-low"],
+    ids=["all", "all-three", "another-site", "another-band", "too-low", "permitted", "not-permitted", "asked-anyway"],
 )
 def test_a_filter_takes_what_fits_every_part(wanted: dict[str, Any], holds: bool) -> None:
     assert Filter(**wanted).wants(HIGH) is holds
@@ -39,6 +42,12 @@ def test_a_filter_takes_what_fits_every_part(wanted: dict[str, Any], holds: bool
 )
 def test_a_key_tells_the_site_before_the_record_is_read(site: str | None, key: bytes | None, holds: bool) -> None:
     assert Filter(site).may_want(key) is holds
+
+
+def test_a_key_of_a_site_hears_its_runs_and_no_other_site() -> None:
+    permitted = Filter(sites=frozenset({"uci"}))
+    keys = {b"uci/s1": True, b"uci~run/s1": True, b"uci2/s1": False, b"uc/s1": False, b"\xff": False}
+    assert {key: permitted.may_want(key) for key in keys} == keys
 
 
 @pytest.mark.parametrize(

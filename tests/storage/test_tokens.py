@@ -15,7 +15,7 @@ def tokens(now: float = NOW, secret: bytes = b"secret") -> Tokens:
 def test_a_token_holds_until_it_expires() -> None:
     token = tokens().issue()
     assert (token.expires_at, token.expires_in) == (1_000_300_000, 300)
-    tokens(NOW + 299).check(token.token)
+    assert tokens(NOW + 299).check(token.token) is None
     with pytest.raises(ReadError, match="has expired") as expired:
         tokens(NOW + 300).check(token.token)
     assert (expired.value.code, expired.value.status) == ("wrong_token", 401)
@@ -42,6 +42,16 @@ def test_a_forged_token_is_refused(forge: object) -> None:
     with pytest.raises(ReadError, match="was not made here") as refused:
         tokens().check(forge(tokens().issue().token))
     assert refused.value.code == "wrong_token"
+
+
+@pytest.mark.parametrize(
+    "sites", [(), ("a.b",), ("shop", "shop-2")], ids=["of none", "with a dot in its name", "of two"]
+)
+def test_a_token_tells_the_sites_that_it_was_made_for(sites: tuple[str, ...]) -> None:
+    token = tokens().issue(sites).token
+    assert tokens().check(token) == frozenset(sites)
+    with pytest.raises(ReadError, match="was not made here"):
+        tokens().check(token.replace("shop", "else") if "shop" in token else f"9{token}")
 
 
 def test_two_tokens_of_one_second_differ() -> None:

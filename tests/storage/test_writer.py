@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiokafka.errors import CommitFailedError
@@ -12,6 +13,8 @@ from storage.block import Block
 from storage.metrics import WriterMetrics
 from storage.sink import ListSink, RefusedError, UnavailableError
 from storage.writer import MAX_REFUSED_IN_A_ROW, Database, Writer, WriterError
+from stream.erasures import Erasure, Erasures, visitor_digest
+from stream.erasures import encode as encode_erasure
 from stream.scored import DEAD_BYTES, DeadLetter, decode_dead, encode, version_of
 from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
 from tests.support.events import NOON, event
@@ -35,8 +38,9 @@ class Desk:
     async def run(self, max_block: int = 1_000) -> None:
         await self.writer(max_block).run(self.stop)
 
-    def writer(self, max_block: int = 1_000) -> Writer:
+    def writer(self, max_block: int = 1_000, **more: Any) -> Writer:
         return Writer(
+            **more,
             log_id="log",
             topics=TOPICS,  # type: ignore[arg-type]
             consumer=self.consumer,
@@ -99,6 +103,52 @@ async def test_every_topic_reaches_both_databases_and_is_committed() -> None:
     for name in ("the relational database", "ClickHouse"):
         assert desk.metric("database_seconds_count", database=name) == desk.metric("block_records_count")
     assert (desk.metric("last_write_timestamp_seconds") or 0) > 0
+
+
+async def test_what_is_erased_is_not_stored_from_the_control_on() -> None:
+    """The client may fetch a control before the topic of erasures is read so far: the writer waits for it."""
+    gone, other = event(1, visitor_id="gone"), event(2, visitor_id="v2", session_id="s2")
+    late = DeadLetter(
+        log="log", partition=0, offset=9, reason="late", detail="", key=b"default/s1", raw=events.encode(gone)
+    )
+    desk = Desk(
+        {
+            SCORED: [
+                (b"default/s1", encode(scored(0, visitor_id="gone"))),
+                (b"default/s2", encode(scored(1, session_id="s2"))),
+            ],
+            ("events", 0): [
+                (None, events.encode(events.Erase(visitor_digest("default", "gone"), 1))),
+                (b"default/s1", events.encode(gone)),
+                (b"default/s2", events.encode(other)),
+            ],
+            ("events-dead", 0): [(b"log:0:9", encode(late))],
+        }
+    )  # fmt: skip
+    erasures, waited = Erasures(), []
+
+    async def reached(version: int) -> None:
+        waited.append(version)
+        if version:
+            erasures.take(0, encode_erasure(Erasure(visitor_digest("default", "gone"), NOON, settled=True)))
+
+    await desk.writer(erasures=erasures, erasures_reached=reached).run(desk.stop)
+    assert max(waited) == 1
+    for sink in (desk.relational, desk.analytics):
+        assert {update.session_id for _, update in sink.sessions.values()} == {"s2"}
+        assert sink.dead == {}
+        assert sink.events["log", 0, 1] == (None, events.encode(events.Tick("live", gone.received_at)))
+        assert sink.events["log", 0, 2] == (b"default/s2", events.encode(other))
+    assert desk.committed() == {SCORED: 2, ("events", 0): 3, ("events-dead", 0): 1}
+
+
+async def test_an_event_is_stored_until_it_is_settled_in_which_sessions_its_visitor_was() -> None:
+    gone = event(1, visitor_id="gone")
+    erasures = Erasures()
+    erasures.take(0, encode_erasure(Erasure(visitor_digest("default", "gone"), NOON)))
+    desk = Desk({("events", 0): [(b"default/s1", events.encode(gone))]})
+    await desk.writer(erasures=erasures).run(desk.stop)
+    assert desk.analytics.events["log", 0, 0] == (b"default/s1", events.encode(gone))
 
 
 async def test_a_client_that_skips_records_is_sent_back() -> None:

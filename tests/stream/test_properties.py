@@ -19,6 +19,7 @@ from stream.partition import IDLE, LATE, Folded, Partition, Record
 from stream.publish import ListRecords
 from stream.scored import ScoredSession
 from stream.step import Round
+from stream.worker import Worker
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import folded, log_of
@@ -127,9 +128,13 @@ def told_by(records: ListRecords) -> Told:
     return {topic: list(dict.fromkeys(map(tuple, rows))) for topic, rows in records.topics.items()}
 
 
-async def whole_run(log: FakeLog) -> Told:
+#: Starts a worker process on the log.
+Start = Callable[[FakeLog, ListRecords], Worker]
+
+
+async def whole_run(log: FakeLog, start: Start = worker_on) -> Told:
     records = ListRecords()
-    worker, client = worker_on(log, records), FakeClient(log)
+    worker, client = start(log, records), FakeClient(log)
     await worker.claim(set(log.partitions), client)
     await worker.round({number: client.fetch(number, 10_000) for number in log.partitions}, client)
     return told_by(records)
@@ -145,11 +150,11 @@ moves = st.lists(
 )
 
 
-async def broken_run(log: FakeLog, plan: Moves) -> Told:
+async def broken_run(log: FakeLog, plan: Moves, start: Start = worker_on) -> Told:
     """The same log through rounds of any size, a client that jumps about, commits at any time, and crashes."""
     told = ListRecords()
     client = FakeClient(log)
-    worker = worker_on(log, told)
+    worker = start(log, told)
     await worker.claim(set(log.partitions), client)
     for move, size in [*plan, *[("round", 5), ("look after", 0)] * 40]:
         if move in ("skip", "rewind"):
@@ -158,7 +163,7 @@ async def broken_run(log: FakeLog, plan: Moves) -> Told:
             await worker.commit(client)
             await worker.check_positions(client)
         elif move == "restart":
-            worker = worker_on(log, told)
+            worker = start(log, told)
             client.position_of = dict.fromkeys(log.partitions, size)
             await worker.claim(set(log.partitions), client)
         else:
@@ -167,7 +172,7 @@ async def broken_run(log: FakeLog, plan: Moves) -> Told:
                 worker._records = worker_records
                 await worker.round({number: client.fetch(number, size + 1) for number in log.partitions}, client)
             except CrashError:
-                worker = worker_on(log, told)
+                worker = start(log, told)
                 await worker.claim(set(log.partitions), client)
     assert client.done(worker)
     return told_by(told)

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scoring.model import ConstantModel
 from stream.calendar import Calendars
+from stream.erasures import Erasures
 from stream.metrics import WorkerMetrics
 from stream.pages import PageStatistics
 from stream.partition import Mark, Partition, Record
 from stream.publish import Keyed, ListRecords
+from stream.recovery import Needed, Reached
 from stream.step import Models
 from stream.worker import Topics, Worker
 from tests.support.log import LogRecord
@@ -100,7 +102,7 @@ class CrashingRecords(ListRecords):
             await super().publish(topic, [record])
 
 
-async def _reached(_: int) -> None: ...
+async def _reached(_: Needed) -> None: ...
 
 
 def worker_on(
@@ -109,13 +111,15 @@ def worker_on(
     statistics: PageStatistics | None = None,
     models: Models = lambda _: ConstantModel(),
     metrics: WorkerMetrics | None = None,
+    erasures: Erasures | None = None,
+    reached: Reached | None = None,
 ) -> Worker:
     known = statistics or PageStatistics()
 
     def make(number: int, mark: Mark) -> Partition:
-        return Partition("log", number, Calendars({}), known, mark)
+        return Partition("log", number, Calendars({}), known, mark, erasures)
 
     return Worker(
-        topics=TOPICS, log_reader=log, make=make, pages_reached=_reached, models=models, records=records,
+        topics=TOPICS, log_reader=log, make=make, reached=reached or _reached, models=models, records=records,
         metrics=metrics or WorkerMetrics(),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ingest.events import Control, Event, encode, key_of
 from stream.calendar import Calendars
+from stream.erasures import Erasures
 from stream.pages import PageStatistics
 from stream.partition import Folded, Mark, Partition
 
@@ -29,8 +30,13 @@ def log_of(said: Iterable[Event | Control], start: int = 0) -> list[LogRecord]:
     ]
 
 
-def partition(start: Mark | None = None, statistics: PageStatistics | None = None, number: int = 0) -> Partition:
-    return Partition("log", number, Calendars({}), statistics or PageStatistics(), start or Mark(0, {}))
+def partition(
+    start: Mark | None = None,
+    statistics: PageStatistics | None = None,
+    number: int = 0,
+    erasures: Erasures | None = None,
+) -> Partition:
+    return Partition("log", number, Calendars({}), statistics or PageStatistics(), start or Mark(0, {}), erasures)
 
 
 def folded(records: Sequence[LogRecord], state: Partition | None = None) -> Folded:

@@ -26,9 +26,11 @@ from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
 from storage.replay.world import World
 from stream.calendar import Calendars
+from stream.erasures import Erasures
 from stream.pages import PageStatistics
 from stream.partition import Mark, Partition
 from stream.publish import ListRecords
+from stream.recovery import Needed
 from stream.scored import dead_record, encode
 from stream.source import Bounds
 from stream.step import fold, score
@@ -36,7 +38,7 @@ from tests.support.log import LogRecord, log_of
 
 LOG = "log"
 PARTITIONS = 2
-TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions")
+TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions", "erasures")
 
 
 class ListSource:
@@ -88,6 +90,7 @@ class Shop:
     said: list[list[Event | Control]]
     models: Callable[[str], Model] = field(default=lambda _: ConstantModel())
     statistics: PageStatistics = field(default_factory=PageStatistics)
+    erasures: Erasures = field(default_factory=Erasures)
     commits: dict[int, tuple[int, str]] = field(default_factory=dict)
     topic: ListRecords = field(default_factory=ListRecords)
 
@@ -119,7 +122,9 @@ class Shop:
 
         def target(request: Request) -> Target:
             if request.into == "databases":
-                return IntoDatabases(LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions)
+                return IntoDatabases(
+                    LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions, self.erasures
+                )
             if request.into == "features":
                 return IntoFeatures(Path(request.target))
             if request.into == "file":
@@ -137,7 +142,8 @@ class Shop:
             calendars=self.calendars,
             models=self._model,
             make=self._make,
-            pages_reached=_reached,
+            erasures=self.erasures,
+            reached=_reached,
             committed=self._committed,
             written=_written,
             target=target,
@@ -172,7 +178,7 @@ class Shop:
                 self.client.command(f"TRUNCATE TABLE {table}")
 
     def _make(self, number: int, mark: Mark) -> Partition:
-        return Partition(LOG, number, self.calendars, self.statistics, mark)
+        return Partition(LOG, number, self.calendars, self.statistics, mark, self.erasures)
 
     def _model(self, version: str) -> Model:
         try:
@@ -213,7 +219,7 @@ def _row(role: Role, partition: int, offset: int, key: bytes | None, value: byte
     return read(role, partition=partition, offset=offset, timestamp=0, key=key, value=value)
 
 
-async def _reached(_: int) -> None: ...
+async def _reached(_: Needed) -> None: ...
 
 
 async def _written(_: Mapping[int, int]) -> str:

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS events (
     session_id Nullable(String),
     visitor_id Nullable(String),
     event_id Nullable(String),
-    type LowCardinality(Nullable(String)) COMMENT 'of an event: its type; of a control: tick, model or pages',
+    type LowCardinality(Nullable(String)) COMMENT 'of an event: its type; of a control: tick, model, pages or erase',
     occurred_at Nullable(DateTime64(3, 'UTC')),
     received_at Nullable(DateTime64(3, 'UTC')),
     page_type LowCardinality(Nullable(String)),

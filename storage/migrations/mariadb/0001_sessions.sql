@@ -101,3 +101,15 @@ CREATE TABLE IF NOT EXISTS backfill_partitions (
     account MEDIUMTEXT NOT NULL,
     PRIMARY KEY (log, number, kafka_partition)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE TABLE IF NOT EXISTS erasures (
+    digest VARCHAR(64) NOT NULL,
+    site VARCHAR(97) NOT NULL,
+    visitor_id VARCHAR(64) NOT NULL,
+    state VARCHAR(12) NOT NULL,
+    asked_at BIGINT NOT NULL,
+    done_at BIGINT NULL,
+    shared MEDIUMTEXT NOT NULL,
+    deleted MEDIUMTEXT NOT NULL,
+    PRIMARY KEY (digest)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

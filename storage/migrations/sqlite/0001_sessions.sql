@@ -103,3 +103,15 @@ CREATE TABLE IF NOT EXISTS backfill_partitions (
     account TEXT NOT NULL,
     PRIMARY KEY (log, number, kafka_partition)
 );
+
+CREATE TABLE IF NOT EXISTS erasures (
+    digest VARCHAR(64) NOT NULL,
+    site VARCHAR(97) NOT NULL,
+    visitor_id VARCHAR(64) NOT NULL,
+    state VARCHAR(12) NOT NULL,
+    asked_at BIGINT NOT NULL,
+    done_at BIGINT NULL,
+    shared TEXT NOT NULL,
+    deleted TEXT NOT NULL,
+    PRIMARY KEY (digest)
+);

@@ -111,9 +111,9 @@ def services(**given: Any) -> Settings:
         (Settings(), "ok", "this machine needs no keys"),
         (Settings(sites={"shop": SiteSettings(origins=("shop",))}), "fault", "sites.shop.origins"),
         (services(), "ok", "keys are set"),
-        (services(api=ApiSettings()), "fault", "api.read_keys is empty"),
+        (services(api=ApiSettings()), "fault", "`opecom keys add NAME --scope read`"),
         (services(api=ApiSettings(read_keys=("short",))), "fault", "fewer than 16 characters"),
-        (services(sites={"shop": SiteSettings()}), "warning", "OPECOM_SITES__SHOP__WRITE_KEYS"),
+        (services(sites={"shop": SiteSettings()}), "warning", "`opecom sites add shop"),
         (services(api=ApiSettings(read_keys=("r" * 20,))), "warning", "OPECOM_API__TOKEN_SECRET"),
         (services(sites={"shop": SiteSettings(timezone="Nowhere")}), "fault", "sites.shop: timezone"),
         (services(sites={"shop": SiteSettings(origins=("shop",))}), "fault", "sites.shop.origins"),
@@ -134,6 +134,29 @@ def test_keys(settings: Settings, state: str, said: str) -> None:
     found = keys(settings)
     assert {finding.state for finding in found} == {state}
     assert any(said in finding.line for finding in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "state", "said"),
+    [
+        pytest.param("[sites.shop]", 0o600, "ok", "sites default, uci, clicks, shop", id="well"),
+        pytest.param("[sites.shop]", 0o644, "warning", "chmod 600", id="others can read it"),
+        pytest.param("[sites.shop", 0o600, "fault", "is not TOML", id="broken"),
+        pytest.param('[sites.shop]\norigins = ["shop"]', 0o600, "fault", "sites.shop.origins", id="an origin"),
+        pytest.param('[sites.shop]\ntimezone = "Nowhere"', 0o600, "fault", "sites.shop: timezone", id="a time zone"),
+    ],
+)
+def test_the_file_of_sites_and_keys(text: str, mode: int, state: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "access.toml"
+    file.write_text(text)
+    file.chmod(mode)
+    (finding,) = keys(Settings(data_dir=tmp_path))
+    assert (finding.state, said in finding.line) == (state, True), finding
+
+
+def test_a_file_that_is_named_and_not_there_is_a_warning(tmp_path: Path) -> None:
+    (finding,) = keys(Settings(data_dir=tmp_path, access_file=tmp_path / "missing.toml"))
+    assert (finding.state, "`opecom sites add` makes it" in finding.line) == ("warning", True)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ async def test_only_admins_replay_and_refresh(tmp_path: Path, who: str) -> None:
     async with service(tmp_path, Replays(), profile, peer) as http:
         for method, path, body in CALLS:
             answer = await http.request(method, path, content=body, headers=JSON | headers)
-            assert (answer.status_code != 401) is permitted, (method, path, answer.text)
+            assert (answer.status_code not in (401, 403)) is permitted, (method, path, answer.text)
 
 
 async def test_a_job_that_there_is_not_is_404(tmp_path: Path) -> None:

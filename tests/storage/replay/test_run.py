@@ -1,10 +1,8 @@
 """A replay over real databases: what it finds, replaces, voids, restores and leaves alone, and how it goes on."""
 
-import contextlib
 import json
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from sqlalchemy import text
 import stream.partition
 from ingest.events import Event, Tick, UseModel
 from scoring.model import ConstantModel, Manifest
-from storage import analytics, migrate
+from storage import analytics
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.journal import Checkpoint, Journal, unfinished
 from storage.replay.stored_sessions import StoredSessions
@@ -23,35 +21,7 @@ from stream.partition import IDLE
 from stream.replay import EARLIER
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, Watching, placed
-from tests.support.services import new_database
-from tests.support.sinks import clickhouse, clickhouse_front, sql
 from tests.support.weeks import HOUR, MINUTE, a_week
-
-EMBEDDED = "sqlite and chDB"
-
-
-@pytest.fixture(scope="module", params=[EMBEDDED, pytest.param("MariaDB and a server", marks=pytest.mark.mariadb)])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]:
-    """An engine and a ClickHouse client."""
-    folder = tmp_path_factory.mktemp("replay")
-    with contextlib.ExitStack() as held:
-        if request.param == EMBEDDED:
-            url = f"sqlite:///{folder / 'db'}"
-            client = held.enter_context(clickhouse(folder / "chdb"))
-        else:
-            url = held.enter_context(new_database(request.getfixturevalue("mariadb").url))
-            port = held.enter_context(clickhouse_front(folder / "server"))
-            client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
-            held.callback(client.close)
-            migrate.migrate("clickhouse", migrate.clickhouse_run(client))
-        yield held.enter_context(sql(url)), client
-
-
-@pytest.fixture
-def databases(shared: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Both, empty."""
-    Shop(*shared, []).lose()
-    return shared
 
 
 @pytest.fixture

@@ -1,0 +1,70 @@
+"""`opecom keys`: the secret keys with which people and programs read, export and administer."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deploy import access_changes
+from deploy.access_file import place, read
+from deploy.errors import SetupError
+from deploy.settings import load
+from storage.access import SCOPES, Scope
+
+app = typer.Typer(help="Secret keys: who may read, export and administer, of which sites.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The key's name: whose it is, or what for.")]
+
+
+@app.command()
+def add(
+    name: Name,
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            help="read: scores; export: lists, statistics, the UCI export; personal: visitors; admin: everything."
+        ),
+    ],
+    site: Annotated[list[str] | None, typer.Option(help="A site of the key; none: all, those to come too.")] = None,
+) -> None:
+    """Makes a key and shows it, this once; running parts take it at once."""
+    settings = load()
+    key = access_changes.add_key(settings, name, _scopes(scope), site or None)
+    print(key)
+    of = ", ".join(site) if site else "all sites"
+    print(f"{name}: {', '.join(scope)}, of {of}. Send it in the header X-OPECOM-Key; it is not shown again.")
+
+
+@app.command("list")
+def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False) -> None:
+    """The keys in the file, by name; the keys themselves are not kept."""
+    keys = read(place(load())).keys
+    if json:
+        told = {name: key.model_dump(mode="json", exclude={"sha256"}) for name, key in keys.items()}
+        print(msgspec.json.encode({"keys": told}).decode())
+        return
+    table = Table()
+    for column in ("key", "scopes", "sites", "made"):
+        table.add_column(column)
+    for name, key in keys.items():
+        sites = "all" if key.sites is None else ", ".join(key.sites)
+        table.add_row(escape(name), ", ".join(key.scopes), escape(sites), key.created_at.isoformat())
+    Console().print(table)
+
+
+@app.command()
+def revoke(name: Name) -> None:
+    """Ends a key. Streams that it opened last until their client comes again, tokens as long as api.token_seconds."""
+    settings = load()
+    access_changes.revoke_key(settings, name)
+    print(f"{name} is ended")
+
+
+def _scopes(given: list[str]) -> set[Scope]:
+    known = {scope for scope in SCOPES if scope in given}
+    if wrong := set(given) - known:
+        raise SetupError(f"--scope {min(wrong)}: there are {', '.join(SCOPES)}")
+    return known

@@ -1,0 +1,77 @@
+"""`opecom visitors`: what is held of a visitor, and forgetting it."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote, urlencode
+
+import msgspec
+import typer
+
+from deploy.cli.pages import site_named
+from deploy.errors import SetupError
+from deploy.probes import Address
+from deploy.reads import ask
+from deploy.settings import Settings, load
+from storage.admin.erase import Erasure
+
+app = typer.Typer(help="Everything that is held of a visitor: to give to it, or to forget.", no_args_is_help=True)
+
+#: Seconds between two looks at an erasure that goes on.
+LOOK = 1.0
+
+Visitor = Annotated[str, typer.Argument(help="The visitor's id, as its events have it.")]
+Site = Annotated[str, typer.Option(help="The site; may be left out where there is one.")]
+
+
+@app.command()
+def export(
+    visitor: Visitor,
+    site: Site = "",
+    out: Annotated[Path | None, typer.Option(help="A file to write; none: standard output.")] = None,
+) -> None:
+    """Writes everything that both databases hold of a visitor, as JSON."""
+    said = _asked(load(), "GET", visitor, site)
+    if out is None:
+        sys.stdout.buffer.write(said + b"\n")
+        return
+    try:
+        out.write_bytes(said)
+    except OSError as error:
+        raise SetupError(f"--out {out}: cannot be written ({error.strerror})") from None
+
+
+@app.command()
+def erase(
+    visitor: Visitor,
+    site: Site = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Does not ask whether you are sure.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
+) -> None:
+    """Forgets a visitor: its rows are deleted, and its events, old and new, are left out for ever."""
+    settings = load()
+    if not yes:
+        typer.confirm(f"Delete everything of visitor {visitor}, for ever?", abort=True)
+    body = _asked(settings, "DELETE", visitor, site)
+    told = ""
+    while (found := msgspec.json.decode(body, type=Erasure)).state != "done":
+        if found.waiting_for and found.waiting_for != told:
+            told = found.waiting_for
+            print(f"waiting for {told}", file=sys.stderr)
+        time.sleep(LOOK)
+        body = _asked(settings, "GET", visitor, site, "/erasure")
+    gone = found.deleted
+    print(
+        body.decode()
+        if json
+        else f"forgotten: {gone.sessions:,} sessions, {gone.page_views:,} page views, {gone.updates:,} updates, "
+        f"{gone.events:,} events, {gone.dead_letters:,} dead letters"
+    )
+
+
+def _asked(settings: Settings, method: str, visitor: str, site: str, more: str = "") -> bytes:
+    keys = settings.api.admin_keys
+    key = keys[0].get_secret_value() if keys else ""
+    path = f"/admin/visitors/{quote(visitor, safe='')}{more}?{urlencode({'site': site_named(settings, site)})}"
+    return ask(Address.reached(settings.api.host, settings.api.port), method, path, None, key)

@@ -1,0 +1,62 @@
+"""Builds the admin routes: reads of both databases, and what forgets visitors in them and in the log."""
+
+import contextlib
+from collections.abc import Generator, Mapping, Sequence
+
+from fastapi import APIRouter
+
+from deploy import controls, topics
+from deploy.errors import SetupError
+from deploy.settings import Settings
+from deploy.standing import Standing
+from deploy.wiring.kafka import client_options
+from deploy.wiring.storage import Databases
+from storage.access import Access
+from storage.admin.api import admin_routes
+from storage.admin.erase import Eraser, LogAwayError
+from storage.admin.forget import Holdings
+from storage.admin.journal import ErasureJournal
+from storage.admin.reads import AdminReads
+from storage.admin.visitor import VisitorReads
+from storage.queries import Waited
+from storage.replay.journal import Journal
+
+
+def eraser(settings: Settings, opened: Databases) -> Eraser:
+    """What forgets visitors of the log and of these databases."""
+    log = _Log(settings, opened)
+    return Eraser(
+        ErasureJournal(opened.engine),
+        Holdings(*opened),
+        log.announce,
+        Standing(settings).passed,
+        log.held,
+    )
+
+
+def routes(opened: Databases, erasing: Eraser, permitted: Access, waited: Waited) -> APIRouter:
+    """The routes under /admin."""
+    visitors = VisitorReads(*opened, Holdings(*opened))
+    return admin_routes(AdminReads(*opened, waited), visitors, erasing, permitted)
+
+
+class _Log:
+    """The log as an erasure sees it; asks for its name when that is needed, so that reads need no Kafka."""
+
+    def __init__(self, settings: Settings, opened: Databases) -> None:
+        self._settings = settings
+        self._opened = opened
+        self._name = ""
+
+    async def announce(self, digests: Sequence[str], settled: bool) -> Mapping[int, int]:
+        try:
+            self._name = await topics.log_id(client_options(self._settings.kafka))
+            return await controls.put_erasures(self._settings.kafka, digests, settled)
+        except SetupError as error:
+            raise LogAwayError(str(error)) from error
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """The lock that replays take; an announcement comes before, and names the log."""
+        with Journal(self._opened.engine, self._name).held():
+            yield

@@ -1,0 +1,41 @@
+"""Builds the followers of the topics that a fold needs beside `events`: page statistics and erasures."""
+
+from deploy.settings import KafkaSettings
+from deploy.wiring.kafka import client_options
+from stream.erasures import Erasures
+from stream.erasures_topic import erasures_follower
+from stream.pages import PageStatistics
+from stream.pages_topic import pages_follower
+from stream.recovery import Needed
+
+#: How long a topic may give nothing while something is waited for, in seconds.
+PATIENCE = 30.0
+
+
+class FollowedTopics:
+    """What both topics say, kept up to date between `start` and `stop`."""
+
+    def __init__(self, kafka: KafkaSettings, patience: float = PATIENCE) -> None:
+        options = client_options(kafka)
+        self.statistics = PageStatistics()
+        self.erasures = Erasures()
+        self._pages = pages_follower(options, kafka.pages_topic, self.statistics, patience)
+        self._erased = erasures_follower(options, kafka.erasures_topic, self.erasures, patience)
+
+    async def start(self) -> None:
+        """Begin to follow; returns when all erasures are read, as a fold needs them from the beginning.
+
+        Raises KafkaError and TopicMissingError.
+        """
+        await self._pages.start()
+        await self._erased.start()
+        await self._erased.caught_up()
+
+    async def stop(self) -> None:
+        await self._pages.stop()
+        await self._erased.stop()
+
+    async def reached(self, needed: Needed) -> None:
+        """Return when these versions are read; raises TopicMissingError."""
+        await self._pages.reached(needed.pages)
+        await self._erased.reached(needed.erasures)

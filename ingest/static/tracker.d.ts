@@ -1,0 +1,88 @@
+// Types of tracker.mjs; docs/tracker.md says what each call does.
+
+export type PageType = 'Administrative' | 'Informational' | 'ProductRelated';
+
+export interface StartOptions {
+  /** Address of the ingest API, with its prefix where it has one. */
+  api: string;
+  /** A write key of the site; none where the site takes writes without one. */
+  key?: string;
+  site?: string;
+  /** Nothing is stored or sent before `consent(true)`. */
+  consent?: 'required';
+  /** Only `page(type)` counts page views. */
+  pages?: 'manual';
+}
+
+export interface PurchaseOptions {
+  /** The same order, told twice, counts once. */
+  orderId?: string;
+  /** Three capital letters: EUR. */
+  currency?: string;
+}
+
+export interface SessionIds {
+  sessionId: string;
+  visitorId: string;
+}
+
+export interface Reason {
+  feature: string;
+  value: number | string | boolean;
+  contribution: number;
+  text: string;
+}
+
+/** A session's live score, as `GET /sessions/{id}/intent` tells it; times in ms UTC. */
+export interface Intent {
+  site: string;
+  session_id: string;
+  opened_at: number;
+  status: 'open' | 'ended' | 'closed';
+  probability: number;
+  label: 'YES' | 'NO';
+  band: 'low' | 'building' | 'high';
+  reasons: Reason[];
+  features: Record<string, number | string | boolean>;
+  counts: Record<string, number>;
+  updated_at: number;
+  model_version: string;
+  version: number;
+}
+
+export interface Tracker {
+  /** Starts the tracker, once; a script tag with data-api has done so. */
+  start(options: StartOptions): void;
+  trackEvent(category: string, action: string, label?: string, value?: number): void;
+  trackPurchase(amount: number, options?: PurchaseOptions): void;
+  /** Gives the page view that is about to be counted its type; otherwise counts one. */
+  page(type?: PageType): void;
+  /** Given or taken back; either is remembered. */
+  consent(given: boolean): void;
+  /** Your own name for this visitor: 1 to 64 of A-Z a-z 0-9 _ . : ~ - */
+  identify(visitorId: string): void;
+  /** Sends what waits; done when it was answered, or put off. */
+  flush(): Promise<void>;
+  /** Calls back with each change of this session's intent; returns how to stop that. */
+  onIntent(callback: (intent: Intent) => void): () => void;
+  /** Null while nothing may be tracked. */
+  session(): SessionIds | null;
+}
+
+export const tracker: Tracker;
+export default tracker;
+export const start: Tracker['start'];
+export const trackEvent: Tracker['trackEvent'];
+export const trackPurchase: Tracker['trackPurchase'];
+export const page: Tracker['page'];
+export const consent: Tracker['consent'];
+export const identify: Tracker['identify'];
+export const flush: Tracker['flush'];
+export const onIntent: Tracker['onIntent'];
+export const session: Tracker['session'];
+
+declare global {
+  interface Window {
+    opEcomTracker: Tracker;
+  }
+}

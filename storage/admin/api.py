@@ -1,0 +1,263 @@
+"""The /admin routes: lists, statistics and the UCI export for keys of scope export; visitors for those of personal."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Query, Response, Security
+from fastapi.responses import StreamingResponse
+from fastapi.security import APIKeyHeader
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, Field
+
+from scoring.model import Band, Label
+from storage.access import Access, Caller
+from storage.admin.erase import Eraser, Erasure
+from storage.admin.forget import Visitor
+from storage.admin.reads import UCI_NAMES, AdminReads, Chosen, Grain, SortColumn
+from storage.admin.rows import Sessions, Statistics, WholeSession
+from storage.admin.visitor import VisitorReads
+from storage.cells import cell
+from storage.errors import ReadError
+from storage.intents import encode
+from storage.openapi import answered
+from storage.sink import UnavailableError
+from storage.threads import in_thread
+from stream.scored import Status
+
+MOST_SESSIONS, DEEPEST = 1_000, 1_000_000
+#: Rows of an export that are sent at a time.
+LINES = 500
+#: Seconds that an erasure may take before the answer is that it goes on, and after which a database may be asked again.
+ERASE_SECONDS, RETRY_SECONDS = 20.0, 2
+JSON = "application/json"
+
+_key = APIKeyHeader(
+    name="X-OPECOM-Key", auto_error=False, description="A key of scope export, or personal.", scheme_name="export"
+)
+Answer = TypeVar("Answer")
+
+
+class Filtered(BaseModel):
+    """Which sessions; a misspelt parameter would silently ask for others, so it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: str | None = Field(None, max_length=97, description="One site with its runs; none: all.")
+    status: Status | None = Field(None, description="open, ended or closed; none: all.")
+    band: Band | None = Field(None, description="One band; none: all.")
+    label: Label | None = Field(None, description="YES or NO; none: both.")
+    revenue: bool | None = Field(None, description="With revenue that counts, or without.")
+    visitor_type: Literal["New_Visitor", "Returning_Visitor", "Other"] | None = Field(None, description="One type.")
+    since: datetime | None = Field(None, alias="from", description="Opened since, ISO 8601 (UTC).")
+    until: datetime | None = Field(None, alias="to", description="Opened before.")
+
+    def chosen(self, caller: Caller) -> Chosen:
+        """What of it the caller sees."""
+        return Chosen(
+            site=self.site,
+            status=self.status,
+            band=self.band,
+            label=self.label,
+            revenue=self.revenue,
+            visitor_type=self.visitor_type,
+            since=_millis(self.since),
+            until=_millis(self.until),
+            sites=caller.sites,
+        )
+
+
+class Listed(Filtered):
+    sort: SortColumn = Field("opened_at", description="The column to sort by.")
+    order: Literal["desc", "asc"] = Field("desc", description="The greatest first, or the least.")
+    limit: int = Field(100, ge=1, le=MOST_SESSIONS, description="Most sessions of one answer.")
+    offset: int = Field(0, ge=0, le=DEEPEST, description="Sessions to leave out before.")
+
+
+class Counted(Filtered):
+    by: Grain = Field("day", description="Statistics by day or by hour (UTC).")
+
+
+class Exported(Filtered):
+    status: Status | None = Field("closed", description="closed, where nothing else is asked for.")
+
+
+class OneSession(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: str | None = Field(None, max_length=97, description="Needed where several sites have this session id.")
+
+
+class OneSite(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: str = Field(max_length=97, description="The site; it stands for its runs as well.")
+
+
+VisitorId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$", description="As the site's events have it.")]
+
+
+def admin_routes(reads: AdminReads, visitors: VisitorReads, eraser: Eraser, access: Access) -> APIRouter:
+    """The routes under /admin."""
+    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Security(_key)])
+    _add_lists(router, reads, access.scoped("export"))
+    _add_visitors(router, visitors, eraser, access.scoped("personal"))
+    return router
+
+
+def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
+    permitted = Depends(access.of)
+
+    @router.get("/sessions", summary="Sessions, a page at a time", responses=answered(Sessions, "unavailable"))
+    async def sessions(asked: Annotated[Listed, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        descending = asked.order == "desc"
+        given = (asked.chosen(caller), asked.sort, descending, asked.limit, asked.offset)
+        return _json(await in_thread(reads.sessions, *given))
+
+    @router.get(
+        "/sessions/{session_id}",
+        summary="One session with its page views and every update",
+        responses=answered(WholeSession, "not_found", "ambiguous", "unavailable"),
+    )
+    async def session(
+        session_id: str, asked: Annotated[OneSession, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
+        return _json(await in_thread(reads.session, session_id, asked.site, caller.sites))
+
+    @router.get(
+        "/stats",
+        summary="Sessions, conversion, revenue and events, in all and by day or hour",
+        responses=answered(Statistics, "unavailable"),
+    )
+    async def stats(asked: Annotated[Counted, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        return _json(await in_thread(reads.statistics, asked.chosen(caller), asked.by))
+
+    @router.get(
+        "/export",
+        summary="Sessions as a CSV file in UCI's format, which `opecom train` takes",
+        response_class=Response,
+        responses=answered(Statistics, "unavailable")
+        | {200: {"description": "UCI's 18 columns in their order.", "content": {"text/csv": {}}}},
+    )
+    async def export(asked: Annotated[Exported, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        lines = _csv_lines(reads.uci(asked.chosen(caller)))
+        # The first lines now: a database that is away is an answer then, and not a file that breaks off.
+        first = await in_thread(next, lines)
+        return StreamingResponse(
+            _after(first, lines),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="sessions.csv"', "Cache-Control": "no-store"},
+        )
+
+
+def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, access: Access) -> None:
+    permitted = Depends(access.of)
+
+    @router.get(
+        "/visitors/{visitor_id}",
+        summary="Everything that is held of a visitor",
+        response_class=Response,
+        responses=answered(Erasure, "not_found", "unavailable")
+        | {200: {"description": "Sessions with views, updates and events; dead letters.", "content": {JSON: {}}}},
+    )
+    async def tell(
+        visitor_id: VisitorId, asked: Annotated[OneSite, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
+        visitor = _seen(caller, asked.site, visitor_id)
+        document = await _available(visitors.document, visitor)
+        if document is None:
+            raise _unknown(visitor)
+        return StreamingResponse(document, media_type=JSON, headers={"Cache-Control": "no-store"})
+
+    @router.delete(
+        "/visitors/{visitor_id}",
+        summary="Forget a visitor, and never take anything of it again",
+        description="200 when it is done; 202 when it goes on by itself: ask again, or see /erasure.",
+        responses=answered(Erasure, "not_found", "unavailable") | _accepted(),
+    )
+    async def forget(
+        visitor_id: VisitorId, asked: Annotated[OneSite, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
+        visitor = _seen(caller, asked.site, visitor_id)
+        try:
+            done = await eraser.start(visitor, ERASE_SECONDS)
+        except UnavailableError as error:
+            raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
+        return _json(done, 200 if done.state == "done" else 202)
+
+    @router.get(
+        "/visitors/{visitor_id}/erasure",
+        summary="How far the erasure of a visitor is",
+        responses=answered(Erasure, "not_found", "unavailable"),
+    )
+    async def erasure(
+        visitor_id: VisitorId, asked: Annotated[OneSite, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
+        visitor = _seen(caller, asked.site, visitor_id)
+        try:
+            found = await eraser.state(visitor)
+        except UnavailableError as error:
+            raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
+        if found is None:
+            raise ReadError("not_found", f"nobody asked to forget visitor {visitor_id} of {asked.site}")
+        return _json(found)
+
+
+def _seen(caller: Caller, site: str, visitor_id: str) -> Visitor:
+    """The visitor; what the caller may not see is answered like what does not exist."""
+    visitor = Visitor(site, visitor_id)
+    if not caller.sees(site):
+        raise _unknown(visitor)
+    return visitor
+
+
+def _unknown(visitor: Visitor) -> ReadError:
+    return ReadError("not_found", f"nothing is held of visitor {visitor.visitor_id} on site {visitor.site!r:.80}")
+
+
+async def _available(function: Callable[[Visitor], Answer], visitor: Visitor) -> Answer:
+    try:
+        return await in_thread(function, visitor)
+    except UnavailableError as error:
+        raise ReadError("unavailable", f"a database does not answer: {error}", RETRY_SECONDS) from error
+
+
+def _csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
+    """The file, some lines at a time, the first with the header."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(UCI_NAMES)
+    for number, row in enumerate(rows, 1):
+        lines.writerow([cell(value) for value in row])
+        if number % LINES == 0:
+            yield _taken(out)
+    yield _taken(out)
+
+
+def _taken(out: io.StringIO) -> bytes:
+    said = out.getvalue()
+    out.seek(0)
+    out.truncate()
+    return said.encode()
+
+
+def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _millis(at: datetime | None) -> int | None:
+    if at is None:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _accepted() -> dict[int | str, dict[str, Any]]:
+    said = answered(Erasure)[200]
+    return {202: said | {"description": "It goes on."}}
+
+
+def _json(answer: Struct, status: int = 200) -> Response:
+    return Response(encode(answer), status, media_type=JSON)

@@ -1,0 +1,99 @@
+"""Which erasures were asked for and how far they are, so that one that was interrupted is finished.
+
+Kept in the relational database. What stands there of somebody who is forgotten is a digest.
+"""
+
+import time
+from collections.abc import Collection
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+
+from storage.admin.forget import Deleted, Key, Visitor
+from storage.relational import reached
+from storage.tables import erasures
+from stream.erasures import session_digest, visitor_digest
+
+State = Literal["running", "done"]
+
+
+class Entry(Struct, frozen=True):
+    """One erasure; times in ms UTC."""
+
+    digest: str
+    state: State
+    asked_at: int
+    done_at: int | None
+    deleted: Deleted
+
+
+class ErasureJournal:
+    """The table `erasures`. Blocking; raises UnavailableError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(self, visitor: Visitor) -> str:
+        """Note that this visitor is to be forgotten, again perhaps; returns its digest."""
+        digest = visitor_digest(visitor.site, visitor.visitor_id)
+        self._note(digest, visitor.site, visitor.visitor_id, "running")
+        return digest
+
+    def share(self, digest: str, keys: Collection[Key]) -> list[Key]:
+        """Note that these sessions are forgotten with it; returns them, with those that were noted before."""
+        with reached(), self._engine.begin() as connection:
+            row = select(erasures.c.shared).where(erasures.c.digest == digest)
+            known = msgspec.json.decode(connection.execute(row).scalar_one(), type=list[Key])
+            shared = sorted({*known, *keys})
+            said = msgspec.json.encode(shared).decode()
+            connection.execute(erasures.update().where(erasures.c.digest == digest).values(shared=said))
+        for site, session_id in shared:
+            self._note(session_digest(site, session_id), site, "", "done")
+        return shared
+
+    def end(self, digest: str, deleted: Deleted) -> None:
+        """It is done; who it was is forgotten here, too."""
+        done = {"state": "done", "done_at": _now(), "visitor_id": "", "shared": "[]"}
+        done["deleted"] = msgspec.json.encode(deleted).decode()
+        with reached(), self._engine.begin() as connection:
+            connection.execute(erasures.update().where(erasures.c.digest == digest).values(done))
+
+    def entry(self, visitor: Visitor) -> Entry | None:
+        t = erasures.c
+        query = select(t.digest, t.state, t.asked_at, t.done_at, t.deleted).where(
+            t.digest == visitor_digest(visitor.site, visitor.visitor_id)
+        )
+        with reached(), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return Entry(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4], type=Deleted)) if row else None
+
+    def unfinished(self) -> list[Visitor]:
+        """Who is not wholly forgotten yet."""
+        t = erasures.c
+        with reached(), self._engine.connect() as connection:
+            rows = connection.execute(select(t.site, t.visitor_id).where(t.state == "running").order_by(t.asked_at))
+            return [Visitor(site, visitor_id) for site, visitor_id in rows]
+
+    def digests(self) -> list[str]:
+        """All that is forgotten."""
+        with reached(), self._engine.connect() as connection:
+            return list(connection.execute(select(erasures.c.digest).order_by(erasures.c.asked_at)).scalars())
+
+    def _note(self, digest: str, site: str, visitor_id: str, state: State) -> None:
+        now = _now()
+        row = {"site": site, "visitor_id": visitor_id, "state": state, "asked_at": now, "deleted": "{}"}
+        row |= {"done_at": now if state == "done" else None}
+        with reached():
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(erasures.insert(), row | {"digest": digest, "shared": "[]"})
+            except IntegrityError:
+                with self._engine.begin() as connection:
+                    connection.execute(erasures.update().where(erasures.c.digest == digest).values(row))
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

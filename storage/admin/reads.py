@@ -1,0 +1,179 @@
+"""Lists, one session, statistics and the UCI export, as SQL. Blocking; every value that a caller gives is bound."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct
+from sqlalchemy import Integer, Select, and_, cast, func, or_, select
+
+from scoring.features import NAMES
+from scoring.model import Band, Label
+from storage.admin.rows import (
+    EventCounts,
+    Sessions,
+    Span,
+    Statistics,
+    Totals,
+    WholeSession,
+    session_of,
+    view_of,
+)
+from storage.queries import Queries
+from storage.sites import of_sites
+from storage.tables import page_views, sessions
+from stream.scored import Status
+
+#: Columns that a list may be sorted by.
+SortColumn = Literal[
+    "opened_at", "updated_at", "probability", "amount", "event_count", "page_view_count", "last_event_at"
+]
+Grain = Literal["hour", "day"]
+_GRAINS: dict[Grain, int] = {"hour": 3_600_000, "day": 24 * 3_600_000}
+#: Hours or days that statistics tell one by one.
+MOST_SPANS = 1_000
+#: Page views of one session that are shown; a session counts no more events.
+MOST_VIEWS = 10_000
+#: Rows that an export reads at a time.
+EXPORT_PAGE = 2_000
+
+#: Columns of `sessions` behind the features of the UCI file, in its order.
+UCI_COLUMNS = (
+    *("administrative_count", "administrative_duration", "informational_count", "informational_duration"),
+    *("product_related_count", "product_related_duration", "bounce_rates", "exit_rates", "page_values"),
+    *("special_day", "month", "operating_system_code", "browser_code", "region", "traffic_type"),
+    *("visitor_type", "is_weekend", "revenue"),
+)
+UCI_NAMES = (*NAMES, "Revenue")
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """Which sessions. `site` stands for its runs as well; `since` and `until` are opening times, ms UTC; `sites` are
+    those that the caller sees, None for all."""
+
+    site: str | None = None
+    status: Status | None = None
+    band: Band | None = None
+    label: Label | None = None
+    revenue: bool | None = None
+    visitor_type: str | None = None
+    since: int | None = None
+    until: int | None = None
+    sites: Collection[str] | None = None
+
+
+class AdminReads(Queries):
+    """`Queries` for those who may see lists; raises ReadError: unavailable, and what the methods name."""
+
+    def sessions(self, chosen: Chosen, sort: SortColumn, descending: bool, limit: int, offset: int) -> Sessions:
+        """A page of the sessions that are chosen, those of equal rank in the order of their names."""
+        conditions = _conditions(chosen)
+        column = sessions.c[sort]
+        names = (sessions.c.site, sessions.c.session_id, sessions.c.opened_at)
+        query = (
+            select(sessions)
+            .where(*conditions)
+            .order_by(column.desc() if descending else column.asc(), *names)
+            .limit(limit)
+            .offset(offset)
+        )
+        total = self._rows(select(func.count()).select_from(sessions).where(*conditions))[0][0]
+        return Sessions(int(total), offset, [session_of(row._mapping) for row in self._rows(query)])
+
+    def session(self, session_id: str, site: str | None, sites: Collection[str] | None) -> WholeSession:
+        """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
+        newest = self.intent(session_id, site, sites)
+        identity = (newest.site, newest.session_id, newest.opened_at)
+        row = self._rows(select(sessions).where(*_is(sessions, identity)))[0]
+        views = self._rows(
+            select(page_views)
+            .where(*_is(page_views, identity))
+            .order_by(page_views.c.viewed_at, page_views.c.event_id)
+            .limit(MOST_VIEWS)
+        )
+        return WholeSession(
+            session_of(row._mapping), [view_of(view._mapping) for view in views], self.updates(identity)
+        )
+
+    def statistics(self, chosen: Chosen, grain: Grain) -> Statistics:
+        """Statistics of the sessions that are chosen."""
+        conditions, t = _conditions(chosen), sessions.c
+        counted = (func.count(), func.coalesce(func.sum(t.revenue), 0), func.coalesce(func.sum(t.amount), 0.0))
+        events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
+        sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
+        count, bought, amount, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
+        states = self._by(t.status, conditions)
+        totals = Totals(
+            sessions=int(count),
+            open=states.get("open", 0),
+            ended=states.get("ended", 0),
+            closed=states.get("closed", 0),
+            with_revenue=int(bought),
+            conversion=int(bought) / count if count else 0.0,
+            revenue=float(amount),
+            unverified_purchases=int(summed[-1]),
+        )
+        begin = (t.opened_at - t.opened_at % _GRAINS[grain]).label("begin")
+        spans = self._rows(
+            select(begin, *counted).where(*conditions).group_by(begin).order_by(begin.desc()).limit(MOST_SPANS)
+        )
+        return Statistics(
+            totals,
+            EventCounts(*(int(each) for each in summed[:-1])),
+            self._by(t.band, conditions),
+            self._by(t.label, conditions),
+            self._by(t.visitor_type, conditions),
+            [Span(int(at), int(n), int(bought), float(amount)) for at, n, bought, amount in reversed(spans)],
+        )
+
+    def uci(self, chosen: Chosen) -> Iterator[Sequence[Any]]:
+        """The sessions that are chosen as rows of the UCI file, a page in memory at a time."""
+        t = sessions.c
+        key = (t.opened_at, t.site, t.session_id)
+        query: Select[Any] = (
+            select(*key, *(t[name] for name in UCI_COLUMNS))
+            .where(*_conditions(chosen))
+            .order_by(*key)
+            .limit(EXPORT_PAGE)
+        )
+        rows = self._rows(query)
+        while rows:
+            for row in rows:
+                *features, weekend, revenue = row[len(key) :]
+                yield (*features, bool(weekend), bool(revenue))
+            if len(rows) < EXPORT_PAGE:
+                return
+            opened_at, site, session_id = rows[-1][: len(key)]
+            # Spelled out: MariaDB walks no index for a comparison of tuples.
+            after = or_(
+                t.opened_at > opened_at,
+                and_(t.opened_at == opened_at, or_(t.site > site, and_(t.site == site, t.session_id > session_id))),
+            )
+            rows = self._rows(query.where(t.opened_at >= opened_at, after))
+
+    def _by(self, column: Any, conditions: Sequence[Any]) -> dict[str, int]:
+        """How many sessions have each value of a column."""
+        rows = self._rows(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
+        return {str(value): int(count) for value, count in rows}
+
+
+def _conditions(chosen: Chosen) -> list[Any]:
+    t = sessions.c
+    said: list[Any] = [t.status != "void", of_sites(t.site, chosen.sites)]
+    if chosen.site is not None:
+        said.append(of_sites(t.site, [chosen.site]))
+    for name in ("status", "band", "label", "visitor_type"):
+        value = getattr(chosen, name)
+        if value is not None:
+            said.append(t[name] == value)
+    if chosen.revenue is not None:
+        said.append(cast(t.revenue, Integer) == int(chosen.revenue))
+    if chosen.since is not None:
+        said.append(t.opened_at >= chosen.since)
+    if chosen.until is not None:
+        said.append(t.opened_at < chosen.until)
+    return said
+
+
+def _is(table: Any, identity: tuple[str, str, int]) -> tuple[Any, ...]:
+    site, session_id, opened_at = identity
+    return table.c.site == site, table.c.session_id == session_id, table.c.opened_at == opened_at

@@ -1,0 +1,285 @@
+"""Route x role: who is answered what, for every route of every application that runs.
+
+The rows are taken from the applications themselves: a route without a line in ROUTES fails, and so does a line without
+a route. Add a line with the route; `Row` says what it needs.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+
+from deploy import access_changes
+from deploy.settings import KafkaSettings, Settings
+from deploy.status import create_status_app
+from deploy.wiring import api, ingest, predict
+from ingest.api import IngestApp
+from storage.access import SCOPES
+from storage.replay.account import Account
+from storage.replay.jobs import Jobs, Order
+from storage.replay.request import Request
+from tests.support.databases import filled
+from tests.support.door import FAR, events
+from tests.support.predictions import EXAMPLE
+from tests.support.publishers import ListPublisher
+from tests.support.scored import scored
+
+Need = Literal["nothing", "read", "export", "personal", "admin", "write"]
+Profile = Literal["embedded", "services"]
+#: yes: as it was asked. own: what of it is the key's own site's, or nothing. Else the status of the refusal.
+Answer = Literal["yes", "own", 401, 403, 404, 422]
+
+HERE = "127.0.0.1"
+WRITE, OTHER_WRITE, IMPORT = "write-key-of-shop", "write-key-of-other", "import-key-of-shop"
+
+
+@dataclass(frozen=True)
+class Row:
+    """`needs` says whose key; `path` and `body` a request that is `well` answered; `other` what a key of another site
+    gets, `in_the_url` what one gets there. `tells` stands in the answer of whoever may hear it, and in no other.
+    """
+
+    needs: Need
+    path: str = ""
+    body: Any = None
+    well: tuple[int, ...] = (200,)
+    other: Answer = "yes"
+    in_the_url: Answer = 401
+    tells: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+OPEN = Row("nothing")
+PROBES = {"GET /livez": OPEN, "GET /readyz": OPEN, "GET /metrics": OPEN}
+DOCUMENTS = {
+    "GET /openapi.json": OPEN,
+    "GET /docs": OPEN,
+    "GET /docs/static/{path}": Row("nothing", "/docs/static/swagger-ui.css"),
+}
+SESSION: dict[str, Any] = {"session_id": "s1"}
+BATCH = {"site": "shop", "sent_at": 0, "events": [{"type": "session_end", "session_id": "s1"}]}
+PREDICTIONS = {
+    "GET /": OPEN,
+    "GET /health": OPEN,
+    "GET /models": Row("read"),
+    "POST /predict": Row("read", body=EXAMPLE),
+    "POST /predict/batch": Row("read", body=[EXAMPLE]),
+}
+#: The broker of these tests is away: whoever is let in hears that.
+AWAY = (503,)
+JOB = Row("admin", "/replays/1", other=404, tells='"site":"shop"')
+
+ROUTES: dict[str, dict[str, Row]] = {
+    "queries": {
+        **PROBES,
+        **DOCUMENTS,
+        **PREDICTIONS,
+        "GET /asyncapi.json": OPEN,
+        "GET /sessions/live": Row("read", other="own", tells='"site":"shop"'),
+        "GET /sessions/{session_id}/intent": Row("read", "/sessions/s1/intent", other=404, tells='"site":"shop"'),
+        "GET /sessions/{session_id}/timeline": Row("read", "/sessions/s1/timeline", other=404, tells='"site":"shop"'),
+        "GET /intents/stream": Row("read", well=AWAY, in_the_url=422),
+        "POST /intents/token": Row("read"),
+        "GET /replays": Row("admin", other="own", tells='"site":"shop"'),
+        "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
+        "GET /replays/{job}": JOB,
+        "DELETE /replays/{job}": JOB,
+        "GET /pages": Row("read", well=AWAY),
+        "GET /pages/explain": Row("read", "/pages/explain?site=shop&path=/", well=AWAY, other=404),
+        "POST /pages/refresh": Row("admin", body={}, well=AWAY, other=403),
+    },
+    "predictions": {**PROBES, **DOCUMENTS, **PREDICTIONS},
+    "status": PROBES,
+    "ingest": {
+        **PROBES,
+        **DOCUMENTS,
+        "GET /static/tracker.js": OPEN,
+        "GET /static/tracker.mjs": OPEN,
+        "GET /static/tracker.d.ts": OPEN,
+        "GET /static/tracker.json": OPEN,
+        "GET /static/tracker.{hash}.js": OPEN,
+        "GET /static/tracker.{hash}.mjs": OPEN,
+        "POST /tracker/session/start": Row("write", body={}, well=(202,), other="own"),
+        "POST /tracker/session/end": Row("write", body=SESSION, well=(202,), other="own"),
+        "POST /tracker/pageview": Row("write", body={**SESSION, "page_url": "/"}, well=(202,), other="own"),
+        "POST /tracker/event": Row("write", body={**SESSION, "category": "c", "action": "a"}, well=(202,), other="own"),
+        "POST /tracker/purchase": Row("write", body={**SESSION, "amount": 1}, well=(202,), other="own"),
+        "POST /v1/batch": Row("write", body=BATCH, well=(202,), other=403),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Role:
+    """Where a request comes from, and what it brings."""
+
+    peer: str = FAR
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+def key(value: str) -> Role:
+    return Role(headers={"x-opecom-key": value})
+
+
+def roles(keys: Mapping[str, str]) -> dict[str, Role]:
+    """Everybody; `keys` are the secret keys by name."""
+    return {
+        "nobody": Role(),
+        "this machine": Role(HERE),
+        "a page by a name of its own": Role(HERE, {"host": "evil.example", "origin": "https://evil.example"}),
+        "a proxy on this machine": Role(HERE, {"x-forwarded-for": FAR}),
+        "write key": key(WRITE),
+        "import key": key(IMPORT),
+        **{f"{scope} key": key(keys[scope]) for scope in SCOPES},
+        "another site's admin key": key(keys["other"]),
+        "another site's write key": key(OTHER_WRITE),
+        "wrong key": key("opk_nobody-was-ever-given-this"),
+        "admin key in the URL": Role(query={"key": keys["admin"]}),
+        "import key in the URL": Role(query={"key": IMPORT}),
+        "write key in the URL": Role(query={"key": WRITE}),
+    }
+
+
+def expected(row: Row, role: str, profile: Profile) -> Answer:
+    """The table: who gets what of a route."""
+    here: Answer = "yes" if profile == "embedded" else 401
+    if row.needs == "nothing":
+        return "yes"
+    if row.needs == "write":
+        # An import key sends batches, which give received_at; a tracker's single events do not.
+        batches: Answer = "yes" if row.body is BATCH else 403
+        by_role: dict[str, Answer] = {
+            "this machine": here if row.body is not BATCH else (403 if profile == "embedded" else 401),
+            "write key": "yes",
+            "write key in the URL": "yes",
+            "import key": batches,
+            "another site's write key": row.other,
+            # It is not known from whom: the browser says the page, and that page is not the site's.
+            "a page by a name of its own": 403 if profile == "embedded" else 401,
+        }
+        return by_role.get(role, 401)
+    opens = {"admin", row.needs}
+    secret: dict[str, Answer] = {f"{scope} key": "yes" if scope in opens else 403 for scope in SCOPES}
+    if role.endswith("in the URL"):
+        return row.in_the_url
+    return {"this machine": here, "another site's admin key": row.other, **secret}.get(role, 401)
+
+
+@pytest.mark.parametrize("profile", ["embedded", "services"])
+@pytest.mark.parametrize("name", ROUTES)
+async def test_every_route_answers_every_role_as_the_table_says(
+    name: str, profile: Profile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    # The client's own lines have the URLs that it asks.
+    caplog.set_level(logging.WARNING, "httpx")
+    async with served(name, profile, tmp_path) as (app, keys, log):
+        assert routes(app) == set(ROUTES[name]), "give each route of the application a line in ROUTES, and no other"
+        found, wanted = {}, {}
+        for route, row in ROUTES[name].items():
+            for role, who in roles(keys).items():
+                found[route, role] = await answer(app, route, row, who, log)
+                wanted[route, role] = expected(row, role, profile)
+        told = (await ask(app, "GET /metrics", OPEN, Role())).text
+    assert {cell: got for cell, got in found.items() if got != wanted[cell]} == {}
+    for secret in (*keys.values(), IMPORT, WRITE, OTHER_WRITE):
+        assert secret not in told
+        assert secret not in caplog.text
+
+
+@asynccontextmanager
+async def served(
+    name: str, profile: Profile, folder: Path
+) -> AsyncIterator[tuple[Starlette, dict[str, str], ListPublisher]]:
+    """The application as its part builds it, with the keys of the file and a session of the site shop."""
+    sites = {
+        "default": {"keyless_loopback": "embedded"},
+        "shop": {"write_keys": [WRITE], "import_keys": [IMPORT]},
+        "other": {"write_keys": [OTHER_WRITE]},
+    }
+    kafka = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
+    embedded = Settings(data_dir=folder, kafka=kafka, sites=sites)  # type: ignore[arg-type]
+    settings = embedded.model_copy(update={"profile": profile})
+    keys = {scope: access_changes.add_key(settings, scope, {scope}, None) for scope in SCOPES}
+    keys["other"] = access_changes.add_key(settings, "other", {"admin"}, ["other"])
+    log = ListPublisher()
+    if name == "queries":
+        async with filled(embedded, [scored(1, site="shop")]) as opened:
+            replays = Jobs(_ended)
+            replays.start(Order(Request(site="shop")))
+            yield (
+                api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), replays),
+                keys,
+                log,
+            )
+    elif name == "predictions":
+        yield predict.app(settings, CollectorRegistry()), keys, log
+    elif name == "status":
+        yield create_status_app(CollectorRegistry(), lambda: True, ""), keys, log
+    else:
+        yield ingest.app(settings, log), keys, log
+
+
+async def _ended(*_: Any) -> Account:
+    return Account()
+
+
+def routes(app: Starlette) -> set[str]:
+    """All that the application answers, from its routes and from its document."""
+    found = set(_walked(app.routes))
+    document = getattr(app, "openapi", dict)()
+    found |= {f"{method.upper()} {path}" for path, methods in document.get("paths", {}).items() for method in methods}
+    if isinstance(app, IngestApp):
+        assert set(app._doors) <= set(document["paths"])
+    return {re.sub(r"\.[0-9a-f]{12}\.", ".{hash}.", route) for route in found}
+
+
+def _walked(given: list[BaseRoute]) -> Iterator[str]:
+    for route in given:
+        if isinstance(route, APIRoute | Route):
+            yield from (f"{method} {route.path}" for method in route.methods or () if method != "HEAD")
+        elif isinstance(route, Mount):
+            yield f"GET {route.path}/{{path}}"
+        else:
+            # FastAPI keeps a router that was included whole.
+            yield from _walked(route.original_router.routes)  # type: ignore[attr-defined]
+
+
+async def ask(app: Starlette, route: str, row: Row, who: Role) -> httpx.Response:
+    method, _, path = route.partition(" ")
+    if "{hash}" in path:
+        path = next(each.path for each in app.routes if re.fullmatch(path.replace("{hash}", "[0-9a-f]{12}"), each.path))  # type: ignore[attr-defined]
+    transport = httpx.ASGITransport(app, client=(who.peer, 50_000))
+    sent = {"content-type": "application/json", **who.headers}
+    body = None if row.body is None else json.dumps(row.body)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+        url = httpx.URL(row.path or path).copy_merge_params(who.query)
+        return await http.request(method, url, content=body, headers=sent)
+
+
+async def answer(app: Starlette, route: str, row: Row, who: Role, log: ListPublisher) -> Any:
+    """What came of it, in the words of the table."""
+    before = Counter(event.site for event in events(log))
+    got = await ask(app, route, row, who)
+    if got.status_code not in row.well:
+        assert row.tells == "" or row.tells not in got.text
+        assert Counter(event.site for event in events(log)) == before
+        return got.status_code
+    if row.needs == "write":
+        written = Counter(event.site for event in events(log)) - before
+        return "own" if written.keys() == {"other"} else "yes"
+    return "yes" if row.tells in got.text else "own"

@@ -1,0 +1,310 @@
+"""The admin routes over real databases: what they list, count, export and tell, to whom, and that nothing is run."""
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from deploy.settings import ApiSettings, Settings, StorageSettings
+from deploy.wiring import api
+from scoring.training.load import DataError, load
+from storage.access import Access, SecretKey, digest_of
+from storage.admin import reads
+from storage.admin.reads import UCI_NAMES
+from storage.admin.rows import SessionRow
+from storage.tables import sessions
+from stream.scored import Cause, Counts, ScoredSession
+from tests.support.databases import filled
+from tests.support.events import NOON, event_id
+from tests.support.scored import FEATURES, scored, view
+
+HOUR = 3_600_000
+KEYS = {
+    "export-key-of-the-tests": SecretKey("e", digest_of("export-key-of-the-tests"), frozenset({"export"})),
+    "person-key-of-the-tests": SecretKey("p", digest_of("person-key-of-the-tests"), frozenset({"personal"})),
+    "shop-2-key-of-the-tests": SecretKey(
+        "s", digest_of("shop-2-key-of-the-tests"), frozenset({"export", "personal"}), frozenset({"shop-2"})
+    ),
+    "read-key-of-sixteen-or-more": SecretKey("r", digest_of("read-key-of-sixteen-or-more"), frozenset({"read"})),
+}
+#: What somebody may put into a page's URL, or into a name.
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "'; DROP TABLE sessions; --",
+    '=HYPERLINK("http://evil.example","x")',
+    "+1+cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "-2+3",
+    "\t=1+1",
+    "\\' OR 1=1 #",
+    "${7*7}{{7*7}}%s",
+]
+
+
+@asynccontextmanager
+async def client(
+    folder: Path, updates: Iterable[ScoredSession], url: str = "", keys: bool = False, month: str = ""
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API on these updates, from this machine; with `keys`, from where a key is needed.
+
+    `month` stands in every row, though no event can put it there.
+    """
+    settings = Settings(data_dir=folder, api=ApiSettings(), storage=StorageSettings(url=SecretStr(url)))
+    async with filled(settings, updates) as opened:
+        if month:
+            with opened.engine.begin() as connection:
+                connection.execute(sessions.update().values(month=month))
+        access = Access(lambda: list(KEYS.values()), not keys)
+        app = api.app(settings, opened, access, CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened))
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as made:
+            yield made
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def url(request: pytest.FixtureRequest) -> str:
+    """Each relational database in turn."""
+    return str(request.getfixturevalue("mariadb_url")) if request.param == "mariadb" else ""
+
+
+def shops() -> list[ScoredSession]:
+    """Six sessions of two sites and a run: closed ones, one of which bought, an open one, one that has ended."""
+    buyer = {"revenue": True, "amount": 30.5, "probability": 0.9, "band": "high", "label": "YES"}
+    returning = msgspec.structs.replace(FEATURES, VisitorType="New_Visitor", Month="Nov", Weekend=False)
+    return [
+        scored(1, True, session_id="s1", opened_at=NOON, probability=0.2, band="low"),
+        scored(2, True, session_id="s2", opened_at=NOON + HOUR, counts=Counts(9, 4, 2, 2, 1), **buyer),
+        scored(3, session_id="s3", opened_at=NOON + 2 * HOUR, probability=0.5),
+        scored(4, session_id="s4", opened_at=NOON + 25 * HOUR, status="ended", features=returning, visitor_id="v2"),
+        scored(5, True, session_id="s5", opened_at=NOON + 3 * HOUR, site="shop-2", probability=0.7, visitor_id="v9"),
+        scored(6, True, session_id="s6", opened_at=NOON, site="uci~run1", probability=0.1, band="low"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        pytest.param({}, ["s4", "s5", "s3", "s2", "s1", "s6"], id="the newest first"),
+        pytest.param({"order": "asc", "sort": "probability"}, ["s6", "s1", "s4", "s3", "s5", "s2"], id="sorted"),
+        pytest.param({"site": "default"}, ["s4", "s3", "s2", "s1"], id="a site"),
+        pytest.param({"site": "uci"}, ["s6"], id="a site stands for its runs"),
+        pytest.param({"status": "closed", "site": "default"}, ["s2", "s1"], id="a status"),
+        pytest.param({"band": "low"}, ["s1", "s6"], id="a band"),
+        pytest.param({"label": "YES"}, ["s2"], id="a label"),
+        pytest.param({"revenue": "true"}, ["s2"], id="bought"),
+        pytest.param({"revenue": "false", "site": "shop-2"}, ["s5"], id="did not buy"),
+        pytest.param({"visitor_type": "New_Visitor"}, ["s4"], id="a type of visitor"),
+        pytest.param({"from": "2025-01-01T13:00:00Z", "to": "2025-01-01T15:00"}, ["s3", "s2"], id="a window"),
+        pytest.param({"limit": 2, "offset": 1}, ["s5", "s3"], id="a page"),
+        pytest.param({"offset": 9}, [], id="beyond the last page"),
+    ],
+)
+async def test_lists_are_filtered_sorted_and_paged(asked: dict[str, Any], found: list[str], tmp_path: Path) -> None:
+    async with client(tmp_path, shops()) as http:
+        answer = (await http.get("/admin/sessions", params=asked)).json()
+    assert [each["session_id"] for each in answer["sessions"]] == found
+    assert answer["total"] == (6 if "limit" in asked or "offset" in asked else len(found))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"limit": 0}, {"limit": 1_001}, {"offset": -1}, {"sort": "site; DROP TABLE sessions"}, {"order": "random()"},
+        {"status": "void"}, {"from": "yesterday"}, {"colour": "red"}, {"site": "x" * 98},
+    ],
+    ids=str,
+)  # fmt: skip
+async def test_what_is_no_filter_is_refused(asked: dict[str, Any], tmp_path: Path) -> None:
+    async with client(tmp_path, []) as http:
+        answer = await http.get("/admin/sessions", params=asked)
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
+
+
+async def test_a_session_with_its_views_and_updates(tmp_path: Path, url: str) -> None:
+    views = (view(1), view(2, path="/p/2", viewed_at=NOON + 7))
+    updates = [scored(1, views=views[:1]), scored(2, views=views), scored(3, True, views=())]
+    async with client(tmp_path, updates, url) as http:
+        answer = (await http.get("/admin/sessions/s1")).json()
+        missing = await http.get("/admin/sessions/s9")
+    session = answer["session"]
+    assert set(session) == set(SessionRow.__struct_fields__)
+    assert (session["status"], session["opened_at"], session["started_at"]) == ("closed", NOON, NOON)
+    assert (session["is_weekend"], session["revenue"], session["reasons"][0]["feature"]) == (True, False, "PageValues")
+    assert [each["page_url"] for each in answer["page_views"]] == ["/p/1", "/p/2"]
+    assert answer["page_views"][1]["viewed_at"] == NOON + 7
+    assert [each["event"]["offset"] for each in answer["updates"]] == [1, 2, 3]
+    assert missing.status_code == 404
+
+
+async def test_statistics_are_sums_over_what_is_chosen(tmp_path: Path, url: str) -> None:
+    async with client(tmp_path, shops(), url) as http:
+        whole = (await http.get("/admin/stats")).json()
+        one = (await http.get("/admin/stats", params={"site": "default", "by": "hour"})).json()
+        none = (await http.get("/admin/stats", params={"site": "nowhere"})).json()
+    assert whole["totals"] == {
+        "sessions": 6, "open": 1, "ended": 1, "closed": 4, "with_revenue": 1, "conversion": pytest.approx(1 / 6),
+        "revenue": 30.5, "unverified_purchases": 0,
+    }  # fmt: skip
+    assert whole["events"] == {"events": 34, "page_views": 24, "pings": 7, "customs": 2, "purchases": 1}
+    assert whole["bands"] == {"low": 2, "building": 3, "high": 1}
+    assert whole["labels"] == {"NO": 5, "YES": 1}
+    assert whole["visitor_types"] == {"New_Visitor": 1, "Returning_Visitor": 5}
+    midnight = NOON - 12 * HOUR
+    assert [(each["at"], each["sessions"], each["revenue"]) for each in whole["spans"]] == [
+        (midnight, 5, 30.5), (midnight + 24 * HOUR, 1, 0.0),
+    ]  # fmt: skip
+    assert [each["at"] for each in one["spans"]] == [NOON, NOON + HOUR, NOON + 2 * HOUR, NOON + 25 * HOUR]
+    assert (none["totals"]["sessions"], none["totals"]["conversion"], none["spans"]) == (0, 0.0, [])
+
+
+async def test_an_export_is_read_by_the_training(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads, "EXPORT_PAGE", 2)
+    async with client(tmp_path, shops(), url) as http:
+        answer = await http.get("/admin/export")
+        some = (await http.get("/admin/export", params={"site": "default", "revenue": "true"})).text
+        running = (await http.get("/admin/export", params={"status": "open"})).text
+        empty = (await http.get("/admin/export", params={"site": "nowhere"})).text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    file = tmp_path / "sessions.csv"
+    file.write_bytes(answer.content)
+    read = load(file)
+    # In the order of their opening: s1 and the run's s6, s2, s5.
+    assert read.bought.tolist() == [False, False, True, False]
+    assert read.rows.shape == (4, 17)
+    assert answer.text.splitlines()[0] == ",".join(UCI_NAMES)
+    assert answer.text.splitlines()[1] == (
+        "1,12.5,0,0.0,3,140.25,0.01,0.03,4.5,0.2,Feb,2,3,1,4,Returning_Visitor,TRUE,FALSE"
+    )
+    assert len(some.splitlines()) == len(running.splitlines()) == 2
+    file.write_text(empty)
+    with pytest.raises(DataError, match="no sessions"):
+        load(file)
+
+
+async def test_pages_of_an_export_neither_miss_nor_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads, "EXPORT_PAGE", 3)
+    updates = [
+        scored(n, True, session_id=f"s{n % 4}", site=f"site{n % 3}", opened_at=NOON + n // 12, amount=float(n))
+        for n in range(1, 60)
+    ]
+    updates = [msgspec.structs.replace(u, features=msgspec.structs.replace(FEATURES, Region=n)) for n, u in
+               enumerate(updates, 1)]  # fmt: skip
+    async with client(tmp_path, updates) as http:
+        rows = list(csv.DictReader(io.StringIO((await http.get("/admin/export")).text)))
+        total = (await http.get("/admin/sessions")).json()["total"]
+    assert len(rows) == total
+    assert len({row["Region"] for row in rows}) == total
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_what_a_visitor_sends_comes_back_as_it_is(attack: str, tmp_path: Path, url: str) -> None:
+    path = f"/p/{attack}"
+    attacked = scored(
+        1,
+        True,
+        views=(view(1, path=attack), view(2, path=path)),
+        event=Cause(1, event_id(1), "page_view", None, attack),
+        visitor_id="v1",
+    )
+    async with client(tmp_path, [attacked, scored(2, True, session_id="s2")], url, month=attack[:10]) as http:
+        session = await http.get("/admin/sessions/s1")
+        visitor = await http.get("/admin/visitors/v1", params={"site": "default"})
+        export = await http.get("/admin/export")
+        through = [
+            await http.get("/admin/sessions", params={"site": attack}),
+            await http.get(f"/admin/sessions/{quote(attack, safe='')}"),
+            await http.get("/admin/stats", params={"site": attack}),
+            await http.get("/admin/visitors/v1", params={"site": attack}),
+            await http.request("DELETE", f"/admin/visitors/{quote(attack, safe='')}", params={"site": "default"}),
+        ]
+        total = (await http.get("/admin/sessions")).json()["total"]
+    for answer in (session, visitor):
+        assert answer.headers["content-type"] == "application/json"
+    assert {each["page_url"] for each in session.json()["page_views"]} == {attack, path}
+    assert session.json()["updates"][0]["event"]["path"] == attack
+    assert visitor.json()["sessions"][0]["updates"][0]["path"] == attack
+    assert total == 2
+    assert [answer.status_code for answer in through[:4]] == [200, 404, 200, 404]
+    assert through[4].status_code in (404, 405, 422)
+    cells = [cell for row in csv.reader(io.StringIO(export.text)) for cell in row]
+    assert not [cell for cell in cells if re.match(r"[=+\-@\t\r]", cell)]
+    assert any(attack[:10] in cell for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", "/admin/sessions", "export"),
+        ("GET", "/admin/sessions/s1", "export"),
+        ("GET", "/admin/stats", "export"),
+        ("GET", "/admin/export", "export"),
+        ("GET", "/admin/visitors/v1?site=default", "personal"),
+        ("GET", "/admin/visitors/v1/erasure?site=default", "personal"),
+        ("DELETE", "/admin/visitors/v1?site=nowhere", "personal"),
+    ],
+)
+async def test_each_route_is_for_its_scope_alone(method: str, path: str, scope: str, tmp_path: Path) -> None:
+    keys = {"export": "export-key-of-the-tests", "personal": "person-key-of-the-tests"}
+    others = {*KEYS} - {keys[scope], "shop-2-key-of-the-tests"}
+    async with client(tmp_path, shops(), keys=True) as http:
+        without = await http.request(method, path)
+        wrong = [await http.request(method, path, headers={"X-OPECOM-Key": key}) for key in others]
+        if method == "GET":
+            right = await http.request(method, path, headers={"X-OPECOM-Key": keys[scope]})
+            assert right.status_code == (404 if path.endswith("/erasure?site=default") else 200), right.text
+    assert without.json()["error"] == "no_key"
+    assert {answer.json()["error"] for answer in wrong} == {"wrong_scope"}
+
+
+async def test_a_key_of_one_site_hears_of_no_other(tmp_path: Path) -> None:
+    async with client(tmp_path, shops(), keys=True) as http:
+        http.headers["X-OPECOM-Key"] = "shop-2-key-of-the-tests"
+        listed = (await http.get("/admin/sessions")).json()
+        other = (await http.get("/admin/sessions", params={"site": "default"})).json()
+        session = await http.get("/admin/sessions/s1")
+        stats = (await http.get("/admin/stats")).json()
+        exported = (await http.get("/admin/export")).text.splitlines()
+        visitors = [
+            await http.request(method, f"/admin/visitors/{name}", params={"site": "default"})
+            for method, name in (("GET", "v1"), ("GET", "nobody"), ("DELETE", "v1"), ("DELETE", "nobody"))
+        ]
+        own = await http.get("/admin/visitors/v9", params={"site": "shop-2"})
+    assert [each["session_id"] for each in listed["sessions"]] == ["s5"]
+    assert (other["total"], other["sessions"]) == (0, [])
+    assert session.status_code == 404
+    assert stats["totals"]["sessions"] == 1
+    assert len(exported) == 2
+    assert {answer.status_code for answer in visitors} == {404}
+    # Word for word the same, but for the name that was asked for.
+    assert len({answer.text.replace("nobody", "v1") for answer in visitors}) == 1
+    assert own.status_code == 200
+
+
+async def test_an_erasure_whose_kafka_is_away_goes_on_and_says_what_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data_dir=tmp_path, kafka={"bootstrap": "127.0.0.1:1", "request_timeout_ms": 1_000})
+    monkeypatch.setattr("storage.admin.api.ERASE_SECONDS", 0.5)
+    async with filled(settings, shops()) as opened:
+        app = api.app(
+            settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
+        )
+        transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+            begun = await http.request("DELETE", "/admin/visitors/v1", params={"site": "default"})
+            later = await http.get("/admin/visitors/v1/erasure", params={"site": "default"})
+            held = await http.get("/admin/visitors/v1", params={"site": "default"})
+    assert (begun.status_code, begun.json()["state"]) == (202, "running")
+    assert "kafka.bootstrap" in later.json()["waiting_for"]
+    assert held.status_code == 200

@@ -1,0 +1,56 @@
+"""Page statistics over HTTP are of the sites of the key alone."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from storage.access import Access, SecretKey, digest_of
+from storage.pages.api import page_routes
+from storage.pages.refresh import Refresher
+from storage.pages.tally import Tally
+from storage.refusals import add_refusals
+from tests.storage.pages.test_refresh import Counted, Topic
+
+KEYS = [
+    SecretKey("all", digest_of("key-of-all"), frozenset({"admin"})),
+    SecretKey("shop", digest_of("key-of-shop"), frozenset({"admin"}), frozenset({"shop"})),
+]
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[httpx.AsyncClient]:
+    topic = Topic()
+    counted = Counted(*(Tally(site, "/a", 200, 100, 100, 50, 20, 300.0) for site in ("shop", "shop~run", "other")))
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put)  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Refresher]:
+        yield refresher
+
+    app = FastAPI()
+    add_refusals(app)
+    app.include_router(page_routes(opening, Access(lambda: KEYS, False)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as http:
+        yield http
+
+
+async def test_a_key_hears_of_the_pages_of_its_sites() -> None:
+    async with served() as http:
+        every, shop = {"x-opecom-key": "key-of-all"}, {"x-opecom-key": "key-of-shop"}
+        assert (await http.post("/pages/refresh", json={}, headers=shop)).status_code == 403
+        assert (await http.post("/pages/refresh", json={}, headers=every)).json()["written"] == 6
+
+        async def sites(headers: dict[str, str], asked: str = "") -> set[str]:
+            answer = await http.get("/pages", params={"site": asked}, headers=headers)
+            return {page["site"] for page in answer.json()["pages"]}
+
+        assert await sites(every) == {"shop", "shop~run", "other"}
+        assert await sites(shop) == {"shop", "shop~run"}
+        assert await sites(shop, "other") == set()
+        explained = [
+            (await http.get("/pages/explain", params={"site": site, "path": "/a"}, headers=shop)).status_code
+            for site in ("shop", "shop~run", "other", "nowhere")
+        ]
+    assert explained == [200, 200, 404, 404]
