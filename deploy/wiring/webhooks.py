@@ -19,7 +19,7 @@ from deploy.topics import log_id
 from deploy.wiring.kafka import client_options
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
-from deploy.wiring.writer import A_WEEK_MS, outcome
+from deploy.wiring.writer import A_WEEK_MS, following_erasures, outcome
 from storage import continuity, migrate
 from storage.continuity import Written
 from storage.migrate import SchemaError
@@ -30,6 +30,7 @@ from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.post import Post
 from storage.webhooks.sender import Sender
 from storage.webhooks.watch import Watch
+from stream.erasures import Erasures
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +84,8 @@ async def _both(
         lease_seconds=2 * own.timeout_seconds + MARGIN_SECONDS,
         log_days=own.log_days,
     )
-    async with _consumer(settings) as consumer:
+    erasures = Erasures()
+    async with _consumer(settings) as consumer, following_erasures(settings, erasures):
         watch = Watch(
             engine=engine,
             log_id=log_name,
@@ -91,6 +93,7 @@ async def _both(
             consumer=consumer,
             metrics=metrics,
             made=sender.wake,
+            erasures=erasures,
             alone=settings.profile == "embedded",
         )
         running.append(watch)

@@ -84,7 +84,7 @@ async def write(settings: Settings, opened: Databases, standing: Standing, stop:
     known = await asyncio.to_thread(continuity.written, engine, log_name)
     await continuity.check(known, topics, client_options(settings.kafka))
     erasures = Erasures()
-    async with _kafka(settings) as (consumer, producer), _following(settings, erasures) as follower:
+    async with _kafka(settings) as (consumer, producer), following_erasures(settings, erasures) as follower:
         standing.writer = Writer(
             log_id=log_name,
             topics=topics,
@@ -132,7 +132,7 @@ def _topics(settings: Settings) -> dict[Role, str]:
 
 
 @contextlib.asynccontextmanager
-async def _following(settings: Settings, erasures: Erasures) -> AsyncIterator[Follower]:
+async def following_erasures(settings: Settings, erasures: Erasures) -> AsyncIterator[Follower]:
     """Follows the topic of erasures, all of which are known when this is entered."""
     kafka = settings.kafka
     follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)

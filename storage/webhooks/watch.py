@@ -18,6 +18,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from sqlalchemy import Engine
 
+from storage.erased import erases
 from storage.progress import Progress, Reread
 from storage.sink import UnavailableError
 from storage.webhooks import bands, registry
@@ -25,6 +26,7 @@ from storage.webhooks.bands import Moved, MovedError, Place, Read
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
 from storage.writer import WriterError, set_within, unbroken
+from stream.erasures import Erasures
 from stream.scored import ScoredSession, decode
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Watch:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other part of this kind: it then takes every partition at once, without joining the
-    group, which takes the embedded broker five seconds. `made` is called when deliveries were made.
+    group, which takes the embedded broker five seconds. `made` is called when deliveries were made, and
+    `erasures` says who is forgotten, of whom nothing is told.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Watch:
         consumer: AIOKafkaConsumer,
         metrics: WebhookMetrics,
         made: Callable[[], None],
+        erasures: Erasures,
         alone: bool = False,
     ) -> None:
         self._engine = engine
@@ -67,6 +71,7 @@ class Watch:
         self._consumer = consumer
         self._metrics = metrics
         self._made = made
+        self._erasures = erasures
         self._alone = alone
         self._threads = ThreadPoolExecutor(1, "webhook-crossings")
         self._assignments = _Assignments()
@@ -223,10 +228,13 @@ class Watch:
             if record.key is not None and not record.key.startswith(prefixes):
                 continue
             try:
-                found.append(decode(record.value or b""))
+                update = decode(record.value or b"")
             except msgspec.DecodeError as error:
                 self._metrics.unreadable.inc()
                 log.warning("%s:%d is no scored session: %s", record.topic, record.offset, error)
+                continue
+            if not erases(self._erasures, update):
+                found.append(update)
         return found
 
     async def _commit(self) -> None:
@@ -252,7 +260,7 @@ class Watch:
 
     def _tell_lag(self) -> None:
         lag = 0
-        for partition in self._places:
+        for partition in self._places.keys() & self._consumer.assignment():
             end, here = self._consumer.highwater(partition), self._progress.next(partition)
             lag += max(end - here, 0) if end is not None and here is not None else 0
         self._metrics.lag.set(lag)

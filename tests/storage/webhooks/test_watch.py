@@ -18,6 +18,7 @@ from storage.webhooks.bands import Place, Read
 from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.watch import Watch
 from storage.writer import WriterError
+from stream.erasures import Erasures, session_digest, visitor_digest
 from stream.scored import ScoredSession, encode
 from tests.support.consumers import ListConsumer
 from tests.support.events import NOON
@@ -69,8 +70,14 @@ class Desk:
     """One reader, its database and its Kafka."""
 
     def __init__(
-        self, engine: Engine, log: Any = None, until: Callable[[], bool] = lambda: True, **consumer: Any
+        self,
+        engine: Engine,
+        log: Any = None,
+        until: Callable[[], bool] = lambda: True,
+        erasures: Erasures | None = None,
+        **consumer: Any,
     ) -> None:
+        self._erasures = erasures or Erasures()
         self.stop, self.told, self.made = Until(until), CollectorRegistry(), 0
         self.consumer = Skipping({SCORED: log or [record(each) for each in UPDATES]}, self.stop, **consumer)
         self._engine = engine
@@ -86,6 +93,7 @@ class Desk:
             consumer=self.consumer,
             metrics=WebhookMetrics(self.told),
             made=made,
+            erasures=self._erasures,
         ).run(self.stop)
 
     def metric(self, name: str) -> float | None:
@@ -145,6 +153,13 @@ async def test_sites_without_a_webhook_are_not_even_read(engine: Engine) -> None
     desk = Desk(engine, [(b"other/s1", b"this would not decode")] * 20)
     await desk.run()
     assert (kept(engine), desk.metric("unreadable_total"), desk.metric("records_total")) == ({}, 0, 20)
+
+
+async def test_of_a_visitor_who_is_forgotten_nothing_is_told(engine: Engine) -> None:
+    log = [record(scored(n, session_id=f"s{n}", visitor_id=f"v{n}", band="high")) for n in range(4)]
+    gone = [visitor_digest("default", "v1"), session_digest("default", "s3")]
+    await Desk(engine, log, erasures=Erasures(gone)).run()
+    assert sorted(each.session_id for each in kept(engine).values()) == ["s0", "s2"]
 
 
 async def test_a_commit_that_a_rebalance_undid_changes_nothing(engine: Engine) -> None:
