@@ -128,8 +128,9 @@ async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
 
 
 def test_all_that_must_be_equal_is_equal() -> None:
-    events, scored, pages, dead = topics.wanted(KafkaSettings(partitions=7, replication=3, min_insync=2))
-    assert (events.partitions, scored.partitions, pages.partitions, dead.partitions) == (7, 7, 1, 7)
-    assert {topic.settings["cleanup.policy"] for topic in (events, scored, pages, dead)} == {"delete"}
-    assert {topic.settings["min.insync.replicas"] for topic in (events, scored, pages, dead)} == {"2"}
+    events, scored, pages, erasures, dead = topics.wanted(KafkaSettings(partitions=7, replication=3, min_insync=2))
+    assert [topic.partitions for topic in (events, scored, pages, erasures, dead)] == [7, 7, 1, 1, 7]
+    assert {topic.settings["cleanup.policy"] for topic in (events, scored, pages, erasures, dead)} == {"delete"}
+    assert {topic.settings["min.insync.replicas"] for topic in (events, scored, pages, erasures, dead)} == {"2"}
+    assert erasures.settings["retention.ms"] == "-1"
     assert (pages.settings["retention.ms"], events.settings["message.timestamp.type"]) == ("-1", "LogAppendTime")
