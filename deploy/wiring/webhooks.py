@@ -16,10 +16,11 @@ from deploy.errors import AwayError
 from deploy.settings import Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
+from deploy.wiring.followed import following_erasures
 from deploy.wiring.kafka import client_options
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
-from deploy.wiring.writer import A_WEEK_MS, following_erasures, outcome
+from deploy.wiring.writer import A_WEEK_MS, outcome
 from storage import continuity, migrate
 from storage.continuity import Written
 from storage.migrate import SchemaError
@@ -85,7 +86,7 @@ async def _both(
         log_days=own.log_days,
     )
     erasures = Erasures()
-    async with _consumer(settings) as consumer, following_erasures(settings, erasures):
+    async with following_erasures(settings.kafka, erasures), _consumer(settings) as consumer:
         watch = Watch(
             engine=engine,
             log_id=log_name,

@@ -15,14 +15,15 @@ from storage.analytics import AnalyticsSink
 from storage.block import block_of, read
 from storage.erased import kept
 from storage.webhooks import bands
+from storage.webhooks.bands import Place, Read
 from storage.webhooks.crossings import by_site
 from stream.erasures import Erasure, session_digest, visitor_digest
 from stream.erasures import encode as encode_erasure
-from tests.support import webhooks
-from tests.support.events import event
+from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, placed
 from tests.support.scored import scored
 from tests.support.visits import GONE, visits
+from tests.support.webhooks import kept as deliveries_kept
 from tests.support.webhooks import webhook
 
 VISITOR = Visitor("default", GONE)
@@ -89,15 +90,6 @@ def test_nothing_is_left_and_others_are_untouched(shop: Shop) -> None:
     events_after = log_rows(shop)
     assert [row[:4] for row in events_after] == [row[:4] for row in events_before]
     assert holdings.forget(VISITOR, SHARED) == Deleted()
-
-
-def test_what_was_told_of_the_visitor_is_forgotten_too(shop: Shop) -> None:
-    hooks = by_site([webhook()])
-    said = [("s0", GONE), ("s4", "another"), ("s1", "another"), ("not stored yet", GONE)]
-    updates = [scored(n, session_id=name, visitor_id=who, band="high") for n, (name, who) in enumerate(said)]
-    bands.move(shop.engine, LOG, {0: bands.Read(bands.Place(), 4, 0, updates)}, hooks, 0)
-    assert Holdings(shop.engine, shop.client).forget(VISITOR, SHARED).deliveries == 3
-    assert [each.session_id for each in webhooks.kept(shop.engine).values()] == ["s1"]
 
 
 async def test_the_log_is_what_a_writer_would_have_made_that_knew(shop: Shop) -> None:
@@ -197,3 +189,20 @@ def test_a_document_of_all_that_is_held(shop: Shop) -> None:
     assert reads.document(Visitor("default", "nobody")) is None
     Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
     assert reads.document(VISITOR) is None
+
+
+def test_what_webhooks_have_sent(shop: Shop) -> None:
+    updates = [
+        scored(1, session_id="s2", visitor_id=GONE, band="high"),
+        scored(2, session_id="s4", visitor_id="other", band="high"),
+        scored(3, session_id="s1", visitor_id="other", band="high"),
+    ]
+    step = Read(Place(), 4, NOON, updates)
+    bands.move(shop.engine, "log", {0: step}, by_site([webhook()]), NOON)
+    holdings = Holdings(shop.engine, shop.client)
+    pieces = VisitorReads(shop.engine, shop.client, holdings).document(VISITOR)
+    assert pieces is not None
+    (sent,) = json.loads(b"".join(pieces))["deliveries"]
+    assert (sent["body"]["data"]["session_id"], sent["body"]["data"]["visitor_id"]) == ("s2", GONE)
+    assert holdings.forget(VISITOR, SHARED).deliveries == 2
+    assert [each.session_id for each in deliveries_kept(shop.engine).values()] == ["s1"]
