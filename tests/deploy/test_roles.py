@@ -27,7 +27,7 @@ from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import KafkaSettings, Settings
 from deploy.status import create_status_app
-from deploy.wiring import api, ingest, predict
+from deploy.wiring import api, ingest, predict, shop
 from deploy.wiring.admin import eraser
 from ingest.api import IngestApp
 from storage.access import SCOPES
@@ -123,6 +123,12 @@ ROUTES: dict[str, dict[str, Row]] = {
     "status": PROBES,
     # What port 8001 passes on to the query API.
     "passed": ADMIN,
+    "shop": {
+        **PROBES,
+        "GET /src/{path}": Row("nothing", "/src/main.js"),
+        "GET /styles/{path}": Row("nothing", "/styles/base.css"),
+        "GET /{path:path}": Row("nothing", "/products"),
+    },
     "ingest": {
         **PROBES,
         **DOCUMENTS,
@@ -271,6 +277,8 @@ async def served(
             await erasing.stop()
     elif name == "predictions":
         yield predict.app(settings, CollectorRegistry()), keys, log
+    elif name == "shop":
+        yield shop.app(settings), keys, log
     elif name == "status":
         yield create_status_app(CollectorRegistry(), lambda: True, ""), keys, log
     else:
