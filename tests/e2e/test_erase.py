@@ -175,12 +175,18 @@ def test_a_visitor_is_told_what_is_held_then_forgotten_by_commands(system: Syste
     assert {each["session_id"] for each in held["sessions"] if each["openings"]} == THEIRS
     done = system.stack.opecom("visitors", "erase", GONE, "--site", "default", "--yes")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "forgotten: 9 sessions, 30 page views, 38 updates, 34 events, 4 dead letters\n"
+    assert (
+        done.stdout
+        == "forgotten: 9 sessions, 30 page views, 38 updates, 34 events, 4 dead letters, 0 deliveries of webhooks\n"
+    )
     nothing_is_held(system)
     assert rows_of_others(system) == before
     assert listed(system) == OTHERS
     again = system.stack.opecom("visitors", "erase", GONE, "--site", "default", "--yes")
-    assert again.stdout == "forgotten: 0 sessions, 0 page views, 0 updates, 0 events, 0 dead letters\n"
+    assert (
+        again.stdout
+        == "forgotten: 0 sessions, 0 page views, 0 updates, 0 events, 0 dead letters, 0 deliveries of webhooks\n"
+    )
     missing = system.stack.opecom("visitors", "export", GONE, "--site", "default")
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
 

@@ -62,9 +62,13 @@ def test_what_can_be_served_is_registered_and_live_is_current(trained: tuple[Pat
     folder, _ = trained
     versions = registry.versions(folder / "models")
     assert [version.rsplit("-", 1)[0] for version in versions] == [
+        "lightgbm-uci-2025-03-04",
+        "lr-reported-uci-2025-03-04",
         "lr-uci-2025-03-04",
         "tabm-live-2025-03-04",
+        "tabm-reported-uci-2025-03-04",
         "tabm-uci-2025-03-04",
+        "xgboost-uci-2025-03-04",
     ]
     test = split(load(data)).test
     for version in versions:
