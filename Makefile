@@ -1,6 +1,6 @@
 # Every command of the project; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo train check test test-long test-train bench lock clean
+.PHONY: help setup up demo train check browser test test-long test-train bench lock clean
 
 PYTHON ?= python3
 EXTRA ?= dev
@@ -45,7 +45,16 @@ check: setup ## Formatting, lint, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup ## Runs the tests
+# Playwright's own download is not used: the browser of the distribution gets its updates.
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  command -v $$name > /dev/null && exit 0; done; \
+	if [ -n "$$OPECOM_TEST_CHROMIUM" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; then exit 0; fi; \
+	echo "no Chromium: the tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
+
+test: setup browser ## Runs the tests
 	$(BIN)/python -m pytest -m "not long" $(ARGS)
 
 test-long: setup ## Runs the long forms of the tests

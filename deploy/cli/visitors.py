@@ -66,7 +66,8 @@ def erase(
         body.decode()
         if json
         else f"forgotten: {gone.sessions:,} sessions, {gone.page_views:,} page views, {gone.updates:,} updates, "
-        f"{gone.events:,} events, {gone.dead_letters:,} dead letters"
+        f"{gone.events:,} events, {gone.dead_letters:,} dead letters, "
+        f"{gone.deliveries:,} deliveries of webhooks"
     )
 
 

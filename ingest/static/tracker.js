@@ -234,7 +234,6 @@
 
   const isFinal = (status) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
-  // True: go on with the next batch.
   async function post({ ids, body }) {
     let status = 0, told = 0, answer = null;
     try {
@@ -250,40 +249,33 @@
       forget(ids.concat(unsure()));
       store.remove('wait');
       fails = 0;
-      return true;
-    }
-    if (status === 413 && ids.length > 1) {
+    } else if (status === 413 && ids.length > 1) {
       mostEvents = ids.length >> 1;
       back(ids);
-      return true;
-    }
-    if (isFinal(status)) {
+    } else if (isFinal(status)) {
       warn(`${ids.length} events refused: ${status} ${answer && answer.reason}`);
       forget(ids);
-      return true;
+    } else {
+      back(unsure());
+      asked = told > 0;
+      store.set('wait', Date.now() + (told ? told + Math.random() * BATCH_AFTER : backoff(++fails)));
     }
-    back(unsure());
-    asked = told > 0;
-    store.set('wait', Date.now() + (told ? told + Math.random() * BATCH_AFTER : backoff(++fails)));
-    return false;
   }
 
   const send = safe(async function () {
     clearTimeout(timer);
     timer = 0;
     if (!running || navigator.onLine === false) return;
-    if (!pause()) {
-      await alone(async () => {
-        for (let batch = take(); batch.ids.length; batch = take()) if (!await post(batch)) return;
-      });
-    }
+    await alone(async () => {
+      for (let batch; !pause() && (batch = take()).ids.length;) await post(batch);
+    });
     if (store.names('e.').length) schedule();
   });
 
   // One tab sends at a time. Pages without TLS have no locks, only a lease.
   async function alone(work) {
     if (navigator.locks) {
-      await navigator.locks.request(prefix + 'send', { ifAvailable: true }, (lock) => lock && work());
+      await navigator.locks.request(prefix + 'send', work);
       return;
     }
     if (store.get('lease') > Date.now()) return;
@@ -456,5 +448,5 @@
   window.opEcomTracker = tracker;
 
   const tag = document.currentScript;
-  if (tag && tag.dataset.api) start(tag.dataset);
+  if (tag && tag.dataset.api) tracker.start(tag.dataset);
 })(window, document);

@@ -4,13 +4,16 @@ import base64
 import gzip
 import hashlib
 import re
+import zipfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from ingest import script
 from ingest.publish import ListPublisher
+from tests.support import wheel
 from tests.support.door import door, settings
 
 #: The issue's 6 kB, by the stricter of its two meanings.
@@ -81,6 +84,11 @@ async def test_renamed_files_and_paths() -> None:
         assert (await client.get("/shop/live/livez")).json() == {"status": "alive"}
         assert (await client.get("/shop/livez")).status_code == 404
     assert len(log.records) == 2
+
+
+def test_the_files_are_in_the_wheel(tmp_path: Path) -> None:
+    names = zipfile.ZipFile(wheel.build(tmp_path)).namelist()
+    assert {f"ingest/static/{name}" for name in ("tracker.js", "exports.mjs", "tracker.d.ts")} <= set(names)
 
 
 @pytest.mark.parametrize(

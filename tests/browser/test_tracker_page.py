@@ -1,0 +1,227 @@
+"""The tracker on other people's pages: strict ones, broken ones, and what it costs them."""
+
+import json
+import statistics
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from deploy.ports import wait_until
+from ingest import script
+from tests.support.tracked import KEY, SITE, Tracked, counted
+
+LOADS = 7
+#: Main-thread milliseconds of a page view, and what browsers call a long task.
+MOST_MS = 5.0
+LONG_TASK_MS = 50.0
+
+
+def test_a_strict_content_security_policy_and_the_pinned_script(tracked: Tracked) -> None:
+    served = script.read("/static/tracker.js")
+    with tracked.visit() as visit:
+        said: list[str] = []
+        visit.context.on("console", lambda message: said.append(message.text))
+        host = tracked.proxy.url
+        tracked.pages.headers["content-security-policy"] = (
+            f"default-src 'none'; script-src {host}; connect-src {host}; form-action 'none'; base-uri 'none'"
+        )
+        # The integrity attribute refuses every other byte.
+        tag = (
+            f'<script defer src="{host}{served.pinned_path}" integrity="{served.script.integrity}" '
+            f'crossorigin="anonymous" data-api="{tracked.proxy.api}" data-key="{KEY}" data-site="{SITE}"></script>'
+        )
+        tracked.pages.content["*"] = tracked.page(tag).replace('<div style="height:3000px"></div>', "")
+        page = visit.open()
+        page.close()
+        visit.made("session_start", "page_view", "session_end")
+        assert not said
+        tracked.pages.content["*"] = tracked.page(tag.replace("sha384-", "sha384-A"))
+        wrong = visit.open(ready=False)
+        assert wrong.evaluate("window.opEcomTracker") is None
+
+
+def test_nothing_is_thrown_when_everything_is_broken(tracked: Tracked) -> None:
+    broken = """
+        const fail = () => { throw new Error('broken'); };
+        for (const name of ['localStorage', 'crypto', 'sessionStorage', 'indexedDB', 'navigation'])
+            Object.defineProperty(window, name, { get: fail });
+        for (const name of ['locks', 'onLine', 'sendBeacon'])
+            Object.defineProperty(Navigator.prototype, name, { get: fail });
+        window.fetch = window.EventSource = window.Blob = fail;
+        document.hasFocus = document.querySelector = fail;
+        window.rejections = [];
+        addEventListener('unhandledrejection', (event) => rejections.push(String(event.reason)));
+    """
+    calls = """async () => {
+        const called = [];
+        for (const [name, call] of Object.entries(opEcomTracker)) {
+            for (const given of [[], [undefined, null], [{}, []], [Symbol('x')], [() => { throw 1; }]]) {
+                call(...given);
+            }
+            called.push(name);
+        }
+        history.pushState({}, '', '/x');
+        for (const type of ['focus', 'blur', 'pagehide', 'pageshow', 'online', 'scroll', 'hashchange'])
+            dispatchEvent(new Event(type));
+        document.dispatchEvent(new Event('visibilitychange'));
+        await new Promise((done) => setTimeout(done, 3500));
+        return [called.length, rejections];
+    }"""
+    with tracked.visit(broken) as visit:
+        page = visit.open(ready=False)
+        assert page.evaluate(calls) == [9, []]
+        page.close()
+        assert not visit.errors
+
+
+def test_the_sites_own_errors_stay_its_own(tracked: Tracked) -> None:
+    """What the page does with the history is done as without us, its failures too."""
+    with tracked.visit() as visit:
+        page = visit.open()
+        said = page.evaluate("""() => {
+            try { history.pushState(() => {}, '', '/x'); } catch (error) { return error.name; }
+        }""")
+        assert said == "DataCloneError"
+        visit.made("session_start", "page_view")
+
+
+def test_the_live_intent_comes_to_those_who_ask(tracked: Tracked) -> None:
+    """Against a server side of the test's own: the token once, the stream again when it breaks off."""
+    tokens: list[dict[str, Any]] = []
+    streams: list[str] = []
+
+    def token(request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers["content-length"]))
+        if request.command == "POST":
+            tokens.append(json.loads(body) | {"key": request.headers.get("x-opecom-key")})
+        reply(request, "application/json", json.dumps({"token": f"t&{len(tokens)}", "expires_in": 300}))
+
+    def stream(request: BaseHTTPRequestHandler) -> None:
+        streams.append(request.path.partition("?")[2])
+        said = "".join(f"event: intent\ndata: {json.dumps({'probability': p})}\n\n" for p in (0.1, 0.7))
+        reply(request, "text/event-stream", f": well\n\n{said}")
+
+    with tracked.visit() as visit:
+        tracked.proxy.routes |= {"/tracker/intent/token": preflighted(token), "/tracker/intent/stream": stream}
+        page = visit.open()
+        page.evaluate("""() => {
+            window.got = [];
+            opEcomTracker.onIntent(() => { throw new Error('of the page'); });
+            window.stop = opEcomTracker.onIntent((intent) => got.push(intent.probability));
+        }""")
+        session = page.evaluate("opEcomTracker.session().sessionId")
+        assert wait_until(lambda: page.evaluate("got.length") >= 2, 10)
+        assert page.evaluate("got.slice(0, 2)") == [0.1, 0.7]
+        assert tokens == [{"session_id": session, "key": KEY}]
+        assert streams[0] == "token=t%261"
+        page.evaluate("stop()")
+        heard = page.evaluate("got.length")
+        # The other one still listens: the browser opens the stream again by itself.
+        assert wait_until(lambda: len(streams) >= 2, 10)
+        assert page.evaluate("got.length") == heard
+        assert not visit.errors
+
+
+def test_no_live_intent_where_the_site_does_not_allow_it(tracked: Tracked) -> None:
+    asked: list[str] = []
+
+    def refuse(request: BaseHTTPRequestHandler) -> None:
+        request.rfile.read(int(request.headers["content-length"]))
+        asked.append(request.command)
+        reply(request, "application/json", '{"error":"x","reason":"sites.shop.intent_in_browser is off"}', 403)
+
+    with tracked.visit() as visit:
+        said: list[str] = []
+        visit.context.on("console", lambda message: said.append(message.text))
+        tracked.proxy.routes["/tracker/intent/token"] = preflighted(refuse)
+        page = visit.open()
+        page.evaluate("void opEcomTracker.onIntent(() => {})")
+        assert wait_until(lambda: bool(page.evaluate("1")) and any("intent_in_browser" in line for line in said), 5)
+        assert asked == ["POST"]
+        visit.made("session_start", "page_view")
+
+
+def reply(request: BaseHTTPRequestHandler, kind: str, body: str, status: int = 200) -> None:
+    request.send_response(status)
+    for name, value in {
+        "content-type": kind,
+        "content-length": str(len(body)),
+        "access-control-allow-origin": "*",
+        "access-control-allow-headers": "*",
+    }.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(body.encode())
+
+
+def preflighted(route: Callable[[BaseHTTPRequestHandler], None]) -> Callable[[BaseHTTPRequestHandler], None]:
+    """The same route, which answers the browser's question before it."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "OPTIONS":
+            reply(request, "text/plain", "", 200)
+        else:
+            route(request)
+
+    return answer
+
+
+def test_a_page_view_costs_the_main_thread_little(tracked: Tracked) -> None:
+    """From the script's arrival to its first batch: CPU time of the tracker's own slices, the median of some loads."""
+    costs: list[float] = []
+    longest: list[float] = []
+    with tracked.visit() as visit:
+        page = visit.context.new_page()
+        session = visit.context.new_cdp_session(page)
+        for number in range(LOADS):
+            events: list[dict[str, Any]] = []
+            session.on("Tracing.dataCollected", lambda data, into=events: into.extend(data["value"]))
+            done: list[Any] = []
+            session.on("Tracing.tracingComplete", lambda data, into=done: into.append(data))
+            session.send("Tracing.start", {"categories": "devtools.timeline,v8,disabled-by-default-v8.compile"})
+            page.goto(f"{tracked.pages.url}/{number}")
+            counted(page)
+            page.wait_for_timeout(200)
+            session.send("Tracing.end")
+            while not done:
+                page.wait_for_timeout(20)
+            own = slices(events)
+            assert own, "the trace does not know the tracker"
+            costs.append(sum(own))
+            longest.append(max(own))
+    print(f"main-thread ms of a page view: {[round(cost, 2) for cost in costs]}, longest slice {max(longest):.2f}")
+    assert statistics.median(costs) < MOST_MS
+    assert statistics.median(longest) < LONG_TASK_MS
+
+
+def slices(events: list[dict[str, Any]]) -> list[float]:
+    """CPU ms of each slice of a trace in which the tracker ran or was compiled; one within another is part of it."""
+    named = ("EvaluateScript", "FunctionCall", "v8.compile")
+    own = [
+        (each["ts"], each["ts"] + each["dur"], each["tid"], each.get("tdur", each["dur"]) / 1000)
+        for each in events
+        if each["ph"] == "X" and each["name"] in named and "/static/tracker.js" in json.dumps(each.get("args", {}))
+    ]
+    return [
+        cost
+        for begin, end, thread, cost in own
+        if not any(t == thread and b <= begin and end <= e and (b, e) != (begin, end) for b, e, t, _ in own)
+    ]
+
+
+def test_a_page_with_the_tracker_has_no_long_task(tracked: Tracked) -> None:
+    watch = """
+        window.long = 0;
+        new PerformanceObserver((list) => { long += list.getEntries().length; }).observe({ type: 'longtask' });
+    """
+    with tracked.visit(watch) as visit:
+        page = visit.context.new_page()
+        counts = []
+        for number in range(LOADS):
+            page.goto(f"{tracked.pages.url}/{number}")
+            counted(page)
+            page.evaluate("for (let i = 0; i < 20; i++) opEcomTracker.trackEvent('n', String(i))")
+            page.evaluate("opEcomTracker.flush()")
+            counts.append(page.evaluate("long"))
+    print(f"long tasks of {LOADS} page views: {counts}")
+    assert statistics.median(counts) == 0

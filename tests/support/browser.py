@@ -1,0 +1,58 @@
+"""Chromium for tests, driven by Playwright: found on this machine, and made to look like a visitor's browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.support import skips
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+#: A browser that is driven says so, and the tracker then keeps still.
+UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"
+MISSING = "no Chromium: make test installs it where it may; OPECOM_TEST_CHROMIUM names another one"
+
+
+def chromium() -> str | None:
+    """The path of Chromium; None where there is none."""
+    named = os.environ.get("OPECOM_TEST_CHROMIUM")
+    return named or next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A headless Chromium with the back/forward cache that Playwright would switch off; skips without one.
+
+    Playwright keeps an event loop running in this thread: leave before tests that are coroutines.
+    """
+    path = chromium()
+    if path is None:
+        if skips.strict():
+            pytest.fail(f"required in CI: {MISSING}")
+        pytest.skip(MISSING)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visitor(browser: Browser, user_agent: str = VISITOR, driven: bool = False) -> Iterator[BrowserContext]:
+    """A browser profile of its own, with nothing stored, that the tracker takes for a person's."""
+    context = browser.new_context(user_agent=user_agent)
+    if not driven:
+        context.add_init_script(UNDRIVEN)
+    try:
+        yield context
+    finally:
+        context.close()

@@ -1,0 +1,188 @@
+"""A tracked site with a browser in front of it, and the ledger: made by the script of actions, seen by the proxy, kept
+by the log and the database."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from playwright.sync_api import Browser, BrowserContext, Page
+from sqlalchemy import Engine, select
+
+from deploy.ports import wait_until
+from ingest.events import Event, UndecodableError, decode
+from storage import tables
+from stream.scored import DeadLetter
+from tests.support.browser import visitor
+from tests.support.proxy import Pages, Proxy
+from tests.support.stack import Stack
+from tests.support.truth import read_topic
+
+SITE = "shop"
+KEY = "write-key-of-shop"
+SECONDS = 8.0
+HTML = """<!doctype html><html lang="en"><head><title>Shop</title>{tag}</head>
+<body data-page-type="{kind}"><h1>Shop</h1><a id="next" href="/next">next</a><div style="height:3000px"></div></body>
+</html>"""
+
+
+@dataclass
+class Tracked:
+    """What the tests of the tracker share."""
+
+    stack: Stack
+    engine: Engine
+    proxy: Proxy
+    pages: Pages
+    browser: Browser
+
+    def tag(self, **data: str) -> str:
+        """The script tag with these data attributes; those of the site, if none are given."""
+        data = data or {"api": self.proxy.api, "key": KEY, "site": SITE}
+        said = " ".join(f'data-{name}="{value}"' for name, value in data.items())
+        return f'<script defer src="{self.proxy.url}/static/tracker.js" {said}></script>'
+
+    def page(self, tag: str | None = None, kind: str = "ProductRelated") -> str:
+        return HTML.format(tag=self.tag() if tag is None else tag, kind=kind)
+
+    @contextmanager
+    def visit(self, *scripts: str, **how: Any) -> Iterator["Visit"]:
+        """A visitor with an empty profile; `scripts` run before those of every page."""
+        self.proxy.clear()
+        self.pages.headers.clear()
+        self.pages.content = {"*": self.page()}
+        with visitor(self.browser, **how) as context:
+            for script in scripts:
+                context.add_init_script(script)
+            yield Visit(self, context)
+
+
+@dataclass
+class Visit:
+    """One visitor. `errors` is what went wrong in the pages, as the browser tells it."""
+
+    site: Tracked
+    context: BrowserContext
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, path: str = "/", ready: bool = True) -> Page:
+        """A new tab with a page of the site, its view counted."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(self.site.pages.url + path)
+        if ready:
+            counted(page)
+        return page
+
+    def made(self, *types: str, pings: bool = False) -> list[dict[str, Any]]:
+        """Check the ledger against the events that the test's script of actions makes, in order; returns them.
+
+        Accepted at the proxy, each once; nothing sent that was not accepted in the end; each once in the log; counted
+        in the database. Pings come and go with the speed of the machine: unless a test says how many, they are only
+        held to the same rules.
+        """
+        wanted = list(types)
+
+        def told() -> list[str]:
+            return [event["type"] for event in self.accepted() if pings or event["type"] != "page_ping"]
+
+        def settled() -> bool:
+            return Counter(told()) == Counter(wanted) and self._sent() == self._ids()
+
+        assert wait_until(settled, SECONDS), (
+            f"{told()} is not {wanted}, or {self._sent() - self._ids()} was not accepted"
+        )
+        events = self.accepted()
+        assert told() == wanted
+        ids = [event["event_id"] for event in events]
+        assert len(set(ids)) == len(ids), "accepted twice"
+        self.logged(ids)
+        self._counted(events)
+        return [event for event in events if pings or event["type"] != "page_ping"]
+
+    def accepted(self) -> list[dict[str, Any]]:
+        """What the API accepted, in the order in which it occurred."""
+        events = [event for batch in self.site.proxy.sent for event in batch.accepted]
+        return sorted(events, key=lambda event: (event["occurred_at"], event["event_id"]))
+
+    def logged(self, ids: list[str]) -> list[Event]:
+        """The events of the log with these ids, each there once."""
+        kafka = self.site.stack.settings.kafka
+        records = apart(lambda: asyncio.run(read_topic(kafka, kafka.events_topic)))
+        found = [event for event in map(_event, records) if event is not None and event.event_id in set(ids)]
+        assert Counter(event.event_id for event in found) == Counter(ids)
+        return found
+
+    def dead(self, ids: Iterable[str], reason: str) -> None:
+        """Wait until each of these ended in the dead letters, once, for this reason."""
+        kafka, wanted = self.site.stack.settings.kafka, set(ids)
+        kept: list[str] = []
+
+        def arrived() -> bool:
+            records = apart(lambda: asyncio.run(read_topic(kafka, kafka.dead_topic)))
+            letters = [msgspec.json.decode(record.value, type=DeadLetter) for record in records]
+            kept[:] = [json.loads(letter.raw)["event_id"] for letter in letters if letter.reason == reason]
+            return wanted <= set(kept)
+
+        assert wait_until(arrived, SECONDS), f"{wanted - set(kept)} are not among the {reason} ones"
+        assert len(kept) == len(set(kept))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The sessions that the database has of what was accepted."""
+        ids = {event["session_id"] for event in self.accepted()}
+        with self.site.engine.connect() as connection:
+            asked = select(tables.sessions).where(tables.sessions.c.session_id.in_(ids))
+            return [dict(row._mapping) for row in connection.execute(asked)]
+
+    def _sent(self) -> set[str]:
+        return {event["event_id"] for batch in self.site.proxy.sent for event in batch.events}
+
+    def _ids(self) -> set[str]:
+        return {event["event_id"] for event in self.accepted()}
+
+    def _counted(self, events: list[dict[str, Any]]) -> None:
+        wanted = Counter(event["session_id"] for event in events)
+
+        def counted_rows() -> Counter[str]:
+            return Counter({row["session_id"]: row["event_count"] for row in self.rows()})
+
+        assert wait_until(lambda: counted_rows() == wanted, SECONDS), f"{counted_rows()} is not {wanted}"
+        views = Counter(event["session_id"] for event in events if event["type"] == "page_view")
+        assert {row["session_id"]: row["page_view_count"] for row in self.rows()} == {
+            each: views[each] for each in wanted
+        }
+
+
+def counted(page: Page) -> None:
+    """Wait until the tracker of a page has counted its view, and no later than it must have."""
+    # Asked from here, as a page whose clock stands still does not look again.
+    assert wait_until(lambda: page.evaluate("!!window.opEcomTracker && !!opEcomTracker.session()"), SECONDS)
+    page.evaluate("opEcomTracker.flush()")
+
+
+def stored(page: Page, begin: str = "") -> list[str]:
+    """The names that the tracker keeps in the page's storage."""
+    return sorted(page.evaluate(f"Object.keys(localStorage).filter(n => n.startsWith('opecom.{SITE}.{begin}'))"))
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """Do it in a thread of its own: Playwright's event loop runs in this one."""
+    done: list[Any] = []
+    thread = threading.Thread(target=lambda: done.append(work()))
+    thread.start()
+    thread.join(60)
+    assert done, "see the failure of the thread above"
+    return done[0]
+
+
+def _event(record: Any) -> Event | None:
+    try:
+        said = decode(record.key, record.value)
+    except UndecodableError:
+        return None
+    return said if isinstance(said, Event) else None
