@@ -78,24 +78,24 @@ class Holdings:
     def forget(self, visitor: Visitor, shared: Collection[Key]) -> Deleted:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
 
-        1 what webhooks have sent, page views and sessions · 2 updates, piece by piece: what a replay has voided names
-        no visitor · 3 of shared sessions, piece by piece, and then of the visitor: dead letters and events. Each is
+        1 deliveries of webhooks · 2 page views and sessions · 3 updates, piece by piece: what a replay has voided names
+        no visitor · 4 of shared sessions, piece by piece, and then of the visitor: dead letters and events. Each is
         found by what comes after it, so that whoever begins again finds the rest.
         """
         nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
-        deleted = self._delete_deliveries(visitor, keys) + self._delete_rows(keys)
+        deleted = Deleted(deliveries=self._delete_deliveries(visitor, keys)) + self._delete_rows(keys)
         for piece in _pieces(keys):
             deleted += Deleted(updates=self._change(_UPDATES, nobody, piece))
         for piece in _pieces(shared):
             deleted += self._change_log(nobody, piece)
         return deleted + self._change_log(visitor, ())
 
-    def _delete_deliveries(self, visitor: Visitor, keys: Collection[Key]) -> Deleted:
+    def _delete_deliveries(self, visitor: Visitor, keys: Collection[Key]) -> int:
         with reached(), self._engine.begin() as connection:
-            count = forget_deliveries(connection, visitor.site, visitor.visitor_id, ())
+            count = forget_deliveries(connection, visitor.site, visitor.visitor_id, [])
             for site, ids in _by_site(keys):
                 count += forget_deliveries(connection, site, visitor.visitor_id, ids)
-        return Deleted(deliveries=count)
+        return count
 
     def _delete_rows(self, keys: Collection[Key]) -> Deleted:
         counts = []

@@ -121,14 +121,14 @@ ROUTES: dict[str, dict[str, Row]] = {
     },
     "predictions": {**PROBES, **DOCUMENTS, **PREDICTIONS},
     "status": PROBES,
+    # What port 8001 passes on to the query API.
+    "passed": ADMIN,
     "shop": {
         **PROBES,
         "GET /src/{path}": Row("nothing", "/src/main.js"),
         "GET /styles/{path}": Row("nothing", "/styles/base.css"),
         "GET /{path:path}": Row("nothing", "/products"),
     },
-    # What port 8001 passes on to the query API.
-    "passed": ADMIN,
     "ingest": {
         **PROBES,
         **DOCUMENTS,

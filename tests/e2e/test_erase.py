@@ -201,8 +201,9 @@ def test_later_visits_are_taken_and_forgotten_also_after_a_crash(system: System)
     sent(system, "later-other", "v2")
     assert wait_until(lambda: "later-other" in listed(system), 30)
     assert wait_until(lambda: erased_count(system) >= 1, 30)
-    for part in ("worker", "store" if system.embedded else "writer"):
-        system.stack.process_of(part).kill()
+    parts = ("worker", "store" if system.embedded else "writer")
+    for process in [system.stack.process_of(part) for part in parts]:
+        process.kill()
     sent(system, "crash-gone", GONE)
     sent(system, "crash-other", "v2")
 

@@ -97,6 +97,9 @@ def test_the_report_is_one_page_and_one_table(trained: tuple[Path, list[str]]) -
     assert "<link" not in page
     for words in ("LightGBM, tuned", "the report&#x27;s claim", "VisitorType Other", "without page values", "Spearman"):
         assert words in page
+    for version in registry.versions(trained[0] / "models"):
+        assert f"<td>{version}</td>" in page
+        assert f"| {version} |" in table
     for words in ("| the report's claim | 0.9230 |", "Differences from TabM", "cannot all be true", "| 16 | 0."):
         assert words in table
 
