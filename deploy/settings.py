@@ -182,6 +182,12 @@ class ApiSettings(Group):
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 
+class ShopSettings(Group):
+    host: str = Field("127.0.0.1", description="Address the demonstration shop listens on.")
+    port: int = Field(5173, ge=0, le=65535, description="Port of the demonstration shop; 0: it does not run.")
+    site: str = Field("", description="Site that the shop's visits are of; empty: `default`, or your first.")
+
+
 class WebhooksSettings(Group):
     group: str = Field("op-ecom-webhooks", description="Kafka consumer group of the webhooks.")
     timeout_seconds: float = Field(10, gt=0, le=60, description="How long one attempt to deliver may take.")
@@ -239,6 +245,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = ScoringSettings()
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    shop: ShopSettings = ShopSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(

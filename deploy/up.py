@@ -11,8 +11,8 @@ from pathlib import Path
 from deploy import broker, probes, topics
 from deploy.controls import LogError, keep_erasures
 from deploy.erased_before import erased_before
-from deploy.errors import AwayError, SetupError
-from deploy.ports import free_port, speaks_kafka
+from deploy.errors import AwayError, PortTakenError, SetupError
+from deploy.ports import free_port, listen, speaks_kafka
 from deploy.probes import Address
 from deploy.settings import KafkaSettings, Settings, variable
 from deploy.supervise import PATIENCE, Child, Supervisor
@@ -50,6 +50,9 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
         variable("kafka.fetch_wait_ms"): "20",
         **_shared_secret(settings),
     }
+    shop = _shop(settings)
+    if shop:
+        environment[variable("shop.port")] = str(shop.port)
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(client_options(kafka), topics.wanted(kafka))
@@ -58,8 +61,16 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
     def new_broker() -> Child:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
 
-    found = addresses(settings)
+    found = addresses(settings) | ({"shop": shop} if shop else {})
     return Plan(_parts(found, environment), prepare, new_broker, found), bootstrap
+
+
+def _shop(settings: Settings) -> Address | None:
+    """Where the shop will listen, which is another port where its own is taken; None where it does not run."""
+    for port in (settings.shop.port, 0) if settings.shop.port else ():
+        with contextlib.suppress(PortTakenError), listen(settings.shop.host, port) as listener:
+            return Address.reached(settings.shop.host, int(listener.getsockname()[1]))
+    return None
 
 
 async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:

@@ -47,7 +47,10 @@ class IntentTokens(Post):
         self._decoder = msgspec.json.Decoder(IntentAsked)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        site = self._admitted(scope, headers).grant.site
+        grant = self._admitted(scope, headers).grant
+        if grant.scope == "import":
+            raise RefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
+        site = grant.site
         asked = collect.decoded(self._decoder, await self._house.reader.read(headers, receive))
         if site.intent is None:
             raise RefusedError("intent_off", f"pages do not show their intent (sites.{site.name}.intent_in_browser)")

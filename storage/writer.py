@@ -136,7 +136,7 @@ class Writer:
             if not count:
                 began = time.monotonic()
             for partition, records in fetched.items():
-                for run in _unbroken(records):
+                for run in unbroken(records):
                     if not self._follows(partition, run):
                         break
                     batches.setdefault(partition, []).extend(run)
@@ -305,7 +305,7 @@ def deliver(sink: Sink, block: Block) -> list[Refusal]:
     return []
 
 
-def _unbroken(records: list[ConsumerRecord]) -> Iterator[list[ConsumerRecord]]:
+def unbroken(records: list[ConsumerRecord]) -> Iterator[list[ConsumerRecord]]:
     """The records in runs without a hole; nearly always one."""
     if not records:
         return

@@ -33,6 +33,7 @@ def naming_the_setting(error: PortTakenError, settings: Settings) -> SetupError:
     names = {
         settings.ingest.port: "ingest.port",
         settings.api.port: "api.port",
+        settings.shop.port: "shop.port",
         settings.worker.metrics_port: "worker.metrics_port",
         settings.storage.metrics_port: "storage.metrics_port",
         settings.webhooks.metrics_port: "webhooks.metrics_port",

@@ -22,7 +22,7 @@ LIMIT = 20
 FAILED = 70
 
 RunPart = Callable[[Settings, asyncio.Event], Awaitable[int]]
-Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "webhooks"]
+Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "webhooks", "shop"]
 
 _WHERE: dict[Part, tuple[str, str]] = {
     "ingest": ("deploy.wiring.ingest", "run"),
@@ -32,6 +32,7 @@ _WHERE: dict[Part, tuple[str, str]] = {
     "store": ("deploy.wiring.store", "run"),
     "predict": ("deploy.wiring.predict", "run"),
     "webhooks": ("deploy.wiring.webhooks", "run"),
+    "shop": ("deploy.wiring.shop", "run"),
 }
 
 
@@ -39,7 +40,8 @@ def run(
     part: Annotated[
         Part,
         typer.Argument(
-            help="store is writer and api in one process, for the embedded profile; predict is api without sessions."
+            help="store is writer and api in one process, for the embedded profile; predict is api without sessions; "
+            "shop is the demonstration shop."
         ),
     ],
 ) -> None:

@@ -14,7 +14,7 @@ from deploy.errors import PortTakenError
 from deploy.first_start import first_keys
 from deploy.ports import listen
 from deploy.screen import Screen
-from deploy.settings import Settings, load
+from deploy.settings import Settings, load, variable
 from deploy.supervise import Supervisor
 
 #: Seconds between two looks at the parts.
@@ -31,6 +31,7 @@ def up() -> None:
             plan, bootstrap = system.embedded(settings, folder)
             if bootstrap != settings.kafka.bootstrap:
                 screen.say(f"{settings.kafka.bootstrap} is taken: the broker listens on {bootstrap}")
+            _say_where_the_shop_is(settings, plan, screen)
         else:
             plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
         _require_free(settings, plan)
@@ -42,8 +43,22 @@ def up() -> None:
         screen.say("stopped")
 
 
+def _say_where_the_shop_is(settings: Settings, plan: system.Plan, screen: Screen) -> None:
+    """Says it where it is not where the settings say; the system goes on, as it needs no shop."""
+    shop, wanted = plan.addresses.get("shop"), f"{settings.shop.host}:{settings.shop.port}"
+    if settings.shop.port and shop is None:
+        screen.say(f"the shop cannot listen on {wanted}, and is left out: set {variable('shop.host')}")
+    elif shop is not None and shop.port != settings.shop.port:
+        screen.say(f"{wanted} is taken: the shop listens on port {shop.port}")
+
+
 def _require_free(settings: Settings, plan: system.Plan) -> None:
-    hosts = {"ingest": settings.ingest.host, "store": settings.api.host, "api": settings.api.host}
+    hosts = {
+        "ingest": settings.ingest.host,
+        "store": settings.api.host,
+        "api": settings.api.host,
+        "shop": settings.shop.host,
+    }
     for name, address in plan.addresses.items():
         try:
             if address.port:
@@ -91,8 +106,10 @@ def _where(plan: system.Plan, bootstrap: str) -> list[str]:
     """The addresses, as a user needs them."""
     ingest = plan.addresses["ingest"].url
     api = (plan.addresses.get("api") or plan.addresses["store"]).url
+    shop = plan.addresses.get("shop")
     return [
         "ready",
+        *([f"  demo shop      {shop.url}"] if shop else []),
         f"  events in      {ingest}  (documents: {ingest}/docs)",
         f"  scores out     {api}  (documents: {api}/docs)",
         f"  Kafka          {bootstrap}",

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine
 
+from deploy.access_file import sites_of
 from deploy.errors import AwayError, SetupError
 from deploy.settings import Settings, load
 from deploy.wiring.storage import relational_of_this_program
@@ -60,8 +61,9 @@ def add(
 ) -> None:
     """Makes a webhook and prints its secret, this once."""
     settings = load()
-    if site not in settings.sites:
-        raise SetupError(f"--site {site}: the settings know {', '.join(settings.sites)}")
+    known = sites_of(settings)
+    if site not in known:
+        raise SetupError(f"--site {site}: the sites are {', '.join(known)}")
     wanted = tuple(word for word in WANTED if word in on)
     if unknown := set(on) - set(wanted):
         raise SetupError(f"--on {sorted(unknown)[0]}: one of {', '.join(WANTED)}")

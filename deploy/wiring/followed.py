@@ -1,9 +1,16 @@
 """Builds the followers of the topics that a fold needs beside `events`: page statistics and erasures."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from aiokafka.errors import KafkaError
+
 from deploy.settings import KafkaSettings
 from deploy.wiring.kafka import client_options
 from stream.erasures import Erasures
 from stream.erasures_topic import erasures_follower
+from stream.follower import Follower
 from stream.pages import PageStatistics
 from stream.pages_topic import pages_follower
 from stream.recovery import Needed
@@ -39,3 +46,16 @@ class FollowedTopics:
         """Return when these versions are read; raises TopicMissingError."""
         await self._pages.reached(needed.pages)
         await self._erased.reached(needed.erasures)
+
+
+@contextlib.asynccontextmanager
+async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncIterator[Follower]:
+    """Follows the topic of erasures alone, all of which are known when this is entered; raises as `start` does."""
+    follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)
+    try:
+        await follower.start()
+        await follower.caught_up()
+        yield follower
+    finally:
+        with contextlib.suppress(TimeoutError, KafkaError):
+            await asyncio.wait_for(follower.stop(), 10)

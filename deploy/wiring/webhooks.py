@@ -16,6 +16,7 @@ from deploy.errors import AwayError
 from deploy.settings import Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
+from deploy.wiring.followed import following_erasures
 from deploy.wiring.kafka import client_options
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
@@ -30,6 +31,7 @@ from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.post import Post
 from storage.webhooks.sender import Sender
 from storage.webhooks.watch import Watch
+from stream.erasures import Erasures
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,8 @@ async def _both(
         lease_seconds=2 * own.timeout_seconds + MARGIN_SECONDS,
         log_days=own.log_days,
     )
-    async with _consumer(settings) as consumer:
+    erasures = Erasures()
+    async with following_erasures(settings.kafka, erasures), _consumer(settings) as consumer:
         watch = Watch(
             engine=engine,
             log_id=log_name,
@@ -91,6 +94,7 @@ async def _both(
             consumer=consumer,
             metrics=metrics,
             made=sender.wake,
+            erasures=erasures,
             alone=settings.profile == "embedded",
         )
         running.append(watch)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from deploy.settings import Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
-from deploy.wiring.followed import PATIENCE
+from deploy.wiring.followed import following_erasures
 from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
@@ -28,8 +28,7 @@ from storage.migrate import SchemaError
 from storage.relational import RelationalSink, close_orphans
 from storage.writer import Database, Writer, WriterError
 from stream.erasures import Erasures
-from stream.erasures_topic import erasures_follower
-from stream.follower import Follower, TopicMissingError
+from stream.follower import TopicMissingError
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ async def write(settings: Settings, opened: Databases, standing: Standing, stop:
     known = await asyncio.to_thread(continuity.written, engine, log_name)
     await continuity.check(known, topics, client_options(settings.kafka))
     erasures = Erasures()
-    async with _kafka(settings) as (consumer, producer), _following(settings, erasures) as follower:
+    async with _kafka(settings) as (consumer, producer), following_erasures(settings.kafka, erasures) as follower:
         standing.writer = Writer(
             log_id=log_name,
             topics=topics,
@@ -129,20 +128,6 @@ async def outcome(part: Awaitable[None]) -> int:
 def _topics(settings: Settings) -> dict[Role, str]:
     kafka = settings.kafka
     return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
-
-
-@contextlib.asynccontextmanager
-async def _following(settings: Settings, erasures: Erasures) -> AsyncIterator[Follower]:
-    """Follows the topic of erasures, all of which are known when this is entered."""
-    kafka = settings.kafka
-    follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)
-    try:
-        await follower.start()
-        await follower.caught_up()
-        yield follower
-    finally:
-        with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(follower.stop(), 10)
 
 
 @contextlib.asynccontextmanager

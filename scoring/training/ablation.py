@@ -42,7 +42,7 @@ def _size(parts: Split, members: int, extent: Extent, say: Say) -> Size:
         validation.append(float(roc_auc_score(parts.validation.bought, judged.validation)))
         test.append(judged.metrics["auc"])
     graph = export(fitted, parts.test)
-    return Size(members, _spread(validation), _spread(test), len(graph), latency(graph, parts.test.rows[0]))
+    return Size(members, _spread(validation), _spread(test), len(graph), latency(graph, parts.test.rows, extent.timed))
 
 
 def _spread(values: list[float]) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from textwrap import fill
 
 from scoring.features import NAMES
 from scoring.model import Manifest
+from scoring.training.differences import SMOOTH_PAIRS, TREE_PAIRS
 from scoring.training.split import Split
 from scoring.training.tracks import Track
 from scoring.training.truncate import Shares
@@ -13,11 +14,27 @@ FURTHER = (
     "sessions as soon as you have them."
 )
 WIDTH = 120
+TREES = "one operator outside ONNX's standard ones, TreeEnsemble of ai.onnx.ml 5, which builds for browsers may lack"
 KINDS = {
     "tabm": """TabM (official package): an ensemble of 4 networks of one hidden layer of 128 over piecewise-linear
   embeddings (16 bins, no activation) of the numbers, log1p first, clipped to their training range, and one-hot words;
   AdamW without class weights, stopped by the validation log-loss""",
     "lr": "logistic regression (C=0.1) on log1p of the numbers, clipped to their training range, and one-hot words",
+    "tabm-reported": """the report's TabM from its table and diagram: an ensemble of 4 networks of 128, 64 and 32 over
+  linear embeddings (64) of standardized numbers and one-hot codes, batch norm; Adam, stopped by the validation AUC""",
+    "lr-reported": "the report's logistic regression (C=0.1) on standardized numbers and one-hot codes",
+    "xgboost": f"""the report's XGBoost (100 trees, depth 6, rate 0.1) on standardized numbers and one-hot codes;
+  {TREES}""",
+    "lightgbm": f"""LightGBM, the best of a grid by the validation log-loss, with splits by sets of codes;
+  {TREES}""",
+}
+RESCALED = "DeepLIFT's rescale rule against"
+#: Pairs of orders by the kind of model whose reasons come from mixed sessions.
+MIXED = {
+    "tabm-reported": SMOOTH_PAIRS,
+    "lr-reported": SMOOTH_PAIRS,
+    "xgboost": TREE_PAIRS,
+    "lightgbm": TREE_PAIRS,
 }
 
 
@@ -26,7 +43,7 @@ def card(manifest: Manifest, parts: Split, track: Track, kind: str, notes: tuple
     measured = "\n".join(f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items())
     reference = ", ".join(f"{name} {value:g}" for name, value in zip(NAMES, manifest.reference, strict=True))
     reasons = (
-        "- **Reasons**: DeepLIFT's rescale rule against a reference session, the training split's median numbers and "
+        f"- **Reasons**: {_reasons(kind)} a reference session, the training split's median numbers and "
         f"commonest words: {reference}. They sum to probability - reference probability, which is "
         f"{manifest.reference_probability:.6f}."
     )
@@ -55,6 +72,15 @@ The probability that a shop session ends in a purchase, with the reasons for it,
 
 {fill("**Limits.** " + _limits(track) + FURTHER, WIDTH)}
 """
+
+
+def _reasons(kind: str) -> str:
+    if kind not in MIXED:
+        return RESCALED
+    return (
+        f"the mean difference that each feature makes as the session's values come in one after another, along "
+        f"{2 * MIXED[kind]} orders of the features ({32 * MIXED[kind]} more runs of the model for each score), from"
+    )
 
 
 def _track(track: Track) -> str:

@@ -30,15 +30,18 @@ def evaluate(
     parts: Split,
     study: Study,
     graphs: Mapping[str, bytes],
-    references: Mapping[str, tuple[float, ...]],
     extent: Extent,
 ) -> Evaluation:
-    models = {FIRST: study.uci.measure(), "TabM, track live": study.live.measure(), **study.others}
+    servable = study.servable()
+    models = {name: servable[name].measured for name in (FIRST, *servable)}
     models["TabM without PageValues"] = study.without_page_values
     explained = parts.test.rows[: extent.explained]
     return Evaluation(
         bootstrap(parts.test.bought, {name: each.test for name, each in models.items()}, extent.resamples),
         subgroups(parts.test, study.uci.measure().test),
-        {name: latency(graph, parts.test.rows[0]) for name, graph in graphs.items()},
-        {name: agreement(graph, explained, np.array(references[name])) for name, graph in graphs.items()},
+        {name: latency(graph, parts.test.rows, extent.timed) for name, graph in graphs.items()},
+        {
+            name: agreement(graph, explained, np.array(servable[name].fitted.reference))
+            for name, graph in graphs.items()
+        },
     )

@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
-from scoring.training.graph import Front, Head, build
 from scoring.training.load import Sessions
 
 PROBABILITY_TOLERANCE = 1e-6
 SUM_TOLERANCE = 1e-5
 
 
-class Foldable(Protocol):
-    """A fitted model that a graph can hold."""
+class Exportable(Protocol):
+    """A fitted model that a graph can hold; reference: the session that its reasons start from."""
 
     @property
     def reference(self) -> tuple[float, ...]: ...
@@ -23,22 +22,23 @@ class Foldable(Protocol):
         """float64[n] by the library that fitted it; rows: float64[n, 17]."""
         ...
 
-    def fold(self) -> tuple[Front, Head]: ...
+    def graph(self) -> bytes:
+        """The file of its graph, not yet checked."""
+        ...
 
 
 class ExportError(Exception):
     """The graph does not answer as the fitted model does; nothing is written."""
 
 
-def export(fitted: Foldable, test: Sessions) -> bytes:
+def export(fitted: Exportable, test: Sessions) -> bytes:
     """The graph's file, checked against the fitted model over the whole test split; raises ExportError."""
-    front, head = fitted.fold()
-    graph = build(front, head, np.array(fitted.reference))
+    graph = fitted.graph()
     check(graph, fitted, test.rows)
     return graph
 
 
-def check(graph: bytes, fitted: Foldable, rows: NDArray[np.float64]) -> None:
+def check(graph: bytes, fitted: Exportable, rows: NDArray[np.float64]) -> None:
     """Compare graph and model row by row: probabilities, and the sums of the reasons; raises ExportError."""
     session = InferenceSession(graph, providers=["CPUExecutionProvider"])
     probability, reasons = session.run(["probability", "reasons"], {"features": rows.astype(np.float32)})

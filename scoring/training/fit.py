@@ -13,7 +13,7 @@ from torch import nn
 
 from scoring.training.encoding import columns, reference
 from scoring.training.fold import fold
-from scoring.training.graph import Front
+from scoring.training.graph import Front, build
 from scoring.training.heads import EnsembleHead
 from scoring.training.load import Sessions
 from scoring.training.network import Network, Shape, probability
@@ -56,6 +56,9 @@ class FittedTabM:
 
     def fold(self) -> tuple[Front, EnsembleHead]:
         return fold(self.network)
+
+    def graph(self) -> bytes:
+        return build(*self.fold(), np.array(self.reference))
 
 
 def fit_tabm(parts: Split, track: Track, seed: int, shape: Shape | None = None, pace: Pace | None = None) -> FittedTabM:

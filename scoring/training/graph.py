@@ -1,6 +1,6 @@
 """Builds the one ONNX graph: raw features in, probability and reasons out, by standard operators alone.
 
-Two parts meet in *units*, float32[batch, units] between 0 and 1:
+Two parts meet in *units*, float32[batch, units] between 0 and 1 (models of another build: differences.py):
 - the Front turns raw features into units, `Clip(Gemm(Log(1 + scale · x), slopes, offsets), 0, 1)`; each unit reads one
   feature: a number's units are its bins, a word's are steps 1[code >= v],
 - a Head (heads.py) turns units into a probability, and their distance from the reference session's into 17 reasons.
@@ -66,7 +66,7 @@ class Front:
         """float64[n, units], by the graph's own operators, so that a feature at its reference is exactly there."""
         nodes = Nodes()
         outputs = [helper.make_tensor_value_info(self.write(nodes), TensorProto.FLOAT, ["batch", len(self.offsets)])]
-        session = InferenceSession(_file(nodes, outputs), providers=["CPUExecutionProvider"])
+        session = InferenceSession(file_of(nodes, outputs), providers=["CPUExecutionProvider"])
         (units,) = session.run(None, {"features": rows.astype(np.float32)})
         exact: NDArray[np.float64] = units.astype(np.float64)
         return exact
@@ -89,11 +89,15 @@ def build(front: Front, head: Head, reference: NDArray[np.float64]) -> bytes:
     column = head.write_probability(nodes, units)
     nodes.add("Squeeze", [column, nodes.constant("last", [1], np.int64)], "probability")
     head.write_reasons(nodes, units, front, front.units(reference[None, :])[0])
-    outputs = [
+    return file_of(nodes, outputs())
+
+
+def outputs() -> list[onnx.ValueInfoProto]:
+    """What every graph of the contract gives."""
+    return [
         helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"]),
         helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(NAMES)]),
     ]
-    return _file(nodes, outputs)
 
 
 def without_reasons(graph: bytes) -> bytes:
@@ -107,7 +111,8 @@ def without_reasons(graph: bytes) -> bytes:
     nodes = Nodes()
     nodes.operators = operators[::-1]
     nodes.constants = [constant for constant in model.graph.initializer if constant.name in needed]
-    return _file(nodes, [output for output in model.graph.output if output.name == "probability"])
+    kept = [output for output in model.graph.output if output.name == "probability"]
+    return file_of(nodes, kept, list(model.functions))
 
 
 def units_of(units: Sequence[tuple[str, float, float]]) -> Front:
@@ -144,12 +149,19 @@ def _step(code: int) -> tuple[float, float]:
     return float(1 / (high - low)), float(-low / (high - low))
 
 
-def _file(nodes: Nodes, outputs: Sequence[onnx.ValueInfoProto]) -> bytes:
+def file_of(
+    nodes: Nodes, outputs: Sequence[onnx.ValueInfoProto], functions: Sequence[onnx.FunctionProto] = ()
+) -> bytes:
+    """The checked file of a graph from `features`; functions: those that its nodes call."""
     inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(NAMES)])]
     graph = helper.make_graph(nodes.operators, "purchase_intent", inputs, outputs, nodes.constants)
+    imports = {"": OPSET}
+    for function in functions:
+        imports |= {each.domain: each.version for each in function.opset_import} | {function.domain: 1}
     model = helper.make_model(
         graph,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        functions=functions,
+        opset_imports=[helper.make_opsetid(domain, version) for domain, version in imports.items()],
         ir_version=IR_VERSION,
         producer_name="op-ecom",
     )

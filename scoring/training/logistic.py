@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 
 from scoring.features import NAMES
 from scoring.training.encoding import NUMBERS, SCALE, TRUTH, WORDS, columns, logs, reference, vocabularies
-from scoring.training.graph import Front, stair, units_of
+from scoring.training.graph import Front, build, stair, units_of
 from scoring.training.heads import LinearHead
 from scoring.training.load import Sessions
 from scoring.training.tracks import Track
@@ -55,6 +55,9 @@ class FittedLogistic:
             folded += of_steps[:, 0].tolist()
         steps, of_steps = stair(TRUTH, (1,), np.array([[weights[f"truth__{TRUTH}"]]]))
         return units_of(units + steps), LinearHead(np.array(folded + of_steps[:, 0].tolist()), bias)
+
+    def graph(self) -> bytes:
+        return build(*self.fold(), np.array(self.reference))
 
 
 def fit_logistic(train: Sessions, track: Track) -> FittedLogistic:

@@ -77,11 +77,11 @@ def ensemble_sizes(sizes: list[Size]) -> str:
 
 
 def latencies(graphs: Mapping[str, Latency]) -> str:
-    axes = _axes("One row, raw features to probability and reasons", "", "µs, one thread")
-    places = np.arange(len(graphs))
-    axes.bar(places - 0.2, [each.p50 for each in graphs.values()], width=0.4, label="p50")
-    axes.bar(places + 0.2, [each.p95 for each in graphs.values()], width=0.4, label="p95")
-    axes.set_xticks(places, list(graphs), fontsize=7)
+    axes = _axes("One row, raw features to probability and reasons", "µs, one thread", "")
+    places = -np.arange(len(graphs))
+    axes.barh(places + 0.2, [each.p50 for each in graphs.values()], height=0.4, label="p50")
+    axes.barh(places - 0.2, [each.p95 for each in graphs.values()], height=0.4, label="p95")
+    axes.set_yticks(places, list(graphs), fontsize=7)
     return _svg(axes)
 
 

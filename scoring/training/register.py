@@ -11,22 +11,17 @@ from scoring.features import CONTRACT_VERSION
 from scoring.folder import Place
 from scoring.model import Manifest
 from scoring.training.card import card
-from scoring.training.export import Foldable
 from scoring.training.metrics import bands
 from scoring.training.split import Split
-from scoring.training.study import Measured
-from scoring.training.tracks import Track
+from scoring.training.study import Servable
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An exported model that shall become a version; kind: `tabm` or `lr`; notes: lines for its card."""
+    """An exported model that shall become a version; notes: lines for its card."""
 
-    kind: str
-    track: Track
-    fitted: Foldable
+    model: Servable
     graph: bytes
-    measured: Measured
     notes: tuple[str, ...]
 
 
@@ -41,21 +36,21 @@ class Registered:
 def register(candidate: Candidate, parts: Split, out: Place, date: str, sha256_of_data: str) -> Registered:
     """Raises RegistryError, and then nothing was added. date: YYYY-MM-DD, part of the version."""
     sha256 = hashlib.sha256(candidate.graph).hexdigest()
-    measured = candidate.measured
-    at_reference = candidate.fitted.probability(np.array([candidate.fitted.reference]))
+    model, measured = candidate.model, candidate.model.measured
+    at_reference = model.fitted.probability(np.array([model.fitted.reference]))
     manifest = Manifest(
-        version=f"{candidate.kind}-{candidate.track.name}-{date}-{sha256[:8]}",
+        version=f"{model.kind}-{model.track.name}-{date}-{sha256[:8]}",
         threshold=measured.threshold,
         bands=bands(parts.validation.bought, measured.validation, measured.threshold),
-        reference=candidate.fitted.reference,
+        reference=model.fitted.reference,
         reference_probability=round(float(at_reference[0]), 9),
         contract_version=CONTRACT_VERSION,
         sha256=sha256,
-        track=candidate.track.name,
+        track=model.track.name,
         created_at=date,
         metrics={f"{name}_test": round(value, 6) for name, value in measured.metrics.items()},
         data_sha256=sha256_of_data,
         code_version=f"op-ecom {installed('op-ecom')}",
     )
-    text = card(manifest, parts, candidate.track, candidate.kind, candidate.notes)
+    text = card(manifest, parts, model.track, model.kind, candidate.notes)
     return Registered(manifest, registry.add(out, candidate.graph, manifest, text))

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
-from scoring.training.encoding import WORDS, columns
+from scoring.training.boosted import of_lightgbm
+from scoring.training.differences import TREE_PAIRS, draw
+from scoring.training.encoding import WORDS, columns, reference
 from scoring.training.split import Split
 
 #: Leaves, fewest sessions in a leaf, share of the features that each tree sees.
@@ -22,10 +24,14 @@ class FittedLightGBM:
 
     trees: lightgbm.Booster
     settings: dict[str, float]
+    reference: tuple[float, ...]
 
     def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[n]"""
         return np.asarray(self.trees.predict(rows, num_iteration=self.trees.best_iteration), np.float64)
+
+    def graph(self) -> bytes:
+        return draw(of_lightgbm(self.trees, self.trees.best_iteration), self.reference, TREE_PAIRS)
 
 
 def fit_lightgbm(parts: Split, grid: tuple[tuple[int, int, float], ...] = GRID) -> FittedLightGBM:
@@ -42,4 +48,4 @@ def _fit(parts: Split, leaves: int, least: int, share: float) -> FittedLightGBM:
     held = train.create_valid(parts.validation.rows, parts.validation.bought)
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
     trees = lightgbm.train(settings | fixed, train, ROUNDS, valid_sets=[held], callbacks=[stop])
-    return FittedLightGBM(trees, settings | {"trees": trees.best_iteration})
+    return FittedLightGBM(trees, settings | {"trees": trees.best_iteration}, reference(parts.train, ()))

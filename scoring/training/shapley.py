@@ -11,20 +11,24 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from scipy.stats import spearmanr
 
+from scoring.training.graph import without_reasons
+
 #: Coalitions scored in one run of the graph.
 BATCH = 16_384
 
 
 def shapley(graph: bytes, row: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """float64[17] for one session; features at their reference have no part in any coalition and get 0."""
-    session = InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = InferenceSession(without_reasons(graph), providers=["CPUExecutionProvider"])
     return _values(session, row, reference)
 
 
 def agreement(graph: bytes, rows: NDArray[np.float64], reference: NDArray[np.float64]) -> float:
     """The mean over sessions of Spearman's correlation between the graph's reasons and exact Shapley values."""
-    session = InferenceSession(graph, providers=["CPUExecutionProvider"])
-    (reasons,) = session.run(["reasons"], {"features": rows.astype(np.float32)})
+    session = InferenceSession(without_reasons(graph), providers=["CPUExecutionProvider"])
+    (reasons,) = InferenceSession(graph, providers=["CPUExecutionProvider"]).run(
+        ["reasons"], {"features": rows.astype(np.float32)}
+    )
     ranks = [
         spearmanr(_values(session, row, reference).round(7), given.round(7)).statistic
         for row, given in zip(rows, reasons.astype(np.float64), strict=True)

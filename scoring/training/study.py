@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
-from scoring.training.as_reported import fit_logistic_as_reported, fit_tabm_as_reported, fit_xgboost
+from scoring.training.as_reported import fit_logistic_as_reported, fit_xgboost
+from scoring.training.export import Exportable
 from scoring.training.fit import FittedTabM, Pace, fit_tabm
-from scoring.training.logistic import FittedLogistic, fit_logistic
+from scoring.training.logistic import fit_logistic
 from scoring.training.metrics import best_f1, measure
-from scoring.training.network import probability
+from scoring.training.reported_tabm import fit_tabm_as_reported
 from scoring.training.rival import GRID, fit_lightgbm
 from scoring.training.split import Split
 from scoring.training.tracks import LIVE, UCI, Track
@@ -31,6 +32,7 @@ class Extent:
     grid: tuple[tuple[int, int, float], ...] = GRID
     resamples: int = 1000
     explained: int = 200
+    timed: int = 2000
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,33 @@ class Seeds:
 
 
 @dataclass(frozen=True)
+class Servable:
+    """A model of the study that can become a version; kind: the first part of its name, described in card.py."""
+
+    kind: str
+    track: Track
+    fitted: Exportable
+    measured: Measured
+
+
+@dataclass(frozen=True)
 class Study:
-    """others: the baselines of the uci track by name; live_at: metrics of the live model by what it is shown."""
+    """baselines: those of the uci track by name; live_at: metrics of the live model by what it is shown."""
 
     uci: Seeds
     live: Seeds
-    logistic: FittedLogistic
-    others: dict[str, Measured]
+    baselines: dict[str, Servable]
     without_page_values: Measured
     live_at: dict[str, dict[str, float]]
     rival_settings: dict[str, float]
+
+    def servable(self) -> dict[str, Servable]:
+        """By name, the live model first."""
+        return {
+            "TabM, track live": Servable("tabm", LIVE, self.live.chosen(), self.live.measure()),
+            "TabM, track uci": Servable("tabm", UCI, self.uci.chosen(), self.uci.measure()),
+            **self.baselines,
+        }
 
 
 def study(parts: Split, extent: Extent, say: Say) -> Study:
@@ -83,21 +102,22 @@ def study(parts: Split, extent: Extent, say: Say) -> Study:
     uci = _seeds(parts, UCI, extent, say)
     live = _seeds(parts, LIVE, extent, say)
     say("baselines")
-    logistic = fit_logistic(parts.train, UCI)
-    reported = fit_tabm_as_reported(parts, 0, extent.reported_epochs)
     rival = fit_lightgbm(parts, extent.grid)
-    others = {
-        "LightGBM, tuned": judge(parts, rival.probability),
-        "XGBoost, the report's": judge(parts, _by_sklearn(fit_xgboost(parts.train))),
-        "TabM, the report's": judge(parts, lambda rows: probability(reported, rows)),
-        "logistic regression, ours": judge(parts, logistic.probability),
-        "logistic regression, the report's": judge(parts, _by_sklearn(fit_logistic_as_reported(parts.train))),
+    fitted: dict[str, tuple[str, Exportable]] = {
+        "LightGBM, tuned": ("lightgbm", rival),
+        "XGBoost, the report's": ("xgboost", fit_xgboost(parts.train)),
+        "TabM, the report's": ("tabm-reported", fit_tabm_as_reported(parts, 0, extent.reported_epochs)),
+        "logistic regression, ours": ("lr", fit_logistic(parts.train, UCI)),
+        "logistic regression, the report's": ("lr-reported", fit_logistic_as_reported(parts.train)),
+    }
+    baselines = {
+        name: Servable(kind, UCI, each, judge(parts, each.probability)) for name, (kind, each) in fitted.items()
     }
     say("TabM without PageValues")
     blind = fit_tabm(parts, Track("uci without PageValues", ("PageValues",), beginnings=False), 0, pace=extent.pace)
     without = judge(parts, blind.probability)
     shown = live_at(parts, live.chosen(), live.measure().threshold)
-    return Study(uci, live, logistic, others, without, shown, rival.settings)
+    return Study(uci, live, baselines, without, shown, rival.settings)
 
 
 def judge(parts: Split, score: Score) -> Measured:
@@ -130,7 +150,3 @@ def _seeds(parts: Split, track: Track, extent: Extent, say: Say) -> Seeds:
     measured = [judge(parts, each.probability) for each in fitted]
     losses = [log_loss(parts.validation.bought, each.validation) for each in measured]
     return Seeds(fitted, measured, int(np.argmin(losses)))
-
-
-def _by_sklearn(pipeline: object) -> Score:
-    return lambda rows: np.asarray(pipeline.predict_proba(rows)[:, 1], np.float64)  # type: ignore[attr-defined]

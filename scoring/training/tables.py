@@ -8,6 +8,7 @@ from scoring.training.ablation import Size
 from scoring.training.claims import CLAIMED, CLAIMED_ABLATION
 from scoring.training.evaluation import Evaluation
 from scoring.training.intervals import Interval
+from scoring.training.latency import BATCH
 from scoring.training.study import Study
 
 METRICS = {
@@ -41,7 +42,7 @@ def tables(study: Study, evaluation: Evaluation, sizes: list[Size], manifests: l
         f"TabM, track uci, least of {seeds} seeds": worst,
         "TabM, track uci, the seed that validation chose": study.uci.measure().metrics,
         "TabM, track live, the seed that validation chose": study.live.measure().metrics,
-        **{name: each.metrics for name, each in study.others.items()},
+        **{name: each.measured.metrics for name, each in study.baselines.items()},
         "the report's claim": CLAIMED,
     }
     found = [
@@ -100,9 +101,12 @@ def _reasons(evaluation: Evaluation) -> Table:
 
 
 def _latency(evaluation: Evaluation) -> Table:
-    rows = [(name, f"{t.mean:.1f}", f"{t.p50:.1f}", f"{t.p95:.1f}") for name, t in evaluation.latency.items()]
+    rows = [
+        (name, *(f"{taken:.1f}" for taken in (each.mean, each.p50, each.p95, each.of_batch)))
+        for name, each in evaluation.latency.items()
+    ]
     title = "One row, raw features to probability and reasons (µs, one thread; the report: 310 and 1,300 before it)"
-    return Table(title, ("", "mean", "p50", "p95"), rows)
+    return Table(title, ("", "mean", "p50", "p95", f"a row of {BATCH}"), rows)
 
 
 def _sizes(sizes: list[Size]) -> Table:

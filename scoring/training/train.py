@@ -13,10 +13,9 @@ from scoring.training.register import Candidate, Registered, register
 from scoring.training.report import write
 from scoring.training.split import split
 from scoring.training.study import Extent, Say, Seeds, Study, study
-from scoring.training.tracks import LIVE, UCI
 
 #: `--quick`: the whole way in little time; its figures say nothing.
-LITTLE = Extent(seeds=1, pace=QUICK, reported_epochs=1, grid=((7, 60, 0.8),), resamples=20, explained=4)
+LITTLE = Extent(seeds=1, pace=QUICK, reported_epochs=1, grid=((7, 60, 0.8),), resamples=20, explained=4, timed=200)
 
 
 @dataclass(frozen=True)
@@ -57,26 +56,19 @@ def train(
     fitted = study(parts, extent, say)
 
     say("export and check")
-    live, uci, logistic = fitted.live.chosen(), fitted.uci.chosen(), fitted.logistic
-    graphs = {
-        "TabM, track live": export(live, parts.test),
-        "TabM, track uci": export(uci, parts.test),
-        "logistic regression, ours": export(logistic, parts.test),
-    }
+    models = fitted.servable()
+    graphs = {name: export(model.fitted, parts.test) for name, model in models.items()}
 
     say("evaluate")
-    references = dict(zip(graphs, (live.reference, uci.reference, logistic.reference), strict=True))
-    evaluation = evaluate(parts, fitted, graphs, references, extent)
+    evaluation = evaluate(parts, fitted, graphs, extent)
     sizes = ablation(parts, extent, say) if with_ablation else []
 
     say("register")
-    of_live, of_uci, of_logistic = graphs
-    notes = {name: (_explained(evaluation, name, extent),) for name in graphs}
-    candidates = (
-        Candidate("tabm", LIVE, live, graphs[of_live], fitted.live.measure(), notes[of_live] + _live_notes(fitted)),
-        Candidate("tabm", UCI, uci, graphs[of_uci], fitted.uci.measure(), notes[of_uci] + _weights(fitted.uci)),
-        Candidate("lr", UCI, logistic, graphs[of_logistic], fitted.others[of_logistic], notes[of_logistic]),
-    )
+    more = {"TabM, track live": _live_notes(fitted), "TabM, track uci": _weights(fitted.uci)}
+    candidates = [
+        Candidate(model, graphs[name], (_explained(evaluation, name, extent), *more.get(name, ())))
+        for name, model in models.items()
+    ]
     added = tuple(register(candidate, parts, out, date, sessions.sha256) for candidate in candidates)
 
     if report is not None:

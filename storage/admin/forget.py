@@ -16,6 +16,7 @@ from storage.analytics import ask, change
 from storage.relational import reached
 from storage.sites import of_sites
 from storage.tables import page_views, sessions
+from storage.webhooks.forget import forget as forget_deliveries
 
 #: (site, session_id): all sessions of this id.
 Key = tuple[str, str]
@@ -40,6 +41,7 @@ class Deleted(Struct, frozen=True):
     updates: int = 0
     dead_letters: int = 0
     events: int = 0
+    deliveries: int = 0
 
     def __add__(self, other: "Deleted") -> "Deleted":
         return Deleted(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
@@ -76,17 +78,24 @@ class Holdings:
     def forget(self, visitor: Visitor, shared: Collection[Key]) -> Deleted:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
 
-        1 page views and sessions · 2 updates, piece by piece: what a replay has voided names no visitor · 3 of shared
-        sessions, piece by piece, and then of the visitor: dead letters and events. Each is found by what comes after
-        it, so that whoever begins again finds the rest.
+        1 deliveries of webhooks · 2 page views and sessions · 3 updates, piece by piece: what a replay has voided names
+        no visitor · 4 of shared sessions, piece by piece, and then of the visitor: dead letters and events. Each is
+        found by what comes after it, so that whoever begins again finds the rest.
         """
         nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
-        deleted = self._delete_rows(keys)
+        deleted = Deleted(deliveries=self._delete_deliveries(visitor, keys)) + self._delete_rows(keys)
         for piece in _pieces(keys):
             deleted += Deleted(updates=self._change(_UPDATES, nobody, piece))
         for piece in _pieces(shared):
             deleted += self._change_log(nobody, piece)
         return deleted + self._change_log(visitor, ())
+
+    def _delete_deliveries(self, visitor: Visitor, keys: Collection[Key]) -> int:
+        with reached(), self._engine.begin() as connection:
+            count = forget_deliveries(connection, visitor.site, visitor.visitor_id, [])
+            for site, ids in _by_site(keys):
+                count += forget_deliveries(connection, site, visitor.visitor_id, ids)
+        return count
 
     def _delete_rows(self, keys: Collection[Key]) -> Deleted:
         counts = []

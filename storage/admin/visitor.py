@@ -10,7 +10,9 @@ from storage.admin.forget import Holdings, Key, Visitor, of_letters
 from storage.admin.rows import session_of, view_of
 from storage.analytics import ask
 from storage.relational import reached
+from storage.sites import of_sites
 from storage.tables import page_views, sessions
+from storage.webhooks.tables import deliveries
 
 #: Sessions that are read at a time.
 PIECE = 20
@@ -43,7 +45,7 @@ class VisitorReads:
             for session in self._sessions(keys[start : start + PIECE]):
                 yield between + _json.encode(session)
                 between = b","
-        yield b'],"dead_letters":%b}' % _json.encode(letters)
+        yield b'],"dead_letters":%b,"deliveries":%b}' % (_json.encode(letters), _json.encode(self._sent(visitor)))
 
     def _sessions(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
         for site, session_id in keys:
@@ -60,6 +62,15 @@ class VisitorReads:
         query = select(table).where(table.c.site == site, table.c.session_id == session_id).order_by(*table.primary_key)
         with reached(), self._engine.connect() as connection:
             return list(connection.execute(query).mappings())
+
+    def _sent(self, visitor: Visitor) -> list[dict[str, Any]]:
+        """What webhooks have told of the visitor, or are to tell."""
+        t = deliveries.c
+        of_visitor = of_sites(t.site, [visitor.site]) & (t.visitor_id == visitor.visitor_id)
+        query = select(t.id, t.webhook_id, t.state, t.created_at, t.body).where(of_visitor).order_by(t.created_at)
+        with reached(), self._engine.connect() as connection:
+            rows = connection.execute(query).mappings()
+            return [{**row, "body": msgspec.Raw(row["body"].encode())} for row in rows]
 
     def _letters(self, visitor: Visitor) -> list[dict[str, Any]]:
         condition, given = of_letters(visitor)

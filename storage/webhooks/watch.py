@@ -18,13 +18,15 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from sqlalchemy import Engine
 
+from storage.erased import erases
 from storage.progress import Progress, Reread
 from storage.sink import UnavailableError
 from storage.webhooks import bands, registry
 from storage.webhooks.bands import Moved, MovedError, Place, Read
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
-from storage.writer import WriterError, set_within
+from storage.writer import WriterError, set_within, unbroken
+from stream.erasures import Erasures
 from stream.scored import ScoredSession, decode
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Watch:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other part of this kind: it then takes every partition at once, without joining the
-    group, which takes the embedded broker five seconds. `made` is called when deliveries were made.
+    group, which takes the embedded broker five seconds. `made` is called when deliveries were made, and
+    `erasures` says who is forgotten, of whom nothing is told.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Watch:
         consumer: AIOKafkaConsumer,
         metrics: WebhookMetrics,
         made: Callable[[], None],
+        erasures: Erasures,
         alone: bool = False,
     ) -> None:
         self._engine = engine
@@ -67,6 +71,7 @@ class Watch:
         self._consumer = consumer
         self._metrics = metrics
         self._made = made
+        self._erasures = erasures
         self._alone = alone
         self._threads = ThreadPoolExecutor(1, "webhook-crossings")
         self._assignments = _Assignments()
@@ -115,7 +120,7 @@ class Watch:
         self._tell_lag()
         if not batches and not self._overdue():
             return
-        while not stop.is_set():
+        while True:
             try:
                 moved = await self._in_thread(self._move, batches)
             except MovedError:
@@ -124,7 +129,8 @@ class Watch:
                 return
             except UnavailableError as error:
                 self._tell_away(error)
-                await set_within(stop, RETRY_SECONDS)
+                if await set_within(stop, RETRY_SECONDS):
+                    return
                 continue
             self._tell_there()
             if moved is not None:
@@ -146,9 +152,12 @@ class Watch:
 
     def _sort_in(self, fetched: Batches, batches: Batches) -> int:
         for partition, records in fetched.items():
-            following = self._following(partition, records)
-            if following:
-                batches.setdefault(partition, []).extend(following)
+            for run in unbroken(records):
+                following = self._following(partition, run)
+                if following is None:
+                    break
+                if following:
+                    batches.setdefault(partition, []).extend(following)
         return sum(map(len, batches.values()))
 
     async def _begin(self, stop: asyncio.Event) -> bool:
@@ -176,11 +185,11 @@ class Watch:
         self._begun = generation
         return generation == self._assignments.generation
 
-    def _following(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord]:
-        """The records that follow what was read; none where the client skipped some, and is sent back."""
+    def _following(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord] | None:
+        """Those of an unbroken run that follow what was read; None where the client skipped some, and is sent back."""
         wanted = self._progress.next(partition)
         if partition not in self._places or wanted is None:
-            return []
+            return None
         records = [record for record in records if record.offset >= wanted]
         if not records:
             return []
@@ -188,7 +197,7 @@ class Watch:
         if isinstance(verdict, Reread):
             log.warning("%s: the client skipped to %d, reading again from %d", partition, records[0].offset, wanted)
             self._consumer.seek(partition, verdict.offset)
-            return []
+            return None
         if verdict.gap:
             self._tell_gap(partition, verdict.gap, records[0].offset)
         self._metrics.records.inc(len(records))
@@ -219,10 +228,13 @@ class Watch:
             if record.key is not None and not record.key.startswith(prefixes):
                 continue
             try:
-                found.append(decode(record.value or b""))
+                update = decode(record.value or b"")
             except msgspec.DecodeError as error:
                 self._metrics.unreadable.inc()
                 log.warning("%s:%d is no scored session: %s", record.topic, record.offset, error)
+                continue
+            if not erases(self._erasures, update):
+                found.append(update)
         return found
 
     async def _commit(self) -> None:
@@ -248,7 +260,7 @@ class Watch:
 
     def _tell_lag(self) -> None:
         lag = 0
-        for partition in self._places:
+        for partition in self._places.keys() & self._consumer.assignment():
             end, here = self._consumer.highwater(partition), self._progress.next(partition)
             lag += max(end - here, 0) if end is not None and here is not None else 0
         self._metrics.lag.set(lag)

@@ -109,7 +109,10 @@ def test_the_wheel_has_what_the_parts_read_and_nothing_of_their_containers(built
     names = zipfile.ZipFile(built).namelist()
     assert {"deploy/services/kafka.pom.xml", "storage/migrations/mariadb/0001_sessions.sql"} <= set(names)
     assert any(name.endswith("/model.onnx") for name in names)
-    assert not [name for name in names if name.startswith(("deploy/images", "deploy/kubernetes", "tests"))]
+    assert {"deploy/web/shop/index.html", "deploy/web/shop/src/main.js", "deploy/web/shop/public/icon.svg"} <= set(
+        names
+    )
+    assert not [name for name in names if name.startswith(("deploy/images", "deploy/kubernetes", "tests", "web"))]
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ def test_the_image_is_not_roots_and_runs_our_command() -> None:
 def test_what_is_copied_exists_and_reaches_the_build(source: str) -> None:
     path = ROOT / source
     assert path.exists()
-    file = source if path.is_file() else f"{source}/__init__.py"
-    assert (ROOT / file).exists()
-    assert not ignored(file)
+    files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
+    assert files
+    assert not any(ignored(file.relative_to(ROOT).as_posix()) for file in files)
 
 
 def test_the_whole_program_is_copied() -> None:

@@ -23,9 +23,12 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
 from deploy import access_changes
+from deploy.ports import listen
+from deploy.serve import serve
 from deploy.settings import KafkaSettings, Settings
 from deploy.status import create_status_app
-from deploy.wiring import api, ingest, predict
+from deploy.wiring import api, ingest, predict, shop
+from deploy.wiring.admin import eraser
 from ingest.api import IngestApp
 from storage.access import SCOPES
 from storage.replay.account import Account
@@ -37,7 +40,7 @@ from tests.support.predictions import EXAMPLE
 from tests.support.publishers import ListPublisher
 from tests.support.scored import scored
 
-Need = Literal["nothing", "read", "export", "personal", "admin", "write"]
+Need = Literal["nothing", "token", "read", "export", "personal", "admin", "write"]
 Profile = Literal["embedded", "services"]
 #: yes: as it was asked. own: what of it is the key's own site's, or nothing. Else the status of the refusal.
 Answer = Literal["yes", "own", 401, 403, 404, 422]
@@ -82,17 +85,32 @@ PREDICTIONS = {
 AWAY = (503,)
 JOB = Row("admin", "/replays/1", other=404, tells='"site":"shop"')
 
+VISITOR = '"visitor_id":"v1"'
+ADMIN = {
+    "GET /admin/sessions": Row("export", other="own", tells=VISITOR),
+    "GET /admin/sessions/{session_id}": Row("export", "/admin/sessions/s1", other=404, tells=VISITOR),
+    "GET /admin/stats": Row("export", other="own", tells='"sessions":1'),
+    "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
+    "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
+    "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),
+    "GET /admin/visitors/{visitor_id}/erasure": Row(
+        "personal", "/admin/visitors/v9/erasure?site=shop", other=404, tells='"state"'
+    ),
+}
+
 ROUTES: dict[str, dict[str, Row]] = {
     "queries": {
         **PROBES,
         **DOCUMENTS,
         **PREDICTIONS,
+        **ADMIN,
         "GET /asyncapi.json": OPEN,
         "GET /sessions/live": Row("read", other="own", tells='"site":"shop"'),
         "GET /sessions/{session_id}/intent": Row("read", "/sessions/s1/intent", other=404, tells='"site":"shop"'),
         "GET /sessions/{session_id}/timeline": Row("read", "/sessions/s1/timeline", other=404, tells='"site":"shop"'),
         "GET /intents/stream": Row("read", well=AWAY, in_the_url=422),
         "POST /intents/token": Row("read"),
+        "GET /intents/session": Row("token", "/intents/session?token=forged", in_the_url=422),
         "GET /replays": Row("admin", other="own", tells='"site":"shop"'),
         "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
         "GET /replays/{job}": JOB,
@@ -103,6 +121,14 @@ ROUTES: dict[str, dict[str, Row]] = {
     },
     "predictions": {**PROBES, **DOCUMENTS, **PREDICTIONS},
     "status": PROBES,
+    # What port 8001 passes on to the query API.
+    "passed": ADMIN,
+    "shop": {
+        **PROBES,
+        "GET /src/{path}": Row("nothing", "/src/main.js"),
+        "GET /styles/{path}": Row("nothing", "/styles/base.css"),
+        "GET /{path:path}": Row("nothing", "/products"),
+    },
     "ingest": {
         **PROBES,
         **DOCUMENTS,
@@ -118,6 +144,8 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /tracker/event": Row("write", body={**SESSION, "category": "c", "action": "a"}, well=(202,), other="own"),
         "POST /tracker/purchase": Row("write", body={**SESSION, "amount": 1}, well=(202,), other="own"),
         "POST /v1/batch": Row("write", body=BATCH, well=(202,), other=403),
+        "POST /tracker/intent/token": Row("write", body=SESSION, tells='"token"'),
+        "GET /tracker/intent/stream": Row("token", "/tracker/intent/stream?token=forged"),
     },
 }
 
@@ -159,6 +187,9 @@ def expected(row: Row, role: str, profile: Profile) -> Answer:
     here: Answer = "yes" if profile == "embedded" else 401
     if row.needs == "nothing":
         return "yes"
+    if row.needs == "token":
+        # No key is one, and the row's is forged.
+        return row.in_the_url if role.endswith("in the URL") else 401
     if row.needs == "write":
         # An import key sends batches, which give received_at; a tracker's single events do not.
         batches: Answer = "yes" if row.body is BATCH else 403
@@ -182,13 +213,19 @@ def expected(row: Row, role: str, profile: Profile) -> Answer:
 @pytest.mark.parametrize("profile", ["embedded", "services"])
 @pytest.mark.parametrize("name", ROUTES)
 async def test_every_route_answers_every_role_as_the_table_says(
-    name: str, profile: Profile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    name: str,
+    profile: Profile,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # An erasure waits for a broker that is away.
+    monkeypatch.setattr("storage.admin.api.ERASE_SECONDS", 0.01)
     caplog.set_level(logging.DEBUG)
     # The client's own lines have the URLs that it asks.
     caplog.set_level(logging.WARNING, "httpx")
     async with served(name, profile, tmp_path) as (app, keys, log):
-        assert routes(app) == set(ROUTES[name]), "give each route of the application a line in ROUTES, and no other"
+        assert await answered_by(name, app) == set(ROUTES[name]), "a route needs a line in ROUTES, and a line a route"
         found, wanted = {}, {}
         for route, row in ROUTES[name].items():
             for role, who in roles(keys).items():
@@ -207,31 +244,68 @@ async def served(
 ) -> AsyncIterator[tuple[Starlette, dict[str, str], ListPublisher]]:
     """The application as its part builds it, with the keys of the file and a session of the site shop."""
     sites = {
-        "default": {"keyless_loopback": "embedded"},
-        "shop": {"write_keys": [WRITE], "import_keys": [IMPORT]},
-        "other": {"write_keys": [OTHER_WRITE]},
+        "default": {"keyless_loopback": "embedded", "intent_in_browser": "embedded"},
+        "shop": {"write_keys": [WRITE], "import_keys": [IMPORT], "intent_in_browser": True},
+        "other": {"write_keys": [OTHER_WRITE], "intent_in_browser": True},
     }
     kafka = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
-    embedded = Settings(data_dir=folder, kafka=kafka, sites=sites)  # type: ignore[arg-type]
+    embedded = Settings(
+        data_dir=folder,
+        kafka=kafka,
+        sites=sites,
+        api={"token_secret": "secret"},
+        ingest={"api_url": "http://127.0.0.1:1"},
+    )  # type: ignore[arg-type]
     settings = embedded.model_copy(update={"profile": profile})
     keys = {scope: access_changes.add_key(settings, scope, {scope}, None) for scope in SCOPES}
     keys["other"] = access_changes.add_key(settings, "other", {"admin"}, ["other"])
     log = ListPublisher()
-    if name == "queries":
+    if name in ("queries", "passed"):
         async with filled(embedded, [scored(1, site="shop")]) as opened:
             replays = Jobs(_ended)
             replays.start(Order(Request(site="shop")))
-            yield (
-                api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), replays),
-                keys,
-                log,
-            )
+            erasing, permitted, stop = eraser(settings, opened), api.access(settings), asyncio.Event()
+            queries = api.app(settings, opened, permitted, CollectorRegistry(), stop, replays, erasing)
+            if name == "queries":
+                yield queries, keys, log
+            else:
+                async with listening(queries) as url:
+                    at = settings.ingest.model_copy(update={"api_url": url})
+                    passing = ingest.app(settings.model_copy(update={"ingest": at}), log)
+                    yield passing, keys, log
+                    await passing.close()
+            await erasing.stop()
     elif name == "predictions":
         yield predict.app(settings, CollectorRegistry()), keys, log
+    elif name == "shop":
+        yield shop.app(settings), keys, log
     elif name == "status":
         yield create_status_app(CollectorRegistry(), lambda: True, ""), keys, log
     else:
         yield ingest.app(settings, log), keys, log
+
+
+@asynccontextmanager
+async def listening(app: Starlette) -> AsyncIterator[str]:
+    """The URL of the application, served."""
+    stop = asyncio.Event()
+    with listen(HERE, 0) as listener:
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(serve(app, HERE, port, stop, listener=listener))
+        try:
+            yield f"http://{HERE}:{port}"
+        finally:
+            stop.set()
+            await serving
+
+
+async def answered_by(name: str, app: Starlette) -> set[str]:
+    """All that the application answers; of one that passes requests on, what it says that it passes."""
+    if name != "passed":
+        return routes(app)
+    document = (await ask(app, "GET /openapi.json", OPEN, Role())).json()
+    given = {path: methods for path, methods in document["paths"].items() if path.startswith("/admin")}
+    return {f"{method.upper()} {path}" for path, methods in given.items() for method in methods}
 
 
 async def _ended(*_: Any) -> Account:

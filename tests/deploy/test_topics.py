@@ -128,8 +128,10 @@ async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
 
 
 def test_all_that_must_be_equal_is_equal() -> None:
-    events, scored, pages, dead = topics.wanted(KafkaSettings(partitions=7, replication=3, min_insync=2))
-    assert (events.partitions, scored.partitions, pages.partitions, dead.partitions) == (7, 7, 1, 7)
-    assert {topic.settings["cleanup.policy"] for topic in (events, scored, pages, dead)} == {"delete"}
-    assert {topic.settings["min.insync.replicas"] for topic in (events, scored, pages, dead)} == {"2"}
+    wanted = topics.wanted(KafkaSettings(partitions=7, replication=3, min_insync=2))
+    events, _, pages, erasures, _ = wanted
+    assert [topic.partitions for topic in wanted] == [7, 7, 1, 1, 7]
+    assert {topic.settings["cleanup.policy"] for topic in wanted} == {"delete"}
+    assert {topic.settings["min.insync.replicas"] for topic in wanted} == {"2"}
+    assert erasures.settings["retention.ms"] == "-1"
     assert (pages.settings["retention.ms"], events.settings["message.timestamp.type"]) == ("-1", "LogAppendTime")

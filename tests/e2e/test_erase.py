@@ -6,7 +6,7 @@ The tests of one profile share a system, and run in the order in which they stan
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from sqlalchemy import text
 from deploy.ports import wait_until
 from deploy.settings import Settings
 from deploy.wiring.kafka import client_options
-from ingest.events import Control, Event, encode, key_of
-from ingest.partition import partition_of
+from ingest.events import Control, Event
+from tests.support.log import log_of
+from tests.support.replays import placed
 from tests.support.services import new_database
 from tests.support.sinks import clickhouse
 from tests.support.stack import up
@@ -53,7 +54,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def fill(system: System) -> None:
-    asyncio.run(say(system.settings, *visits()))
+    asyncio.run(say(system.settings, visits()))
     assert wait_until(lambda: len(listed(system)) == len(OTHERS | THEIRS) - 2, 30)
     sent(system, "web-gone", GONE)
     sent(system, "web-other", "v2")
@@ -63,18 +64,18 @@ def fill(system: System) -> None:
     assert wait_until(lambda: len(document(system)["dead_letters"]) == 4, 30)
 
 
-async def say(settings: Settings, *said: Event | Control) -> None:
-    """Put it straight onto the topic: what the door would stamp as received now was received long ago."""
+async def say(settings: Settings, said: Sequence[Event | Control]) -> None:
+    """Put it straight onto the topic: what the door would stamp as received now was received long ago.
+
+    One batch for each partition: between two, a worker could find its sessions overdue and move the clock to today.
+    """
     kafka = settings.kafka
     async with AIOKafkaProducer(**client_options(kafka), acks="all") as producer:
-        for each in said:
-            if isinstance(each, Event):
-                key = key_of(each.site, each.session_id)
-                place = partition_of(key, kafka.partitions)
-                await producer.send_and_wait(kafka.events_topic, encode(each), key=key, partition=place)
-            else:
-                for partition in range(kafka.partitions):
-                    await producer.send_and_wait(kafka.events_topic, encode(each), partition=partition)
+        for number, part in enumerate(placed(said, kafka.partitions)):
+            batch = producer.create_batch()
+            for record in log_of(part):
+                assert batch.append(key=record.key, value=record.value, timestamp=None) is not None
+            await (await producer.send_batch(batch, kafka.events_topic, partition=number))
 
 
 def admin(system: System, path: str, **asked: str) -> httpx.Response:
@@ -200,8 +201,9 @@ def test_later_visits_are_taken_and_forgotten_also_after_a_crash(system: System)
     sent(system, "later-other", "v2")
     assert wait_until(lambda: "later-other" in listed(system), 30)
     assert wait_until(lambda: erased_count(system) >= 1, 30)
-    for part in ("worker", "store" if system.embedded else "writer"):
-        system.stack.process_of(part).kill()
+    parts = ("worker", "store" if system.embedded else "writer")
+    for process in [system.stack.process_of(part) for part in parts]:
+        process.kill()
     sent(system, "crash-gone", GONE)
     sent(system, "crash-other", "v2")
 

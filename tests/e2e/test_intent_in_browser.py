@@ -234,3 +234,31 @@ async def test_a_stream_ends_with_the_api_and_comes_back(stack: Stack, how: sign
 async def status_of(http: httpx.AsyncClient, given: str) -> int:
     async with http.stream("GET", "/tracker/intent/stream", params={"token": given}) as response:
         return response.status_code
+
+
+async def test_port_8001_answers_admin_as_port_8000_does(stack: Stack) -> None:
+    async with page(stack) as http:
+        await view(http, "listed", "/p/1")
+        await intent(stack, "listed", 0)
+    statuses = []
+    async with httpx.AsyncClient(timeout=PATIENCE) as http:
+        for path in (
+            "/admin/sessions/listed",
+            "/admin/export?status=open",
+            "/admin/nothing",
+            "/admin/sessions?colour=1",
+        ):
+            here, there = [await http.get(f"{port.url}{path}") for port in (stack.ingest, stack.api)]
+            assert (here.status_code, here.content) == (there.status_code, there.content)
+            assert here.headers["content-type"] == there.headers["content-type"]
+            statuses.append(here.status_code)
+        assert statuses == [200, 200, 404, 422]
+        documents = [(await http.get(f"{port.url}/openapi.json")).json()["paths"] for port in (stack.ingest, stack.api)]
+        listed = [{path for path in paths if path.startswith("/admin")} for paths in documents]
+        assert "/admin/sessions/{session_id}" in listed[0]
+        assert listed[0] == listed[1]
+        for headers, status in (
+            ({"host": "rebound.example"}, 401), ({"x-forwarded-for": "127.0.0.1"}, 401), ({"origin": PAGE}, 403)
+        ):  # fmt: skip
+            assert (await http.get(f"{stack.ingest.url}/admin/sessions", headers=headers)).status_code == status
+        assert (await http.get(f"{stack.ingest.url}/admin/sessions")).status_code == 200

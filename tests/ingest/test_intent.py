@@ -12,7 +12,7 @@ from deploy.settings import ApiSettings, IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
 from ingest.tokens import Claim, SessionTokens
-from tests.support.door import FAR, OTHER_KEY, PAGE, SITES, WRITE_KEY, refusal
+from tests.support.door import FAR, IMPORT_KEY, OTHER_KEY, PAGE, SITES, WRITE_KEY, refusal
 from tests.support.upstream import served
 
 SECRET = "a secret that both know"
@@ -77,6 +77,7 @@ async def test_a_page_of_the_site_reads_the_answer() -> None:
     [
         pytest.param(None, {}, 401, "no_key", "", id="no key"),
         pytest.param("not-a-key-of-ours", {}, 401, "wrong_key", "", id="wrong key"),
+        pytest.param(IMPORT_KEY, {}, 403, "wrong_scope", "", id="import key"),
         pytest.param(
             WRITE_KEY, {"headers": {"origin": "https://evil.example"}}, 403, "wrong_origin", "", id="a foreign page"
         ),

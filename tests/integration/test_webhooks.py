@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from deploy import topics
+from deploy import controls, topics
 from deploy.ports import free_port
 from deploy.settings import Settings, StorageSettings, WebhooksSettings
 from deploy.wiring import webhooks
@@ -25,6 +25,7 @@ from scoring.model import Band
 from storage.relational import engine_of
 from storage.webhooks import bands, registry
 from storage.webhooks.crossings import Webhook
+from stream.erasures import visitor_digest
 from stream.scored import ScoredSession, encode
 from tests.support.events import NOON
 from tests.support.gate import gate
@@ -201,6 +202,18 @@ async def test_only_what_is_wanted_of_a_site_with_webhooks(embedded_kafka: Broke
             wanted = {each for each in crossings(log) if each[2] == "high"}
             await until(settled(engine, len(wanted) + 1))
     assert set(told(there)) == wanted | {("last", "low", "high", 901 << 12)}
+
+
+async def test_nothing_is_told_of_an_erased_visitor(embedded_kafka: Broker, tmp_path: Path) -> None:
+    settings = await made(embedded_kafka, tmp_path)
+    both = [scored(n, session_id=f"s{n}", visitor_id=f"v{n}", band="high") for n in (1, 2)]
+    await controls.put_erasures(settings.kafka, [visitor_digest("default", "v1")], settled=False)
+    with opened(settings) as engine, receiver() as there:
+        add(engine, there)
+        async with running(settings):
+            await say(settings, {0: both})
+            await until(settled(engine, 1))
+        assert [each.session_id for each in kept(engine).values()] == ["s2"]
 
 
 async def _killed_again_and_again(settings: Settings, folder: Path, kills: int, parts: int) -> None:

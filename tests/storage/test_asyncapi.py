@@ -21,9 +21,10 @@ def test_every_topic_is_there_with_its_messages() -> None:
         name: (set(channel["messages"]), channel["bindings"]["kafka"]["partitions"])
         for name, channel in channels.items()
     } == {
-        "events": ({"Event", "Tick", "UseModel", "UsePages"}, 6),
+        "events": ({"Event", "Tick", "UseModel", "UsePages", "Erase"}, 6),
         "scored-sessions": ({"ScoredSession"}, 6),
         "page-stats": ({"PageRow", "PagesMarker"}, 1),
+        "erasures": ({"Erasure"}, 1),
         "events-dead": ({"DeadLetter"}, 6),
     }
 

@@ -35,7 +35,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 def app(registry: Path | None = None, profile: Any = "embedded", **api: Any) -> FastAPI:
-    scoring = ScoringSettings(registry=registry)
+    scoring = ScoringSettings(registry=str(registry or ""))
     return predict.app(Settings(profile=profile, scoring=scoring, api=ApiSettings(**api)), CollectorRegistry())
 
 

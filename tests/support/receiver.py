@@ -85,11 +85,15 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.close_connection = True
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # Whoever sent it was killed in the middle: no server would take that.
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             got = Got(self.path, headers, body, time.monotonic())
             receiver.got.append(got)
-            self.close_connection = True
             getattr(self, receiver.next())(got)
 
         def do_GET(self) -> None:

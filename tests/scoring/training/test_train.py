@@ -62,9 +62,13 @@ def test_what_can_be_served_is_registered_and_live_is_current(trained: tuple[Pat
     folder, _ = trained
     versions = registry.versions(folder / "models")
     assert [version.rsplit("-", 1)[0] for version in versions] == [
+        "lightgbm-uci-2025-03-04",
+        "lr-reported-uci-2025-03-04",
         "lr-uci-2025-03-04",
         "tabm-live-2025-03-04",
+        "tabm-reported-uci-2025-03-04",
         "tabm-uci-2025-03-04",
+        "xgboost-uci-2025-03-04",
     ]
     test = split(load(data)).test
     for version in versions:
@@ -93,6 +97,9 @@ def test_the_report_is_one_page_and_one_table(trained: tuple[Path, list[str]]) -
     assert "<link" not in page
     for words in ("LightGBM, tuned", "the report&#x27;s claim", "VisitorType Other", "without page values", "Spearman"):
         assert words in page
+    for version in registry.versions(trained[0] / "models"):
+        assert f"<td>{version}</td>" in page
+        assert f"| {version} |" in table
     for words in ("| the report's claim | 0.9230 |", "Differences from TabM", "cannot all be true", "| 16 | 0."):
         assert words in table
 

@@ -14,11 +14,17 @@ from storage.admin.visitor import VisitorReads
 from storage.analytics import AnalyticsSink
 from storage.block import block_of, read
 from storage.erased import kept
+from storage.webhooks import bands
+from storage.webhooks.bands import Place, Read
+from storage.webhooks.crossings import by_site
 from stream.erasures import Erasure, session_digest, visitor_digest
 from stream.erasures import encode as encode_erasure
-from tests.support.events import event
+from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, placed
+from tests.support.scored import scored
 from tests.support.visits import GONE, visits
+from tests.support.webhooks import kept as deliveries_kept
+from tests.support.webhooks import webhook
 
 VISITOR = Visitor("default", GONE)
 SHARED = [("default", "s4"), ("default", "s6")]
@@ -183,3 +189,20 @@ def test_a_document_of_all_that_is_held(shop: Shop) -> None:
     assert reads.document(Visitor("default", "nobody")) is None
     Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
     assert reads.document(VISITOR) is None
+
+
+def test_what_webhooks_have_sent(shop: Shop) -> None:
+    updates = [
+        scored(1, session_id="s2", visitor_id=GONE, band="high"),
+        scored(2, session_id="s4", visitor_id="other", band="high"),
+        scored(3, session_id="s1", visitor_id="other", band="high"),
+    ]
+    step = Read(Place(), 4, NOON, updates)
+    bands.move(shop.engine, "log", {0: step}, by_site([webhook()]), NOON)
+    holdings = Holdings(shop.engine, shop.client)
+    pieces = VisitorReads(shop.engine, shop.client, holdings).document(VISITOR)
+    assert pieces is not None
+    (sent,) = json.loads(b"".join(pieces))["deliveries"]
+    assert (sent["body"]["data"]["session_id"], sent["body"]["data"]["visitor_id"]) == ("s2", GONE)
+    assert holdings.forget(VISITOR, SHARED).deliveries == 2
+    assert [each.session_id for each in deliveries_kept(shop.engine).values()] == ["s1"]
