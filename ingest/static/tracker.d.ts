@@ -33,7 +33,18 @@ export interface Reason {
   text: string;
 }
 
-/** A session's live score, as `GET /sessions/{id}/intent` tells it; times in ms UTC. */
+export interface Counts {
+  events: number;
+  page_views: number;
+  pings: number;
+  customs: number;
+  purchases: number;
+}
+
+/**
+ * A session's live score, as `GET /sessions/{id}/intent` tells it; times in ms UTC. A site that shows only the band leaves
+ * out reasons, features, counts and the model.
+ */
 export interface Intent {
   site: string;
   session_id: string;
@@ -42,11 +53,11 @@ export interface Intent {
   probability: number;
   label: 'YES' | 'NO';
   band: 'low' | 'building' | 'high';
-  reasons: Reason[];
-  features: Record<string, number | string | boolean>;
-  counts: Record<string, number>;
+  reasons?: Reason[];
+  features?: Record<string, number | string | boolean>;
+  counts?: Counts;
   updated_at: number;
-  model_version: string;
+  model_version?: string;
   version: number;
 }
 

@@ -16,6 +16,7 @@ SETTINGS = {
     "WRITE_KEYS": json.dumps([KEY]),
     # The report's tag has no key.
     "KEYLESS_LOOPBACK": "true",
+    "INTENT_IN_BROWSER": "true",
     "PATH_RULES": json.dumps([{"prefix": "/about", "type": "Informational"}]),
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import httpx
+
 from deploy.ports import wait_until
 from ingest import script
 from tests.support.tracked import KEY, SITE, Tracked, counted
@@ -120,6 +122,25 @@ def test_the_live_intent_comes_to_those_who_ask(tracked: Tracked) -> None:
         assert wait_until(lambda: len(streams) >= 2, 10)
         assert page.evaluate("got.length") == heard
         assert not visit.errors
+
+
+def test_the_live_intent_is_that_of_the_session(tracked: Tracked) -> None:
+    """The real one: what a page is told after its events equals what the query API answers."""
+    with tracked.visit() as visit:
+        page = visit.open("/a")
+        page.evaluate("() => { window.got = []; opEcomTracker.onIntent((intent) => got.push(intent)); }")
+        assert wait_until(lambda: page.evaluate("got.length") >= 1, 15)
+        page.evaluate("opEcomTracker.trackEvent('Cart', 'add')")
+        page.evaluate("opEcomTracker.flush()")
+        assert wait_until(lambda: page.evaluate("got.at(-1).counts.customs") == 1, 15)
+        (start, *_) = visit.made("session_start", "page_view", "custom")
+        path = f"{tracked.stack.api.url}/sessions/{start['session_id']}/intent"
+
+        def equal() -> bool:
+            told = httpx.get(path, headers=tracked.stack.read_headers, timeout=10)
+            return bool(told.status_code == 200 and told.json() == page.evaluate("got.at(-1)"))
+
+        assert wait_until(equal, 10)
 
 
 def test_no_live_intent_where_the_site_does_not_allow_it(tracked: Tracked) -> None:

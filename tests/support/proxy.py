@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from deploy.probes import Address
 
-BATCH = "/v1/batch"
+BATCH, STREAM = "/v1/batch", "/tracker/intent/stream"
 #: Headers of one connection, which the next one has its own of.
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
 
@@ -98,12 +98,19 @@ class Proxy:
 
     def passed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any, bytes]:
         """The API's own answer."""
+        with self.asked(method, path, headers, body) as answer:
+            return answer.status, answer.getheaders(), answer.read()
+
+    @contextmanager
+    def asked(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The API's own answer, not read yet."""
         connection = http.client.HTTPConnection(self._target.host, self._target.port, timeout=30)
         try:
             kept = {name: value for name, value in headers.items() if name.lower() not in HOP}
             connection.request(method, path, body or None, kept)
-            answer = connection.getresponse()
-            return answer.status, answer.getheaders(), answer.read()
+            yield connection.getresponse()
         finally:
             connection.close()
 
@@ -133,6 +140,9 @@ class _Request(BaseHTTPRequestHandler):
         if route := self.proxy.routes.get(path):
             route(self)
             return
+        if self.command == "GET" and path == STREAM:
+            self._pass_stream()
+            return
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         is_batch = path == BATCH and self.command == "POST"
         failure = self.proxy.failure if is_batch and self.proxy.is_newest(lane) else None
@@ -147,6 +157,18 @@ class _Request(BaseHTTPRequestHandler):
         if is_batch:
             self._note(lane, body, status, answer)
         self.answer(status, [(name, value) for name, value in headers if name.lower() not in HOP], answer)
+
+    def _pass_stream(self) -> None:
+        """Pass a stream on as it comes, until one of its ends is closed."""
+        with self.proxy.asked("GET", self.path, dict(self.headers)) as answer:
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in HOP:
+                    self.send_header(name, value)
+            self.end_headers()
+            while part := answer.read1(65_536):
+                self.wfile.write(part)
+                self.wfile.flush()
 
     def _note(self, lane: str, body: bytes, status: int, answer: bytes) -> None:
         whole = json.loads(body)
