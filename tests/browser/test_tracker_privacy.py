@@ -98,6 +98,27 @@ def test_refusing_where_consent_was_not_asked_for(tracked: Tracked) -> None:
         keeps_still(visit, page, ("consent",))
 
 
+def test_refusing_holds_in_every_tab(tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        other = visit.open("/other")
+        page = visit.open()
+        page.evaluate("opEcomTracker.consent(false)")
+        tracked.proxy.clear()
+        keeps_still(visit, other, ("consent",))
+
+
+def test_consent_holds_in_every_tab(tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        data = {"api": tracked.proxy.api, "key": "write-key-of-shop", "site": SITE, "consent": "required"}
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**data))
+        other, page = visit.open(ready=False), visit.open(ready=False)
+        page.evaluate("opEcomTracker.consent(true)")
+        counted(other)
+        page.evaluate("opEcomTracker.consent(false)")
+        tracked.proxy.clear()
+        keeps_still(visit, other, ("consent",))
+
+
 def test_a_prerendered_page_counts_when_it_is_shown(tracked: Tracked) -> None:
     prerendering = "let hidden = true; Object.defineProperty(document, 'prerendering', { get: () => hidden });"
     shown = "window.show = () => { hidden = false; document.dispatchEvent(new Event('prerenderingchange')); };"
