@@ -1,1 +1,1 @@
-"""Tests in a browser; a package, so that pytest ends their browser with the last of them."""
+"""Tests in a browser; a package, so that what they share ends with them."""
