@@ -108,7 +108,7 @@ def _reached(act: Callable[[], Answer], failing: str) -> Answer:
     try:
         return act()
     except Exception as error:  # clients of networks share no base class but this one
-        raise RegistryError(f"{failing}: {_said(error)}") from error
+        raise RegistryError(f"{failing}: {_said(error)}; OPECOM_SCORING__REGISTRY names the registry") from error
 
 
 def _said(error: Exception) -> str:

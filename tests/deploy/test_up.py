@@ -112,12 +112,16 @@ def test_a_full_folder_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_port_in_use_is_a_line_before_anything_starts(tmp_path: Path) -> None:
+    others = {
+        f"OPECOM_{name}": str(free_port())
+        for name in ("INGEST__PORT", "WORKER__METRICS_PORT", "WEBHOOKS__METRICS_PORT", "SHOP__PORT")
+    }
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, "-m", "deploy", "up"],
             cwd=ROOT,
-            env={"PATH": "/usr/bin:/bin", "OPECOM_DATA_DIR": str(tmp_path), "OPECOM_API__PORT": str(port)},
+            env={"PATH": "/usr/bin:/bin", "OPECOM_DATA_DIR": str(tmp_path), "OPECOM_API__PORT": str(port)} | others,
             capture_output=True,
             text=True,
             check=False,
