@@ -186,7 +186,7 @@
     settle();
     look(true);
     const at = Math.max(active ? now : leftAt, lastAt);
-    // Going on within the site ends nothing, nor does a tab that lay in the background.
+    // Going on within the site ends nothing, nor does a tab in the background.
     if (now - movingOnAt > 10 * SECOND && now - at < 5 * MINUTE && current(now)) make('session_end', at);
     leave();
     unwatch();
@@ -286,7 +286,7 @@
     try { await work(); } finally { store.remove('lease'); }
   }
 
-  // A page that goes away cannot wait for a lock or an answer.
+  // A page that goes away cannot wait.
   function leave() {
     if (!running || pause() || navigator.onLine === false) return;
     const { ids, body } = take();
@@ -346,16 +346,19 @@
     watch();
   }
 
-  // Another tab may have been told to stop.
+  // Another tab may have said so.
   function halted() {
     if (running && store.get('consent') === '0') {
       unwatch();
       running = false;
       view = null;
       waiting = 0;
+      wipe();
     }
     return !running;
   }
+
+  const wipe = () => store.names('').forEach((name) => name === 'consent' || store.remove(name));
 
   function allowed() {
     const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
@@ -408,7 +411,7 @@
 
   function consent(given) {
     if (!started || !allowed()) return;
-    if (!given) store.names('').forEach(store.remove);
+    if (!given) wipe();
     store.set('consent', given ? '1' : '0');
     heed();
   }
