@@ -97,7 +97,9 @@ def remove_site(settings: Settings, name: str) -> bool:
 
 
 def add_key(settings: Settings, name: str, scopes: Collection[Scope], sites: Collection[str] | None) -> str:
-    """Make a secret key and return it; raises SetupError for a name in use and for a site that is not known."""
+    """Make a secret key and return it; raises SetupError for a name in use, or no name, or a site that is not known."""
+    if not name.strip() or not name.isprintable():
+        raise SetupError("a key needs a name that can be read: whose it is, or what for")
     for site in sites or ():
         _known(settings, site)
 

@@ -1,7 +1,7 @@
 """Passes a request on to another of our servers and its answer back, in bounded memory; knows only that one's URL.
 
 What a server concludes from where a request comes, it must conclude alike when the request comes through here: Host is
-passed unchanged, and X-Forwarded-For tells of whoever is not on this machine.
+passed unchanged, and X-Forwarded-For tells of whoever is not on this machine, or may not be.
 """
 
 import asyncio
@@ -51,17 +51,19 @@ class How:
 
 
 class Upstream:
-    """The server at `url`, which `setting` names; at most `most` requests are passed on at once.
+    """The server at `url`, which `setting` names; at most `most` requests are passed on at once. `public`: a proxy may
+    stand before us, and not every one says so, so that nobody is on this machine.
 
     httpx's transport is asked itself, without a client around it: no redirects, no cookies, no proxies of the
     environment.
     """
 
-    def __init__(self, url: str, setting: str, reader: BodyReader, most: int) -> None:
+    def __init__(self, url: str, setting: str, reader: BodyReader, most: int, public: bool = False) -> None:
         self._url = httpx.URL(url)
         self._setting = setting
         self._reader = reader
         self._most = most
+        self._public = public
         limits = httpx.Limits(max_connections=most, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS)
         self._transport = httpx.AsyncHTTPTransport(limits=limits)
         self._open = 0
@@ -120,7 +122,7 @@ class Upstream:
         peer = scope["client"][0] if scope.get("client") else ""
         # As the target is given, httpx neither resolves dots nor encodes anew: the server sees what was checked here.
         extensions = {"target": target, "timeout": _timeouts(READ_SECONDS)}
-        headers = forwarded(scope["headers"], peer)
+        headers = forwarded(scope["headers"], peer, self._public)
         return httpx.Request(scope["method"], self._url, headers=headers, content=body, extensions=extensions)
 
     async def _relay(self, request: httpx.Request, relay: "_Relay") -> None:
@@ -184,14 +186,17 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def forwarded(headers: Iterable[tuple[bytes, bytes]], peer: str) -> RawHeaders:
-    """The headers of a request as they are passed on; raises nothing, whatever a client sent."""
+def forwarded(headers: Iterable[tuple[bytes, bytes]], peer: str, public: bool = False) -> RawHeaders:
+    """The headers of a request as they are passed on; raises nothing, whatever a client sent.
+
+    `public`: as of Upstream.
+    """
     given = list(headers)
     dropped = _HOP_BY_HOP | _OF_THE_BODY | (_named_in_connection(given) - _KEPT)
     kept = [(name, value) for name, value in given if name not in dropped and name != b"x-forwarded-for"]
     chain = [value for name, value in given if name == b"x-forwarded-for"]
     names = {name for name, _ in given}
-    if chain or not is_loopback(peer) or b"forwarded" in names or b"host" not in names:
+    if public or chain or not is_loopback(peer) or b"forwarded" in names or b"host" not in names:
         kept.append((b"x-forwarded-for", b", ".join([*chain, peer.encode() or b"unknown"])))
     return kept
 

@@ -16,6 +16,8 @@ from storage.errors import ReadError
 #: about a visitor, and forgetting it. admin: everything.
 Scope = Literal["read", "export", "personal", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+#: Headers that only a proxy sets; nginx sets none of them unless it is told to.
+_OF_PROXIES = ("x-forwarded-for", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def require_json(headers: Mapping[str, str]) -> None:
 
 def _from_here(headers: Mapping[str, str], peer: str) -> bool:
     """A proxy here speaks for others, and a foreign name that points here is a web page reading through a browser."""
-    if "x-forwarded-for" in headers or "forwarded" in headers:
+    if any(name in headers for name in _OF_PROXIES):
         return False
     host = headers.get("host", "")
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host

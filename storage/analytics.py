@@ -85,10 +85,17 @@ def change(client: Any, tables: Collection[str], statements: Sequence[str], give
         pause = min(pause * 2, 0.5)
 
 
-_MUTATIONS = (
-    "SELECT table, latest_fail_reason FROM system.mutations "
-    "WHERE database = currentDatabase() AND has({tables:Array(String)}, table) AND NOT is_done"
-)
+def drop_changes(client: Any, tables: Collection[str]) -> None:
+    """Take the finished mutations of these tables out of ClickHouse's list, which keeps a hundred of each table with
+    the values they asked for; raises UnavailableError."""
+    try:
+        client.command(f"KILL MUTATION WHERE {_OF_TABLES} AND is_done SYNC", parameters={"tables": list(tables)})
+    except (exceptions.Error, OSError) as error:
+        raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+
+
+_OF_TABLES = "database = currentDatabase() AND has({tables:Array(String)}, table)"
+_MUTATIONS = f"SELECT table, latest_fail_reason FROM system.mutations WHERE {_OF_TABLES} AND NOT is_done"  # noqa: S608  our names
 
 
 class AnalyticsSink:

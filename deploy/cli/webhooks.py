@@ -11,6 +11,7 @@ import msgspec
 import typer
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
 
@@ -90,7 +91,8 @@ def list_(json: Json = False) -> None:
         return
     table = Table("id", "site", "told of", "URL", "since (UTC)", "in use", box=None)
     for each in found:
-        table.add_row(each.id, each.site, _on(each.on), each.url, spoken(each.created_at), each.disabled or "yes")
+        since, used = spoken(each.created_at), each.disabled or "yes"
+        table.add_row(each.id, each.site, _on(each.on), escape(each.url), since, escape(used))
     Console().print(table)
 
 
@@ -146,7 +148,7 @@ def log(
     for each in found:
         made, said = spoken(each.created_at), each.detail or (str(each.status) if each.status else "")
         table.add_row(
-            each.id, each.webhook_id, each.kind, each.session_id, made, each.state, str(each.attempts), said
+            each.id, each.webhook_id, each.kind, each.session_id, made, each.state, str(each.attempts), escape(said)
         )  # fmt: skip
     Console().print(table)
 

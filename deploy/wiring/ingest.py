@@ -140,7 +140,8 @@ def upstream(settings: Settings, reader: BodyReader) -> Upstream:
         raise SetupError(f"ingest.api_url: {given!r} is no address of a server; write it as http://host:8000")
     # Each takes two files, there is one for requests and one for streams, and trackers need the most.
     most = min(settings.ingest.max_passed, max(most_connections() // 6, 1))
-    return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most)
+    public = bool(settings.ingest.public_url or settings.ingest.trusted_proxies)
+    return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most, public)
 
 
 def app(

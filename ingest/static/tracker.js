@@ -43,7 +43,7 @@
     },
   };
 
-  // UUIDv7: a time, a count within it, so that ids sort as they were made, and chance.
+  // UUIDv7: a time, a count within it, and chance.
   let idTime = 0, idCount = 0;
   const hex = (number, width) => number.toString(16).padStart(width, '0');
   function uuid(at) {
@@ -73,7 +73,7 @@
   }
 
   function make(type, at, member) {
-    if (!running) return;
+    if (halted()) return;
     if (!current(at)) {
       begin(at);
       // Whoever comes back to an open page looks at it in the new session.
@@ -96,7 +96,7 @@
 
   // ---- Page views.
 
-  // #/cart and #!/cart are routes; other fragments are places on the page, or secrets.
+  // #/cart and #!/cart are routes; other fragments are places, or secrets.
   function address() {
     const route = /^#!?(\/.*)/.exec(location.hash);
     const path = route ? location.pathname.replace(/\/$/, '') + route[1] : location.pathname;
@@ -114,7 +114,7 @@
     make('page_view', at, { page });
   }
 
-  // The page draws after its route has changed: only then its type can be read.
+  // A page draws after its route has changed.
   function awaitView() {
     settle();
     look();
@@ -173,7 +173,7 @@
   }
 
   function ping(at) {
-    if (!running || !view) return;
+    if (halted() || !view) return;
     if (!current(at)) return makeView(at);
     view.told = view.engaged;
     const height = document.documentElement.scrollHeight || 1;
@@ -186,8 +186,8 @@
     settle();
     look(true);
     const at = Math.max(active ? now : leftAt, lastAt);
-    // Going on within the site ends nothing, nor does a tab that lay in the background.
-    if (now - movingOnAt > 10 * SECOND && now - at < 5 * MINUTE && running && current(now)) make('session_end', at);
+    // Going on within the site ends nothing, nor does a tab in the background.
+    if (now - movingOnAt > 10 * SECOND && now - at < 5 * MINUTE && current(now)) make('session_end', at);
     leave();
     unwatch();
   }
@@ -286,7 +286,7 @@
     try { await work(); } finally { store.remove('lease'); }
   }
 
-  // A page that goes away cannot wait for a lock or an answer.
+  // A page that goes away cannot wait.
   function leave() {
     if (!running || pause() || navigator.onLine === false) return;
     const { ids, body } = take();
@@ -309,7 +309,7 @@
   }
 
   const watch = safe(async function () {
-    const open = running && current(Date.now());
+    const open = !halted() && current(Date.now());
     if (stream || !open || !watchers.size) return;
     const mine = stream = {};
     const again = (wait) => {
@@ -329,14 +329,13 @@
       latest = JSON.parse(event.data);
       watchers.forEach((watcher) => safe(watcher)(latest));
     });
-    // 2: closed for good, as when the token has run out.
+    // 2: closed for good.
     on(mine.source, 'error', () => { if (mine.source.readyState === 2) again(backoff(tries++)); });
   });
 
   // ---- Starting and stopping.
 
   function run() {
-    if (running) return;
     running = true;
     here = address();
     if (!current(Date.now())) begin(Date.now());
@@ -346,6 +345,20 @@
     schedule();
     watch();
   }
+
+  // Another tab may have said so.
+  function halted() {
+    if (running && store.get('consent') === '0') {
+      unwatch();
+      running = false;
+      view = null;
+      waiting = 0;
+      wipe();
+    }
+    return !running;
+  }
+
+  const wipe = () => store.names('').forEach((name) => name === 'consent' || store.remove(name));
 
   function allowed() {
     const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
@@ -381,36 +394,36 @@
     on(window, 'online', () => { if (!asked) store.remove('wait'); send(); });
     on(window, 'pagehide', hide);
     on(window, 'pageshow', (event) => {
-      if (!event.persisted || !running) return;
+      if (!event.persisted || halted()) return;
       movingOnAt = 0;
       if (settings.pages !== 'manual') makeView(Date.now());
       look();
       watch();
     });
+    on(window, 'storage', ({ key }) => { if (key === prefix + 'consent') heed(); });
+    heed();
+  }
+
+  function heed() {
     const said = store.get('consent');
-    if (said === '1' || (said !== '0' && settings.consent !== 'required')) run();
+    if (halted() && (said === '1' || (said !== '0' && settings.consent !== 'required'))) run();
   }
 
   function consent(given) {
     if (!started || !allowed()) return;
-    if (!given) {
-      unwatch();
-      running = false;
-      view = null;
-      waiting = 0;
-      store.names('').forEach(store.remove);
-    }
+    if (!given) wipe();
     store.set('consent', given ? '1' : '0');
-    if (given) run();
+    heed();
   }
 
-  const text = (given) => (given == null ? undefined : String(given).slice(0, 200));
+  // Half a character spoils a batch.
+  const text = (given) => (given == null ? undefined : String(given).slice(0, 200).replace(/\p{Cs}/gu, '\ufffd'));
 
   const tracker = {
     start,
     consent,
     session() {
-      const open = running && current(Date.now());
+      const open = !halted() && current(Date.now());
       return open ? { sessionId: open.id, visitorId: store.get('visitor') } : null;
     },
     trackEvent(category, action, label, value) {
@@ -421,17 +434,17 @@
     },
     trackPurchase(amount, { orderId, currency } = {}) {
       settle();
-      make('purchase', Date.now(), { purchase: { amount: Number(amount), order_id: text(orderId), currency } });
+      const purchase = { amount: Number(amount), order_id: text(orderId), currency: text(currency) };
+      make('purchase', Date.now(), { purchase });
       send();
     },
-    // Gives the view that the tracker is about to count its type; otherwise counts one.
     page(type) {
-      if (running && !settle(type)) makeView(Date.now(), type);
+      if (!halted() && !settle(type)) makeView(Date.now(), type);
     },
     identify(visitorId) {
       if (!/^[\w.:~-]{1,64}$/.test(visitorId)) return;
       wanted = String(visitorId);
-      if (running) store.set('visitor', wanted);
+      if (!halted()) store.set('visitor', wanted);
     },
     async flush() {
       settle();

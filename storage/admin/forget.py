@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Engine, delete, func, select
 
-from storage.analytics import ask, change
+from storage.analytics import ask, change, drop_changes
 from storage.relational import reached
 from storage.sites import of_sites
 from storage.tables import page_views, sessions
@@ -79,8 +79,9 @@ class Holdings:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
 
         1 deliveries of webhooks · 2 page views and sessions · 3 updates, piece by piece: what a replay has voided names
-        no visitor · 4 of shared sessions, piece by piece, and then of the visitor: dead letters and events. Each is
-        found by what comes after it, so that whoever begins again finds the rest.
+        no visitor · 4 of shared sessions, piece by piece, and then of the visitor: dead letters and events · 5 what
+        ClickHouse remembers of having done so. Each is found by what comes after it, so that whoever begins again finds
+        the rest.
         """
         nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
         deleted = Deleted(deliveries=self._delete_deliveries(visitor, keys)) + self._delete_rows(keys)
@@ -88,7 +89,9 @@ class Holdings:
             deleted += Deleted(updates=self._change(_UPDATES, nobody, piece))
         for piece in _pieces(shared):
             deleted += self._change_log(nobody, piece)
-        return deleted + self._change_log(visitor, ())
+        deleted += self._change_log(visitor, ())
+        drop_changes(self._client, [each.table for each in (_UPDATES, _LETTERS, _EVENTS)])
+        return deleted
 
     def _delete_deliveries(self, visitor: Visitor, keys: Collection[Key]) -> int:
         with reached(), self._engine.begin() as connection:

@@ -35,6 +35,8 @@ def check_url(url: str, allow_private: bool) -> tuple[str, int]:
         raise ForbiddenError(f"the URL cannot be read ({error})") from None
     if parts.scheme not in ("https", "http") or not host or not url.isascii() or not url.isprintable() or " " in url:
         raise ForbiddenError("the URL must be https://HOST/..., in ASCII")
+    if port == 0:
+        raise ForbiddenError("the URL's port must be 1 to 65535")
     if parts.username is not None or parts.fragment:
         raise ForbiddenError("the URL must have neither a user nor a fragment: requests are signed")
     if parts.scheme == "http" and not allow_private:

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
+from deploy.ports import wait_until
 from tests.support.tracked import SITE, Tracked, Visit, counted, stored
 
 #: Everything that a page can ask of the tracker; it must do nothing then.
@@ -96,6 +97,34 @@ def test_refusing_where_consent_was_not_asked_for(tracked: Tracked) -> None:
         page = visit.open(ready=False)
         page.evaluate("opEcomTracker.consent(false)")
         keeps_still(visit, page, ("consent",))
+
+
+def stopped(page: Page) -> None:
+    """Wait until a tab has heard what was said in another one: its process learns that a moment later."""
+    assert wait_until(lambda: page.evaluate("opEcomTracker.session()") is None, 1)
+
+
+def test_refusing_holds_in_every_tab(tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        other = visit.open("/other")
+        page = visit.open()
+        page.evaluate("opEcomTracker.consent(false)")
+        stopped(other)
+        tracked.proxy.clear()
+        keeps_still(visit, other, ("consent",))
+
+
+def test_consent_holds_in_every_tab(tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        data = {"api": tracked.proxy.api, "key": "write-key-of-shop", "site": SITE, "consent": "required"}
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**data))
+        other, page = visit.open(ready=False), visit.open(ready=False)
+        page.evaluate("opEcomTracker.consent(true)")
+        counted(other)
+        page.evaluate("opEcomTracker.consent(false)")
+        stopped(other)
+        tracked.proxy.clear()
+        keeps_still(visit, other, ("consent",))
 
 
 def test_a_prerendered_page_counts_when_it_is_shown(tracked: Tracked) -> None:

@@ -234,3 +234,19 @@ def test_with_storage_blocked(tracked: Tracked) -> None:
         page.close()
         visit.made("session_start", "page_view", *["custom"] * 3, "session_end")
         assert not visit.errors
+
+
+@pytest.mark.parametrize(
+    ("call", "made"),
+    [
+        pytest.param("trackEvent('a', 'b', 'x'.repeat(199) + '\\u{1F600}')", ["custom"], id="half a character"),
+        pytest.param("trackPurchase(1, {currency: 'E'.repeat(70000)})", [], id="more than a request may have"),
+    ],
+)
+def test_no_call_of_the_page_holds_up_the_others(call: str, made: list[str], tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        page = visit.open()
+        page.evaluate(f"opEcomTracker.{call}; opEcomTracker.trackEvent('and', 'then')")
+        assert wait_until(lambda: not stored(page, "e.") + stored(page, "u."), 8)
+        accepted = [event["type"] for event in visit.accepted() if event["type"] != "page_ping"]
+        assert accepted == ["session_start", "page_view", *made, "custom"]

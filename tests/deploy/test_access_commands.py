@@ -79,6 +79,13 @@ def test_a_key_is_shown_once() -> None:
     assert read(place(load())).keys == {}
 
 
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[2J"], ids=repr)
+def test_a_key_has_a_name_that_can_be_read(name: str) -> None:
+    with pytest.raises(SetupError, match="a key needs a name that can be read"):
+        said("keys", "add", name, "--scope", "read")
+    assert not place(load()).exists()
+
+
 def test_a_scope_that_is_none_is_one_line() -> None:
     with pytest.raises(SetupError, match="--scope all: there are read, export, personal, admin"):
         said("keys", "add", "ops", "--scope", "all")

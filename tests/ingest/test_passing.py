@@ -164,6 +164,16 @@ async def test_a_forwarded_request_stays_one() -> None:
     assert dict(told["headers"])["x-forwarded-for"] == "10.0.0.1, 127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    "said", [{"public_url": "https://events.shop.example"}, {"trusted_proxies": ("127.0.0.1",)}], ids=str
+)
+async def test_behind_a_proxy_nobody_is_on_this_machine(said: dict[str, Any]) -> None:
+    async with passing(**said) as (_, client):
+        # As nginx passes requests on: by the name of the server behind it, and without a word of the client.
+        told = await echoed(client, "GET", "/admin/echo/x")
+    assert dict(told["headers"])["x-forwarded-for"] == "127.0.0.1"
+
+
 async def test_the_document_has_the_routes_that_are_passed_on() -> None:
     async with passing() as (_, client):
         document = (await client.get("/openapi.json")).json()

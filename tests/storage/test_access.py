@@ -46,6 +46,10 @@ KEYS = [
         pytest.param({"host": "localhost:8000"}, HERE, "admin", "this machine", id="none, here"),
         pytest.param({"host": "evil.example"}, HERE, "read", "no_key", id="none, here by a foreign name"),
         pytest.param({"host": "localhost", "forwarded": "for=x"}, HERE, "read", "no_key", id="none, by a proxy here"),
+        *(
+            pytest.param({"host": "localhost", name: "x"}, HERE, "read", "no_key", id=f"none, and {name}")
+            for name in ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via")
+        ),
     ],
 )
 def test_a_key_opens_its_scopes(headers: Mapping[str, str], peer: str, scope: Scope, said: str) -> None:

@@ -57,6 +57,7 @@ def everything(shop: Shop) -> str:
             said += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
     for table in TABLES:
         said += [repr(row) for row in shop.client.query(f"SELECT * FROM {table}").result_rows]  # noqa: S608
+    said += [repr(row) for row in shop.client.query("SELECT command FROM system.mutations").result_rows]
     return "\n".join(said)
 
 

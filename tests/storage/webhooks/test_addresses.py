@@ -57,6 +57,7 @@ def test_one_private_address_among_public_ones_forbids_the_name() -> None:
         ("https://shop.example/a b", False, "in ASCII"),
         ("https://shop.example/\r\nHost: other", False, "in ASCII"),
         ("https://shöp.example/", False, "in ASCII"),
+        ("https://shop.example:0/", False, "port must be"),
         ("https://shop.example:99999/", False, "cannot be read"),
         ("https://[::1/", False, "cannot be read"),
     ],
