@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +21,7 @@ from deploy.simulate.uci import Visit
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import registry
 from scoring.folder import RegistryError
-from scoring.registry import graph_of
+from scoring.registry import graph_of, manifest
 
 SITE = "uci"
 #: Sessions that are drawn where no file and no number is given.
@@ -76,9 +77,12 @@ def verify(settings: Settings, engine: Engine, simulation: Simulation, file: Pat
             "without changing the model meanwhile"
         )
     try:
-        graph = graph_of(registry(settings.scoring), models[0])
+        folder = registry(settings.scoring)
+        graph, known = graph_of(folder, models[0]), manifest(folder, models[0])
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as model:
-        Path(model.name).write_bytes(graph)
-        return check.check("uci", engine, simulation, file, "--model", model.name)
+    with tempfile.TemporaryDirectory(prefix="opecom-model-") as copy:
+        model = Path(copy) / "model.onnx"
+        model.write_bytes(graph)
+        model.with_name("manifest.json").write_bytes(msgspec.json.encode(known))
+        return check.check("uci", engine, simulation, file, "--model", str(model))

@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "too old": ({"age": timedelta(minutes=5, seconds=5)}, "too old"),
     "from the future": ({"age": timedelta(minutes=-5, seconds=-5)}, "too new"),
     "another id": ({"webhook-id": "msg_2"}, "No matching signature found"),
-    "another time": ({"webhook-timestamp": str(int(datetime.now(UTC).timestamp()) + 9)}, "No matching signature found"),
+    "another time": ({"webhook-timestamp": "9 s later"}, "No matching signature found"),
     "no id": ({"webhook-id": ""}, "Missing required headers"),
     "no time": ({"webhook-timestamp": ""}, "Missing required headers"),
     "a time that is none": ({"webhook-timestamp": "soon"}, "Invalid Signature Headers"),
@@ -90,6 +90,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("wrong", REFUSED)
 async def test_a_signature_that_does_not_hold_is_refused(wrong: str) -> None:
     how, said = REFUSED[wrong]
+    if how.get("webhook-timestamp") == "9 s later":
+        how = {"webhook-timestamp": str(int(datetime.now(UTC).timestamp()) + 9)}
     log, body = ListPublisher(), order()
     answer = await send(log, body, headers(body, **how))
     assert refusal(answer) == (401, "wrong_signature")
