@@ -16,7 +16,7 @@ from scoring.onnx import session
 from scoring.training.encoding import CODES, TRUTH
 from scoring.training.export import Exportable, export
 from scoring.training.graph import without_reasons
-from scoring.training.load import load
+from scoring.training.load import Sessions, load
 from scoring.training.shapley import agreement
 from scoring.training.split import Split, split
 from scoring.training.tracks import UCI
@@ -212,3 +212,16 @@ def test_on_uci_trees_answer_as_the_library_and_their_reasons_are_near_shapley_v
     for part in (parts.train, parts.validation, parts.test):
         assert np.abs(scored(graph, part.rows) - fitted.probability(part.rows)).max() <= 1e-6
     assert agreement(graph, parts.test.rows[:60], np.array(fitted.reference)) >= 0.85
+
+
+def test_no_split_lies_between_two_numbers_that_are_one_in_float32(parts: Split) -> None:
+    """As sums have that were added in another order; here they tell who buys."""
+    place = NAMES.index("ExitRates")
+
+    def told(given: Sessions) -> Sessions:
+        rows = given.rows.copy()
+        rows[:, place] = np.where(given.bought == 1, 0.028571429 + 1e-12, 0.028571429)
+        return Sessions(rows, given.bought, given.sha256)
+
+    same = Split(*map(told, (parts.train, parts.validation, parts.test)))
+    export(fit_lightgbm(same, grid=((7, 20, 1.0),)), same.test)
