@@ -203,3 +203,8 @@ def test_every_product_has_a_picture_and_its_colours() -> None:
     mixed = set(re.findall(r"^\.glaze-(\w+)", (FILES / "styles" / "pictures.css").read_text(), re.MULTILINE))
     offered = {name for line in re.findall(r"variants: \[(.*)\]", catalogue) for name in re.findall(r'"(\w+)"', line)}
     assert offered <= mixed
+
+
+def test_the_lock_names_no_host() -> None:
+    """npm writes where a package asks for money; `npm ci` needs none of it."""
+    assert "://" not in (Path(__file__).parents[2] / "web/shop/package-lock.json").read_text()
