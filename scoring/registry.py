@@ -23,14 +23,7 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 def versions(folder: Place = SHIPPED) -> list[str]:
     """The versions in the folder, sorted by name; raises RegistryError when there is no such folder."""
-    try:
-        found = names(folder)
-    except FileNotFoundError:
-        raise RegistryError(
-            f"no model registry at {folder}: set OPECOM_SCORING__REGISTRY to a folder of models or its URL, "
-            "or leave it empty for the shipped ones"
-        ) from None
-    return sorted(name for name in found if _VERSION.fullmatch(name) and there(folder / name / "manifest.json"))
+    return [name for name in _names(folder) if there(folder / name / "manifest.json")]
 
 
 def current(folder: Place = SHIPPED) -> str:
@@ -48,13 +41,17 @@ def load(folder: Place = SHIPPED, version: str = "") -> OnnxModel:
 
     Raises RegistryError when it is not there, was changed after training, or belongs to another feature contract.
     """
+    return _loaded(folder, version)[0]
+
+
+def _loaded(folder: Place, version: str) -> tuple[OnnxModel, bytes]:
     version = version or current(folder)
-    if not _has(folder, version):
+    manifest = _found(folder, version)
+    if manifest is None:
         raise RegistryError(
             f"model {version!r} is not in {folder}: copy its folder there, or set OPECOM_SCORING__MODEL to one of: "
             f"{_listed(versions(folder))}"
         )
-    manifest = _manifest(folder / version / "manifest.json")
     if manifest.version != version:
         raise RegistryError(f"{folder / version} holds model {manifest.version}: give the folder that name")
     if manifest.contract_version != CONTRACT_VERSION or len(manifest.reference) != len(NAMES):
@@ -66,7 +63,7 @@ def load(folder: Place = SHIPPED, version: str = "") -> OnnxModel:
     if hashlib.sha256(graph).hexdigest() != manifest.sha256:
         raise RegistryError(f"{folder / version}/model.onnx is not the file that was trained (sha256): copy it again")
     try:
-        return OnnxModel(graph, manifest)
+        return OnnxModel(graph, manifest), graph
     except GraphError as error:
         raise RegistryError(f"{folder / version}/model.onnx cannot be used: {error}: train it again") from error
 
@@ -80,8 +77,9 @@ def add(folder: Place, graph: bytes, manifest: Manifest, card: str) -> Place:
     if not _VERSION.fullmatch(manifest.version):
         raise RegistryError(f"{manifest.version!r} cannot be a version: letters, digits, dot, dash, at most 64")
     target = folder / manifest.version
-    if there(target / "manifest.json"):
-        if _manifest(target / "manifest.json").sha256 != manifest.sha256:
+    known = _found(folder, manifest.version)
+    if known is not None:
+        if known.sha256 != manifest.sha256:
             raise RegistryError(f"{target} is there with another graph: remove it, or train with another --date")
         return target
     write(target / "model.onnx", graph)
@@ -95,20 +93,20 @@ def add(folder: Place, graph: bytes, manifest: Manifest, card: str) -> Place:
 
 def manifest(folder: Place, version: str) -> Manifest:
     """What is known of a version, without loading it; raises RegistryError where it is not there."""
-    if not _has(folder, version):
+    found = _found(folder, version)
+    if found is None:
         raise RegistryError(f"model {version!r} is not in {folder}: it has {_listed(versions(folder))}")
-    return _manifest(folder / version / "manifest.json")
+    return found
 
 
 def graph_of(folder: Place, version: str) -> bytes:
     """The graph's file of a version that can be used; raises RegistryError."""
-    load(folder, version)
-    return _bytes(folder / version / "model.onnx")
+    return _loaded(folder, version)[1]
 
 
 def manifests(folder: Place) -> list[Manifest]:
     """What is known of every version; raises RegistryError."""
-    return [_manifest(folder / version / "manifest.json") for version in versions(folder)]
+    return [found for name in _names(folder) if (found := _found(folder, name)) is not None]
 
 
 def card(folder: Place, version: str) -> str:
@@ -125,13 +123,26 @@ def promote(folder: Place, version: str) -> None:
     write(folder / "current", f"{version}\n".encode())
 
 
-def _has(folder: Place, version: str) -> bool:
-    return _VERSION.fullmatch(version) is not None and there(folder / version / "manifest.json")
-
-
-def _manifest(file: Place) -> Manifest:
+def _names(folder: Place) -> list[str]:
+    """What can be versions by their names, sorted."""
     try:
-        return msgspec.json.decode(_bytes(file), type=Manifest)
+        return sorted(name for name in names(folder) if _VERSION.fullmatch(name))
+    except FileNotFoundError:
+        raise RegistryError(
+            f"no model registry at {folder}: set OPECOM_SCORING__REGISTRY to a folder of models or its URL, "
+            "or leave it empty for the shipped ones"
+        ) from None
+
+
+def _found(folder: Place, version: str) -> Manifest | None:
+    """The version's manifest; None where there is no such version."""
+    if not _VERSION.fullmatch(version):
+        return None
+    file = folder / version / "manifest.json"
+    try:
+        return msgspec.json.decode(read(file), type=Manifest)
+    except FileNotFoundError:
+        return None
     except msgspec.DecodeError as error:
         raise RegistryError(f"{file} is not a manifest ({error}): copy it again") from error
 
