@@ -98,7 +98,7 @@ def intent_of(update: ScoredSession) -> Intent:
         probability=update.probability,
         label=update.label,
         band=update.band,
-        reasons=spoken((reason.feature, reason.value, reason.contribution) for reason in update.reasons),
+        reasons=reasons_of(update),
         features=update.features,
         counts=update.counts,
         updated_at=update.updated_at,
@@ -158,6 +158,10 @@ def counts_of(row: Mapping[str, Any]) -> Counts:
     return Counts(
         row["event_count"], row["page_view_count"], row["ping_count"], row["custom_count"], row["purchase_count"]
     )
+
+
+def reasons_of(update: ScoredSession) -> tuple[SpokenReason, ...]:
+    return spoken((reason.feature, reason.value, reason.contribution) for reason in update.reasons)
 
 
 def stored_reasons(stored: str) -> tuple[SpokenReason, ...]:

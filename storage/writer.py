@@ -259,17 +259,9 @@ class Writer:
                 )
 
     async def _commit(self, batches: Batches) -> None:
-        mine = self._consumer.assignment()
-        offsets = {p: OffsetAndMetadata(r[-1].offset + 1, "") for p, r in batches.items() if p in mine}
-        if not offsets:
-            return
-        try:
-            await asyncio.wait_for(self._consumer.commit(offsets), KAFKA_SECONDS)
-        except (CommitFailedError, IllegalStateError):
-            # The partitions went to another writer, which writes the same rows again.
-            log.info("a rebalance came before the commit; the block will be written again")
-        except TimeoutError as error:
-            raise WriterError("Kafka did not take the commit; kafka.bootstrap says where it is") from error
+        # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.
+        offsets = {partition: records[-1].offset + 1 for partition, records in batches.items()}
+        await commit(self._consumer, offsets, "the block will be written again")
 
     def _count(self, batches: Batches) -> None:
         for partition, records in batches.items():
@@ -303,6 +295,20 @@ def deliver(sink: Sink, block: Block) -> list[Refusal]:
         first, second = block.halves()
         return deliver(sink, first) + deliver(sink, second)
     return []
+
+
+async def commit(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int], lost: str) -> None:
+    """Commit those of our partitions; `lost` says what it means that a rebalance came before. Raises WriterError."""
+    mine = consumer.assignment()
+    held = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items() if partition in mine}
+    if not held:
+        return
+    try:
+        await asyncio.wait_for(consumer.commit(held), KAFKA_SECONDS)
+    except (CommitFailedError, IllegalStateError):
+        log.info("a rebalance came before the commit; %s", lost)
+    except TimeoutError as error:
+        raise WriterError("Kafka did not take the commit; kafka.bootstrap says where it is") from error
 
 
 def unbroken(records: list[ConsumerRecord]) -> Iterator[list[ConsumerRecord]]:

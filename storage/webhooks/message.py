@@ -10,8 +10,9 @@ from msgspec import Struct
 from standardwebhooks import Webhook as Signer
 
 from scoring.model import Band, Label
-from scoring.reasons import SpokenReason, spoken
+from scoring.reasons import SpokenReason
 from storage.block import identity_of
+from storage.intents import reasons_of
 from storage.webhooks.crossings import Crossing
 from stream.scored import Status
 
@@ -66,7 +67,7 @@ def crossed(crossing: Crossing) -> Message:
         status=update.status,
         probability=update.probability,
         label=update.label,
-        reasons=spoken((reason.feature, reason.value, reason.contribution) for reason in update.reasons),
+        reasons=reasons_of(update),
         updated_at=update.updated_at,
         model_version=update.model_version,
         version=update.version,

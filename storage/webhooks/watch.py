@@ -14,8 +14,8 @@ from typing import ParamSpec, TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
+from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine
 
 from storage.erased import erases
@@ -25,13 +25,12 @@ from storage.webhooks import bands, registry
 from storage.webhooks.bands import Moved, MovedError, Place, Read
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
-from storage.writer import WriterError, set_within, unbroken
+from storage.writer import WriterError, commit, set_within, unbroken
 from stream.erasures import Erasures
 from stream.scored import ScoredSession, decode
 
 log = logging.getLogger(__name__)
 
-KAFKA_SECONDS = 30.0
 #: Seconds after which positions are written although nothing concerned a webhook.
 QUIET_SECONDS = 5.0
 #: Seconds that a fetch may wait, and those in which more is gathered after it: a transaction for few records is dear.
@@ -238,17 +237,9 @@ class Watch:
         return found
 
     async def _commit(self) -> None:
-        mine = self._consumer.assignment()
-        offsets = {p: OffsetAndMetadata(to[0], "") for p, to in self._read.items() if p in mine}
+        offsets = {partition: to[0] for partition, to in self._read.items()}
         self._read = {}
-        if not offsets:
-            return
-        try:
-            await asyncio.wait_for(self._consumer.commit(offsets), KAFKA_SECONDS)
-        except (CommitFailedError, IllegalStateError):
-            log.info("a rebalance came before the commit; the position in the database holds")
-        except TimeoutError as error:
-            raise WriterError("Kafka did not take the commit; kafka.bootstrap says where it is") from error
+        await commit(self._consumer, offsets, "the position in the database holds")
 
     def _overdue(self) -> bool:
         return bool(self._read) and time.monotonic() - self._quiet_since >= QUIET_SECONDS
