@@ -8,9 +8,9 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 
-from ingest.events import UndecodableError, UseModel, decode
+from ingest.events import UseModel
 from scoring.model import ModelError
-from stream.partition import Partition, Record
+from stream.partition import Partition, Record, controls
 from stream.step import Models
 
 log = logging.getLogger(__name__)
@@ -63,11 +63,4 @@ async def _fault(models: Models, version: str) -> str:
 
 def _named(records: Sequence[Record]) -> Iterator[tuple[int, str]]:
     """Offset and version of the controls that put a model in force."""
-    for record in records:
-        if record.key is None:
-            try:
-                said = decode(None, record.value)
-            except UndecodableError:
-                continue
-            if isinstance(said, UseModel):
-                yield record.offset, said.version
+    return ((offset, said.version) for offset, said in controls(records) if isinstance(said, UseModel))

@@ -5,7 +5,7 @@ scoring, recovery and replay fold the same way.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -377,6 +377,18 @@ class Partition:
             key=record.key,
             raw=record.value or b"",
         )
+
+
+def controls(records: Iterable[Record]) -> Iterator[tuple[int, Control]]:
+    """The controls among these records, with their offsets; what cannot be decoded is none."""
+    for record in records:
+        if record.key is None:
+            try:
+                said = decode(None, record.value)
+            except UndecodableError:
+                continue
+            if not isinstance(said, Event):
+                yield record.offset, said
 
 
 def encode_mark(mark: Mark) -> str:

@@ -13,9 +13,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from ingest.events import Erase, UndecodableError, UsePages, decode
+from ingest.events import Erase, UsePages
 from stream.models import refuse_unusable
-from stream.partition import Mark, Partition, Record, decode_mark
+from stream.partition import Mark, Partition, Record, controls, decode_mark
 from stream.step import Models
 
 log = logging.getLogger(__name__)
@@ -66,16 +66,11 @@ Reached = Callable[[Needed], Awaitable[None]]
 def needed(records: Iterable[Record]) -> Needed:
     """The newest versions that controls among these records name."""
     pages = erasures = 0
-    for record in records:
-        if record.key is None:
-            try:
-                said = decode(None, record.value)
-            except UndecodableError:
-                continue
-            if isinstance(said, UsePages):
-                pages = max(pages, said.version)
-            elif isinstance(said, Erase):
-                erasures = max(erasures, said.version)
+    for _, said in controls(records):
+        if isinstance(said, UsePages):
+            pages = max(pages, said.version)
+        elif isinstance(said, Erase):
+            erasures = max(erasures, said.version)
     return Needed(pages, erasures)
 
 

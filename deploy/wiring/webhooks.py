@@ -20,7 +20,7 @@ from deploy.wiring.followed import following_erasures
 from deploy.wiring.kafka import client_options
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
-from deploy.wiring.writer import A_WEEK_MS, outcome
+from deploy.wiring.writer import group_consumer, outcome
 from storage import continuity, migrate
 from storage.continuity import Written
 from storage.migrate import SchemaError
@@ -140,15 +140,7 @@ async def _fit(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
 
 @contextlib.asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        group_id=settings.webhooks.group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_poll_interval_ms=A_WEEK_MS,
-        rebalance_timeout_ms=10_000,
-        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
-        **client_options(settings.kafka),
-    )
+    consumer = group_consumer(settings.kafka, settings.webhooks.group)
     try:
         await consumer.start()
         yield consumer

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -12,7 +13,7 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
-from deploy.settings import Settings
+from deploy.settings import KafkaSettings, Settings
 from deploy.status import create_status_app, serving
 from deploy.topics import log_id
 from deploy.wiring.followed import following_erasures
@@ -130,19 +131,24 @@ def _topics(settings: Settings) -> dict[Role, str]:
     return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
 
 
-@contextlib.asynccontextmanager
-async def _kafka(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
-    options = client_options(settings.kafka)
-    consumer = AIOKafkaConsumer(
-        group_id=settings.storage.group,
+def group_consumer(kafka: KafkaSettings, group: str, **more: Any) -> AIOKafkaConsumer:
+    """A consumer that commits when it is told to, and may take its time between two fetches."""
+    return AIOKafkaConsumer(
+        group_id=group,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_poll_interval_ms=A_WEEK_MS,
         rebalance_timeout_ms=10_000,
-        fetch_max_wait_ms=settings.kafka.fetch_wait_ms,
-        max_partition_fetch_bytes=FETCH_BYTES,
-        **options,
+        fetch_max_wait_ms=kafka.fetch_wait_ms,
+        **more,
+        **client_options(kafka),
     )
+
+
+@contextlib.asynccontextmanager
+async def _kafka(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
+    options = client_options(settings.kafka)
+    consumer = group_consumer(settings.kafka, settings.storage.group, max_partition_fetch_bytes=FETCH_BYTES)
     producer = AIOKafkaProducer(acks="all", enable_idempotence=settings.kafka.idempotent, **options)
     try:
         await consumer.start()
