@@ -1,8 +1,10 @@
 """Services for every test: started when the first test asks, shared by the session, stopped at its end."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,24 @@ from tests.support.services import Broker, ClickHouse, MariaDb
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _own_environment(config)
     if skips.strict():
         config.pluginmanager.register(skips.Skips(skips.ALLOWED))
+
+
+def _own_environment(config: pytest.Config) -> None:
+    """Neither settings of whoever runs the tests nor what `opecom up` keeps in this folder may change what is tested.
+
+    It is done before the tests are collected, as some make settings then.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="opecom-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    file = Path(folder.name) / "opecom.toml"
+    file.write_text(f'data_dir = "{folder.name}/data"\n')
+    for name in list(os.environ):
+        if name.startswith("OPECOM_") and not name.startswith("OPECOM_TEST_"):
+            del os.environ[name]
+    os.environ["OPECOM_SETTINGS"] = str(file)
 
 
 def pytest_report_header() -> list[str]:
@@ -26,17 +44,6 @@ def pytest_report_header() -> list[str]:
         ),
         f"PyTorch: {torch}",
     ]
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Settings of whoever runs the tests must not change what is tested."""
-    empty = tmp_path_factory.mktemp("settings") / "opecom.toml"
-    empty.touch()
-    for name in list(os.environ):
-        if name.startswith("OPECOM_") and not name.startswith("OPECOM_TEST_"):
-            del os.environ[name]
-    os.environ["OPECOM_SETTINGS"] = str(empty)
 
 
 @pytest.fixture(scope="session")
