@@ -2,9 +2,9 @@
 
 from starlette.types import Send
 
+from ingest.admission.origins import RawHeaders
 from ingest.errors import RefusedError
 from ingest.metrics import IngestMetrics
-from ingest.origins import RawHeaders
 
 
 class Answers:

@@ -12,14 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest import bodies, collect
-from ingest.door import Door, House, Work, batched, single
+from ingest.endpoints import Door, House, Work, batched, single
 from ingest.errors import RefusalCode, RefusedError
-from ingest.intent import STREAM_PATH, TOKEN_PATH, IntentAsked, IntentStream, IntentTokens, stream_described
 from ingest.openapi import Described, with_doors
-from ingest.passing import Passage, with_passed
+from ingest.proxy.intent import STREAM_PATH, TOKEN_PATH, IntentAsked, IntentStream, IntentTokens, stream_described
+from ingest.proxy.routes import Passage, with_passed
+from ingest.proxy.upstream import Upstream
 from ingest.publish import UnavailableError
 from ingest.tokens import Token
-from ingest.upstream import Upstream
 
 
 class IngestApp(FastAPI):

@@ -14,10 +14,10 @@ import uuid_utils
 from msgspec import Struct
 
 from ingest import bodies, enrich
+from ingest.admission.keys import Grant
 from ingest.bodies import ImportedEvent, RefusedEvent, SentEvent, SentPage, SentPurchase
 from ingest.errors import RefusedError
 from ingest.events import UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
-from ingest.keys import Grant
 
 Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from ingest.events import UseModel
 from scoring.model import ModelError
-from stream.partition import Partition, Record, controls
+from stream.fold.partition import Partition, Record, controls
 from stream.step import Models
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ingest.events import base_site
-from stream.late import Late
-from stream.partition import Folded, Partition, Record, Telling
+from stream.fold.late import Late
+from stream.fold.partition import Partition, Record
+from stream.fold.result import Folded, Telling
+from stream.fold.session import Session
+from stream.fold.update import Update
 from stream.scored import DeadLetter, version_of
-from stream.session import Session
 from stream.step import FAILURES_IN_A_ROW, Models, fold, score
-from stream.update import Update
 
 #: How long before the window folding begins, in ms: whatever is open then ends at a daily cut before the window does
 #: begin, also on a day of 25 hours, and so the sessions of the window are whole.

@@ -13,9 +13,10 @@ from msgspec.structs import astuple
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
 from scoring.reasons import named, strongest
-from stream.partition import Folded, Partition, Record, Telling
+from stream.fold.partition import Partition, Record
+from stream.fold.result import Folded, Telling
+from stream.fold.update import Update
 from stream.scored import Reason, ScoredSession
-from stream.update import Update
 
 #: Rows that one run of the model takes, and records that are encoded and told at a time.
 SCORE_ROWS = 2_048

@@ -11,9 +11,10 @@ from typing import NamedTuple, Protocol
 
 from ingest.events import Tick
 from ingest.events import encode as encode_event
+from stream.fold.mark import Mark, encode_mark
+from stream.fold.partition import Partition, Record
 from stream.metrics import WorkerMetrics
 from stream.models import refuse_unusable, require_usable
-from stream.partition import Mark, Partition, Record, encode_mark
 from stream.publish import Keyed, Records
 from stream.recovery import Log, Reached, needed, pass_gap, recover
 from stream.scored import dead_record, encode

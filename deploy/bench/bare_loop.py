@@ -9,15 +9,17 @@ from time import monotonic
 
 from aiokafka import AIOKafkaConsumer
 
-from deploy.settings import Settings, load
-from deploy.topics import log_id
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.followed import FollowedTopics
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.worker import collect_rarely, scored_producer
-from stream.partition import Mark, Partition
-from stream.publish import KafkaRecords, Keyed
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.kafka.publish import KafkaRecords
+from stream.publish import Keyed
 from stream.recovery import needed
 from stream.scored import encode
 from stream.step import fold, score

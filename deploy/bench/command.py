@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from deploy.bench.errors import BenchError
-from deploy.services.programs import death_with
+from deploy.processes.programs import death_with
 
 #: Seconds between two looks at a running command.
 LOOK = 0.05

@@ -14,11 +14,12 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from msgspec import Struct
 
 from deploy.bench.errors import BenchError
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
-from stream.pages import PageRow
-from stream.pages_topic import add_version
-from stream.publish import KafkaRecords, Keyed
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
+from stream.fold.pages import PageRow
+from stream.kafka.pages_topic import add_version
+from stream.kafka.publish import KafkaRecords
+from stream.publish import Keyed
 
 #: Records that are produced in one go.
 PIECE = 20_000

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from deploy.settings import Settings, load
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
 from scoring.model import judged
-from stream.pages import ROWS, PageStatistics
-from stream.pages_topic import pages_follower
+from stream.fold.pages import ROWS, PageStatistics
+from stream.kafka.pages_topic import pages_follower
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -23,8 +23,8 @@ from deploy.bench.simulation import simulation
 from deploy.bench.years import Given, Sizes, Years
 from ingest.events import UsePages, encode
 from storage.replay.account import Account
-from stream.partition import Mark, encode_mark
-from stream.session import id_of
+from stream.fold.mark import Mark, encode_mark
+from stream.fold.session import id_of
 
 #: Events of a year, and years of the long log.
 YEAR, QUICK_YEAR = 200_000, 40_000

@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from deploy import topics
 from deploy.bench.log import Log
 from deploy.bench.simulation import SITE, site_settings
-from deploy.ports import free_port
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import free_port
 from deploy.services import kafka, mariadb
 from deploy.services.artefacts import jars
-from deploy.settings import Settings, SiteSettings, user_cache, variable
-from deploy.wiring.kafka import client_options
+from deploy.settings.model import Settings, SiteSettings, user_cache, variable
 
 #: The groups of settings that hold the names and addresses of a run.
 GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api")

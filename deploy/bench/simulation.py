@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from deploy.bench.errors import BenchError
-from deploy.settings import SiteSettings
+from deploy.settings.model import SiteSettings
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
 from deploy.simulate.ordered import by_partition, ordered
@@ -16,8 +16,8 @@ from deploy.simulate.rows import Row, read, sample
 from deploy.simulate.uci import Visit
 from ingest.events import Event
 from ingest.partition import partition_of
-from stream.calendar import Calendar
-from stream.pages import PageRow
+from stream.fold.calendar import Calendar
+from stream.fold.pages import PageRow
 
 #: The simulated site and what makes its year fit the file.
 SITE = "uci"

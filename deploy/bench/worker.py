@@ -24,7 +24,7 @@ from deploy.bench.log import Log, compare, wait_for
 from deploy.bench.part import OPECOM, Part, answers, samples
 from deploy.bench.run import Run, changed, environment
 from deploy.bench.simulation import Simulation, simulation
-from deploy.ports import free_port
+from deploy.processes.ports import free_port
 from ingest.events import Event, UsePages, encode, key_of
 
 #: How long one way may take, in seconds.

@@ -22,14 +22,15 @@ from deploy.bench.log import Log, wait_for
 from deploy.bench.part import OPECOM, Part, answers
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import Simulation, simulation
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring import storage
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from ingest.events import encode as encode_event
 from ingest.events import key_of
-from stream.pages import PageRow, PagesMarker, PageStatistics
-from stream.partition import Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.pages import PageRow, PagesMarker, PageStatistics
+from stream.fold.partition import Partition
 from stream.scored import ScoredSession, encode
 from stream.step import fold, score
 

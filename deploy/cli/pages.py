@@ -11,13 +11,14 @@ import msgspec
 import typer
 from rich.console import Console
 
-from deploy import controls, page_tables
-from deploy.access_file import sites_of
-from deploy.data_folder import as_running
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.reads import ask, read
-from deploy.settings import SIMULATED_SITES, Settings, load
+from deploy.log import controls
+from deploy.processes.data_folder import as_running
+from deploy.processes.probes import Address
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings, load
+from deploy.terminal import pages as page_tables
+from deploy.terminal.query_client import ask, read
 from ingest.enrich import PageRules, page
 from storage.pages import ga
 from storage.pages.refresh import Explained, PagesInForce, Refreshed

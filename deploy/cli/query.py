@@ -7,12 +7,12 @@ import msgspec
 import typer
 from rich.console import Console
 
-from deploy import tables
-from deploy.probes import Address
-from deploy.reads import read
-from deploy.settings import Settings, load
+from deploy.processes.probes import Address
+from deploy.settings.model import Settings, load
+from deploy.terminal import intents as tables
+from deploy.terminal.query_client import read
 from scoring.model import Band
-from storage.intents import Intent, LiveSessions, Timeline
+from storage.query.intents import Intent, LiveSessions, Timeline
 
 app = typer.Typer(help="Asks the query API.", no_args_is_help=True)
 

@@ -12,15 +12,15 @@ import typer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from deploy import tables
-from deploy.data_folder import as_running
 from deploy.errors import AwayError
-from deploy.settings import Settings, load
-from deploy.topics import log_id
-from deploy.wiring.kafka import client_options
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings, load
+from deploy.terminal import intents as tables
 from scoring.model import Band
-from storage.intents import intent_of
-from storage.subscribe import Filter, Start, follow
+from storage.live.subscribe import Filter, Start, follow
+from storage.query.intents import intent_of
 from stream.scored import ScoredSession, encode
 
 

@@ -7,15 +7,15 @@ import signal
 
 from rich.console import Console
 
-from deploy import data_folder, probes
-from deploy import up as system
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
-from deploy.first_start import first_keys
-from deploy.ports import listen
-from deploy.screen import Screen
-from deploy.settings import Settings, load, variable
-from deploy.supervise import Supervisor
+from deploy.local import up as system
+from deploy.local.console import Screen
+from deploy.processes import data_folder, probes
+from deploy.processes.ports import listen
+from deploy.processes.supervise import Supervisor
+from deploy.settings.model import Settings, load, variable
+from deploy.sites.first_start import first_keys
 
 #: Seconds between two looks at the parts.
 LOOK = 0.5

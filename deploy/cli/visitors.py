@@ -11,9 +11,9 @@ import typer
 
 from deploy.cli.pages import site_named
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.reads import ask
-from deploy.settings import Settings, load
+from deploy.processes.probes import Address
+from deploy.settings.model import Settings, load
+from deploy.terminal.query_client import ask
 from storage.admin.erase import Erasure
 
 app = typer.Typer(help="Everything that is held of a visitor: to give to it, or to forget.", no_args_is_help=True)

@@ -15,11 +15,11 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
 
-from deploy.access_file import sites_of
 from deploy.errors import AwayError, SetupError
-from deploy.settings import Settings, load
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import Settings, load
 from deploy.wiring.storage import relational_of_this_program
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 from storage.webhooks import deliveries, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolver, check_url, permitted
 from storage.webhooks.crossings import WANTED, Wanted

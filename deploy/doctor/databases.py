@@ -2,15 +2,15 @@
 
 import contextlib
 
-from deploy import data_folder
 from deploy.doctor import analytics, relational
 from deploy.doctor.finding import Finding
 from deploy.doctor.parts import Get
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.settings import Settings
+from deploy.processes import data_folder
+from deploy.processes.probes import Address
+from deploy.settings.model import Settings
 from deploy.wiring import storage
-from storage import migrate
+from storage.database import migrate
 
 Found = tuple[list[Finding], dict[str, float]]
 NOT_YET = "is not there yet: the first start makes it"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.doctor.finding import Finding, State
-from deploy.probes import Address
+from deploy.processes.probes import Address
 
 Get = Callable[[Address, str], tuple[int, str]]
 

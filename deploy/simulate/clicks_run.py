@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from deploy.access_file import sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings, variable
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import Settings, variable
 from deploy.simulate import check, stack
 from deploy.simulate.clicks import Visit
 from deploy.simulate.clicks_file import ClickSession, read

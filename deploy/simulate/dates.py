@@ -7,7 +7,7 @@ import numpy as np
 
 from deploy.simulate.errors import DataError
 from deploy.simulate.rows import Row, views_of
-from stream.calendar import Calendar, Day
+from stream.fold.calendar import Calendar, Day
 
 #: Its 8 February and 3 May, where the interest in 14 February and 9 May peaks, are Saturdays, as in the data.
 YEAR = 2025

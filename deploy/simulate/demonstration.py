@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
 
-from deploy import replays
-from deploy.data_folder import as_running
-from deploy.settings import Settings
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings
 from deploy.simulate import stack, uci_run
 from deploy.simulate.live import Board, highest
 from deploy.simulate.run import Simulation, new_run
 from deploy.simulate.show import Bars, announce, say, source
+from deploy.terminal import replay_progress as replays
 from deploy.wiring.storage import relational
 from storage.replay.request import Request
 

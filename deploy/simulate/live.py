@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from deploy.probes import Address
+from deploy.processes.probes import Address
 
 
 class Reason(Struct, frozen=True):

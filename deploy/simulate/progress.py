@@ -9,7 +9,7 @@ from sqlalchemy import Engine, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.errors import AwayError
-from storage.tables import sessions
+from storage.database.tables import sessions
 
 #: Seconds between two counts.
 EVERY = 0.5

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from deploy import controls
 from deploy.errors import AwayError
-from deploy.probes import Address, is_ready
-from deploy.settings import Settings
+from deploy.log import controls
+from deploy.processes.probes import Address, is_ready
+from deploy.settings.model import Settings
 from deploy.simulate.ordered import by_partition, ordered
 from deploy.simulate.progress import Arrived, arrived, until_closed
 from deploy.simulate.send import Pace, events_of_one_request, http_door, pieces, send
@@ -20,7 +20,7 @@ from deploy.simulate.visit import Visit
 from deploy.wiring.keys import import_key
 from ingest.events import base_site
 from ingest.partition import partition_of
-from stream.pages import PageRow
+from stream.fold.pages import PageRow
 
 DAY_MS = 24 * 3_600_000
 

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
-from deploy.data_folder import as_running
-from deploy.settings import Settings
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings
 from deploy.simulate import clicks_run, uci_run
 from deploy.simulate.progress import Arrived
 from deploy.simulate.run import Simulation, new_run

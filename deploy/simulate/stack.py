@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy import data_folder
 from deploy.errors import AwayError, SetupError
-from deploy.probes import Address, is_ready
-from deploy.settings import Settings
+from deploy.processes import data_folder
+from deploy.processes.probes import Address, is_ready
+from deploy.settings.model import Settings
 
 START_SECONDS = 90.0
 #: The parts drain one after the other, each within 20 s.

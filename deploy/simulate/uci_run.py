@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.errors import SetupError
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.simulate import check
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw

@@ -1,9 +1,9 @@
 """Who may read, predict, export and replay, as the settings and the file of sites and keys say."""
 
-from deploy.access_file import AccessFile, Followed
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from storage.access import Access, Scope, SecretKey, digest_of
+from deploy.settings.access_file import AccessFile, Followed
+from deploy.settings.model import Settings
+from storage.http.access import Access, Scope, SecretKey, digest_of
 
 #: Characters of a key, at least.
 SHORTEST_KEY = 16

@@ -5,20 +5,20 @@ from collections.abc import Generator, Mapping, Sequence
 
 from fastapi import APIRouter
 
-from deploy import controls, topics
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from deploy.standing import Standing
-from deploy.wiring.kafka import client_options
+from deploy.log import controls, topics
+from deploy.log.client_options import client_options
+from deploy.log.group_status import Standing
+from deploy.settings.model import Settings
 from deploy.wiring.storage import Databases
-from storage.access import Access
 from storage.admin.api import admin_routes
 from storage.admin.erase import Eraser, LogAwayError
 from storage.admin.forget import Holdings
 from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
 from storage.admin.visitor import VisitorReads
-from storage.queries import Waited
+from storage.http.access import Access
+from storage.query.queries import Waited
 from storage.replay.journal import Journal
 
 

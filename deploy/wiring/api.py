@@ -13,15 +13,15 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from deploy.errors import AwayError
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import Settings
-from deploy.topics import log_id
+from deploy.http.serve import serve
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.processes.ports import listen
+from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
-from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
@@ -30,18 +30,18 @@ from deploy.wiring.storage import Databases, databases
 from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
 from ingest.tokens import SessionTokens
-from storage.access import Access
 from storage.admin.erase import Eraser
-from storage.api import create_app
-from storage.audience import Audience
-from storage.errors import ReadError
+from storage.api.app import create_app
+from storage.http.access import Access
+from storage.http.errors import ReadError
+from storage.http.stream_tokens import Tokens
+from storage.live.audience import Audience
+from storage.live.session_streams import SessionStreams
+from storage.live.sse import Streams
+from storage.live.subscribe import Filter, Follower, Start, follow
 from storage.metrics import ApiMetrics
-from storage.queries import Queries
+from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
-from storage.session_streams import SessionStreams
-from storage.stream import Streams
-from storage.subscribe import Filter, Follower, Start, follow
-from storage.tokens import Tokens
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:

@@ -1,9 +1,9 @@
 """Builds the sites' calendars from the settings and the file of sites and keys."""
 
-from deploy.access_file import AccessFile, Followed, place, read, sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from stream.calendar import Calendar, Calendars
+from deploy.settings.access_file import AccessFile, Followed, place, read, sites_of
+from deploy.settings.model import Settings
+from stream.fold.calendar import Calendar, Calendars
 
 
 def calendars(settings: Settings) -> Calendars:

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 from aiokafka.errors import KafkaError
 
-from deploy.settings import KafkaSettings
-from deploy.wiring.kafka import client_options
-from stream.erasures import Erasures
-from stream.erasures_topic import erasures_follower
-from stream.follower import Follower
-from stream.pages import PageStatistics
-from stream.pages_topic import pages_follower
+from deploy.log.client_options import client_options
+from deploy.settings.model import KafkaSettings
+from stream.fold.erasures import Erasures
+from stream.fold.pages import PageStatistics
+from stream.kafka.erasures_topic import erasures_follower
+from stream.kafka.pages_topic import pages_follower
+from stream.kafka.topic_follower import Follower
 from stream.recovery import Needed
 
 #: How long a topic may give nothing while something is waited for, in seconds.

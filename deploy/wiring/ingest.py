@@ -6,33 +6,33 @@ from importlib.metadata import version
 from typing import Literal
 from urllib.parse import urlsplit
 
-from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.serve import most_connections, serve
-from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
+from deploy.http.serve import most_connections, serve
+from deploy.log.client_options import client_options
+from deploy.processes.probes import Address
+from deploy.settings.access_file import LOOK, AccessFile, Followed, sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.documents import add_documents
-from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
 from ingest import enrich
 from ingest.addresses import Proxies
+from ingest.admission.guard import Guard
+from ingest.admission.keys import Keys, Site
+from ingest.admission.limits import TokenBuckets
+from ingest.admission.origins import Origins, checked_origin
+from ingest.admission.signatures import checked_secret
 from ingest.api import IngestApp
 from ingest.body import BodyReader
-from ingest.door import House
-from ingest.guard import Guard
-from ingest.intent import IntentStream, IntentTokens
+from ingest.endpoints import House
 from ingest.kafka import KafkaPublisher
-from ingest.keys import Keys, Site
-from ingest.limits import TokenBuckets
 from ingest.metrics import IngestMetrics
-from ingest.origins import Origins, checked_origin
+from ingest.proxy.intent import IntentStream, IntentTokens
+from ingest.proxy.upstream import Upstream
 from ingest.publish import Publisher
 from ingest.script import add_script, read
-from ingest.signatures import checked_secret
 from ingest.tokens import SessionTokens, Shown
-from ingest.upstream import Upstream
-from storage.writer import set_within
+from stream.waiting import set_within
 
 #: Paths that the query API answers.
 PASSED = ("/admin",)

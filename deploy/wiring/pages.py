@@ -10,18 +10,18 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from deploy import controls
 from deploy.errors import SetupError
-from deploy.settings import Settings
+from deploy.log import controls
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
 from deploy.wiring.followed import PATIENCE
-from deploy.wiring.kafka import client_options
+from storage.database.errors import UnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
-from storage.sink import UnavailableError
-from storage.writer import set_within
-from stream.follower import TopicMissingError
-from stream.pages import PageStatistics
-from stream.pages_topic import pages_follower
+from stream.fold.pages import PageStatistics
+from stream.kafka.pages_topic import pages_follower
+from stream.kafka.topic_follower import TopicMissingError
+from stream.waiting import set_within
 
 log = logging.getLogger(__name__)
 

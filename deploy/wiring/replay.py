@@ -7,36 +7,36 @@ from pathlib import Path
 import msgspec
 from aiokafka.errors import KafkaError
 
-from deploy import topics
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from deploy.standing import Standing
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.log.group_status import Standing
+from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.followed import PATIENCE, FollowedTopics
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.storage import Databases, databases
 from deploy.wiring.worker import scored_producer
 from scoring.folder import RegistryError
 from scoring.model import Model
-from storage.analytics import AnalyticsSink
-from storage.log import StoredLog
-from storage.relational import RelationalSink
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.features import IntoFeatures
 from storage.replay.journal import Journal
 from storage.replay.request import Request
 from storage.replay.run import replay, tell_partitions
+from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
 from storage.replay.world import Watcher, World
-from stream.follower import TopicMissingError
-from stream.partition import Partition
-from stream.publish import KafkaRecords
-from stream.recovery import KafkaLog
-from stream.source import KafkaSource
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.relational_sink import RelationalSink
+from stream.fold.partition import Partition
+from stream.kafka.log_reader import KafkaLog
+from stream.kafka.publish import KafkaRecords
+from stream.kafka.source import KafkaSource
+from stream.kafka.topic_follower import TopicMissingError
 
 
 @contextlib.asynccontextmanager

@@ -5,13 +5,13 @@ import asyncio
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from deploy import shop
-from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
-from deploy.serve import serve
-from deploy.settings import SIMULATED_SITES, Settings
-from deploy.status import create_status_app
-from deploy.tag import public_url, script_tag
+from deploy.http import shop
+from deploy.http.serve import serve
+from deploy.http.status import create_status_app
+from deploy.http.tag import public_url, script_tag
+from deploy.settings.access_file import LOOK, AccessFile, Followed, sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings
 from deploy.wiring.process_metrics import add_process_metrics
 
 

@@ -9,10 +9,10 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from sqlalchemy import Engine, exc
 
 from deploy.errors import AwayError, SetupError
-from deploy.settings import Settings
-from storage import migrate
-from storage.analytics import embedded_client, server_client
-from storage.relational import engine_of
+from deploy.settings.model import Settings
+from storage.database import migrate
+from storage.database.engine import engine_of
+from storage.write.clickhouse_sink import embedded_client, server_client
 
 #: MariaDB's errors for a user, a password or a database that it does not know: waiting mends none of them.
 WRONG_CREDENTIALS = {1044, 1045, 1049, 1698}

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.api import answer, bound
 from deploy.wiring.storage import databases

@@ -13,25 +13,26 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from deploy.errors import AwayError
-from deploy.settings import Settings
-from deploy.status import create_status_app, serving
-from deploy.topics import log_id
+from deploy.http.status import create_status_app, serving
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
-from deploy.wiring.kafka import client_options
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
 from deploy.wiring.writer import group_consumer, outcome
-from storage import continuity, migrate
-from storage.continuity import Written
-from storage.migrate import SchemaError
-from storage.sink import UnavailableError
+from storage.database import migrate
+from storage.database.errors import UnavailableError
+from storage.database.migrate import SchemaError
 from storage.webhooks import bands
 from storage.webhooks.addresses import Resolver
 from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.post import Post
 from storage.webhooks.sender import Sender
 from storage.webhooks.watch import Watch
-from stream.erasures import Erasures
+from storage.write import continuity
+from storage.write.continuity import Written
+from stream.fold.erasures import Erasures
 
 log = logging.getLogger(__name__)
 

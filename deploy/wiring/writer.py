@@ -13,23 +13,25 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
-from deploy.settings import KafkaSettings, Settings
-from deploy.status import create_status_app, serving
-from deploy.topics import log_id
+from deploy.http.status import create_status_app, serving
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.followed import following_erasures
-from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import Databases, databases
-from storage import continuity
-from storage.analytics import AnalyticsSink
-from storage.block import Role
+from storage.database.migrate import SchemaError
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
-from storage.migrate import SchemaError
-from storage.relational import RelationalSink, close_orphans
-from storage.writer import Database, Writer, WriterError
-from stream.erasures import Erasures
-from stream.follower import TopicMissingError
+from storage.write import continuity
+from storage.write.block import Role
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.deliver import Database
+from storage.write.relational_sink import RelationalSink, close_orphans
+from storage.write.writer import Writer, WriterError
+from stream.fold.erasures import Erasures
+from stream.kafka.errors import KafkaUnavailableError
+from stream.kafka.topic_follower import TopicMissingError
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
 
 async def write(settings: Settings, opened: Databases, standing: Standing, stop: asyncio.Event) -> None:
-    """Write until `stop`; raises WriterError, ContinuityError, KafkaError and SetupError."""
+    """Write until `stop`; raises KafkaUnavailableError, WriterError, ContinuityError, KafkaError and SetupError."""
     engine, client = opened
     topics = _topics(settings)
     log_name = await log_id(client_options(settings.kafka))
@@ -113,7 +115,7 @@ async def outcome(part: Awaitable[None]) -> int:
     """The exit code of a part; what it cannot go on with is one line of the log."""
     try:
         await part
-    except (WriterError, TopicMissingError, continuity.ContinuityError, SchemaError) as error:
+    except (KafkaUnavailableError, WriterError, TopicMissingError, continuity.ContinuityError, SchemaError) as error:
         log.error("%s", error)
     except KafkaError as error:
         log.error("Kafka failed (%s): see kafka.bootstrap", error)

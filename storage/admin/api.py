@@ -13,18 +13,17 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.model import Band, Label
-from storage.access import Access, Caller
 from storage.admin.erase import Eraser, Erasure
 from storage.admin.forget import Visitor
 from storage.admin.reads import UCI_NAMES, AdminReads, Chosen, Grain, SortColumn
 from storage.admin.rows import Sessions, Statistics, WholeSession
 from storage.admin.visitor import VisitorReads
-from storage.cells import cell
-from storage.errors import ReadError
-from storage.intents import encode
-from storage.openapi import answered
-from storage.sink import UnavailableError
-from storage.threads import in_thread
+from storage.database.errors import UnavailableError
+from storage.database.threads import in_thread
+from storage.http.access import Access, Caller
+from storage.http.answers import answered, encode
+from storage.http.csv_cells import cell
+from storage.http.errors import ReadError
 from stream.scored import Status
 
 MOST_SESSIONS, DEEPEST = 1_000, 1_000_000

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from storage.admin.forget import Deleted, Holdings, Key, Visitor
 from storage.admin.journal import ErasureJournal, State
+from storage.database.errors import UnavailableError
+from storage.database.threads import in_thread
 from storage.replay.errors import BusyError, JournalAwayError
-from storage.sink import UnavailableError
-from storage.threads import in_thread
-from stream.erasures import session_digest
+from stream.fold.erasures import session_digest
 
 log = logging.getLogger(__name__)
 

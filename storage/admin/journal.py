@@ -13,9 +13,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from storage.admin.forget import Deleted, Key, Visitor
-from storage.relational import reached
-from storage.tables import erasures
-from stream.erasures import session_digest, visitor_digest
+from storage.database.engine import reached
+from storage.database.tables import erasures
+from stream.fold.erasures import session_digest, visitor_digest
 
 State = Literal["running", "done"]
 

@@ -18,9 +18,9 @@ from storage.admin.rows import (
     session_of,
     view_of,
 )
-from storage.queries import Queries
-from storage.sites import of_sites
-from storage.tables import page_views, sessions
+from storage.database.sites import of_sites
+from storage.database.tables import page_views, sessions
+from storage.query.queries import Queries
 from stream.scored import Status
 
 #: Columns that a list may be sorted by.

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from storage.intents import Update
+from storage.query.intents import Update
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 

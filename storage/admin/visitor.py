@@ -8,11 +8,11 @@ from sqlalchemy import Engine, select
 
 from storage.admin.forget import Holdings, Key, Visitor, of_letters
 from storage.admin.rows import session_of, view_of
-from storage.analytics import ask
-from storage.relational import reached
-from storage.sites import of_sites
-from storage.tables import page_views, sessions
+from storage.database.engine import reached
+from storage.database.sites import of_sites
+from storage.database.tables import page_views, sessions
 from storage.webhooks.tables import deliveries
+from storage.write.clickhouse_sink import ask
 
 #: Sessions that are read at a time.
 PIECE = 20

@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 
-from storage.access import Access, Caller, require_json
-from storage.errors import ReadError
-from storage.intents import encode
-from storage.openapi import answered
+from storage.database.errors import UnavailableError
+from storage.http.access import Access, Caller, require_json
+from storage.http.answers import answered, encode
+from storage.http.errors import ReadError
 from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher
-from storage.sink import UnavailableError
-from stream.follower import TopicMissingError
+from stream.kafka.topic_follower import TopicMissingError
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False)
 RETRY_SECONDS = 2

@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from stream.pages import PageRow
+from stream.fold.pages import PageRow
 
 #: Names of each column in exports, lower case.
 PAGE = ("page", "page path", "page path and screen class", "page path + query string", "landing page")

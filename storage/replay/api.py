@@ -6,10 +6,9 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from storage.access import Access, Caller, require_json
-from storage.errors import ReadError
-from storage.intents import encode
-from storage.openapi import answered
+from storage.http.access import Access, Caller, require_json
+from storage.http.answers import answered, encode
+from storage.http.errors import ReadError
 from storage.replay.jobs import Job, JobList, Jobs, Order, no_job
 from storage.replay.request import Request as Asked
 

@@ -10,13 +10,12 @@ from datetime import datetime
 from math import isclose
 from typing import Any
 
-from storage.analytics import scored_columns
-from storage.block import Identity, identity_of
-from storage.relational import Row, session_row, view_row
+from storage.database.rows import Row, session_row, view_row
+from storage.database.tables import page_views, sessions
 from storage.replay.account import Account, Mover, TableDiff
-from storage.tables import page_views, sessions
-from stream.scored import ScoredSession, View
-from stream.update import Update
+from storage.write.clickhouse_sink import scored_columns
+from stream.fold.update import Update
+from stream.scored import Identity, ScoredSession, View, identity_of
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-9
 #: Columns that say where a row comes from, not what it says.

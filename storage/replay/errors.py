@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Generator
 from pathlib import Path
 
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 
 
 class ReplayError(Exception):

@@ -13,16 +13,15 @@ from typing import Any, Protocol
 import msgspec
 
 from scoring.features import NAMES
-from storage.block import identity_of
-from storage.cells import cell
+from storage.database.threads import in_thread
+from storage.http.csv_cells import cell
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
-from storage.threads import in_thread
-from stream.partition import Record
+from stream.fold.partition import Record
+from stream.fold.update import Update
 from stream.replay import Told
-from stream.scored import ScoredSession
-from stream.update import Update
+from stream.scored import ScoredSession, identity_of
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from storage.errors import ReadError
+from storage.http.errors import ReadError
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.request import Request

@@ -16,11 +16,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.database.tables import backfill_partitions, backfills
 from storage.replay.account import Account, total
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.request import Plan, Request
-from storage.tables import backfill_partitions, backfills
-from stream.partition import Mark
+from stream.fold.mark import Mark
 from stream.replay import MOST_REPLAYS
 
 #: MariaDB's longest name of a lock.

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 
-from storage.block import Identity
+from stream.scored import Identity
 
 
 class Made:

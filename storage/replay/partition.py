@@ -7,7 +7,8 @@ from time import monotonic
 from typing import NamedTuple, TypeVar
 
 from scoring.model import Model
-from storage.block import Identity, identity_of
+from storage.database.errors import UnavailableError
+from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.compare import compare_sessions, compare_updates, compare_views
 from storage.replay.errors import ReplayError
@@ -17,13 +18,13 @@ from storage.replay.plan import source_of
 from storage.replay.request import Plan, Request
 from storage.replay.targets import Target
 from storage.replay.world import World
-from storage.sink import UnavailableError
-from storage.threads import in_thread
-from stream.late import Late
-from stream.partition import Mark, Partition, Record
+from stream.fold.late import Late
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition, Record
+from stream.fold.update import Update
 from stream.recovery import needed
 from stream.replay import NEVER, Backfill, PartitionReplay, Told, between, follow
-from stream.update import Update
+from stream.scored import Identity, identity_of
 
 #: Seconds between two checkpoints.
 CHECKPOINT_EVERY = 1.0

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 from ingest.events import Event, UndecodableError, decode
+from storage.database.threads import in_thread
 from storage.replay.errors import ReplayError
 from storage.replay.request import Plan, Request
 from storage.replay.world import World
-from storage.threads import in_thread
-from stream.partition import Mark, decode_mark
+from stream.fold.mark import Mark, decode_mark
+from stream.kafka.source import Bounds, Source
 from stream.replay import EARLIER, NEVER
-from stream.source import Bounds, Source
 
 
 async def plan(world: World, request: Request, partition: int) -> Plan:

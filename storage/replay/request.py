@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream.partition import Mark
+from stream.fold.mark import Mark
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]

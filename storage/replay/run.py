@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from functools import partial
 
+from storage.database.errors import UnavailableError
+from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.journal import Checkpoint, begun, unfinished
@@ -14,11 +16,9 @@ from storage.replay.plan import plan
 from storage.replay.request import Plan, Request
 from storage.replay.void import count_gone, void_stale
 from storage.replay.world import Watcher, World
-from storage.sink import UnavailableError
-from storage.threads import in_thread
-from stream.follower import TopicMissingError
+from stream.kafka.source import SourceError
+from stream.kafka.topic_follower import TopicMissingError
 from stream.replay import UNWRITTEN, FoldError
-from stream.source import SourceError
 
 #: Tells partitions in other processes: takes the replay's number and the partitions, returns when they are told.
 Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]

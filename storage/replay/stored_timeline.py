@@ -9,12 +9,11 @@ from typing import Any
 from clickhouse_connect.driver import exceptions
 
 from scoring.features import NAMES
-from storage.analytics import ask
-from storage.block import Identity
+from storage.database.errors import UnavailableError
 from storage.replay.compare import Moment
-from storage.sink import UnavailableError
+from storage.write.clickhouse_sink import ask
 from stream.replay import Window
-from stream.scored import version_of
+from stream.scored import Identity, version_of
 
 #: Offsets of one look at the timeline.
 OFFSETS = 50_000

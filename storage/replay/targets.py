@@ -11,21 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from storage.block import Block, Record, block_of, identity_of, read
-from storage.erased import erases, kept
+from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import Plan
 from storage.replay.stored_sessions import StoredSessions
-from storage.sink import BACKFILL_MASK, Sink
-from storage.threads import in_thread
-from storage.writer import deliver
-from stream.erasures import Erasures
-from stream.partition import Record as LogRecord
+from storage.write.block import Block, Record, block_of, read
+from storage.write.deliver import deliver
+from storage.write.erased import erases, kept
+from storage.write.sink import BACKFILL_MASK, Sink
+from stream.fold.erasures import Erasures
+from stream.fold.partition import Record as LogRecord
+from stream.fold.update import Update
 from stream.publish import Keyed, Records
 from stream.replay import Told
-from stream.scored import encode, encode_lines
-from stream.update import Update
+from stream.scored import encode, encode_lines, identity_of
 
 
 class Target(Protocol):

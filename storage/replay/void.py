@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 
-from storage.block import Identity
+from storage.database.threads import each_in_thread, in_thread
 from storage.replay.account import Account
 from storage.replay.made import Made
 from storage.replay.request import Plan, Request
 from storage.replay.world import World
-from storage.threads import each_in_thread, in_thread
 from stream.replay import UNWRITTEN
+from stream.scored import Identity
 
 
 async def void_stale(

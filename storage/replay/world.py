@@ -4,17 +4,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage.log import StoredLog
 from storage.replay.journal import Journal
 from storage.replay.request import Request
+from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import Target
-from stream.calendar import Calendars
-from stream.erasures import Erasures
-from stream.partition import Mark, Partition
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.kafka.source import Source
 from stream.recovery import Reached
-from stream.source import Source
 from stream.step import Models
 
 

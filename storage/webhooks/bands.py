@@ -10,12 +10,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
 from scoring.model import Band
-from storage.block import Identity, identity_of
 from storage.webhooks.crossings import Folded, Webhook, fold
 from storage.webhooks.database import reading, replace, transaction
 from storage.webhooks.deliveries import put_crossings
 from storage.webhooks.tables import bands, positions, webhooks
-from stream.scored import ScoredSession
+from stream.scored import Identity, ScoredSession, identity_of
 
 #: Session ids that one query names.
 MOST_IDS = 500

@@ -10,9 +10,8 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from scoring.model import Band
-from storage.block import Identity, identity_of
-from storage.sink import BACKFILL_MASK
-from stream.scored import OFFSET_SHIFT, ScoredSession
+from storage.write.sink import BACKFILL_MASK
+from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, identity_of
 
 #: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one.
 Wanted = Literal["low", "building", "high", "up", "down"]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, Table, exc
 from sqlalchemy.dialects.mysql import insert as mariadb_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 
 
 @contextlib.contextmanager

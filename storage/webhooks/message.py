@@ -11,10 +11,9 @@ from standardwebhooks import Webhook as Signer
 
 from scoring.model import Band, Label
 from scoring.reasons import SpokenReason
-from storage.block import identity_of
-from storage.intents import reasons_of
+from storage.query.intents import reasons_of
 from storage.webhooks.crossings import Crossing
-from stream.scored import Status
+from stream.scored import Status, identity_of
 
 CROSSED, TEST = "session.band", "webhook.test"
 

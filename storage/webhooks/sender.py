@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 from storage.webhooks import bands, deliveries, registry
 from storage.webhooks.crossings import Webhook
 from storage.webhooks.deliveries import Delivery

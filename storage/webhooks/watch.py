@@ -18,16 +18,18 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine
 
-from storage.erased import erases
-from storage.progress import Progress, Reread
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 from storage.webhooks import bands, registry
 from storage.webhooks.bands import Moved, MovedError, Place, Read
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
-from storage.writer import WriterError, commit, set_within, unbroken
-from stream.erasures import Erasures
+from storage.write.erased import erases
+from stream.fold.erasures import Erasures
+from stream.kafka.errors import KafkaUnavailableError
+from stream.kafka.group import commit, unbroken
+from stream.kafka.positions import Progress, Reread
 from stream.scored import ScoredSession, decode
+from stream.waiting import set_within
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class Watch:
         return 0 < self._begun == self._assignments.generation
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Watch until `stop`; raises WriterError when Kafka fails."""
+        """Watch until `stop`; raises KafkaUnavailableError when Kafka fails."""
         try:
             if self._alone:
                 everything = await self._partitions()
@@ -103,7 +105,9 @@ class Watch:
                     # A rebalance took a partition in the middle of the round; what was not written is read again.
                     self._begun = 0
         except KafkaError as error:
-            raise WriterError(f"Kafka failed the webhooks ({error!r}); kafka.bootstrap says where it is") from error
+            raise KafkaUnavailableError(
+                f"Kafka failed the webhooks ({error!r}); kafka.bootstrap says where it is"
+            ) from error
         finally:
             self._threads.shutdown(wait=False, cancel_futures=True)
 

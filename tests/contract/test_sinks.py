@@ -9,9 +9,10 @@ import pytest
 
 from ingest.events import Tick, encode, key_of
 from scoring.features import Features
-from storage import analytics, migrate
-from storage.block import block_of
-from storage.sink import RefusedError
+from storage.database import migrate
+from storage.database.errors import RefusedError
+from storage.write import clickhouse_sink as analytics
+from storage.write.block import block_of
 from stream.scored import DeadLetter, version_of
 from tests.support.events import NOON, event
 from tests.support.scored import FEATURES, scored, view

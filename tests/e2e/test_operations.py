@@ -9,11 +9,11 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy import topics
-from deploy.probes import Address, get
-from deploy.wiring.kafka import client_options
-from storage.migrate import relational_run
-from storage.relational import engine_of
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.probes import Address, get
+from storage.database.engine import engine_of
+from storage.database.migrate import relational_run
 from tests.support.monitoring import EXPRESSIONS
 from tests.support.promql import Asked, asked
 from tests.support.services import Broker

@@ -8,14 +8,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.ports import wait_until
-from deploy.settings import load
+from deploy.processes.ports import wait_until
+from deploy.settings.model import load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from ingest.events import encode, key_of
 from scoring.features import NAMES
-from stream.pages import PageStatistics
-from stream.partition import Folded, Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.fold.result import Folded
 from stream.scored import ScoredSession
 from stream.step import score
 from tests.support.events import event

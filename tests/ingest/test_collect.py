@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import codes, collect
+from ingest.admission.keys import Grant, Site
 from ingest.collect import Sender
 from ingest.enrich import Agent
 from ingest.errors import RefusedError
 from ingest.events import Code, Context, Event, Page, decode
-from ingest.keys import Grant, Site
 from tests.support.events import NOON, event_id
 
 LIVE = Grant(Site("shop"), "write", "shop")

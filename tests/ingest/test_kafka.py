@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from deploy import broker as embedded
-from deploy import topics
-from deploy.ports import free_port, speaks_kafka
-from deploy.services.programs import Program
-from deploy.settings import KafkaSettings
-from deploy.wiring.kafka import client_options
+from deploy.local import broker as embedded
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import free_port, speaks_kafka
+from deploy.processes.programs import Program
+from deploy.settings.model import KafkaSettings
 from ingest.kafka import KafkaPublisher
 from ingest.publish import UnavailableError
 from tests.support.publishers import kafka_log, publisher, reached

@@ -15,14 +15,14 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from deploy import topics
 from deploy.errors import PortTakenError
-from deploy.ports import free_port, listen
-from deploy.settings import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import free_port, listen
+from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
-from deploy.wiring.kafka import client_options
 from ingest.events import key_of
-from storage.subscribe import Filter, Follower, Position, Start, follow
+from storage.live.subscribe import Filter, Follower, Position, Start, follow
 from stream.scored import ScoredSession, encode
 from tests.support.example import consumer, running_consumer
 from tests.support.scored import scored
@@ -86,7 +86,7 @@ async def test_a_recent_follower_sees_what_came_just_before_it(
     kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(kafka, [scored(n, session_id=f"s{n}") for n in range(8)])
-    monkeypatch.setattr("storage.subscribe.RECENT_RECORDS", 2)
+    monkeypatch.setattr("storage.live.subscribe.RECENT_RECORDS", 2)
     async with following(kafka, "recent") as follower:
         keys: set[bytes] = set()
         async with asyncio.timeout(PATIENCE):

@@ -17,17 +17,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from deploy import topics
-from deploy.ports import free_port, wait_until
-from deploy.probes import Address, is_ready
-from deploy.settings import Settings, StorageSettings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import free_port, wait_until
+from deploy.processes.probes import Address, is_ready
+from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import writer
-from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import migrate_all
 from ingest.events import Tick, encode, key_of
-from storage import continuity
-from storage.block import Role
-from storage.relational import engine_of
+from storage.database.engine import engine_of
+from storage.write import continuity
+from storage.write.block import Role
 from stream import scored as contract
 from stream.scored import DeadLetter, ScoredSession
 from tests.support.events import NOON, event

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from ingest.events import Control, Event, UseModel
+from stream.fold.mark import Mark, decode_mark, encode_mark
 from stream.metrics import WorkerMetrics
-from stream.partition import Mark, decode_mark, encode_mark
 from stream.publish import ListRecords
 from stream.scored import decode, decode_dead
 from stream.step import Models

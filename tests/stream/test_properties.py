@@ -8,14 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import stream.partition
+import stream.session
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import stream.partition
-import stream.session
 import stream.step
 from ingest.events import Context, Control, Event, Page, Purchase, Tick, UseModel
-from stream.partition import IDLE, LATE, Folded, Partition, Record
+from stream.fold.clock import IDLE
+from stream.fold.partition import LATE, Partition, Record
+from stream.fold.result import Folded
 from stream.publish import ListRecords
 from stream.scored import ScoredSession
 from stream.step import Round

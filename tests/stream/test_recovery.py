@@ -5,7 +5,7 @@ import logging
 import pytest
 
 import stream.recovery
-from stream.partition import Mark, decode_mark, encode_mark
+from stream.fold.mark import Mark, decode_mark, encode_mark
 from stream.publish import ListRecords
 from stream.recovery import LogCutError
 from stream.scored import decode

@@ -11,9 +11,11 @@ from msgspec import structs
 from ingest.events import Control, Event, Tick, UndecodableError, decode
 from scoring.model import ConstantModel
 from stream import replay
-from stream.calendar import Calendars
-from stream.late import Late
-from stream.partition import IDLE, LATE, Mark
+from stream.fold.calendar import Calendars
+from stream.fold.clock import IDLE
+from stream.fold.late import Late
+from stream.fold.mark import Mark
+from stream.fold.partition import LATE
 from stream.replay import EARLIER, NEVER, Backfill, FoldError, PartitionReplay, Window, follow
 from stream.scored import ScoredSession, version_of
 from stream.step import score
@@ -165,7 +167,7 @@ def test_a_program_that_cannot_fold_replaces_nothing(monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> tuple[int, ...]:
         raise OverflowError("too much")
 
-    monkeypatch.setattr("stream.partition.apply", broken)
+    monkeypatch.setattr("stream.fold.partition.apply", broken)
     records = log_of(event(number) for number in range(1, 60))
     one = PartitionReplay(partition(), 58, Backfill(Window(), 1, 58), lambda _: ConstantModel())
     with pytest.raises(FoldError, match="50 events in a row"):

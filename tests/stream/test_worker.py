@@ -4,11 +4,11 @@ import pytest
 
 from ingest.events import Event, Tick, decode
 from scoring.model import ConstantModel
-from stream.partition import IDLE
+from stream.fold.clock import IDLE
+from stream.fold.session import apply
 from stream.publish import ListRecords
 from stream.scored import DEAD_BYTES, decode_dead
 from stream.scored import decode as decode_scored
-from stream.session import apply
 from stream.step import FAILURES_IN_A_ROW
 from stream.worker import REPLAY_END, WorkerError
 from tests.support.events import NOON, event
@@ -59,7 +59,7 @@ async def test_fifty_failures_in_a_row_stop_the_worker_after_they_are_told(monke
     def broken(*_: object) -> None:
         raise ArithmeticError("broken")
 
-    monkeypatch.setattr("stream.partition.apply", broken)
+    monkeypatch.setattr("stream.fold.partition.apply", broken)
     log, records = FakeLog({0: log_of(event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW))}), ListRecords()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
@@ -76,7 +76,7 @@ async def test_fifty_failures_count_also_within_one_round(monkeypatch: pytest.Mo
             raise ArithmeticError("broken")
         return apply(session, said, *_)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("stream.partition.apply", broken)
+    monkeypatch.setattr("stream.fold.partition.apply", broken)
     events = [event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW)]
     log = FakeLog({0: log_of([*events, event(99, NOON + 99, type="custom")])})
     worker, client = worker_on(log, ListRecords()), FakeClient(log)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ingest.events import key_of
-from storage.audience import Audience, Seat
-from storage.intents import Intent
-from storage.subscribe import Filter, Start
+from storage.live.audience import Audience, Seat
+from storage.live.subscribe import Filter, Start
+from storage.query.intents import Intent
 from stream.scored import ScoredSession, encode
 
 SECONDS = 5.0

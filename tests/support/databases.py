@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring.storage import Databases, databases
-from storage.analytics import AnalyticsSink
-from storage.relational import RelationalSink
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.relational_sink import RelationalSink
 from stream.scored import ScoredSession
 from tests.support.sinks import block
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from scoring.model import ConstantModel
-from stream.calendar import Calendars
-from stream.erasures import Erasures
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition, Record
 from stream.metrics import WorkerMetrics
-from stream.pages import PageStatistics
-from stream.partition import Mark, Partition, Record
 from stream.publish import Keyed, ListRecords
 from stream.recovery import Needed, Reached
 from stream.step import Models

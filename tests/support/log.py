@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ingest.events import Control, Event, encode, key_of
-from stream.calendar import Calendars
-from stream.erasures import Erasures
-from stream.pages import PageStatistics
-from stream.partition import Folded, Mark, Partition
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.fold.result import Folded
 
 
 class LogRecord(NamedTuple):

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.probes import Address
+from deploy.processes.probes import Address
 
 BATCH, STREAM = "/v1/batch", "/tracker/intent/stream"
 #: Headers of one connection, which the next one has its own of.

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy import topics
-from deploy.settings import IngestSettings, KafkaSettings, Settings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
-from deploy.wiring.kafka import client_options
 from ingest.kafka import KafkaPublisher
 from ingest.publish import ListPublisher, Publisher, Record, UnavailableError
 

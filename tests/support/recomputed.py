@@ -13,18 +13,21 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine, text
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
-from storage.analytics import scored_columns
-from storage.block import Identity, newest, newest_views
-from storage.relational import session_row, view_row
-from storage.tables import page_views, sessions
-from stream.pages import PageStatistics
-from stream.pages import decode as decode_page
-from stream.partition import Folded, Mark, Partition
+from storage.database.rows import session_row, view_row
+from storage.database.tables import page_views, sessions
+from storage.write.block import newest, newest_views
+from storage.write.clickhouse_sink import scored_columns
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.pages import decode as decode_page
+from stream.fold.partition import Partition
+from stream.fold.result import Folded
+from stream.fold.update import Update
+from stream.scored import Identity
 from stream.step import score
-from stream.update import Update
 from tests.support.truth import read_topic
 
 #: Where a row comes from, not what it says.

@@ -10,29 +10,30 @@ from sqlalchemy import Engine, text
 from ingest.events import Control, Event, key_of
 from ingest.partition import partition_of
 from scoring.model import ConstantModel, Model
-from storage import migrate
-from storage.analytics import AnalyticsSink
-from storage.block import Record, Role, block_of, read
-from storage.log import StoredLog
-from storage.relational import RelationalSink
+from storage.database import migrate
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.features import IntoFeatures
 from storage.replay.journal import Journal
 from storage.replay.request import Request
 from storage.replay.run import replay
+from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
 from storage.replay.world import World
-from stream.calendar import Calendars
-from stream.erasures import Erasures
-from stream.pages import PageStatistics
-from stream.partition import Mark, Partition
+from storage.write.block import Record, Role, block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.relational_sink import RelationalSink
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.kafka.source import Bounds
 from stream.publish import ListRecords
 from stream.recovery import Needed
 from stream.scored import dead_record, encode
-from stream.source import Bounds
 from stream.step import fold, score
 from tests.support.log import LogRecord, log_of
 

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from sqlalchemy import Engine
 
-from deploy.ports import free_port, wait_until
-from deploy.probes import Address, is_ready
-from storage.relational import engine_of
+from deploy.processes.ports import free_port, wait_until
+from deploy.processes.probes import Address, is_ready
+from storage.database.engine import engine_of
 from tests.support.browser import visitor
 from tests.support.stack import Stack, new_stack, up
 

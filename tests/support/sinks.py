@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, select
 
-from storage import migrate
-from storage.analytics import AnalyticsSink, embedded_client
-from storage.block import Block, Identity, Record, Role, block_of, read
-from storage.relational import RelationalSink, engine_of
-from storage.sink import ListSink, Sink
-from storage.tables import page_views, sessions
-from stream.scored import DeadLetter, ScoredSession, encode
+from storage.database import migrate
+from storage.database.engine import engine_of
+from storage.database.tables import page_views, sessions
+from storage.write.block import Block, Record, Role, block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink, embedded_client
+from storage.write.relational_sink import RelationalSink
+from storage.write.sink import ListSink, Sink
+from stream.scored import DeadLetter, Identity, ScoredSession, encode
 
 #: The version and the probability of a row.
 Row = tuple[int, float]

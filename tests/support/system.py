@@ -13,14 +13,14 @@ import httpx
 import msgspec
 from sqlalchemy import Engine
 
-from deploy import topics
-from deploy.ports import wait_until
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
-from storage.analytics import server_client
-from storage.relational import engine_of
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import wait_until
+from deploy.settings.model import Settings
+from storage.database.engine import engine_of
 from storage.replay.account import Account
 from storage.replay.journal import Entry, Journal
+from storage.write.clickhouse_sink import server_client
 from tests.support.recomputed import Recomputed, Tables, recompute, stored
 from tests.support.registry import registry_with
 from tests.support.services import Broker

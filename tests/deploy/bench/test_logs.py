@@ -7,7 +7,9 @@ import pytest
 from deploy.bench.crowd import EVENTS, Crowd
 from deploy.bench.simulation import simulation
 from deploy.bench.years import Years
-from stream.partition import Folded, Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.fold.result import Folded
 from tests.support.log import LogRecord, partition
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.cli.failures import lines
 from deploy.errors import SetupError
-from deploy.settings import Settings, SiteSettings
+from deploy.settings.model import Settings, SiteSettings
 from deploy.simulate import clicks_run
 from deploy.simulate.clicks import Visit, pauses
 from deploy.simulate.clicks_file import MOST_CLICKS, ClickSession, read

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from deploy.simulate.live import Board, Intent
 from deploy.simulate.progress import Arrived, StuckError, arrived, models_of, until_closed
-from storage.tables import metadata, sessions
+from storage.database.tables import metadata, sessions
 
 
 class Clock:

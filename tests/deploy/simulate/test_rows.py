@@ -11,7 +11,7 @@ from deploy.simulate.fit import fit
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.rows import COLUMNS, read, sample, views_of, write
 from deploy.simulate.uci import Visit
-from stream.calendar import Calendar
+from stream.fold.calendar import Calendar
 
 GOOD = "1,2.5,0,0,3,64.0004,0.02,0.1,5.5,0.6,May,2,2,1,2,New_Visitor,FALSE,TRUE"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from deploy import controls
-from deploy.controls import LogError
-from deploy.settings import Settings
+from deploy.log import controls
+from deploy.log.controls import LogError
+from deploy.settings.model import Settings
 from deploy.simulate import run, uci_run
 from deploy.simulate.draw import draw
 from deploy.simulate.progress import Arrived

@@ -14,7 +14,7 @@ from deploy.simulate.send import Pace, Piece, SendError, TryAgainError, events_o
 from deploy.simulate.uci import Visit
 from ingest.bodies import ImportBatch
 from ingest.events import Event
-from stream.calendar import Calendar
+from stream.fold.calendar import Calendar
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from deploy.simulate.rows import Row, read
 from deploy.simulate.uci import Visit
 from ingest.events import Event, base_site, decode, encode, key_of
 from scoring.features import Features
-from stream.calendar import Calendar
-from stream.pages import PageRow
+from stream.fold.calendar import Calendar
+from stream.fold.pages import PageRow
 from tests.support.uci import found_uci_file, uci_file
 
 SITE = "uci~test"

@@ -12,17 +12,18 @@ from ingest.events import Erase
 from storage.admin.erase import Eraser, LogAwayError
 from storage.admin.forget import Deleted, Holdings, Visitor
 from storage.admin.journal import ErasureJournal
-from storage.analytics import AnalyticsSink
-from storage.block import block_of, read
-from storage.erased import kept
-from storage.relational import RelationalSink
+from storage.database.errors import UnavailableError
+from storage.database.tables import erasures
 from storage.replay.errors import BusyError
 from storage.replay.journal import Journal
-from storage.sink import UnavailableError
-from storage.tables import erasures
-from stream.erasures import Erasure, session_digest, visitor_digest
-from stream.erasures import encode as encode_erasure
-from stream.partition import Mark, Partition
+from storage.write.block import block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.erased import kept
+from storage.write.relational_sink import RelationalSink
+from stream.fold.erasures import Erasure, session_digest, visitor_digest
+from stream.fold.erasures import encode as encode_erasure
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
 from stream.scored import encode
 from stream.step import fold, score
 from tests.storage.admin.test_forget import everything

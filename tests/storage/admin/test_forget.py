@@ -11,14 +11,14 @@ from ingest.events import Tick, encode, key_of
 from scoring.features import NAMES
 from storage.admin.forget import Deleted, Holdings, Visitor
 from storage.admin.visitor import VisitorReads
-from storage.analytics import AnalyticsSink
-from storage.block import block_of, read
-from storage.erased import kept
 from storage.webhooks import bands
 from storage.webhooks.bands import Place, Read
 from storage.webhooks.crossings import by_site
-from stream.erasures import Erasure, session_digest, visitor_digest
-from stream.erasures import encode as encode_erasure
+from storage.write.block import block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.erased import kept
+from stream.fold.erasures import Erasure, session_digest, visitor_digest
+from stream.fold.erasures import encode as encode_erasure
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, placed
 from tests.support.scored import scored

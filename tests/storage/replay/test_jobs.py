@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from deploy.settings import ApiSettings, KafkaSettings, Settings
+from deploy.settings.model import ApiSettings, KafkaSettings, Settings
 from deploy.wiring import api
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import stream.partition
 from sqlalchemy import text
 
-import stream.partition
 from ingest.events import Event, Tick, UseModel
 from scoring.model import ConstantModel, Manifest
-from storage import analytics
+from storage.database.errors import UnavailableError
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.journal import Checkpoint, Journal, unfinished
 from storage.replay.stored_sessions import StoredSessions
-from storage.sink import UnavailableError
-from stream.partition import IDLE
+from storage.write import clickhouse_sink as analytics
+from stream.fold.clock import IDLE
 from stream.replay import EARLIER
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, Watching, placed

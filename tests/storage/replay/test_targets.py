@@ -11,7 +11,7 @@ from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.request import Plan
 from storage.replay.targets import IntoFile
-from stream.partition import Mark
+from stream.fold.mark import Mark
 from stream.replay import Told
 
 

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 from storage.webhooks import deliveries, registry
 from storage.webhooks.addresses import Resolver
 from storage.webhooks.crossings import Crossing, Webhook

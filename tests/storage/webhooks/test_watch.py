@@ -12,13 +12,13 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from storage.sink import UnavailableError
+from storage.database.errors import UnavailableError
 from storage.webhooks import bands, registry
 from storage.webhooks.bands import Place, Read
 from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.watch import Watch
-from storage.writer import WriterError
-from stream.erasures import Erasures, session_digest, visitor_digest
+from stream.fold.erasures import Erasures, session_digest, visitor_digest
+from stream.kafka.errors import KafkaUnavailableError
 from stream.scored import ScoredSession, encode
 from tests.support.consumers import ListConsumer
 from tests.support.events import NOON
@@ -169,7 +169,7 @@ async def test_a_commit_that_a_rebalance_undid_changes_nothing(engine: Engine) -
 
 
 async def test_a_kafka_that_fails_ends_the_part_with_a_line(engine: Engine) -> None:
-    with pytest.raises(WriterError, match=r"Kafka failed the webhooks .*kafka\.bootstrap"):
+    with pytest.raises(KafkaUnavailableError, match=r"Kafka failed the webhooks .*kafka\.bootstrap"):
         await Desk(engine, commit_error=KafkaError("gone")).run()
     assert crossed(engine) == CROSSINGS
 
