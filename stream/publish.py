@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 
-class Keyed(NamedTuple):
+class KeyedRecord(NamedTuple):
     """One record for one partition; no key marks a control."""
 
     partition: int
@@ -12,17 +12,17 @@ class Keyed(NamedTuple):
     value: bytes
 
 
-class Records(Protocol):
+class RecordPublisher(Protocol):
     """Where the worker writes. `publish` returns when all is acknowledged and raises when anything is not."""
 
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None: ...
+    async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None: ...
 
 
-class ListRecords:
+class ListRecordPublisher:
     """The fake: keeps what was published, by topic."""
 
     def __init__(self) -> None:
-        self.topics: dict[str, list[Keyed]] = {}
+        self.topics: dict[str, list[KeyedRecord]] = {}
 
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None:
+    async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None:
         self.topics.setdefault(topic, []).extend(records)

@@ -13,7 +13,7 @@ import msgspec
 
 from ingest.events import Erase, UsePages
 from stream.fold.mark import Mark, decode_mark
-from stream.fold.partition import Partition, Record, controls
+from stream.fold.partition import LogRecord, Partition, controls
 from stream.models import refuse_unusable
 from stream.step import Models
 
@@ -27,7 +27,7 @@ class LogCutError(Exception):
     """The log is not the one that was committed to; the message says what to do."""
 
 
-class Log(Protocol):
+class LogReader(Protocol):
     """One partition of the log as recovery reads it."""
 
     async def committed(self, partition: int) -> tuple[int, str] | None:
@@ -38,20 +38,20 @@ class Log(Protocol):
 
     async def end_of(self, partition: int) -> int: ...
 
-    def read(self, partition: int, offset: int) -> "Reading": ...
+    def read(self, partition: int, offset: int) -> "PartitionReader": ...
 
 
-class Reading(Protocol):
+class PartitionReader(Protocol):
     """Records of one partition, in order, from an offset on."""
 
-    async def __aenter__(self) -> "Reading": ...
+    async def __aenter__(self) -> "PartitionReader": ...
     async def __aexit__(self, *error: object) -> None: ...
-    async def fetch(self) -> list[Record]:
+    async def fetch(self) -> list[LogRecord]:
         """The next records; an empty list when there are none for now."""
         ...
 
 
-class Needed(NamedTuple):
+class RequiredVersions(NamedTuple):
     """Versions that must have been read before records are folded; 0 where they name none."""
 
     pages: int = 0
@@ -59,10 +59,10 @@ class Needed(NamedTuple):
 
 
 #: Returns when these versions are read; raises TopicMissingError.
-Reached = Callable[[Needed], Awaitable[None]]
+Reached = Callable[[RequiredVersions], Awaitable[None]]
 
 
-def needed(records: Iterable[Record]) -> Needed:
+def needed(records: Iterable[LogRecord]) -> RequiredVersions:
     """The newest versions that controls among these records name."""
     pages = erasures = 0
     for _, said in controls(records):
@@ -70,11 +70,11 @@ def needed(records: Iterable[Record]) -> Needed:
             pages = max(pages, said.version)
         elif isinstance(said, Erase):
             erasures = max(erasures, said.version)
-    return Needed(pages, erasures)
+    return RequiredVersions(pages, erasures)
 
 
 async def recover(
-    log_reader: Log,
+    log_reader: LogReader,
     number: int,
     kept: Partition | None,
     make: Callable[[Mark], Partition],
@@ -116,7 +116,7 @@ def _usable(mark: Mark | None, number: int, start: int) -> Mark:
 
 
 async def _fold_to(
-    log_reader: Log,
+    log_reader: LogReader,
     partition: Partition,
     end: int,
     until: Reached,
@@ -148,7 +148,7 @@ async def _fold_to(
         log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
 
 
-async def _why_silent(log_reader: Log, number: int, reached: int, end: int) -> LogCutError:
+async def _why_silent(log_reader: LogReader, number: int, reached: int, end: int) -> LogCutError:
     """Why the log gave nothing for PATIENCE although it was committed up to `end`."""
     if await log_reader.end_of(number) < end:
         return LogCutError(

@@ -18,8 +18,8 @@ from deploy.wiring.models import models
 from deploy.wiring.worker import collect_rarely, scored_producer
 from stream.fold.mark import Mark
 from stream.fold.partition import Partition
-from stream.kafka.publish import KafkaRecords
-from stream.publish import Keyed
+from stream.kafka.publish import KafkaRecordPublisher
+from stream.publish import KeyedRecord
 from stream.recovery import needed
 from stream.scored import encode
 from stream.step import fold, score
@@ -43,7 +43,7 @@ async def loop(settings: Settings) -> None:
     log_name, known = await log_id(options), calendars(settings)
     for client in (producer, followed, consumer):
         await client.start()
-    records = KafkaRecords(producer, 60)
+    records = KafkaRecordPublisher(producer, 60)
     while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
         await asyncio.sleep(0.05)
     partitions = {
@@ -60,7 +60,7 @@ async def loop(settings: Settings) -> None:
         await followed.reached(needed(chain.from_iterable(batches.values())))
         folded = fold(partitions, batches).folded
         for ready in score(folded.updates, model):
-            told = [Keyed(update.partition, update.key, encode(update.session)) for update in ready]
+            told = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
             await records.publish(kafka.scored_topic, told)
         if monotonic() >= commit_at:
             await consumer.commit()

@@ -8,7 +8,7 @@ import typer
 from deploy.cli.replay import moment
 from deploy.errors import SetupError
 from deploy.settings.model import load
-from storage.replay.request import Request
+from storage.replay.request import ReplaySelection
 from stream.replay import NEVER
 
 
@@ -32,7 +32,7 @@ def features(
         raise SetupError(str(error)) from None
     if not file.parent.is_dir():
         raise SetupError(f"--out {out}: there is no folder {file.parent}")
-    request = Request(
+    request = ReplaySelection(
         since=moment("--from", since, 0),
         until=moment("--to", until, NEVER),
         site=site,

@@ -8,7 +8,7 @@ import typer
 
 from deploy.errors import SetupError
 from deploy.settings.model import load
-from storage.replay.request import Request, TargetName
+from storage.replay.request import ReplaySelection, TargetName
 from stream.replay import NEVER
 
 
@@ -34,7 +34,7 @@ def replay(
     from deploy.terminal import replay_progress as replays
 
     kind, target = _target(into, dry_run, diff)
-    request = Request(
+    request = ReplaySelection(
         since=moment("--from", since, 0),
         until=moment("--to", until, NEVER),
         site=site,

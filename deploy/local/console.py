@@ -12,7 +12,7 @@ from rich.text import Text
 EVERY = 10.0
 
 
-class Screen:
+class TerminalScreen:
     """Used as a context manager; lines are shown as they are, without markup."""
 
     def __init__(self, console: Console) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 from deploy.settings.model import Settings
 from deploy.wiring.storage import relational
 from storage.admin.journal import ErasureJournal
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 
 
 def erased_before(settings: Settings, folder: Path) -> list[str]:
@@ -17,7 +17,7 @@ def erased_before(settings: Settings, folder: Path) -> list[str]:
     engine = relational(settings.model_copy(update={"data_dir": folder}))
     try:
         return ErasureJournal(engine).digests()
-    except UnavailableError as error:
+    except DatabaseUnavailableError as error:
         # Databases of a first start have no tables.
         if isinstance(error.__cause__, OperationalError) and "no such table" in str(error):
             return []

@@ -16,7 +16,7 @@ from deploy.log.client_options import client_options
 from deploy.log.controls import LogError, keep_erasures
 from deploy.processes import probes
 from deploy.processes.ports import free_port, listen, speaks_kafka
-from deploy.processes.probes import Address
+from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import PATIENCE, Child, Supervisor
 from deploy.settings.model import KafkaSettings, Settings, variable
 
@@ -28,16 +28,16 @@ READY_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LaunchPlan:
     """What runs. `broker` makes the child anew for each start, as each start is a new log."""
 
     parts: tuple[Child, ...]
     prepare: Callable[[Supervisor], Awaitable[None]]
     broker: Callable[[], Child] | None = None
-    addresses: Mapping[str, Address] = field(default_factory=dict)
+    addresses: Mapping[str, ProbeAddress] = field(default_factory=dict)
 
 
-def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
+def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
     """The plan of the embedded profile, and where its broker will listen; raises SetupError."""
     path = broker.binary()
     wanted = settings.kafka.bootstrap.rpartition(":")[2]
@@ -64,14 +64,14 @@ def embedded(settings: Settings, folder: Path) -> tuple[Plan, str]:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
 
     found = addresses(settings) | ({"shop": shop} if shop else {})
-    return Plan(_parts(found, environment), prepare, new_broker, found), bootstrap
+    return LaunchPlan(_parts(found, environment), prepare, new_broker, found), bootstrap
 
 
-def _shop(settings: Settings) -> Address | None:
+def _shop(settings: Settings) -> ProbeAddress | None:
     """Where the shop will listen, which is another port where its own is taken; None where it does not run."""
     for port in (settings.shop.port, 0) if settings.shop.port else ():
         with contextlib.suppress(PortTakenError), listen(settings.shop.host, port) as listener:
-            return Address.reached(settings.shop.host, int(listener.getsockname()[1]))
+            return ProbeAddress.reached(settings.shop.host, int(listener.getsockname()[1]))
     return None
 
 
@@ -83,7 +83,7 @@ async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
         raise AwayError(str(error)) from error
 
 
-def services(settings: Settings, folder: Path) -> Plan:
+def services(settings: Settings, folder: Path) -> LaunchPlan:
     """The plan of the services profile: the parts, on Kafka and databases that run already."""
     environment = {
         variable("profile"): "services",
@@ -98,7 +98,7 @@ def services(settings: Settings, folder: Path) -> Plan:
             raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")
 
     found = addresses(settings)
-    return Plan(_parts(found, environment), prepare, None, found)
+    return LaunchPlan(_parts(found, environment), prepare, None, found)
 
 
 def _shared_secret(settings: Settings) -> dict[str, str]:
@@ -113,31 +113,31 @@ def _folders(settings: Settings, folder: Path) -> dict[str, str]:
     return {variable("data_dir"): str(folder), **named}
 
 
-def addresses(settings: Settings) -> dict[str, Address]:
+def addresses(settings: Settings) -> dict[str, ProbeAddress]:
     """The parts that run with these settings, by name, and where each says how it is."""
     return {
-        "ingest": Address.reached(settings.ingest.host, settings.ingest.port),
-        "worker": Address.reached(settings.worker.metrics_host, settings.worker.metrics_port),
+        "ingest": ProbeAddress.reached(settings.ingest.host, settings.ingest.port),
+        "worker": ProbeAddress.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
-        "webhooks": Address.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
+        "webhooks": ProbeAddress.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
     }
 
 
-def _store(settings: Settings) -> dict[str, Address]:
+def _store(settings: Settings) -> dict[str, ProbeAddress]:
     """Writer and API: apart with a ClickHouse server, one process without, as one process may hold chDB's folder."""
-    api = Address.reached(settings.api.host, settings.api.port)
+    api = ProbeAddress.reached(settings.api.host, settings.api.port)
     if not settings.storage.clickhouse_host:
         return {"store": api}
-    return {"writer": Address.reached(settings.storage.metrics_host, settings.storage.metrics_port), "api": api}
+    return {"writer": ProbeAddress.reached(settings.storage.metrics_host, settings.storage.metrics_port), "api": api}
 
 
 OPECOM = (sys.executable, "-m", "deploy")
 
 
-def _parts(addresses: Mapping[str, Address], environment: Mapping[str, str]) -> tuple[Child, ...]:
+def _parts(addresses: Mapping[str, ProbeAddress], environment: Mapping[str, str]) -> tuple[Child, ...]:
     """A child per address; a part without a port is ready when it runs."""
 
-    def ready(address: Address) -> Callable[[], bool]:
+    def ready(address: ProbeAddress) -> Callable[[], bool]:
         return lambda: not address.port or probes.is_ready(address)
 
     return tuple(
@@ -145,7 +145,7 @@ def _parts(addresses: Mapping[str, Address], environment: Mapping[str, str]) -> 
     )
 
 
-async def run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, notify: Callable[[str], None]) -> None:
+async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, notify: Callable[[str], None]) -> None:
     """Runs the plan until `stop`; when the broker ends, everything starts anew. Raises SetupError."""
     if plan.broker is None:
         await plan.prepare(supervisor)
@@ -164,7 +164,7 @@ async def run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, notify: C
             await asyncio.wait_for(stop.wait(), failures)
 
 
-async def _one_log(plan: Plan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:
+async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:
     """One life of the broker and of the parts on it: whether it was ready, and how it ended."""
     broker_stop, parts_stop = asyncio.Event(), asyncio.Event()
     living = asyncio.create_task(supervisor.run_once(child, broker_stop))

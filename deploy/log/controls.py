@@ -17,7 +17,7 @@ from deploy.errors import SetupError
 from deploy.log.client_options import client_options
 from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
-from stream.fold.erasures import Erasure
+from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow
 from stream.kafka.erasures_topic import add_erasures
 from stream.kafka.pages_topic import add_version
@@ -62,7 +62,7 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     """
     now, offsets = int(time.time() * 1000), dict[int, int]()
     async with _producer(kafka) as producer:
-        written = [Erasure(digest, now, settled) for digest in digests]
+        written = [ErasureRecord(digest, now, settled) for digest in digests]
         version = await asyncio.wait_for(add_erasures(producer, kafka.erasures_topic, written), PAGES_SECONDS)
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
@@ -75,7 +75,7 @@ async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
         return
     async with _producer(kafka) as producer:
         now = int(time.time() * 1000)
-        await add_erasures(producer, kafka.erasures_topic, [Erasure(digest, now, True) for digest in digests])
+        await add_erasures(producer, kafka.erasures_topic, [ErasureRecord(digest, now, True) for digest in digests])
 
 
 async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> dict[int, int]:

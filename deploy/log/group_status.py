@@ -16,7 +16,7 @@ from deploy.settings.model import Settings
 LOOK_EVERY, PATIENCE = 0.3, 15.0
 
 
-class Standing:
+class GroupStatus:
     """Asks the Kafka of these settings."""
 
     def __init__(self, settings: Settings) -> None:

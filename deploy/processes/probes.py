@@ -10,14 +10,14 @@ from storage.write.block import TOPICS
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ProbeAddress:
     """Where a part listens, as this machine reaches it."""
 
     host: str
     port: int
 
     @classmethod
-    def reached(cls, host: str, port: int) -> "Address":
+    def reached(cls, host: str, port: int) -> "ProbeAddress":
         """The address for a client, where `host` is what the server was told."""
         return cls("127.0.0.1" if host in ("", "0.0.0.0", "::") else host, port)  # noqa: S104 - this is who connects
 
@@ -27,7 +27,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ProbeCounts:
     """What went through the system since its parts started; open sessions and waiting records are of now."""
 
     accepted: int = 0
@@ -57,19 +57,19 @@ _SAMPLES = {
 }
 
 
-def is_ready(address: Address) -> bool:
+def is_ready(address: ProbeAddress) -> bool:
     """Whether `/readyz` answers 200."""
     return get(address, "/readyz")[0] == 200
 
 
-def counts(addresses: Iterable[Address]) -> Counts:
+def counts(addresses: Iterable[ProbeAddress]) -> ProbeCounts:
     """The sums over all parts; a part that does not answer counts nothing."""
     sums: dict[str, float] = {}
     for address in addresses:
         status, text = get(address, "/metrics")
         for name, value in samples(text) if status == 200 else ():
             sums[name] = sums.get(name, 0) + value
-    return Counts(**{name: int(value) for name, value in sums.items()})
+    return ProbeCounts(**{name: int(value) for name, value in sums.items()})
 
 
 def samples(text: str) -> Iterable[tuple[str, float]]:
@@ -81,7 +81,7 @@ def samples(text: str) -> Iterable[tuple[str, float]]:
                 yield name, sample.value
 
 
-def get(address: Address, path: str) -> tuple[int, str]:
+def get(address: ProbeAddress, path: str) -> tuple[int, str]:
     """The status and the body, 0 where nobody answers."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
     try:

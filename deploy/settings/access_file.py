@@ -28,7 +28,7 @@ JOINED = ("origins", "write_keys", "import_keys", "purchase_secrets")
 Made = TypeVar("Made")
 
 
-class KeptKey(Group):
+class StoredKey(Group):
     """A secret key, as its SHA-256. `sites` none: all sites, those to come as well."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -41,7 +41,7 @@ class AccessFile(Group):
     """All that the file says; empty where there is none."""
 
     sites: Annotated[dict[str, SiteSettings], AfterValidator(possible_names)] = Field(default_factory=dict)
-    keys: dict[str, KeptKey] = Field(default_factory=dict)
+    keys: dict[str, StoredKey] = Field(default_factory=dict)
 
     def secret_keys(self) -> list[SecretKey]:
         """The keys as they are looked up."""
@@ -97,7 +97,7 @@ def _joined(own: SiteSettings | None, kept: SiteSettings | None) -> SiteSettings
     return kept.model_copy(update=said | lists)
 
 
-class Followed(Generic[Made]):
+class Reloading(Generic[Made]):
     """What `make` makes of the file as it now stands, by `look` seconds at most behind.
 
     A file that breaks or goes is told once, and what the last good one said holds. Raises SetupError for one that is

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.markup import escape
 from rich.table import Table
 
-from scoring.reasons import SpokenReason
+from scoring.reasons import ReasonText
 from storage.query.intents import Intent, Timeline
 
 _COLOURS = {"low": "dim", "building": "yellow", "high": "bold green"}
@@ -76,7 +76,7 @@ def line(intent: Intent) -> str:
     )
 
 
-def reasons(given: Iterable[SpokenReason]) -> str:
+def reasons(given: Iterable[ReasonText]) -> str:
     return escape("; ".join(reason.text for reason in given))
 
 

@@ -5,7 +5,7 @@ import json
 from urllib.parse import urlencode
 
 from deploy.errors import AwayError, SetupError
-from deploy.processes.probes import Address
+from deploy.processes.probes import ProbeAddress
 
 #: A timeline of two thousand updates comes in well under this, in seconds.
 PATIENCE = 30
@@ -17,13 +17,13 @@ class RefusedReadError(SetupError):
     exit_code = 1
 
 
-def read(api: Address, path: str, asked: dict[str, str | int | float | None], key: str = "") -> bytes:
+def read(api: ProbeAddress, path: str, asked: dict[str, str | int | float | None], key: str = "") -> bytes:
     """The body of `GET path` with the parameters that are not None; raises as `ask` does."""
     query = urlencode({name: value for name, value in asked.items() if value is not None})
     return ask(api, "GET", f"{path}?{query}" if query else path, None, key)
 
 
-def ask(api: Address, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
+def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
     """The body of the answer to a request, whose own body is JSON.
 
     Raises AwayError where no API answers, RefusedReadError for a refusal.
@@ -46,7 +46,7 @@ def ask(api: Address, method: str, path: str, body: bytes | None = None, key: st
     return said
 
 
-def _reason(api: Address, status: int, body: bytes) -> str:
+def _reason(api: ProbeAddress, status: int, body: bytes) -> str:
     try:
         said = json.loads(body)
         return f"{said['reason']} ({status} {said['error']})"

@@ -20,7 +20,7 @@ from deploy.errors import SetupError
 from deploy.log import topics
 from deploy.log.client_options import client_options
 from deploy.processes.data_folder import as_running
-from deploy.processes.probes import Address, is_ready
+from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.programs import death_with
 from deploy.settings.model import Settings
 from deploy.terminal import replays as replay_tables
@@ -30,9 +30,9 @@ from deploy.wiring.storage import databases
 from deploy.wiring.worker import collect_rarely
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
-from storage.replay.jobs import Job, JobList, Order
-from storage.replay.journal import Entry, Journal
-from storage.replay.request import Request
+from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.replay.journal import BackfillEntry, Journal
+from storage.replay.request import ReplaySelection
 from storage.replay.run import replay as run_replay
 from stream.kafka.topic_follower import TopicMissingError
 
@@ -46,7 +46,7 @@ class InterruptedReplayError(SetupError):
     exit_code = 1
 
 
-def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json: bool) -> int:
+def replay(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, as_json: bool) -> int:
     """Run the replay and show its account; the exit code. Raises SetupError."""
     account = told(settings, request, Console(stderr=as_json), anew, jobs)
     if as_json:
@@ -54,14 +54,14 @@ def replay(settings: Settings, request: Request, anew: bool, jobs: int, as_json:
     return 0
 
 
-def told(settings: Settings, request: Request, console: Console, anew: bool = False, jobs: int = 1) -> Account:
+def told(settings: Settings, request: ReplaySelection, console: Console, anew: bool = False, jobs: int = 1) -> Account:
     """Run the replay and show its account. Raises SetupError."""
     account = _run(as_running(settings), request, anew, jobs, console)
     replay_tables.print_account(console, account, request.diff)
     return account
 
 
-def features(settings: Settings, request: Request) -> int:
+def features(settings: Settings, request: ReplaySelection) -> int:
     """Make a training set and say what is in it; the exit code. Raises SetupError."""
     settings, console = as_running(settings), Console()
     account = _run(settings, request, False, 1, console)
@@ -70,8 +70,8 @@ def features(settings: Settings, request: Request) -> int:
     return 0
 
 
-def _run(settings: Settings, request: Request, anew: bool, jobs: int, console: Console) -> Account:
-    with Bar(console) as bar:
+def _run(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, console: Console) -> Account:
+    with ReplayBar(console) as bar:
         if _held_elsewhere(settings):
             return _as_job(settings, request, anew, jobs, bar)
         return asyncio.run(_here(settings, request, anew, jobs, bar))
@@ -95,7 +95,7 @@ def listed(settings: Settings, as_json: bool) -> int:
     return 0
 
 
-class Bar:
+class ReplayBar:
     """How far a replay is, with an estimate of what is left; a Watcher."""
 
     def __init__(self, console: Console) -> None:
@@ -113,7 +113,7 @@ class Bar:
         self._task = self._progress.add_task("planning", total=None, rate="")
         self._begun, self._done, self._here = time.monotonic(), 0, 0
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ReplayBar":
         self._progress.start()
         return self
 
@@ -141,7 +141,7 @@ def _held_elsewhere(settings: Settings) -> bool:
     return settings.profile == "embedded" or (alone and is_ready(_api_address(settings)))
 
 
-async def _here(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
+async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
     """The replay in this process, and in more where `jobs` says so."""
     elsewhere = (
         partial(_in_processes, settings, jobs) if jobs > 1 and request.into not in ("nothing", "features") else None
@@ -187,11 +187,11 @@ def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
     return ""
 
 
-def _as_job(settings: Settings, request: Request, anew: bool, jobs: int, bar: Bar) -> Account:
+def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
     """The replay as a job of the running system, which alone may open the embedded databases."""
     if jobs > 1:
         bar.said("--jobs: one process holds the databases here, so one process replays")
-    body = msgspec.json.encode(Order(request, anew))
+    body = msgspec.json.encode(ReplayRequest(request, anew))
     job = msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
     said, moved, planned = 0, 0, False
     try:
@@ -227,10 +227,10 @@ def _api(settings: Settings, method: str, path: str, body: bytes | None = None) 
     return ask(_api_address(settings), method, path, body, key)
 
 
-def _api_address(settings: Settings) -> Address:
-    return Address.reached(settings.api.host, settings.api.port)
+def _api_address(settings: Settings) -> ProbeAddress:
+    return ProbeAddress.reached(settings.api.host, settings.api.port)
 
 
-async def _entries(settings: Settings) -> list[Entry]:
+async def _entries(settings: Settings) -> list[BackfillEntry]:
     async with databases(settings) as opened:
         return Journal(opened.engine, await topics.log_id(client_options(settings.kafka))).entries()

@@ -9,8 +9,8 @@ from rich.table import Table
 from deploy.terminal.intents import moment
 from storage.replay.account import Account, Movement, Mover, TableDiff, auc
 from storage.replay.jobs import Job
-from storage.replay.journal import Entry
-from storage.replay.request import Request
+from storage.replay.journal import BackfillEntry
+from storage.replay.request import ReplaySelection
 from stream.replay import NEVER
 
 
@@ -35,7 +35,7 @@ def print_account(console: Console, account: Account, diff: bool) -> None:
         console.print(_movers_table(account.movement.movers))
 
 
-def replays_table(entries: Iterable[Entry]) -> Table:
+def replays_table(entries: Iterable[BackfillEntry]) -> Table:
     """One line for each replay of a log."""
     table = Table("replay", "state", "begun", "last moved", "asked for", "events", "sessions", "changed", "voided")
     for each in entries:
@@ -59,7 +59,7 @@ def jobs_table(jobs: Iterable[Job]) -> Table:
     return table
 
 
-def _asked(request: Request) -> str:
+def _asked(request: ReplaySelection) -> str:
     """A request as the options of the command that makes it."""
     said = [f"--source {request.source}"]
     said += [f"--from {moment(request.since)}"] if request.since else []

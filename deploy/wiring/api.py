@@ -26,7 +26,7 @@ from deploy.wiring.pages import refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
-from deploy.wiring.storage import Databases, databases
+from deploy.wiring.storage import DatabaseHandles, databases
 from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
 from ingest.tokens import SessionTokens
@@ -35,10 +35,10 @@ from storage.api.app import create_app
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
-from storage.live.audience import Audience
 from storage.live.session_streams import SessionStreams
 from storage.live.sse import Streams
-from storage.live.subscribe import Filter, Follower, Start, follow
+from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter, follow
+from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
 from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
@@ -59,7 +59,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
 async def answer(
     settings: Settings,
-    opened: Databases,
+    opened: DatabaseHandles,
     permitted: Access,
     listener: socket.socket,
     registry: CollectorRegistry,
@@ -82,14 +82,14 @@ def bound(settings: Settings) -> socket.socket:
     return listen(settings.api.host, settings.api.port)
 
 
-def jobs(settings: Settings, opened: Databases) -> Jobs:
+def jobs(settings: Settings, opened: DatabaseHandles) -> Jobs:
     """Replays over these databases."""
     return Jobs(partial(replay_job, settings, opened))
 
 
 def app(
     settings: Settings,
-    opened: Databases,
+    opened: DatabaseHandles,
     permitted: Access,
     registry: CollectorRegistry,
     stop: asyncio.Event,
@@ -105,7 +105,9 @@ def app(
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
         streams=Streams(following, stop, api.max_streams, metrics),
-        session_streams=SessionStreams(partial(Audience, following, stop), queries, api.max_session_streams, metrics),
+        session_streams=SessionStreams(
+            partial(SubscriberHub, following, stop), queries, api.max_session_streams, metrics
+        ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
@@ -128,7 +130,7 @@ class _Following:
         self._log: str | None = None
 
     @contextlib.asynccontextmanager
-    async def __call__(self, wanted: Filter, start: Start) -> AsyncIterator[Follower]:
+    async def __call__(self, wanted: UpdateFilter, start: Start) -> AsyncIterator[ScoredConsumer]:
         options = client_options(self._kafka)
         if self._log is None:
             try:

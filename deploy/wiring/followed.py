@@ -12,8 +12,8 @@ from stream.fold.erasures import Erasures
 from stream.fold.pages import PageStatistics
 from stream.kafka.erasures_topic import erasures_follower
 from stream.kafka.pages_topic import pages_follower
-from stream.kafka.topic_follower import Follower
-from stream.recovery import Needed
+from stream.kafka.topic_follower import TopicFollower
+from stream.recovery import RequiredVersions
 
 #: How long a topic may give nothing while something is waited for, in seconds.
 PATIENCE = 30.0
@@ -42,14 +42,14 @@ class FollowedTopics:
         await self._pages.stop()
         await self._erased.stop()
 
-    async def reached(self, needed: Needed) -> None:
+    async def reached(self, needed: RequiredVersions) -> None:
         """Return when these versions are read; raises TopicMissingError."""
         await self._pages.reached(needed.pages)
         await self._erased.reached(needed.erasures)
 
 
 @contextlib.asynccontextmanager
-async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncIterator[Follower]:
+async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncIterator[TopicFollower]:
     """Follows the topic of erasures alone, all of which are known when this is entered; raises as `start` does."""
     follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)
     try:

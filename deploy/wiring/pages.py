@@ -15,7 +15,7 @@ from deploy.log import controls
 from deploy.log.client_options import client_options
 from deploy.settings.model import Settings
 from deploy.wiring.followed import PATIENCE
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.pages import PageStatistics
@@ -50,7 +50,7 @@ async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> No
         try:
             async with refresher(settings, client) as pages:
                 await pages.refresh(whole)
-        except (UnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
+        except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)
         else:
             whole_at = time.monotonic() if whole else whole_at

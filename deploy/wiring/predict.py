@@ -20,7 +20,7 @@ from scoring.api import prediction_routes, with_structs
 from scoring.registry import manifests
 from storage.http.access import Access
 from storage.http.refusals import add_refusals
-from storage.http.request_metrics import Counted
+from storage.http.request_metrics import RequestMetrics
 from storage.metrics import ApiMetrics
 
 
@@ -86,6 +86,6 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         expose_headers=["X-OPECOM-Model"],
         max_age=600,
     )
-    built.add_middleware(Counted, metrics=metrics)
+    built.add_middleware(RequestMetrics, metrics=metrics)
     add_documents(built)
     return built

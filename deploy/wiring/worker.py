@@ -21,12 +21,12 @@ from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.app import create_app, credentials_of
 from stream.kafka.app import run as run_app
-from stream.kafka.log_reader import KafkaLog
-from stream.kafka.publish import KafkaRecords
+from stream.kafka.log_reader import KafkaLogReader
+from stream.kafka.publish import KafkaRecordPublisher
 from stream.kafka.topic_follower import TopicMissingError
 from stream.kafka.watchdog import EXIT_FAILURE, watch
 from stream.metrics import WorkerMetrics
-from stream.worker import Topics, Worker
+from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +56,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
 
     worker = Worker(
-        topics=Topics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
-        log_reader=KafkaLog(options, kafka.events_topic, settings.worker.group),
+        topics=WorkerTopics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
+        log_reader=KafkaLogReader(options, kafka.events_topic, settings.worker.group),
         make=make,
         reached=followed.reached,
         models=scorers,
-        records=KafkaRecords(producer, PATIENCE),
+        records=KafkaRecordPublisher(producer, PATIENCE),
         metrics=metrics,
     )
     app = create_app(

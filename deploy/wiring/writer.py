@@ -20,7 +20,7 @@ from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.followed import following_erasures
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import Databases, databases
+from deploy.wiring.storage import DatabaseHandles, databases
 from storage.database.migrate import SchemaError
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
@@ -42,7 +42,7 @@ A_WEEK_MS = 7 * 24 * 3600 * 1000
 FETCH_BYTES = 8 * 1024 * 1024
 
 
-class Standing:
+class WriterStatus:
     """What the writer's status says: its metrics, and whether there is a writer yet that is ready.
 
     `parts` are those that share the process; `folder` is the data folder, where that holds the databases.
@@ -64,7 +64,7 @@ class Standing:
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
-    standing = Standing("writer")
+    standing = WriterStatus("writer")
 
     async def alone() -> None:
         async with databases(settings) as opened:
@@ -74,7 +74,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         return await outcome(alone())
 
 
-async def write(settings: Settings, opened: Databases, standing: Standing, stop: asyncio.Event) -> None:
+async def write(settings: Settings, opened: DatabaseHandles, standing: WriterStatus, stop: asyncio.Event) -> None:
     """Write until `stop`; raises KafkaUnavailableError, WriterError, ContinuityError, KafkaError and SetupError."""
     engine, client = opened
     topics = _topics(settings)

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from ingest.addresses import Client, Proxies
+from ingest.addresses import ClientAddress, TrustedProxies
 from ingest.admission.keys import Grant, Keys
 from ingest.admission.limits import TokenBuckets, address_holder
 from ingest.admission.origins import Origins
-from ingest.errors import RefusedError
+from ingest.errors import RequestRefusedError
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class Admission:
     """A request that may write."""
 
-    client: Client
+    client: ClientAddress
     grant: Grant
     origin: str | None
 
@@ -26,7 +26,7 @@ class Guard:
     """Import keys are secret and trusted: no rate holds for them. No address rate holds for this machine itself."""
 
     def __init__(
-        self, keys: Keys, origins: Origins, proxies: Proxies, per_key: TokenBuckets, per_address: TokenBuckets
+        self, keys: Keys, origins: Origins, proxies: TrustedProxies, per_key: TokenBuckets, per_address: TokenBuckets
     ) -> None:
         self._keys = keys
         self._origins = origins
@@ -34,8 +34,8 @@ class Guard:
         self._per_key = per_key
         self._per_address = per_address
 
-    def admit(self, headers: Mapping[bytes, bytes], query: bytes, peer: str, now: float) -> Admitted:
-        """Who asks; raises RefusedError. `now` in monotonic seconds.
+    def admit(self, headers: Mapping[bytes, bytes], query: bytes, peer: str, now: float) -> Admission:
+        """Who asks; raises RequestRefusedError. `now` in monotonic seconds.
 
         Takes one token of each rate. The address pays whatever comes of the request: else keys could be guessed freely.
         """
@@ -52,10 +52,10 @@ class Guard:
         key = _key(grant)
         if key is not None and (wait := self._per_key.take(key, 1, now)):
             raise _too_often(wait, "ingest.key_rate_per_second")
-        return Admitted(client, grant, origin)
+        return Admission(client, grant, origin)
 
-    def count(self, admitted: Admitted, events: int, now: float) -> None:
-        """Takes the tokens of a batch beyond its first event; raises RefusedError(rate).
+    def count(self, admitted: Admission, events: int, now: float) -> None:
+        """Takes the tokens of a batch beyond its first event; raises RequestRefusedError(rate).
 
         An address owes a batch that it may not send, as that has been read: what it sends before the debt is paid is
         refused unread. A key owes nothing, for all browsers of a site share it, and no address pays for its refusal.
@@ -73,8 +73,8 @@ class Guard:
             self._per_address.take(address, more, now)
 
 
-def _too_often(wait: int, setting: str) -> RefusedError:
-    return RefusedError("rate", f"too many events; wait {wait} s ({setting})", retry_after=wait)
+def _too_often(wait: int, setting: str) -> RequestRefusedError:
+    return RequestRefusedError("rate", f"too many events; wait {wait} s ({setting})", retry_after=wait)
 
 
 def origin_of(headers: Mapping[bytes, bytes]) -> str | None:
@@ -82,7 +82,7 @@ def origin_of(headers: Mapping[bytes, bytes]) -> str | None:
     return origin.decode("latin-1") if origin is not None else None
 
 
-def _address(client: Client) -> str | None:
+def _address(client: ClientAddress) -> str | None:
     return None if client.on_this_machine else address_holder(client.address)
 
 

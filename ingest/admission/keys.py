@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ingest.enrich import PLAIN_RULES, PageRules
-from ingest.errors import RefusedError
+from ingest.errors import RequestRefusedError
 from ingest.events import base_site
 from ingest.tokens import Shown
 
@@ -18,7 +18,7 @@ Scope = Literal["write", "import"]
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SiteAccess:
     """What the door knows of one site. `origins` empty: pages of this machine only; `intent` is how much of a
     session's intent its page may show, None: nothing."""
 
@@ -37,12 +37,12 @@ class Site:
 class Grant:
     """What a key, or its absence on this machine, allows. `holder` names the bucket of its rate, not the key."""
 
-    site: Site
+    site: SiteAccess
     scope: Scope
     holder: str
 
     def name_for(self, named: str | None) -> str:
-        """The site that events are written to; raises RefusedError when the body names one that is not granted.
+        """The site that events are written to; raises RequestRefusedError when the body names one that is not granted.
 
         Only imports may name a run of their site (`uci~k3f9`).
         """
@@ -50,18 +50,18 @@ class Grant:
             return self.site.name
         if self.scope == "import" and base_site(named) == self.site.name:
             return named
-        raise RefusedError("wrong_site", f"this key writes to the site {self.site.name}, not to {named}")
+        raise RequestRefusedError("wrong_site", f"this key writes to the site {self.site.name}, not to {named}")
 
 
 class Keys:
     """The keys of all sites; raises ValueError when one key would open two doors."""
 
-    def __init__(self, sites: Iterable[Site]) -> None:
+    def __init__(self, sites: Iterable[SiteAccess]) -> None:
         self._grants: dict[bytes, Grant] = {}
         self._keyless: dict[str, Grant] = {}
         self.know(sites)
 
-    def know(self, sites: Iterable[Site]) -> None:
+    def know(self, sites: Iterable[SiteAccess]) -> None:
         """From now on the keys of these sites and no others; raises ValueError, and then all stays as it was."""
         grants: dict[bytes, Grant] = {}
         keyless: dict[str, Grant] = {}
@@ -75,15 +75,15 @@ class Keys:
         self._grants, self._keyless = grants, keyless
 
     def grant(self, header_key: str | None, query_key: str | None, from_this_machine: bool) -> Grant:
-        """What the key allows; raises RefusedError when it opens nothing or stands where it must not."""
+        """What the key allows; raises RequestRefusedError when it opens nothing or stands where it must not."""
         key = header_key or query_key
         if not key:
             return self._without_key(from_this_machine)
         found = self._found(_digest(key))
         if found is None:
-            raise RefusedError("wrong_key", "unknown key; send a write key of the site as X-OPECOM-Key")
+            raise RequestRefusedError("wrong_key", "unknown key; send a write key of the site as X-OPECOM-Key")
         if found.scope == "import" and not header_key:
-            raise RefusedError("wrong_key", "an import key is secret: send it as X-OPECOM-Key, never in a URL")
+            raise RequestRefusedError("wrong_key", "an import key is secret: send it as X-OPECOM-Key, never in a URL")
         return found
 
     def _found(self, digest: bytes) -> Grant | None:
@@ -96,15 +96,17 @@ class Keys:
 
     def _without_key(self, from_this_machine: bool) -> Grant:
         if not from_this_machine or not self._keyless:
-            raise RefusedError(
+            raise RequestRefusedError(
                 "no_key", "no key; send a write key of the site as X-OPECOM-Key: `opecom sites add NAME` makes one"
             )
         if len(self._keyless) > 1 and "default" not in self._keyless:
-            raise RefusedError("no_key", "several sites take writes without a key: send the key of one as X-OPECOM-Key")
+            raise RequestRefusedError(
+                "no_key", "several sites take writes without a key: send the key of one as X-OPECOM-Key"
+            )
         return self._keyless.get("default") or next(iter(self._keyless.values()))
 
 
-def _add(grants: dict[bytes, Grant], key: str, site: Site, scope: Scope) -> None:
+def _add(grants: dict[bytes, Grant], key: str, site: SiteAccess, scope: Scope) -> None:
     grant = Grant(site, scope, f"{site.name} {_digest(key).hex()[:12]}")
     if len(key) < 8:
         raise ValueError(f"sites.{grant.site.name}: a {grant.scope} key has fewer than 8 characters")

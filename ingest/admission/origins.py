@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from ingest.admission.keys import Site
-from ingest.errors import RefusedError
+from ingest.admission.keys import SiteAccess
+from ingest.errors import RequestRefusedError
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _PREFLIGHT = (
@@ -35,27 +35,27 @@ def is_loopback_page(origin: str) -> bool:
 class Origins:
     """The origins of all sites. A request without Origin comes from no page, and its key alone counts."""
 
-    def __init__(self, sites: Iterable[Site]) -> None:
-        self._sites: tuple[Site, ...] = ()
+    def __init__(self, sites: Iterable[SiteAccess]) -> None:
+        self._sites: tuple[SiteAccess, ...] = ()
         self.know(sites)
 
-    def know(self, sites: Iterable[Site]) -> None:
+    def know(self, sites: Iterable[SiteAccess]) -> None:
         """From now on the origins of these sites and no others."""
         self._sites = tuple(sites)
 
-    def check(self, origin: str | None, site: Site) -> None:
-        """Raises RefusedError when a page of `origin` may not write to `site`."""
+    def check(self, origin: str | None, site: SiteAccess) -> None:
+        """Raises RequestRefusedError when a page of `origin` may not write to `site`."""
         if origin is not None and not _allows(site, origin):
-            raise RefusedError(
+            raise RequestRefusedError(
                 "wrong_origin", f"pages of {origin[:100]} may not send events (sites.{site.name}.origins)"
             )
 
     def check_named(self, origin: str | None, name: str) -> None:
-        """`check` for the site of this name; raises RefusedError where there is none any more."""
+        """`check` for the site of this name; raises RequestRefusedError where there is none any more."""
         for site in self._sites:
             if site.name == name:
                 return self.check(origin, site)
-        raise RefusedError("wrong_token", f"there is no site {name}")
+        raise RequestRefusedError("wrong_token", f"there is no site {name}")
 
     def headers(self, origin: str | None, preflight: bool = False) -> RawHeaders:
         """CORS headers of an answer, so that a page of a known origin can read it, refusals too.
@@ -77,5 +77,5 @@ class Origins:
         return answer + list(_PREFLIGHT) if preflight else answer
 
 
-def _allows(site: Site, origin: str) -> bool:
+def _allows(site: SiteAccess, origin: str) -> bool:
     return origin.lower() in site.origins if site.origins else is_loopback_page(origin)

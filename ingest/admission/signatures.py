@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from ingest.errors import RefusedError
+from ingest.errors import RequestRefusedError
 
 SIGNATURE = b"webhook-signature"
 _HEADERS = (b"webhook-id", b"webhook-timestamp", SIGNATURE)
@@ -36,7 +36,7 @@ def signed(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def prove(headers: Mapping[bytes, bytes], body: bytes, site: str, secrets: Iterable[str]) -> None:
-    """Raise RefusedError(wrong_signature) unless one of the site's secrets signed this body within five minutes."""
+    """Raise RequestRefusedError(wrong_signature) unless a secret of the site signed this body within five minutes."""
     given = {name.decode(): headers.get(name, b"").decode("latin-1") for name in _HEADERS}
     said = f"the site {site} has no purchase secret: `opecom sites rotate {site} --purchase` makes one"
     for secret in secrets:
@@ -46,4 +46,4 @@ def prove(headers: Mapping[bytes, bytes], body: bytes, site: str, secrets: Itera
             said = str(error) if isinstance(error, WebhookVerificationError) else "webhook-signature cannot be read"
         else:
             return
-    raise RefusedError("wrong_signature", f"the signature does not hold: {said}")
+    raise RequestRefusedError("wrong_signature", f"the signature does not hold: {said}")

@@ -16,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 from ingest import collect
 from ingest.admission.guard import origin_of
 from ingest.answers import Answers
-from ingest.body import ClientGoneError
-from ingest.endpoints import House, Post
-from ingest.errors import FAULT, RefusedError
+from ingest.body_reader import ClientGoneError
+from ingest.endpoints import IngestContext, PostEndpoint
+from ingest.errors import FAULT, RequestRefusedError
 from ingest.events import SessionId
-from ingest.proxy.upstream import How, Upstream
+from ingest.proxy.upstream import ProxyOptions, Upstream
 from ingest.tokens import SessionTokens, TokenError
 
 _log = logging.getLogger(__name__)
@@ -30,32 +30,34 @@ TOKEN_PATH, STREAM_PATH = "/tracker/intent/token", "/tracker/intent/stream"
 THERE = b"/intents/session?token="
 
 
-class IntentAsked(Struct, frozen=True, forbid_unknown_fields=True):
+class IntentTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose intent is wanted: of this session, on the key's site."""
 
     session_id: Annotated[SessionId, Meta(description="Know it, and you may read its intent: keep ids unguessable.")]
 
 
-class IntentTokens(Post):
+class IntentTokenEndpoint(PostEndpoint):
     """POST: a token for the intent of one session. `tokens` None: there is no secret to sign with."""
 
     status = 200
 
-    def __init__(self, house: House, tokens: SessionTokens | None) -> None:
+    def __init__(self, house: IngestContext, tokens: SessionTokens | None) -> None:
         super().__init__(TOKEN_PATH, house)
         self._tokens = tokens
-        self._decoder = msgspec.json.Decoder(IntentAsked)
+        self._decoder = msgspec.json.Decoder(IntentTokenRequest)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         grant = self._admitted(scope, headers).grant
         if grant.scope == "import":
-            raise RefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
+            raise RequestRefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
         site = grant.site
         asked = collect.decoded(self._decoder, await self._house.reader.read(headers, receive))
         if site.intent is None:
-            raise RefusedError("intent_off", f"pages do not show their intent (sites.{site.name}.intent_in_browser)")
+            raise RequestRefusedError(
+                "intent_off", f"pages do not show their intent (sites.{site.name}.intent_in_browser)"
+            )
         if self._tokens is None:
-            raise RefusedError(
+            raise RequestRefusedError(
                 "intent_off", "tokens cannot be signed: set api.token_secret, the same for ingest and for the query API"
             )
         return msgspec.json.encode(self._tokens.issue(site.name, asked.session_id, site.intent))
@@ -64,7 +66,9 @@ class IntentTokens(Post):
 class IntentStream:
     """GET: the stream of the query API, for the session of the token; `stop` ends it."""
 
-    def __init__(self, house: House, tokens: SessionTokens | None, upstream: Upstream, stop: asyncio.Event) -> None:
+    def __init__(
+        self, house: IngestContext, tokens: SessionTokens | None, upstream: Upstream, stop: asyncio.Event
+    ) -> None:
         self._house = house
         self._tokens = tokens
         self._upstream = upstream
@@ -76,30 +80,30 @@ class IntentStream:
         cors = self._house.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)
-            how = How(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
+            how = ProxyOptions(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
             await self._upstream.pass_on(scope, receive, send, how)
         except ClientGoneError:
             return
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             await self._answers.refuse(refusal, cors, send)
         except Exception:
             _log.exception("a request to %s failed", STREAM_PATH)
-            await self._answers.refuse(RefusedError("internal", FAULT, 1), cors, send)
+            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
 
     async def close(self) -> None:
         await self._upstream.close()
 
     def _permitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-        """The token, for the origin of whose site this request comes; raises RefusedError."""
+        """The token, for the origin of whose site this request comes; raises RequestRefusedError."""
         if scope["method"] != "GET":
-            raise RefusedError("wrong_method", f"{STREAM_PATH} takes GET, not {scope['method']}")
+            raise RequestRefusedError("wrong_method", f"{STREAM_PATH} takes GET, not {scope['method']}")
         token: str = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if self._tokens is None:
-            raise RefusedError("wrong_token", "no token is valid here: api.token_secret is empty")
+            raise RequestRefusedError("wrong_token", "no token is valid here: api.token_secret is empty")
         try:
             claim = self._tokens.read(token)
         except TokenError as error:
-            raise RefusedError("wrong_token", str(error)) from None
+            raise RequestRefusedError("wrong_token", str(error)) from None
         self._house.origins.check_named(origin_of(headers), claim.site)
         return token
 

@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.admission.guard import origin_of
 from ingest.answers import Answers
-from ingest.body import ClientGoneError
-from ingest.errors import FAULT, RefusedError
+from ingest.body_reader import ClientGoneError
+from ingest.errors import FAULT, RequestRefusedError
 from ingest.metrics import IngestMetrics
-from ingest.proxy.upstream import How, Upstream
+from ingest.proxy.upstream import ProxyOptions, Upstream
 
 _log = logging.getLogger(__name__)
 
@@ -25,14 +25,14 @@ DOCUMENT_SECONDS = 2.0
 _SCHEMA, _RENAMED = "#/components/schemas/", "api."
 
 
-class Passage:
+class ProxiedRoutes:
     """The paths at and below `prefix`, such as /admin."""
 
     def __init__(self, prefix: str, upstream: Upstream, metrics: IngestMetrics) -> None:
         self.prefix = prefix
         self._upstream = upstream
         self._answers = Answers(f"{prefix}/...", metrics)
-        self._how = How(self._answers.count)
+        self._how = ProxyOptions(self._answers.count)
 
     def leads_to(self, path: str) -> bool:
         return path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
@@ -43,21 +43,21 @@ class Passage:
             await self._upstream.pass_on(scope, receive, send, self._how)
         except ClientGoneError:
             return
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             await self._answers.refuse(refusal, [], send)
         except Exception:
             _log.exception("a request to %s failed", self.prefix)
-            await self._answers.refuse(RefusedError("internal", FAULT, 1), [], send)
+            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), [], send)
 
 
 def _check(scope: Scope) -> None:
-    """Raises RefusedError for pages of other origins, and for paths that may mean others to whoever reads them next."""
+    """Raise RequestRefusedError for pages of other origins, and for paths that two servers may read differently."""
     headers = dict(scope["headers"])
     origin, host = origin_of(headers), headers.get(b"host", b"").decode("latin-1")
     if origin is not None and _host_of(origin) != host.lower():
-        raise RefusedError("wrong_origin", f"pages of {origin[:100]} may not ask for {scope['path'][:60]}")
+        raise RequestRefusedError("wrong_origin", f"pages of {origin[:100]} may not ask for {scope['path'][:60]}")
     if not {".", ".."}.isdisjoint(scope["path"].replace("\\", "/").split("/")):
-        raise RefusedError("not_found", "write the path without dots: /docs lists what there is")
+        raise RequestRefusedError("not_found", "write the path without dots: /docs lists what there is")
 
 
 def _host_of(origin: str) -> str:
@@ -67,7 +67,9 @@ def _host_of(origin: str) -> str:
         return ""
 
 
-async def with_passed(document: dict[str, Any], upstream: Upstream, passages: Iterable[Passage]) -> dict[str, Any]:
+async def with_passed(
+    document: dict[str, Any], upstream: Upstream, passages: Iterable[ProxiedRoutes]
+) -> dict[str, Any]:
     """`document` with the other server's routes that these passages lead to, as that server tells them now."""
     try:
         theirs = msgspec.json.decode(await upstream.read("/openapi.json", DOCUMENT_SECONDS))
@@ -77,13 +79,13 @@ async def with_passed(document: dict[str, Any], upstream: Upstream, passages: It
             if any(passage.leads_to(path) for passage in passages)
         }
         return _merged(document, paths, theirs.get("components", {}))
-    except RefusedError as away:
+    except RequestRefusedError as away:
         return _noting(document, f"The routes under {_named(passages)} are left out here: {away.reason}.")
     except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
         return _noting(document, f"The routes under {_named(passages)} are left out here: that server has no document.")
 
 
-def _named(passages: Iterable[Passage]) -> str:
+def _named(passages: Iterable[ProxiedRoutes]) -> str:
     return ", ".join(passage.prefix for passage in passages)
 
 

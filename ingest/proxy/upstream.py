@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from ingest.addresses import is_loopback
 from ingest.admission.origins import RawHeaders
-from ingest.body import BodyReader, ClientGoneError
-from ingest.errors import RefusedError
+from ingest.body_reader import BodyReader, ClientGoneError
+from ingest.errors import RequestRefusedError
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _SET_HERE = frozenset({b"date", b"server"})
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class ProxyOptions:
     """`began` is told the status when the answer begins. `target`: the path and query that the server is asked for,
     None: those of the request, as they were written. `headers` are added to the answer; `until` ends it where it
     stands, as a stream has no end of its own.
@@ -71,14 +71,14 @@ class Upstream:
     async def close(self) -> None:
         await self._transport.aclose()
 
-    async def pass_on(self, scope: Scope, receive: Receive, send: Send, how: How) -> None:
-        """Answer as the server does. Raises RefusedError, before anything is sent, and ClientGoneError.
+    async def pass_on(self, scope: Scope, receive: Receive, send: Send, how: ProxyOptions) -> None:
+        """Answer as the server does. Raises RequestRefusedError, before anything is sent, and ClientGoneError.
 
         The body is whole before the server hears of it: whoever sends slowly, or too much, holds nothing there.
         """
         body = await self._reader.received(dict(scope["headers"]), receive)
         if self._open >= self._most:
-            raise RefusedError("busy", f"{self._most} requests are being passed on (ingest.max_passed)", 5)
+            raise RequestRefusedError("busy", f"{self._most} requests are being passed on (ingest.max_passed)", 5)
         self._open += 1
         try:
             relay = _Relay(send, how)
@@ -99,7 +99,7 @@ class Upstream:
             self._open -= 1
 
     async def read(self, path: str, seconds: float, most_bytes: int = 4_000_000) -> bytes:
-        """The body of `GET path`, asked in our own name; raises RefusedError when it is not answered with 200."""
+        """The body of `GET path`, requested in our own name; raises RequestRefusedError unless the answer is 200."""
         extensions = {"target": path.encode(), "timeout": _timeouts(seconds)}
         request = httpx.Request("GET", self._url, extensions=extensions)
         try:
@@ -130,7 +130,7 @@ class Upstream:
             try:
                 response = await held.enter_async_context(self._answer(request))
             except httpx.LocalProtocolError as error:
-                raise RefusedError("malformed", f"this request cannot be passed on: {error}") from error
+                raise RequestRefusedError("malformed", f"this request cannot be passed on: {error}") from error
             except httpx.TransportError as error:
                 raise self._away(str(error) or type(error).__name__) from error
             await relay.begin(response.status_code, returned(response.headers.raw))
@@ -151,15 +151,15 @@ class Upstream:
         finally:
             await response.aclose()
 
-    def _away(self, why: str) -> RefusedError:
+    def _away(self, why: str) -> RequestRefusedError:
         reason = f"{self._url} does not answer ({' '.join(why.split()):.100}); {self._setting} says where it is"
-        return RefusedError("api_away", reason, 2)
+        return RequestRefusedError("api_away", reason, 2)
 
 
 class _Relay:
     """An answer on its way to the client."""
 
-    def __init__(self, send: Send, how: How) -> None:
+    def __init__(self, send: Send, how: ProxyOptions) -> None:
         self._send = send
         self._how = how
         self._begun = False
@@ -175,9 +175,9 @@ class _Relay:
             await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     async def end(self) -> None:
-        """Raises RefusedError where nothing has begun."""
+        """Raises RequestRefusedError where nothing has begun."""
         if not self._begun:
-            raise RefusedError("api_away", "this server stops; ask again", 1)
+            raise RequestRefusedError("api_away", "this server stops; ask again", 1)
         await self._send({"type": "http.response.body", "body": b""})
 
 

@@ -56,7 +56,7 @@ class _Change(NamedTuple):
     statement: str
 
 
-class Holdings:
+class VisitorDatabases:
     """Both databases; `client` is a clickhouse_connect client that serves threads."""
 
     def __init__(self, engine: Engine, client: Any) -> None:

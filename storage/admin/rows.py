@@ -74,7 +74,7 @@ class PageViewRow(Struct, frozen=True, kw_only=True):
     viewed_at: int
 
 
-class Sessions(Struct, frozen=True):
+class SessionList(Struct, frozen=True):
     """A page of a list; `total` is how many there are of all pages."""
 
     total: int

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, select
 
-from storage.admin.forget import Holdings, Key, Visitor, of_letters
+from storage.admin.forget import Key, Visitor, VisitorDatabases, of_letters
 from storage.admin.rows import session_of, view_of
 from storage.database.engine import reached
 from storage.database.sites import of_sites
@@ -23,7 +23,7 @@ _json = msgspec.json.Encoder()
 class VisitorReads:
     """Blocking; raises UnavailableError. `client` is a clickhouse_connect client that serves threads."""
 
-    def __init__(self, engine: Engine, client: Any, holdings: Holdings) -> None:
+    def __init__(self, engine: Engine, client: Any, holdings: VisitorDatabases) -> None:
         self._engine = engine
         self._client = client
         self._holdings = holdings

@@ -27,11 +27,11 @@ from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
 from storage.http.errors import ReadError
 from storage.http.refusals import add_refusals
-from storage.http.request_metrics import Counted
+from storage.http.request_metrics import RequestMetrics
 from storage.http.stream_tokens import Tokens
 from storage.live.session_streams import SessionStreams, session_routes
 from storage.live.sse import Streams
-from storage.live.subscribe import Filter, Position, Start
+from storage.live.subscribe import ResumePosition, Start, UpdateFilter
 from storage.metrics import ApiMetrics
 from storage.pages.api import Opening, page_routes
 from storage.query.intents import Intent, LiveSessions, Timeline
@@ -44,27 +44,27 @@ MOST_LIVE = 1_000
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope read.")
 
 
-class Asked(BaseModel):
+class QueryParams(BaseModel):
     """Query parameters; a misspelt one would silently ask for something else, so it is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OneSession(Asked):
+class SessionParams(QueryParams):
     site: str | None = Field(None, max_length=97, description="Needed where several sites have this session id.")
 
 
-class Several(Asked):
+class ListParams(QueryParams):
     site: str | None = Field(None, max_length=97, description="One site; none: all.")
     band: Band | None = Field(None, description="One band; none: all.")
     min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
 
 
-class Live(Several):
+class LiveParams(ListParams):
     limit: int = Field(100, ge=1, le=MOST_LIVE, description="Most sessions.")
 
 
-class Streamed(Several):
+class StreamParams(ListParams):
     token: str | None = Field(None, max_length=4_000, description="From POST /intents/token; instead of a key.")
     last_event_id: str | None = Field(
         None, max_length=20_000, description="For clients that cannot send the header Last-Event-ID, which wins."
@@ -127,7 +127,7 @@ def create_app(
         expose_headers=["X-OPECOM-Model"],
         max_age=600,
     )
-    app.add_middleware(Counted, metrics=metrics)
+    app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 
 
@@ -147,7 +147,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         dependencies=[Security(_key)],
         responses=answered(LiveSessions, "unavailable"),
     )
-    async def live(asked: Annotated[Live, Query()], caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def live(asked: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]) -> Response:
         found = await asyncio.to_thread(
             queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites
         )
@@ -161,7 +161,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
     )
     async def intent(
-        session_id: str, asked: Annotated[OneSession, Query()], caller: Annotated[Caller, Depends(access.of)]
+        session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
         return _json(await asyncio.to_thread(queries.intent, session_id, asked.site, caller.sites))
 
@@ -174,7 +174,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
     )
     async def timeline(
-        session_id: str, asked: Annotated[OneSession, Query()], caller: Annotated[Caller, Depends(access.of)]
+        session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
         # Encoding two thousand updates takes a moment that no other request should wait for.
         return Response(
@@ -195,11 +195,11 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
     )
     async def stream(
         request: Request,
-        asked: Annotated[Streamed, Query()],
+        asked: Annotated[StreamParams, Query()],
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
     ) -> Response:
         sites = tokens.check(asked.token) if asked.token is not None else (await access.of(request)).sites
-        wanted = Filter(asked.site, asked.band, asked.min_probability, sites)
+        wanted = UpdateFilter(asked.site, asked.band, asked.min_probability, sites)
         return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
 
     @app.post(
@@ -243,6 +243,6 @@ def _start(last_event_id: str | None) -> Start:
     if not last_event_id:
         return "end"
     try:
-        return Position.decode(last_event_id)
+        return ResumePosition.decode(last_event_id)
     except ValueError as error:
         raise ReadError("invalid", f"Last-Event-ID: {error}") from None

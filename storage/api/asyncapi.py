@@ -7,14 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from ingest.events import Erase, Event, Tick, UseModel, UsePages
-from stream.fold.erasures import Erasure
+from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow, PagesMarker
 from stream.scored import DeadLetter, ScoredSession
 
 REF = "#/components/schemas/{name}"
 
 
-class Topic(NamedTuple):
+class TopicDoc(NamedTuple):
     """What stands on a topic; `retention` in words."""
 
     name: str
@@ -30,10 +30,10 @@ _SESSION_KEY = "site/session_id, in UTF-8"
 _CONTROLS = (Tick, UseModel, UsePages, Erase)
 
 
-def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
+def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
     """The five topics; `names` by events, scored, pages, erasures and dead."""
     return [
-        Topic(
+        TopicDoc(
             names["events"],
             "Accepted events and controls",
             "The only truth. A record with a key is an event of that session; a record without one is a control, "
@@ -42,7 +42,7 @@ def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
             _SESSION_KEY,
             (Event, *_CONTROLS),
         ),
-        Topic(
+        TopicDoc(
             names["scored"],
             "Scored sessions, one record per update",
             "Records may come again (at least once): the one with the greatest `version` is a session's newest. "
@@ -51,7 +51,7 @@ def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
             _SESSION_KEY,
             (ScoredSession,),
         ),
-        Topic(
+        TopicDoc(
             names["pages"],
             "Page statistics",
             "Rows, then the marker that ends their batch; the marker's offset is the version.",
@@ -59,16 +59,16 @@ def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
             "",
             (PageRow, PagesMarker),
         ),
-        Topic(
+        TopicDoc(
             names["erasures"],
             "Erased visitors and sessions",
             "Digests (SHA-256) of whom is forgotten, for ever. A program that keeps scored sessions of its own should "
             "follow this topic and forget them too.",
             1,
             "",
-            (Erasure,),
+            (ErasureRecord,),
         ),
-        Topic(
+        TopicDoc(
             names["dead"],
             "Dead letters",
             "Records that ended outside every session, with the reason and their bytes in base64.",
@@ -79,7 +79,7 @@ def topics(names: Mapping[str, str], partitions: int) -> list[Topic]:
     ]
 
 
-def document(all_topics: list[Topic], bootstrap: str, protocol: str, version: str) -> dict[str, Any]:
+def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version: str) -> dict[str, Any]:
     """The document; `protocol` is kafka or kafka-secure."""
     types = tuple(dict.fromkeys(message for topic in all_topics for message in topic.messages))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
@@ -107,7 +107,7 @@ def document(all_topics: list[Topic], bootstrap: str, protocol: str, version: st
     }
 
 
-def _channel(topic: Topic) -> dict[str, Any]:
+def _channel(topic: TopicDoc) -> dict[str, Any]:
     return {
         "address": topic.name,
         "title": topic.title,
@@ -119,7 +119,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _operation(topic: Topic) -> dict[str, Any]:
+def _operation(topic: TopicDoc) -> dict[str, Any]:
     return {"action": "receive", "channel": {"$ref": f"#/channels/{topic.name}"}, "summary": topic.title}
 
 

@@ -8,17 +8,17 @@ from msgspec import Struct
 
 from ingest.tokens import Token
 from storage.admin.erase import Erasure
-from storage.admin.rows import Sessions, Statistics, WholeSession
+from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, Timeline
-from storage.replay.jobs import Job, JobList, Order
+from storage.replay.jobs import Job, JobList, ReplayRequest
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, Token, ErrorAnswer),
-    *(Job, JobList, Order, PagesInForce, Explained, Refreshed),
-    *(Sessions, WholeSession, Statistics, Erasure),
+    *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
+    *(SessionList, WholeSession, Statistics, Erasure),
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, exc
 
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 
 
 def engine_of(url: str) -> Engine:
@@ -32,11 +32,11 @@ def engine_of(url: str) -> Engine:
 
 @contextlib.contextmanager
 def reached() -> Generator[None, None, None]:
-    """A database that does not answer is an UnavailableError."""
+    """A database that does not answer is an DatabaseUnavailableError."""
     try:
         yield
     except (exc.SQLAlchemyError, OSError) as error:
-        raise UnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
+        raise DatabaseUnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:

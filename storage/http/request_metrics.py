@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from storage.metrics import ApiMetrics
 
 
-class Counted:
+class RequestMetrics:
     """Counts answers by route and status; a stream counts when it begins."""
 
     def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:

@@ -18,17 +18,17 @@ from starlette.responses import Response
 from ingest.tokens import Claim, SessionTokens, TokenError
 from storage.http.answers import answered, encode
 from storage.http.errors import ReadError
-from storage.live.audience import Audience, Seat
 from storage.live.sse import RECONNECT, SEND_SECONDS, EventStream
+from storage.live.subscriber_hub import SubscriberHub, Subscription
 from storage.metrics import ApiMetrics
-from storage.query.intents import Intent, glimpse_of
+from storage.query.intents import Intent, band_only_of
 from storage.query.queries import Queries
 
 HEARTBEAT_SECONDS = 10.0
 #: How long a browser waits before it comes again with a token that has expired, in ms.
 EXPIRED_RETRY = 500
 
-MakeAudience = Callable[[], Audience]
+MakeAudience = Callable[[], SubscriberHub]
 
 
 class SessionStreams:
@@ -49,7 +49,7 @@ class SessionStreams:
         self._metrics = metrics
         self._now = now
         self._heartbeat_seconds = heartbeat_seconds
-        self._audience: Audience | None = None
+        self._audience: SubscriberHub | None = None
         self._open = 0
 
     async def open(self, claim: Claim) -> Response:
@@ -73,7 +73,7 @@ class SessionStreams:
         self._open += more
         self._metrics.session_streams.set(self._open)
 
-    async def _current(self, claim: Claim, seat: Seat) -> None:
+    async def _current(self, claim: Claim, seat: Subscription) -> None:
         """What the database holds. Without one the log still tells all that comes."""
         try:
             seat.offer(await asyncio.to_thread(self._queries.intent, claim.session_id, claim.site))
@@ -81,7 +81,7 @@ class SessionStreams:
             if error.code not in ("not_found", "unavailable"):
                 raise
 
-    async def _events(self, claim: Claim, seat: Seat) -> AsyncGenerator[ServerSentEvent, None]:
+    async def _events(self, claim: Claim, seat: Subscription) -> AsyncGenerator[ServerSentEvent, None]:
         yield ServerSentEvent(comment="following", retry=RECONNECT * 1000)
         while not seat.closed:
             left = claim.expires_at - self._now()
@@ -97,10 +97,10 @@ class SessionStreams:
 
 
 def _told(intent: Intent, claim: Claim) -> str:
-    return encode(intent if claim.shown == "all" else glimpse_of(intent)).decode()
+    return encode(intent if claim.shown == "all" else band_only_of(intent)).decode()
 
 
-class Asked(BaseModel):
+class SessionStreamParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     token: str = Field(max_length=500, description="From POST /tracker/intent/token of the ingest API.")
@@ -119,7 +119,7 @@ def session_routes(streams: SessionStreams, tokens: SessionTokens) -> APIRouter:
         responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
         | {200: {"description": "Each event's data is an Intent.", "content": {"text/event-stream": {}}}},
     )
-    async def session(asked: Annotated[Asked, Query()]) -> Response:
+    async def session(asked: Annotated[SessionStreamParams, Query()]) -> Response:
         try:
             claim = tokens.read(asked.token)
         except TokenError as error:

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from storage.http.answers import encode
 from storage.http.errors import ReadError
-from storage.live.subscribe import Filter, Follower, Start
+from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter
 from storage.metrics import ApiMetrics
 from storage.query.intents import intent_of
 
@@ -28,7 +28,7 @@ LOOK, RECONNECT = 0.5, 2
 #: How long Kafka may take to open a stream, and a client to take an event, in seconds.
 OPEN_SECONDS, SEND_SECONDS = 10.0, 10.0
 
-Follow = Callable[[Filter, Start], contextlib.AbstractAsyncContextManager[Follower]]
+Follow = Callable[[UpdateFilter, Start], contextlib.AbstractAsyncContextManager[ScoredConsumer]]
 
 
 class Streams:
@@ -51,7 +51,7 @@ class Streams:
         self._send_seconds = send_seconds
         self._open = 0
 
-    async def open(self, wanted: Filter, start: Start) -> Response:
+    async def open(self, wanted: UpdateFilter, start: Start) -> Response:
         """The response that streams; raises ReadError (too_many_streams, unavailable) before it begins."""
         if self._open >= self._limit:
             raise ReadError("too_many_streams", f"{self._limit} streams are open (api.max_streams)", retry_after=5)
@@ -76,7 +76,7 @@ class Streams:
         self._open -= 1
         self._metrics.streams.set(self._open)
 
-    async def _events(self, follower: Follower) -> AsyncGenerator[ServerSentEvent, None]:
+    async def _events(self, follower: ScoredConsumer) -> AsyncGenerator[ServerSentEvent, None]:
         """An id comes first and with every heartbeat, so that a client that was sent nothing can go on from there."""
         yield ServerSentEvent(id=follower.resume_id, comment="following", retry=RECONNECT * 1000)
         said = time.monotonic()

@@ -29,7 +29,7 @@ CLOSE_SECONDS = 5.0
 _RESUME_ID = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})*)@([!-~]{1,100})", re.ASCII)
 
 
-class Filter(Struct, frozen=True):
+class UpdateFilter(Struct, frozen=True):
     """Which updates are wanted; None: any."""
 
     site: str | None = None
@@ -55,7 +55,7 @@ class Filter(Struct, frozen=True):
         return self.site in (None, site) and (self.sites is None or base_site(site) in self.sites)
 
 
-class Position(Struct, frozen=True):
+class ResumePosition(Struct, frozen=True):
     """The next offset of every partition, by partition number, in the topic of one log."""
 
     log: str
@@ -66,32 +66,32 @@ class Position(Struct, frozen=True):
         return f"{'.'.join(map(str, self.offsets))}@{self.log}"
 
     @staticmethod
-    def decode(text: str) -> "Position":
+    def decode(text: str) -> "ResumePosition":
         """Read a resume id; raises ValueError."""
         match = _RESUME_ID.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r:.80} is no resume id: give back the id of an event of this stream, or none")
-        return Position(match[2], tuple(map(int, match[1].split("."))))
+        return ResumePosition(match[2], tuple(map(int, match[1].split("."))))
 
 
 #: recent: a little before the end, so that what came just now is seen as well.
-Start = Position | Literal["start", "recent", "end"]
+Start = ResumePosition | Literal["start", "recent", "end"]
 #: Records of each partition that are recent.
 RECENT_RECORDS = 500
 
 
-class Found(NamedTuple):
+class PositionedUpdate(NamedTuple):
     """A wanted update, and the position after it."""
 
     update: ScoredSession
     resume_id: str
 
 
-class Follower:
+class ScoredConsumer:
     """Made by `follow`, used by one task."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, topic: str, log_id: str, wanted: Filter, offsets: dict[int, int]
+        self, consumer: AIOKafkaConsumer, topic: str, log_id: str, wanted: UpdateFilter, offsets: dict[int, int]
     ) -> None:
         self._consumer = consumer
         self._partitions = [TopicPartition(topic, number) for number in sorted(offsets)]
@@ -101,8 +101,8 @@ class Follower:
 
     @property
     def resume_id(self) -> str:
-        """Where this follower is: an id for `Position.decode`."""
-        return Position(self._log_id, tuple(self._offsets[number] for number in sorted(self._offsets))).encode()
+        """Where this follower is: an id for `ResumePosition.decode`."""
+        return ResumePosition(self._log_id, tuple(self._offsets[number] for number in sorted(self._offsets))).encode()
 
     async def records(self, seconds: float) -> list[tuple[bytes, bytes]]:
         """Keys and values of all that came within `seconds`, wanted or not; may be empty. Raises KafkaError."""
@@ -118,7 +118,7 @@ class Follower:
         )
         return {partition: records for partition, records in fetched.items() if records}
 
-    async def more(self, seconds: float) -> list[Found]:
+    async def more(self, seconds: float) -> list[PositionedUpdate]:
         """What came within `seconds`, in each partition's order; may be empty. Raises KafkaError."""
         found = []
         for partition, records in (await self._fetch(seconds)).items():
@@ -126,7 +126,7 @@ class Follower:
                 self._offsets[partition.partition] = record.offset + 1
                 update = _read(partition, record) if self._wanted.may_want(record.key) else None
                 if update is not None and self._wanted.wants(update):
-                    found.append(Found(update, self.resume_id))
+                    found.append(PositionedUpdate(update, self.resume_id))
         return found
 
 
@@ -140,8 +140,8 @@ def _read(partition: TopicPartition, record: Any) -> ScoredSession | None:
 
 @contextlib.asynccontextmanager
 async def follow(
-    options: Mapping[str, Any], topic: str, log_id: str, wanted: Filter, start: Start, fetch_wait_ms: int
-) -> AsyncIterator[Follower]:
+    options: Mapping[str, Any], topic: str, log_id: str, wanted: UpdateFilter, start: Start, fetch_wait_ms: int
+) -> AsyncIterator[ScoredConsumer]:
     """A follower from `start` on; `options` are aiokafka's connection options. Raises KafkaError.
 
     A position in another log begins at the topic's start: all that stands there is newer. What retention has deleted
@@ -158,7 +158,7 @@ async def follow(
     )
     try:
         await consumer.start()
-        yield Follower(consumer, topic, log_id, wanted, await _begin(consumer, topic, log_id, start))
+        yield ScoredConsumer(consumer, topic, log_id, wanted, await _begin(consumer, topic, log_id, start))
     finally:
         # aiokafka can wait for ever for a broker that is gone.
         with contextlib.suppress(TimeoutError, KafkaError):
@@ -177,7 +177,7 @@ async def _begin(consumer: AIOKafkaConsumer, topic: str, log_id: str, start: Sta
     lasts = await consumer.end_offsets(partitions) if start in ("end", "recent") else {}
     if start == "recent":
         lasts = {partition: last - RECENT_RECORDS for partition, last in lasts.items()}
-    known = dict(enumerate(start.offsets)) if isinstance(start, Position) and start.log == log_id else {}
+    known = dict(enumerate(start.offsets)) if isinstance(start, ResumePosition) and start.log == log_id else {}
     offsets = {p.partition: max(lasts.get(p, known.get(p.partition, 0)), firsts[p]) for p in partitions}
     consumer.assign(partitions)
     for partition in partitions:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.http.access import Access, Caller, require_json
 from storage.http.answers import answered, encode
 from storage.http.errors import ReadError
@@ -36,7 +36,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         try:
             async with opening() as pages:
                 found = await ask(pages)
-        except (UnavailableError, TopicMissingError, KafkaError, OSError) as error:
+        except (DatabaseUnavailableError, TopicMissingError, KafkaError, OSError) as error:
             raise ReadError("unavailable", str(error) or type(error).__name__, RETRY_SECONDS) from error
         return Response(encode(found), media_type="application/json")
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from scoring.features import NAMES, Features
 from scoring.model import Band, Label
-from scoring.reasons import SpokenReason, spoken
+from scoring.reasons import ReasonText, spoken
 from stream.scored import Cause, Counts, ScoredSession, Status
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
@@ -29,7 +29,7 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     probability: float
     label: Label
     band: Band
-    reasons: tuple[SpokenReason, ...]
+    reasons: tuple[ReasonText, ...]
     features: Features
     counts: Counts
     updated_at: int
@@ -37,7 +37,7 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     version: int
 
 
-class Glimpse(Struct, frozen=True, gc=False, kw_only=True):
+class BandOnlyIntent(Struct, frozen=True, gc=False, kw_only=True):
     """As much of an intent as a site shows that shows its bands: nothing of what the score was made from."""
 
     site: str
@@ -69,7 +69,7 @@ class Update(Struct, frozen=True, gc=False, kw_only=True):
     probability: float
     label: Label
     band: Band
-    reasons: tuple[SpokenReason, ...]
+    reasons: tuple[ReasonText, ...]
     features: Features
     counts: Counts
     revenue: bool
@@ -106,8 +106,8 @@ def intent_of(update: ScoredSession) -> Intent:
     )
 
 
-def glimpse_of(intent: Intent) -> Glimpse:
-    return Glimpse(**{name: getattr(intent, name) for name in Glimpse.__struct_fields__})
+def band_only_of(intent: Intent) -> BandOnlyIntent:
+    return BandOnlyIntent(**{name: getattr(intent, name) for name in BandOnlyIntent.__struct_fields__})
 
 
 def intent_of_row(row: Mapping[str, Any]) -> Intent:
@@ -159,11 +159,11 @@ def counts_of(row: Mapping[str, Any]) -> Counts:
     )
 
 
-def reasons_of(update: ScoredSession) -> tuple[SpokenReason, ...]:
+def reasons_of(update: ScoredSession) -> tuple[ReasonText, ...]:
     return spoken((reason.feature, reason.value, reason.contribution) for reason in update.reasons)
 
 
-def stored_reasons(stored: str) -> tuple[SpokenReason, ...]:
+def stored_reasons(stored: str) -> tuple[ReasonText, ...]:
     """The reasons as both databases keep them: JSON of [{feature, value, contribution}]."""
     return spoken((each["feature"], each["value"], each["contribution"]) for each in json.loads(stored))
 

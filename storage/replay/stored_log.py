@@ -8,7 +8,7 @@ from msgspec import Struct
 from ingest.events import UndecodableError, UseModel, UsePages, decode
 from storage.database.threads import in_thread
 from storage.write.clickhouse_sink import ask
-from stream.fold.partition import Record
+from stream.fold.partition import LogRecord
 from stream.kafka.source import PIECE, Bounds, SourceError
 
 
@@ -40,7 +40,7 @@ class StoredLog:
             )
         return Bounds(first, end)
 
-    async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
         while offset < end:
             until = min(offset + PIECE, end)
             rows = await in_thread(self._ask, _RECORDS, partition, first=offset, end=until)
@@ -97,9 +97,9 @@ class StoredLog:
         return rows
 
 
-def _unrepeated(rows: Sequence[Sequence[Any]], offset: int) -> list[Record]:
+def _unrepeated(rows: Sequence[Sequence[Any]], offset: int) -> list[LogRecord]:
     """The rows as records; one that was written twice and not merged yet comes once."""
-    records: list[Record] = []
+    records: list[LogRecord] = []
     for row in rows:
         if row[0] == offset + len(records):
             records.append(StoredRecord(*row))

@@ -20,7 +20,7 @@ Role = Literal["events", "scored", "dead"]
 TOPICS: dict[Role, str] = {"events": "events", "scored": "scored-sessions", "dead": "events-dead"}
 
 
-class Record(Struct, frozen=True, gc=False):
+class TopicRecord(Struct, frozen=True, gc=False):
     """One record of a topic: where it stands, its bytes, and what they say (None: undecodable, see `detail`)."""
 
     role: Role
@@ -34,7 +34,7 @@ class Record(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-class Position(Struct, frozen=True):
+class WrittenPosition(Struct, frozen=True):
     """How far a partition has been read: the next offset, and the timestamp of the record before it."""
 
     role: Role
@@ -47,10 +47,10 @@ class Block(Struct, frozen=True):
     """Records of one log, by what they are. `scored` and `dead` are readable ones, `events` holds every one."""
 
     log: str
-    scored: tuple[tuple[Record, ScoredSession], ...] = ()
-    events: tuple[Record, ...] = ()
-    dead: tuple[tuple[Record, DeadLetter], ...] = ()
-    positions: tuple[Position, ...] = ()
+    scored: tuple[tuple[TopicRecord, ScoredSession], ...] = ()
+    events: tuple[TopicRecord, ...] = ()
+    dead: tuple[tuple[TopicRecord, DeadLetter], ...] = ()
+    positions: tuple[WrittenPosition, ...] = ()
 
     def __len__(self) -> int:
         return len(self.scored) + len(self.events) + len(self.dead)
@@ -68,13 +68,15 @@ class Block(Struct, frozen=True):
         middle = len(rows) // 2
         return Block(self.log, **{kinds[0]: rows[:middle]}), Block(self.log, **{kinds[0]: rows[middle:]})
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[TopicRecord]:
         yield from (record for record, _ in self.scored)
         yield from self.events
         yield from (record for record, _ in self.dead)
 
 
-def read(role: Role, *, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None) -> Record:
+def read(
+    role: Role, *, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None
+) -> TopicRecord:
     """Read one record of a topic; never raises: what cannot be read has no content and says why."""
     raw = value or b""
     content: Event | Control | ScoredSession | DeadLetter
@@ -86,19 +88,19 @@ def read(role: Role, *, partition: int, offset: int, timestamp: int, key: bytes 
         else:
             content = scored.decode_dead(raw)
     except (msgspec.DecodeError, events.UndecodableError) as error:
-        return Record(role, partition, offset, timestamp, key, raw, None, str(error))
-    return Record(role, partition, offset, timestamp, key, raw, content)
+        return TopicRecord(role, partition, offset, timestamp, key, raw, None, str(error))
+    return TopicRecord(role, partition, offset, timestamp, key, raw, content)
 
 
 def block_of(
-    log: str, records: Iterable[Record], kept: Callable[[Record], Record | None] = lambda record: record
-) -> tuple[Block, list[Record]]:
+    log: str, records: Iterable[TopicRecord], kept: Callable[[TopicRecord], TopicRecord | None] = lambda record: record
+) -> tuple[Block, list[TopicRecord]]:
     """A block of these records as they may be `kept`, and the scored ones that cannot be read.
 
     A dead letter that cannot be read is kept as one, with reason `undecodable`: nothing is ever thrown away.
     """
     updates, entries, dead, refused = [], [], [], []
-    last: dict[tuple[Role, int], Record] = {}
+    last: dict[tuple[Role, int], TopicRecord] = {}
     for read_record in records:
         last[read_record.role, read_record.partition] = read_record
         record = kept(read_record)
@@ -116,12 +118,13 @@ def block_of(
         else:
             dead.append((record, dead_letter(log, record, record.detail)))
     positions = tuple(
-        Position(role, partition, record.offset + 1, record.timestamp) for (role, partition), record in last.items()
+        WrittenPosition(role, partition, record.offset + 1, record.timestamp)
+        for (role, partition), record in last.items()
     )
     return Block(log, tuple(updates), tuple(entries), tuple(dead), positions), refused
 
 
-def dead_letter(log: str, record: Record, detail: str) -> DeadLetter:
+def dead_letter(log: str, record: TopicRecord, detail: str) -> DeadLetter:
     """The dead letter of a record that no database takes."""
     return DeadLetter(
         log=log,

@@ -17,8 +17,8 @@ from clickhouse_connect.driver import exceptions, options
 
 from ingest.events import Erase, Event, Tick, UseModel, UsePages
 from scoring.features import NAMES
-from storage.database.errors import RefusedError, UnavailableError
-from storage.write.block import Block, Record
+from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
+from storage.write.block import Block, TopicRecord
 from storage.write.sink import BACKFILL_MASK
 from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession
 
@@ -60,15 +60,15 @@ def server_client(host: str, port: int, user: str, password: str, database: str,
 
 
 def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
-    """The answer to a query with these parameters; raises UnavailableError where ClickHouse gives none."""
+    """The answer to a query with these parameters; raises DatabaseUnavailableError where ClickHouse gives none."""
     try:
         return client.query(query, parameters=given, **how)
     except (exceptions.Error, OSError) as error:
-        raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
 
 def change(client: Any, tables: Collection[str], statements: Sequence[str], given: Mapping[str, Any]) -> None:
-    """Run mutations of these tables and return when nothing of them is left to do; raises UnavailableError.
+    """Run mutations of these tables and return when nothing of them is left to do; raises DatabaseUnavailableError.
 
     They are begun and then looked after: a large table takes longer than a request may.
     """
@@ -76,23 +76,23 @@ def change(client: Any, tables: Collection[str], statements: Sequence[str], give
         for statement in statements:
             client.command(f"{statement} SETTINGS mutations_sync = 0", parameters=given)
     except (exceptions.Error, OSError) as error:
-        raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
     pause = 0.01
     while left := ask(client, _MUTATIONS, {"tables": list(tables)}).result_rows:
         failures = [why for _, why in left if why]
         if failures:
-            raise UnavailableError(f"ClickHouse cannot change {left[0][0]} yet: {failures[0][:200]}")
+            raise DatabaseUnavailableError(f"ClickHouse cannot change {left[0][0]} yet: {failures[0][:200]}")
         time.sleep(pause)
         pause = min(pause * 2, 0.5)
 
 
 def drop_changes(client: Any, tables: Collection[str]) -> None:
     """Take the finished mutations of these tables out of ClickHouse's list, which keeps a hundred of each table with
-    the values they asked for; raises UnavailableError."""
+    the values they asked for; raises DatabaseUnavailableError."""
     try:
         client.command(f"KILL MUTATION WHERE {_OF_TABLES} AND is_done SYNC", parameters={"tables": list(tables)})
     except (exceptions.Error, OSError) as error:
-        raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
 
 _OF_TABLES = "database = currentDatabase() AND has({tables:Array(String)}, table)"
@@ -116,9 +116,9 @@ class AnalyticsSink:
             if block.dead:
                 self._insert("dead_letters", dead_columns([letter for _, letter in block.dead]))
         except exceptions.DataError as error:
-            raise RefusedError(str(error)) from error
+            raise RowsRefusedError(str(error)) from error
         except (exceptions.Error, OSError) as error:
-            raise UnavailableError(str(error).partition("\n")[0]) from error
+            raise DatabaseUnavailableError(str(error).partition("\n")[0]) from error
 
     def _insert(self, table: str, columns: Columns) -> None:
         types = self._types.get(table)
@@ -173,7 +173,7 @@ _SCORED = {
 }
 
 
-def event_columns(log: str, records: Sequence[Record]) -> Columns:
+def event_columns(log: str, records: Sequence[TopicRecord]) -> Columns:
     """The columns of `events`, one value per record of the log; what a record lacks is null."""
     events = [record.content if isinstance(record.content, Event) else None for record in records]
     return {

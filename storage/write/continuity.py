@@ -25,7 +25,7 @@ class ContinuityError(RuntimeError):
     """The topics are not those that the databases were filled from; the message says what to do."""
 
 
-class Written(Struct, frozen=True):
+class LastWritten(Struct, frozen=True):
     """How far a partition was written, and the Kafka timestamp (ms) of its last record."""
 
     role: Role
@@ -34,16 +34,19 @@ class Written(Struct, frozen=True):
     timestamp: int
 
 
-def written(engine: Engine, log: str) -> list[Written]:
+def written(engine: Engine, log: str) -> list[LastWritten]:
     """How far each partition of `log` was written."""
     t = log_positions.c
     query = select(t.topic, t.kafka_partition, t.next_offset, t.last_timestamp).where(t.log == log)
     with engine.connect() as connection:
-        return [Written(*row) for row in connection.execute(query)]
+        return [LastWritten(*row) for row in connection.execute(query)]
 
 
 async def check(
-    known: Iterable[Written], topics: Mapping[Role, str], options: Mapping[str, Any], wait_seconds: float = WAIT_SECONDS
+    known: Iterable[LastWritten],
+    topics: Mapping[Role, str],
+    options: Mapping[str, Any],
+    wait_seconds: float = WAIT_SECONDS,
 ) -> None:
     """Raise ContinuityError unless every topic is there and holds the last record written of each partition.
 
@@ -72,7 +75,7 @@ async def check(
         await consumer.stop()
 
 
-async def holds(consumer: AIOKafkaConsumer, place: Written, topic: str, wait_seconds: float) -> bool:
+async def holds(consumer: AIOKafkaConsumer, place: LastWritten, topic: str, wait_seconds: float) -> bool:
     """Whether the topic still has the last record written, or had it before retention deleted it.
 
     False only on Kafka's word: another record stands there, or the log ends before it. Raises KafkaUnavailableError

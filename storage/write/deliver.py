@@ -2,11 +2,11 @@
 
 from msgspec import Struct
 
-from storage.database.errors import RefusedError
-from storage.write.block import Block, Record
+from storage.database.errors import RowsRefusedError
+from storage.write.block import Block, TopicRecord
 from storage.write.sink import Sink
 
-Refusal = tuple[Record, str]
+Refusal = tuple[TopicRecord, str]
 
 
 class Database(Struct, frozen=True):
@@ -24,7 +24,7 @@ def deliver(sink: Sink, block: Block) -> list[Refusal]:
     """
     try:
         sink.write(block)
-    except RefusedError as error:
+    except RowsRefusedError as error:
         if len(block) <= 1:
             return [(record, str(error)) for record in block.records()]
         first, second = block.halves()

@@ -7,14 +7,14 @@ import msgspec
 
 from ingest import events
 from ingest.events import Event, Tick, clock_of
-from storage.write.block import Record
+from storage.write.block import TopicRecord
 from stream import scored
 from stream.fold.erasures import Erasures
 from stream.fold.session import id_of
 from stream.scored import DeadLetter, ScoredSession
 
 
-def kept(record: Record, erasures: Erasures) -> Record | None:
+def kept(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
     """The record as it may be kept; None where nothing of it may."""
     content = record.content
     if isinstance(content, Event):
@@ -32,7 +32,7 @@ def erases(erasures: Erasures, content: Event | ScoredSession) -> bool:
     return erasures.cover(content.site, content.session_id, content.visitor_id)
 
 
-def _moved_only(record: Record, event: Event) -> Record:
+def _moved_only(record: TopicRecord, event: Event) -> TopicRecord:
     """The event as a tick: to a fold, the same as an erased event. One that no fold would have taken becomes empty."""
     tick: Tick | None = Tick(clock_of(event), event.received_at)
     try:
@@ -40,7 +40,7 @@ def _moved_only(record: Record, event: Event) -> Record:
     except ValueError:
         tick = None
     raw = events.encode(tick) if tick is not None else b""
-    return Record(record.role, record.partition, record.offset, record.timestamp, None, raw, tick, "erased")
+    return TopicRecord(record.role, record.partition, record.offset, record.timestamp, None, raw, tick, "erased")
 
 
 def _says_of_erased(letter: DeadLetter, erasures: Erasures) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, DateTime, Double, Engine, String, Table, exc
 
-from storage.database.errors import RefusedError, UnavailableError
+from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.database.rows import Row, session_row, view_row
 from storage.database.tables import log_positions, page_views, sessions
 from storage.write.block import Block, newest, newest_views
@@ -47,7 +47,7 @@ class RelationalSink:
         except exc.DBAPIError as error:
             raise _meaning(error) from error
         except OverflowError as error:
-            raise RefusedError(str(error)) from error
+            raise RowsRefusedError(str(error)) from error
 
 
 def close_orphans(engine: Engine, log: str) -> int:
@@ -163,9 +163,9 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _meaning(error: exc.DBAPIError) -> RefusedError | UnavailableError:
+def _meaning(error: exc.DBAPIError) -> RowsRefusedError | DatabaseUnavailableError:
     original = error.orig
     text = f"{type(original).__name__}: {original}"
     code = original.args[0] if original is not None and original.args else None
     refused = isinstance(error, exc.DataError | exc.IntegrityError) or code in REFUSED_CODES
-    return RefusedError(text) if refused else UnavailableError(text)
+    return RowsRefusedError(text) if refused else DatabaseUnavailableError(text)

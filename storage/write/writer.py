@@ -15,15 +15,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.structs import ConsumerRecord
 
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.metrics import WriterMetrics
-from storage.write.block import TOPICS, Block, Record, Role, block_of, dead_letter, read
+from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
 from storage.write.deliver import Database, Refusal, deliver
 from storage.write.erased import kept
 from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import KAFKA_SECONDS, GroupAssignments, commit, unbroken
-from stream.kafka.positions import Progress, Reread
+from stream.kafka.positions import ReadPositions, SeekBack
 from stream.recovery import needed
 from stream.scored import dead_record
 from stream.waiting import set_within
@@ -79,7 +79,7 @@ class Writer:
         for database in databases:
             metrics.away.labels(database.name)
             metrics.retries.labels(database.name)
-        self._progress: Progress[TopicPartition] = Progress()
+        self._progress: ReadPositions[TopicPartition] = ReadPositions()
         self._refused_in_a_row = 0
         self._assignments = GroupAssignments(consumer, self._progress)
 
@@ -144,7 +144,7 @@ class Writer:
 
     def _follows(self, partition: TopicPartition, records: list[ConsumerRecord]) -> bool:
         verdict = self._progress.accept(partition, records[0].offset, records[-1].offset)
-        if isinstance(verdict, Reread):
+        if isinstance(verdict, SeekBack):
             self._metrics.rereads.inc()
             log.warning(
                 "%s: the client skipped to %d, reading again from %d", *(partition, records[0].offset), verdict.offset
@@ -188,7 +188,7 @@ class Writer:
             named = needed(record for records in batches.values() for record in records if record.topic == events)
             await self._erasures_reached(named.erasures)
 
-    def _read(self, batches: Batches) -> tuple[Block, list[Record]]:
+    def _read(self, batches: Batches) -> tuple[Block, list[TopicRecord]]:
         return block_of(
             self._log_id,
             [
@@ -218,7 +218,7 @@ class Writer:
                 refusals = await asyncio.get_running_loop().run_in_executor(
                     thread, functools.partial(deliver, database.sink, block)
                 )
-            except UnavailableError as error:
+            except DatabaseUnavailableError as error:
                 if delay == FIRST_DELAY:
                     log.warning(
                         "%s does not take writes (%s); nothing is lost, trying again. %s says where it is",

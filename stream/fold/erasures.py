@@ -15,7 +15,7 @@ from msgspec import Struct
 from ingest.events import Digest, Millis, base_site
 
 
-class Erasure(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class ErasureRecord(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One record of `erasures`: the digest of what is forgotten, and when that was asked for, in ms UTC.
 
     Folds leave it out from the first record on; what stores the log waits for the second, which says that it is
@@ -27,11 +27,11 @@ class Erasure(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     settled: bool = False
 
 
-_decoder = msgspec.json.Decoder(Erasure)
+_decoder = msgspec.json.Decoder(ErasureRecord)
 _encoder = msgspec.json.Encoder()
 
 
-def encode(record: Erasure) -> bytes:
+def encode(record: ErasureRecord) -> bytes:
     return _encoder.encode(record)
 
 

@@ -12,29 +12,29 @@ import msgspec
 from ingest.events import Control, Event, Tick, UndecodableError, clock_of, decode, encode
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
-from stream.fold.partition import FUTURE, Partition, Record, lateness
-from stream.fold.result import Folded
+from stream.fold.partition import FUTURE, LogRecord, Partition, lateness
+from stream.fold.result import FoldResult
 
 
-class Waiting(NamedTuple):
+class LateEvent(NamedTuple):
     """A late event, in the order of the time at which it occurred."""
 
     occurred_at: int
     offset: int
-    record: Record
+    record: LogRecord
 
 
-class Late:
+class LateEvents:
     """The late events of one partition: found by `look`, which sees the log once, then folded in their places."""
 
     def __init__(self, calendars: Calendars, erasures: Erasures | None = None) -> None:
         self._calendars = calendars
         self._erasures = erasures or Erasures()
         self._now: dict[str, int] = {}
-        self._waiting: dict[str, list[Waiting]] = {}
+        self._waiting: dict[str, list[LateEvent]] = {}
         self.offsets: set[int] = set()
 
-    def look(self, record: Record) -> None:
+    def look(self, record: LogRecord) -> None:
         """See one record of the log, in order; a late event is kept until `fold` reaches its time."""
         said = _said(record)
         if isinstance(said, Tick):
@@ -47,17 +47,17 @@ class Late:
             return
         occurred_at = said.occurred_at if said.occurred_at <= said.received_at + FUTURE else said.received_at
         if lateness(occurred_at, said.received_at, self._calendars.of(said.site).last_cut(now)):
-            insort(self._waiting.setdefault(clock, []), Waiting(occurred_at, record.offset, record))
+            insort(self._waiting.setdefault(clock, []), LateEvent(occurred_at, record.offset, record))
             self.offsets.add(record.offset)
 
-    def again(self) -> "Late":
+    def again(self) -> "LateEvents":
         """The same late events for another fold: folding takes them."""
-        copy = Late(self._calendars, self._erasures)
+        copy = LateEvents(self._calendars, self._erasures)
         copy._waiting = {clock: list(waiting) for clock, waiting in self._waiting.items()}
         copy.offsets = self.offsets
         return copy
 
-    def fold(self, partition: Partition, record: Record, into: Folded | None) -> None:
+    def fold(self, partition: Partition, record: LogRecord, into: FoldResult | None) -> None:
         """Fold the record at `next`, and before it the late events whose time its clock passes."""
         if record.offset in self.offsets:
             partition.skip_to(record.offset + 1)
@@ -72,22 +72,22 @@ class Late:
         partition.fold(record, into)
 
 
-class _Moved(msgspec.Struct, frozen=True):
+class _Rescheduled(msgspec.Struct, frozen=True):
     offset: int
     timestamp: int
     key: bytes | None
     value: bytes | None
 
 
-def _fold_in_time(partition: Partition, late: Waiting, into: Folded | None) -> None:
+def _fold_in_time(partition: Partition, late: LateEvent, into: FoldResult | None) -> None:
     """Fold a late event as received when it occurred, which makes it one that came in time."""
     event = _said(late.record)
     assert isinstance(event, Event)  # noqa: S101 - looked at before
     on_time = msgspec.structs.replace(event, received_at=late.occurred_at, occurred_at=late.occurred_at)
-    partition.fold(_Moved(late.offset, late.record.timestamp, late.record.key, encode(on_time)), into)
+    partition.fold(_Rescheduled(late.offset, late.record.timestamp, late.record.key, encode(on_time)), into)
 
 
-def _said(record: Record) -> Event | Control | None:
+def _said(record: LogRecord) -> Event | Control | None:
     try:
         return decode(record.key, record.value)
     except UndecodableError:

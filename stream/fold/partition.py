@@ -27,9 +27,9 @@ from stream.fold.clock import IDLE, Clock
 from stream.fold.erasures import Erasures, digests_of
 from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
-from stream.fold.result import Folded, Outcome
+from stream.fold.result import FoldResult, Outcome
 from stream.fold.session import Session, apply, has, id_of
-from stream.fold.update import Update, cause_of, unscored
+from stream.fold.update import UnscoredUpdate, cause_of, unscored
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
 #: An event that arrives later than this after it occurred is late; in ms.
@@ -47,7 +47,7 @@ MOST_REFUSED = 32
 REFUSED_EARLIER = "the model could not be used when this was folded first"
 
 
-class Record(Protocol):
+class LogRecord(Protocol):
     """A record of the `events` topic, as aiokafka hands it over; timestamp in ms, 0 or less where unknown."""
 
     @property
@@ -88,7 +88,7 @@ class Partition:
         self._opened: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
 
-    def fold(self, record: Record, into: Folded | None) -> None:
+    def fold(self, record: LogRecord, into: FoldResult | None) -> None:
         """Fold the record at `next`; with `into` None silently, as recovery does. `next` moves in any case."""
         self.next = record.offset + 1
         outcome: Outcome
@@ -154,7 +154,7 @@ class Partition:
         clocks = {name: clock.now for name, clock in self.clocks.items()}
         return Mark(self.next, clocks, self.model, self.pages, self.before)
 
-    def _obey(self, record: Record, control: Control, into: Folded | None) -> tuple[Outcome, str]:
+    def _obey(self, record: LogRecord, control: Control, into: FoldResult | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
             if control.clock == LIVE_CLOCK and _ahead(record, control.to):
                 return "failed", f"a tick to {control.to} is ahead of the log's {record.timestamp}"
@@ -170,7 +170,7 @@ class Partition:
             self._forget(control.digest)
         return "control", ""
 
-    def _admit(self, record: Record, event: Event, into: Folded | None) -> tuple[Outcome, str]:
+    def _admit(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
         """Keep out what did not pass the door and would harm every session of its clock."""
         try:
             raw = id_of(event.event_id)
@@ -184,7 +184,7 @@ class Partition:
             return "erased", ""
         return self._fold_event(record, event, raw, into)
 
-    def _fold_event(self, record: Record, event: Event, raw: bytes, into: Folded | None) -> tuple[Outcome, str]:
+    def _fold_event(self, record: LogRecord, event: Event, raw: bytes, into: FoldResult | None) -> tuple[Outcome, str]:
         """Fold one event.
 
         1 the clock moves, and closes what it has passed; 2 an event that the session has is skipped; 3 a late one is
@@ -221,11 +221,11 @@ class Partition:
         clock: Clock,
         key: bytes,
         session: Session,
-        record: Record,
+        record: LogRecord,
         event: Event,
         raw: bytes,
         occurred_at: int,
-        into: Folded | None,
+        into: FoldResult | None,
     ) -> tuple[Outcome, str]:
         """Step 6 of the fold: a session whose first event fails is never opened."""
         page = None
@@ -246,7 +246,7 @@ class Partition:
             self._tell(key, session, cause, occurred_at, changed, into)
         return "scored", ""
 
-    def _move(self, name: str, to: int, offset: int, into: Folded | None) -> Clock:
+    def _move(self, name: str, to: int, offset: int, into: FoldResult | None) -> Clock:
         """Move a clock to `to`, never back, and close the sessions that it has passed."""
         clock = self.clocks.get(name)
         if clock is None:
@@ -276,14 +276,14 @@ class Partition:
                     del clock.open[key]
                     del self._opened[session.first_offset]
 
-    def _close(self, clock: Clock, key: bytes, session: Session, offset: int, into: Folded | None) -> None:
+    def _close(self, clock: Clock, key: bytes, session: Session, offset: int, into: FoldResult | None) -> None:
         del clock.open[key]
         del self._opened[session.first_offset]
         if into is not None:
             self._tell(key, session, Cause(offset), clock.now, (), into)
 
     def _tell(
-        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: Folded
+        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: FoldResult
     ) -> None:
         if self._erasures.cover(session.site, session.session_id, session.visitor_id):
             # The topic `erasures` may be read further than the log.
@@ -299,9 +299,9 @@ class Partition:
             if closed:
                 changed = range(len(session.times))
         update = unscored(session, version, cause, occurred_at, changed, self.pages)
-        into.updates.append(Update(self.number, key, self.model, update))
+        into.updates.append(UnscoredUpdate(self.number, key, self.model, update))
 
-    def _dead(self, record: Record, reason: DeadReason, detail: str) -> DeadLetter:
+    def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:
         return DeadLetter(
             log=self.log,
             partition=self.number,
@@ -313,7 +313,7 @@ class Partition:
         )
 
 
-def controls(records: Iterable[Record]) -> Iterator[tuple[int, Control]]:
+def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
     """The controls among these records, with their offsets; what cannot be decoded is none."""
     for record in records:
         if record.key is None:
@@ -325,7 +325,7 @@ def controls(records: Iterable[Record]) -> Iterator[tuple[int, Control]]:
                 yield record.offset, said
 
 
-def _ahead(record: Record, at: int) -> bool:
+def _ahead(record: LogRecord, at: int) -> bool:
     """Whether a live clock would be moved to a time that the log has not reached."""
     return 0 < record.timestamp < at - AHEAD_OF_LOG
 

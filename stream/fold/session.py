@@ -24,7 +24,7 @@ ID = 16
 VIEW_CAP = 30 * 60 * 1000
 
 
-class Whence(NamedTuple):
+class SessionContext(NamedTuple):
     """What a session keeps of a context: the four codes, the visitor's type and the names behind the codes."""
 
     operating_system: int
@@ -35,7 +35,7 @@ class Whence(NamedTuple):
     origin: Origin
 
 
-class Order(NamedTuple):
+class EventOrder(NamedTuple):
     """One purchase as it was told; those with the same `number` are the same order."""
 
     at: int
@@ -66,7 +66,7 @@ class Session:
         self.calendar = calendar
         self.seen = opened_at
         self.visitor_id = ""
-        self.whence: Whence | None = None
+        self.whence: SessionContext | None = None
         self.day: Day | None = None
         #: Ids of all events, ID bytes each, as they were folded.
         self.ids = b""
@@ -87,7 +87,7 @@ class Session:
         self.rates = (0.0, 0.0, 0.0)
         self.pings = 0
         self.customs = 0
-        self.orders: tuple[Order, ...] = ()
+        self.orders: tuple[EventOrder, ...] = ()
         self.revenue = False
         self.amount = 0.0
         self.unverified = 0
@@ -155,7 +155,7 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
     )
     day = session.calendar.day(occurred_at) if first else session.day
     if event.purchase is not None:
-        _take_order(session, Order(occurred_at, raw, *_order(event)))
+        _take_order(session, EventOrder(occurred_at, raw, *_order(event)))
     # Nothing below raises.
     if first:
         session.first_at, session.first = occurred_at, number
@@ -239,10 +239,10 @@ def _order(event: Event) -> tuple[str, float, bool]:
     return purchase.order_id or event.event_id, purchase.amount, purchase.verified
 
 
-def _take_order(session: Session, order: Order) -> None:
+def _take_order(session: Session, order: EventOrder) -> None:
     """Count each order once: as verified if anything says so, then as it was told first."""
     orders = tuple(sorted((*session.orders, order)))
-    told: dict[str, Order] = {}
+    told: dict[str, EventOrder] = {}
     for each in orders:
         known = told.get(each.number)
         if known is None or (each.verified and not known.verified):
@@ -267,14 +267,14 @@ def _added(pages: list[SeenPage]) -> tuple[float, float, float]:
     return bounce, leave, value
 
 
-def _whence(context: Context) -> Whence:
+def _whence(context: Context) -> SessionContext:
     browser, system = context.browser, context.operating_system
     region, traffic = context.region, context.traffic_type
     origin = Origin(browser.name, system.name, region.name, traffic.name)
-    return _shared(Whence(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
+    return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
 
 
 @lru_cache(maxsize=20_000)
-def _shared(whence: Whence) -> Whence:
+def _shared(whence: SessionContext) -> SessionContext:
     """One object for all sessions that come from the same place."""
     return whence

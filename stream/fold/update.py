@@ -10,7 +10,7 @@ from stream.fold.session import Session, text_of
 from stream.scored import Cause, Counts, ScoredSession, Status, View
 
 
-class Update(Struct, frozen=True, gc=False):
+class UnscoredUpdate(Struct, frozen=True, gc=False):
     """Where the record goes, the model version that was in force, and the record, whose score is still to be set."""
 
     partition: int

@@ -24,7 +24,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
-from stream.fold.partition import Record
+from stream.fold.partition import LogRecord
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
                 self.app.ready = True
                 continue
             began = time.monotonic()
-            batches: dict[int, list[Record]] = {
+            batches: dict[int, list[LogRecord]] = {
                 place.partition: records
                 for place, records in (fetched or {}).items()
                 if place.partition in worker.partitions

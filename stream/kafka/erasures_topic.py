@@ -6,16 +6,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from stream.fold.erasures import Erasure, Erasures, encode
-from stream.kafka.topic_follower import Follower
+from stream.fold.erasures import ErasureRecord, Erasures, encode
+from stream.kafka.topic_follower import TopicFollower
 
 
-def erasures_follower(options: Mapping[str, Any], topic: str, erasures: Erasures, timeout: float) -> Follower:
+def erasures_follower(options: Mapping[str, Any], topic: str, erasures: Erasures, timeout: float) -> TopicFollower:
     """Reads `erasures`; `timeout` in seconds."""
-    return Follower(*(options, topic, erasures, timeout), what="erasures", mend="erase the visitors again")
+    return TopicFollower(*(options, topic, erasures, timeout), what="erasures", mend="erase the visitors again")
 
 
-async def add_erasures(producer: AIOKafkaProducer, topic: str, erasures: Sequence[Erasure]) -> int:
+async def add_erasures(producer: AIOKafkaProducer, topic: str, erasures: Sequence[ErasureRecord]) -> int:
     """Write them, one at least, all acknowledged; returns the version that has them all.
 
     The last one goes by itself: the embedded broker counts its last batch as one record, and whoever reads the topic

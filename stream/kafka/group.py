@@ -9,7 +9,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
 from stream.kafka.errors import KafkaUnavailableError
-from stream.kafka.positions import Progress
+from stream.kafka.positions import ReadPositions
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def unbroken(records: list[ConsumerRecord]) -> Iterator[list[ConsumerRecord]]:
 class GroupAssignments(ConsumerRebalanceListener):  # type: ignore[misc]
     """Starts each assigned partition where the group has committed, not where the client thinks it is."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, progress: Progress[TopicPartition]) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, progress: ReadPositions[TopicPartition]) -> None:
         self._consumer = consumer
         self._progress = progress
         self.started = False

@@ -6,11 +6,11 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from stream.fold.partition import Record
-from stream.recovery import Reading
+from stream.fold.partition import LogRecord
+from stream.recovery import PartitionReader
 
 
-class KafkaLog:
+class KafkaLogReader:
     """The `events` topic, read by clients of our own beside Faust's."""
 
     def __init__(self, options: Mapping[str, Any], topic: str, group: str) -> None:
@@ -38,11 +38,11 @@ class KafkaLog:
         async with _consumer(self._options) as consumer:
             return int((await consumer.end_offsets([place]))[place])
 
-    def read(self, partition: int, offset: int) -> Reading:
-        return KafkaReading(self._options, TopicPartition(self._topic, partition), offset)
+    def read(self, partition: int, offset: int) -> PartitionReader:
+        return KafkaPartitionReader(self._options, TopicPartition(self._topic, partition), offset)
 
 
-class KafkaReading:
+class KafkaPartitionReader:
     """See Reading."""
 
     def __init__(self, options: Mapping[str, Any], place: TopicPartition, offset: int) -> None:
@@ -50,7 +50,7 @@ class KafkaReading:
         self._place = place
         self._offset = offset
 
-    async def __aenter__(self) -> "KafkaReading":
+    async def __aenter__(self) -> "KafkaPartitionReader":
         await self._consumer.start()
         self._consumer.assign([self._place])
         self._consumer.seek(self._place, self._offset)
@@ -59,7 +59,7 @@ class KafkaReading:
     async def __aexit__(self, *error: object) -> None:
         await self._consumer.stop()
 
-    async def fetch(self) -> list[Record]:
+    async def fetch(self) -> list[LogRecord]:
         fetched = await self._consumer.getmany(self._place, timeout_ms=1_000, max_records=10_000)
         return list(fetched.get(self._place, []))
 

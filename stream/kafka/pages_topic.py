@@ -9,12 +9,12 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics, encode
-from stream.kafka.topic_follower import Follower
+from stream.kafka.topic_follower import TopicFollower
 
 
-def pages_follower(options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float) -> Follower:
+def pages_follower(options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float) -> TopicFollower:
     """Reads `page-stats` into `statistics`; `timeout` in seconds."""
-    return Follower(
+    return TopicFollower(
         *(options, topic, statistics, timeout), what="page statistics", mend="import or refresh the statistics again"
     )
 

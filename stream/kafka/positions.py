@@ -12,19 +12,19 @@ from msgspec import Struct
 Partition = TypeVar("Partition", bound=Hashable)
 
 
-class Take(Struct, frozen=True):
+class Accept(Struct, frozen=True):
     """The batch follows; `gap` offsets before it hold nothing, which reading again has confirmed."""
 
     gap: int = 0
 
 
-class Reread(Struct, frozen=True):
+class SeekBack(Struct, frozen=True):
     """The batch skips records: seek to `offset`."""
 
     offset: int
 
 
-class Progress(Generic[Partition]):
+class ReadPositions(Generic[Partition]):
     def __init__(self) -> None:
         self._next: dict[Partition, int] = {}
         self._reread: dict[Partition, int] = {}
@@ -38,16 +38,16 @@ class Progress(Generic[Partition]):
         self._next.pop(partition, None)
         self._reread.pop(partition, None)
 
-    def accept(self, partition: Partition, first: int, last: int) -> Take | Reread:
+    def accept(self, partition: Partition, first: int, last: int) -> Accept | SeekBack:
         """Take the batch of offsets `first` to `last`, or read again; a batch from before may come twice."""
         wanted = self._next.get(partition, first)
         gap = first - wanted
         if gap > 0 and self._reread.get(partition) != wanted:
             self._reread[partition] = wanted
-            return Reread(wanted)
+            return SeekBack(wanted)
         self._reread.pop(partition, None)
         self._next[partition] = max(wanted, last + 1)
-        return Take(max(gap, 0))
+        return Accept(max(gap, 0))
 
     def next(self, partition: Partition) -> int | None:
         return self._next.get(partition)

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 from aiokafka import AIOKafkaProducer
 
-from stream.publish import Keyed
+from stream.publish import KeyedRecord
 
 
-class KafkaRecords:
+class KafkaRecordPublisher:
     """Record batches built by partition, which costs a tenth of aiokafka's send record by record.
 
     `producer` must acknowledge by all replicas; its order within a partition is kept because each partition's batches
@@ -19,15 +19,15 @@ class KafkaRecords:
         self._producer = producer
         self._timeout = timeout
 
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None:
+    async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None:
         """Raises TimeoutError or aiokafka.errors.KafkaError; what was acknowledged until then stays in the topic."""
-        by_partition: dict[int, list[Keyed]] = {}
+        by_partition: dict[int, list[KeyedRecord]] = {}
         for record in records:
             by_partition.setdefault(record.partition, []).append(record)
         async with asyncio.timeout(self._timeout):
             await asyncio.gather(*(self._send(topic, number, rows) for number, rows in by_partition.items()))
 
-    async def _send(self, topic: str, partition: int, rows: list[Keyed]) -> None:
+    async def _send(self, topic: str, partition: int, rows: list[KeyedRecord]) -> None:
         acknowledgements = []
         batch = self._producer.create_batch()
         for row in rows:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.fold.partition import Record
+from stream.fold.partition import LogRecord
 
 #: Records handed over at a time.
 PIECE = 5_000
@@ -35,7 +35,7 @@ class Source(Protocol):
 
     async def bounds(self, partition: int) -> Bounds: ...
 
-    def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[Record]]:
+    def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
         """The records from `offset` to before `end`, in order, without holes; raises SourceError."""
         ...
 
@@ -69,7 +69,7 @@ class KafkaSource:
                 elif monotonic() > deadline:
                     raise self._silent(partition, end - 1)
 
-    async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[Record]]:
+    async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
         if offset >= end:
             # aiokafka cannot stop a consumer that was assigned something and has not awaited anything since.
             return

@@ -19,7 +19,7 @@ class TopicMissingError(Exception):
     """The log names what the topic does not have, or the topic is not read; the message says what to do."""
 
 
-class Known(Protocol):
+class TopicSnapshot(Protocol):
     """What is read so far: `version` is the newest that is whole, `records` grows with every record."""
 
     @property
@@ -30,7 +30,7 @@ class Known(Protocol):
         """Take the record at `offset`; raises msgspec.DecodeError for one that is none."""
 
 
-class Follower:
+class TopicFollower:
     """Reads the topic for as long as it runs; `reached` waits for a version.
 
     `what` is what the topic keeps, and `mend` what to do where a version is not there, both for messages; `timeout` is
@@ -38,7 +38,7 @@ class Follower:
     """
 
     def __init__(
-        self, options: Mapping[str, Any], topic: str, known: Known, timeout: float, *, what: str, mend: str
+        self, options: Mapping[str, Any], topic: str, known: TopicSnapshot, timeout: float, *, what: str, mend: str
     ) -> None:
         self._options = options
         self._partition = TopicPartition(topic, 0)

@@ -21,7 +21,7 @@ EXIT_FAILURE = 70
 LOOK_EVERY = 5.0
 
 
-class Progress:
+class PartitionProgress:
     """Decides, from positions and ends as they are seen, whether anything stands still. Times in seconds."""
 
     def __init__(self, patience: float) -> None:
@@ -52,7 +52,7 @@ def watch(
     """Start watching; call what is returned to end it. `lag` is told each partition's lag in records."""
     done = threading.Event()
     thread = threading.Thread(
-        target=lambda: asyncio.run(_watch(options, topic, positions, Progress(patience), lag, done)),
+        target=lambda: asyncio.run(_watch(options, topic, positions, PartitionProgress(patience), lag, done)),
         name="watchdog",
         daemon=True,
     )
@@ -69,7 +69,7 @@ async def _watch(
     options: Mapping[str, Any],
     topic: str,
     positions: Callable[[], Mapping[int, int]],
-    progress: Progress,
+    progress: PartitionProgress,
     lag: Callable[[int, int], None],
     done: threading.Event,
 ) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.log import topics
 from deploy.log.client_options import client_options
-from deploy.processes.probes import Address, get
+from deploy.processes.probes import ProbeAddress, get
 from storage.database.engine import engine_of
 from storage.database.migrate import relational_run
 from tests.support.monitoring import EXPRESSIONS
@@ -39,7 +39,7 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
     ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT", "WEBHOOKS__METRICS_PORT")
     found = []
     for port in ports:
-        status, text = get(Address("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
+        status, text = get(ProbeAddress("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
         assert status == 200, port
         found += [
             (sample.name, sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples

@@ -17,7 +17,7 @@ from scoring.features import NAMES
 from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
-from stream.fold.result import Folded
+from stream.fold.result import FoldResult
 from stream.scored import ScoredSession
 from stream.step import score
 from tests.support.events import event
@@ -68,7 +68,7 @@ def recompute(rows: list[tuple[Any, ...]]) -> list[ScoredSession]:
     """The log's records folded and scored again."""
     settings = load()
     partitions: dict[int, Partition] = {}
-    into = Folded()
+    into = FoldResult()
     for number, offset, timestamp, key, raw in rows:
         if number not in partitions:
             partitions[number] = Partition("again", number, calendars(settings), PageStatistics(), Mark(0, {}))

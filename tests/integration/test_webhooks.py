@@ -299,6 +299,6 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
     settings = await made(embedded_kafka, tmp_path)
     log = await topics.log_id(client_options(settings.kafka))
     with opened(settings) as engine:
-        bands.move(engine, log, {0: bands.Read(bands.Place(), 500, NOON, [])}, {}, NOON)
+        bands.move(engine, log, {0: bands.ReadBatch(bands.PartitionPosition(), 500, NOON, [])}, {}, NOON)
     assert await webhooks.run(settings, asyncio.Event()) == FAILED
     assert "was made anew" in caplog.text

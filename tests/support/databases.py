@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Iterable
 
 from deploy.settings.model import Settings
-from deploy.wiring.storage import Databases, databases
+from deploy.wiring.storage import DatabaseHandles, databases
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
 from stream.scored import ScoredSession
@@ -12,7 +12,7 @@ from tests.support.sinks import block
 
 
 @contextlib.asynccontextmanager
-async def filled(settings: Settings, updates: Iterable[ScoredSession]) -> AsyncIterator[Databases]:
+async def filled(settings: Settings, updates: Iterable[ScoredSession]) -> AsyncIterator[DatabaseHandles]:
     """Both databases as the settings say, holding these updates."""
     async with databases(settings) as opened:
         written = block(*updates)

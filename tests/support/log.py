@@ -9,7 +9,7 @@ from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
-from stream.fold.result import Folded
+from stream.fold.result import FoldResult
 
 
 class LogRecord(NamedTuple):
@@ -41,10 +41,10 @@ def partition(
     return Partition("log", number, Calendars({}), statistics or PageStatistics(), start or Mark(0, {}), erasures)
 
 
-def folded(records: Sequence[LogRecord], state: Partition | None = None) -> Folded:
+def folded(records: Sequence[LogRecord], state: Partition | None = None) -> FoldResult:
     """What comes of folding these records, from the beginning unless a state is given."""
     state = state or partition()
-    into = Folded()
+    into = FoldResult()
     for record in records:
         state.fold(record, into)
     return into

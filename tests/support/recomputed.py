@@ -24,8 +24,8 @@ from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
 from stream.fold.pages import decode as decode_page
 from stream.fold.partition import Partition
-from stream.fold.result import Folded
-from stream.fold.update import Update
+from stream.fold.result import FoldResult
+from stream.fold.update import UnscoredUpdate
 from stream.scored import Identity
 from stream.step import score
 from tests.support.truth import read_topic
@@ -141,14 +141,14 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _identity(update: Update) -> Identity:
+def _identity(update: UnscoredUpdate) -> Identity:
     return update.session.site, update.session.session_id, update.session.opened_at
 
 
 def _folded(
     settings: Settings, log: Sequence[ConsumerRecord], statistics: PageStatistics
-) -> tuple[dict[int, Partition], Folded]:
-    known, into = calendars(settings), Folded()
+) -> tuple[dict[int, Partition], FoldResult]:
+    known, into = calendars(settings), FoldResult()
     states: dict[int, Partition] = {}
     for record in sorted(log, key=lambda each: (each.partition, each.offset)):
         if record.partition not in states:
@@ -157,7 +157,7 @@ def _folded(
     return states, into
 
 
-def _rows(told: Sequence[Update]) -> Tables:
+def _rows(told: Sequence[UnscoredUpdate]) -> Tables:
     updates = [update.session for update in told]
     columns = scored_columns("again", [(update.partition, update.session) for update in told])
     names = list(columns)

@@ -15,7 +15,7 @@ from ingest.events import Event, UndecodableError, decode
 from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
-from stream.fold.result import Folded
+from stream.fold.result import FoldResult
 from stream.scored import ScoredSession, decode_dead
 from stream.scored import decode as decode_scored
 from stream.step import score
@@ -97,7 +97,7 @@ def _events(log: Sequence[ConsumerRecord]) -> dict[str, set[tuple[int, int]]]:
 
 def _fold_again(settings: Settings, log: Sequence[ConsumerRecord]) -> dict[Version, ScoredSession]:
     states: dict[int, Partition] = {}
-    into = Folded()
+    into = FoldResult()
     known = calendars(settings)
     for record in log:
         if record.partition not in states:

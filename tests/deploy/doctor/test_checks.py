@@ -17,12 +17,12 @@ from deploy.doctor.model import model
 from deploy.doctor.parts import part
 from deploy.log.topics import Fault
 from deploy.processes.data_folder import ROOM
-from deploy.processes.probes import Address
+from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import ApiSettings, ScoringSettings, Settings, SiteSettings, StorageSettings
 from scoring import registry
 from storage.database.migrate import steps
 
-HERE = Address("127.0.0.1", 8001)
+HERE = ProbeAddress("127.0.0.1", 8001)
 
 
 def seen(found: Finding | list[Finding]) -> tuple[str, str]:
@@ -306,5 +306,5 @@ def test_parts(name: str, elsewhere: bool, answers: dict[str, tuple[int, str]], 
 
 
 def test_a_part_without_a_port_tells_nothing() -> None:
-    found = part("worker", "worker.metrics_port", Address("127.0.0.1", 0), "0.1.0", False, lambda *_: (0, ""))
+    found = part("worker", "worker.metrics_port", ProbeAddress("127.0.0.1", 0), "0.1.0", False, lambda *_: (0, ""))
     assert seen(found) == ("ok", "tells nothing of itself: worker.metrics_port is 0")

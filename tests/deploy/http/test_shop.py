@@ -17,9 +17,9 @@ from deploy.cli.up import _say_where_the_shop_is, _where
 from deploy.errors import SetupError
 from deploy.http import shop
 from deploy.local import up
-from deploy.local.console import Screen
+from deploy.local.console import TerminalScreen
 from deploy.processes.ports import listen
-from deploy.processes.probes import Address
+from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import AccessFile
 from deploy.settings.model import Settings
 from deploy.wiring import shop as wiring
@@ -149,11 +149,11 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "addresses", "said"),
     [
-        pytest.param({"port": 5173}, {"shop": Address("127.0.0.1", 5173)}, "", id="where it should be"),
+        pytest.param({"port": 5173}, {"shop": ProbeAddress("127.0.0.1", 5173)}, "", id="where it should be"),
         pytest.param({"port": 0}, {}, "", id="not wanted"),
         pytest.param(
             {"port": 5173},
-            {"shop": Address("127.0.0.1", 40_000)},
+            {"shop": ProbeAddress("127.0.0.1", 40_000)},
             "127.0.0.1:5173 is taken: the shop listens on port 40000\n",
             id="elsewhere",
         ),
@@ -165,10 +165,10 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_up_says_where_the_shop_is_not(settings: dict[str, Any], addresses: dict[str, Address], said: str) -> None:
+def test_up_says_where_the_shop_is_not(settings: dict[str, Any], addresses: dict[str, ProbeAddress], said: str) -> None:
     written = StringIO()
-    plan = up.Plan((), lambda _: asyncio.sleep(0), addresses=addresses)
-    _say_where_the_shop_is(Settings(shop=settings), plan, Screen(Console(file=written)))
+    plan = up.LaunchPlan((), lambda _: asyncio.sleep(0), addresses=addresses)
+    _say_where_the_shop_is(Settings(shop=settings), plan, TerminalScreen(Console(file=written)))
     assert written.getvalue() == said
 
 

@@ -6,12 +6,12 @@ import pytest
 from rich.console import Console
 
 from deploy.local import console as screen
-from deploy.local.console import Screen
+from deploy.local.console import TerminalScreen
 
 
 def test_on_a_terminal_the_counts_are_one_line_that_goes_at_the_end() -> None:
     output = StringIO()
-    with Screen(Console(file=output, force_terminal=True, width=80)) as shown:
+    with TerminalScreen(Console(file=output, force_terminal=True, width=80)) as shown:
         shown.say("ready [not markup]")
         shown.status("accepted 1")
         shown.status("accepted 2")
@@ -25,7 +25,7 @@ def test_on_a_terminal_the_counts_are_one_line_that_goes_at_the_end() -> None:
 def test_elsewhere_counts_come_now_and_then_and_only_when_they_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     output, now = StringIO(), [100.0]
     monkeypatch.setattr(screen.time, "monotonic", lambda: now[0])
-    with Screen(Console(file=output, width=20)) as shown:
+    with TerminalScreen(Console(file=output, width=20)) as shown:
         for at, line in ((100, "accepted 1"), (101, "accepted 2"), (111, "accepted 3"), (130, "accepted 3")):
             now[0] = at
             shown.status(line)

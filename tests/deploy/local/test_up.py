@@ -15,7 +15,7 @@ from deploy.log import topics
 from deploy.log.client_options import client_options
 from deploy.processes import data_folder
 from deploy.processes.ports import free_port, listen
-from deploy.processes.probes import Address, Counts, counts, is_ready, samples
+from deploy.processes.probes import ProbeAddress, ProbeCounts, counts, is_ready, samples
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, StorageSettings
 from tests.support.children import alive, child, kill, pids, wait_for
@@ -180,13 +180,13 @@ opecom_other 1.0
 
 def test_counts_are_read_from_metrics() -> None:
     assert list(samples(METRICS)) == [("accepted", 3), ("accepted", 4), ("written", 5)]
-    assert "accepted 1,234" in Counts(accepted=1234).line()
+    assert "accepted 1,234" in ProbeCounts(accepted=1234).line()
 
 
 def test_a_part_that_is_away_is_not_ready_and_counts_nothing() -> None:
-    nowhere = Address("127.0.0.1", 1)
+    nowhere = ProbeAddress("127.0.0.1", 1)
     assert not is_ready(nowhere)
-    assert counts([nowhere]) == Counts()
+    assert counts([nowhere]) == ProbeCounts()
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_part_that_is_away_is_not_ready_and_counts_nothing() -> None:
     ],
 )
 def test_addresses_are_those_a_client_uses(host: str, url: str) -> None:
-    assert Address.reached(host, 1).url == url
+    assert ProbeAddress.reached(host, 1).url == url
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import AwayError, SetupError
-from deploy.local.up import Plan, run
+from deploy.local.up import LaunchPlan, run
 from deploy.processes.rotation import BoundedLog
 from deploy.processes.supervise import Supervisor
 from tests.support.children import IGNORE, alive, child, kill, pids, wait_for
@@ -22,12 +22,12 @@ class Stage:
         self.supervisor = Supervisor(folder, self.said.append, patience=5, pause=0.05)
         self.stop = asyncio.Event()
 
-    def plan(self, *names: str, broker: str = "") -> Plan:
+    def plan(self, *names: str, broker: str = "") -> LaunchPlan:
         async def prepare(supervisor: Supervisor) -> None:
             self.said.append("prepared")
 
         parts = tuple(child(name, self.folder) for name in names)
-        return Plan(parts, prepare, (lambda: child("broker", self.folder, broker)) if broker else None)
+        return LaunchPlan(parts, prepare, (lambda: child("broker", self.folder, broker)) if broker else None)
 
     async def until(self, *starts: tuple[str, int]) -> None:
         """Waits until each name was started so often."""
@@ -119,7 +119,7 @@ async def test_a_broker_that_goes_while_things_are_prepared_is_started_again(sta
         if prepared == 1:
             raise AwayError("Kafka does not answer")
 
-    plan = Plan((child("a", stage.folder),), prepare, lambda: child("broker", stage.folder))
+    plan = LaunchPlan((child("a", stage.folder),), prepare, lambda: child("broker", stage.folder))
     running = asyncio.create_task(run(plan, stage.supervisor, stage.stop, stage.said.append))
     await stage.until(("a", 1))
     stage.stop.set()
@@ -130,7 +130,7 @@ async def test_a_broker_that_goes_while_things_are_prepared_is_started_again(sta
 async def test_a_broker_that_never_starts_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deploy.local.up.ATTEMPTS", 2)
     broken = dataclasses.replace(child("broker", stage.folder, "print('bad option'); sys.exit(1)"), ready=lambda: False)
-    plan = Plan((), stage.plan().prepare, lambda: broken)
+    plan = LaunchPlan((), stage.plan().prepare, lambda: broken)
     with pytest.raises(SetupError, match=r"the broker does not start \(bad option\)"):
         await run(plan, stage.supervisor, stage.stop, stage.said.append)
     assert len(pids("broker", stage.folder)) == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.errors import SetupError
-from deploy.settings.access_file import AccessFile, Followed, place, read, sites_of
+from deploy.settings.access_file import AccessFile, Reloading, place, read, sites_of
 from deploy.settings.model import Settings
 from deploy.sites import changes as access_changes
 from deploy.wiring import access as wiring
@@ -76,7 +76,7 @@ def test_a_file_that_is_wrong_is_one_line_that_says_where(text: str, line: str, 
 
 def test_a_file_that_the_settings_name_is_missed_and_may_come(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     known, clock = settings(tmp_path, access_file=tmp_path / "mounted" / "access.toml"), Clock()
-    follow = Followed(known, lambda file: sorted(file.sites), now=clock)
+    follow = Reloading(known, lambda file: sorted(file.sites), now=clock)
     assert "is not there yet: `opecom sites add` makes it" in caplog.text
     assert follow() == []
     access_changes.add_site(known, "shop", [], {})
@@ -99,7 +99,7 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
         made.append(file)
         return sorted(file.sites)
 
-    follow = Followed(known, make, now=clock)
+    follow = Reloading(known, make, now=clock)
     write(known, "[sites.shop]\n")
     clock.at = 0.9
     assert follow() == []
@@ -130,7 +130,7 @@ def test_a_file_that_breaks_is_told_once_and_the_old_one_holds(
             raise SetupError("not here")
         return sorted(file.sites)
 
-    follow = Followed(known, make, now=clock)
+    follow = Reloading(known, make, now=clock)
     broken(place(known))
     with caplog.at_level(logging.INFO, "deploy.settings.model.access_file"):
         for clock.at in (2.0, 4.0, 6.0):
@@ -143,7 +143,7 @@ def test_a_file_that_breaks_is_told_once_and_the_old_one_holds(
 def test_keys_are_made_and_revoked_while_the_api_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr("deploy.settings.model.access_file.time.monotonic", clock)
-    monkeypatch.setattr(Followed.__init__, "__defaults__", (1.0, clock))
+    monkeypatch.setattr(Reloading.__init__, "__defaults__", (1.0, clock))
     known = settings(tmp_path)
     access = wiring.access(known)
     key = access_changes.add_key(known, "ops", {"read"}, ["default"])

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ingest.admission.keys import Keys, Site
-from ingest.errors import RefusedError
+from ingest.admission.keys import Keys, SiteAccess
+from ingest.errors import RequestRefusedError
 
-SHOP = Site("shop", write_keys=("write-key",), import_keys=("import-key",))
-OWN = Site("default", keyless_loopback=True)
+SHOP = SiteAccess("shop", write_keys=("write-key",), import_keys=("import-key",))
+OWN = SiteAccess("default", keyless_loopback=True)
 KEYS = Keys([SHOP, OWN])
 
 
@@ -36,15 +36,15 @@ def test_granted(header: str, query: str, here: bool, site: str, scope: str) -> 
     ],
 )
 def test_refused(header: str, query: str, here: bool, code: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         KEYS.grant(header, query, here)
     assert refused.value.code == code
     assert "import-key" not in refused.value.reason
 
 
 def test_several_keyless_sites_need_a_key_unless_one_is_the_default() -> None:
-    several = Keys([Site("a", keyless_loopback=True), Site("b", keyless_loopback=True)])
-    with pytest.raises(RefusedError, match="several sites"):
+    several = Keys([SiteAccess("a", keyless_loopback=True), SiteAccess("b", keyless_loopback=True)])
+    with pytest.raises(RequestRefusedError, match="several sites"):
         several.grant("", "", True)
 
 
@@ -70,7 +70,7 @@ def test_site_named(key: str, named: str | None, written: str) -> None:
     ],
 )
 def test_site_refused(key: str, named: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         KEYS.grant(key, "", False).name_for(named)
     assert refused.value.code == "wrong_site"
 
@@ -78,16 +78,18 @@ def test_site_refused(key: str, named: str) -> None:
 @pytest.mark.parametrize(
     "sites",
     [
-        pytest.param([Site("a", write_keys=("same-key",)), Site("b", write_keys=("same-key",))], id="two sites"),
-        pytest.param([Site("a", write_keys=("same-key",), import_keys=("same-key",))], id="two scopes"),
-        pytest.param([Site("a", write_keys=("short",))], id="too short"),
+        pytest.param(
+            [SiteAccess("a", write_keys=("same-key",)), SiteAccess("b", write_keys=("same-key",))], id="two sites"
+        ),
+        pytest.param([SiteAccess("a", write_keys=("same-key",), import_keys=("same-key",))], id="two scopes"),
+        pytest.param([SiteAccess("a", write_keys=("short",))], id="too short"),
     ],
 )
-def test_keys_that_cannot_be(sites: list[Site]) -> None:
+def test_keys_that_cannot_be(sites: list[SiteAccess]) -> None:
     with pytest.raises(ValueError, match=r"sites\.a"):
         Keys(sites)
 
 
 def test_a_key_listed_twice_is_said_so() -> None:
     with pytest.raises(ValueError, match=r"^sites\.a\.write_keys: a key is listed twice"):
-        Keys([Site("a", write_keys=("same-key", "same-key"))])
+        Keys([SiteAccess("a", write_keys=("same-key", "same-key"))])

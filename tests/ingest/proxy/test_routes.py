@@ -181,7 +181,7 @@ async def test_the_document_has_the_routes_that_are_passed_on() -> None:
     assert "/secret" not in document["paths"]
     schemas = document["components"]["schemas"]
     assert "of_the_other" in schemas["api.ErrorAnswer"]["properties"]
-    assert "reason" in schemas["ErrorAnswer"]["properties"]
+    assert "reason" in schemas["IngestErrorAnswer"]["properties"]
     assert {"$ref": "#/components/schemas/api.ErrorAnswer"} in _values(document["paths"]["/admin/typed/{number}"])
     assert {reference["$ref"].rpartition("/")[2] for reference in _values(document) if "$ref" in reference} <= set(
         schemas

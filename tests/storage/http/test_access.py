@@ -17,7 +17,7 @@ from storage.http.access import Access, Caller, Scope, SecretKey, digest_of
 from storage.http.errors import ReadError
 from storage.replay.account import Account
 from storage.replay.jobs import Jobs
-from storage.replay.request import Request
+from storage.replay.request import ReplaySelection
 from tests.support.databases import filled
 from tests.support.scored import scored
 
@@ -102,7 +102,7 @@ STORED = [
 class Ended:
     """Replays that end at once."""
 
-    async def __call__(self, request: Request, watcher: Any, anew: bool) -> Account:
+    async def __call__(self, request: ReplaySelection, watcher: Any, anew: bool) -> Account:
         return Account(sessions=1)
 
 

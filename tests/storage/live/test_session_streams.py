@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from ingest.tokens import Claim, Shown
 from storage.http.errors import ReadError
-from storage.live.audience import Audience
 from storage.live.session_streams import SessionStreams
+from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
-from storage.query.intents import Glimpse, Intent, intent_of
+from storage.query.intents import BandOnlyIntent, Intent, intent_of
 from storage.query.queries import Queries
 from stream.scored import ScoredSession
 from tests.support.audiences import Saying
@@ -46,7 +46,7 @@ class Streaming:
         self.metrics = ApiMetrics(CollectorRegistry())
         self.database = Held(held or ReadError("not_found", "nothing"))
         self.streams = SessionStreams(
-            lambda: Audience(self.saying.follow, self.stop),
+            lambda: SubscriberHub(self.saying.follow, self.stop),
             cast("Queries", self.database),
             limit,
             self.metrics,
@@ -140,14 +140,14 @@ async def test_a_site_that_shows_its_bands_shows_no_more() -> None:
         event = await browser.next()
         assert event is not None
         told = msgspec.json.decode(event["data"])
-        assert told.keys() == set(Glimpse.__struct_fields__)
+        assert told.keys() == set(BandOnlyIntent.__struct_fields__)
         assert (told["band"], told["probability"]) == ("building", 0.4321)
         assert not told.keys() & {"reasons", "features", "counts", "model_version"}
         await browser.leave()
 
 
 async def test_no_answer_names_a_visitor() -> None:
-    assert "visitor_id" not in {*Intent.__struct_fields__, *Glimpse.__struct_fields__}
+    assert "visitor_id" not in {*Intent.__struct_fields__, *BandOnlyIntent.__struct_fields__}
 
 
 async def test_a_quiet_stream_is_kept_alive() -> None:

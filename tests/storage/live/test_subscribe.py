@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from storage.live.subscribe import Filter, Position
+from storage.live.subscribe import ResumePosition, UpdateFilter
 from tests.support.scored import scored
 
 HIGH = scored(1, site="shop-1", band="high", probability=0.8)
@@ -25,7 +25,7 @@ HIGH = scored(1, site="shop-1", band="high", probability=0.8)
     ids=["all", "all-three", "another-site", "another-band", "too-low", "permitted", "not-permitted", "asked-anyway"],
 )
 def test_a_filter_takes_what_fits_every_part(wanted: dict[str, Any], holds: bool) -> None:
-    assert Filter(**wanted).wants(HIGH) is holds
+    assert UpdateFilter(**wanted).wants(HIGH) is holds
 
 
 @pytest.mark.parametrize(
@@ -41,22 +41,22 @@ def test_a_filter_takes_what_fits_every_part(wanted: dict[str, Any], holds: bool
     ids=["any-site", "its-own", "longer-name", "a-run-of-it", "no-key", "no-text"],
 )
 def test_a_key_tells_the_site_before_the_record_is_read(site: str | None, key: bytes | None, holds: bool) -> None:
-    assert Filter(site).may_want(key) is holds
+    assert UpdateFilter(site).may_want(key) is holds
 
 
 def test_a_key_of_a_site_hears_its_runs_and_no_other_site() -> None:
-    permitted = Filter(sites=frozenset({"uci"}))
+    permitted = UpdateFilter(sites=frozenset({"uci"}))
     keys = {b"uci/s1": True, b"uci~run/s1": True, b"uci2/s1": False, b"uc/s1": False, b"\xff": False}
     assert {key: permitted.may_want(key) for key in keys} == keys
 
 
 @pytest.mark.parametrize(
     ("position", "text"),
-    [(Position("log", (0,)), "0@log"), (Position("x-Y_9", (12, 0, 2**40)), "12.0.1099511627776@x-Y_9")],
+    [(ResumePosition("log", (0,)), "0@log"), (ResumePosition("x-Y_9", (12, 0, 2**40)), "12.0.1099511627776@x-Y_9")],
 )
-def test_a_position_comes_back_from_its_id(position: Position, text: str) -> None:
+def test_a_position_comes_back_from_its_id(position: ResumePosition, text: str) -> None:
     assert position.encode() == text
-    assert Position.decode(text) == position
+    assert ResumePosition.decode(text) == position
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_a_position_comes_back_from_its_id(position: Position, text: str) -> Non
 )
 def test_what_is_no_resume_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no resume id"):
-        Position.decode(text)
+        ResumePosition.decode(text)

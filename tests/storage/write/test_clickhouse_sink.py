@@ -9,7 +9,7 @@ from clickhouse_connect.driver import exceptions
 from deploy.errors import AwayError, SetupError
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import storage
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.write.clickhouse_sink import AnalyticsSink, server_client
 from tests.support.scored import scored
 from tests.support.sinks import KeptInClickHouse, block, clickhouse_front
@@ -44,7 +44,7 @@ def test_a_server_that_goes_away_is_unavailable_and_takes_the_same_block_later(t
         client = server_client("127.0.0.1", port, "default", "", "opecom")
         sink = AnalyticsSink(client)
         sink.write(block(scored(1)))
-    with pytest.raises(UnavailableError):
+    with pytest.raises(DatabaseUnavailableError):
         sink.write(block(scored(2)))
     client.close()
     with pytest.raises(AwayError, match=r"storage\.clickhouse_host"):
@@ -55,7 +55,7 @@ def test_a_table_that_is_missing_is_no_fault_of_the_records(port: int, tmp_path:
     storage.migrate_all(settings(port, tmp_path))
     client = storage.analytics(settings(port, tmp_path))
     client.command("DROP TABLE scored_sessions")
-    with pytest.raises(UnavailableError):
+    with pytest.raises(DatabaseUnavailableError):
         AnalyticsSink(client).write(block(scored(1)))
     with pytest.raises(exceptions.DatabaseError):
         client.query("SELECT 1 FROM scored_sessions")

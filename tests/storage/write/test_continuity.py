@@ -8,10 +8,10 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
 
-from storage.write.continuity import Written, holds
+from storage.write.continuity import LastWritten, holds
 from stream.kafka.errors import KafkaUnavailableError
 
-PLACE = Written("scored", 0, 20, 1_000)
+PLACE = LastWritten("scored", 0, 20, 1_000)
 LAST = SimpleNamespace(offset=19, timestamp=1_000)
 SILENT = object()
 AWAY = KafkaConnectionError("nobody there")

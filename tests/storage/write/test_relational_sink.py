@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, inspect, select
 
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.database.tables import metadata, page_views, sessions
 from storage.webhooks.tables import webhooks
 from storage.write.relational_sink import close_orphans
@@ -165,7 +165,7 @@ def test_a_server_that_is_away_is_unavailable(tmp_path: Path) -> None:
         kept = KeptInSql(engine)
         with engine.begin() as connection:
             connection.exec_driver_sql("DROP TABLE sessions")
-        with pytest.raises(UnavailableError, match="no such table"):
+        with pytest.raises(DatabaseUnavailableError, match="no such table"):
             kept.sink.write(block(scored(1)))
 
 

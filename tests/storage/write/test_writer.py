@@ -9,13 +9,13 @@ from aiokafka.errors import CommitFailedError
 from prometheus_client import CollectorRegistry
 
 from ingest import events
-from storage.database.errors import RefusedError, UnavailableError
+from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.metrics import WriterMetrics
 from storage.write.block import Block
 from storage.write.deliver import Database
 from storage.write.sink import ListSink
 from storage.write.writer import MAX_REFUSED_IN_A_ROW, Writer, WriterError
-from stream.fold.erasures import Erasure, Erasures, visitor_digest
+from stream.fold.erasures import ErasureRecord, Erasures, visitor_digest
 from stream.fold.erasures import encode as encode_erasure
 from stream.scored import DEAD_BYTES, DeadLetter, decode_dead, encode, version_of
 from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
@@ -132,7 +132,7 @@ async def test_what_is_erased_is_not_stored_from_the_control_on() -> None:
     async def reached(version: int) -> None:
         waited.append(version)
         if version:
-            erasures.take(0, encode_erasure(Erasure(visitor_digest("default", "gone"), NOON, settled=True)))
+            erasures.take(0, encode_erasure(ErasureRecord(visitor_digest("default", "gone"), NOON, settled=True)))
 
     await desk.writer(erasures=erasures, erasures_reached=reached).run(desk.stop)
     assert max(waited) == 1
@@ -147,7 +147,7 @@ async def test_what_is_erased_is_not_stored_from_the_control_on() -> None:
 async def test_an_event_is_stored_until_it_is_settled_in_which_sessions_its_visitor_was() -> None:
     gone = event(1, visitor_id="gone")
     erasures = Erasures()
-    erasures.take(0, encode_erasure(Erasure(visitor_digest("default", "gone"), NOON)))
+    erasures.take(0, encode_erasure(ErasureRecord(visitor_digest("default", "gone"), NOON)))
     desk = Desk({("events", 0): [(b"default/s1", events.encode(gone))]})
     await desk.writer(erasures=erasures).run(desk.stop)
     assert desk.analytics.events["log", 0, 0] == (b"default/s1", events.encode(gone))
@@ -182,7 +182,7 @@ async def test_a_database_that_is_away_pauses_the_writer_and_loses_nothing(caplo
         nonlocal outages
         seen_commits.append(desk.committed())
         outages -= 1
-        return UnavailableError("connection refused") if outages >= 0 else None
+        return DatabaseUnavailableError("connection refused") if outages >= 0 else None
 
     desk = Desk({SCORED: updates(9)}, FailingSink(away))
     await desk.run(max_block=5)
@@ -199,7 +199,7 @@ async def test_a_database_that_is_away_pauses_the_writer_and_loses_nothing(caplo
 async def test_stopping_while_a_database_is_away_commits_nothing() -> None:
     def away(_: Block) -> Exception | None:
         desk.stop.set()
-        return UnavailableError("connection refused")
+        return DatabaseUnavailableError("connection refused")
 
     desk = Desk({SCORED: updates(9)}, FailingSink(away))
     await desk.run()
@@ -234,7 +234,7 @@ async def test_an_unreadable_record_as_large_as_a_message_becomes_a_smaller_dead
 
 async def test_what_one_database_refuses_is_found_among_many_and_the_other_database_keeps_it() -> None:
     def refuses(block: Block) -> Exception | None:
-        return RefusedError("too long") if any(update.session_id == "s37" for _, update in block.scored) else None
+        return RowsRefusedError("too long") if any(update.session_id == "s37" for _, update in block.scored) else None
 
     desk = Desk({SCORED: updates(100)}, FailingSink(refuses))
     await desk.run()
@@ -246,7 +246,7 @@ async def test_what_one_database_refuses_is_found_among_many_and_the_other_datab
 
 async def test_a_dead_letter_that_is_refused_does_not_beget_another() -> None:
     letter = DeadLetter(log="log", partition=0, offset=3, reason="late", detail="", key=None, raw=b"x")
-    desk = Desk({("events-dead", 0): [(b"k", encode(letter))]}, FailingSink(lambda _: RefusedError("no")))
+    desk = Desk({("events-dead", 0): [(b"k", encode(letter))]}, FailingSink(lambda _: RowsRefusedError("no")))
     await desk.run()
     assert desk.producer.sent == []
     assert desk.committed() == {("events-dead", 0): 1}

@@ -5,20 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stream.partition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import stream.fold.calendar
 from ingest.events import Control, Erase, Event, Tick
 from storage.write.block import read
 from storage.write.erased import kept
 from stream.fold.clock import IDLE
-from stream.fold.erasures import Erasure, Erasures, encode, session_digest, visitor_digest
-from stream.fold.late import Late
+from stream.fold.erasures import ErasureRecord, Erasures, encode, session_digest, visitor_digest
+from stream.fold.late import LateEvents
 from stream.fold.partition import LATE, Partition
-from stream.fold.result import Folded
-from stream.publish import ListRecords
-from stream.recovery import Needed, needed
+from stream.fold.result import FoldResult
+from stream.publish import ListRecordPublisher
+from stream.recovery import RequiredVersions, needed
 from stream.scored import ScoredSession, decode
 from stream.worker import Worker
 from tests.stream.test_properties import (
@@ -43,7 +43,7 @@ def followed(*digests: str) -> Erasures:
     """The erasures as their topic gives them."""
     erasures = Erasures()
     for offset, digest in enumerate(digests):
-        erasures.take(offset, encode(Erasure(digest, NOON, settled=True)))
+        erasures.take(offset, encode(ErasureRecord(digest, NOON, settled=True)))
     return erasures
 
 
@@ -69,17 +69,17 @@ def test_a_version_is_one_more_than_the_offset_so_that_none_is_zero() -> None:
 
 
 def test_records_name_the_version_that_must_be_read_first() -> None:
-    assert needed(log_of([event(1), Erase(V1, 7), Tick("live", NOON), Erase(V1, 3)])) == Needed(erasures=7)
+    assert needed(log_of([event(1), Erase(V1, 7), Tick("live", NOON), Erase(V1, 3)])) == RequiredVersions(erasures=7)
 
 
 def test_a_control_drops_the_open_session_and_its_later_events_are_erased() -> None:
-    erasures, into = Erasures(), Folded()
+    erasures, into = Erasures(), FoldResult()
     state = partition(erasures=erasures)
     before = log_of([event(1), event(2, session_id="s2", visitor_id="v2")])
     after = log_of([Erase(V1, 1), event(3, NOON + 5), event(4, NOON + IDLE, session_id="s3", visitor_id="v3")], 2)
     for record in before:
         state.fold(record, into)
-    erasures.take(0, encode(Erasure(V1, NOON)))
+    erasures.take(0, encode(ErasureRecord(V1, NOON)))
     for record in after:
         state.fold(record, into)
     assert into.counts == {"scored": 3, "control": 1, "erased": 1}
@@ -95,7 +95,11 @@ def test_an_erased_late_event_is_no_dead_letter_and_is_not_folded_in_its_place()
     late = event(1, NOON - LATE - 1, received_at=NOON)
     records, erasures = log_of([late, event(2, NOON + 1, visitor_id="v2", session_id="s2")]), followed(V1)
     assert folded(records, partition(erasures=erasures)).dead == []
-    again, into, state = Late(stream.partition.Calendars({}), erasures), Folded(), partition(erasures=erasures)
+    again, into, state = (
+        LateEvents(stream.fold.calendar.Calendars({}), erasures),
+        FoldResult(),
+        partition(erasures=erasures),
+    )
     for record in records:
         again.look(record)
     for record in records:
@@ -104,11 +108,11 @@ def test_an_erased_late_event_is_no_dead_letter_and_is_not_folded_in_its_place()
 
 
 def test_a_session_that_is_told_after_the_topic_and_before_the_control_is_not_told() -> None:
-    erasures, into = Erasures(), Folded()
+    erasures, into = Erasures(), FoldResult()
     state = partition(erasures=erasures)
     records = log_of([event(1), Tick("live", NOON + IDLE)])
     state.fold(records[0], into)
-    erasures.take(0, encode(Erasure(V1, NOON)))
+    erasures.take(0, encode(ErasureRecord(V1, NOON)))
     state.fold(records[1], into)
     assert [update.status for update in into.sessions] == ["open"]
 
@@ -147,22 +151,22 @@ def forgotten_is_never_there(example: Example) -> None:
     digests = digests_at(records, place)
     controls: list[Event | Control] = [Erase(digest, len(digests)) for digest in digests]
     log = log_of([*records[:place], *controls, *records[place:]])
-    knows, live, now = Erasures(), Folded(), Folded()
+    knows, live, now = Erasures(), FoldResult(), FoldResult()
     state = partition(erasures=knows)
     for record in log:
         if record.offset == place:
             for offset, digest in enumerate(digests):
-                knows.take(offset, encode(Erasure(digest, NOON, settled=True)))
+                knows.take(offset, encode(ErasureRecord(digest, NOON, settled=True)))
         state.fold(record, live if record.offset < place else now)
     others = [update for update in live.sessions if not knows.cover(update.site, update.session_id, update.visitor_id)]
 
-    replay, again = Folded(), partition(erasures=followed(*digests))
+    replay, again = FoldResult(), partition(erasures=followed(*digests))
     for record in log:
         again.fold(record, replay)
     assert told(others + now.sessions) == told(replay.sessions)
     assert standing(state) == standing(again)
 
-    without, blank = Folded(), partition()
+    without, blank = FoldResult(), partition()
     for record in log:
         blank.fold(redacted(record, knows), without)
     assert told(without.sessions) == told(replay.sessions)
@@ -195,13 +199,13 @@ def crashes_change_nothing(example: Example, plan: Moves) -> None:
     def start(knowing: int) -> Start:
         known = [knowing]
 
-        def begin(log: FakeLog, told: ListRecords) -> Worker:
+        def begin(log: FakeLog, told: ListRecordPublisher) -> Worker:
             erasures = followed(*digests[: known[0]])
             known[0] = len(digests)
 
-            async def reached(needed: Needed) -> None:
+            async def reached(needed: RequiredVersions) -> None:
                 for offset in range(erasures.version, needed.erasures):
-                    erasures.take(offset, encode(Erasure(digests[offset], NOON, settled=True)))
+                    erasures.take(offset, encode(ErasureRecord(digests[offset], NOON, settled=True)))
 
             return worker_on(log, told, erasures=erasures, reached=reached)
 

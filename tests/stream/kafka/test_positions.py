@@ -4,49 +4,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.kafka.positions import Progress, Reread, Take
+from stream.kafka.positions import Accept, ReadPositions, SeekBack
 
 
 @pytest.fixture
-def progress() -> Progress[str]:
-    made: Progress[str] = Progress()
+def progress() -> ReadPositions[str]:
+    made: ReadPositions[str] = ReadPositions()
     made.start("p0", 10)
     return made
 
 
-def test_a_batch_that_follows_is_taken(progress: Progress[str]) -> None:
-    assert progress.accept("p0", 10, 12) == Take()
-    assert progress.accept("p0", 13, 13) == Take()
+def test_a_batch_that_follows_is_taken(progress: ReadPositions[str]) -> None:
+    assert progress.accept("p0", 10, 12) == Accept()
+    assert progress.accept("p0", 13, 13) == Accept()
     assert progress.next("p0") == 14
 
 
-def test_a_batch_that_skips_records_is_read_again(progress: Progress[str]) -> None:
-    assert progress.accept("p0", 12, 15) == Reread(10)
-    assert progress.accept("p0", 10, 15) == Take()
+def test_a_batch_that_skips_records_is_read_again(progress: ReadPositions[str]) -> None:
+    assert progress.accept("p0", 12, 15) == SeekBack(10)
+    assert progress.accept("p0", 10, 15) == Accept()
 
 
-def test_a_hole_that_is_there_twice_is_in_the_log(progress: Progress[str]) -> None:
-    assert progress.accept("p0", 12, 15) == Reread(10)
-    assert progress.accept("p0", 12, 15) == Take(gap=2)
-    assert progress.accept("p0", 18, 19) == Reread(16)
+def test_a_hole_that_is_there_twice_is_in_the_log(progress: ReadPositions[str]) -> None:
+    assert progress.accept("p0", 12, 15) == SeekBack(10)
+    assert progress.accept("p0", 12, 15) == Accept(gap=2)
+    assert progress.accept("p0", 18, 19) == SeekBack(16)
 
 
-def test_a_batch_from_before_is_taken_and_moves_nothing_back(progress: Progress[str]) -> None:
+def test_a_batch_from_before_is_taken_and_moves_nothing_back(progress: ReadPositions[str]) -> None:
     progress.accept("p0", 10, 20)
-    assert progress.accept("p0", 3, 8) == Take()
+    assert progress.accept("p0", 3, 8) == Accept()
     assert progress.next("p0") == 21
 
 
-def test_a_forgotten_partition_starts_anew(progress: Progress[str]) -> None:
+def test_a_forgotten_partition_starts_anew(progress: ReadPositions[str]) -> None:
     progress.forget("p0")
     assert progress.next("p0") is None
     progress.start("p0", 4)
-    assert progress.accept("p0", 5, 6) == Reread(4)
+    assert progress.accept("p0", 5, 6) == SeekBack(4)
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 10)), max_size=30))
 def test_a_client_that_jumps_anywhere_leaves_no_offset_out(jumps: list[tuple[int, int]]) -> None:
-    progress: Progress[str] = Progress()
+    progress: ReadPositions[str] = ReadPositions()
     progress.start("p", 0)
     taken: set[int] = set()
     position = 0
@@ -55,7 +55,7 @@ def test_a_client_that_jumps_anywhere_leaves_no_offset_out(jumps: list[tuple[int
         for jump in (target, None):
             first = position if jump is None else jump
             verdict = progress.accept("p", first, first + size - 1)
-            if isinstance(verdict, Reread):
+            if isinstance(verdict, SeekBack):
                 position = verdict.offset
                 continue
             assert verdict.gap == 0

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from storage.webhooks.addresses import Resolver
-from storage.webhooks.post import Answer, Post
+from storage.webhooks.client import WebhookClient, WebhookResponse
 from tests.support.receiver import Behaviour, receiver
 from tests.support.webhooks import SECRET, webhook
 
@@ -15,25 +15,25 @@ SECONDS = 1.0
 
 
 @pytest.fixture
-async def post() -> AsyncIterator[Post]:
+async def post() -> AsyncIterator[WebhookClient]:
     resolve = Resolver(2)
-    yield Post(resolve, SECONDS)
+    yield WebhookClient(resolve, SECONDS)
     resolve.close()
 
 
-def to(*addresses: str) -> Post:
+def to(*addresses: str) -> WebhookClient:
     """A post for which every name has these addresses."""
 
     async def resolve(host: str, port: int) -> list[str]:
         return list(addresses)
 
-    return Post(resolve, SECONDS)
+    return WebhookClient(resolve, SECONDS)
 
 
-async def test_a_receiver_gets_the_body_signed(post: Post) -> None:
+async def test_a_receiver_gets_the_body_signed(post: WebhookClient) -> None:
     with receiver() as there:
         answer = await post(webhook(url=there.url + "?a=1", allow_private=True), "msg_1", BODY)
-    assert answer == Answer(200, "")
+    assert answer == WebhookResponse(200, "")
     (got,) = there.got
     assert got.verified(SECRET)["data"] == {"to": "high"}
     assert (got.id, got.path, got.headers["host"]) == ("msg_1", "/hook?a=1", f"127.0.0.1:{there.port}")
@@ -52,24 +52,26 @@ async def test_a_receiver_gets_the_body_signed(post: Post) -> None:
         ("close", 0, "no answer (RemoteProtocolError: Server disconnected without sending a response.)", None),
     ],
 )
-async def test_what_comes_of_it(post: Post, behaviour: Behaviour, status: int, detail: str, wait: float | None) -> None:
+async def test_what_comes_of_it(
+    post: WebhookClient, behaviour: Behaviour, status: int, detail: str, wait: float | None
+) -> None:
     with receiver(behaviour) as there:
         began = time.monotonic()
         answer = await post(webhook(url=there.url, allow_private=True), "msg_1", BODY)
         assert time.monotonic() - began < SECONDS + 1
-    assert answer == Answer(status, detail, wait)
+    assert answer == WebhookResponse(status, detail, wait)
     assert not answer.taken
     assert len(there.got) == 1
 
 
-async def test_of_an_endless_answer_only_the_beginning_is_read(post: Post) -> None:
+async def test_of_an_endless_answer_only_the_beginning_is_read(post: WebhookClient) -> None:
     with receiver("flood") as there:
         answer = await post(webhook(url=there.url, allow_private=True), "msg_1", BODY)
-    assert answer == Answer(500, "500 " + "x" * 200)
+    assert answer == WebhookResponse(500, "500 " + "x" * 200)
 
 
 @pytest.mark.parametrize("allow_private", [False, True], ids=["public only", "private too"])
-async def test_a_private_receiver_is_reached_only_where_that_is_meant(post: Post, allow_private: bool) -> None:
+async def test_a_private_receiver_is_reached_only_where_that_is_meant(post: WebhookClient, allow_private: bool) -> None:
     with receiver() as there:
         url = there.url if allow_private else there.url.replace("http:", "https:")
         answer = await post(webhook(url=url, allow_private=allow_private), "msg_1", BODY)
@@ -91,7 +93,7 @@ async def test_a_name_is_resolved_once_and_the_request_goes_where_was_looked() -
             return ["127.0.0.1"]
 
         url = f"http://receiver.invalid:{there.port}/hook"
-        answer = await Post(resolve, SECONDS)(webhook(url=url, allow_private=True), "msg_1", BODY)
+        answer = await WebhookClient(resolve, SECONDS)(webhook(url=url, allow_private=True), "msg_1", BODY)
     assert (answer.status, asked) == (200, ["receiver.invalid"])
     assert there.got[0].headers["host"] == f"receiver.invalid:{there.port}"
 
@@ -114,7 +116,7 @@ async def test_an_address_that_does_not_answer_is_passed_over() -> None:
     assert answer.detail.startswith("no answer (ConnectError")
 
 
-async def test_a_proxy_of_the_environment_is_not_asked(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_asked(post: WebhookClient, monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as proxy, receiver() as there:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
@@ -122,8 +124,8 @@ async def test_a_proxy_of_the_environment_is_not_asked(post: Post, monkeypatch: 
     assert (len(proxy.got), len(there.got)) == (0, 1)
 
 
-async def test_a_name_without_an_address_is_a_failed_attempt(post: Post) -> None:
-    answer = await Post(Resolver(1), 20)(webhook(url="https://nobody.invalid/hook"), "msg_1", BODY)
+async def test_a_name_without_an_address_is_a_failed_attempt(post: WebhookClient) -> None:
+    answer = await WebhookClient(Resolver(1), 20)(webhook(url="https://nobody.invalid/hook"), "msg_1", BODY)
     assert answer.detail.startswith("the host does not resolve (")
 
 
@@ -133,6 +135,6 @@ async def test_a_defect_of_ours_is_a_failed_attempt_too(caplog: pytest.LogCaptur
     async def resolve(host: str, port: int) -> list[str]:
         raise LookupError("nobody thought of this")
 
-    answer = await Post(resolve, SECONDS)(webhook(), "msg_1", BODY)
-    assert answer == Answer(0, "a defect of ours (LookupError); the log of the part has it")
+    answer = await WebhookClient(resolve, SECONDS)(webhook(), "msg_1", BODY)
+    assert answer == WebhookResponse(0, "a defect of ours (LookupError); the log of the part has it")
     assert "nobody thought of this" in caplog.text

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from stream.scored import Identity
 
 
-class Made:
+class IdentitySet:
     """A set of identities in a temporary file of its own, gone with the process; for one thread at a time."""
 
     def __init__(self) -> None:

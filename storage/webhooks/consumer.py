@@ -18,16 +18,16 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine
 
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import bands, registry
-from storage.webhooks.bands import Moved, MovedError, Place, Read
+from storage.webhooks.bands import PartitionPosition, PositionMovedError, ReadBatch, StepResult
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
 from storage.write.erased import erases
 from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import commit, unbroken
-from stream.kafka.positions import Progress, Reread
+from stream.kafka.positions import ReadPositions, SeekBack
 from stream.scored import ScoredSession, decode
 from stream.waiting import set_within
 
@@ -46,7 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Watch:
+class CrossingConsumer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other part of this kind: it then takes every partition at once, without joining the
@@ -75,12 +75,12 @@ class Watch:
         self._erasures = erasures
         self._alone = alone
         self._threads = ThreadPoolExecutor(1, "webhook-crossings")
-        self._assignments = _Assignments()
+        self._assignments = _CrossingAssignments()
         self._begun = 0
         self._away = False
-        self._progress: Progress[TopicPartition] = Progress()
+        self._progress: ReadPositions[TopicPartition] = ReadPositions()
         #: Where the database is in each of our partitions, and what was read since.
-        self._places: dict[TopicPartition, Place] = {}
+        self._places: dict[TopicPartition, PartitionPosition] = {}
         self._read: dict[TopicPartition, tuple[int, int]] = {}
         self._quiet_since = time.monotonic()
 
@@ -126,11 +126,11 @@ class Watch:
         while True:
             try:
                 moved = await self._in_thread(self._move, batches)
-            except MovedError:
+            except PositionMovedError:
                 log.info("another part has moved a partition on; reading its position anew")
                 self._begun = 0
                 return
-            except UnavailableError as error:
+            except DatabaseUnavailableError as error:
                 self._tell_away(error)
                 if await set_within(stop, RETRY_SECONDS):
                     return
@@ -170,12 +170,12 @@ class Watch:
             try:
                 known = await self._in_thread(bands.places, self._engine, self._log_id)
                 break
-            except UnavailableError as error:
+            except DatabaseUnavailableError as error:
                 self._tell_away(error)
             if await set_within(stop, RETRY_SECONDS):
                 return False
         begins = await self._consumer.beginning_offsets(list(assigned)) if assigned else {}
-        self._places = {partition: known.get(partition.partition, Place()) for partition in assigned}
+        self._places = {partition: known.get(partition.partition, PartitionPosition()) for partition in assigned}
         self._read = {}
         for partition, place in self._places.items():
             start = max(place.next, begins[partition])
@@ -197,7 +197,7 @@ class Watch:
         if not records:
             return []
         verdict = self._progress.accept(partition, records[0].offset, records[-1].offset)
-        if isinstance(verdict, Reread):
+        if isinstance(verdict, SeekBack):
             log.warning("%s: the client skipped to %d, reading again from %d", partition, records[0].offset, wanted)
             self._consumer.seek(partition, verdict.offset)
             return None
@@ -206,7 +206,7 @@ class Watch:
         self._metrics.records.inc(len(records))
         return records
 
-    def _move(self, batches: Batches) -> Moved | None:
+    def _move(self, batches: Batches) -> StepResult | None:
         """Move the positions on; None where nothing concerns a webhook: that may be read again, so it can wait."""
         hooks = by_site(registry.every(self._engine))
         prefixes = tuple(f"{site}/".encode() for site in hooks)
@@ -216,7 +216,7 @@ class Watch:
         if not any(updates.values()) and not self._overdue():
             return None
         read = {
-            partition.partition: Read(self._places[partition], *to, updates.get(partition, []))
+            partition.partition: ReadBatch(self._places[partition], *to, updates.get(partition, []))
             for partition, to in self._read.items()
         }
         moved = bands.move(self._engine, self._log_id, read, hooks, int(time.time() * 1000))
@@ -264,7 +264,7 @@ class Watch:
         self._metrics.gaps.inc()
         log.error("%s: %d records before %d are gone (kafka.scored_retention_hours)", partition, gap, first)
 
-    def _tell_away(self, error: UnavailableError) -> None:
+    def _tell_away(self, error: DatabaseUnavailableError) -> None:
         if not self._away:
             log.warning("the database does not answer (%s); nothing is lost, trying again. See storage.url", error)
         self._away = True
@@ -278,7 +278,7 @@ class Watch:
         return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *args, **named))
 
 
-class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
+class _CrossingAssignments(ConsumerRebalanceListener):  # type: ignore[misc]
     """Counts assignments; whoever polls begins anew after one, outside Kafka's own tasks."""
 
     def __init__(self) -> None:

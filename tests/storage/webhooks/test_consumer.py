@@ -12,11 +12,11 @@ from aiokafka.errors import CommitFailedError, KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from storage.database.errors import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import bands, registry
-from storage.webhooks.bands import Place, Read
+from storage.webhooks.bands import PartitionPosition, ReadBatch
+from storage.webhooks.consumer import CrossingConsumer
 from storage.webhooks.metrics import WebhookMetrics
-from storage.webhooks.watch import Watch
 from stream.fold.erasures import Erasures, session_digest, visitor_digest
 from stream.kafka.errors import KafkaUnavailableError
 from stream.scored import ScoredSession, encode
@@ -86,7 +86,7 @@ class Desk:
         def made() -> None:
             self.made += 1
 
-        await Watch(
+        await CrossingConsumer(
             engine=self._engine,
             log_id="log",
             topic="scored-sessions",
@@ -109,7 +109,7 @@ async def test_every_crossing_is_a_delivery_and_the_sender_is_woken(engine: Engi
     desk = Desk(engine)
     await desk.run()
     assert crossed(engine) == CROSSINGS
-    assert bands.places(engine, "log")[0] == Place(20, 19, 19, True)
+    assert bands.places(engine, "log")[0] == PartitionPosition(20, 19, 19, True)
     assert (desk.metric("crossings_total"), desk.metric("lag_records"), desk.made > 0) == (10, 0, True)
     assert {(place.topic, place.partition): at for place, at in desk.consumer.commits.items()} == {SCORED: 20}
 
@@ -125,14 +125,20 @@ async def test_what_the_client_skips_is_read_again(engine: Engine, skipped: list
 
 @pytest.mark.parametrize("committed", [0, 7, 20], ids=lambda at: f"the group says {at}")
 async def test_the_database_says_where_to_read_on_whatever_the_group_says(engine: Engine, committed: int) -> None:
-    read = {0: Read(Place(), 6, NOON, UPDATES[:6])}
+    read = {0: ReadBatch(PartitionPosition(), 6, NOON, UPDATES[:6])}
     bands.move(engine, "log", read, {"default": registry.every(engine)}, NOON)
     await Desk(engine, until=lambda: len(kept(engine)) == len(CROSSINGS), committed={SCORED: committed}).run()
     assert crossed(engine) == CROSSINGS
 
 
 async def test_records_that_retention_deleted_are_told_and_passed(engine: Engine) -> None:
-    bands.move(engine, "log", {0: Read(Place(), 2, NOON, UPDATES[:2])}, {"default": registry.every(engine)}, NOON)
+    bands.move(
+        engine,
+        "log",
+        {0: ReadBatch(PartitionPosition(), 2, NOON, UPDATES[:2])},
+        {"default": registry.every(engine)},
+        NOON,
+    )
     desk = Desk(engine, [record(each) for each in UPDATES[8:]], begins={SCORED: 8})
     await desk.run()
     # The session was high when it was last seen, and low in the next record that is left.
@@ -178,16 +184,16 @@ async def test_a_database_that_is_away_is_waited_for(engine: Engine, monkeypatch
     """It fails before its transaction and, worse, after it: then nobody knows whether it was made."""
     move, failures = bands.move, ["before", "after"]
 
-    def failing(*arguments: Any) -> bands.Moved:
+    def failing(*arguments: Any) -> bands.StepResult:
         match failures.pop(0) if failures else "":
             case "before":
-                raise UnavailableError("gone")
+                raise DatabaseUnavailableError("gone")
             case "after":
                 move(*arguments)
-                raise UnavailableError("gone")
+                raise DatabaseUnavailableError("gone")
         return move(*arguments)
 
     monkeypatch.setattr(bands, "move", failing)
-    monkeypatch.setattr("storage.webhooks.watch.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("storage.webhooks.consumer.RETRY_SECONDS", 0.0)
     await Desk(engine, until=lambda: not failures).run()
     assert crossed(engine) == CROSSINGS

@@ -22,7 +22,7 @@ MOST_BYTES, MOST_SAID = 4_096, 200
 USER_AGENT = "op-ecom-webhooks"
 
 
-class Answer(Struct, frozen=True):
+class WebhookResponse(Struct, frozen=True):
     """What came of an attempt: the HTTP status (0: none), a line for the log, and the pause that was asked for."""
 
     status: int
@@ -39,7 +39,7 @@ class Answer(Struct, frozen=True):
         return self.status == 410
 
 
-class Post:
+class WebhookClient:
     """Sends; `seconds` is how long a whole attempt may take, whatever the receiver does meanwhile."""
 
     def __init__(self, resolve: Resolve, seconds: float) -> None:
@@ -47,25 +47,25 @@ class Post:
         self._seconds = seconds
         self._tls = ssl.create_default_context()
 
-    async def __call__(self, webhook: Webhook, message_id: str, body: str) -> Answer:
+    async def __call__(self, webhook: Webhook, message_id: str, body: str) -> WebhookResponse:
         """Sends once; whatever goes wrong is an answer of status 0."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._send(webhook, message_id, body)
         except TimeoutError:
-            return Answer(0, f"no answer within {self._seconds:g} s (webhooks.timeout_seconds)")
+            return WebhookResponse(0, f"no answer within {self._seconds:g} s (webhooks.timeout_seconds)")
         except ForbiddenError as error:
-            return Answer(0, str(error))
+            return WebhookResponse(0, str(error))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Answer(0, f"no answer ({type(error).__name__}: {error})".replace(": )", ")"))
+            return WebhookResponse(0, f"no answer ({type(error).__name__}: {error})".replace(": )", ")"))
         except OSError as error:
-            return Answer(0, f"the host does not resolve ({error.strerror or error})")
+            return WebhookResponse(0, f"the host does not resolve ({error.strerror or error})")
         except Exception as error:
             # Else it would be tried for ever: only what is settled counts as an attempt that failed.
             log.exception("an attempt failed by a defect of ours")
-            return Answer(0, f"a defect of ours ({type(error).__name__}); the log of the part has it")
+            return WebhookResponse(0, f"a defect of ours ({type(error).__name__}); the log of the part has it")
 
-    async def _send(self, webhook: Webhook, message_id: str, body: str) -> Answer:
+    async def _send(self, webhook: Webhook, message_id: str, body: str) -> WebhookResponse:
         host, port = check_url(webhook.url, webhook.allow_private)
         addresses = permitted(await self._resolve(host, port), webhook.allow_private)
         now = int(time.time() * 1000)
@@ -124,11 +124,13 @@ async def _beginning(answer: httpx.Response) -> bytes:
     return said[:MOST_BYTES]
 
 
-def _meaning(answer: httpx.Response, said: bytes, now: int) -> Answer:
+def _meaning(answer: httpx.Response, said: bytes, now: int) -> WebhookResponse:
     status = answer.status_code
     if 200 <= status < 300:
-        return Answer(status, "")
+        return WebhookResponse(status, "")
     if 300 <= status < 400:
-        return Answer(status, f"{status}: redirects are not followed; give the webhook its last URL")
+        return WebhookResponse(status, f"{status}: redirects are not followed; give the webhook its last URL")
     words = "".join(each if each.isprintable() else " " for each in said.decode(errors="replace")).strip()
-    return Answer(status, f"{status} {words[:MOST_SAID]}".strip(), asked_wait(answer.headers.get("Retry-After"), now))
+    return WebhookResponse(
+        status, f"{status} {words[:MOST_SAID]}".strip(), asked_wait(answer.headers.get("Retry-After"), now)
+    )

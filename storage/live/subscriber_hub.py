@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from ingest.events import key_of
 from storage.http.errors import ReadError
-from storage.live.subscribe import Filter, Follower, Position, Start
+from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter
 from storage.query.intents import Intent, intent_of
 from stream.scored import decode
 
@@ -28,10 +28,10 @@ RECENT_SECONDS, MOST_RECENT = 30.0, 5_000
 #: Listeners to one session: a person's tabs, and their connections that are about to end.
 MOST_SEATS = 16
 
-Follow = Callable[[Filter, Start], contextlib.AbstractAsyncContextManager[Follower]]
+Follow = Callable[[UpdateFilter, Start], contextlib.AbstractAsyncContextManager[ScoredConsumer]]
 
 
-class Seat:
+class Subscription:
     """Where one listener waits. Holds only the newest intent: who is slow misses what is old, and nothing comes twice
     or turns back.
     """
@@ -63,30 +63,30 @@ class Seat:
         return newest
 
 
-class _Heard(NamedTuple):
+class _Notification(NamedTuple):
     at: float
     value: bytes
 
 
-class Audience:
+class SubscriberHub:
     """Follows from the first seat on, and until there was none for a minute; `stop` closes all."""
 
     def __init__(self, follow: Follow, stop: asyncio.Event) -> None:
         self._follow = follow
         self._stop = stop
-        self._seats: dict[bytes, set[Seat]] = {}
-        self._recent: dict[bytes, _Heard] = {}
+        self._seats: dict[bytes, set[Subscription]] = {}
+        self._recent: dict[bytes, _Notification] = {}
         self._task: asyncio.Task[None] | None = None
         #: Of the attempt under way: why there is no follower, "" when there is one.
         self._opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     @contextlib.asynccontextmanager
-    async def seat(self, site: str, session_id: str) -> AsyncIterator[Seat]:
+    async def seat(self, site: str, session_id: str) -> AsyncIterator[Subscription]:
         """A seat that hears of every newer update of this session from now on, and at once of one that is so new that
         the database may not have it. Raises ReadError: unavailable, too_many_streams.
         """
         await self._follows()
-        key, seat = key_of(site, session_id), Seat()
+        key, seat = key_of(site, session_id), Subscription()
         seats = self._seats.setdefault(key, set())
         if len(seats) >= MOST_SEATS:
             raise ReadError("too_many_streams", f"{MOST_SEATS} streams of this session are open", retry_after=5)
@@ -123,14 +123,14 @@ class Audience:
                 try:
                     async with contextlib.AsyncExitStack() as held:
                         async with asyncio.timeout(OPEN_SECONDS):
-                            follower = await held.enter_async_context(self._follow(Filter(), start))
+                            follower = await held.enter_async_context(self._follow(UpdateFilter(), start))
                         self._opened.set_result("")
                         try:
                             await self._listen(follower)
                             # Before the client says good-bye to Kafka, which may take seconds.
                             return self._close_seats()
                         finally:
-                            start = Position.decode(follower.resume_id)
+                            start = ResumePosition.decode(follower.resume_id)
                 except (KafkaError, OSError, TimeoutError, ReadError) as error:
                     await self._failed(error)
         except Exception:
@@ -155,7 +155,7 @@ class Audience:
             await asyncio.wait_for(self._stop.wait(), PAUSE)
         self._opened = asyncio.get_running_loop().create_future()
 
-    async def _listen(self, follower: Follower) -> None:
+    async def _listen(self, follower: ScoredConsumer) -> None:
         """Until `stop`, or until nobody was there for a minute; raises KafkaError."""
         now = asyncio.get_running_loop().time
         wanted_at = now()
@@ -167,13 +167,13 @@ class Audience:
 
     def _hear(self, key: bytes, value: bytes, now: float) -> None:
         self._recent.pop(key, None)
-        self._recent[key] = _Heard(now, value)
+        self._recent[key] = _Notification(now, value)
         while len(self._recent) > MOST_RECENT or next(iter(self._recent.values())).at < now - RECENT_SECONDS:
             del self._recent[next(iter(self._recent))]
         if seats := self._seats.get(key):
             self._tell(seats, value)
 
-    def _tell(self, seats: set[Seat], value: bytes) -> None:
+    def _tell(self, seats: set[Subscription], value: bytes) -> None:
         try:
             intent = intent_of(decode(value))
         except msgspec.DecodeError as error:

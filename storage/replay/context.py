@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from storage.replay.journal import Journal
-from storage.replay.request import Request
+from storage.replay.request import ReplaySelection
 from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
-from storage.replay.targets import Target
+from storage.replay.targets import ReplayTarget
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
@@ -20,7 +20,7 @@ from stream.step import Models
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ReplayContext:
     """One log with its databases.
 
     `committed` gives the workers' committed offset and metadata of a partition; `written` waits until workers and
@@ -42,10 +42,10 @@ class World:
     reached: Reached
     committed: Callable[[int], Awaitable[tuple[int, str] | None]]
     written: Callable[[Mapping[int, int]], Awaitable[str]]
-    target: Callable[[Request], Target]
+    target: Callable[[ReplaySelection], ReplayTarget]
 
 
-class Watcher(Protocol):
+class ProgressListener(Protocol):
     """Hears how a replay goes."""
 
     def planned(self, number: int, records: int, done: int) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ingest.body import BodyReader, ClientGoneError, decompress
-from ingest.errors import RefusedError
+from ingest.body_reader import BodyReader, ClientGoneError, decompress
+from ingest.errors import RequestRefusedError
 
 READER = BodyReader(max_bytes=1_000, max_decompressed=5_000)
 
@@ -54,7 +54,7 @@ async def test_gzip() -> None:
     ],
 )
 async def test_refused(headers: dict[bytes, bytes], body: bytes, code: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         await READER.read(headers, whole(body))
     assert refused.value.code == code
 
@@ -67,30 +67,30 @@ async def test_an_endless_body_is_left_at_its_limit() -> None:
         taken += 1
         return {"type": "http.request", "body": b"x" * 100, "more_body": True}
 
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         await READER.read({}, receive)
     assert (refused.value.code, taken) == ("too_large", 11)
 
 
 async def test_a_slow_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.body.BODY_SECONDS", 0)
+    monkeypatch.setattr("ingest.body_reader.BODY_SECONDS", 0)
 
     async def receive() -> dict[str, Any]:
         await asyncio.sleep(0)
         return {"type": "http.request", "body": b"", "more_body": True}
 
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         await READER.read({}, receive)
     assert refused.value.code == "slow_body"
 
 
 async def test_a_body_that_never_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.body.BODY_SECONDS", 0)
+    monkeypatch.setattr("ingest.body_reader.BODY_SECONDS", 0)
 
     async def receive() -> dict[str, Any]:
         return await asyncio.get_running_loop().create_future()
 
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         await asyncio.wait_for(READER.read({}, receive), 5)
     assert refused.value.code == "slow_body"
 
@@ -106,7 +106,7 @@ def test_a_bomb_never_gets_to_its_size() -> None:
     bomb = gzip.compress(bytes(100_000_000), compresslevel=9)
     assert len(bomb) < 100_000
     tracemalloc.start()
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         decompress(bomb, 1_000_000)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

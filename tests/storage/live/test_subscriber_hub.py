@@ -6,8 +6,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from storage.http.errors import ReadError
-from storage.live import audience as module
-from storage.live.subscribe import Position
+from storage.live import subscriber_hub as module
+from storage.live.subscribe import ResumePosition
 from storage.query.intents import intent_of
 from stream.scored import ScoredSession
 from tests.support.audiences import SECONDS, Saying, audience_of, heard
@@ -52,7 +52,7 @@ async def test_all_seats_share_one_follower(saying: Saying) -> None:
     ],
 )
 async def test_a_seat_holds_the_newest(offered: list[ScoredSession], told: int) -> None:
-    seat = module.Seat()
+    seat = module.Subscription()
     for update in offered:
         seat.offer(intent_of(update))
     assert (await heard(seat)).version >> 12 == told
@@ -124,7 +124,7 @@ async def test_seats_outlive_a_follower_and_miss_nothing(saying: Saying, monkeyp
         saying.failing = [KafkaConnectionError("still away")]
         saying.say(KafkaConnectionError("gone"), scored(2))
         assert (await heard(seat)).version >> 12 == 2
-    assert saying.starts == ["recent", Position("log", (1,))]
+    assert saying.starts == ["recent", ResumePosition("log", (1,))]
 
 
 async def test_a_failure_of_ours_ends_the_streams_and_the_next_begins_anew(saying: Saying) -> None:

@@ -142,7 +142,7 @@ class SessionEnd(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: SessionId
 
 
-class Started(Struct, frozen=True):
+class SessionStarted(Struct, frozen=True):
     """The answer to a session start: ids to use from now on."""
 
     session_id: str
@@ -167,7 +167,7 @@ class BatchAnswer(Struct, frozen=True):
     refused: list[RefusedEvent]
 
 
-class ErrorAnswer(Struct, frozen=True, omit_defaults=True):
+class IngestErrorAnswer(Struct, frozen=True, omit_defaults=True):
     """Why nothing was accepted.
 
     With 500 and 503 the events may be in the log all the same. Send them again with the ids that stand here, those made
