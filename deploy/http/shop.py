@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deploy.errors import SetupError
 
-_HERE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 #: Where the files are: in an installed wheel, and in the source tree.
-_FOLDERS = (_HERE / "web" / "shop", _HERE.parent / "web" / "shop")
+_FOLDERS = (_PACKAGE / "web" / "shop", _PACKAGE.parent / "web" / "shop")
 #: The tag of web/shop/index.html, which Vite fills in by itself.
 _TAG = re.compile(r'<script defer src="%VITE_[^>]*></script>')
 
