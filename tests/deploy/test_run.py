@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PART = """
 import asyncio, sys
 from deploy.cli.run import run_part
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 
 async def part(settings, stop):
     print("runs", flush=True)
