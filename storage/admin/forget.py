@@ -1,6 +1,6 @@
 """Finds what both databases hold of a visitor, and takes it out: rows are deleted, events leave only their clock.
 
-Blocking; raises UnavailableError. Repeating any of it is harmless.
+Blocking; raises DatabaseUnavailableError. Repeating any of it is harmless.
 """
 
 from collections import defaultdict

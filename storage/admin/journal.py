@@ -31,7 +31,7 @@ class ErasureEntry(Struct, frozen=True):
 
 
 class ErasureJournal:
-    """The table `erasures`. Blocking; raises UnavailableError."""
+    """The table `erasures`. Blocking; raises DatabaseUnavailableError."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

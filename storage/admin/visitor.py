@@ -21,7 +21,7 @@ _json = msgspec.json.Encoder()
 
 
 class VisitorReads:
-    """Blocking; raises UnavailableError. `client` is a clickhouse_connect client that serves threads."""
+    """Blocking; raises DatabaseUnavailableError. `client` is a clickhouse_connect client that serves threads."""
 
     def __init__(self, engine: Engine, client: Any, holdings: VisitorDatabases) -> None:
         self._engine = engine

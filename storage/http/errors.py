@@ -1,6 +1,6 @@
 """Every refusal of the reads, with the one table that maps it to an HTTP status."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from msgspec import Struct
 
@@ -19,7 +19,6 @@ ReadCode = Literal[
     "too_many_streams",
     "unavailable",
 ]
-READ_CODES: tuple[ReadCode, ...] = get_args(ReadCode)
 
 #: 401: mend the key, or fetch a new token. 403: use a key that may. 404, 409 and 422: mend the request.
 #: 503: the same again after `Retry-After`.

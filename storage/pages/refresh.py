@@ -77,7 +77,7 @@ class Refresher:
     async def refresh(self, whole: bool = False) -> Refreshed:
         """Write the statistics that changed, or, with `whole`, all of them, also of pages that nobody visits any more.
 
-        Raises UnavailableError, TopicMissingError and whatever `put` raises; then the old version stays in force.
+        Raises DatabaseUnavailableError, TopicMissingError and whatever `put` raises; then the old version stays.
         """
         await self._caught_up()
         statistics = self._statistics

@@ -34,7 +34,7 @@ class Tallies:
     def since(self, opened_at: int, site: str = "") -> list[Tally]:
         """All pages of live sites (or of one) over the sessions opened since (ms UTC) and closed.
 
-        Runs of replayed sites (`uci~k3f9`) have imported statistics only. Raises UnavailableError.
+        Runs of replayed sites (`uci~k3f9`) have imported statistics only. Raises DatabaseUnavailableError.
         """
         found = ask(self._client, _TALLY, {"since": opened_at, "site": site})
         return [Tally(*row) for row in found.result_rows]

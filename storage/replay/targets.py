@@ -37,7 +37,7 @@ class ReplayTarget(Protocol):
     async def take(
         self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
     ) -> None:
-        """Take one batch of a partition, whole before this returns; raises ReplayError or UnavailableError."""
+        """Take one batch of a partition, whole before this returns; raises ReplayError or DatabaseUnavailableError."""
 
     async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         """Everything was taken."""

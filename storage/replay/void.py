@@ -20,7 +20,7 @@ async def void_stale(
 ) -> Account:
     """Void the sessions and updates that replay `number` did not write, up to its cuts; `left` are open there.
 
-    Raises UnavailableError, and may then be called again: what is counted is what this replay has voided, whenever.
+    Raises DatabaseUnavailableError, and may then be called again: it counts what this replay has voided, whenever.
     """
     sessions, timeline = world.sessions, world.timeline
     async for stale in each_in_thread(sessions.stale(request.window, number, _cuts(plans), world.partitions, left)):

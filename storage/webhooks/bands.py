@@ -68,7 +68,7 @@ def move(
 
     In one transaction: 1 move each position from where it is believed to be (else PositionMovedError) · 2 read
     the bands of the sessions · 3 fold · 4 write the bands · 5 insert the deliveries. Nobody sees a
-    part of it. Raises UnavailableError; then the same step may be made again.
+    part of it. Raises DatabaseUnavailableError; then the same step may be made again.
     """
     found: dict[int, PartitionPosition] = {}
     crossings = 0

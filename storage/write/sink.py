@@ -12,8 +12,8 @@ class Sink(Protocol):
     def write(self, block: Block) -> None:
         """Write a block; any block may come again and in any order.
 
-        No row moves to an older version of the same log. Raises RefusedError and UnavailableError; then a part of the
-        block may be written already (ClickHouse takes one insert per table), which its repetition does no harm.
+        No row moves to an older version of the same log. Raises RowsRefusedError and DatabaseUnavailableError; a part
+        of the block may then be written already (ClickHouse takes one insert per table); repeating it does no harm.
         """
         ...
 
