@@ -17,13 +17,22 @@ import msgspec
 import uuid_utils
 from msgspec import Struct
 
-from ingest import bodies, enrich
-from ingest.bodies import MAX_AMOUNT, ImportedEvent, Moment, RefusedEvent, SentCustom, SentEvent, SentPage, SentPurchase
-from ingest.errors import RefusedError
+from ingest import enrich, schemas
+from ingest.admission.keys import Grant
+from ingest.errors import RequestRefusedError
 from ingest.events import LATEST_MS, UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
-from ingest.keys import Grant
 from ingest.parsing.field_errors import TIME_FORM, explained
 from ingest.parsing.texts import printable
+from ingest.schemas import (
+    MAX_AMOUNT,
+    ImportedEvent,
+    Moment,
+    RefusedEvent,
+    SentCustom,
+    SentEvent,
+    SentPage,
+    SentPurchase,
+)
 
 Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
@@ -60,7 +69,7 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class RequestOrigin:
     """Who sends, as far as the request tells: what every event of it has in common.
 
     received_at in ms UTC; `home` is the host of the page that asks, where the browser says it; `verified` is the site's
@@ -95,36 +104,36 @@ class _Id(Struct, frozen=True):
 _id = msgspec.json.Decoder(_Id)
 
 _batch: dict[str, msgspec.json.Decoder[Any]] = {
-    "write": msgspec.json.Decoder(bodies.Batch),
-    "import": msgspec.json.Decoder(bodies.ImportBatch),
+    "write": msgspec.json.Decoder(schemas.Batch),
+    "import": msgspec.json.Decoder(schemas.ImportBatch),
 }
 _one: dict[str, msgspec.json.Decoder[Any]] = {
     "write": msgspec.json.Decoder(SentEvent),
     "import": msgspec.json.Decoder(ImportedEvent),
 }
-_envelope = msgspec.json.Decoder(bodies.Envelope)
+_envelope = msgspec.json.Decoder(schemas.Envelope)
 
 
 def decoded(decoder: "msgspec.json.Decoder[Body]", body: bytes | msgspec.Raw) -> Body:
-    """Read JSON; raises RefusedError: invalid when a field is wrong, malformed when it is no JSON in UTF-8."""
+    """Read JSON; raises RequestRefusedError: invalid when a field is wrong, malformed when it is no JSON in UTF-8."""
     raw = _without_mark(body) if isinstance(body, bytes) else body
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise RefusedError("invalid", explained(str(error), decoder.type)[:MAX_REASON]) from None
+        raise RequestRefusedError("invalid", explained(str(error), decoder.type)[:MAX_REASON]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         reason = _CUT_TEXT if _HALF_PAIR.search(raw) else str(error)
-        raise RefusedError("malformed", reason[:MAX_REASON]) from None
+        raise RequestRefusedError("malformed", reason[:MAX_REASON]) from None
     except RecursionError:
-        raise RefusedError("malformed", "the JSON is nested too deeply") from None
+        raise RequestRefusedError("malformed", "the JSON is nested too deeply") from None
 
 
 def _without_mark(body: bytes) -> bytes:
     return body[len(_BYTE_ORDER_MARK) :] if body.startswith(_BYTE_ORDER_MARK) else body
 
 
-def batch(body: bytes, sender: Sender, max_events: int) -> Collected:
-    """The records of a batch and what was refused of it; raises RefusedError when the whole of it is."""
+def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
+    """The records of a batch and what was refused of it; raises RequestRefusedError when the whole of it is."""
     body = _without_mark(body)
     try:
         whole = _batch[sender.grant.scope].decode(body)
@@ -135,12 +144,12 @@ def batch(body: bytes, sender: Sender, max_events: int) -> Collected:
     for index, sent in enumerate(whole.events):
         try:
             collected.records.append(record(sent, site, sent_at, sender))
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
 
 
-def batch_one_by_one(body: bytes, sender: Sender, max_events: int) -> Collected:
+def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     """As `batch`, for a body in which something is wrong."""
     whole = _opened(body)
     _check_size(whole.events, max_events)
@@ -149,26 +158,26 @@ def batch_one_by_one(body: bytes, sender: Sender, max_events: int) -> Collected:
         try:
             sent = decoded(_one[sender.grant.scope], raw)
             collected.records.append(record(sent, site, sent_at, sender))
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
 
 
-def _opened(body: bytes) -> bodies.Envelope:
-    """The envelope of a batch; raises RefusedError.
+def _opened(body: bytes) -> schemas.Envelope:
+    """The envelope of a batch; raises RequestRefusedError.
 
     msgspec does not read past half of a surrogate pair, Python's own reader does. It writes each event anew, so that
     only those are refused that have one.
     """
     try:
         return decoded(_envelope, body)
-    except RefusedError as refusal:
+    except RequestRefusedError as refusal:
         if refusal.code != "malformed" or not _HALF_PAIR.search(body):
             raise
         return _opened_in_python(body, refusal)
 
 
-def _opened_in_python(body: bytes, refusal: RefusedError) -> bodies.Envelope:
+def _opened_in_python(body: bytes, refusal: RequestRefusedError) -> schemas.Envelope:
     try:
         read = json.loads(body.decode("utf-8", "surrogateescape"))
         written = [msgspec.Raw(json.dumps(event).encode()) for event in list(read["events"])]
@@ -180,19 +189,19 @@ def _opened_in_python(body: bytes, refusal: RefusedError) -> bodies.Envelope:
 
 def _check_size(events: list[Any], max_events: int) -> None:
     if len(events) > max_events:
-        raise RefusedError(
+        raise RequestRefusedError(
             "too_many", f"{len(events)} events in one batch; at most {max_events} (ingest.max_batch_events)"
         )
 
 
-def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: Sender) -> Record:
-    """The Kafka record of one sent event; raises RefusedError(invalid) when its members do not fit its type."""
+def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Record:
+    """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
     event = event_of(sent, site, sent_at, sender)
     return key_of(site, event.session_id), encode(event)
 
 
-def event_of(sent: SentEvent, site: str, sent_at: Moment | None, sender: Sender) -> Event:
-    """The Event that we make of what was sent; raises RefusedError(invalid)."""
+def event_of(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Event:
+    """The Event that we make of what was sent; raises RequestRefusedError(invalid)."""
     _check_members(sent)
     imported = isinstance(sent, ImportedEvent)
     received_at = _millis(sent.received_at, "received_at") if isinstance(sent, ImportedEvent) else sender.received_at
@@ -222,31 +231,31 @@ def event_of(sent: SentEvent, site: str, sent_at: Moment | None, sender: Sender)
 def _check_members(sent: SentEvent) -> None:
     needed = MEMBERS[sent.type]
     if needed is not None and getattr(sent, needed) is None:
-        raise RefusedError("invalid", f"an event of type {sent.type} needs `{needed}`")
+        raise RequestRefusedError("invalid", f"an event of type {sent.type} needs `{needed}`")
     for member in ("ping", "custom", "purchase"):
         if member != needed and getattr(sent, member) is not None:
-            raise RefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
+            raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
 
 
-def _page(page: SentPage, sender: Sender) -> Any:
+def _page(page: SentPage, sender: RequestOrigin) -> Any:
     try:
         return enrich.page(page.url, page.referrer, page.type, sender.grant.site.rules)
     except ValueError:
-        raise RefusedError(
+        raise RequestRefusedError(
             "invalid", "the page's URL cannot be read: send the page's whole address, or its path from / on"
         ) from None
 
 
 def _millis(moment: Moment, name: str) -> int:
-    """Milliseconds since 1970; raises RefusedError for what are seconds, or a date that no calendar holds."""
+    """Milliseconds since 1970; raises RequestRefusedError for what are seconds, or a date that no calendar holds."""
     if isinstance(moment, datetime):
         given = (moment - _EPOCH) // _MILLISECOND
         if 0 <= given <= LATEST_MS:
             return given
-        raise RefusedError("invalid", f"`{name}` is {moment.isoformat()}; times are of 1970 to 2199")
+        raise RequestRefusedError("invalid", f"`{name}` is {moment.isoformat()}; times are of 1970 to 2199")
     whole = int(moment)
     if whole in _SECONDS:
-        raise RefusedError("invalid", f"`{name}` is {moment}, which are seconds; {TIME_FORM}")
+        raise RequestRefusedError("invalid", f"`{name}` is {moment}, which are seconds; {TIME_FORM}")
     return whole
 
 
@@ -256,7 +265,7 @@ def _custom(custom: SentCustom) -> Custom:
     return Custom(printable(custom.category), printable(custom.action), label, value)
 
 
-def _purchase(purchase: SentPurchase, sender: Sender) -> Purchase:
+def _purchase(purchase: SentPurchase, sender: RequestOrigin) -> Purchase:
     verified = sender.verified or sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
     return Purchase(_amount(purchase.amount), order_id(purchase.order_id), _currency(purchase.currency), verified)
 
@@ -264,7 +273,7 @@ def _purchase(purchase: SentPurchase, sender: Sender) -> Purchase:
 def _amount(given: float | str) -> float:
     amount = float(given)
     if not 0 <= amount <= MAX_AMOUNT:
-        raise RefusedError("invalid", f"`amount` is {given}; a purchase has 0 to {MAX_AMOUNT}")
+        raise RequestRefusedError("invalid", f"`amount` is {given}; a purchase has 0 to {MAX_AMOUNT}")
     return amount
 
 
@@ -282,7 +291,7 @@ def _currency(given: str | None) -> str | None:
     return code if _CURRENCY.fullmatch(code) else None
 
 
-def _context(sent: SentEvent, sender: Sender) -> Context:
+def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
     return Context(
         sender.agent.browser,
         sender.agent.operating_system,
@@ -293,7 +302,7 @@ def _context(sent: SentEvent, sender: Sender) -> Context:
     )
 
 
-def _traffic(page: SentPage, sender: Sender) -> Code:
+def _traffic(page: SentPage, sender: RequestOrigin) -> Code:
     return enrich.traffic(page.url, page.referrer, sender.home, sender.grant.site.rules)
 
 
@@ -319,9 +328,9 @@ def _flags(bot: bool, corrected: str | None) -> tuple[Any, ...]:
     return (corrected,) if corrected else ()
 
 
-def start(body: bodies.SessionStart, sender: Sender) -> tuple[SentEvent, bodies.Started]:
+def start(body: schemas.SessionStart, sender: RequestOrigin) -> tuple[SentEvent, schemas.SessionStarted]:
     """A session start, with ids made here where the client sends none."""
-    answer = bodies.Started(
+    answer = schemas.SessionStarted(
         body.session_id or sender.new_id(),
         body.visitor_id or sender.new_id(),
         (body.event_id or sender.new_id()).lower(),
@@ -339,18 +348,18 @@ def start(body: bodies.SessionStart, sender: Sender) -> tuple[SentEvent, bodies.
     return sent, answer
 
 
-def pageview(body: bodies.PageView, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def pageview(body: schemas.PageView, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     return _single(
         body, body.session_id, "page_view", sender, page=SentPage(body.page_url, body.page_type, body.referrer)
     )
 
 
-def custom(body: bodies.CustomEvent, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def custom(body: schemas.CustomEvent, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     given = SentCustom(body.category, body.action, body.label, body.value)
     return _single(body, body.session_id, "custom", sender, custom=given)
 
 
-def purchase(body: bodies.PurchaseMade, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def purchase(body: schemas.PurchaseMade, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     """A purchase; one that the site's server signed has the event_id of its order, however often it is sent.
 
     Its time must be given: so a repetition that comes late is late, and cannot count in a session of its own.
@@ -359,7 +368,9 @@ def purchase(body: bodies.PurchaseMade, sender: Sender) -> tuple[SentEvent, bodi
     given = SentPurchase(body.amount, order, body.currency)
     if sender.verified:
         if order is None or body.occurred_at is None:
-            raise RefusedError("invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order")
+            raise RequestRefusedError(
+                "invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order"
+            )
         body = msgspec.structs.replace(body, event_id=order_event_id(sender.grant.site.name, order))
     return _single(body, body.session_id, "purchase", sender, purchase=given)
 
@@ -369,13 +380,13 @@ def order_event_id(site: str, order_id: str) -> str:
     return str(uuid.uuid5(_ORDERS, f"{site}/{order_id}"))
 
 
-def end(body: bodies.SessionEnd, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def end(body: schemas.SessionEnd, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     return _single(body, body.session_id, "session_end", sender)
 
 
 def _single(
-    body: bodies.Timed, session_id: str, kind: EventType, sender: Sender, **member: Any
-) -> tuple[SentEvent, bodies.Accepted]:
+    body: schemas.Timed, session_id: str, kind: EventType, sender: RequestOrigin, **member: Any
+) -> tuple[SentEvent, schemas.Accepted]:
     event_id = (body.event_id or sender.new_id()).lower()
     sent = SentEvent(
         type=kind,
@@ -386,4 +397,4 @@ def _single(
         occurred_at=body.occurred_at,
         **member,
     )
-    return sent, bodies.Accepted(event_id)
+    return sent, schemas.Accepted(event_id)

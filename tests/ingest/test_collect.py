@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import bodies, codes, collect
-from ingest.collect import Sender
+from ingest import codes, collect, schemas
+from ingest.admission.keys import Grant, SiteAccess
+from ingest.collect import RequestOrigin
 from ingest.enrich import Agent, page_rules
-from ingest.errors import RefusedError
+from ingest.errors import RequestRefusedError
 from ingest.events import Code, Context, Custom, Event, Page, Purchase, decode
-from ingest.keys import Grant, Site
 from tests.support.events import NOON, event_id
 
-LIVE = Grant(Site("shop"), "write", "shop")
-IMPORT = Grant(Site("shop"), "import", "shop")
+LIVE = Grant(SiteAccess("shop"), "write", "shop")
+IMPORT = Grant(SiteAccess("shop"), "import", "shop")
 
 
-def sender(grant: Grant = LIVE, **given: Any) -> Sender:
+def sender(grant: Grant = LIVE, **given: Any) -> RequestOrigin:
     numbers = iter(range(900, 10_000))
-    return Sender(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
+    return RequestOrigin(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
 
 
 def iso(moment: int, zone: tzinfo) -> str:
@@ -173,7 +173,7 @@ def test_bytes_that_are_no_utf8_refuse_only_their_event() -> None:
     ],
 )
 def test_a_bad_batch_is_refused_whole(body: bytes, code: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         collect.batch(body, sender(), max_events=50)
     assert refused.value.code == code
 
@@ -204,7 +204,9 @@ def test_an_import_needs_received_at() -> None:
     ("grant", "verified"),
     [
         pytest.param(LIVE, False, id="a browser's word"),
-        pytest.param(Grant(Site("shop", count_unverified_purchases=True), "write", ""), True, id="the site opts in"),
+        pytest.param(
+            Grant(SiteAccess("shop", count_unverified_purchases=True), "write", ""), True, id="the site opts in"
+        ),
         pytest.param(IMPORT, True, id="history"),
     ],
 )
@@ -234,7 +236,7 @@ def test_flags_are_kept_together() -> None:
 )
 def test_when_an_event_occurred(given: Any, expected: int) -> None:
     body = {"sent_at": expected, "events": [page_view(occurred_at=given)]}
-    read = collect.batch(msgspec.json.encode(body), Sender(LIVE, expected), 50)
+    read = collect.batch(msgspec.json.encode(body), RequestOrigin(LIVE, expected), 50)
     assert (only(read).occurred_at, only(read).flags) == (expected, ())
 
 
@@ -249,7 +251,7 @@ def test_all_times_of_an_import_may_be_text() -> None:
 
 def test_a_batch_sent_at_a_time_in_seconds_is_refused() -> None:
     for read in (collect.batch, collect.batch_one_by_one):
-        with pytest.raises(RefusedError, match="milliseconds") as refused:
+        with pytest.raises(RequestRefusedError, match="milliseconds") as refused:
             read(msgspec.json.encode({"sent_at": NOON // 1000, "events": [page_view()]}), sender(), 50)
         assert refused.value.code == "invalid"
 
@@ -282,7 +284,7 @@ LONG = "A-" + "7" * 68
 )
 def test_what_adorns_costs_no_purchase(given: dict[str, Any], expected: Purchase) -> None:
     assert only(batch(page_view(type="purchase", page=None, purchase=given))).purchase == expected
-    body = bodies.PurchaseMade(session_id="s1", **given)
+    body = schemas.PurchaseMade(session_id="s1", **given)
     sent, _ = collect.purchase(body, sender())
     assert collect.event_of(sent, "shop", None, sender()).purchase == expected
 
@@ -297,21 +299,21 @@ def test_long_order_ids_stay_different_orders() -> None:
 def test_a_signed_order_is_one_however_its_id_is_written() -> None:
     verified = sender(verified=True)
     ids = {
-        collect.purchase(bodies.PurchaseMade(session_id="s1", amount=1, order_id=given, occurred_at=NOON), verified)[1]
+        collect.purchase(schemas.PurchaseMade(session_id="s1", amount=1, order_id=given, occurred_at=NOON), verified)[1]
         for given in ("1001", 1001, " 1001 ")
     }
     assert len(ids) == 1
-    with pytest.raises(RefusedError, match="order_id"):
-        collect.purchase(bodies.PurchaseMade(session_id="s1", amount=1, order_id=" ", occurred_at=NOON), verified)
+    with pytest.raises(RequestRefusedError, match="order_id"):
+        collect.purchase(schemas.PurchaseMade(session_id="s1", amount=1, order_id=" ", occurred_at=NOON), verified)
 
 
 def test_an_event_id_in_upper_case_is_the_same_event() -> None:
     given = event_id(0xABCDEF)
     assert given.upper() != given
     assert only(batch(page_view(event_id=given.upper()))).event_id == given
-    sent, answer = collect.end(bodies.SessionEnd(session_id="s1", event_id=given.upper()), sender())
+    sent, answer = collect.end(schemas.SessionEnd(session_id="s1", event_id=given.upper()), sender())
     assert (sent.event_id, answer.event_id) == (given, given)
-    begun, started = collect.start(bodies.SessionStart(event_id=given.upper()), sender())
+    begun, started = collect.start(schemas.SessionStart(event_id=given.upper()), sender())
     assert (begun.event_id, started.event_id) == (given, given)
 
 
@@ -361,7 +363,7 @@ def test_half_a_pair_beside_other_rubbish() -> None:
     body = b'{"sent_at":%d,"events":[%s,%s,%s,%s,%s]}' % (NOON, good, *middle, good)
     collected = collect.batch(body, sender(), 50)
     assert (len(collected.records), [refused.index for refused in collected.refused]) == (2, [1, 2, 3])
-    with pytest.raises(RefusedError, match="surrogate"):
+    with pytest.raises(RequestRefusedError, match="surrogate"):
         collect.batch(body[:-2], sender(), 50)
 
 
@@ -370,11 +372,11 @@ def test_a_byte_order_mark_says_nothing() -> None:
     assert collect.batch(body, sender(), 50) == collect.batch(body[3:], sender(), 50)
     assert len(collect.batch_one_by_one(body, sender(), 50).records) == 1
     single = b'\xef\xbb\xbf{"session_id":"s1"}'
-    assert collect.decoded(msgspec.json.Decoder(bodies.SessionEnd), single).session_id == "s1"
+    assert collect.decoded(msgspec.json.Decoder(schemas.SessionEnd), single).session_id == "s1"
 
 
 def test_own_domains_of_a_site_are_no_source() -> None:
-    site = Site("shop", page_rules(own_domains=["pay.example"], ignored_referrers=["id.example"]))
+    site = SiteAccess("shop", page_rules(own_domains=["pay.example"], ignored_referrers=["id.example"]))
     for referrer in ("https://pay.example/", "https://id.example/", "https://www.paypal.com/checkoutnow"):
         sent = page_view(page={"url": "https://shop.example/", "referrer": referrer})
         assert only(batch(sent, grant=Grant(site, "write", ""))).context.traffic_type == codes.DIRECT
