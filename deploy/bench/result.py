@@ -57,6 +57,11 @@ TARGETS: Mapping[str, Mapping[str, Target]] = {
         "p99_ms": Target(5, at_most=True),
         "rss_mb": Target(150, at_most=True),
     },
+    "tracker": {
+        "cpu_ms_per_page_view": Target(5, at_most=True),
+        "longest_slice_ms": Target(50, at_most=True),
+        "gzipped_bytes": Target(7_000, at_most=True),
+    },
 }
 
 
