@@ -22,7 +22,7 @@ TYPESCRIPT = "application/typescript; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class File:
+class ScriptFile:
     """One file and what its tag needs: `integrity` is for the attribute of that name, `digest` for its ETag."""
 
     content: bytes
@@ -50,11 +50,11 @@ class Script:
     """
 
     path: str
-    script: File
-    module: File
-    types: File
-    stub: File
-    parts: Mapping[str, File]
+    script: ScriptFile
+    module: ScriptFile
+    types: ScriptFile
+    stub: ScriptFile
+    parts: Mapping[str, ScriptFile]
 
     @property
     def stem(self) -> str:
@@ -75,16 +75,16 @@ class Script:
         return f"{self.stem}.{self.digest}.mjs"
 
     @property
-    def plain(self) -> Mapping[str, File]:
+    def plain(self) -> Mapping[str, ScriptFile]:
         own = {self.path: self.script, f"{self.stem}.mjs": self.module, f"{self.stem}.d.ts": self.types}
         return own | {f"{self.stem}.stub.js": self.stub} | self._parts(self.stem)
 
     @property
-    def pinned(self) -> Mapping[str, File]:
+    def pinned(self) -> Mapping[str, ScriptFile]:
         own = {self.pinned_path: self.script, self.pinned_module_path: self.module}
         return own | self._parts(f"{self.stem}.{self.digest}")
 
-    def _parts(self, stem: str) -> dict[str, File]:
+    def _parts(self, stem: str) -> dict[str, ScriptFile]:
         return {f"{stem}.{name}.mjs": file for name, file in self.parts.items()}
 
     @cached_property
@@ -100,7 +100,7 @@ class Script:
     def manifest(self) -> bytes:
         """The names and hashes as JSON, for programs that write pages."""
 
-        def entry(path: str, pinned: str, file: File) -> dict[str, str]:
+        def entry(path: str, pinned: str, file: ScriptFile) -> dict[str, str]:
             return {"path": path, "pinned": pinned, "integrity": file.integrity}
 
         stem, pinned = self.stem, f"{self.stem}.{self.digest}"
@@ -126,11 +126,11 @@ def read(path: str) -> Script:
     module = script + (folder / "exports.mjs").read_bytes()
     return Script(
         path,
-        File(script),
-        File(module),
-        File((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT),
-        File((folder / "stub.js").read_bytes()),
-        {name: File((folder / f"{name}.mjs").read_bytes()) for name in PARTS},
+        ScriptFile(script),
+        ScriptFile(module),
+        ScriptFile((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT),
+        ScriptFile((folder / "stub.js").read_bytes()),
+        {name: ScriptFile((folder / f"{name}.mjs").read_bytes()) for name in PARTS},
     )
 
 
@@ -141,10 +141,10 @@ def add_script(app: FastAPI, script: Script) -> None:
     for path, file in script.pinned.items():
         # Not in the document: its names change with every release.
         _add(app, path, file, PINNED_CACHE, None)
-    _add(app, f"{script.stem}.json", File(script.manifest(), "application/json"), PLAIN_CACHE, "Names and hashes")
+    _add(app, f"{script.stem}.json", ScriptFile(script.manifest(), "application/json"), PLAIN_CACHE, "Names and hashes")
 
 
-def _add(app: FastAPI, path: str, file: File, cache: str, summary: str | None) -> None:
+def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | None) -> None:
     # Weak, as the bytes differ with the encoding.
     tag = f'W/"{file.digest}"'
     headers = {

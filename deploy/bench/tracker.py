@@ -52,7 +52,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, notes
 
 
-async def _views(site: "_Site", path: str, loads: int) -> list[list[float]]:
+async def _views(site: "_BenchPage", path: str, loads: int) -> list[list[float]]:
     """For each page view the CPU ms of the tracker's slices."""
     try:
         from playwright.async_api import Error, async_playwright
@@ -74,7 +74,7 @@ async def _views(site: "_Site", path: str, loads: int) -> list[list[float]]:
             await browser.close()
 
 
-async def _view(page: Any, session: Any, site: "_Site", path: str, number: int) -> list[float]:
+async def _view(page: Any, session: Any, site: "_BenchPage", path: str, number: int) -> list[float]:
     events: list[dict[str, Any]] = []
     done = asyncio.Event()
 
@@ -115,7 +115,7 @@ def slices(events: list[dict[str, Any]], path: str) -> list[float]:
     ]
 
 
-class _Site:
+class _BenchPage:
     """A page with the tracker; `arrived` is set when a batch has come."""
 
     def __init__(self, url: str) -> None:
@@ -124,8 +124,8 @@ class _Site:
 
 
 @contextmanager
-def _site(served: script.Script) -> Iterator[_Site]:
-    class Handler(BaseHTTPRequestHandler):
+def _site(served: script.Script) -> Iterator[_BenchPage]:
+    class BenchHandler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
             """The run's own lines are enough."""
 
@@ -150,9 +150,9 @@ def _site(served: script.Script) -> Iterator[_Site]:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BenchHandler)
     server.daemon_threads = True
-    site = _Site(f"http://127.0.0.1:{server.server_address[1]}")
+    site = _BenchPage(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from storage.relational import engine_of
+from storage.database.engine import engine_of
 from tests.support.browser import launched
 from tests.support.proxy import pages, proxy
 from tests.support.stack import Stack, new_stack, up

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from tests.support.tracked import SECONDS, Tracked, Visit, counted, stored
 
 TRACK = "for (let i = 0; i < {count}; i++) opEcomTracker.trackEvent('n', String(i), {label})"

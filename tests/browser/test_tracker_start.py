@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, Route
 
-from deploy.ports import wait_until
-from deploy.settings import Settings
-from deploy.tag import TagOptions, content_security_policy, script_tag
+from deploy.http.tag import TagOptions, content_security_policy, script_tag
+from deploy.processes.ports import wait_until
+from deploy.settings.model import Settings
 from tests.support.tracked import KEY, SCRIPT, SECONDS, SITE, Tracked, Visit, counted
 
 #: Milliseconds within which a page is ready whose events host never answers. Waiting for that host takes 20 s at least.

@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from tests.support.tracked import SECONDS, Tracked, Visit, counted, stored
 
 #: Lets a test say whether the page can be seen.

@@ -56,7 +56,7 @@ def test_the_script_is_small_as_it_stands() -> None:
         ),
     ],
 )
-async def test_a_file_is_its_source(path: str, file: script.File, kept: str, browser: httpx.AsyncClient) -> None:
+async def test_a_file_is_its_source(path: str, file: script.ScriptFile, kept: str, browser: httpx.AsyncClient) -> None:
     plain = await browser.get(path, headers={"accept-encoding": "identity", "origin": "https://any.example"})
     assert plain.status_code == 200
     assert (plain.content, plain.headers["cache-control"]) == (file.content, kept)
@@ -92,7 +92,7 @@ async def test_the_hashes_are_those_of_the_bytes(browser: httpx.AsyncClient) -> 
 @pytest.mark.parametrize("changed", ["script", "module", "intent", "domains"])
 def test_another_byte_of_any_file_is_another_release(changed: str) -> None:
     """A pinned script loads the parts under its own name, so that name must change with them."""
-    other = script.File(b"// other")
+    other = script.ScriptFile(b"// other")
     if changed in SOURCE.parts:
         release = replace(SOURCE, parts={**SOURCE.parts, changed: other})
     else:
