@@ -77,6 +77,16 @@ class SiteSettings(Group):
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
     )
+    own_domains: tuple[str, ...] = Field(
+        (),
+        description="More domains of the site, shop.example with all beneath: visitors from there came from no other "
+        "site. The domains of `origins` need not stand here.",
+    )
+    ignored_referrers: tuple[str, ...] = Field(
+        (),
+        description="Hosts that visitors pass on their way and that sent nobody (payment, sign-in), each with all "
+        "beneath, beside those of docs/sites-and-keys.md.",
+    )
     intent_in_browser: bool | Literal["embedded", "band"] = Field(
         False,
         description="Shows a page the live intent of its own session; band: without reasons, features and counts; "
