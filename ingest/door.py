@@ -21,6 +21,7 @@ from ingest.body import BodyReader, ClientGoneError
 from ingest.collect import Collected, Sender
 from ingest.errors import FAULT, RefusedError
 from ingest.guard import Admitted, Guard, origin_of
+from ingest.headers import joined
 from ingest.metrics import IngestMetrics
 from ingest.origins import Origins
 from ingest.publish import Publisher, UnavailableError
@@ -63,7 +64,7 @@ class Post:
         self._seconds = house.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = joined(scope["headers"])
         if scope["method"] != "POST":
             await self._not_a_post(scope["method"], headers, send)
             return

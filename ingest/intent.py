@@ -20,6 +20,7 @@ from ingest.door import House, Post
 from ingest.errors import FAULT, RefusedError
 from ingest.events import SessionId
 from ingest.guard import origin_of
+from ingest.headers import joined
 from ingest.tokens import SessionTokens, TokenError
 from ingest.upstream import How, Upstream
 
@@ -72,7 +73,7 @@ class IntentStream:
         self._answers = Answers(STREAM_PATH, house.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers = joined(scope["headers"])
         cors = self._house.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)

@@ -17,7 +17,7 @@ from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import Settings
 from deploy.topics import log_id
-from deploy.wiring.access import access
+from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
@@ -112,7 +112,7 @@ def app(
         predictions=predictions(settings, permitted),
         admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,
-        origins=api.origins,
+        origins=read_origins(settings),
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
     )

@@ -24,7 +24,7 @@ from ingest.guard import Guard
 from ingest.intent import IntentStream, IntentTokens
 from ingest.kafka import KafkaPublisher
 from ingest.keys import Keys, Site
-from ingest.limits import TokenBuckets
+from ingest.limits import AddressBuckets, TokenBuckets
 from ingest.metrics import IngestMetrics
 from ingest.origins import Origins, checked_origin
 from ingest.publish import Publisher
@@ -161,7 +161,7 @@ def app(
         known.origins,
         proxies,
         per_key=TokenBuckets(ingest.key_rate_per_second),
-        per_address=TokenBuckets(ingest.address_rate_per_second),
+        per_address=AddressBuckets(ingest.address_rate_per_second),
     )
     metrics = IngestMetrics(lambda: publisher.in_flight)
     add_process_metrics(metrics.registry, "ingest")

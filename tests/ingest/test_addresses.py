@@ -27,6 +27,13 @@ TRUSTED = Proxies(["10.0.0.0/8", "127.0.0.1"])
             Proxies(["::ffff:10.0.0.0/104"]), "10.0.0.1", "198.51.100.1", Client("198.51.100.1", False),
             id="a proxy named by a mapped network",
         ),
+        pytest.param(TRUSTED, "10.0.0.1", "127.0.0.1", Client("127.0.0.1", False), id="the proxy's own machine"),
+        pytest.param(TRUSTED, "10.0.0.1", "198.51.100.1:51234", Client("198.51.100.1", False), id="with a port"),
+        pytest.param(
+            TRUSTED, "10.0.0.1", "[2001:db8::1]:443, 10.0.0.2:80", Client("2001:db8::1", False), id="IPv6 with a port"
+        ),
+        pytest.param(TRUSTED, "10.0.0.1", "[2001:db8::1]", Client("2001:db8::1", False), id="IPv6 in brackets"),
+        pytest.param(TRUSTED, "10.0.0.1", "2001:db8::1", Client("2001:db8::1", False), id="IPv6"),
         pytest.param(TRUSTED, "10.0.0.1", "", Client("", False), id="empty"),
         pytest.param(TRUSTED, "10.0.0.1", "junk", Client("junk", False), id="no address"),
         pytest.param(Proxies(), "", None, Client("", False), id="a socket without one"),
