@@ -60,18 +60,19 @@ class Proxies:
         """
         if forwarded_for is None:
             return Client(peer, is_loopback(peer))
-        if not self._trusts(peer):
+        if not self.trusts(peer):
             if not self._told:
                 self._told = True
                 _log.warning("%s forwards requests but is not in ingest.trusted_proxies: all count as its own", peer)
             return Client(peer, False)
         chain = [without_port(part.strip()) for part in forwarded_for.split(",")]
         for address in reversed(chain):
-            if not self._trusts(address):
+            if not self.trusts(address):
                 return Client(address[:45], False)
         return Client(chain[0][:45] or peer, False)
 
-    def _trusts(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether this is the address of a proxy that is named."""
         whole = parsed(address)
         return whole is not None and any(whole in network for network in self._trusted)
 

@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from deploy.access_file import LOOK, AccessFile, Followed, sites_of
+from deploy.connections import ConnectionLimits
 from deploy.errors import SetupError
 from deploy.probes import Address
 from deploy.serve import most_connections, serve
@@ -144,6 +145,14 @@ def upstream(settings: Settings, reader: BodyReader) -> Upstream:
     return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most, public)
 
 
+def proxies_of(settings: Settings) -> Proxies:
+    """The proxies that are believed; raises SetupError for what is no address."""
+    try:
+        return Proxies(settings.ingest.trusted_proxies)
+    except ValueError as error:
+        raise SetupError(f"ingest.trusted_proxies: {error}") from None
+
+
 def app(
     settings: Settings, publisher: Publisher, known: Known | None = None, stop: asyncio.Event | None = None
 ) -> IngestApp:
@@ -152,14 +161,10 @@ def app(
     Raises SetupError, which names the setting, for what does not fit together.
     """
     ingest, known = settings.ingest, known or Known(settings)
-    try:
-        proxies = Proxies(ingest.trusted_proxies)
-    except ValueError as error:
-        raise SetupError(f"ingest.trusted_proxies: {error}") from None
     guard = Guard(
         known.keys,
         known.origins,
-        proxies,
+        proxies_of(settings),
         per_key=TokenBuckets(ingest.key_rate_per_second),
         per_address=AddressBuckets(ingest.address_rate_per_second),
     )
@@ -201,7 +206,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log.start()
     renewing = asyncio.create_task(known.keep(stop))
     try:
-        await serve(built, settings.ingest.host, settings.ingest.port, stop)
+        limits = ConnectionLimits(settings.ingest.max_connections_per_address, proxies_of(settings).trusts)
+        await serve(built, settings.ingest.host, settings.ingest.port, stop, limits=limits)
     finally:
         renewing.cancel()
         await built.close()
