@@ -103,6 +103,12 @@ class IngestSettings(Group):
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    max_connections_per_address: int = Field(
+        1_024,
+        ge=1,
+        description="Most connections at once of an address or an IPv6 /64, of a /48 sixteen times as many; of "
+        "`trusted_proxies` any number.",
+    )
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
     api_url: str = Field(
         "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
