@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, DateTime, Double, Engine, String, Table, create_engine, event, exc
 
 from scoring.features import Features
 from storage.block import Block, Identity, newest, newest_views
 from storage.sink import RefusedError, UnavailableError
 from storage.tables import log_positions, page_views, sessions
-from stream.scored import ScoredSession, View
+from stream.scored import ScoredSession, View, stored_reasons
 
 #: Largest text of one statement; MariaDB's max_allowed_packet is 16 MB unless set otherwise.
 MAX_STATEMENT = 2 * 1024 * 1024
@@ -27,8 +26,6 @@ REFUSED_CODES = {1048, 1264, 1265, 1292, 1366, 1367, 1406, 4025}
 Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
-
-_json = msgspec.json.Encoder()
 
 
 def engine_of(url: str) -> Engine:
@@ -152,7 +149,7 @@ def session_row(log: str, update: ScoredSession) -> Row:
         update.probability,
         update.label,
         update.band,
-        _json.encode(update.reasons).decode(),
+        stored_reasons(update).decode(),
         update.status,
         update.model_version,
         update.pages_version,

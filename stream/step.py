@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
-from scoring.reasons import named, strongest
+from scoring.reasons import named, strongest, text
 from stream.partition import Folded, Partition, Record, Telling
 from stream.scored import Reason, ScoredSession
 from stream.update import Update
@@ -91,4 +91,4 @@ def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    return tuple([Reason(*reason) for reason in named(NAMES, astuple(features), columns, contributions)])
+    return tuple([Reason(*reason, text(*reason)) for reason in named(NAMES, astuple(features), columns, contributions)])

@@ -12,6 +12,7 @@ import pytest
 from scoring import api, registry
 from scoring.features import MONTHS, NAMES, VISITOR_TYPES
 from scoring.prediction import FIELDS
+from scoring.words import words_of
 from tests.support.models import registry_of
 from tests.support.predictions import EXAMPLE, client
 
@@ -45,7 +46,7 @@ async def test_reasons_come_where_they_are_asked_for() -> None:
     assert len(said["reasons"]) == 3
     strengths = [abs(each["contribution"]) for each in said["reasons"]]
     assert strengths == sorted(strengths, reverse=True)
-    assert all(each["text"].startswith(f"{each['feature']} ") for each in said["reasons"])
+    assert all(each["text"].startswith(f"{words_of(each['feature']).name}, ") for each in said["reasons"])
 
 
 async def test_a_feature_at_its_reference_value_gives_no_reason() -> None:
@@ -64,7 +65,7 @@ async def test_a_feature_at_its_reference_value_gives_no_reason() -> None:
         higher = (await http.post("/predict?reasons=true", json=said_so | words | {"page_values": 30.0})).json()
     assert {each["feature"] for each in said["reasons"]} <= set(moved)
     assert {each["feature"] for each in higher["reasons"]} <= {"PageValues", *moved}
-    assert higher["reasons"][0]["text"].startswith("PageValues 30 raises it by ")
+    assert higher["reasons"][0]["text"].startswith("value of the pages, 30, raises it by ")
 
 
 @pytest.mark.parametrize(
