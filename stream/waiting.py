@@ -1,0 +1,12 @@
+"""Waits that end early."""
+
+import asyncio
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Whether `event` is set within these seconds; returns as soon as it is."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
