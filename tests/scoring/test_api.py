@@ -245,3 +245,28 @@ async def test_the_metrics_count_predictions() -> None:
         docs = await http.get("/docs")
     assert re.search(r'opecom_api_requests_total\{route="/predict",status="200"\} 1\.0', metrics)
     assert docs.status_code == 200
+
+
+async def test_a_table_of_another_country_is_predicted_the_same() -> None:
+    there = table(EXAMPLE).replace(",", ";").replace(".", ",")
+    async with client() as http:
+        ours = await http.post("/predict/batch", content=table(EXAMPLE), headers={"content-type": "text/csv"})
+        for body, kind in [(there.encode(), "text/csv"), (there.encode("utf-16"), "text/csv; charset=utf-16")]:
+            theirs = await http.post("/predict/batch", content=body, headers={"content-type": kind})
+            assert (theirs.status_code, theirs.text) == (200, ours.text)
+
+
+async def test_a_number_that_stays_open_is_decided_by_the_request() -> None:
+    open_ = EXAMPLE | {"product_related_duration": "1.234", "bounce_rates": 0, "exit_rates": 0, "page_values": 3}
+    open_ |= {"administrative_duration": 0, "informational_duration": 0, "special_day": 0}
+    async with client() as http:
+
+        async def post(query: str) -> Any:
+            return await http.post(f"/predict/batch{query}", content=table(open_), headers={"content-type": "text/csv"})
+
+        refused = await post("")
+        assert refused.status_code == 422
+        assert "row 1, column product_related_duration: '1.234' may be" in refused.json()["reason"]
+        assert "?locale=" in refused.json()["reason"]
+        assert (await post("?locale=en")).text != (await post("?locale=de")).text
+        assert "is no locale" in (await post("?locale=xx")).json()["reason"]
