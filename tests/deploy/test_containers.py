@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from deploy.errors import SetupError
-from deploy.ports import free_port, speaks_kafka, wait_until
+from deploy.ports import speaks_kafka, wait_until
 from deploy.services.artefacts import jars, java
 from deploy.services.programs import Program, death_with
 from deploy.settings import user_cache, variable
 from tests.support import compose, kubernetes, wheel
+from tests.support.ports import free_port
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse_front
 

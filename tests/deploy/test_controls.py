@@ -8,7 +8,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy import topics
 from deploy.controls import LogError, keep_erasures, put_erasures, put_pages, tick, write_control
-from deploy.ports import free_port
 from deploy.settings import KafkaSettings
 from deploy.wiring.kafka import client_options
 from ingest.events import Erase, Tick, UseModel, UsePages, decode
@@ -16,6 +15,7 @@ from stream.erasures import Erasures, visitor_digest
 from stream.erasures_topic import erasures_follower
 from stream.pages import PageRow, PageStatistics
 from stream.pages import decode as decode_page
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 

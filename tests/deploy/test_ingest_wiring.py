@@ -13,7 +13,7 @@ import pytest
 
 from deploy import topics
 from deploy.errors import PortTakenError, SetupError
-from deploy.ports import free_port, listen
+from deploy.ports import listen
 from deploy.settings import SIMULATED_SITES, IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
 from deploy.wiring.kafka import client_options
@@ -22,6 +22,7 @@ from ingest.events import Event, decode
 from ingest.publish import ListPublisher
 from tests.support.door import SITES, events
 from tests.support.events import NOON
+from tests.support.ports import free_port
 from tests.support.publishers import read
 from tests.support.services import Broker
 

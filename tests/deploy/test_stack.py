@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy
 
 from deploy.errors import PortTakenError, SetupError
-from deploy.ports import free_port, listen, speaks_kafka
+from deploy.ports import listen, speaks_kafka
 from deploy.services import artefacts, mariadb, stack
 from deploy.services.programs import Program
 from deploy.settings import user_cache
 from tests.support.children import alive
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CACHE = user_cache()

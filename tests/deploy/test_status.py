@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from deploy.errors import PortTakenError
-from deploy.ports import free_port, listen
+from deploy.ports import listen
 from deploy.settings import Settings, StorageSettings
 from deploy.wiring.writer import Standing
+from tests.support.ports import free_port
 
 
 async def test_a_writer_that_has_not_begun_is_alive_and_not_ready() -> None:

@@ -6,9 +6,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy import topics
 from deploy.errors import SetupError
-from deploy.ports import free_port
 from deploy.settings import KafkaSettings
 from deploy.wiring.kafka import client_options
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 

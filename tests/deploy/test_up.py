@@ -11,12 +11,13 @@ import pytest
 
 from deploy import broker, data_folder, topics, up
 from deploy.errors import SetupError
-from deploy.ports import free_port, listen
+from deploy.ports import listen
 from deploy.probes import Address, Counts, counts, is_ready, samples
 from deploy.settings import Settings, StorageSettings
 from deploy.supervise import Supervisor
 from deploy.wiring.kafka import client_options
 from tests.support.children import alive, child, kill, pids, wait_for
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,10 +13,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy import topics
-from deploy.ports import free_port
 from deploy.settings import IngestSettings, Settings, WorkerSettings
 from deploy.wiring.kafka import client_options
 from tests.support.ledger import Ledger
+from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.services import Broker
 from tests.support.truth import check_truth, read_topic

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.ports import free_port, wait_until
+from deploy.ports import wait_until
 from deploy.services.programs import death_with
+from tests.support.ports import free_port
 from tests.support.receiver import receiver
 from tests.support.stack import Stack, new_stack, up
 

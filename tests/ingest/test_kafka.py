@@ -10,12 +10,13 @@ import pytest
 
 from deploy import broker as embedded
 from deploy import topics
-from deploy.ports import free_port, speaks_kafka
+from deploy.ports import speaks_kafka
 from deploy.services.programs import Program
 from deploy.settings import KafkaSettings
 from deploy.wiring.kafka import client_options
 from ingest.kafka import KafkaPublisher
 from ingest.publish import UnavailableError
+from tests.support.ports import free_port
 from tests.support.publishers import kafka_log, publisher, reached
 from tests.support.services import Broker
 

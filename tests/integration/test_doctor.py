@@ -14,11 +14,11 @@ from deploy.doctor import databases
 from deploy.doctor.finding import Finding
 from deploy.doctor.log import log
 from deploy.errors import AwayError
-from deploy.ports import free_port
 from deploy.settings import KafkaSettings, Settings, StorageSettings, WorkerSettings
 from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import relational
 from storage import migrate
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 NEWEST = migrate.steps("mariadb")[-1].version

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaProducer
 
 from deploy import topics
 from deploy.errors import PortTakenError
-from deploy.ports import free_port, listen
+from deploy.ports import listen
 from deploy.settings import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
 from deploy.wiring.kafka import client_options
@@ -25,6 +25,7 @@ from ingest.events import key_of
 from storage.subscribe import Filter, Follower, Position, Start, follow
 from stream.scored import ScoredSession, encode
 from tests.support.example import consumer, running_consumer
+from tests.support.ports import free_port
 from tests.support.scored import scored
 from tests.support.services import Broker
 

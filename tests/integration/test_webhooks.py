@@ -15,7 +15,6 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from deploy import controls, topics
-from deploy.ports import free_port
 from deploy.settings import Settings, StorageSettings, WebhooksSettings
 from deploy.wiring import webhooks
 from deploy.wiring.kafka import client_options
@@ -29,6 +28,7 @@ from stream.erasures import visitor_digest
 from stream.scored import ScoredSession, encode
 from tests.support.events import NOON
 from tests.support.gate import gate
+from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.receiver import Receiver, receiver
 from tests.support.scored import scored

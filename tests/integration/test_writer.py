@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from deploy import topics
-from deploy.ports import free_port, wait_until
+from deploy.ports import wait_until
 from deploy.probes import Address, is_ready
 from deploy.settings import Settings, StorageSettings
 from deploy.wiring import writer
@@ -31,6 +31,7 @@ from storage.relational import engine_of
 from stream import scored as contract
 from stream.scored import DeadLetter, ScoredSession
 from tests.support.events import NOON, event
+from tests.support.ports import free_port
 from tests.support.scored import scored, view
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse

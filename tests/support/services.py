@@ -18,13 +18,14 @@ import sqlalchemy
 
 from deploy import broker
 from deploy.errors import SetupError
-from deploy.ports import free_port, speaks_kafka, speaks_mariadb, wait_until
+from deploy.ports import speaks_kafka, speaks_mariadb, wait_until
 from deploy.services import kafka, mariadb
 from deploy.services.artefacts import java, maven
 from deploy.services.programs import Program
 from deploy.settings import KafkaSettings, user_cache
 from storage.analytics import server_client
 from tests.support import compose
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from sqlalchemy import Engine
 
-from deploy.ports import free_port, wait_until
+from deploy.ports import wait_until
 from deploy.probes import Address, is_ready
 from storage.relational import engine_of
 from tests.support.browser import visitor
+from tests.support.ports import free_port
 from tests.support.stack import Stack, new_stack, up
 
 #: Kept by the page itself: what its policy refused, and how far things moved by themselves.

@@ -15,10 +15,10 @@ from unittest import mock
 import psutil
 
 from deploy.data_folder import running
-from deploy.ports import free_port
 from deploy.probes import Address, is_ready
 from deploy.services.programs import death_with
 from deploy.settings import Settings, load
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 READY_SECONDS = 90.0

@@ -13,11 +13,12 @@ from typing import Protocol
 import httpx
 import sqlalchemy
 
-from deploy.ports import free_port, wait_until
+from deploy.ports import wait_until
 from deploy.services import mariadb
 from deploy.settings import user_cache
 from tests.support import services
 from tests.support.gate import Gate
+from tests.support.ports import free_port
 
 
 class Switched(Protocol):

@@ -10,11 +10,12 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from deploy.ports import free_port, listen
+from deploy.ports import listen
 from deploy.serve import serve
 from deploy.settings import IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
+from tests.support.ports import free_port
 
 PART = b"0123456789abcdef" * 4096
 
