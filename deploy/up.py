@@ -159,7 +159,8 @@ async def run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, notify: C
             raise SetupError(f"the broker does not start ({how})")
         notify(f"the broker ended ({how}); what it held is gone, and everything starts anew")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), failures)
+            async with asyncio.timeout(failures):
+                await stop.wait()
 
 
 async def _one_log(plan: Plan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:

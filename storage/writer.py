@@ -254,9 +254,8 @@ class Writer:
             self._metrics.refused.inc()
             if record.role != "dead":
                 key, value = dead_record(dead_letter(self._log_id, record, why))
-                await asyncio.wait_for(
-                    self._producer.send_and_wait(self._topics["dead"], value, key=key), KAFKA_SECONDS
-                )
+                async with asyncio.timeout(KAFKA_SECONDS):
+                    await self._producer.send_and_wait(self._topics["dead"], value, key=key)
 
     async def _commit(self, batches: Batches) -> None:
         # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.
@@ -304,7 +303,8 @@ async def commit(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, in
     if not held:
         return
     try:
-        await asyncio.wait_for(consumer.commit(held), KAFKA_SECONDS)
+        async with asyncio.timeout(KAFKA_SECONDS):
+            await consumer.commit(held)
     except (CommitFailedError, IllegalStateError):
         log.info("a rebalance came before the commit; %s", lost)
     except TimeoutError as error:
@@ -348,7 +348,8 @@ class _Assignments(ConsumerRebalanceListener):  # type: ignore[misc]
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         return False
     return True
