@@ -43,11 +43,12 @@ train: ## Trains the models of the study and registers them (DATA=the UCI file; 
 	@$(MAKE) --no-print-directory setup EXTRA=train
 	.venv-train/bin/opecom train --data $(DATA) $(ARGS)
 
-check: setup ## Formatting, lint, types, direction of imports
+check: setup ## Formatting, lint, types, direction of imports, names
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_names.py
 
 # Playwright's own download is not used: the browser of the distribution gets its updates.
 browser:

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from deploy import controls, topics
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
+from deploy.log import controls, topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
 from deploy.wiring.models import registry
 from ingest.events import UseModel
 from scoring.folder import Place, RegistryError

@@ -26,35 +26,35 @@ def parsed(address: str) -> Address | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientAddress:
     """Where a request comes from. `on_this_machine` only when no unknown proxy stands in between."""
 
     address: str
     on_this_machine: bool
 
 
-class Proxies:
+class TrustedProxies:
     """The proxies whose word is believed, as addresses or networks; raises ValueError when one is neither."""
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = tuple(_network(each) for each in trusted)
         self._told = False
 
-    def client(self, peer: str, forwarded_for: str | None) -> Client:
+    def client(self, peer: str, forwarded_for: str | None) -> ClientAddress:
         """The last address of the chain that no trusted proxy stands for."""
         if forwarded_for is None:
-            return Client(peer, is_loopback(peer))
+            return ClientAddress(peer, is_loopback(peer))
         if not self._trusts(peer):
             if not self._told:
                 self._told = True
                 _log.warning("%s forwards requests but is not in ingest.trusted_proxies: all count as its own", peer)
             # Even on this machine: what a proxy forwards comes from anywhere.
-            return Client(peer, False)
+            return ClientAddress(peer, False)
         chain = [part.strip() for part in forwarded_for.split(",")]
         for address in reversed(chain):
             if not self._trusts(address):
-                return Client(address[:45], is_loopback(address))
-        return Client(chain[0][:45] or peer, False)
+                return ClientAddress(address[:45], is_loopback(address))
+        return ClientAddress(chain[0][:45] or peer, False)
 
     def _trusts(self, address: str) -> bool:
         whole = parsed(address)

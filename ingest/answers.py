@@ -2,9 +2,9 @@
 
 from starlette.types import Send
 
-from ingest.errors import RefusedError
+from ingest.admission.origins import RawHeaders
+from ingest.errors import RequestRefusedError
 from ingest.metrics import IngestMetrics
-from ingest.origins import RawHeaders
 
 
 class Answers:
@@ -15,7 +15,7 @@ class Answers:
         self._metrics = metrics
         self._accepted = metrics.requests.labels(path, "202")
 
-    async def refuse(self, refusal: RefusedError, cors: RawHeaders, send: Send) -> None:
+    async def refuse(self, refusal: RequestRefusedError, cors: RawHeaders, send: Send) -> None:
         self._metrics.refused.labels(refusal.code).inc()
         headers = list(cors)
         if refusal.retry_after is not None:

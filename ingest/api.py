@@ -11,15 +11,22 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest import bodies, collect
-from ingest.door import Door, House, Work, batched, single
-from ingest.errors import RefusalCode, RefusedError
-from ingest.intent import STREAM_PATH, TOKEN_PATH, IntentAsked, IntentStream, IntentTokens, stream_described
-from ingest.openapi import Described, with_doors
-from ingest.passing import Passage, with_passed
-from ingest.publish import UnavailableError
+from ingest import collect, schemas
+from ingest.endpoints import EventEndpoint, IngestContext, Work, batched, single
+from ingest.errors import RefusalCode, RequestRefusedError
+from ingest.openapi import RouteDoc, with_doors
+from ingest.proxy.intent import (
+    STREAM_PATH,
+    TOKEN_PATH,
+    IntentStream,
+    IntentTokenEndpoint,
+    IntentTokenRequest,
+    stream_described,
+)
+from ingest.proxy.routes import ProxiedRoutes, with_passed
+from ingest.proxy.upstream import Upstream
+from ingest.publish import LogUnavailableError
 from ingest.tokens import Token
-from ingest.upstream import Upstream
 
 
 class IngestApp(FastAPI):
@@ -27,12 +34,12 @@ class IngestApp(FastAPI):
 
     def __init__(
         self,
-        house: House,
+        house: IngestContext,
         max_batch_events: int,
         version: str,
         upstream: Upstream,
         prefixes: Sequence[str],
-        intents: tuple[IntentTokens, IntentStream],
+        intents: tuple[IntentTokenEndpoint, IntentStream],
         prefix: str = "",
     ) -> None:
         """`upstream` answers the paths of `prefixes`. The publisher in `house` is started and stopped by whoever made
@@ -41,14 +48,17 @@ class IngestApp(FastAPI):
         Beneath `prefix` every path of ours is answered as it is without: a name that no list of blocked trackers has.
         """
         self._upstream = upstream
-        self._passages = [Passage(each, upstream, house.metrics) for each in prefixes]
+        self._passages = [ProxiedRoutes(each, upstream, house.metrics) for each in prefixes]
         super().__init__(
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
         works = _works(max_batch_events)
         tokens, self._intents = intents
         self._doors: dict[str, ASGIApp] = {
-            **{described.path: Door(described.path, work, house, described.signable) for described, work in works},
+            **{
+                described.path: EventEndpoint(described.path, work, house, described.signable)
+                for described, work in works
+            },
             TOKEN_PATH: tokens,
             STREAM_PATH: self._intents,
         }
@@ -82,7 +92,7 @@ class IngestApp(FastAPI):
 
         self.add_route("/openapi.json", document, include_in_schema=False)
 
-    def _passage(self, scope: Scope) -> Passage | None:
+    def _passage(self, scope: Scope) -> ProxiedRoutes | None:
         if scope["type"] != "http":
             return None
         return next((passage for passage in self._passages if passage.leads_to(scope["path"])), None)
@@ -95,41 +105,46 @@ class IngestApp(FastAPI):
         return self.openapi_schema
 
 
-_TOKEN = Described(
-    TOKEN_PATH, "A token that opens the stream of a session's intent", (IntentAsked,), Token, status=200, tag="intent"
+_TOKEN = RouteDoc(
+    TOKEN_PATH,
+    "A token that opens the stream of a session's intent",
+    (IntentTokenRequest,),
+    Token,
+    status=200,
+    tag="intent",
 )
 
 
-def _works(max_batch_events: int) -> list[tuple[Described, Work]]:
+def _works(max_batch_events: int) -> list[tuple[RouteDoc, Work]]:
     return [
         (
-            Described("/tracker/session/start", "Start a session", (bodies.SessionStart,), bodies.Started),
-            single(msgspec.json.Decoder(bodies.SessionStart), collect.start),
+            RouteDoc("/tracker/session/start", "Start a session", (schemas.SessionStart,), schemas.SessionStarted),
+            single(msgspec.json.Decoder(schemas.SessionStart), collect.start),
         ),
         (
-            Described("/tracker/session/end", "End a session", (bodies.SessionEnd,), bodies.Accepted),
-            single(msgspec.json.Decoder(bodies.SessionEnd), collect.end),
+            RouteDoc("/tracker/session/end", "End a session", (schemas.SessionEnd,), schemas.Accepted),
+            single(msgspec.json.Decoder(schemas.SessionEnd), collect.end),
         ),
         (
-            Described("/tracker/pageview", "Log a page view", (bodies.PageView,), bodies.Accepted),
-            single(msgspec.json.Decoder(bodies.PageView), collect.pageview),
+            RouteDoc("/tracker/pageview", "Log a page view", (schemas.PageView,), schemas.Accepted),
+            single(msgspec.json.Decoder(schemas.PageView), collect.pageview),
         ),
         (
-            Described("/tracker/event", "Log a custom event", (bodies.CustomEvent,), bodies.Accepted),
-            single(msgspec.json.Decoder(bodies.CustomEvent), collect.custom),
+            RouteDoc("/tracker/event", "Log a custom event", (schemas.CustomEvent,), schemas.Accepted),
+            single(msgspec.json.Decoder(schemas.CustomEvent), collect.custom),
         ),
         (
-            Described("/tracker/purchase", "Log a purchase", (bodies.PurchaseMade,), bodies.Accepted, signable=True),
-            single(msgspec.json.Decoder(bodies.PurchaseMade), collect.purchase),
+            RouteDoc("/tracker/purchase", "Log a purchase", (schemas.PurchaseMade,), schemas.Accepted, signable=True),
+            single(msgspec.json.Decoder(schemas.PurchaseMade), collect.purchase),
         ),
         (
-            Described("/v1/batch", "Send many events", (bodies.Batch, bodies.ImportBatch), bodies.BatchAnswer),
+            RouteDoc("/v1/batch", "Send many events", (schemas.Batch, schemas.ImportBatch), schemas.BatchAnswer),
             batched(max_batch_events),
         ),
     ]
 
 
-def _add_probes(app: FastAPI, house: House) -> None:
+def _add_probes(app: FastAPI, house: IngestContext) -> None:
     @app.get("/livez", summary="The process answers", tags=["probes"])
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
@@ -138,8 +153,8 @@ def _add_probes(app: FastAPI, house: House) -> None:
     async def readyz() -> Response:
         try:
             await house.publisher.check()
-        except UnavailableError as away:
-            return _refusal(RefusedError("unavailable", away.reason, away.retry_after))
+        except LogUnavailableError as away:
+            return _refusal(RequestRefusedError("unavailable", away.reason, away.retry_after))
         return Response(b'{"status":"ready"}', media_type="application/json")
 
     @app.get("/metrics", summary="Prometheus metrics", tags=["probes"])
@@ -150,9 +165,9 @@ def _add_probes(app: FastAPI, house: House) -> None:
 async def _routed_wrong(request: Request, error: HTTPException) -> Response:
     codes: dict[int, RefusalCode] = {404: "not_found", 405: "wrong_method"}
     reason = f"there is no {request.method} {request.url.path}; /docs lists what there is"
-    return _refusal(RefusedError(codes.get(error.status_code, "internal"), reason))
+    return _refusal(RequestRefusedError(codes.get(error.status_code, "internal"), reason))
 
 
-def _refusal(refusal: RefusedError) -> Response:
+def _refusal(refusal: RequestRefusedError) -> Response:
     headers = {"retry-after": str(refusal.retry_after)} if refusal.retry_after is not None else {}
     return Response(refusal.body(), refusal.status, headers, media_type="application/json")

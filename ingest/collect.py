@@ -13,11 +13,11 @@ import msgspec
 import uuid_utils
 from msgspec import Struct
 
-from ingest import bodies, enrich
-from ingest.bodies import ImportedEvent, RefusedEvent, SentEvent, SentPage, SentPurchase
-from ingest.errors import RefusedError
+from ingest import enrich, schemas
+from ingest.admission.keys import Grant
+from ingest.errors import RequestRefusedError
 from ingest.events import UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
-from ingest.keys import Grant
+from ingest.schemas import ImportedEvent, RefusedEvent, SentEvent, SentPage, SentPurchase
 
 Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
@@ -45,7 +45,7 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class RequestOrigin:
     """Who sends, as far as the request tells: what every event of it has in common.
 
     received_at in ms UTC; `home` is the host of the page that asks, where the browser says it; `verified` is the site's
@@ -80,30 +80,30 @@ class _Id(Struct, frozen=True):
 _id = msgspec.json.Decoder(_Id)
 
 _batch: dict[str, msgspec.json.Decoder[Any]] = {
-    "write": msgspec.json.Decoder(bodies.Batch),
-    "import": msgspec.json.Decoder(bodies.ImportBatch),
+    "write": msgspec.json.Decoder(schemas.Batch),
+    "import": msgspec.json.Decoder(schemas.ImportBatch),
 }
 _one: dict[str, msgspec.json.Decoder[Any]] = {
     "write": msgspec.json.Decoder(SentEvent),
     "import": msgspec.json.Decoder(ImportedEvent),
 }
-_envelope = msgspec.json.Decoder(bodies.Envelope)
+_envelope = msgspec.json.Decoder(schemas.Envelope)
 
 
 def decoded(decoder: "msgspec.json.Decoder[Body]", body: bytes | msgspec.Raw) -> Body:
-    """Read JSON; raises RefusedError: invalid when a field is wrong, malformed when it is no JSON in UTF-8."""
+    """Read JSON; raises RequestRefusedError: invalid when a field is wrong, malformed when it is no JSON in UTF-8."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise RefusedError("invalid", str(error)[:MAX_REASON]) from None
+        raise RequestRefusedError("invalid", str(error)[:MAX_REASON]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError("malformed", str(error)[:MAX_REASON]) from None
+        raise RequestRefusedError("malformed", str(error)[:MAX_REASON]) from None
     except RecursionError:
-        raise RefusedError("malformed", "the JSON is nested too deeply") from None
+        raise RequestRefusedError("malformed", "the JSON is nested too deeply") from None
 
 
-def batch(body: bytes, sender: Sender, max_events: int) -> Collected:
-    """The records of a batch and what was refused of it; raises RefusedError when the whole of it is."""
+def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
+    """The records of a batch and what was refused of it; raises RequestRefusedError when the whole of it is."""
     try:
         whole = _batch[sender.grant.scope].decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -113,12 +113,12 @@ def batch(body: bytes, sender: Sender, max_events: int) -> Collected:
     for index, sent in enumerate(whole.events):
         try:
             collected.records.append(record(sent, site, whole.sent_at, sender))
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
 
 
-def batch_one_by_one(body: bytes, sender: Sender, max_events: int) -> Collected:
+def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     """As `batch`, for a body in which something is wrong."""
     whole = decoded(_envelope, body)
     _check_size(whole.events, max_events)
@@ -127,26 +127,26 @@ def batch_one_by_one(body: bytes, sender: Sender, max_events: int) -> Collected:
         try:
             sent = decoded(_one[sender.grant.scope], raw)
             collected.records.append(record(sent, site, whole.sent_at, sender))
-        except RefusedError as refusal:
+        except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
 
 
 def _check_size(events: list[Any], max_events: int) -> None:
     if len(events) > max_events:
-        raise RefusedError(
+        raise RequestRefusedError(
             "too_many", f"{len(events)} events in one batch; at most {max_events} (ingest.max_batch_events)"
         )
 
 
-def record(sent: SentEvent, site: str, sent_at: int | None, sender: Sender) -> Record:
-    """The Kafka record of one sent event; raises RefusedError(invalid) when its members do not fit its type."""
+def record(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Record:
+    """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
     event = event_of(sent, site, sent_at, sender)
     return key_of(site, event.session_id), encode(event)
 
 
-def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: Sender) -> Event:
-    """The Event that we make of what was sent; raises RefusedError(invalid)."""
+def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Event:
+    """The Event that we make of what was sent; raises RequestRefusedError(invalid)."""
     _check_members(sent)
     imported = isinstance(sent, ImportedEvent)
     received_at = sent.received_at if isinstance(sent, ImportedEvent) else sender.received_at
@@ -172,27 +172,27 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: Sender) ->
 def _check_members(sent: SentEvent) -> None:
     needed = MEMBERS[sent.type]
     if needed is not None and getattr(sent, needed) is None:
-        raise RefusedError("invalid", f"an event of type {sent.type} needs `{needed}`")
+        raise RequestRefusedError("invalid", f"an event of type {sent.type} needs `{needed}`")
     for member in ("ping", "custom", "purchase"):
         if member != needed and getattr(sent, member) is not None:
-            raise RefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
+            raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
 
 
-def _page(page: SentPage, sender: Sender) -> Any:
+def _page(page: SentPage, sender: RequestOrigin) -> Any:
     try:
         return enrich.page(page.url, page.referrer, page.type, sender.grant.site.rules)
     except ValueError:
-        raise RefusedError(
+        raise RequestRefusedError(
             "invalid", "the page's URL cannot be read: send the page's whole address, or its path from / on"
         ) from None
 
 
-def _purchase(purchase: SentPurchase, sender: Sender) -> Purchase:
+def _purchase(purchase: SentPurchase, sender: RequestOrigin) -> Purchase:
     verified = sender.verified or sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
     return Purchase(purchase.amount, purchase.order_id, purchase.currency, verified)
 
 
-def _context(sent: SentEvent, sender: Sender) -> Context:
+def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
     return Context(
         sender.agent.browser,
         sender.agent.operating_system,
@@ -217,9 +217,9 @@ def _flags(bot: bool, corrected: str | None) -> tuple[Any, ...]:
     return (corrected,) if corrected else ()
 
 
-def start(body: bodies.SessionStart, sender: Sender) -> tuple[SentEvent, bodies.Started]:
+def start(body: schemas.SessionStart, sender: RequestOrigin) -> tuple[SentEvent, schemas.SessionStarted]:
     """A session start, with ids made here where the client sends none."""
-    answer = bodies.Started(
+    answer = schemas.SessionStarted(
         body.session_id or sender.new_id(), body.visitor_id or sender.new_id(), body.event_id or sender.new_id()
     )
     sent = SentEvent(
@@ -235,18 +235,18 @@ def start(body: bodies.SessionStart, sender: Sender) -> tuple[SentEvent, bodies.
     return sent, answer
 
 
-def pageview(body: bodies.PageView, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def pageview(body: schemas.PageView, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     return _single(
         body, body.session_id, "page_view", sender, page=SentPage(body.page_url, body.page_type, body.referrer)
     )
 
 
-def custom(body: bodies.CustomEvent, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def custom(body: schemas.CustomEvent, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     given = Custom(body.category, body.action, body.label, body.value)
     return _single(body, body.session_id, "custom", sender, custom=given)
 
 
-def purchase(body: bodies.PurchaseMade, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def purchase(body: schemas.PurchaseMade, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     """A purchase; one that the site's server signed has the event_id of its order, however often it is sent.
 
     Its time must be given: so a repetition that comes late is late, and cannot count in a session of its own.
@@ -254,7 +254,9 @@ def purchase(body: bodies.PurchaseMade, sender: Sender) -> tuple[SentEvent, bodi
     given = SentPurchase(body.amount, body.order_id, body.currency)
     if sender.verified:
         if not body.order_id or body.occurred_at is None:
-            raise RefusedError("invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order")
+            raise RequestRefusedError(
+                "invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order"
+            )
         body = msgspec.structs.replace(body, event_id=order_event_id(sender.grant.site.name, body.order_id))
     return _single(body, body.session_id, "purchase", sender, purchase=given)
 
@@ -264,13 +266,13 @@ def order_event_id(site: str, order_id: str) -> str:
     return str(uuid.uuid5(_ORDERS, f"{site}/{order_id}"))
 
 
-def end(body: bodies.SessionEnd, sender: Sender) -> tuple[SentEvent, bodies.Accepted]:
+def end(body: schemas.SessionEnd, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
     return _single(body, body.session_id, "session_end", sender)
 
 
 def _single(
-    body: bodies.Timed, session_id: str, kind: EventType, sender: Sender, **member: Any
-) -> tuple[SentEvent, bodies.Accepted]:
+    body: schemas.Timed, session_id: str, kind: EventType, sender: RequestOrigin, **member: Any
+) -> tuple[SentEvent, schemas.Accepted]:
     event_id = body.event_id or sender.new_id()
     sent = SentEvent(
         type=kind,
@@ -281,4 +283,4 @@ def _single(
         occurred_at=body.occurred_at,
         **member,
     )
-    return sent, bodies.Accepted(event_id)
+    return sent, schemas.Accepted(event_id)

@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from ingest.partition import partition_of
-from ingest.publish import Record, UnavailableError
+from ingest.publish import LogUnavailableError, Record
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class _Ticket:
         if self.left == 0 and not self.done.done():
             self.done.set_result(None)
 
-    def fail(self, error: UnavailableError) -> None:
+    def fail(self, error: LogUnavailableError) -> None:
         if not self.done.done():
             self.done.set_exception(error)
 
@@ -95,18 +95,18 @@ class KafkaPublisher:
         return self._in_flight
 
     def start(self) -> None:
-        """Begins to connect; until that has worked, `publish` and `check` raise UnavailableError."""
+        """Begins to connect; until that has worked, `publish` and `check` raise LogUnavailableError."""
         self._connecting = asyncio.create_task(self._keep_connected())
 
     async def publish(self, records: Sequence[Record]) -> None:
         if not records:
             return
         if self._stopping.is_set():
-            raise UnavailableError("the ingest API is stopping")
+            raise LogUnavailableError("the ingest API is stopping")
         if self._producer is None:
-            raise UnavailableError(self._trouble)
+            raise LogUnavailableError(self._trouble)
         if self._in_flight + len(records) > self._max_in_flight:
-            raise UnavailableError(f"{self._in_flight} events wait for Kafka already (ingest.max_in_flight)")
+            raise LogUnavailableError(f"{self._in_flight} events wait for Kafka already (ingest.max_in_flight)")
         ticket = _Ticket(len(records))
         self._in_flight += len(records)
         for key, value in records:
@@ -120,13 +120,13 @@ class KafkaPublisher:
     async def check(self) -> None:
         producer = self._producer
         if producer is None:
-            raise UnavailableError(self._trouble)
+            raise LogUnavailableError(self._trouble)
         reached = False
         with contextlib.suppress(Exception):
             async with asyncio.timeout(CHECK_SECONDS):
                 reached = await producer.client.force_metadata_update()
         if not reached:
-            raise UnavailableError(f"Kafka at {self._options.get('bootstrap_servers')} does not answer")
+            raise LogUnavailableError(f"Kafka at {self._options.get('bootstrap_servers')} does not answer")
 
     async def stop(self) -> None:
         """In this order, each with an end: take no more, wait for what is on its way, close the connection."""
@@ -142,7 +142,7 @@ class KafkaPublisher:
                 async with asyncio.timeout(self._timeout):
                     await self._connecting
             self._connecting = None
-        self._lose_all(UnavailableError("the ingest API stopped before Kafka acknowledged"))
+        self._lose_all(LogUnavailableError("the ingest API stopped before Kafka acknowledged"))
 
     # One lane per partition: while one batch is on its way the next one fills.
 
@@ -155,7 +155,7 @@ class KafkaPublisher:
                 try:
                     await self._send_some(partition, waiting, taken)
                 except asyncio.CancelledError:
-                    self._fail(taken, UnavailableError("the ingest API stopped before Kafka acknowledged"))
+                    self._fail(taken, LogUnavailableError("the ingest API stopped before Kafka acknowledged"))
                     raise
                 except Exception as error:  # whatever it is, its records are not known to be in the log
                     self._fail(taken, error)
@@ -173,7 +173,7 @@ class KafkaPublisher:
         if producer is None:
             taken += waiting
             waiting.clear()
-            raise UnavailableError(self._trouble)
+            raise LogUnavailableError(self._trouble)
         batch, now = producer.create_batch(), int(time.time() * 1000)
         sent = 0
         for key, value, ticket in waiting:
@@ -200,20 +200,20 @@ class KafkaPublisher:
             raise self._late()
         sending.result()
 
-    def _late(self) -> UnavailableError:
+    def _late(self) -> LogUnavailableError:
         waited = f"{self._timeout:g} s (ingest.publish_timeout_ms)"
-        return UnavailableError(f"Kafka did not acknowledge within {waited}")
+        return LogUnavailableError(f"Kafka did not acknowledge within {waited}")
 
     def _fail(self, taken: list[_Waiting], error: Exception) -> None:
-        reason = error.reason if isinstance(error, UnavailableError) else f"Kafka did not take it: {_spoken(error)}"
+        reason = error.reason if isinstance(error, LogUnavailableError) else f"Kafka did not take it: {_spoken(error)}"
         for _, _, ticket in taken:
-            ticket.fail(UnavailableError(reason))
+            ticket.fail(LogUnavailableError(reason))
         if self._producer is not None:
             self._trouble = reason
             self._producer = None
             self._broken.set()
 
-    def _lose_all(self, error: UnavailableError) -> None:
+    def _lose_all(self, error: LogUnavailableError) -> None:
         for waiting in self._waiting:
             for _, _, ticket in waiting:
                 ticket.fail(error)
@@ -231,7 +231,7 @@ class KafkaPublisher:
                     await producer.start()
                     await self._check_topic(producer)
             except Exception as error:
-                self._trouble = error.reason if isinstance(error, UnavailableError) else self._not_reached(error)
+                self._trouble = error.reason if isinstance(error, LogUnavailableError) else self._not_reached(error)
                 if self._trouble != told:
                     _log.error("%s", self._trouble)
                     told = self._trouble
@@ -255,9 +255,9 @@ class KafkaPublisher:
         known = await producer.client.fetch_all_metadata()
         found = len(known.partitions_for_topic(self._topic) or ())
         if not found:
-            raise UnavailableError(f"there is no topic {self._topic} in Kafka: run `opecom topics create`")
+            raise LogUnavailableError(f"there is no topic {self._topic} in Kafka: run `opecom topics create`")
         if found != self._partitions:
-            raise UnavailableError(
+            raise LogUnavailableError(
                 f"topic {self._topic} has {found} partitions, kafka.partitions says {self._partitions}: "
                 "`opecom topics check` says what can be done"
             )

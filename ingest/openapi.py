@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from ingest.bodies import ErrorAnswer
 from ingest.errors import REFUSAL_CODES, STATUS
+from ingest.schemas import IngestErrorAnswer
 
 REF = "#/components/schemas/{name}"
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class RouteDoc:
     """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer.
 
     `signable`: the site's own server may sign it.
@@ -29,9 +29,9 @@ class Described:
     tag: str = "events"
 
 
-def with_doors(document: dict[str, Any], routes: Sequence[Described]) -> dict[str, Any]:
+def with_doors(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict[str, Any]:
     """`document` with the doors, their schemas and the ways to send a key added."""
-    types = [struct for route in routes for struct in (*route.bodies, route.answer)] + [ErrorAnswer]
+    types = [struct for route in routes for struct in (*route.bodies, route.answer)] + [IngestErrorAnswer]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     named = dict(zip(types, schemas, strict=True))
     for route in routes:
@@ -45,7 +45,7 @@ def with_doors(document: dict[str, Any], routes: Sequence[Described]) -> dict[st
     return document
 
 
-def _operation(route: Described, named: dict[type[Struct], Any]) -> dict[str, Any]:
+def _operation(route: RouteDoc, named: dict[type[Struct], Any]) -> dict[str, Any]:
     body = [named[struct] for struct in route.bodies]
     schema = body[0] if len(body) == 1 else {"anyOf": body}
     content = {"application/json": {"schema": schema}}
@@ -61,7 +61,7 @@ def _operation(route: Described, named: dict[type[Struct], Any]) -> dict[str, An
                 "description": "Kafka has it." if route.status == 202 else "Made.",
                 "content": {"application/json": {"schema": named[route.answer]}},
             },
-            **_refusals(named[ErrorAnswer]),
+            **_refusals(named[IngestErrorAnswer]),
         },
     }
 

@@ -8,7 +8,7 @@ from ingest.partition import partition_of
 Record = tuple[bytes, bytes]
 
 
-class UnavailableError(Exception):
+class LogUnavailableError(Exception):
     """The records may or may not be in the log: send them again, with the same event ids, after `retry_after` s."""
 
     def __init__(self, reason: str, retry_after: int = 1) -> None:
@@ -25,14 +25,14 @@ class Publisher(Protocol):
         """Records that wait for their acknowledgement."""
 
     async def publish(self, records: Sequence[Record]) -> None:
-        """Returns when every in-sync replica has all of them; raises UnavailableError when that is not known.
+        """Returns when every in-sync replica has all of them; raises LogUnavailableError when that is not known.
 
         Nothing to publish is always published. Records of one key keep their order, within a call and between calls
         that are awaited one after another.
         """
 
     async def check(self) -> None:
-        """Raises UnavailableError when the log cannot be written to."""
+        """Raises LogUnavailableError when the log cannot be written to."""
 
     async def stop(self) -> None:
         """Takes no more, waits for what is on its way, lets go of the log. Safe to call twice."""
@@ -63,9 +63,9 @@ class ListPublisher:
 
     async def check(self) -> None:
         if self._stopped:
-            raise UnavailableError("the publisher is stopped")
+            raise LogUnavailableError("the publisher is stopped")
         if self.away:
-            raise UnavailableError(self.away)
+            raise LogUnavailableError(self.away)
 
     async def stop(self) -> None:
         self._stopped = True

@@ -22,7 +22,7 @@ TYPESCRIPT = "application/typescript; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class File:
+class ScriptFile:
     """One file and what its tag needs: `integrity` is for the attribute of that name, `digest` for its pinned name."""
 
     content: bytes
@@ -49,9 +49,9 @@ class Script:
     """
 
     path: str
-    script: File
-    module: File
-    types: File
+    script: ScriptFile
+    module: ScriptFile
+    types: ScriptFile
 
     @property
     def stem(self) -> str:
@@ -66,11 +66,11 @@ class Script:
         return f"{self.stem}.{self.module.digest}.mjs"
 
     @property
-    def plain(self) -> Mapping[str, File]:
+    def plain(self) -> Mapping[str, ScriptFile]:
         return {self.path: self.script, f"{self.stem}.mjs": self.module, f"{self.stem}.d.ts": self.types}
 
     @property
-    def pinned(self) -> Mapping[str, File]:
+    def pinned(self) -> Mapping[str, ScriptFile]:
         return {self.pinned_path: self.script, self.pinned_module_path: self.module}
 
     def described(self) -> bytes:
@@ -92,7 +92,9 @@ def read(path: str) -> Script:
     folder = files("ingest") / "static"
     script = (folder / "tracker.js").read_bytes()
     module = script + (folder / "exports.mjs").read_bytes()
-    return Script(path, File(script), File(module), File((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT))
+    return Script(
+        path, ScriptFile(script), ScriptFile(module), ScriptFile((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT)
+    )
 
 
 def add_script(app: FastAPI, script: Script) -> None:
@@ -102,10 +104,12 @@ def add_script(app: FastAPI, script: Script) -> None:
     for path, file in script.pinned.items():
         # Not in the document: its names change with every release.
         _add(app, path, file, PINNED_CACHE, None)
-    _add(app, f"{script.stem}.json", File(script.described(), "application/json"), PLAIN_CACHE, "Names and hashes")
+    _add(
+        app, f"{script.stem}.json", ScriptFile(script.described(), "application/json"), PLAIN_CACHE, "Names and hashes"
+    )
 
 
-def _add(app: FastAPI, path: str, file: File, cache: str, summary: str | None) -> None:
+def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | None) -> None:
     # Weak, as the bytes differ with the encoding.
     tag = f'W/"{file.digest}"'
     headers = {

@@ -57,7 +57,7 @@ class ModelList(Struct, frozen=True):
     models: list[Manifest]
 
 
-class _RefusedError(Exception):
+class _PredictionRefusedError(Exception):
     def __init__(self, code: Code, reason: str) -> None:
         super().__init__(reason)
         self.code = code
@@ -121,7 +121,7 @@ def prediction_routes(
             asked = decode(await _read(request, MOST_BYTES))
         except FieldError as error:
             return _refusal("invalid", str(error))
-        except _RefusedError as error:
+        except _PredictionRefusedError as error:
             return _refusal(error.code, str(error))
         answering = model()
         return _json(predict(answering, asked, with_reasons, began), answering)
@@ -149,7 +149,7 @@ def prediction_routes(
         except (FieldError, TableError) as error:
             place = f"session {error.index}, " if isinstance(error, FieldError) and error.index is not None else ""
             return _refusal("invalid", f"{place}{error}")
-        except _RefusedError as error:
+        except _PredictionRefusedError as error:
             return _refusal(error.code, str(error))
         answering = model()
         pieces = _json_pieces if kind == JSON else _csv_pieces
@@ -210,9 +210,9 @@ def _wanted(request: Request) -> bool:
     given = dict(request.query_params)
     said = given.pop("reasons", "false")
     if given:
-        raise _RefusedError("invalid", f"{next(iter(given))[:40]!r} is no parameter: there is only `reasons`")
+        raise _PredictionRefusedError("invalid", f"{next(iter(given))[:40]!r} is no parameter: there is only `reasons`")
     if said not in ("true", "false"):
-        raise _RefusedError("invalid", f"reasons: say true or false, not {said[:40]!r}")
+        raise _PredictionRefusedError("invalid", f"reasons: say true or false, not {said[:40]!r}")
     return said == "true"
 
 
@@ -220,7 +220,7 @@ def _require(request: Request, *kinds: str) -> str:
     """The body's type; a page may send any other type to another origin unasked."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in kinds:
-        raise _RefusedError("media_type", f"send the body with Content-Type: {' or '.join(kinds)}")
+        raise _PredictionRefusedError("media_type", f"send the body with Content-Type: {' or '.join(kinds)}")
     return kind
 
 
@@ -231,7 +231,7 @@ async def _read(request: Request, most: int) -> bytes:
         pieces.append(piece)
         size += len(piece)
         if size > most:
-            raise _RefusedError("too_large", f"the body has more than {most:,} bytes: send it in parts")
+            raise _PredictionRefusedError("too_large", f"the body has more than {most:,} bytes: send it in parts")
     return b"".join(pieces)
 
 

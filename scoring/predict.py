@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scoring.features import NAMES
 from scoring.model import Label, Model, judged
 from scoring.prediction import PredictionRequest, named_values, row, unknown
-from scoring.reasons import SpokenReason, named, spoken, strongest
+from scoring.reasons import ReasonText, named, spoken, strongest
 
 
 class Prediction(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -25,7 +25,7 @@ class Prediction(Struct, frozen=True, gc=False, omit_defaults=True):
     inference_latency_ms: float
     total_latency_ms: float
     unknown: tuple[str, ...] = ()
-    reasons: tuple[SpokenReason, ...] | msgspec.UnsetType = msgspec.UNSET
+    reasons: tuple[ReasonText, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class BatchPrediction(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -34,7 +34,7 @@ class BatchPrediction(Struct, frozen=True, gc=False, omit_defaults=True):
     label: Label
     probability: float
     unknown: tuple[str, ...] = ()
-    reasons: tuple[SpokenReason, ...] | msgspec.UnsetType = msgspec.UNSET
+    reasons: tuple[ReasonText, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def predict(model: Model, request: PredictionRequest, with_reasons: bool, began: float) -> Prediction:
@@ -65,7 +65,7 @@ def predict_many(model: Model, requests: Sequence[PredictionRequest], with_reaso
 
 def _reasons(
     requests: Sequence[PredictionRequest], reasons: NDArray[np.float32]
-) -> list[tuple[SpokenReason, ...] | msgspec.UnsetType]:
+) -> list[tuple[ReasonText, ...] | msgspec.UnsetType]:
     best, moved = strongest(reasons)
     return [
         spoken(named(NAMES, named_values(request), columns, contributions))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Value = float | int | str | bool
 
 
-class SpokenReason(Struct, frozen=True, gc=False):
+class ReasonText(Struct, frozen=True, gc=False):
     """One signed contribution to the probability, and the same as a sentence."""
 
     feature: str
@@ -19,14 +19,14 @@ class SpokenReason(Struct, frozen=True, gc=False):
     text: str
 
 
-class Strongest(NamedTuple):
+class TopContributions(NamedTuple):
     """columns: int[batch, k], which features; moved: float64[batch, k], by how much, 0 where they moved nothing."""
 
     columns: NDArray[np.intp]
     moved: NDArray[np.float64]
 
 
-def strongest(reasons: NDArray[np.float32], k: int = 3) -> Strongest:
+def strongest(reasons: NDArray[np.float32], k: int = 3) -> TopContributions:
     """The k contributions that moved each row most, either way, the strongest first; those that moved nothing are last.
 
     A contribution that is 0 in millionths is 0: a feature at its reference value gives no reason, whatever the last
@@ -36,7 +36,7 @@ def strongest(reasons: NDArray[np.float32], k: int = 3) -> Strongest:
     # Float32 has seven digits; the rest would only make a record longer.
     moved = np.take_along_axis(reasons, columns, axis=1).astype(np.float64).round(7)
     moved[np.abs(moved) < 5e-7] = 0.0
-    return Strongest(columns, moved)
+    return TopContributions(columns, moved)
 
 
 def top(reasons: NDArray[np.float32], k: int = 3) -> NDArray[np.intp]:
@@ -57,9 +57,9 @@ def named(
     return [(names[column], values[column], each) for column, each in zip(columns, moved, strict=True) if each]
 
 
-def spoken(reasons: Iterable[tuple[str, Value, float]]) -> tuple[SpokenReason, ...]:
+def spoken(reasons: Iterable[tuple[str, Value, float]]) -> tuple[ReasonText, ...]:
     """Reasons as people read them."""
-    return tuple(SpokenReason(*reason, text(*reason)) for reason in reasons)
+    return tuple(ReasonText(*reason, text(*reason)) for reason in reasons)
 
 
 def text(feature: str, value: Value, contribution: float) -> str:

@@ -143,14 +143,14 @@ def _parquet(raw: io.BufferedReader) -> _Source:
 
 @contextlib.contextmanager
 def _writing(file: Path, suffix: str, header: Sequence[str], kinds: dict[str, Any]) -> Iterator[_Target]:
-    target = _Parquet(file, header, kinds) if suffix == ".parquet" else _Csv(file, header)
+    target = _ParquetScores(file, header, kinds) if suffix == ".parquet" else _CsvScores(file, header)
     try:
         yield target
     finally:
         target.close()
 
 
-class _Csv:
+class _CsvScores:
     def __init__(self, file: Path, header: Sequence[str]) -> None:
         self._out = file.open("w", newline="", encoding="utf-8")
         self._rows = csv.writer(self._out, lineterminator="\n")
@@ -163,7 +163,7 @@ class _Csv:
         self._out.close()
 
 
-class _Parquet:
+class _ParquetScores:
     def __init__(self, file: Path, header: Sequence[str], kinds: dict[str, Any]) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 
 from ingest.events import UseModel
 from scoring.model import ModelError
-from stream.partition import Partition, Record, controls
+from stream.fold.partition import LogRecord, Partition, controls
 from stream.step import Models
 
 log = logging.getLogger(__name__)
 
 
-async def refuse_unusable(partition: Partition, records: Sequence[Record], models: Models) -> int:
+async def refuse_unusable(partition: Partition, records: Sequence[LogRecord], models: Models) -> int:
     """Look at the models that these records name and that are not folded yet; returns how many were refused now."""
     refused, goes_on = 0, partition.model
     for offset, version in _named(records):
@@ -61,6 +61,6 @@ async def _fault(models: Models, version: str) -> str:
     return ""
 
 
-def _named(records: Sequence[Record]) -> Iterator[tuple[int, str]]:
+def _named(records: Sequence[LogRecord]) -> Iterator[tuple[int, str]]:
     """Offset and version of the controls that put a model in force."""
     return ((offset, said.version) for offset, said in controls(records) if isinstance(said, UseModel))

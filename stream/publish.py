@@ -1,13 +1,10 @@
 """Keyed records onto given partitions, acknowledged by every in-sync replica before the call returns."""
 
-import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from aiokafka import AIOKafkaProducer
 
-
-class Keyed(NamedTuple):
+class KeyedRecord(NamedTuple):
     """One record for one partition; no key marks a control."""
 
     partition: int
@@ -15,48 +12,17 @@ class Keyed(NamedTuple):
     value: bytes
 
 
-class Records(Protocol):
+class RecordPublisher(Protocol):
     """Where the worker writes. `publish` returns when all is acknowledged and raises when anything is not."""
 
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None: ...
+    async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None: ...
 
 
-class ListRecords:
+class ListRecordPublisher:
     """The fake: keeps what was published, by topic."""
 
     def __init__(self) -> None:
-        self.topics: dict[str, list[Keyed]] = {}
+        self.topics: dict[str, list[KeyedRecord]] = {}
 
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None:
+    async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None:
         self.topics.setdefault(topic, []).extend(records)
-
-
-class KafkaRecords:
-    """Record batches built by partition, which costs a tenth of aiokafka's send record by record.
-
-    `producer` must acknowledge by all replicas; its order within a partition is kept because each partition's batches
-    are sent one after the other and, on a real Kafka, by an idempotent producer.
-    """
-
-    def __init__(self, producer: AIOKafkaProducer, timeout: float) -> None:
-        self._producer = producer
-        self._timeout = timeout
-
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None:
-        """Raises TimeoutError or aiokafka.errors.KafkaError; what was acknowledged until then stays in the topic."""
-        by_partition: dict[int, list[Keyed]] = {}
-        for record in records:
-            by_partition.setdefault(record.partition, []).append(record)
-        async with asyncio.timeout(self._timeout):
-            await asyncio.gather(*(self._send(topic, number, rows) for number, rows in by_partition.items()))
-
-    async def _send(self, topic: str, partition: int, rows: list[Keyed]) -> None:
-        acknowledgements = []
-        batch = self._producer.create_batch()
-        for row in rows:
-            if batch.append(key=row.key, value=row.value, timestamp=None) is None:
-                acknowledgements.append(await self._producer.send_batch(batch, topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(key=row.key, value=row.value, timestamp=None)
-        acknowledgements.append(await self._producer.send_batch(batch, topic, partition=partition))
-        await asyncio.gather(*acknowledgements)

@@ -5,17 +5,16 @@ are the same operation.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from ingest.events import Erase, UsePages
+from stream.fold.mark import Mark, decode_mark
+from stream.fold.partition import LogRecord, Partition, controls
 from stream.models import refuse_unusable
-from stream.partition import Mark, Partition, Record, controls, decode_mark
 from stream.step import Models
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ class LogCutError(Exception):
     """The log is not the one that was committed to; the message says what to do."""
 
 
-class Log(Protocol):
+class LogReader(Protocol):
     """One partition of the log as recovery reads it."""
 
     async def committed(self, partition: int) -> tuple[int, str] | None:
@@ -39,20 +38,20 @@ class Log(Protocol):
 
     async def end_of(self, partition: int) -> int: ...
 
-    def read(self, partition: int, offset: int) -> "Reading": ...
+    def read(self, partition: int, offset: int) -> "PartitionReader": ...
 
 
-class Reading(Protocol):
+class PartitionReader(Protocol):
     """Records of one partition, in order, from an offset on."""
 
-    async def __aenter__(self) -> "Reading": ...
+    async def __aenter__(self) -> "PartitionReader": ...
     async def __aexit__(self, *error: object) -> None: ...
-    async def fetch(self) -> list[Record]:
+    async def fetch(self) -> list[LogRecord]:
         """The next records; an empty list when there are none for now."""
         ...
 
 
-class Needed(NamedTuple):
+class RequiredVersions(NamedTuple):
     """Versions that must have been read before records are folded; 0 where they name none."""
 
     pages: int = 0
@@ -60,10 +59,10 @@ class Needed(NamedTuple):
 
 
 #: Returns when these versions are read; raises TopicMissingError.
-Reached = Callable[[Needed], Awaitable[None]]
+Reached = Callable[[RequiredVersions], Awaitable[None]]
 
 
-def needed(records: Iterable[Record]) -> Needed:
+def needed(records: Iterable[LogRecord]) -> RequiredVersions:
     """The newest versions that controls among these records name."""
     pages = erasures = 0
     for _, said in controls(records):
@@ -71,11 +70,11 @@ def needed(records: Iterable[Record]) -> Needed:
             pages = max(pages, said.version)
         elif isinstance(said, Erase):
             erasures = max(erasures, said.version)
-    return Needed(pages, erasures)
+    return RequiredVersions(pages, erasures)
 
 
 async def recover(
-    log_reader: Log,
+    log_reader: LogReader,
     number: int,
     kept: Partition | None,
     make: Callable[[Mark], Partition],
@@ -117,7 +116,7 @@ def _usable(mark: Mark | None, number: int, start: int) -> Mark:
 
 
 async def _fold_to(
-    log_reader: Log,
+    log_reader: LogReader,
     partition: Partition,
     end: int,
     until: Reached,
@@ -149,7 +148,7 @@ async def _fold_to(
         log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
 
 
-async def _why_silent(log_reader: Log, number: int, reached: int, end: int) -> LogCutError:
+async def _why_silent(log_reader: LogReader, number: int, reached: int, end: int) -> LogCutError:
     """Why the log gave nothing for PATIENCE although it was committed up to `end`."""
     if await log_reader.end_of(number) < end:
         return LogCutError(
@@ -163,64 +162,3 @@ def pass_gap(partition: Partition, offset: int) -> None:
     """Go on at `offset`: what was before it is not in the log any more."""
     log.error("partition %d: events from %d to %d are gone from the log", partition.number, partition.next, offset)
     partition.skip_to(offset)
-
-
-class KafkaLog:
-    """The `events` topic, read by clients of our own beside Faust's."""
-
-    def __init__(self, options: Mapping[str, Any], topic: str, group: str) -> None:
-        self._options = options
-        self._topic = topic
-        self._group = group
-
-    async def committed(self, partition: int) -> tuple[int, str] | None:
-        place = TopicPartition(self._topic, partition)
-        admin = AIOKafkaAdminClient(**self._options)
-        await admin.start()
-        try:
-            found = (await admin.list_consumer_group_offsets(self._group, partitions=[place])).get(place)
-        finally:
-            await admin.close()
-        return None if found is None or found.offset < 0 else (found.offset, found.metadata or "")
-
-    async def start_of(self, partition: int) -> int:
-        place = TopicPartition(self._topic, partition)
-        async with _consumer(self._options) as consumer:
-            return int((await consumer.beginning_offsets([place]))[place])
-
-    async def end_of(self, partition: int) -> int:
-        place = TopicPartition(self._topic, partition)
-        async with _consumer(self._options) as consumer:
-            return int((await consumer.end_offsets([place]))[place])
-
-    def read(self, partition: int, offset: int) -> Reading:
-        return KafkaReading(self._options, TopicPartition(self._topic, partition), offset)
-
-
-class KafkaReading:
-    """See Reading."""
-
-    def __init__(self, options: Mapping[str, Any], place: TopicPartition, offset: int) -> None:
-        self._consumer = _consumer(options)
-        self._place = place
-        self._offset = offset
-
-    async def __aenter__(self) -> "KafkaReading":
-        await self._consumer.start()
-        self._consumer.assign([self._place])
-        self._consumer.seek(self._place, self._offset)
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._consumer.stop()
-
-    async def fetch(self) -> list[Record]:
-        fetched = await self._consumer.getmany(self._place, timeout_ms=1_000, max_records=10_000)
-        return list(fetched.get(self._place, []))
-
-
-def _consumer(options: Mapping[str, Any]) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        **options, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_bytes=16 * 1024 * 1024,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-    )  # fmt: skip

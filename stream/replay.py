@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ingest.events import base_site
-from stream.late import Late
-from stream.partition import Folded, Partition, Record, Telling
+from stream.fold.late import LateEvents
+from stream.fold.partition import LogRecord, Partition
+from stream.fold.result import EmitPolicy, FoldResult
+from stream.fold.session import Session
+from stream.fold.update import UnscoredUpdate
 from stream.scored import DeadLetter, version_of
-from stream.session import Session
 from stream.step import FAILURES_IN_A_ROW, Models, fold, score
-from stream.update import Update
 
 #: How long before the window folding begins, in ms: whatever is open then ends at a daily cut before the window does
 #: begin, also on a day of 25 hours, and so the sessions of the window are whole.
@@ -73,10 +74,10 @@ class Backfill:
         return version_of(self._cut if closed else offset, closed, self._number)
 
 
-class Told(Struct, frozen=True):
+class ReplayBatch(Struct, frozen=True):
     """What a batch brought: scored updates, dead letters, and how many records ended in which way."""
 
-    updates: Sequence[Update]
+    updates: Sequence[UnscoredUpdate]
     dead: Sequence[DeadLetter]
     counts: Mapping[str, int]
 
@@ -88,10 +89,10 @@ class PartitionReplay:
         self,
         partition: Partition,
         cut: int,
-        telling: Telling,
+        telling: EmitPolicy,
         models: Models,
         tell_from: int = 0,
-        late: Late | None = None,
+        late: LateEvents | None = None,
     ) -> None:
         self.partition = partition
         self.cut = cut
@@ -101,19 +102,19 @@ class PartitionReplay:
         self._late = late
         self._failures = 0
 
-    def take(self, records: Sequence[Record]) -> Told:
+    def take(self, records: Sequence[LogRecord]) -> ReplayBatch:
         """Fold and score the next records; raises FoldError where they do not follow or the fold itself is at fault."""
         wanted = between(records, self.partition.next, self.cut + 1)
         follow(self.partition, between(wanted, 0, self._tell_from), self._late)
         folded = self._fold(between(wanted, self._tell_from, self.cut + 1))
         for _ in score(folded.updates, self._models):
             pass
-        return Told(folded.updates, folded.dead, folded.counts)
+        return ReplayBatch(folded.updates, folded.dead, folded.counts)
 
-    def _fold(self, records: Sequence[Record]) -> Folded:
+    def _fold(self, records: Sequence[LogRecord]) -> FoldResult:
         partition = self.partition
         if self._late is not None:
-            into = Folded(self._failures, self._telling)
+            into = FoldResult(self._failures, self._telling)
             for record in records:
                 _require_next(partition, record)
                 self._late.fold(partition, record, into)
@@ -130,7 +131,7 @@ class PartitionReplay:
         return into
 
 
-def follow(partition: Partition, records: Sequence[Record], late: Late | None = None) -> None:
+def follow(partition: Partition, records: Sequence[LogRecord], late: LateEvents | None = None) -> None:
     """Fold records silently; raises FoldError where they do not follow."""
     for record in records:
         _require_next(partition, record)
@@ -140,13 +141,13 @@ def follow(partition: Partition, records: Sequence[Record], late: Late | None = 
             late.fold(partition, record, None)
 
 
-def between(records: Sequence[Record], first: int, end: int) -> Sequence[Record]:
+def between(records: Sequence[LogRecord], first: int, end: int) -> Sequence[LogRecord]:
     """Those of consecutive records that lie from offset `first` to before `end`."""
     at = records[0].offset if records else 0
     return records[max(0, first - at) : max(0, end - at)]
 
 
-def _require_next(partition: Partition, record: Record) -> None:
+def _require_next(partition: Partition, record: LogRecord) -> None:
     if record.offset != partition.next:
         raise FoldError(
             f"records {partition.next} to {record.offset - 1} of partition {partition.number} are missing: retention "

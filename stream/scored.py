@@ -17,6 +17,8 @@ from scoring.model import Band, Label
 
 Decoded = TypeVar("Decoded")
 
+#: (site, session_id, opened_at)
+Identity = tuple[str, str, int]
 Status = Literal["open", "ended", "closed"]
 #: What the log's dead letters say of themselves.
 DeadReason = Literal["undecodable", "late", "overflow", "failed"]
@@ -178,6 +180,10 @@ def dead_record(letter: DeadLetter) -> tuple[bytes, bytes]:
         key, notes = key[:DEAD_KEY_BYTES], notes + f" (first {DEAD_KEY_BYTES} of {len(key)} bytes of the key)"
     told = msgspec.structs.replace(letter, raw=raw, key=key, detail=letter.detail[:DEAD_DETAIL] + notes)
     return f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(), encode(told)
+
+
+def identity_of(update: ScoredSession) -> Identity:
+    return update.site, update.session_id, update.opened_at
 
 
 def _decoded(decoder: "msgspec.json.Decoder[Decoded]", value: bytes) -> Decoded:

@@ -13,9 +13,10 @@ from msgspec.structs import astuple
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
 from scoring.reasons import named, strongest
-from stream.partition import Folded, Partition, Record, Telling
+from stream.fold.partition import LogRecord, Partition
+from stream.fold.result import EmitPolicy, FoldResult
+from stream.fold.update import UnscoredUpdate
 from stream.scored import Reason, ScoredSession
-from stream.update import Update
 
 #: Rows that one run of the model takes, and records that are encoded and told at a time.
 SCORE_ROWS = 2_048
@@ -31,22 +32,22 @@ Models = Callable[[str], Model]
 class Round(NamedTuple):
     """What one fetch brought: `folded`, and the partitions whose client must go back to `next`."""
 
-    folded: Folded
+    folded: FoldResult
     seek: dict[int, int]
 
 
 def fold(
     partitions: Mapping[int, Partition],
-    batches: Mapping[int, Sequence[Record]],
+    batches: Mapping[int, Sequence[LogRecord]],
     failures: int = 0,
-    telling: Telling | None = None,
+    telling: EmitPolicy | None = None,
 ) -> Round:
     """Fold one batch for each of several partitions; the client's position is never trusted.
 
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
     to there and the partition is named in `seek`.
     """
-    folded = Folded(failures, telling)
+    folded = FoldResult(failures, telling)
     seek: dict[int, int] = {}
     for number, records in batches.items():
         partition = partitions[number]
@@ -60,7 +61,7 @@ def fold(
     return Round(folded, seek)
 
 
-def score(updates: Sequence[Update], models: Models) -> Iterator[Sequence[Update]]:
+def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequence[UnscoredUpdate]]:
     """Set the scores of updates, each by the model that was in force for it; gives them back as they are ready.
 
     They come in their order, SCORE_ROWS at a time at most.

@@ -11,11 +11,12 @@ from typing import NamedTuple, Protocol
 
 from ingest.events import Tick
 from ingest.events import encode as encode_event
+from stream.fold.mark import Mark, encode_mark
+from stream.fold.partition import LogRecord, Partition
 from stream.metrics import WorkerMetrics
 from stream.models import refuse_unusable, require_usable
-from stream.partition import Mark, Partition, Record, encode_mark
-from stream.publish import Keyed, Records
-from stream.recovery import Log, Reached, needed, pass_gap, recover
+from stream.publish import KeyedRecord, RecordPublisher
+from stream.recovery import LogReader, Reached, needed, pass_gap, recover
 from stream.scored import dead_record, encode
 from stream.step import FAILURES_IN_A_ROW, Models, fold, score
 
@@ -35,7 +36,7 @@ class WorkerError(Exception):
     """The worker must stop (exit 70); nothing that it did not finish has moved."""
 
 
-class Client(Protocol):
+class ConsumerClient(Protocol):
     """What the worker asks of its Kafka consumer."""
 
     async def seek(self, partition: int, offset: int) -> None: ...
@@ -49,7 +50,7 @@ class Client(Protocol):
         ...
 
 
-class Topics(NamedTuple):
+class WorkerTopics(NamedTuple):
     """Names of the topics that a worker reads and writes."""
 
     events: str
@@ -63,12 +64,12 @@ class Worker:
     def __init__(
         self,
         *,
-        topics: Topics,
-        log_reader: Log,
+        topics: WorkerTopics,
+        log_reader: LogReader,
         make: Callable[[int, Mark], Partition],
         reached: Reached,
         models: Models,
-        records: Records,
+        records: RecordPublisher,
         metrics: WorkerMetrics,
     ) -> None:
         self.partitions: dict[int, Partition] = {}
@@ -87,7 +88,7 @@ class Worker:
         #: When each replayed clock was last seen to move: (clock, by the monotonic clock).
         self._replays: dict[tuple[int, str], tuple[int, float]] = {}
 
-    async def claim(self, assigned: set[int], client: Client) -> None:
+    async def claim(self, assigned: set[int], client: ConsumerClient) -> None:
         """Take over the partitions of a new assignment: each is recovered, and the client put where it goes on."""
         began = monotonic()
         # Nobody shall take what is being recovered for a partition that stands still.
@@ -112,7 +113,7 @@ class Worker:
         self._metrics.claims.inc(len(claimed))
         self._metrics.stall_seconds.observe(monotonic() - began)
 
-    async def round(self, batches: Mapping[int, Sequence[Record]], client: Client) -> None:
+    async def round(self, batches: Mapping[int, Sequence[LogRecord]], client: ConsumerClient) -> None:
         """One round.
 
         1 Wait for the page statistics and the erasures that the batches name, and refuse the models that cannot score
@@ -132,11 +133,11 @@ class Worker:
         if folded.dead:
             await self._records.publish(
                 self._topics.dead,
-                [Keyed(letter.partition, *dead_record(letter)) for letter in folded.dead],
+                [KeyedRecord(letter.partition, *dead_record(letter)) for letter in folded.dead],
             )
             began = self._spent("dead", began)
         for ready in score(folded.updates, self._models):
-            told = [Keyed(update.partition, update.key, encode(update.session)) for update in ready]
+            told = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
             began = self._spent("score", began)
             await self._records.publish(self._topics.scored, told)
             began = self._spent("publish", began)
@@ -156,20 +157,20 @@ class Worker:
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
             )
 
-    async def look_after(self, client: Client, wall: int) -> None:
+    async def look_after(self, client: ConsumerClient, wall: int) -> None:
         """Every COMMIT_EVERY seconds: commit, tick, and put a client right that passed over records and got nothing."""
         if monotonic() >= self._commit_at:
             await self.commit(client)
             await self.check_positions(client)
             await self.tick(wall)
 
-    async def check_positions(self, client: Client) -> None:
+    async def check_positions(self, client: ConsumerClient) -> None:
         for number, partition in self.partitions.items():
             position = await client.position(number)
             if position is not None and position > partition.next:
                 await self._put_right(number, client)
 
-    async def _put_right(self, number: int, client: Client) -> None:
+    async def _put_right(self, number: int, client: ConsumerClient) -> None:
         """Send a client that passed over records back to `next`; the second time, see whether they are there at all."""
         partition = self.partitions[number]
         self._metrics.seeks.inc()
@@ -182,7 +183,7 @@ class Worker:
         log.warning("partition %d: the client was not at %d; put right", number, partition.next)
         await client.seek(number, partition.next)
 
-    async def commit(self, client: Client) -> None:
+    async def commit(self, client: ConsumerClient) -> None:
         """7 Commit `next` of each partition, with the mark from which a fold finds this state again."""
         self._commit_at = monotonic() + COMMIT_EVERY
         offsets = {}
@@ -216,7 +217,7 @@ class Worker:
                     await self._append(number, Tick(name, now + REPLAY_END))
 
     async def _append(self, number: int, tick: Tick) -> None:
-        await self._records.publish(self._topics.events, [Keyed(number, None, encode_event(tick))])
+        await self._records.publish(self._topics.events, [KeyedRecord(number, None, encode_event(tick))])
         self._metrics.ticks.inc()
 
     def _spent(self, stage: str, since: float) -> float:

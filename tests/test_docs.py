@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from deploy.settings import KafkaSettings
+from deploy.settings.model import KafkaSettings
 from deploy.wiring.process_metrics import add_process_metrics
 from ingest.metrics import IngestMetrics
 from storage.metrics import ApiMetrics, WriterMetrics

@@ -9,15 +9,17 @@ from time import monotonic
 
 from aiokafka import AIOKafkaConsumer
 
-from deploy.settings import Settings, load
-from deploy.topics import log_id
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.followed import FollowedTopics
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.worker import collect_rarely, scored_producer
-from stream.partition import Mark, Partition
-from stream.publish import KafkaRecords, Keyed
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.kafka.publish import KafkaRecordPublisher
+from stream.publish import KeyedRecord
 from stream.recovery import needed
 from stream.scored import encode
 from stream.step import fold, score
@@ -41,7 +43,7 @@ async def loop(settings: Settings) -> None:
     log_name, known = await log_id(options), calendars(settings)
     for client in (producer, followed, consumer):
         await client.start()
-    records = KafkaRecords(producer, 60)
+    records = KafkaRecordPublisher(producer, 60)
     while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
         await asyncio.sleep(0.05)
     partitions = {
@@ -58,7 +60,7 @@ async def loop(settings: Settings) -> None:
         await followed.reached(needed(chain.from_iterable(batches.values())))
         folded = fold(partitions, batches).folded
         for ready in score(folded.updates, model):
-            told = [Keyed(update.partition, update.key, encode(update.session)) for update in ready]
+            told = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
             await records.publish(kafka.scored_topic, told)
         if monotonic() >= commit_at:
             await consumer.commit()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 
 from deploy.bench.errors import BenchError
-from deploy.services.programs import death_with
+from deploy.processes.programs import death_with
 
 #: Seconds between two looks at a running command.
 LOOK = 0.05
@@ -20,7 +20,7 @@ LOOK = 0.05
 _PEAK = re.compile(r"^VmHWM:\s*(\d+) kB", re.MULTILINE)
 
 
-class Spent(NamedTuple):
+class CommandCost(NamedTuple):
     """CPU seconds, user and system, of the process and all that it waited for; peak memory in MB; its output."""
 
     cpu_seconds: float
@@ -31,7 +31,7 @@ class Spent(NamedTuple):
 
 async def to_its_end(
     name: str, folder: Path, command: Sequence[str], environment: Mapping[str, str], seconds: float
-) -> Spent:
+) -> CommandCost:
     """Run a command; raises BenchError when it fails or takes longer than `seconds`."""
     output = folder / f"{name}.log"
     began = time.monotonic()
@@ -65,7 +65,7 @@ async def to_its_end(
     if child.returncode:
         last = [line.strip() for line in text.splitlines() if line.strip()][-1:] or ["no output"]
         raise BenchError(f"{name} ended with code {child.returncode}: {last[0][:300]}")
-    return Spent(usage.ru_utime + usage.ru_stime, peak, time.monotonic() - began, text)
+    return CommandCost(usage.ru_utime + usage.ru_stime, peak, time.monotonic() - began, text)
 
 
 def peak_mb(pid: int) -> float:

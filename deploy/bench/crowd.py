@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from deploy.bench.simulation import SITE, Simulation
+from deploy.bench.simulation import SITE, BenchTraffic
 from deploy.simulate.uci import context_of
 from ingest.events import Event, EventType, Page, Ping, encode, key_of
 from ingest.partition import partition_of
@@ -20,10 +20,10 @@ STEP = 10 * MINUTE
 Given = tuple[bytes | None, bytes]
 
 
-class Crowd:
+class ConcurrentSessions:
     """Sessions that see the pages of a simulation and have ids as long as those of the tracker."""
 
-    def __init__(self, given: Simulation) -> None:
+    def __init__(self, given: BenchTraffic) -> None:
         self._visits = [visit for visit in given.visits if visit.views]
 
     def at_once(self, sessions: int, partitions: int) -> list[Iterator[Given]]:

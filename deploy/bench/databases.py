@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from deploy.bench.errors import BenchError
 from deploy.bench.run import changed
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring import storage
 
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from deploy.bench.http import Connections, connections, post_all
-from deploy.bench.log import Log, compare
+from deploy.bench.log import BenchLog, compare
 from deploy.bench.part import OPECOM, Part, answers
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import SITE, batch, simulation, single
@@ -76,7 +76,7 @@ def _batches(traffic: Iterator[Event], count: int, sent: set[str]) -> list[tuple
     return [("/v1/batch", batch(events[place : place + BATCH], _now())) for place in range(0, count, BATCH)]
 
 
-async def _check(log: Log, sent: set[str]) -> None:
+async def _check(log: BenchLog, sent: set[str]) -> None:
     topic = log.settings.kafka.events_topic
     decoder = msgspec.json.Decoder(_Id)
     ends = await log.ends(topic)

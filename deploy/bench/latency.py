@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.bench.errors import BenchError
 from deploy.bench.http import Connections, connections
-from deploy.bench.log import Log, compare, scored_id
+from deploy.bench.log import BenchLog, compare, scored_id
 from deploy.bench.part import OPECOM, Part, answers
 from deploy.bench.run import Run, environment
-from deploy.bench.simulation import SITE, Simulation, simulation, single
+from deploy.bench.simulation import SITE, BenchTraffic, simulation, single
 from ingest.events import Event, UsePages, encode
 
 #: Events a second; seconds that count; seconds before them.
@@ -72,7 +72,7 @@ class Load:
         self.readable: dict[str, float] = {}
 
 
-async def _drive(log: Log, them: Connections, traffic: Iterator[Event], count: int) -> Load:
+async def _drive(log: BenchLog, them: Connections, traffic: Iterator[Event], count: int) -> Load:
     load = Load()
     kafka = log.settings.kafka
     consumer = AIOKafkaConsumer(**log.options, enable_auto_commit=False, auto_offset_reset="earliest")
@@ -124,7 +124,7 @@ async def _read(consumer: AIOKafkaConsumer, load: Load, count: int) -> None:
                     load.readable.setdefault(event, now)
 
 
-async def _announce_pages(log: Log, given: Simulation) -> None:
+async def _announce_pages(log: BenchLog, given: BenchTraffic) -> None:
     version = await log.publish_pages(given.pages)
     for partition in range(log.settings.kafka.partitions):
         await log.fill(log.settings.kafka.events_topic, partition, [(None, encode(UsePages(version)))])

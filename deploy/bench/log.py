@@ -14,11 +14,12 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from msgspec import Struct
 
 from deploy.bench.errors import BenchError
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
-from stream.pages import PageRow
-from stream.pages_topic import add_version
-from stream.publish import KafkaRecords, Keyed
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
+from stream.fold.pages import PageRow
+from stream.kafka.pages_topic import add_version
+from stream.kafka.publish import KafkaRecordPublisher
+from stream.publish import KeyedRecord
 
 #: Records that are produced in one go.
 PIECE = 20_000
@@ -38,7 +39,7 @@ _scored = msgspec.json.Decoder(_Scored)
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class BenchLog:
     """Kafka with the topics of `settings`."""
 
     settings: Settings
@@ -48,7 +49,7 @@ class Log:
 
     @staticmethod
     @asynccontextmanager
-    async def connected(settings: Settings) -> AsyncIterator["Log"]:
+    async def connected(settings: Settings) -> AsyncIterator["BenchLog"]:
         options = client_options(settings.kafka)
         producer = AIOKafkaProducer(**options, acks="all", max_batch_size=900_000)
         admin = AIOKafkaAdminClient(**options)
@@ -58,7 +59,7 @@ class Log:
         try:
             for client in (producer, admin, consumer):
                 await client.start()
-            yield Log(settings, producer, admin, consumer)
+            yield BenchLog(settings, producer, admin, consumer)
         finally:
             for stop in (producer.stop, admin.close, consumer.stop):
                 with suppress(KafkaError, TimeoutError):
@@ -71,11 +72,11 @@ class Log:
 
     async def fill(self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes]]) -> int:
         """Append the records in order, acknowledged; returns how many."""
-        writer = KafkaRecords(self.producer, 60)
-        piece: list[Keyed] = []
+        writer = KafkaRecordPublisher(self.producer, 60)
+        piece: list[KeyedRecord] = []
         count = 0
         for key, value in records:
-            piece.append(Keyed(partition, key, value))
+            piece.append(KeyedRecord(partition, key, value))
             count += 1
             if len(piece) == PIECE:
                 await writer.publish(topic, piece)

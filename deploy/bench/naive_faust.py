@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from deploy.settings import Settings, load
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
 from scoring.model import judged
-from stream.pages import ROWS, PageStatistics
-from stream.pages_topic import pages_follower
+from stream.fold.pages import ROWS, PageStatistics
+from stream.kafka.pages_topic import pages_follower
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -30,7 +30,7 @@ READY = "ready"
 CAP = 30 * 60 * 1000
 
 
-class Event(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]
+class FaustEvent(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]
     event_id: str
     site: str
     session_id: str
@@ -46,7 +46,7 @@ class Event(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]
     clock: str = "live"
 
 
-class Scored(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]
+class FaustScored(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]
     site: str
     session_id: str
     visitor_id: str
@@ -70,7 +70,7 @@ def new_session() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def fold(session: dict[str, Any], event: Event, statistics: PageStatistics, version: int) -> None:
+def fold(session: dict[str, Any], event: FaustEvent, statistics: PageStatistics, version: int) -> None:
     """Add one event to the session's sums, taking it for the latest."""
     if not session["started_at"]:
         session["started_at"] = event.occurred_at
@@ -100,8 +100,8 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
         topic_partitions=kafka.partitions,
         topic_replication_factor=kafka.replication,
     )
-    events = app.topic(kafka.events_topic, key_type=str, value_type=Event)
-    scores = app.topic(kafka.scored_topic, key_type=str, value_type=Scored)
+    events = app.topic(kafka.events_topic, key_type=str, value_type=FaustEvent)
+    scores = app.topic(kafka.scored_topic, key_type=str, value_type=FaustScored)
     sessions = app.Table(f"{settings.worker.group}-sessions", default=new_session)
 
     @app.agent(events)  # type: ignore[untyped-decorator]
@@ -129,7 +129,7 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
             strongest = sorted(range(len(NAMES)), key=lambda column: -abs(moved[column]))[:3]
             await scores.send(
                 key=key,
-                value=Scored(
+                value=FaustScored(
                     site=event.site,
                     session_id=event.session_id,
                     visitor_id=event.visitor_id,

@@ -12,7 +12,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.bench.errors import BenchError
-from deploy.services.programs import Program
+from deploy.processes.programs import Program
 
 #: What runs `opecom` with the Python of this process.
 OPECOM = (sys.executable, "-c", "from deploy.cli.main import main; main()")

@@ -26,8 +26,8 @@ from deploy.bench.http import Connection, Connections
 from deploy.bench.latency import quantile
 from deploy.bench.part import OPECOM, Part, answers
 from deploy.bench.run import Run, changed, environment
-from deploy.ports import free_port
-from deploy.settings import Settings
+from deploy.processes.ports import free_port
+from deploy.settings.model import Settings
 from deploy.simulate.draw import draw
 from deploy.simulate.rows import read, sample
 from deploy.wiring.models import CurrentModel

@@ -13,18 +13,18 @@ from typing import NamedTuple
 
 import msgspec
 
-from deploy.bench.command import Spent, to_its_end
+from deploy.bench.command import CommandCost, to_its_end
 from deploy.bench.databases import databases
 from deploy.bench.errors import BenchError
-from deploy.bench.log import Log, scored_id
+from deploy.bench.log import BenchLog, scored_id
 from deploy.bench.part import OPECOM
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import simulation
 from deploy.bench.years import Given, Sizes, Years
 from ingest.events import UsePages, encode
 from storage.replay.account import Account
-from stream.partition import Mark, encode_mark
-from stream.session import id_of
+from stream.fold.mark import Mark, encode_mark
+from stream.fold.session import id_of
 
 #: Events of a year, and years of the long log.
 YEAR, QUICK_YEAR = 200_000, 40_000
@@ -35,11 +35,11 @@ OPTIONS = {"databases": ("--into", "databases"), "compared": ("--dry-run", "--di
 SPOKEN = {"file": "into a file", "databases": "into databases", "compared": "--dry-run --diff, where no row differs"}
 
 
-class Pair(NamedTuple):
+class LengthPair(NamedTuple):
     """The same command on the short and on the long log, and how many events the long one has more."""
 
-    short: Spent
-    long: Spent
+    short: CommandCost
+    long: CommandCost
     more: int
 
     @property
@@ -68,10 +68,10 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     years = Years(base)
     #: The length of the long log, by what is measured there.
     long = {"file": LONG} if quick else {"file": LONG, "databases": 2, "compared": 2}
-    spent: dict[str, list[Spent]] = {way: [] for way in long}
+    spent: dict[str, list[CommandCost]] = {way: [] for way in long}
     async with databases(run.settings) as settings, run.log("replay", settings) as log:
         version = await log.publish_pages(base.pages)
-        filled = Filled(log, years)
+        filled = GrowingLog(log, years)
         await filled.announce(version)
         for until in sorted({1, *long.values()}):
             await filled.grow(until)
@@ -79,7 +79,9 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
                 spent[way].append(
                     await (_into_file(run, filled) if way == "file" else _counted(run, filled, OPTIONS[way]))
                 )
-    pairs = {way: Pair(short, longer, (long[way] - 1) * years.sizes.events) for way, (short, longer) in spent.items()}
+    pairs = {
+        way: LengthPair(short, longer, (long[way] - 1) * years.sizes.events) for way, (short, longer) in spent.items()
+    }
     figures = {
         "events_per_cpu_second": pairs["file"].rate,
         "rss_growth_mb": pairs["file"].growth_mb,
@@ -88,10 +90,10 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, [pair.spoken(SPOKEN[way]) for way, pair in pairs.items()]
 
 
-class Filled:
+class GrowingLog:
     """A log that grows by years, and the ids of its events, in the order in which a replay tells them."""
 
-    def __init__(self, log: Log, years: Years) -> None:
+    def __init__(self, log: BenchLog, years: Years) -> None:
         self.log = log
         self._years = years
         self._grown = 0
@@ -129,7 +131,7 @@ class Filled:
         return key, value
 
 
-async def _into_file(run: Run, filled: Filled) -> Spent:
+async def _into_file(run: Run, filled: GrowingLog) -> CommandCost:
     file = run.folder / "scores.jsonl"
     spent = await _counted(run, filled, ("--into", str(file)))
     await asyncio.to_thread(check, file, filled)
@@ -137,7 +139,7 @@ async def _into_file(run: Run, filled: Filled) -> Spent:
     return spent
 
 
-async def _counted(run: Run, filled: Filled, options: Sequence[str]) -> Spent:
+async def _counted(run: Run, filled: GrowingLog, options: Sequence[str]) -> CommandCost:
     """Replay the log and see that its account counts what must come of it."""
     command = (*OPECOM, "replay", "--source", "kafka", *options, "--json")
     spent = await to_its_end("replay", run.folder, command, environment(filled.log.settings), LONGEST)
@@ -154,7 +156,7 @@ async def _counted(run: Run, filled: Filled, options: Sequence[str]) -> Spent:
     return spent
 
 
-def check(file: Path, filled: Filled) -> None:
+def check(file: Path, filled: GrowingLog) -> None:
     """Raise BenchError unless the file has every event once, in the log's order, and every session closed once."""
     found, closed = bytearray(), 0
     with file.open("rb") as lines:

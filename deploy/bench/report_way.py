@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from deploy.serve import serve
+from deploy.http.serve import serve
 from deploy.simulate.draw import draw
 from scoring.features import MONTHS, NAMES
 from scoring.onnx import session

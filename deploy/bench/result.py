@@ -8,7 +8,7 @@ import msgspec
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class FigureTarget:
     """A bound that a figure must keep; `quick` is that of a run with less input, where it is another one."""
 
     bound: float
@@ -23,47 +23,54 @@ class Target:
 
 
 #: Every benchmark, every figure of it, and what is asked of the figure.
-TARGETS: Mapping[str, Mapping[str, Target]] = {
+TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
     "worker": {
-        "events_per_cpu_second": Target(25_000),
-        "ratio_to_naive_faust": Target(15),
-        "ratio_to_bare_loop": Target(0.85),
+        "events_per_cpu_second": FigureTarget(25_000),
+        "ratio_to_naive_faust": FigureTarget(15),
+        "ratio_to_bare_loop": FigureTarget(0.85),
     },
     # The load is 1,000 events/s; a sender that fell behind that would measure something else.
-    "latency": {"rate": Target(990), "p50_ms": Target(15, at_most=True), "p99_ms": Target(50, at_most=True)},
-    "ingest": {"batch_events_per_cpu_second": Target(15_000), "single_requests_per_cpu_second": Target(2_000)},
-    "writer": {"updates_per_cpu_second": Target(15_000)},
+    "latency": {
+        "rate": FigureTarget(990),
+        "p50_ms": FigureTarget(15, at_most=True),
+        "p99_ms": FigureTarget(50, at_most=True),
+    },
+    "ingest": {
+        "batch_events_per_cpu_second": FigureTarget(15_000),
+        "single_requests_per_cpu_second": FigureTarget(2_000),
+    },
+    "writer": {"updates_per_cpu_second": FigureTarget(15_000)},
     "replay": {
-        "events_per_cpu_second": Target(30_000),
-        "rss_growth_mb": Target(25, at_most=True),
-        "rss_growth_ratio": Target(1.1, at_most=True),
+        "events_per_cpu_second": FigureTarget(30_000),
+        "rss_growth_mb": FigureTarget(25, at_most=True),
+        "rss_growth_ratio": FigureTarget(1.1, at_most=True),
     },
     # So many are asked to be open; the target says that they really were.
     "sessions": {
-        "open_sessions": Target(100_000, quick=20_000),
-        "rss_mb": Target(500, at_most=True),
-        "recovery_events_per_cpu_second": Target(70_000),
+        "open_sessions": FigureTarget(100_000, quick=20_000),
+        "rss_mb": FigureTarget(500, at_most=True),
+        "recovery_events_per_cpu_second": FigureTarget(70_000),
     },
     "model": {
-        "row_us": Target(310, at_most=True),
-        "ratio_to_identity": Target(4, at_most=True),
-        "batch256_row_us": Target(5, at_most=True),
-        "reasons_row_us": Target(8, at_most=True),
+        "row_us": FigureTarget(310, at_most=True),
+        "ratio_to_identity": FigureTarget(4, at_most=True),
+        "batch256_row_us": FigureTarget(5, at_most=True),
+        "reasons_row_us": FigureTarget(8, at_most=True),
     },
     # The report's own figures are 0.31 ms a run and 620 requests a second.
     "predict": {
-        "requests_per_second": Target(620),
-        "ratio_to_report_way": Target(3),
-        "p99_ms": Target(5, at_most=True),
-        "rss_mb": Target(150, at_most=True),
+        "requests_per_second": FigureTarget(620),
+        "ratio_to_report_way": FigureTarget(3),
+        "p99_ms": FigureTarget(5, at_most=True),
+        "rss_mb": FigureTarget(150, at_most=True),
     },
 }
 
 
-def targets_of(bench: str, quick: bool = False) -> dict[str, Target]:
+def targets_of(bench: str, quick: bool = False) -> dict[str, FigureTarget]:
     """What is asked of each figure of a run."""
     return {
-        name: Target(target.quick, target.at_most) if quick and target.quick is not None else target
+        name: FigureTarget(target.quick, target.at_most) if quick and target.quick is not None else target
         for name, target in TARGETS[bench].items()
     }
 

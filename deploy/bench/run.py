@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from deploy import topics
-from deploy.bench.log import Log
+from deploy.bench.log import BenchLog
 from deploy.bench.simulation import SITE, site_settings
-from deploy.ports import free_port
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import free_port
 from deploy.services import kafka, mariadb
 from deploy.services.artefacts import jars
-from deploy.settings import Settings, SiteSettings, user_cache, variable
-from deploy.wiring.kafka import client_options
+from deploy.settings.model import Settings, SiteSettings, user_cache, variable
 
 #: The groups of settings that hold the names and addresses of a run.
 GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api")
@@ -42,7 +42,7 @@ class Run:
         return client_options(self.settings.kafka)
 
     @asynccontextmanager
-    async def log(self, name: str, settings: Settings | None = None) -> AsyncIterator[Log]:
+    async def log(self, name: str, settings: Settings | None = None) -> AsyncIterator[BenchLog]:
         """Topics of their own for a part, called after it: the settings with their names, and a client on them."""
         settings = settings or self.settings
         names = {f"{topic}_topic": f"{topic}-{name}-{secrets.token_hex(3)}" for topic in ("events", "scored", "pages")}
@@ -53,7 +53,7 @@ class Run:
         settings = changed(settings, "storage", group=settings.worker.group, metrics_port=free_port())
         wanted = topics.wanted(settings.kafka)
         await topics.ensure(self.options, wanted)
-        async with Log.connected(settings) as log:
+        async with BenchLog.connected(settings) as log:
             try:
                 yield log
             finally:

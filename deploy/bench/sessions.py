@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.bench.crowd import EVENTS, Crowd, Given
+from deploy.bench.crowd import EVENTS, ConcurrentSessions, Given
 from deploy.bench.errors import BenchError
-from deploy.bench.log import Log, wait_for
+from deploy.bench.log import BenchLog, wait_for
 from deploy.bench.part import OPECOM, Part, answers, samples
 from deploy.bench.run import Run, environment
-from deploy.bench.simulation import Simulation, simulation
+from deploy.bench.simulation import BenchTraffic, simulation
 from ingest.events import UsePages, encode
 
 SESSIONS, QUICK_SESSIONS = 100_000, 20_000
@@ -56,7 +56,7 @@ class Recovered:
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when a session is not open or an event not folded."""
     given = simulation(data, PATTERNS)
-    crowd, partitions = Crowd(given), run.settings.kafka.partitions
+    crowd, partitions = ConcurrentSessions(given), run.settings.kafka.partitions
     sessions = QUICK_SESSIONS if quick else SESSIONS
     at_once = await killed(run, given, crowd.at_once(sessions, partitions), sessions * EVENTS)
     if at_once.open_sessions != sessions:
@@ -78,7 +78,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, notes
 
 
-async def killed(run: Run, given: Simulation, records: list[Iterator[Given]], events: int | None) -> Recovered:
+async def killed(run: Run, given: BenchTraffic, records: list[Iterator[Given]], events: int | None) -> Recovered:
     """Let a worker score these records, kill it, and let another one take over."""
     async with run.log("sessions") as log:
         kafka = log.settings.kafka
@@ -108,11 +108,11 @@ async def killed(run: Run, given: Simulation, records: list[Iterator[Given]], ev
             return Recovered(opened, rss, again.rss_mb(), filled, spent, sum(each for _, each in folded))
 
 
-def _worker(run: Run, log: Log, name: str) -> Part:
+def _worker(run: Run, log: BenchLog, name: str) -> Part:
     return Part(name, run.folder, (*OPECOM, "run", "worker"), environment(log.settings))
 
 
-async def _ready(worker: Part, log: Log) -> float:
+async def _ready(worker: Part, log: BenchLog) -> float:
     """The CPU seconds of a worker that has its partitions and waits."""
     port = log.settings.worker.metrics_port
     await worker.until(lambda: answers(port, "/readyz"), "ready", LONGEST)
@@ -120,7 +120,7 @@ async def _ready(worker: Part, log: Log) -> float:
     return worker.cpu()
 
 
-async def _scored(worker: Part, log: Log, events: int) -> None:
+async def _scored(worker: Part, log: BenchLog, events: int) -> None:
     """Wait until everything is scored and committed; raises BenchError unless every event gave one score."""
     kafka, group = log.settings.kafka, log.settings.worker.group
     ends = await log.ends(kafka.events_topic)
@@ -135,7 +135,7 @@ async def _scored(worker: Part, log: Log, events: int) -> None:
         raise BenchError(f"of {events:,} events not all were scored ({by_outcome}): so there is no figure")
 
 
-async def _open(log: Log) -> int:
+async def _open(log: BenchLog) -> int:
     """How many sessions the worker says are open; it says so once a second."""
     await asyncio.sleep(1.5)
     by_partition = await asyncio.to_thread(samples, log.settings.worker.metrics_port, "opecom_worker_open_sessions")

@@ -7,17 +7,17 @@ import msgspec
 from msgspec import Struct
 
 from deploy.bench.errors import BenchError
-from deploy.settings import SiteSettings
+from deploy.settings.model import SiteSettings
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
 from deploy.simulate.ordered import by_partition, ordered
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.rows import Row, read, sample
-from deploy.simulate.uci import Visit
+from deploy.simulate.uci import UciVisit
 from ingest.events import Event
 from ingest.partition import partition_of
-from stream.calendar import Calendar
-from stream.pages import PageRow
+from stream.fold.calendar import Calendar
+from stream.fold.pages import PageRow
 
 #: The simulated site and what makes its year fit the file.
 SITE = "uci"
@@ -26,10 +26,10 @@ SPECIAL_DAYS = ("02-14", "05-09")
 EVENTS_PER_SESSION = 36.7
 
 
-class Simulation(Struct, frozen=True):
+class BenchTraffic(Struct, frozen=True):
     """Visits of one site, and the statistics of the pages that they see."""
 
-    visits: list[Visit]
+    visits: list[UciVisit]
     pages: list[PageRow]
 
     def history(self, partitions: int) -> list[Iterator[Event]]:
@@ -41,7 +41,7 @@ class Simulation(Struct, frozen=True):
         return interleaved((visit.events() for visit in self.visits), visitors)
 
 
-def simulation(data: Path | None, events: int) -> Simulation:
+def simulation(data: Path | None, events: int) -> BenchTraffic:
     """At least `events` events, few more, of rows of the UCI file, or of rows drawn from the table fitted to it.
 
     Raises BenchError where the file has fewer.
@@ -57,12 +57,12 @@ def simulation(data: Path | None, events: int) -> Simulation:
         sessions += 2 + sessions // 20
 
 
-def _of_rows(rows: Sequence[Row]) -> Simulation:
+def _of_rows(rows: Sequence[Row]) -> BenchTraffic:
     site = site_settings()
     dates = Dates(Calendar(site.timezone, site.holidays, site.special_days))
     catalogue = Catalogue()
-    visits = [Visit(SITE, row, dates, catalogue) for row in rows]
-    return Simulation(visits, catalogue.rows("", SITE))
+    visits = [UciVisit(SITE, row, dates, catalogue) for row in rows]
+    return BenchTraffic(visits, catalogue.rows("", SITE))
 
 
 def site_settings(**given: object) -> SiteSettings:

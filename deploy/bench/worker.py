@@ -20,11 +20,11 @@ from time import monotonic
 
 from deploy.bench import bare_loop, naive_faust
 from deploy.bench.errors import BenchError
-from deploy.bench.log import Log, compare, wait_for
+from deploy.bench.log import BenchLog, compare, wait_for
 from deploy.bench.part import OPECOM, Part, answers, samples
 from deploy.bench.run import Run, changed, environment
-from deploy.bench.simulation import Simulation, simulation
-from deploy.ports import free_port
+from deploy.bench.simulation import BenchTraffic, simulation
+from deploy.processes.ports import free_port
 from ingest.events import Event, UsePages, encode, key_of
 
 #: How long one way may take, in seconds.
@@ -35,7 +35,7 @@ QUICK_BACKLOG, QUICK_NAIVE = 60_000, 6_000
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class LoopCost:
     """What one way needed for its events."""
 
     events: int
@@ -71,7 +71,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, notes
 
 
-async def from_backlog(run: Run, history: Simulation, name: str, command: tuple[str, ...]) -> Spent:
+async def from_backlog(run: Run, history: BenchTraffic, name: str, command: tuple[str, ...]) -> LoopCost:
     """Let a part that folds by the log's rules eat a backlog that is complete before the first reading."""
     async with run.log(name) as log:
         kafka, worker = log.settings.kafka, log.settings.worker
@@ -95,10 +95,10 @@ async def from_backlog(run: Run, history: Simulation, name: str, command: tuple[
             await wait_for(all_committed, part.cpu, LONGEST, name)
             spent = part.cpu() - before
         await check(log, sent, name)
-        return Spent(len(sent), spent)
+        return LoopCost(len(sent), spent)
 
 
-async def by_wall(run: Run, history: Simulation, workers: int) -> float:
+async def by_wall(run: Run, history: BenchTraffic, workers: int) -> float:
     """Events a second, by the wall, of so many workers that share a backlog, from its release to the last score.
 
     The workers divide the empty partitions among them first: while they wait for the statistics, they could not.
@@ -134,7 +134,7 @@ async def by_wall(run: Run, history: Simulation, workers: int) -> float:
         return len(sent) / took
 
 
-async def in_a_burst(run: Run, history: Simulation) -> Spent:
+async def in_a_burst(run: Run, history: BenchTraffic) -> LoopCost:
     """Let naive Faust eat its events."""
     name = "naive-faust"
     async with run.log(name) as log:
@@ -156,10 +156,10 @@ async def in_a_burst(run: Run, history: Simulation) -> Spent:
             await wait_for(all_scored, part.cpu, LONGEST, name)
             spent = part.cpu() - before
         await check(log, sent, name)
-        return Spent(len(sent), spent)
+        return LoopCost(len(sent), spent)
 
 
-def records(history: Simulation, partitions: int, sent: set[str]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
+def records(history: BenchTraffic, partitions: int, sent: set[str]) -> Iterator[Iterator[tuple[bytes, bytes]]]:
     """Key and value of the events of each partition; their ids are added to `sent` as they are taken."""
 
     def of(events: Iterator[Event]) -> Iterator[tuple[bytes, bytes]]:
@@ -171,7 +171,7 @@ def records(history: Simulation, partitions: int, sent: set[str]) -> Iterator[It
         yield of(events)
 
 
-async def check(log: Log, sent: set[str], name: str) -> None:
+async def check(log: BenchLog, sent: set[str], name: str) -> None:
     """Raise BenchError unless every event came back as one score and none as a dead letter."""
     kafka = log.settings.kafka
     dead = sum(await log.ends(kafka.dead_topic))

@@ -18,18 +18,19 @@ import sqlalchemy
 
 from deploy.bench.databases import databases
 from deploy.bench.errors import BenchError
-from deploy.bench.log import Log, wait_for
+from deploy.bench.log import BenchLog, wait_for
 from deploy.bench.part import OPECOM, Part, answers
 from deploy.bench.run import Run, environment
-from deploy.bench.simulation import Simulation, simulation
-from deploy.settings import Settings
+from deploy.bench.simulation import BenchTraffic, simulation
+from deploy.settings.model import Settings
 from deploy.wiring import storage
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from ingest.events import encode as encode_event
 from ingest.events import key_of
-from stream.pages import PageRow, PagesMarker, PageStatistics
-from stream.partition import Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.pages import PageRow, PagesMarker, PageStatistics
+from stream.fold.partition import Partition
 from stream.scored import ScoredSession, encode
 from stream.step import fold, score
 
@@ -41,7 +42,7 @@ WARM = 250
 LONGEST = 600.0
 
 
-class Given(NamedTuple):
+class BenchRecord(NamedTuple):
     """A record of the simulation's log."""
 
     offset: int
@@ -51,7 +52,7 @@ class Given(NamedTuple):
 
 
 @dataclass(slots=True)
-class Expected:
+class ExpectedRows:
     """What must be in the databases."""
 
     updates: int = 0
@@ -66,7 +67,7 @@ class Expected:
 
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figure, and what to say of it; raises BenchError when a row is missing from a database."""
-    expected = Expected()
+    expected = ExpectedRows()
     async with databases(run.settings) as settings, run.log("writer", settings) as log:
         kafka = log.settings.kafka
         backlog = scored(simulation(data, QUICK_EVENTS if quick else EVENTS), log.settings, expected)
@@ -89,7 +90,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, notes
 
 
-async def _written(log: Log, part: Part, records: Sequence[Sequence[tuple[bytes, bytes]]]) -> int:
+async def _written(log: BenchLog, part: Part, records: Sequence[Sequence[tuple[bytes, bytes]]]) -> int:
     """Give the writer these records, by partition, and wait until it has written them all; returns how many."""
     topic, group = log.settings.kafka.scored_topic, log.settings.storage.group
     given = sum([await log.fill(topic, partition, rows) for partition, rows in enumerate(records)])
@@ -102,7 +103,7 @@ async def _written(log: Log, part: Part, records: Sequence[Sequence[tuple[bytes,
     return given
 
 
-def scored(given: Simulation, settings: Settings, expected: Expected) -> list[list[tuple[bytes, bytes]]]:
+def scored(given: BenchTraffic, settings: Settings, expected: ExpectedRows) -> list[list[tuple[bytes, bytes]]]:
     """Key and value of every update that the worker would emit, by partition."""
     statistics = _statistics(given.pages)
     known, model = calendars(settings), models(settings.scoring)
@@ -111,7 +112,7 @@ def scored(given: Simulation, settings: Settings, expected: Expected) -> list[li
         partition = Partition("bench", number, known, statistics, Mark(0, {}, "", statistics.version))
         records: list[tuple[bytes, bytes]] = []
         log = (
-            Given(offset, -1, key_of(event.site, event.session_id), encode_event(event))
+            BenchRecord(offset, -1, key_of(event.site, event.session_id), encode_event(event))
             for offset, event in enumerate(events)
         )
         while batch := list(islice(log, ROUND)):
@@ -131,7 +132,7 @@ def _statistics(rows: Sequence[PageRow]) -> PageStatistics:
     return statistics
 
 
-def _check(settings: Settings, expected: Expected, dead: int) -> None:
+def _check(settings: Settings, expected: ExpectedRows, dead: int) -> None:
     """Raise BenchError unless both databases have every row and nothing was given up."""
     engine = storage.relational(settings)
     with engine.connect() as connection:

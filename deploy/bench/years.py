@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from copy import copy
 from typing import NamedTuple
 
-from deploy.bench.simulation import SITE, Simulation
+from deploy.bench.simulation import SITE, BenchTraffic
 from deploy.simulate.ordered import by_partition, ordered
 from ingest.events import Event, Tick, encode, key_of
 from ingest.partition import partition_of
@@ -29,7 +29,7 @@ class Sizes(NamedTuple):
 class Years:
     """Years of one simulation."""
 
-    def __init__(self, base: Simulation) -> None:
+    def __init__(self, base: BenchTraffic) -> None:
         self._base = base
         self.sizes = Sizes(sum(visit.event_count for visit in base.visits), len(base.visits))
 

@@ -2,7 +2,7 @@
 
 import json
 
-from deploy.settings import load
+from deploy.settings.model import load
 from deploy.wiring.topics_document import topics_document
 
 

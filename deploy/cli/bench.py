@@ -12,7 +12,7 @@ from rich.table import Table
 from deploy.bench.machine import machine, versions
 from deploy.bench.result import Result
 from deploy.bench.run import alone, started
-from deploy.settings import load
+from deploy.settings.model import load
 
 Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict"]
 #: They need no Kafka.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.settings import load
+from deploy.settings.model import load
 
 #: Enough sessions for an accuracy, and a rate at which scores can be watched.
 SESSIONS, RATE = 1_000, 4_000.0

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from deploy.cli import failures
 from deploy.doctor.finding import Finding, worst
-from deploy.settings import Settings, load
+from deploy.settings.model import Settings, load
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from deploy.errors import PortTakenError, SetupError
-from deploy.settings import Settings, variable
+from deploy.settings.model import Settings, variable
 
 #: What `lines` explains; anything else is a defect of ours and shows its traceback.
 EXPLAINED = (SetupError, ValidationError, SettingsError, TOMLDecodeError, ExceptionGroup)

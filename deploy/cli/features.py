@@ -7,8 +7,8 @@ import typer
 
 from deploy.cli.replay import moment
 from deploy.errors import SetupError
-from deploy.settings import load
-from storage.replay.request import Request
+from deploy.settings.model import load
+from storage.replay.request import ReplaySelection
 from stream.replay import NEVER
 
 
@@ -21,7 +21,7 @@ def features(
 ) -> None:
     """Writes one row per update of every closed session: the features as they were then, and the final outcome."""
     # Here, so that no other command loads clients of databases.
-    from deploy import replays
+    from deploy.terminal import replay_progress as replays
     from storage.replay.errors import ReplayError
     from storage.replay.features import check
 
@@ -32,7 +32,7 @@ def features(
         raise SetupError(str(error)) from None
     if not file.parent.is_dir():
         raise SetupError(f"--out {out}: there is no folder {file.parent}")
-    request = Request(
+    request = ReplaySelection(
         since=moment("--from", since, 0),
         until=moment("--to", until, NEVER),
         site=site,

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deploy import access_changes
-from deploy.access_file import place, read
 from deploy.errors import SetupError
-from deploy.settings import load
-from storage.access import SCOPES, Scope
+from deploy.settings.access_file import place, read
+from deploy.settings.model import load
+from deploy.sites import changes as access_changes
+from storage.http.access import SCOPES, Scope
 
 app = typer.Typer(help="Secret keys: who may read, export and administer, of which sites.", no_args_is_help=True)
 

@@ -1,6 +1,6 @@
 """`opecom migrate`: brings both databases to the newest schema."""
 
-from deploy.settings import load
+from deploy.settings.model import load
 from deploy.wiring.storage import migrate_all
 
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.data_folder import as_running
 from deploy.errors import SetupError
-from deploy.settings import Settings, load
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings, load
 from deploy.wiring.models import registry as where
 from scoring import registry
 from scoring.folder import Place, RegistryError

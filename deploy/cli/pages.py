@@ -11,13 +11,14 @@ import msgspec
 import typer
 from rich.console import Console
 
-from deploy import controls, page_tables
-from deploy.access_file import sites_of
-from deploy.data_folder import as_running
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.reads import ask, read
-from deploy.settings import SIMULATED_SITES, Settings, load
+from deploy.log import controls
+from deploy.processes.data_folder import as_running
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings, load
+from deploy.terminal import pages as page_tables
+from deploy.terminal.query_client import ask, read
 from ingest.enrich import PageRules, page
 from storage.pages import ga
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
@@ -55,7 +56,7 @@ def import_(
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = ga.read(lines, name, partial(_path, rules=rules))
-    except ga.ExportError as error:
+    except ga.PagesExportError as error:
         raise SetupError(f"{file}, {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"cannot read {file}: {error}") from None
@@ -112,8 +113,8 @@ def site_named(settings: Settings, given: str) -> str:
     return own[0]
 
 
-def _api(settings: Settings) -> Address:
-    return Address.reached(settings.api.host, settings.api.port)
+def _api(settings: Settings) -> ProbeAddress:
+    return ProbeAddress.reached(settings.api.host, settings.api.port)
 
 
 def _read_key(settings: Settings) -> str:

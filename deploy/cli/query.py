@@ -7,12 +7,12 @@ import msgspec
 import typer
 from rich.console import Console
 
-from deploy import tables
-from deploy.probes import Address
-from deploy.reads import read
-from deploy.settings import Settings, load
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.model import Settings, load
+from deploy.terminal import intents as tables
+from deploy.terminal.query_client import read
 from scoring.model import Band
-from storage.intents import Intent, LiveSessions, Timeline
+from storage.query.intents import Intent, LiveSessions, Timeline
 
 app = typer.Typer(help="Asks the query API.", no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def timeline(session_id: Session, site: Site = None, json: Json = False) -> None
 
 def _ask(path: str, asked: dict[str, Any]) -> bytes:
     settings = load()
-    return read(Address.reached(settings.api.host, settings.api.port), path, asked, _key(settings))
+    return read(ProbeAddress.reached(settings.api.host, settings.api.port), path, asked, _key(settings))
 
 
 def _key(settings: Settings) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 import typer
 
 from deploy.errors import SetupError
-from deploy.settings import load
-from storage.replay.request import Request, TargetName
+from deploy.settings.model import load
+from storage.replay.request import ReplaySelection, TargetName
 from stream.replay import NEVER
 
 
@@ -31,10 +31,10 @@ def replay(
 ) -> None:
     """Folds the stored log again and writes what comes of it, beside live traffic."""
     # Here, so that no other command loads clients of databases.
-    from deploy import replays
+    from deploy.terminal import replay_progress as replays
 
     kind, target = _target(into, dry_run, diff)
-    request = Request(
+    request = ReplaySelection(
         since=moment("--from", since, 0),
         until=moment("--to", until, NEVER),
         site=site,

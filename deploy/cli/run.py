@@ -14,7 +14,7 @@ import typer
 
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
-from deploy.settings import Settings, load
+from deploy.settings.model import Settings, load
 
 #: Seconds after the signal in which a part must have ended by itself.
 LIMIT = 20

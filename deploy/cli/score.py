@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from deploy.errors import SetupError
-from deploy.settings import load
+from deploy.settings.model import load
 from deploy.wiring.models import registry
 from scoring.folder import RegistryError
 from scoring.registry import load as load_model

@@ -10,7 +10,7 @@ import typer
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
 from deploy.services import stack
-from deploy.settings import Settings, load, user_cache, variable
+from deploy.settings.model import Settings, load, user_cache, variable
 
 app = typer.Typer(help="Apache Kafka and MariaDB as programs of the user, from Maven.", no_args_is_help=True)
 

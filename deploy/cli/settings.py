@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.settings import load
-from deploy.settings_document import in_force, markdown
+from deploy.settings.document import in_force, markdown
+from deploy.settings.model import load
 
 
 def settings(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.settings import load
+from deploy.settings.model import load
 
 app = typer.Typer(help="Sends sessions through the running system.", no_args_is_help=True)
 

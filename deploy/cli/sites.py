@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deploy import access_changes
-from deploy.access_changes import FIELDS, Kind
-from deploy.access_file import place, read, sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings, SiteSettings, load
+from deploy.settings.access_file import place, read, sites_of
+from deploy.settings.model import Settings, SiteSettings, load
+from deploy.sites import changes as access_changes
+from deploy.sites.changes import FIELDS, Kind
 
 app = typer.Typer(help="Sites: whose events are taken, from which pages, with which keys.", no_args_is_help=True)
 

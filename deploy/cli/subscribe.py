@@ -12,15 +12,15 @@ import typer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from deploy import tables
-from deploy.data_folder import as_running
 from deploy.errors import AwayError
-from deploy.settings import Settings, load
-from deploy.topics import log_id
-from deploy.wiring.kafka import client_options
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings, load
+from deploy.terminal import intents as tables
 from scoring.model import Band
-from storage.intents import intent_of
-from storage.subscribe import Filter, Start, follow
+from storage.live.subscribe import Start, UpdateFilter, follow
+from storage.query.intents import intent_of
 from stream.scored import ScoredSession, encode
 
 
@@ -42,7 +42,7 @@ def subscribe(
     def as_line(update: ScoredSession) -> None:
         console.print(tables.line(intent_of(update)))
 
-    wanted = Filter(site, band, min_probability)
+    wanted = UpdateFilter(site, band, min_probability)
     # Whoever reads our lines may have read enough: `opecom subscribe --json | head -1`.
     with contextlib.suppress(BrokenPipeError):
         asyncio.run(_follow(settings, wanted, "start" if from_start else "end", as_json if json else as_line))
@@ -50,7 +50,9 @@ def subscribe(
     sys.stderr.close()
 
 
-async def _follow(settings: Settings, wanted: Filter, start: Start, tell: Callable[[ScoredSession], None]) -> None:
+async def _follow(
+    settings: Settings, wanted: UpdateFilter, start: Start, tell: Callable[[ScoredSession], None]
+) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from deploy.settings import load
-from deploy.tag import script_tag
+from deploy.http.tag import script_tag
+from deploy.settings.model import load
 
 
 def tag(

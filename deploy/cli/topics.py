@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy import topics as all_topics
-from deploy.settings import load
-from deploy.wiring.kafka import client_options
+from deploy.log import topics as all_topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import load
 
 
 def topics(

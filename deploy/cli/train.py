@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from deploy.errors import SetupError
-from deploy.settings import load
+from deploy.settings.model import load
 
 
 def train(

@@ -7,15 +7,15 @@ import signal
 
 from rich.console import Console
 
-from deploy import data_folder, probes
-from deploy import up as system
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
-from deploy.first_start import first_keys
-from deploy.ports import listen
-from deploy.screen import Screen
-from deploy.settings import Settings, load, variable
-from deploy.supervise import Supervisor
+from deploy.local import up as system
+from deploy.local.console import TerminalScreen
+from deploy.processes import data_folder, probes
+from deploy.processes.ports import listen
+from deploy.processes.supervise import Supervisor
+from deploy.settings.model import Settings, load, variable
+from deploy.sites.first_start import first_keys
 
 #: Seconds between two looks at the parts.
 LOOK = 0.5
@@ -26,7 +26,7 @@ def up() -> None:
     settings = load()
     # What a client has to say of a broker that is away is in the parts' logs.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    with data_folder.held(settings.data_dir) as folder, Screen(Console()) as screen:
+    with data_folder.held(settings.data_dir) as folder, TerminalScreen(Console()) as screen:
         if settings.profile == "embedded":
             plan, bootstrap = system.embedded(settings, folder)
             if bootstrap != settings.kafka.bootstrap:
@@ -43,7 +43,7 @@ def up() -> None:
         screen.say("stopped")
 
 
-def _say_where_the_shop_is(settings: Settings, plan: system.Plan, screen: Screen) -> None:
+def _say_where_the_shop_is(settings: Settings, plan: system.LaunchPlan, screen: TerminalScreen) -> None:
     """Says it where it is not where the settings say; the system goes on, as it needs no shop."""
     shop, wanted = plan.addresses.get("shop"), f"{settings.shop.host}:{settings.shop.port}"
     if settings.shop.port and shop is None:
@@ -52,7 +52,7 @@ def _say_where_the_shop_is(settings: Settings, plan: system.Plan, screen: Screen
         screen.say(f"{wanted} is taken: the shop listens on port {shop.port}")
 
 
-def _require_free(settings: Settings, plan: system.Plan) -> None:
+def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:
     hosts = {
         "ingest": settings.ingest.host,
         "store": settings.api.host,
@@ -67,7 +67,7 @@ def _require_free(settings: Settings, plan: system.Plan) -> None:
             raise naming_the_setting(error, settings) from None
 
 
-async def _run(plan: system.Plan, supervisor: Supervisor, screen: Screen, bootstrap: str) -> None:
+async def _run(plan: system.LaunchPlan, supervisor: Supervisor, screen: TerminalScreen, bootstrap: str) -> None:
     stop = asyncio.Event()
 
     def told() -> None:
@@ -86,7 +86,7 @@ async def _run(plan: system.Plan, supervisor: Supervisor, screen: Screen, bootst
         watching.cancel()
 
 
-async def _watch(plan: system.Plan, screen: Screen, bootstrap: str) -> None:
+async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str) -> None:
     """Says once where everything is, when it is ready; then the counts, and who is not ready."""
     announced = False
     while True:
@@ -102,7 +102,7 @@ async def _watch(plan: system.Plan, screen: Screen, bootstrap: str) -> None:
         await asyncio.sleep(LOOK)
 
 
-def _where(plan: system.Plan, bootstrap: str) -> list[str]:
+def _where(plan: system.LaunchPlan, bootstrap: str) -> list[str]:
     """The addresses, as a user needs them."""
     ingest = plan.addresses["ingest"].url
     api = (plan.addresses.get("api") or plan.addresses["store"]).url

@@ -11,9 +11,9 @@ import typer
 
 from deploy.cli.pages import site_named
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.reads import ask
-from deploy.settings import Settings, load
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.model import Settings, load
+from deploy.terminal.query_client import ask
 from storage.admin.erase import Erasure
 
 app = typer.Typer(help="Everything that is held of a visitor: to give to it, or to forget.", no_args_is_help=True)
@@ -74,4 +74,4 @@ def _asked(settings: Settings, method: str, visitor: str, site: str, more: str =
     keys = settings.api.admin_keys
     key = keys[0].get_secret_value() if keys else ""
     path = f"/admin/visitors/{quote(visitor, safe='')}{more}?{urlencode({'site': site_named(settings, site)})}"
-    return ask(Address.reached(settings.api.host, settings.api.port), method, path, None, key)
+    return ask(ProbeAddress.reached(settings.api.host, settings.api.port), method, path, None, key)

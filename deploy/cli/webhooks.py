@@ -15,11 +15,11 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
 
-from deploy.access_file import sites_of
 from deploy.errors import AwayError, SetupError
-from deploy.settings import Settings, load
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import Settings, load
 from deploy.wiring.storage import relational_of_this_program
-from storage.sink import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import deliveries, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolver, check_url, permitted
 from storage.webhooks.crossings import WANTED, Wanted
@@ -36,7 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id, as `opecom webhooks list` shows it.")]
 
 
-class Shown(Struct, frozen=True):
+class WebhookView(Struct, frozen=True):
     """A webhook as the list shows it: without its secret. Times in ms UTC."""
 
     id: str
@@ -83,7 +83,7 @@ def list_(json: Json = False) -> None:
     """Every webhook, and whether it is in use."""
     with _database(load()) as engine:
         found = [
-            Shown(each.id, each.site, each.url, each.wanted, each.allow_private, each.created_at, each.disabled)
+            WebhookView(each.id, each.site, each.url, each.wanted, each.allow_private, each.created_at, each.disabled)
             for each in registry.every(engine)
         ]
     if json:
@@ -171,7 +171,7 @@ def _database(settings: Settings) -> Iterator[Engine]:
     engine = relational_of_this_program(settings)
     try:
         yield engine
-    except UnavailableError as error:
+    except DatabaseUnavailableError as error:
         raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
     finally:
         engine.dispose()

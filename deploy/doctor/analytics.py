@@ -3,7 +3,7 @@
 import time
 
 from deploy.doctor.finding import Finding
-from storage.migrate import Run, SchemaError, check
+from storage.database.migrate import Run, SchemaError, check
 
 CHECK = "ClickHouse"
 

@@ -2,15 +2,15 @@
 
 import contextlib
 
-from deploy import data_folder
 from deploy.doctor import analytics, relational
 from deploy.doctor.finding import Finding
 from deploy.doctor.parts import Get
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.settings import Settings
+from deploy.processes import data_folder
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.model import Settings
 from deploy.wiring import storage
-from storage import migrate
+from storage.database import migrate
 
 Found = tuple[list[Finding], dict[str, float]]
 NOT_YET = "is not there yet: the first start makes it"
@@ -35,7 +35,7 @@ def relational_database(settings: Settings) -> Found:
         return [Finding(relational.CHECK, "fault", str(error))], {}
 
 
-def clickhouse(settings: Settings, api: Address, get: Get) -> Found:
+def clickhouse(settings: Settings, api: ProbeAddress, get: Get) -> Found:
     """The findings, and how many seconds the server's clock is ahead; one process at a time may hold chDB's folder."""
     server = bool(settings.storage.clickhouse_host)
     if not server:

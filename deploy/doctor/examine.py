@@ -3,7 +3,6 @@
 import asyncio
 from importlib.metadata import version
 
-from deploy import data_folder, probes, up
 from deploy.doctor import databases, log
 from deploy.doctor.clocks import clocks
 from deploy.doctor.finding import Finding
@@ -13,7 +12,9 @@ from deploy.doctor.keys import keys
 from deploy.doctor.model import model
 from deploy.doctor.parts import part
 from deploy.errors import AwayError, SetupError
-from deploy.settings import Settings
+from deploy.local import up
+from deploy.processes import data_folder, probes
+from deploy.settings.model import Settings
 
 #: The setting that says where each part listens.
 _SETTINGS = {

@@ -4,9 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-from deploy.data_folder import ROOM
 from deploy.doctor.finding import Finding
-from deploy.settings import variable
+from deploy.processes.data_folder import ROOM
+from deploy.settings.model import variable
 
 #: Free bytes below which it is time to look for more.
 COMFORT = 5 * ROOM

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from deploy.doctor.finding import Finding, State
-from deploy.topics import Fault
+from deploy.log.topics import Fault
 
 #: Records behind that are more than a moment's work.
 FAR_BEHIND = 10_000

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from pydantic import SecretStr
 
-from deploy.access_file import place, read, sites_of
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
-from deploy.settings import SIMULATED_SITES, Settings, variable
+from deploy.settings.access_file import place, read, sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings, variable
 from deploy.wiring import access, ingest
 from deploy.wiring.calendars import calendars
 from ingest.publish import ListPublisher

@@ -10,12 +10,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
-from deploy import topics
 from deploy.doctor import kafka as judge
 from deploy.doctor.finding import Finding
 from deploy.errors import AwayError
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
 
 #: Seconds: for one request, for the newest record of a partition to come, and for a group to find who keeps it.
 REQUEST, NEWEST, COORDINATOR = 5, 2.0, 10

@@ -1,7 +1,7 @@
 """The model registry: the version that scores loads, whole, and belongs to this program's features."""
 
 from deploy.doctor.finding import Finding
-from deploy.settings import ScoringSettings
+from deploy.settings.model import ScoringSettings
 from deploy.wiring.models import registry
 from scoring.folder import RegistryError
 from scoring.registry import load, versions

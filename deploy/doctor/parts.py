@@ -5,12 +5,12 @@ from collections.abc import Callable
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.doctor.finding import Finding, State
-from deploy.probes import Address
+from deploy.processes.probes import ProbeAddress
 
-Get = Callable[[Address, str], tuple[int, str]]
+Get = Callable[[ProbeAddress, str], tuple[int, str]]
 
 
-def part(name: str, setting: str, address: Address, own: str, elsewhere: bool, get: Get) -> Finding:
+def part(name: str, setting: str, address: ProbeAddress, own: str, elsewhere: bool, get: Get) -> Finding:
     """One part; `own` is this installation's version, `elsewhere` says that the part may run on another machine."""
     if not address.port:
         return Finding(name, "ok", f"tells nothing of itself: {setting} is 0")

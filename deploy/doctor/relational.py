@@ -4,8 +4,8 @@ import re
 import time
 
 from deploy.doctor.finding import Finding
-from storage.migrate import Run, SchemaError, check
-from storage.relational import MAX_STATEMENT
+from storage.database.migrate import Run, SchemaError, check
+from storage.write.relational_sink import MAX_STATEMENT
 
 CHECK = "relational database"
 #: The oldest MariaDB that its makers still mend.

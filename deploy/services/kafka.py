@@ -3,11 +3,11 @@
 import subprocess
 from pathlib import Path
 
-from deploy.broker import new_cluster_id
 from deploy.errors import SetupError
-from deploy.ports import require_free, speaks_kafka
+from deploy.log.cluster_id import new_cluster_id
+from deploy.processes.ports import require_free, speaks_kafka
+from deploy.processes.programs import Program
 from deploy.services.artefacts import jars, java
-from deploy.services.programs import Program
 
 # One node: whatever Kafka keeps for itself has one replica, and a group need not wait for members to gather.
 _PROPERTIES = """\

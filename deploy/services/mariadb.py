@@ -8,9 +8,9 @@ import zipfile
 from pathlib import Path
 
 from deploy.errors import SetupError
-from deploy.ports import require_free, speaks_mariadb
+from deploy.processes.ports import require_free, speaks_mariadb
+from deploy.processes.programs import Program
 from deploy.services.artefacts import jars, made_once
-from deploy.services.programs import Program
 
 USER = "opecom"
 DATABASE = "opecom"

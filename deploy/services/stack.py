@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import SetupError
-from deploy.ports import free_port
+from deploy.processes.ports import free_port
+from deploy.processes.programs import Program
 from deploy.services import kafka, mariadb
-from deploy.services.programs import Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ OPENS, CLOSES = 8 * 3_600_000, (23 * 60 + 59) * 60_000
 SHORTEST, SPREAD = 3_000, 480_000
 
 
-class Visit:
+class ClickVisit:
     """One session of the file, ready to be told as events."""
 
     __slots__ = ("lasts", "number", "session", "session_id", "site", "start")

@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from msgspec import Struct
 
-from deploy.simulate.errors import DataError
+from deploy.simulate.errors import SimulationDataError
 
 SEPARATOR = ";"
 #: The columns that are read; the file has more.
@@ -54,14 +54,14 @@ class _Reading:
 
 
 class _Line:
-    """One line of the file; a value that is none is a DataError that names file, line and column."""
+    """One line of the file; a value that is none is a SimulationDataError that names file, line and column."""
 
     def __init__(self, file: Path, number: int, values: dict[str, str]) -> None:
         self._where = f"{file}, line {number}"
         self._values = values
 
-    def fault(self, column: str, what: str) -> DataError:
-        return DataError(f"{self._where}, column {column}: {what}")
+    def fault(self, column: str, what: str) -> SimulationDataError:
+        return SimulationDataError(f"{self._where}, column {column}: {what}")
 
     def number(self, column: str, least: int, most: int) -> int:
         text = self._values[column]
@@ -87,7 +87,7 @@ class _Line:
 
 
 def read(file: Path) -> list[ClickSession]:
-    """All sessions in the file's order, none unless all are good; raises DataError."""
+    """All sessions in the file's order, none unless all are good; raises SimulationDataError."""
     sessions: dict[int, _Reading] = {}
     for line in _lines(file):
         number, day, country = line.number(SESSION, 1, MOST_NUMBER), line.day(), line.number(COUNTRY, 0, MOST_CODE)
@@ -104,7 +104,7 @@ def read(file: Path) -> list[ClickSession]:
         session.order = order
         session.paths.append(_path(line))
     if not sessions:
-        raise DataError(f"{file}, line 2: there is no click: {WANTED}")
+        raise SimulationDataError(f"{file}, line 2: there is no click: {WANTED}")
     return [ClickSession(number, each.day, each.country, tuple(each.paths)) for number, each in sessions.items()]
 
 
@@ -127,18 +127,18 @@ def _lines(file: Path) -> Iterator[_Line]:
                     yield _Line(file, number, dict(zip(header, values, strict=True)))
                 elif values:
                     column = header[min(len(values), len(header) - 1)]
-                    raise DataError(
+                    raise SimulationDataError(
                         f"{file}, line {number}, column {column}: the line has {len(values)} values for "
                         f"{len(header)} columns"
                     )
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{file}: from line {number + 1} on, the gzip data is damaged: {error}") from error
+        raise SimulationDataError(f"{file}: from line {number + 1} on, the gzip data is damaged: {error}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{file}, line {number + 1}: not text in UTF-8: {WANTED}") from error
+        raise SimulationDataError(f"{file}, line {number + 1}: not text in UTF-8: {WANTED}") from error
     except csv.Error as error:
-        raise DataError(f"{file}, line {number + 1}: {error}") from error
+        raise SimulationDataError(f"{file}, line {number + 1}: {error}") from error
     except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from error
+        raise SimulationDataError(f"cannot read {file}: {error.strerror or error}") from error
 
 
 def _opened(file: Path) -> IO[bytes]:
@@ -146,11 +146,11 @@ def _opened(file: Path) -> IO[bytes]:
     with file.open("rb") as raw:
         begin = raw.read(2)
     if not begin:
-        raise DataError(f"{file}, line 1: the file is empty: {WANTED}")
+        raise SimulationDataError(f"{file}, line 1: the file is empty: {WANTED}")
     if begin == _GZIP:
         return cast("IO[bytes]", gzip.open(file))
     if file.suffix == ".gz":
-        raise DataError(f"{file}, line 1: not gzip, though its name ends in .gz: {WANTED}")
+        raise SimulationDataError(f"{file}, line 1: not gzip, though its name ends in .gz: {WANTED}")
     return file.open("rb")
 
 
@@ -164,6 +164,8 @@ def _check_header(file: Path, header: list[str]) -> None:
     where = f"{file}, line 1"
     missing = [name for name in COLUMNS if name not in header]
     if len(header) == 1 and len(missing) == len(COLUMNS):
-        raise DataError(f"{where}, column {header[0][:60]!r}: columns must be separated by {SEPARATOR!r}: {WANTED}")
+        raise SimulationDataError(
+            f"{where}, column {header[0][:60]!r}: columns must be separated by {SEPARATOR!r}: {WANTED}"
+        )
     if missing:
-        raise DataError(f"{where}: there is no column {', '.join(missing)}: {WANTED}")
+        raise SimulationDataError(f"{where}: there is no column {', '.join(missing)}: {WANTED}")

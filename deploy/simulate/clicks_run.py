@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from deploy.access_file import sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings, variable
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import Settings, variable
 from deploy.simulate import check, stack
-from deploy.simulate.clicks import Visit
+from deploy.simulate.clicks import ClickVisit
 from deploy.simulate.clicks_file import ClickSession, read
 from deploy.simulate.run import Simulation
 
@@ -34,7 +34,7 @@ def simulation(settings: Settings, sessions: list[ClickSession], run: str) -> Si
             "invented for UTC, leave it so"
         )
     site = f"{SITE}~{run}"
-    return Simulation(settings, site, [Visit(site, session) for session in sessions])
+    return Simulation(settings, site, [ClickVisit(site, session) for session in sessions])
 
 
 def verify(settings: Settings, engine: Engine, simulation: Simulation, file: Path) -> int:

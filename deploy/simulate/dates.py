@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from deploy.simulate.errors import DataError
+from deploy.simulate.errors import SimulationDataError
 from deploy.simulate.rows import Row, views_of
-from stream.calendar import Calendar, Day
+from stream.fold.calendar import Calendar, Day
 
 #: Its 8 February and 3 May, where the interest in 14 February and 9 May peaks, are Saturdays, as in the data.
 YEAR = 2025
@@ -37,12 +37,12 @@ class Dates:
     def start(self, row: Row, chance: np.random.Generator) -> int:
         """When the row's session begins, in ms UTC: on a fitting day, and so that it ends before the daily cut.
 
-        Raises DataError where the year has no such day or the session is too long for it.
+        Raises SimulationDataError where the year has no such day or the session is too long for it.
         """
         wanted = _rounded(Day(row.features.SpecialDay, row.features.Month, row.features.Weekend))
         cuts = self._cuts.get(wanted)
         if not cuts:
-            raise DataError(
+            raise SimulationDataError(
                 f"row {row.number}: no day of {YEAR} in {wanted.month} with SpecialDay {wanted.special_day} and "
                 f"Weekend {wanted.weekend}: sites.uci needs timezone UTC, no holidays, special_days 02-14 and 05-09"
             )
@@ -52,7 +52,9 @@ class Dates:
         # The local day ends 20 hours after the cut; what begins before midnight may end after it.
         earliest, latest = cut + MARGIN, min(cut + 20 * HOUR, next_cut - lasts) - MARGIN
         if latest < earliest:
-            raise DataError(f"row {row.number}: lasts {lasts / 1000:.0f} s, too long for one day between two cuts")
+            raise SimulationDataError(
+                f"row {row.number}: lasts {lasts / 1000:.0f} s, too long for one day between two cuts"
+            )
         if self._crowded:
             latest = min(latest, earliest + RUSH)
         return int(chance.integers(earliest, latest + 1))

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
 
-from deploy import replays
-from deploy.data_folder import as_running
-from deploy.settings import Settings
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings
 from deploy.simulate import stack, uci_run
-from deploy.simulate.live import Board, highest
+from deploy.simulate.live import LiveBoard, highest
 from deploy.simulate.run import Simulation, new_run
-from deploy.simulate.show import Bars, announce, say, source
+from deploy.simulate.show import ProgressBars, announce, say, source
+from deploy.terminal import replay_progress as replays
 from deploy.wiring.storage import relational
-from storage.replay.request import Request
+from storage.replay.request import ReplaySelection
 
 SHOWN, REASONS = 8, 2
 LOOK_SECONDS = 0.5
@@ -45,7 +45,7 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
 def _told_again(settings: Settings, simulation: Simulation, console: Console) -> int:
     """Replay the log of the simulation and compare every stored row with what comes of it; an exit code."""
     say(console, f"the log told again and compared row by row: opecom replay --site {simulation.site} --diff")
-    account = replays.told(settings, Request(site=simulation.site, diff=True), console)
+    account = replays.told(settings, ReplaySelection(site=simulation.site, diff=True), console)
     differing = any(table.changed or table.added or table.gone for table in account.tables.values())
     say(console, "the replay differs from what is stored" if differing else "a replay gives what live scoring gave")
     return int(differing)
@@ -53,7 +53,7 @@ def _told_again(settings: Settings, simulation: Simulation, console: Console) ->
 
 async def _watched(simulation: Simulation, settings: Settings, engine: Engine, rate: float, console: Console) -> None:
     """Tell the simulation, with its bars and the highest live scores on the screen."""
-    bars, board = Bars(console, simulation.events), Board(SHOWN)
+    bars, board = ProgressBars(console, simulation.events), LiveBoard(SHOWN)
     with Live(console=console, refresh_per_second=4) as live:
         looking = asyncio.create_task(_look(board, bars, live, settings, simulation.site))
         try:
@@ -64,7 +64,7 @@ async def _watched(simulation: Simulation, settings: Settings, engine: Engine, r
             live.update(Group(bars.progress, _table(board)))
 
 
-async def _look(board: Board, bars: Bars, live: Live, settings: Settings, site: str) -> None:
+async def _look(board: LiveBoard, bars: ProgressBars, live: Live, settings: Settings, site: str) -> None:
     keys = settings.api.read_keys
     key = keys[0].get_secret_value() if keys else ""
     api = stack.api_address(settings)
@@ -74,7 +74,7 @@ async def _look(board: Board, bars: Bars, live: Live, settings: Settings, site: 
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _table(board: Board) -> Table:
+def _table(board: LiveBoard) -> Table:
     table = Table("session", "probability", "band", "because", title="highest live scores so far")
     for intent in board.top():
         table.add_row(

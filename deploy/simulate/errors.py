@@ -3,5 +3,5 @@
 from deploy.errors import SetupError
 
 
-class DataError(SetupError):
+class SimulationDataError(SetupError):
     """The file is not the one that is meant, or a part of it cannot be a session; the message names file and line."""

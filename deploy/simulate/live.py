@@ -6,30 +6,30 @@ from urllib.parse import urlencode
 import msgspec
 from msgspec import Struct
 
-from deploy.probes import Address
+from deploy.processes.probes import ProbeAddress
 
 
-class Reason(Struct, frozen=True):
+class LiveReason(Struct, frozen=True):
     text: str
 
 
-class Intent(Struct, frozen=True):
+class LiveIntent(Struct, frozen=True):
     """What a demonstration shows of an open session."""
 
     session_id: str
     probability: float
     band: str
-    reasons: list[Reason]
+    reasons: list[LiveReason]
 
 
 class _Answer(Struct, frozen=True):
-    sessions: list[Intent]
+    sessions: list[LiveIntent]
 
 
 _decoder = msgspec.json.Decoder(_Answer)
 
 
-def highest(api: Address, site: str, limit: int, key: str = "") -> list[Intent]:
+def highest(api: ProbeAddress, site: str, limit: int, key: str = "") -> list[LiveIntent]:
     """The open sessions with the highest probabilities, the highest first; none where the API does not answer."""
     connection = http.client.HTTPConnection(api.host, api.port, timeout=5)
     try:
@@ -44,19 +44,19 @@ def highest(api: Address, site: str, limit: int, key: str = "") -> list[Intent]:
         connection.close()
 
 
-class Board:
+class LiveBoard:
     """The highest score that each session had while it was open."""
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._best: dict[str, Intent] = {}
+        self._best: dict[str, LiveIntent] = {}
 
-    def add(self, intents: list[Intent]) -> None:
+    def add(self, intents: list[LiveIntent]) -> None:
         for intent in intents:
             known = self._best.get(intent.session_id)
             if known is None or intent.probability > known.probability:
                 self._best[intent.session_id] = intent
 
-    def top(self) -> list[Intent]:
+    def top(self) -> list[LiveIntent]:
         """The highest of all seen so far, the highest first."""
         return sorted(self._best.values(), key=lambda intent: -intent.probability)[: self._places]

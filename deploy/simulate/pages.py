@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ingest.events import PageType
 from scoring.features import Features
-from stream.pages import PageRow
+from stream.fold.pages import PageRow
 
 FOLDERS: dict[PageType, str] = {"Administrative": "account", "Informational": "about", "ProductRelated": "products"}
 

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.errors import AwayError
-from storage.tables import sessions
+from storage.database.tables import sessions
 
 #: Seconds between two counts.
 EVERY = 0.5
@@ -21,7 +21,7 @@ class StuckError(AwayError):
     """The sessions do not arrive."""
 
 
-class Arrived(Struct, frozen=True):
+class StoredCounts(Struct, frozen=True):
     """What the database holds of a site: sessions that have closed, all sessions, the events counted in them."""
 
     closed: int
@@ -29,7 +29,7 @@ class Arrived(Struct, frozen=True):
     events: int
 
 
-def arrived(engine: Engine, site: str) -> Arrived:
+def arrived(engine: Engine, site: str) -> StoredCounts:
     """Count the site's rows; raises SQLAlchemyError."""
     closed = func.coalesce(func.sum(case((sessions.c.status == "closed", 1), else_=0)), 0)
     events = func.coalesce(func.sum(sessions.c.event_count), 0)
@@ -37,7 +37,7 @@ def arrived(engine: Engine, site: str) -> Arrived:
         row = connection.execute(
             select(closed, func.count(), events).select_from(sessions).where(sessions.c.site == site)
         ).one()
-    return Arrived(int(row[0]), int(row[1]), int(row[2]))
+    return StoredCounts(int(row[0]), int(row[1]), int(row[2]))
 
 
 def models_of(engine: Engine, site: str) -> list[str]:
@@ -48,10 +48,10 @@ def models_of(engine: Engine, site: str) -> list[str]:
 
 
 async def until_closed(
-    count: Callable[[], Arrived],
+    count: Callable[[], StoredCounts],
     wanted: int,
     sent: asyncio.Event,
-    told: Callable[[Arrived], None],
+    told: Callable[[StoredCounts], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
@@ -59,7 +59,7 @@ async def until_closed(
 
     Raises StuckError when, once everything is `sent`, the counts stand still for PATIENCE seconds or cannot be read.
     """
-    last, moved, trouble = Arrived(0, 0, 0), now(), ""
+    last, moved, trouble = StoredCounts(0, 0, 0), now(), ""
     while True:
         done = sent.is_set()
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from deploy.simulate.errors import DataError
+from deploy.simulate.errors import SimulationDataError
 from scoring.features import NAMES, Features
 
 #: The columns of the file, in its order: the seventeen features and the outcome.
@@ -44,18 +44,20 @@ def _millis(seconds: float) -> int:
 
 
 def read(file: Path) -> list[Row]:
-    """All rows of the file; raises DataError."""
+    """All rows of the file; raises SimulationDataError."""
     try:
         with file.open(newline="", encoding="utf-8") as text:
             reader = csv.DictReader(text)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise DataError(f"{file} has no column {', '.join(missing)}: --data takes the UCI Online Shoppers file")
+                raise SimulationDataError(
+                    f"{file} has no column {', '.join(missing)}: --data takes the UCI Online Shoppers file"
+                )
             rows = [_row(file, number, raw) for number, raw in enumerate(reader, 1)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+        raise SimulationDataError(f"cannot read {file}: {error}") from error
     if not rows:
-        raise DataError(f"{file} has no rows: --data takes the UCI Online Shoppers file")
+        raise SimulationDataError(f"{file} has no rows: --data takes the UCI Online Shoppers file")
     return rows
 
 
@@ -93,22 +95,24 @@ def _row(file: Path, number: int, raw: dict[str, Any]) -> Row:
         )
         row = Row(number, features, _TRUTH[raw["Revenue"]])
     except (msgspec.ValidationError, KeyError) as error:
-        raise DataError(f"{where}: {error}") from error
+        raise SimulationDataError(f"{where}: {error}") from error
     _check(where, features)
     return row
 
 
 def _check(where: str, features: Features) -> None:
-    """Raise DataError for a row that no session of events can come back as."""
+    """Raise SimulationDataError for a row that no session of events can come back as."""
     kinds = views_of(features)
     for views, millis in kinds:
         if views < 0 or millis < 0:
-            raise DataError(f"{where}: a count or a duration is negative")
+            raise SimulationDataError(f"{where}: a count or a duration is negative")
         if millis and not views:
-            raise DataError(f"{where}: time on a kind of pages of which none was viewed")
+            raise SimulationDataError(f"{where}: time on a kind of pages of which none was viewed")
         if views and millis > views * VIEW_CAP_MS:
-            raise DataError(f"{where}: its views last more than 30 minutes on average, and none can count longer")
+            raise SimulationDataError(
+                f"{where}: its views last more than 30 minutes on average, and none can count longer"
+            )
     if sum(views for views, _ in kinds) > MOST_VIEWS:
-        raise DataError(f"{where}: more than {MOST_VIEWS} page views in one session")
+        raise SimulationDataError(f"{where}: more than {MOST_VIEWS} page views in one session")
     if not (0 <= features.BounceRates <= 1 and 0 <= features.ExitRates <= 1 and features.PageValues >= 0):
-        raise DataError(f"{where}: rates lie between 0 and 1, page values at or above 0")
+        raise SimulationDataError(f"{where}: rates lie between 0 and 1, page values at or above 0")

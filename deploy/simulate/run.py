@@ -9,29 +9,29 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from deploy import controls
 from deploy.errors import AwayError
-from deploy.probes import Address, is_ready
-from deploy.settings import Settings
+from deploy.log import controls
+from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.settings.model import Settings
 from deploy.simulate.ordered import by_partition, ordered
-from deploy.simulate.progress import Arrived, arrived, until_closed
-from deploy.simulate.send import Pace, events_of_one_request, http_door, pieces, send
+from deploy.simulate.progress import StoredCounts, arrived, until_closed
+from deploy.simulate.send import SendPace, events_of_one_request, http_door, pieces, send
 from deploy.simulate.visit import Visit
 from deploy.wiring.keys import import_key
 from ingest.events import base_site
 from ingest.partition import partition_of
-from stream.pages import PageRow
+from stream.fold.pages import PageRow
 
 DAY_MS = 24 * 3_600_000
 
 
-class Watcher(Protocol):
+class SimulationListener(Protocol):
     """Hears how a simulation goes."""
 
     def accepted(self, events: int) -> None:
         """So many more events were accepted."""
 
-    def arrived(self, here: Arrived) -> None:
+    def arrived(self, here: StoredCounts) -> None:
         """So much is in the database."""
 
 
@@ -40,8 +40,8 @@ def new_run() -> str:
     return secrets.token_hex(4)
 
 
-def ingest_address(settings: Settings) -> Address:
-    return Address.reached(settings.ingest.host, settings.ingest.port)
+def ingest_address(settings: Settings) -> ProbeAddress:
+    return ProbeAddress.reached(settings.ingest.host, settings.ingest.port)
 
 
 class Simulation:
@@ -56,7 +56,7 @@ class Simulation:
         self.sessions = len(visits)
         self.events = sum(visit.event_count for visit in visits)
 
-    async def tell(self, engine: Engine, rate: float, watcher: Watcher) -> float:
+    async def tell(self, engine: Engine, rate: float, watcher: SimulationListener) -> float:
         """Send everything and wait until it has arrived; returns the seconds that sending took. Raises SetupError.
 
         1 the statistics of the pages, if any, announced to every partition · 2 the events · 3 a tick a day later, which
@@ -99,11 +99,11 @@ class Simulation:
                 f"the ingest API at {address.url} is not ready: start the system with `opecom up`, or see ingest.port"
             )
 
-    async def _send(self, rate: float, watcher: Watcher) -> None:
+    async def _send(self, rate: float, watcher: SimulationListener) -> None:
         settings = self._settings
         parts = [part for part in by_partition(self._visits, settings.kafka.partitions, partition_of) if part]
         most = events_of_one_request(rate, len(parts), settings.ingest.max_batch_events)
         streams = [pieces(self.site, ordered(part), most, settings.ingest.max_body_bytes) for part in parts]
         site = base_site(self.site)
         async with http_door(ingest_address(settings).url, site, import_key(settings, site), len(parts)) as door:
-            await send(streams, door, Pace(rate), watcher.accepted)
+            await send(streams, door, SendPace(rate), watcher.accepted)

@@ -36,20 +36,20 @@ class TryAgainError(Exception):
         self.pause = pause
 
 
-class Door(Protocol):
+class EventSender(Protocol):
     async def post(self, body: bytes) -> None:
         """Returns when every event of the batch is accepted; raises TryAgainError or SendError."""
         ...
 
 
-class Piece(Struct, frozen=True):
+class RequestBody(Struct, frozen=True):
     """Some events in order: how many, and the body of the request that sends them."""
 
     events: int
     body: bytes
 
 
-def pieces(site: str, events: Iterable[Event], most_events: int, most_bytes: int) -> Iterator[Piece]:
+def pieces(site: str, events: Iterable[Event], most_events: int, most_bytes: int) -> Iterator[RequestBody]:
     """The events as bodies of `POST /v1/batch`, in order, each within both limits."""
     encoder = msgspec.json.Encoder()
     head = f'{{"site":"{site}","sent_at":{int(time.time() * 1000)},"events":['.encode()
@@ -58,12 +58,12 @@ def pieces(site: str, events: Iterable[Event], most_events: int, most_bytes: int
     for event in events:
         encoded = encoder.encode(sent(event))
         if gathered and (len(gathered) >= most_events or size + len(encoded) + 1 > most_bytes):
-            yield Piece(len(gathered), head + b",".join(gathered) + b"]}")
+            yield RequestBody(len(gathered), head + b",".join(gathered) + b"]}")
             gathered, size = [], ROOM
         gathered.append(encoded)
         size += len(encoded) + 1
     if gathered:
-        yield Piece(len(gathered), head + b",".join(gathered) + b"]}")
+        yield RequestBody(len(gathered), head + b",".join(gathered) + b"]}")
 
 
 def sent(event: Event) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def sent(event: Event) -> dict[str, Any]:
     return said
 
 
-class Pace:
+class SendPace:
     """Spreads events over time: at most `rate` a second over all streams; 0: as fast as they are accepted."""
 
     def __init__(self, rate: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -113,9 +113,9 @@ def events_of_one_request(rate: float, streams: int, most: int) -> int:
 
 
 async def send(
-    streams: Iterable[Iterator[Piece]],
-    door: Door,
-    pace: Pace,
+    streams: Iterable[Iterator[RequestBody]],
+    door: EventSender,
+    pace: SendPace,
     accepted: Callable[[int], None],
     sleep: Callable[[float], Any] = asyncio.sleep,
     now: Callable[[], float] = time.monotonic,
@@ -125,7 +125,7 @@ async def send(
     Raises SendError, when the API refuses events or has accepted none of a request for PATIENCE seconds.
     """
 
-    async def one(stream: Iterator[Piece]) -> None:
+    async def one(stream: Iterator[RequestBody]) -> None:
         for piece in stream:
             await sleep(pace.take(piece.events))
             await _deliver(piece, door, sleep, now)
@@ -139,7 +139,9 @@ async def send(
         raise failures.exceptions[0] from None
 
 
-async def _deliver(piece: Piece, door: Door, sleep: Callable[[float], Any], now: Callable[[], float]) -> None:
+async def _deliver(
+    piece: RequestBody, door: EventSender, sleep: Callable[[float], Any], now: Callable[[], float]
+) -> None:
     begun, pause = now(), FIRST_PAUSE
     while True:
         try:
@@ -153,7 +155,7 @@ async def _deliver(piece: Piece, door: Door, sleep: Callable[[float], Any], now:
             return
 
 
-class HttpDoor:
+class HttpEventSender:
     """The ingest API at `url`, entered with the import key of `site`."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, site: str, key: str) -> None:
@@ -192,8 +194,8 @@ def judge(status: int, text: bytes, retry_after: str, site: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def http_door(url: str, site: str, key: str, streams: int) -> AsyncIterator[HttpDoor]:
+async def http_door(url: str, site: str, key: str, streams: int) -> AsyncIterator[HttpEventSender]:
     """A door with a connection for each stream."""
     connector = aiohttp.TCPConnector(limit=streams)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session:
-        yield HttpDoor(session, url, site, key)
+        yield HttpEventSender(session, url, site, key)

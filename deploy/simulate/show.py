@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
-from deploy.data_folder import as_running
-from deploy.settings import Settings
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings
 from deploy.simulate import clicks_run, uci_run
-from deploy.simulate.progress import Arrived
+from deploy.simulate.progress import StoredCounts
 from deploy.simulate.run import Simulation, new_run
 from deploy.wiring.storage import relational
 
@@ -47,7 +47,7 @@ def _simulate(
     announce(simulation, console)
     engine = relational(settings)
     try:
-        bars = Bars(console, simulation.events)
+        bars = ProgressBars(console, simulation.events)
         with bars.progress:
             seconds = asyncio.run(simulation.tell(engine, rate, bars))
         say(
@@ -60,7 +60,7 @@ def _simulate(
         engine.dispose()
 
 
-class Bars:
+class ProgressBars:
     """Two bars: events accepted at the door, events counted in closed and open sessions in the database."""
 
     def __init__(self, console: Console, events: int) -> None:
@@ -82,11 +82,13 @@ class Bars:
         rate = f"{self._sent / max(time.monotonic() - self._began, 0.001):,.0f} events/s"
         self.progress.update(self._accepted, completed=self._sent, rate=rate)
 
-    def arrived(self, here: Arrived) -> None:
+    def arrived(self, here: StoredCounts) -> None:
         self.progress.update(self._arrived, completed=here.events, rate=f"{here.closed:,} sessions closed")
 
 
-def source(settings: Settings, data: Path | None, sessions: int | None, name: str, console: Console) -> uci_run.Source:
+def source(
+    settings: Settings, data: Path | None, sessions: int | None, name: str, console: Console
+) -> uci_run.UciSource:
     """The rows to send; drawn ones are said to be so."""
     rows = uci_run.source(settings, data, sessions, name)
     if rows.drawn:

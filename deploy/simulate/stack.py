@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy import data_folder
 from deploy.errors import AwayError, SetupError
-from deploy.probes import Address, is_ready
-from deploy.settings import Settings
+from deploy.processes import data_folder
+from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.settings.model import Settings
 
 START_SECONDS = 90.0
 #: The parts drain one after the other, each within 20 s.
@@ -18,14 +18,14 @@ STOP_SECONDS = 90.0
 EVERY = 0.2
 
 
-def api_address(settings: Settings) -> Address:
-    return Address.reached(settings.api.host, settings.api.port)
+def api_address(settings: Settings) -> ProbeAddress:
+    return ProbeAddress.reached(settings.api.host, settings.api.port)
 
 
 @contextlib.contextmanager
 def system(settings: Settings) -> Iterator[bool]:
     """A system that is ready, for as long as the context lasts; whether it was started here. Raises SetupError."""
-    addresses = (Address.reached(settings.ingest.host, settings.ingest.port), api_address(settings))
+    addresses = (ProbeAddress.reached(settings.ingest.host, settings.ingest.port), api_address(settings))
     if settings.profile != "embedded" or data_folder.running(settings.data_dir):
         waiting = [address.url for address in addresses if not is_ready(address)]
         if waiting:
@@ -62,7 +62,7 @@ def _started(log: Path) -> Iterator[subprocess.Popen[bytes]]:
                 child.wait()
 
 
-def _wait(child: subprocess.Popen[bytes], addresses: tuple[Address, ...], log: Path) -> None:
+def _wait(child: subprocess.Popen[bytes], addresses: tuple[ProbeAddress, ...], log: Path) -> None:
     until = time.monotonic() + START_SECONDS
     while not all(is_ready(address) for address in addresses):
         if child.poll() is not None:

@@ -25,7 +25,7 @@ SPANS: dict[PageType, tuple[float, float]] = {
 CURRENCY = "EUR"
 
 
-class Visit:
+class UciVisit:
     """One row's session, ready to be told as events."""
 
     __slots__ = ("lasts", "number", "paths", "row", "session_id", "site", "start", "views")

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.errors import SetupError
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.simulate import check
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
@@ -17,7 +17,7 @@ from deploy.simulate.pages import Catalogue
 from deploy.simulate.progress import models_of
 from deploy.simulate.rows import Row, read, sample, write
 from deploy.simulate.run import Simulation
-from deploy.simulate.uci import Visit
+from deploy.simulate.uci import UciVisit
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import registry
 from scoring.folder import RegistryError
@@ -28,7 +28,7 @@ SITE = "uci"
 DRAWN = 1_000
 
 
-class Source(Struct, frozen=True):
+class UciSource(Struct, frozen=True):
     """Rows to send, and the file that holds them: the UCI file, or the drawn rows written like it."""
 
     rows: list[Row]
@@ -36,11 +36,11 @@ class Source(Struct, frozen=True):
     drawn: bool
 
 
-def source(settings: Settings, data: Path | None, sessions: int | None, run: str) -> Source:
+def source(settings: Settings, data: Path | None, sessions: int | None, run: str) -> UciSource:
     """The rows of the file (all, or a sample), or drawn ones where there is no file; raises SetupError."""
     if data is not None:
         rows = read(data)
-        return Source(rows if sessions is None else sample(rows, sessions), data, False)
+        return UciSource(rows if sessions is None else sample(rows, sessions), data, False)
     rows = draw(sessions or DRAWN)
     file = settings.data_dir / "drawn" / f"{run}.csv"
     try:
@@ -48,7 +48,7 @@ def source(settings: Settings, data: Path | None, sessions: int | None, run: str
         write(file, rows)
     except OSError as error:
         raise SetupError(f"cannot write {file}: {error.strerror}: see data_dir") from error
-    return Source(rows, file, True)
+    return UciSource(rows, file, True)
 
 
 def simulation(settings: Settings, rows: list[Row], run: str, crowded: bool = False) -> Simulation:
@@ -58,7 +58,7 @@ def simulation(settings: Settings, rows: list[Row], run: str, crowded: bool = Fa
     """
     site, catalogue = f"{SITE}~{run}", Catalogue()
     dates = Dates(calendars(settings).of(site), crowded)
-    visits = [Visit(site, row, dates, catalogue) for row in rows]
+    visits = [UciVisit(site, row, dates, catalogue) for row in rows]
     return Simulation(settings, site, visits, catalogue.rows(site, site))
 
 

@@ -1,9 +1,9 @@
 """Who may read, predict, export and replay, as the settings and the file of sites and keys say."""
 
-from deploy.access_file import AccessFile, Followed
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from storage.access import Access, Scope, SecretKey, digest_of
+from deploy.settings.access_file import AccessFile, Reloading
+from deploy.settings.model import Settings
+from storage.http.access import Access, Scope, SecretKey, digest_of
 
 #: Characters of a key, at least.
 SHORTEST_KEY = 16
@@ -19,7 +19,7 @@ def access(settings: Settings) -> Access:
     def together(file: AccessFile) -> tuple[SecretKey, ...]:
         return (*own, *file.secret_keys())
 
-    keys = Followed(settings, together)
+    keys = Reloading(settings, together)
     if settings.profile != "embedded" and not any(key.opens("read") for key in keys()):
         raise SetupError(
             "there is no key of scope read, and outside the embedded profile reads need one: "

@@ -5,45 +5,45 @@ from collections.abc import Generator, Mapping, Sequence
 
 from fastapi import APIRouter
 
-from deploy import controls, topics
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from deploy.standing import Standing
-from deploy.wiring.kafka import client_options
-from deploy.wiring.storage import Databases
-from storage.access import Access
+from deploy.log import controls, topics
+from deploy.log.client_options import client_options
+from deploy.log.group_status import GroupStatus
+from deploy.settings.model import Settings
+from deploy.wiring.storage import DatabaseHandles
 from storage.admin.api import admin_routes
 from storage.admin.erase import Eraser, LogAwayError
-from storage.admin.forget import Holdings
+from storage.admin.forget import VisitorDatabases
 from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
 from storage.admin.visitor import VisitorReads
-from storage.queries import Waited
+from storage.http.access import Access
+from storage.query.queries import Waited
 from storage.replay.journal import Journal
 
 
-def eraser(settings: Settings, opened: Databases) -> Eraser:
+def eraser(settings: Settings, opened: DatabaseHandles) -> Eraser:
     """What forgets visitors of the log and of these databases."""
     log = _Log(settings, opened)
     return Eraser(
         ErasureJournal(opened.engine),
-        Holdings(*opened),
+        VisitorDatabases(*opened),
         log.announce,
-        Standing(settings).passed,
+        GroupStatus(settings).passed,
         log.held,
     )
 
 
-def routes(opened: Databases, erasing: Eraser, permitted: Access, waited: Waited) -> APIRouter:
+def routes(opened: DatabaseHandles, erasing: Eraser, permitted: Access, waited: Waited) -> APIRouter:
     """The routes under /admin."""
-    visitors = VisitorReads(*opened, Holdings(*opened))
+    visitors = VisitorReads(*opened, VisitorDatabases(*opened))
     return admin_routes(AdminReads(*opened, waited), visitors, erasing, permitted)
 
 
 class _Log:
     """The log as an erasure sees it; asks for its name when that is needed, so that reads need no Kafka."""
 
-    def __init__(self, settings: Settings, opened: Databases) -> None:
+    def __init__(self, settings: Settings, opened: DatabaseHandles) -> None:
         self._settings = settings
         self._opened = opened
         self._name = ""

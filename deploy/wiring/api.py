@@ -13,35 +13,35 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from deploy.errors import AwayError
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import Settings
-from deploy.topics import log_id
+from deploy.http.serve import serve
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.processes.ports import listen
+from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
-from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
-from deploy.wiring.storage import Databases, databases
+from deploy.wiring.storage import DatabaseHandles, databases
 from deploy.wiring.topics_document import topics_document
 from deploy.wiring.writer import outcome
 from ingest.tokens import SessionTokens
-from storage.access import Access
 from storage.admin.erase import Eraser
-from storage.api import create_app
-from storage.audience import Audience
-from storage.errors import ReadError
+from storage.api.app import create_app
+from storage.http.access import Access
+from storage.http.errors import ReadError
+from storage.http.stream_tokens import Tokens
+from storage.live.session_streams import SessionStreams
+from storage.live.sse import Streams
+from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter, follow
+from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
-from storage.queries import Queries
+from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
-from storage.session_streams import SessionStreams
-from storage.stream import Streams
-from storage.subscribe import Filter, Follower, Start, follow
-from storage.tokens import Tokens
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -59,7 +59,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
 async def answer(
     settings: Settings,
-    opened: Databases,
+    opened: DatabaseHandles,
     permitted: Access,
     listener: socket.socket,
     registry: CollectorRegistry,
@@ -82,14 +82,14 @@ def bound(settings: Settings) -> socket.socket:
     return listen(settings.api.host, settings.api.port)
 
 
-def jobs(settings: Settings, opened: Databases) -> Jobs:
+def jobs(settings: Settings, opened: DatabaseHandles) -> Jobs:
     """Replays over these databases."""
     return Jobs(partial(replay_job, settings, opened))
 
 
 def app(
     settings: Settings,
-    opened: Databases,
+    opened: DatabaseHandles,
     permitted: Access,
     registry: CollectorRegistry,
     stop: asyncio.Event,
@@ -105,7 +105,9 @@ def app(
         access=permitted,
         tokens=Tokens(secret, api.token_seconds, time.time),
         streams=Streams(following, stop, api.max_streams, metrics),
-        session_streams=SessionStreams(partial(Audience, following, stop), queries, api.max_session_streams, metrics),
+        session_streams=SessionStreams(
+            partial(SubscriberHub, following, stop), queries, api.max_session_streams, metrics
+        ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
         pages=partial(refresher, settings, opened.client),
@@ -128,7 +130,7 @@ class _Following:
         self._log: str | None = None
 
     @contextlib.asynccontextmanager
-    async def __call__(self, wanted: Filter, start: Start) -> AsyncIterator[Follower]:
+    async def __call__(self, wanted: UpdateFilter, start: Start) -> AsyncIterator[ScoredConsumer]:
         options = client_options(self._kafka)
         if self._log is None:
             try:

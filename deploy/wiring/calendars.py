@@ -1,9 +1,9 @@
 """Builds the sites' calendars from the settings and the file of sites and keys."""
 
-from deploy.access_file import AccessFile, Followed, place, read, sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from stream.calendar import Calendar, Calendars
+from deploy.settings.access_file import AccessFile, Reloading, place, read, sites_of
+from deploy.settings.model import Settings
+from stream.fold.calendar import Calendar, Calendars
 
 
 def calendars(settings: Settings) -> Calendars:
@@ -12,7 +12,7 @@ def calendars(settings: Settings) -> Calendars:
     A site that is added later is known by its first event; a calendar that is changed holds from the next start.
     """
     # Looked at for every event of an unknown site: the door may have learnt of it a moment ago.
-    later = Followed(settings, lambda file: made(settings, file), look=0.0)
+    later = Reloading(settings, lambda file: made(settings, file), look=0.0)
     return Calendars(made(settings, read(place(settings))), find=lambda site: later().get(site))
 
 

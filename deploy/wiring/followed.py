@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 from aiokafka.errors import KafkaError
 
-from deploy.settings import KafkaSettings
-from deploy.wiring.kafka import client_options
-from stream.erasures import Erasures
-from stream.erasures_topic import erasures_follower
-from stream.follower import Follower
-from stream.pages import PageStatistics
-from stream.pages_topic import pages_follower
-from stream.recovery import Needed
+from deploy.log.client_options import client_options
+from deploy.settings.model import KafkaSettings
+from stream.fold.erasures import Erasures
+from stream.fold.pages import PageStatistics
+from stream.kafka.erasures_topic import erasures_follower
+from stream.kafka.pages_topic import pages_follower
+from stream.kafka.topic_follower import TopicFollower
+from stream.recovery import RequiredVersions
 
 #: How long a topic may give nothing while something is waited for, in seconds.
 PATIENCE = 30.0
@@ -42,14 +42,14 @@ class FollowedTopics:
         await self._pages.stop()
         await self._erased.stop()
 
-    async def reached(self, needed: Needed) -> None:
+    async def reached(self, needed: RequiredVersions) -> None:
         """Return when these versions are read; raises TopicMissingError."""
         await self._pages.reached(needed.pages)
         await self._erased.reached(needed.erasures)
 
 
 @contextlib.asynccontextmanager
-async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncIterator[Follower]:
+async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncIterator[TopicFollower]:
     """Follows the topic of erasures alone, all of which are known when this is entered; raises as `start` does."""
     follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)
     try:

@@ -6,39 +6,39 @@ from importlib.metadata import version
 from typing import Literal
 from urllib.parse import urlsplit
 
-from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
-from deploy.probes import Address
-from deploy.serve import most_connections, serve
-from deploy.settings import SIMULATED_SITES, Settings, SiteSettings
+from deploy.http.serve import most_connections, serve
+from deploy.log.client_options import client_options
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings
 from deploy.wiring.documents import add_documents
-from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
 from ingest import enrich
-from ingest.addresses import Proxies
+from ingest.addresses import TrustedProxies
+from ingest.admission.guard import Guard
+from ingest.admission.keys import Keys, SiteAccess
+from ingest.admission.limits import TokenBuckets
+from ingest.admission.origins import Origins, checked_origin
+from ingest.admission.signatures import checked_secret
 from ingest.api import IngestApp
-from ingest.body import BodyReader
-from ingest.door import House
-from ingest.guard import Guard
-from ingest.intent import IntentStream, IntentTokens
+from ingest.body_reader import BodyReader
+from ingest.endpoints import IngestContext
 from ingest.kafka import KafkaPublisher
-from ingest.keys import Keys, Site
-from ingest.limits import TokenBuckets
 from ingest.metrics import IngestMetrics
-from ingest.origins import Origins, checked_origin
+from ingest.proxy.intent import IntentStream, IntentTokenEndpoint
+from ingest.proxy.upstream import Upstream
 from ingest.publish import Publisher
 from ingest.script import add_script, read
-from ingest.signatures import checked_secret
 from ingest.tokens import SessionTokens, Shown
-from ingest.upstream import Upstream
-from storage.writer import set_within
+from stream.waiting import set_within
 
 #: Paths that the query API answers.
 PASSED = ("/admin",)
 
 
-def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> Site:
+def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> SiteAccess:
     """What the door knows of a site; raises SetupError, which names the setting, for what is no origin or secret."""
     try:
         origins = frozenset(checked_origin(origin) for origin in settings.origins)
@@ -48,7 +48,7 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         secrets = tuple(checked_secret(secret.get_secret_value()) for secret in settings.purchase_secrets)
     except ValueError as error:
         raise SetupError(f"sites.{name}.purchase_secrets: {error}") from None
-    return Site(
+    return SiteAccess(
         name,
         enrich.PageRules(
             frozenset(settings.allowed_query), tuple((rule.prefix, rule.type) for rule in settings.path_rules)
@@ -70,7 +70,7 @@ def shown(setting: bool | Literal["embedded", "band"], embedded: bool) -> Shown 
     return "all" if setting is True or (setting == "embedded" and embedded) else None
 
 
-def sites(settings: Settings, file: AccessFile) -> list[Site]:
+def sites(settings: Settings, file: AccessFile) -> list[SiteAccess]:
     """All sites, of the settings and of the file; in the embedded profile simulated ones have import keys that this
     machine makes for itself.
 
@@ -90,7 +90,7 @@ def _own_import_key(settings: Settings, site: str) -> str:
         raise SetupError(f"data_dir {settings.data_dir} cannot keep the import key: {error.strerror}") from None
 
 
-class Known:
+class AccessSnapshot:
     """The keys and origins of all sites, renewed when the file of sites and keys changes.
 
     Raises SetupError, which names the setting, for sites that do not fit together.
@@ -99,7 +99,7 @@ class Known:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.keys, self.origins = Keys(()), Origins(())
-        self.renew = Followed(settings, self._know)
+        self.renew = Reloading(settings, self._know)
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Renew until `stop`: so that no request has to look."""
@@ -135,7 +135,7 @@ def session_tokens(settings: Settings) -> SessionTokens | None:
 def upstream(settings: Settings, reader: BodyReader) -> Upstream:
     """The query API as a server that answers for us; raises SetupError for an address that is none."""
     api, given = settings.api, settings.ingest.api_url
-    url = urlsplit(given or Address.reached(api.host, api.port).url)
+    url = urlsplit(given or ProbeAddress.reached(api.host, api.port).url)
     if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
         raise SetupError(f"ingest.api_url: {given!r} is no address of a server; write it as http://host:8000")
     # Each takes two files, there is one for requests and one for streams, and trackers need the most.
@@ -145,15 +145,15 @@ def upstream(settings: Settings, reader: BodyReader) -> Upstream:
 
 
 def app(
-    settings: Settings, publisher: Publisher, known: Known | None = None, stop: asyncio.Event | None = None
+    settings: Settings, publisher: Publisher, known: AccessSnapshot | None = None, stop: asyncio.Event | None = None
 ) -> IngestApp:
     """The ingest API over `publisher`; `stop` ends its streams.
 
     Raises SetupError, which names the setting, for what does not fit together.
     """
-    ingest, known = settings.ingest, known or Known(settings)
+    ingest, known = settings.ingest, known or AccessSnapshot(settings)
     try:
-        proxies = Proxies(ingest.trusted_proxies)
+        proxies = TrustedProxies(ingest.trusted_proxies)
     except ValueError as error:
         raise SetupError(f"ingest.trusted_proxies: {error}") from None
     guard = Guard(
@@ -166,7 +166,7 @@ def app(
     metrics = IngestMetrics(lambda: publisher.in_flight)
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
-    house = House(
+    house = IngestContext(
         guard,
         known.origins,
         reader,
@@ -181,7 +181,7 @@ def app(
         version("op-ecom"),
         upstream(settings, reader),
         PASSED,
-        (IntentTokens(house, tokens), IntentStream(house, tokens, streams, stop or asyncio.Event())),
+        (IntentTokenEndpoint(house, tokens), IntentStream(house, tokens, streams, stop or asyncio.Event())),
         ingest.prefix,
     )
     add_documents(built)
@@ -194,7 +194,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     Kafka away is no reason to end: events are refused with 503 until it is back.
     """
-    log, known = publisher(settings), Known(settings)
+    log, known = publisher(settings), AccessSnapshot(settings)
     built = app(settings, log, known, stop)
     # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
     await asyncio.to_thread(enrich.agent, "Mozilla/5.0")

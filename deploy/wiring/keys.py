@@ -3,9 +3,9 @@
 import os
 import secrets
 
-from deploy.access_file import sites_of
 from deploy.errors import SetupError
-from deploy.settings import Settings, SiteSettings, variable
+from deploy.settings.access_file import sites_of
+from deploy.settings.model import Settings, SiteSettings, variable
 
 
 def import_key(settings: Settings, site: str) -> str:

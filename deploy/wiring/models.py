@@ -9,7 +9,7 @@ from time import monotonic
 import numpy as np
 
 from deploy.errors import SetupError
-from deploy.settings import ScoringSettings
+from deploy.settings.model import ScoringSettings
 from scoring.folder import Place, RegistryError, place
 from scoring.model import Model
 from scoring.promotions import promotions

@@ -10,18 +10,18 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from deploy import controls
 from deploy.errors import SetupError
-from deploy.settings import Settings
+from deploy.log import controls
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
 from deploy.wiring.followed import PATIENCE
-from deploy.wiring.kafka import client_options
+from storage.database.errors import DatabaseUnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
-from storage.sink import UnavailableError
-from storage.writer import set_within
-from stream.follower import TopicMissingError
-from stream.pages import PageStatistics
-from stream.pages_topic import pages_follower
+from stream.fold.pages import PageStatistics
+from stream.kafka.pages_topic import pages_follower
+from stream.kafka.topic_follower import TopicMissingError
+from stream.waiting import set_within
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> No
         try:
             async with refresher(settings, client) as pages:
                 await pages.refresh(whole)
-        except (UnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
+        except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)
         else:
             whole_at = time.monotonic() if whole else whole_at

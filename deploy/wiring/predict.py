@@ -9,19 +9,19 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.cors import CORSMiddleware
 
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import Settings
+from deploy.http.serve import serve
+from deploy.processes.ports import listen
+from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.documents import add_documents
 from deploy.wiring.models import CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
 from scoring.api import prediction_routes, with_structs
 from scoring.registry import manifests
-from storage.access import Access
-from storage.counted import Counted
+from storage.http.access import Access
+from storage.http.refusals import add_refusals
+from storage.http.request_metrics import RequestMetrics
 from storage.metrics import ApiMetrics
-from storage.refusals import add_refusals
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -86,6 +86,6 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         expose_headers=["X-OPECOM-Model"],
         max_age=600,
     )
-    built.add_middleware(Counted, metrics=metrics)
+    built.add_middleware(RequestMetrics, metrics=metrics)
     add_documents(built)
     return built

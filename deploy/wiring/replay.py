@@ -7,40 +7,40 @@ from pathlib import Path
 import msgspec
 from aiokafka.errors import KafkaError
 
-from deploy import topics
 from deploy.errors import SetupError
-from deploy.settings import Settings
-from deploy.standing import Standing
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.log.group_status import GroupStatus
+from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.followed import PATIENCE, FollowedTopics
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
-from deploy.wiring.storage import Databases, databases
+from deploy.wiring.storage import DatabaseHandles, databases
 from deploy.wiring.worker import scored_producer
 from scoring.folder import RegistryError
 from scoring.model import Model
-from storage.analytics import AnalyticsSink
-from storage.log import StoredLog
-from storage.relational import RelationalSink
 from storage.replay.account import Account
+from storage.replay.context import ProgressListener, ReplayContext
 from storage.replay.errors import ReplayError
-from storage.replay.features import IntoFeatures
+from storage.replay.features import FeatureTarget
 from storage.replay.journal import Journal
-from storage.replay.request import Request
+from storage.replay.request import ReplaySelection
 from storage.replay.run import replay, tell_partitions
+from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
-from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
-from storage.replay.world import Watcher, World
-from stream.follower import TopicMissingError
-from stream.partition import Partition
-from stream.publish import KafkaRecords
-from stream.recovery import KafkaLog
-from stream.source import KafkaSource
+from storage.replay.targets import DatabaseTarget, DryRunTarget, FileTarget, ReplayTarget, TopicTarget
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.relational_sink import RelationalSink
+from stream.fold.partition import Partition
+from stream.kafka.log_reader import KafkaLogReader
+from stream.kafka.publish import KafkaRecordPublisher
+from stream.kafka.source import KafkaSource
+from stream.kafka.topic_follower import TopicMissingError
 
 
 @contextlib.asynccontextmanager
-async def world(settings: Settings, opened: Databases, request: Request) -> AsyncIterator[World]:
+async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySelection) -> AsyncIterator[ReplayContext]:
     """Everything for one replay over open databases; raises SetupError and AwayError."""
     kafka, options = settings.kafka, client_options(settings.kafka)
     log = await topics.log_id(options)
@@ -49,20 +49,20 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
     async with contextlib.AsyncExitStack() as held:
         held.push_async_callback(followed.stop)
         await followed.start()
-        topic: Target = Nowhere()
+        topic: ReplayTarget = DryRunTarget()
         if request.into == "topic":
             topic = await _into_topic(settings, request.target, held)
 
-        def target(request: Request) -> Target:
+        def target(request: ReplaySelection) -> ReplayTarget:
             if request.into == "databases":
-                return IntoDatabases(
+                return DatabaseTarget(
                     log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions, followed.erasures
                 )
             if request.into == "features":
-                return IntoFeatures(Path(request.target))
-            return IntoFile(Path(request.target)) if request.into == "file" else topic
+                return FeatureTarget(Path(request.target))
+            return FileTarget(Path(request.target)) if request.into == "file" else topic
 
-        yield World(
+        yield ReplayContext(
             log=log,
             partitions=kafka.partitions,
             kafka=KafkaSource(options, kafka.events_topic),
@@ -75,13 +75,15 @@ async def world(settings: Settings, opened: Databases, request: Request) -> Asyn
             make=lambda number, mark: Partition(log, number, known, followed.statistics, mark, followed.erasures),
             erasures=followed.erasures,
             reached=followed.reached,
-            committed=KafkaLog(options, kafka.events_topic, settings.worker.group).committed,
-            written=Standing(settings).passed,
+            committed=KafkaLogReader(options, kafka.events_topic, settings.worker.group).committed,
+            written=GroupStatus(settings).passed,
             target=target,
         )
 
 
-async def job(settings: Settings, opened: Databases, request: Request, watcher: Watcher, anew: bool) -> Account:
+async def job(
+    settings: Settings, opened: DatabaseHandles, request: ReplaySelection, watcher: ProgressListener, anew: bool
+) -> Account:
     """One replay within a process that has the databases open; a file goes into the folder `replays` of data_dir.
 
     Raises ReplayError.
@@ -107,7 +109,7 @@ async def part(settings: Settings, number: int, partitions: Collection[int]) -> 
             await tell_partitions(built, number, partitions)
 
 
-async def _into_topic(settings: Settings, name: str, held: contextlib.AsyncExitStack) -> Target:
+async def _into_topic(settings: Settings, name: str, held: contextlib.AsyncExitStack) -> ReplayTarget:
     """A topic with a partition for each of the log's, made where it is missing; raises SetupError where it is ours."""
     kafka = settings.kafka
     scored = next(topic for topic in topics.wanted(kafka) if topic.name == kafka.scored_topic)
@@ -118,7 +120,7 @@ async def _into_topic(settings: Settings, name: str, held: contextlib.AsyncExitS
     producer = scored_producer(kafka)
     held.push_async_callback(producer.stop)
     await producer.start()
-    return IntoTopic(KafkaRecords(producer, PATIENCE), name)
+    return TopicTarget(KafkaRecordPublisher(producer, PATIENCE), name)
 
 
 def _explained(known: Callable[[str], Model]) -> Callable[[str], Model]:

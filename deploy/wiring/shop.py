@@ -5,13 +5,13 @@ import asyncio
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from deploy import shop
-from deploy.access_file import LOOK, AccessFile, Followed, sites_of
 from deploy.errors import SetupError
-from deploy.serve import serve
-from deploy.settings import SIMULATED_SITES, Settings
-from deploy.status import create_status_app
-from deploy.tag import public_url, script_tag
+from deploy.http import shop
+from deploy.http.serve import serve
+from deploy.http.status import create_status_app
+from deploy.http.tag import public_url, script_tag
+from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
+from deploy.settings.model import SIMULATED_SITES, Settings
 from deploy.wiring.process_metrics import add_process_metrics
 
 
@@ -32,7 +32,7 @@ def app(settings: Settings, look: float = LOOK) -> Starlette:
     registry = CollectorRegistry()
     add_process_metrics(registry, "shop")
     status, files = create_status_app(registry, lambda: True, ""), shop.folder()
-    html = Followed(settings, lambda file: shop.page(files, script_tag(settings, site(settings, file))), look)
+    html = Reloading(settings, lambda file: shop.page(files, script_tag(settings, site(settings, file))), look)
     return shop.create_app(files, html, public_url(settings), status.routes)
 
 

@@ -9,16 +9,16 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from sqlalchemy import Engine, exc
 
 from deploy.errors import AwayError, SetupError
-from deploy.settings import Settings
-from storage import migrate
-from storage.analytics import embedded_client, server_client
-from storage.relational import engine_of
+from deploy.settings.model import Settings
+from storage.database import migrate
+from storage.database.engine import engine_of
+from storage.write.clickhouse_sink import embedded_client, server_client
 
 #: MariaDB's errors for a user, a password or a database that it does not know: waiting mends none of them.
 WRONG_CREDENTIALS = {1044, 1045, 1049, 1698}
 
 
-class Databases(NamedTuple):
+class DatabaseHandles(NamedTuple):
     """The relational engine and one ClickHouse client, which serves threads (chDB's one after the other)."""
 
     engine: Engine
@@ -92,13 +92,13 @@ def analytics(settings: Settings, make: bool = False) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def databases(settings: Settings) -> AsyncIterator[Databases]:
+async def databases(settings: Settings) -> AsyncIterator[DatabaseHandles]:
     """Both databases, with the schema of this program: in the embedded profile they are ours alone and brought up to
     it, else checked. Raises SetupError where they do not open, SchemaError where the schema is another."""
     engine = relational(settings)
     try:
         with contextlib.closing(await asyncio.to_thread(analytics, settings)) as client:
-            opened = Databases(engine, client)
+            opened = DatabaseHandles(engine, client)
             await asyncio.to_thread(_fit, opened, settings.profile == "embedded")
             yield opened
     finally:
@@ -122,7 +122,7 @@ def migrate_all(settings: Settings) -> list[str]:
     return done
 
 
-def _fit(opened: Databases, ours: bool) -> None:
+def _fit(opened: DatabaseHandles, ours: bool) -> None:
     fits = migrate.migrate if ours else migrate.check
     kind = migrate.relational_kind(opened.engine)
     with explained():

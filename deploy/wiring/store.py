@@ -2,17 +2,17 @@
 
 import asyncio
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.api import answer, bound
 from deploy.wiring.storage import databases
-from deploy.wiring.writer import Standing, outcome, write
+from deploy.wiring.writer import WriterStatus, outcome, write
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Write and serve until `stop`, or until either fails; 0 or 70. Raises SetupError and PortTakenError."""
     permitted, listener = access(settings), bound(settings)
-    standing = Standing("writer", "api", folder=settings.data_dir)
+    standing = WriterStatus("writer", "api", folder=settings.data_dir)
 
     async def both() -> None:
         async with databases(settings) as opened:

@@ -3,8 +3,8 @@
 from importlib.metadata import version
 from typing import Any
 
-from deploy.settings import Settings
-from storage import asyncapi
+from deploy.settings.model import Settings
+from storage.api import asyncapi
 
 
 def topics_document(settings: Settings) -> dict[str, Any]:

@@ -13,25 +13,26 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from deploy.errors import AwayError
-from deploy.settings import Settings
-from deploy.status import create_status_app, serving
-from deploy.topics import log_id
+from deploy.http.status import create_status_app, serving
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
-from deploy.wiring.kafka import client_options
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
 from deploy.wiring.writer import group_consumer, outcome
-from storage import continuity, migrate
-from storage.continuity import Written
-from storage.migrate import SchemaError
-from storage.sink import UnavailableError
+from storage.database import migrate
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.migrate import SchemaError
 from storage.webhooks import bands
 from storage.webhooks.addresses import Resolver
+from storage.webhooks.client import WebhookClient
+from storage.webhooks.consumer import CrossingConsumer
 from storage.webhooks.metrics import WebhookMetrics
-from storage.webhooks.post import Post
-from storage.webhooks.sender import Sender
-from storage.webhooks.watch import Watch
-from stream.erasures import Erasures
+from storage.webhooks.sender import DeliverySender
+from storage.write import continuity
+from storage.write.continuity import LastWritten
+from stream.fold.erasures import Erasures
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     registry = CollectorRegistry()
     add_process_metrics(registry, "webhooks")
     metrics = WebhookMetrics(registry)
-    running: list[Watch] = []
+    running: list[CrossingConsumer] = []
     app = create_status_app(
         registry, lambda: any(watch.ready for watch in running), "database not open or partitions not assigned yet"
     )
@@ -57,7 +58,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             await _fit(settings, engine, stop)
             if not stop.is_set():
                 await _both(settings, engine, metrics, running, stop)
-        except UnavailableError as error:
+        except DatabaseUnavailableError as error:
             raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
         finally:
             engine.dispose()
@@ -67,18 +68,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
 
 async def _both(
-    settings: Settings, engine: Engine, metrics: WebhookMetrics, running: list[Watch], stop: asyncio.Event
+    settings: Settings, engine: Engine, metrics: WebhookMetrics, running: list[CrossingConsumer], stop: asyncio.Event
 ) -> None:
     """Both until `stop`, or until either fails."""
     topic, own = settings.kafka.scored_topic, settings.webhooks
     log_name = await log_id(client_options(settings.kafka))
     known = await asyncio.to_thread(bands.places, engine, log_name)
-    written = [Written("scored", number, place.next, place.timestamp) for number, place in known.items()]
+    written = [LastWritten("scored", number, place.next, place.timestamp) for number, place in known.items()]
     await continuity.check(written, {"scored": topic}, client_options(settings.kafka))
     resolve, ending = Resolver(), asyncio.Event()
-    sender = Sender(
+    sender = DeliverySender(
         engine,
-        Post(resolve, own.timeout_seconds),
+        WebhookClient(resolve, own.timeout_seconds),
         metrics,
         pauses=own.retry_seconds,
         concurrency=own.concurrency,
@@ -87,7 +88,7 @@ async def _both(
     )
     erasures = Erasures()
     async with following_erasures(settings.kafka, erasures), _consumer(settings) as consumer:
-        watch = Watch(
+        watch = CrossingConsumer(
             engine=engine,
             log_id=log_name,
             topic=topic,

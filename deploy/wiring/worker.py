@@ -7,25 +7,26 @@ import logging
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from deploy import topics
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import KafkaSettings, Settings
-from deploy.status import create_status_app
+from deploy.http.serve import serve
+from deploy.http.status import create_status_app
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import listen
+from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.followed import PATIENCE, FollowedTopics
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from deploy.wiring.process_metrics import add_process_metrics
-from stream.app import create_app, credentials_of
-from stream.app import run as run_app
-from stream.follower import TopicMissingError
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.kafka.app import create_app, credentials_of
+from stream.kafka.app import run as run_app
+from stream.kafka.log_reader import KafkaLogReader
+from stream.kafka.publish import KafkaRecordPublisher
+from stream.kafka.topic_follower import TopicMissingError
+from stream.kafka.watchdog import EXIT_FAILURE, watch
 from stream.metrics import WorkerMetrics
-from stream.partition import Mark, Partition
-from stream.publish import KafkaRecords
-from stream.recovery import KafkaLog
-from stream.watchdog import EXIT_FAILURE, watch
-from stream.worker import Topics, Worker
+from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +56,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
 
     worker = Worker(
-        topics=Topics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
-        log_reader=KafkaLog(options, kafka.events_topic, settings.worker.group),
+        topics=WorkerTopics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
+        log_reader=KafkaLogReader(options, kafka.events_topic, settings.worker.group),
         make=make,
         reached=followed.reached,
         models=scorers,
-        records=KafkaRecords(producer, PATIENCE),
+        records=KafkaRecordPublisher(producer, PATIENCE),
         metrics=metrics,
     )
     app = create_app(

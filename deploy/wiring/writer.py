@@ -13,23 +13,25 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
-from deploy.settings import KafkaSettings, Settings
-from deploy.status import create_status_app, serving
-from deploy.topics import log_id
+from deploy.http.status import create_status_app, serving
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
+from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.followed import following_erasures
-from deploy.wiring.kafka import client_options
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import Databases, databases
-from storage import continuity
-from storage.analytics import AnalyticsSink
-from storage.block import Role
+from deploy.wiring.storage import DatabaseHandles, databases
+from storage.database.migrate import SchemaError
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
-from storage.migrate import SchemaError
-from storage.relational import RelationalSink, close_orphans
-from storage.writer import Database, Writer, WriterError
-from stream.erasures import Erasures
-from stream.follower import TopicMissingError
+from storage.write import continuity
+from storage.write.block import Role
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.deliver import Database
+from storage.write.relational_sink import RelationalSink, close_orphans
+from storage.write.writer import Writer, WriterError
+from stream.fold.erasures import Erasures
+from stream.kafka.errors import KafkaUnavailableError
+from stream.kafka.topic_follower import TopicMissingError
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ A_WEEK_MS = 7 * 24 * 3600 * 1000
 FETCH_BYTES = 8 * 1024 * 1024
 
 
-class Standing:
+class WriterStatus:
     """What the writer's status says: its metrics, and whether there is a writer yet that is ready.
 
     `parts` are those that share the process; `folder` is the data folder, where that holds the databases.
@@ -62,7 +64,7 @@ class Standing:
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
-    standing = Standing("writer")
+    standing = WriterStatus("writer")
 
     async def alone() -> None:
         async with databases(settings) as opened:
@@ -72,8 +74,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         return await outcome(alone())
 
 
-async def write(settings: Settings, opened: Databases, standing: Standing, stop: asyncio.Event) -> None:
-    """Write until `stop`; raises WriterError, ContinuityError, KafkaError and SetupError."""
+async def write(settings: Settings, opened: DatabaseHandles, standing: WriterStatus, stop: asyncio.Event) -> None:
+    """Write until `stop`; raises KafkaUnavailableError, WriterError, ContinuityError, KafkaError and SetupError."""
     engine, client = opened
     topics = _topics(settings)
     log_name = await log_id(client_options(settings.kafka))
@@ -113,7 +115,7 @@ async def outcome(part: Awaitable[None]) -> int:
     """The exit code of a part; what it cannot go on with is one line of the log."""
     try:
         await part
-    except (WriterError, TopicMissingError, continuity.ContinuityError, SchemaError) as error:
+    except (KafkaUnavailableError, WriterError, TopicMissingError, continuity.ContinuityError, SchemaError) as error:
         log.error("%s", error)
     except KafkaError as error:
         log.error("Kafka failed (%s): see kafka.bootstrap", error)

@@ -25,7 +25,7 @@ Fitted = TypeVar("Fitted", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Pace:
+class TrainingSchedule:
     """Chosen on the validation split and by cross-validation without the test split (docs/LOG.md)."""
 
     rate: float = 2e-3
@@ -38,7 +38,7 @@ class Pace:
 
 
 #: A few steps, for tests: the whole way, not the accuracy.
-QUICK = Pace(rate=5e-3, epochs=6)
+QUICK = TrainingSchedule(rate=5e-3, epochs=6)
 #: Drawings of beginnings of each validation session that a live track stops by.
 VALIDATION_DRAWINGS = 4
 
@@ -61,14 +61,18 @@ class FittedTabM:
         return build(*self.fold(), np.array(self.reference))
 
 
-def fit_tabm(parts: Split, track: Track, seed: int, shape: Shape | None = None, pace: Pace | None = None) -> FittedTabM:
+def fit_tabm(
+    parts: Split, track: Track, seed: int, shape: Shape | None = None, pace: TrainingSchedule | None = None
+) -> FittedTabM:
     """The network with its best weights; the same sessions, seed and machine give the same weights."""
     torch.manual_seed(seed)
     network = Network(known(parts.train, track), track.unknown, shape or Shape())
-    return FittedTabM(optimize(network, parts, track, seed, pace or Pace()), reference(parts.train, track.unknown))
+    return FittedTabM(
+        optimize(network, parts, track, seed, pace or TrainingSchedule()), reference(parts.train, track.unknown)
+    )
 
 
-def optimize(network: Fitted, parts: Split, track: Track, seed: int, pace: Pace) -> Fitted:
+def optimize(network: Fitted, parts: Split, track: Track, seed: int, pace: TrainingSchedule) -> Fitted:
     """Train by AdamW on the mean loss of the ensemble's members, and go back to the best epoch."""
     # the sums of several threads would come out in another order each time
     torch.set_num_threads(1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from scoring.training.differences import SMOOTH_PAIRS, draw
 from scoring.training.encoding import NUMBERS, columns, reference
-from scoring.training.fit import Pace, optimize
+from scoring.training.fit import TrainingSchedule, optimize
 from scoring.training.graph import Nodes
 from scoring.training.load import Sessions
 from scoring.training.network import probability
@@ -20,7 +20,7 @@ from scoring.training.split import Split
 from scoring.training.tracks import UCI
 
 ENSEMBLE, EMBEDDING, WIDTHS, DROPOUT = 4, 64, (128, 64, 32), 0.15
-PACE = Pace(rate=1e-3, decay=0.0, epochs=100, patience=10, stop="auc")
+PACE = TrainingSchedule(rate=1e-3, decay=0.0, epochs=100, patience=10, stop="auc")
 
 
 class ReportedTabM(nn.Module):  # type: ignore[misc]

@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss
 
 from scoring.training.as_reported import fit_logistic_as_reported, fit_xgboost
 from scoring.training.export import Exportable
-from scoring.training.fit import FittedTabM, Pace, fit_tabm
+from scoring.training.fit import FittedTabM, TrainingSchedule, fit_tabm
 from scoring.training.logistic import fit_logistic
 from scoring.training.metrics import best_f1, measure
 from scoring.training.reported_tabm import fit_tabm_as_reported
@@ -27,7 +27,7 @@ class Extent:
     """How much is fitted: `--quick` takes less of everything."""
 
     seeds: int = 5
-    pace: Pace = field(default_factory=Pace)
+    pace: TrainingSchedule = field(default_factory=TrainingSchedule)
     reported_epochs: int = 100
     grid: tuple[tuple[int, int, float], ...] = GRID
     resamples: int = 1000

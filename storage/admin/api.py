@@ -13,18 +13,17 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.model import Band, Label
-from storage.access import Access, Caller
 from storage.admin.erase import Eraser, Erasure
 from storage.admin.forget import Visitor
-from storage.admin.reads import UCI_NAMES, AdminReads, Chosen, Grain, SortColumn
-from storage.admin.rows import Sessions, Statistics, WholeSession
+from storage.admin.reads import UCI_NAMES, AdminReads, Grain, ResolvedFilter, SortColumn
+from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.admin.visitor import VisitorReads
-from storage.cells import cell
-from storage.errors import ReadError
-from storage.intents import encode
-from storage.openapi import answered
-from storage.sink import UnavailableError
-from storage.threads import in_thread
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.threads import in_thread
+from storage.http.access import Access, Caller
+from storage.http.answers import answered, encode
+from storage.http.csv_cells import cell
+from storage.http.errors import ReadError
 from stream.scored import Status
 
 MOST_SESSIONS, DEEPEST = 1_000, 1_000_000
@@ -40,7 +39,7 @@ _key = APIKeyHeader(
 Answer = TypeVar("Answer")
 
 
-class Filtered(BaseModel):
+class SessionFilter(BaseModel):
     """Which sessions; a misspelt parameter would silently ask for others, so it is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,9 +53,9 @@ class Filtered(BaseModel):
     since: datetime | None = Field(None, alias="from", description="Opened since, ISO 8601 (UTC).")
     until: datetime | None = Field(None, alias="to", description="Opened before.")
 
-    def chosen(self, caller: Caller) -> Chosen:
+    def chosen(self, caller: Caller) -> ResolvedFilter:
         """What of it the caller sees."""
-        return Chosen(
+        return ResolvedFilter(
             site=self.site,
             status=self.status,
             band=self.band,
@@ -69,28 +68,28 @@ class Filtered(BaseModel):
         )
 
 
-class Listed(Filtered):
+class ListQuery(SessionFilter):
     sort: SortColumn = Field("opened_at", description="The column to sort by.")
     order: Literal["desc", "asc"] = Field("desc", description="The greatest first, or the least.")
     limit: int = Field(100, ge=1, le=MOST_SESSIONS, description="Most sessions of one answer.")
     offset: int = Field(0, ge=0, le=DEEPEST, description="Sessions to leave out before.")
 
 
-class Counted(Filtered):
+class StatsQuery(SessionFilter):
     by: Grain = Field("day", description="Statistics by day or by hour (UTC).")
 
 
-class Exported(Filtered):
+class ExportQuery(SessionFilter):
     status: Status | None = Field("closed", description="closed, where nothing else is asked for.")
 
 
-class OneSession(BaseModel):
+class SessionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     site: str | None = Field(None, max_length=97, description="Needed where several sites have this session id.")
 
 
-class OneSite(BaseModel):
+class SiteQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     site: str = Field(max_length=97, description="The site; it stands for its runs as well.")
@@ -110,8 +109,8 @@ def admin_routes(reads: AdminReads, visitors: VisitorReads, eraser: Eraser, acce
 def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     permitted = Depends(access.of)
 
-    @router.get("/sessions", summary="Sessions, a page at a time", responses=answered(Sessions, "unavailable"))
-    async def sessions(asked: Annotated[Listed, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    @router.get("/sessions", summary="Sessions, a page at a time", responses=answered(SessionList, "unavailable"))
+    async def sessions(asked: Annotated[ListQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         descending = asked.order == "desc"
         given = (asked.chosen(caller), asked.sort, descending, asked.limit, asked.offset)
         return _json(await in_thread(reads.sessions, *given))
@@ -122,7 +121,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         responses=answered(WholeSession, "not_found", "ambiguous", "unavailable"),
     )
     async def session(
-        session_id: str, asked: Annotated[OneSession, Query()], caller: Annotated[Caller, permitted]
+        session_id: str, asked: Annotated[SessionQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         return _json(await in_thread(reads.session, session_id, asked.site, caller.sites))
 
@@ -131,7 +130,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         summary="Sessions, conversion, revenue and events, in all and by day or hour",
         responses=answered(Statistics, "unavailable"),
     )
-    async def stats(asked: Annotated[Counted, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    async def stats(asked: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         return _json(await in_thread(reads.statistics, asked.chosen(caller), asked.by))
 
     @router.get(
@@ -141,7 +140,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         responses=answered(Statistics, "unavailable")
         | {200: {"description": "UCI's 18 columns in their order.", "content": {"text/csv": {}}}},
     )
-    async def export(asked: Annotated[Exported, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    async def export(asked: Annotated[ExportQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         lines = _csv_lines(reads.uci(asked.chosen(caller)))
         # The first lines now: a database that is away is an answer then, and not a file that breaks off.
         first = await in_thread(next, lines)
@@ -163,7 +162,7 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         | {200: {"description": "Sessions with views, updates and events; dead letters.", "content": {JSON: {}}}},
     )
     async def tell(
-        visitor_id: VisitorId, asked: Annotated[OneSite, Query()], caller: Annotated[Caller, permitted]
+        visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         visitor = _seen(caller, asked.site, visitor_id)
         document = await _available(visitors.document, visitor)
@@ -178,12 +177,12 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         responses=answered(Erasure, "not_found", "unavailable") | _accepted(),
     )
     async def forget(
-        visitor_id: VisitorId, asked: Annotated[OneSite, Query()], caller: Annotated[Caller, permitted]
+        visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         visitor = _seen(caller, asked.site, visitor_id)
         try:
             done = await eraser.start(visitor, ERASE_SECONDS)
-        except UnavailableError as error:
+        except DatabaseUnavailableError as error:
             raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
         return _json(done, 200 if done.state == "done" else 202)
 
@@ -193,12 +192,12 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         responses=answered(Erasure, "not_found", "unavailable"),
     )
     async def erasure(
-        visitor_id: VisitorId, asked: Annotated[OneSite, Query()], caller: Annotated[Caller, permitted]
+        visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         visitor = _seen(caller, asked.site, visitor_id)
         try:
             found = await eraser.state(visitor)
-        except UnavailableError as error:
+        except DatabaseUnavailableError as error:
             raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
         if found is None:
             raise ReadError("not_found", f"nobody asked to forget visitor {visitor_id} of {asked.site}")
@@ -220,7 +219,7 @@ def _unknown(visitor: Visitor) -> ReadError:
 async def _available(function: Callable[[Visitor], Answer], visitor: Visitor) -> Answer:
     try:
         return await in_thread(function, visitor)
-    except UnavailableError as error:
+    except DatabaseUnavailableError as error:
         raise ReadError("unavailable", f"a database does not answer: {error}", RETRY_SECONDS) from error
 
 

@@ -7,12 +7,12 @@ from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
-from storage.admin.forget import Deleted, Holdings, Key, Visitor
+from storage.admin.forget import Deleted, Key, Visitor, VisitorDatabases
 from storage.admin.journal import ErasureJournal, State
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.threads import in_thread
 from storage.replay.errors import BusyError, JournalAwayError
-from storage.sink import UnavailableError
-from storage.threads import in_thread
-from stream.erasures import session_digest
+from stream.fold.erasures import session_digest
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Eraser:
     def __init__(
         self,
         journal: ErasureJournal,
-        holdings: Holdings,
+        holdings: VisitorDatabases,
         announce: Announce,
         passed: Passed,
         held: Held,
@@ -68,7 +68,7 @@ class Eraser:
     async def start(self, visitor: Visitor, wait: float) -> Erasure:
         """Begin to forget the visitor, or go on with it, and wait for the end so many seconds at most.
 
-        Raises UnavailableError where the database does not note it: then nothing is begun.
+        Raises DatabaseUnavailableError where the database does not note it: then nothing is begun.
         """
         if visitor not in self._tasks:
             await in_thread(self._journal.begin, visitor)
@@ -79,7 +79,7 @@ class Eraser:
         return found
 
     async def state(self, visitor: Visitor) -> Erasure | None:
-        """How far it is; None where it was never asked for. Raises UnavailableError."""
+        """How far it is; None where it was never asked for. Raises DatabaseUnavailableError."""
         entry = await in_thread(self._journal.entry, visitor)
         if entry is None:
             return None
@@ -111,7 +111,7 @@ class Eraser:
                 for visitor in await in_thread(self._journal.unfinished):
                     self._begin(visitor)
                 return
-            except UnavailableError:
+            except DatabaseUnavailableError:
                 await asyncio.sleep(self._pause)
 
     def _begin(self, visitor: Visitor) -> None:
@@ -128,7 +128,7 @@ class Eraser:
                 await self.erase(visitor)
                 self._waiting_for.pop(visitor, None)
                 return
-            except (UnavailableError, LogAwayError, JournalAwayError) as error:
+            except (DatabaseUnavailableError, LogAwayError, JournalAwayError) as error:
                 self._wait_for(visitor, str(error))
             except Exception as error:
                 log.exception("an erasure failed, and is tried again")

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Engine, delete, func, select
 
-from storage.analytics import ask, change, drop_changes
-from storage.relational import reached
-from storage.sites import of_sites
-from storage.tables import page_views, sessions
+from storage.database.engine import reached
+from storage.database.sites import of_sites
+from storage.database.tables import page_views, sessions
 from storage.webhooks.forget import forget as forget_deliveries
+from storage.write.clickhouse_sink import ask, change, drop_changes
 
 #: (site, session_id): all sessions of this id.
 Key = tuple[str, str]
@@ -56,7 +56,7 @@ class _Change(NamedTuple):
     statement: str
 
 
-class Holdings:
+class VisitorDatabases:
     """Both databases; `client` is a clickhouse_connect client that serves threads."""
 
     def __init__(self, engine: Engine, client: Any) -> None:
@@ -189,7 +189,7 @@ _OF_LETTERS = (
     f"({_SAID} OR (topic = 'events' AND (log, partition, offset) IN "  # noqa: S608  our names
     f"(SELECT log, partition, offset FROM events WHERE {_OF_EVENTS})))"
 )
-# As storage/erased.py makes of an event that comes now: a tick; nothing, where no fold would take the event.
+# As storage/write/erased.py makes of an event that comes now: a tick; nothing, where no fold would take the event.
 _FOLDS = "(kind = 'event' AND match(replaceAll(ifNull(event_id, ''), '-', ''), '^[0-9a-fA-F]{32}$'))"
 _CLOCK = "if(JSONExtractString(raw, 'clock') = 'replayed', ifNull(site, ''), 'live')"
 _TICK = (

@@ -13,14 +13,14 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from storage.admin.forget import Deleted, Key, Visitor
-from storage.relational import reached
-from storage.tables import erasures
-from stream.erasures import session_digest, visitor_digest
+from storage.database.engine import reached
+from storage.database.tables import erasures
+from stream.fold.erasures import session_digest, visitor_digest
 
 State = Literal["running", "done"]
 
 
-class Entry(Struct, frozen=True):
+class ErasureEntry(Struct, frozen=True):
     """One erasure; times in ms UTC."""
 
     digest: str
@@ -61,14 +61,14 @@ class ErasureJournal:
         with reached(), self._engine.begin() as connection:
             connection.execute(erasures.update().where(erasures.c.digest == digest).values(done))
 
-    def entry(self, visitor: Visitor) -> Entry | None:
+    def entry(self, visitor: Visitor) -> ErasureEntry | None:
         t = erasures.c
         query = select(t.digest, t.state, t.asked_at, t.done_at, t.deleted).where(
             t.digest == visitor_digest(visitor.site, visitor.visitor_id)
         )
         with reached(), self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return Entry(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4], type=Deleted)) if row else None
+        return ErasureEntry(row[0], row[1], row[2], row[3], msgspec.json.decode(row[4], type=Deleted)) if row else None
 
     def unfinished(self) -> list[Visitor]:
         """Who is not wholly forgotten yet."""

@@ -10,7 +10,7 @@ from scoring.features import NAMES
 from scoring.model import Band, Label
 from storage.admin.rows import (
     EventCounts,
-    Sessions,
+    SessionList,
     Span,
     Statistics,
     Totals,
@@ -18,9 +18,9 @@ from storage.admin.rows import (
     session_of,
     view_of,
 )
-from storage.queries import Queries
-from storage.sites import of_sites
-from storage.tables import page_views, sessions
+from storage.database.sites import of_sites
+from storage.database.tables import page_views, sessions
+from storage.query.queries import Queries
 from stream.scored import Status
 
 #: Columns that a list may be sorted by.
@@ -46,7 +46,7 @@ UCI_COLUMNS = (
 UCI_NAMES = (*NAMES, "Revenue")
 
 
-class Chosen(Struct, frozen=True, kw_only=True):
+class ResolvedFilter(Struct, frozen=True, kw_only=True):
     """Which sessions. `site` stands for its runs as well; `since` and `until` are opening times, ms UTC; `sites` are
     those that the caller sees, None for all."""
 
@@ -64,7 +64,9 @@ class Chosen(Struct, frozen=True, kw_only=True):
 class AdminReads(Queries):
     """`Queries` for those who may see lists; raises ReadError: unavailable, and what the methods name."""
 
-    def sessions(self, chosen: Chosen, sort: SortColumn, descending: bool, limit: int, offset: int) -> Sessions:
+    def sessions(
+        self, chosen: ResolvedFilter, sort: SortColumn, descending: bool, limit: int, offset: int
+    ) -> SessionList:
         """A page of the sessions that are chosen, those of equal rank in the order of their names."""
         conditions = _conditions(chosen)
         column = sessions.c[sort]
@@ -77,7 +79,7 @@ class AdminReads(Queries):
             .offset(offset)
         )
         total = self._rows(select(func.count()).select_from(sessions).where(*conditions))[0][0]
-        return Sessions(int(total), offset, [session_of(row._mapping) for row in self._rows(query)])
+        return SessionList(int(total), offset, [session_of(row._mapping) for row in self._rows(query)])
 
     def session(self, session_id: str, site: str | None, sites: Collection[str] | None) -> WholeSession:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
@@ -94,7 +96,7 @@ class AdminReads(Queries):
             session_of(row._mapping), [view_of(view._mapping) for view in views], self.updates(identity)
         )
 
-    def statistics(self, chosen: Chosen, grain: Grain) -> Statistics:
+    def statistics(self, chosen: ResolvedFilter, grain: Grain) -> Statistics:
         """Statistics of the sessions that are chosen."""
         conditions, t = _conditions(chosen), sessions.c
         counted = (func.count(), func.coalesce(func.sum(t.revenue), 0), func.coalesce(func.sum(t.amount), 0.0))
@@ -125,7 +127,7 @@ class AdminReads(Queries):
             [Span(int(at), int(n), int(bought), float(amount)) for at, n, bought, amount in reversed(spans)],
         )
 
-    def uci(self, chosen: Chosen) -> Iterator[Sequence[Any]]:
+    def uci(self, chosen: ResolvedFilter) -> Iterator[Sequence[Any]]:
         """The sessions that are chosen as rows of the UCI file, a page in memory at a time."""
         t = sessions.c
         key = (t.opened_at, t.site, t.session_id)
@@ -156,7 +158,7 @@ class AdminReads(Queries):
         return {str(value): int(count) for value, count in rows}
 
 
-def _conditions(chosen: Chosen) -> list[Any]:
+def _conditions(chosen: ResolvedFilter) -> list[Any]:
     t = sessions.c
     said: list[Any] = [t.status != "void", of_sites(t.site, chosen.sites)]
     if chosen.site is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from storage.intents import Update
+from storage.query.intents import Update
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 
@@ -74,7 +74,7 @@ class PageViewRow(Struct, frozen=True, kw_only=True):
     viewed_at: int
 
 
-class Sessions(Struct, frozen=True):
+class SessionList(Struct, frozen=True):
     """A page of a list; `total` is how many there are of all pages."""
 
     total: int

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, select
 
-from storage.admin.forget import Holdings, Key, Visitor, of_letters
+from storage.admin.forget import Key, Visitor, VisitorDatabases, of_letters
 from storage.admin.rows import session_of, view_of
-from storage.analytics import ask
-from storage.relational import reached
-from storage.sites import of_sites
-from storage.tables import page_views, sessions
+from storage.database.engine import reached
+from storage.database.sites import of_sites
+from storage.database.tables import page_views, sessions
 from storage.webhooks.tables import deliveries
+from storage.write.clickhouse_sink import ask
 
 #: Sessions that are read at a time.
 PIECE = 20
@@ -23,7 +23,7 @@ _json = msgspec.json.Encoder()
 class VisitorReads:
     """Blocking; raises UnavailableError. `client` is a clickhouse_connect client that serves threads."""
 
-    def __init__(self, engine: Engine, client: Any, holdings: Holdings) -> None:
+    def __init__(self, engine: Engine, client: Any, holdings: VisitorDatabases) -> None:
         self._engine = engine
         self._client = client
         self._holdings = holdings

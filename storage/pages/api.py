@@ -10,13 +10,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 
-from storage.access import Access, Caller, require_json
-from storage.errors import ReadError
-from storage.intents import encode
-from storage.openapi import answered
+from storage.database.errors import DatabaseUnavailableError
+from storage.http.access import Access, Caller, require_json
+from storage.http.answers import answered, encode
+from storage.http.errors import ReadError
 from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher
-from storage.sink import UnavailableError
-from stream.follower import TopicMissingError
+from stream.kafka.topic_follower import TopicMissingError
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False)
 RETRY_SECONDS = 2
@@ -37,7 +36,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         try:
             async with opening() as pages:
                 found = await ask(pages)
-        except (UnavailableError, TopicMissingError, KafkaError, OSError) as error:
+        except (DatabaseUnavailableError, TopicMissingError, KafkaError, OSError) as error:
             raise ReadError("unavailable", str(error) or type(error).__name__, RETRY_SECONDS) from error
         return Response(encode(found), media_type="application/json")
 

@@ -8,7 +8,7 @@ import csv
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from stream.pages import PageRow
+from stream.fold.pages import PageRow
 
 #: Names of each column in exports, lower case.
 PAGE = ("page", "page path", "page path and screen class", "page path + query string", "landing page")
@@ -20,7 +20,7 @@ VALUE = ("page value", "page value (revenue)", "value per view")
 LONGEST_PATH = 500
 
 
-class ExportError(ValueError):
+class PagesExportError(ValueError):
     """The file is not such an export; the message says where."""
 
 
@@ -34,13 +34,13 @@ class _Page(NamedTuple):
 def read(lines: Iterable[str], site: str, path_of: Callable[[str], str]) -> list[PageRow]:
     """The statistics in an export; `path_of` makes of a page what the site's events call it.
 
-    Several rows of one page (of other query parameters) become one, weighted by their views. Raises ExportError.
+    Several rows of one page (of other query parameters) become one, weighted by their views. Raises PagesExportError.
     """
     pages: dict[str, list[_Page]] = {}
     for page, found in _rows(lines):
         pages.setdefault(path_of(page)[:LONGEST_PATH], []).append(found)
     if not pages:
-        raise ExportError("the file has no rows: export the report of pages as CSV")
+        raise PagesExportError("the file has no rows: export the report of pages as CSV")
     return [_together(site, path, found) for path, found in pages.items()]
 
 
@@ -63,9 +63,9 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[str, _Page]]:
             if page.startswith("/") or "." in page.partition("/")[0]:
                 yield page, _page(cells, columns, reader.line_num)
             elif page and not page.lower().startswith(("total", "grand total", "(other)", "(not set)")):
-                raise ExportError(f"row {reader.line_num}, column {PAGE[0]}: {page[:80]!r} is no path of a page")
+                raise PagesExportError(f"row {reader.line_num}, column {PAGE[0]}: {page[:80]!r} is no path of a page")
     except csv.Error as error:
-        raise ExportError(f"row {reader.line_num}: {error}: this is not CSV") from None
+        raise PagesExportError(f"row {reader.line_num}: {error}: this is not CSV") from None
 
 
 def _columns(header: list[str], row: int) -> dict[str, int]:
@@ -76,9 +76,13 @@ def _columns(header: list[str], row: int) -> dict[str, int]:
         if places:
             found[column] = places[0]
         elif column == "page":
-            raise ExportError(f"row {row} has no column {' or '.join(map(repr, PAGE[:2]))}: export the report of pages")
+            raise PagesExportError(
+                f"row {row} has no column {' or '.join(map(repr, PAGE[:2]))}: export the report of pages"
+            )
     if not found.keys() & {"bounce", "exit", "value"}:
-        raise ExportError(f"row {row} has no column 'bounce rate', '% exit' or 'page value': add one to the report")
+        raise PagesExportError(
+            f"row {row} has no column 'bounce rate', '% exit' or 'page value': add one to the report"
+        )
     return found
 
 
@@ -89,11 +93,11 @@ def _page(cells: list[str], columns: dict[str, int], row: int) -> _Page:
         text = _cell(cells, columns[column])
         value = _number(text)
         if value is None:
-            raise ExportError(f"row {row}, column {column}: {text[:40]!r} is no number")
+            raise PagesExportError(f"row {row}, column {column}: {text[:40]!r} is no number")
         share = value / 100 if rate and text.endswith("%") else value
         if share < 0 or (rate and share > 1):
             wrong = "is no rate from 0 to 100 %" if rate else "is negative"
-            raise ExportError(f"row {row}, column {column}: {text[:40]!r} {wrong}")
+            raise PagesExportError(f"row {row}, column {column}: {text[:40]!r} {wrong}")
         return share
 
     return _Page(

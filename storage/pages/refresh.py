@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from storage.pages.smooth import WEIGHT, Means, changed, means, rows, smoothed
 from storage.pages.tally import Tallies, Tally
-from stream.pages import ANY_PATH, PageRow, PageStatistics
+from stream.fold.pages import ANY_PATH, PageRow, PageStatistics
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from storage.pages.tally import Tally
-from stream.pages import ANY_PATH, PageRow
+from stream.fold.pages import ANY_PATH, PageRow
 
 #: Visits that the site's mean weighs as much as.
 WEIGHT = 20

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from storage.analytics import ask
+from storage.write.clickhouse_sink import ask
 
 
 class Tally(Struct, frozen=True):

@@ -6,12 +6,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from storage.access import Access, Caller, require_json
-from storage.errors import ReadError
-from storage.intents import encode
-from storage.openapi import answered
-from storage.replay.jobs import Job, JobList, Jobs, Order, no_job
-from storage.replay.request import Request as Asked
+from storage.http.access import Access, Caller, require_json
+from storage.http.answers import answered, encode
+from storage.http.errors import ReadError
+from storage.replay.jobs import Job, JobList, Jobs, ReplayRequest, no_job
+from storage.replay.request import ReplaySelection
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 #: Bytes of an order: paths and names, nothing long.
@@ -29,7 +28,7 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         summary="Begin a replay, or go on with the interrupted one of the same request",
         status_code=202,
         responses=_with(Job, 202, "busy", "too_large"),
-        openapi_extra={"requestBody": {"content": {JSON: {"schema": {"$ref": "#/components/schemas/Order"}}}}},
+        openapi_extra={"requestBody": {"content": {JSON: {"schema": {"$ref": "#/components/schemas/ReplayRequest"}}}}},
     )
     async def begin(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         order = await _order(request)
@@ -60,12 +59,12 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
     return router
 
 
-def _may(caller: Caller, asked: Asked) -> bool:
+def _may(caller: Caller, asked: ReplaySelection) -> bool:
     """Whether a replay is the caller's affair; one of all sites is only theirs who have them all."""
     return caller.sites is None or (bool(asked.site) and caller.sees(asked.site))
 
 
-async def _order(request: Request) -> Order:
+async def _order(request: Request) -> ReplayRequest:
     """The order in the body; raises ReadError."""
     require_json(request.headers)
     body = b""
@@ -74,7 +73,7 @@ async def _order(request: Request) -> Order:
         if len(body) > MOST_BYTES:
             raise ReadError("too_large", f"body: an order has at most {MOST_BYTES:,} bytes")
     try:
-        return msgspec.json.decode(body, type=Order)
+        return msgspec.json.decode(body, type=ReplayRequest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReadError("invalid", f"body: {error}") from None
 

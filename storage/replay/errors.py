@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Generator
 from pathlib import Path
 
-from storage.sink import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 
 
 class ReplayError(Exception):
     """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
 
 
-class JournalAwayError(ReplayError, UnavailableError):
+class JournalAwayError(ReplayError, DatabaseUnavailableError):
     """The journal's database does not answer; the same call may be made later."""
 
 

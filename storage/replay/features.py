@@ -13,16 +13,15 @@ from typing import Any, Protocol
 import msgspec
 
 from scoring.features import NAMES
-from storage.block import identity_of
-from storage.cells import cell
+from storage.database.threads import in_thread
+from storage.http.csv_cells import cell
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
-from storage.replay.request import Plan
-from storage.threads import in_thread
-from stream.partition import Record
-from stream.replay import Told
-from stream.scored import ScoredSession
-from stream.update import Update
+from storage.replay.request import PartitionPlan
+from stream.fold.partition import LogRecord
+from stream.fold.update import UnscoredUpdate
+from stream.replay import ReplayBatch
+from stream.scored import ScoredSession, identity_of
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
@@ -35,7 +34,7 @@ COLUMNS: tuple[str, ...] = (*PLACE, *NAMES, *THEN, *OUTCOME)
 Row = Sequence[Any]
 
 
-class Writer(Protocol):
+class FeatureWriter(Protocol):
     def write(self, rows: Sequence[Row]) -> None: ...
 
     def close(self) -> None: ...
@@ -54,14 +53,14 @@ def check(file: Path) -> None:
             ) from None
 
 
-class IntoFeatures:
+class FeatureTarget:
     """A Target; the file is there when it is whole."""
 
     def __init__(self, file: Path) -> None:
         check(file)
         self._file = file
         self._made = file.with_name(f"{file.name}.part")
-        self._writer: Writer | None = None
+        self._writer: FeatureWriter | None = None
         self._waiting = sqlite3.connect("", check_same_thread=False)
         self._waiting.execute(
             "CREATE TABLE waiting (site, session_id, opened_at, number INTEGER, row, "
@@ -70,13 +69,15 @@ class IntoFeatures:
 
     async def resume(self, partition: int, account: Account) -> None: ...
 
-    async def take(self, plan: Plan, records: Sequence[Record], told: Told, account: Account) -> None:
+    async def take(
+        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+    ) -> None:
         await in_thread(self._take, told.updates)
 
-    async def finish(self, plans: Sequence[Plan]) -> None:
+    async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         await in_thread(self._finish)
 
-    def _take(self, updates: Iterable[Update]) -> None:
+    def _take(self, updates: Iterable[UnscoredUpdate]) -> None:
         ready: list[Row] = []
         for update in updates:
             session, identity = update.session, identity_of(update.session)
@@ -129,11 +130,11 @@ def row_of(partition: int, session: ScoredSession) -> Row:
     )
 
 
-def _writer(file: Path) -> Writer:
-    return _Parquet(file) if file.with_suffix("").suffix == ".parquet" else _Csv(file)
+def _writer(file: Path) -> FeatureWriter:
+    return _ParquetFeatures(file) if file.with_suffix("").suffix == ".parquet" else _CsvFeatures(file)
 
 
-class _Csv:
+class _CsvFeatures:
     def __init__(self, file: Path) -> None:
         self._out = file.open("w", newline="", encoding="utf-8")
         self._rows = csv.writer(self._out)
@@ -146,7 +147,7 @@ class _Csv:
         self._out.close()
 
 
-class _Parquet:
+class _ParquetFeatures:
     def __init__(self, file: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq

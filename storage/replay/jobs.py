@@ -8,11 +8,11 @@ from typing import Literal
 
 from msgspec import Struct
 
-from storage.errors import ReadError
+from storage.http.errors import ReadError
 from storage.replay.account import Account
+from storage.replay.context import ProgressListener
 from storage.replay.errors import ReplayError
-from storage.replay.request import Request
-from storage.replay.world import Watcher
+from storage.replay.request import ReplaySelection
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +21,13 @@ JobState = Literal["running", "done", "failed", "stopped"]
 MOST_JOBS = 100
 
 #: Runs a replay from beginning to end; the last argument begins it anew where one was interrupted.
-Run = Callable[[Request, Watcher, bool], Awaitable[Account]]
+Run = Callable[[ReplaySelection, ProgressListener, bool], Awaitable[Account]]
 
 
-class Order(Struct, frozen=True, forbid_unknown_fields=True):
+class ReplayRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """What is asked of POST /replays; `anew` leaves an interrupted replay as it is."""
 
-    request: Request = Request()
+    request: ReplaySelection = ReplaySelection()
     anew: bool = False
 
 
@@ -35,7 +35,7 @@ class Job(Struct):
     """One replay of this process. `records` are to be folded, `done` are; `failure` is one line. Times in ms UTC."""
 
     id: int
-    request: Request
+    request: ReplaySelection
     started_at: int
     state: JobState = "running"
     ended_at: int | None = None
@@ -60,7 +60,7 @@ class Jobs:
         self._jobs: dict[int, Job] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, order: Order) -> Job:
+    def start(self, order: ReplayRequest) -> Job:
         """Begin; raises ReadError(busy) while another runs."""
         if self._task is not None and not self._task.done():
             raise ReadError("busy", "a replay runs already: GET /replays shows it, DELETE stops it", retry_after=5)
@@ -91,7 +91,7 @@ class Jobs:
 
     async def _work(self, job: Job, anew: bool) -> None:
         try:
-            job.account = await self._run(job.request, _Told(job), anew)
+            job.account = await self._run(job.request, _JobProgress(job), anew)
             job.state = "done"
         except asyncio.CancelledError:
             job.state = "stopped"
@@ -104,7 +104,7 @@ class Jobs:
         job.ended_at = _now()
 
 
-class _Told:
+class _JobProgress:
     """Writes what it hears into the job."""
 
     def __init__(self, job: Job) -> None:

@@ -16,11 +16,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.database.tables import backfill_partitions, backfills
 from storage.replay.account import Account, total
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
-from storage.replay.request import Plan, Request
-from storage.tables import backfill_partitions, backfills
-from stream.partition import Mark
+from storage.replay.request import PartitionPlan, ReplaySelection
+from stream.fold.mark import Mark
 from stream.replay import MOST_REPLAYS
 
 #: MariaDB's longest name of a lock.
@@ -36,7 +36,7 @@ class Checkpoint(Struct, frozen=True):
     nobody compared: the records from `next` to before `counted` are told again, and not counted again.
     """
 
-    plan: Plan
+    plan: PartitionPlan
     next: int
     counted: int
     mark: Mark
@@ -47,7 +47,7 @@ class Checkpoint(Struct, frozen=True):
         return self.next > self.plan.cut
 
 
-class Entry(Struct, frozen=True):
+class BackfillEntry(Struct, frozen=True):
     """One replay; times in ms UTC."""
 
     log: str
@@ -55,7 +55,7 @@ class Entry(Struct, frozen=True):
     state: str
     started_at: int
     moved_at: int
-    request: Request
+    request: ReplaySelection
     account: Account
 
 
@@ -66,20 +66,22 @@ class Journal:
         self._engine = engine
         self.log = log
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[BackfillEntry]:
         """All replays, the newest first."""
         t = backfills.c
         with self._read() as connection:
             rows = connection.execute(select(backfills).where(t.log == self.log).order_by(t.number.desc())).fetchall()
         return [
-            Entry(row[0], row[1], row[2], row[3], row[4], _decoded(row[5], Request), _decoded(row[6], Account))
+            BackfillEntry(
+                row[0], row[1], row[2], row[3], row[4], _decoded(row[5], ReplaySelection), _decoded(row[6], Account)
+            )
             for row in rows
         ]
 
-    def entry(self, number: int) -> Entry | None:
+    def entry(self, number: int) -> BackfillEntry | None:
         return next((entry for entry in self.entries() if entry.number == number), None)
 
-    def begin(self, request: Request, plans: Sequence[Plan], at_least: int) -> int:
+    def begin(self, request: ReplaySelection, plans: Sequence[PartitionPlan], at_least: int) -> int:
         """A new replay's number, `at_least` or more; raises ReplayError when there are no more numbers."""
         now = _now()
         with self._write() as connection:
@@ -109,7 +111,9 @@ class Journal:
         with self._read() as connection:
             rows = connection.execute(query).fetchall()
         return [
-            Checkpoint(_decoded(row[0], Plan), row[1], row[2], _decoded(row[3], Mark), _decoded(row[4], Account))
+            Checkpoint(
+                _decoded(row[0], PartitionPlan), row[1], row[2], _decoded(row[3], Mark), _decoded(row[4], Account)
+            )
             for row in rows
         ]
 
@@ -181,12 +185,12 @@ class Journal:
             yield connection
 
 
-def begun(plan: Plan) -> Checkpoint:
+def begun(plan: PartitionPlan) -> Checkpoint:
     """A partition of which nothing is told."""
     return Checkpoint(plan, plan.begin.next, plan.begin.next, plan.begin, Account())
 
 
-def unfinished(entries: Iterable[Entry]) -> Entry | None:
+def unfinished(entries: Iterable[BackfillEntry]) -> BackfillEntry | None:
     """The replay that was interrupted; whoever asks holds the lock, so it does not run."""
     return next((entry for entry in entries if entry.state == "running"), None)
 

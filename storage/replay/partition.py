@@ -7,23 +7,24 @@ from time import monotonic
 from typing import NamedTuple, TypeVar
 
 from scoring.model import Model
-from storage.block import Identity, identity_of
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.compare import compare_sessions, compare_updates, compare_views
+from storage.replay.context import ReplayContext
 from storage.replay.errors import ReplayError
+from storage.replay.identity_set import IdentitySet
 from storage.replay.journal import Checkpoint
-from storage.replay.made import Made
 from storage.replay.plan import source_of
-from storage.replay.request import Plan, Request
-from storage.replay.targets import Target
-from storage.replay.world import World
-from storage.sink import UnavailableError
-from storage.threads import in_thread
-from stream.late import Late
-from stream.partition import Mark, Partition, Record
+from storage.replay.request import PartitionPlan, ReplaySelection
+from storage.replay.targets import ReplayTarget
+from stream.fold.late import LateEvents
+from stream.fold.mark import Mark
+from stream.fold.partition import LogRecord, Partition
+from stream.fold.update import UnscoredUpdate
 from stream.recovery import needed
-from stream.replay import NEVER, Backfill, PartitionReplay, Told, between, follow
-from stream.update import Update
+from stream.replay import NEVER, Backfill, PartitionReplay, ReplayBatch, between, follow
+from stream.scored import Identity, identity_of
 
 #: Seconds between two checkpoints.
 CHECKPOINT_EVERY = 1.0
@@ -47,13 +48,13 @@ class PartitionRun:
 
     def __init__(
         self,
-        world: World,
-        request: Request,
+        world: ReplayContext,
+        request: ReplaySelection,
         number: int,
-        target: Target,
+        target: ReplayTarget,
         moved: Callable[[int], None],
         kept: Callable[[Checkpoint], None],
-        made: Made | None = None,
+        made: IdentitySet | None = None,
     ) -> None:
         self._world = world
         self._request = request
@@ -109,11 +110,11 @@ class PartitionRun:
         await self._keep(Checkpoint(plan, plan.cut + 1, plan.cut + 1, plan.begin, account))
         return left
 
-    async def open(self, plan: Plan) -> list[OpenSession]:
+    async def open(self, plan: PartitionPlan) -> list[OpenSession]:
         """The sessions of the window that are open at the cut."""
         return await self._open(plan, await self._late(plan))
 
-    async def _open(self, plan: Plan, late: Late | None) -> list[OpenSession]:
+    async def _open(self, plan: PartitionPlan, late: LateEvents | None) -> list[OpenSession]:
         partition, again = await self._state(plan.partition, plan.tail), late and late.again()
         async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
             await self._world.reached(needed(records))
@@ -138,7 +139,7 @@ class PartitionRun:
     async def _keep(self, checkpoint: Checkpoint) -> None:
         await patiently(lambda: in_thread(self._kept, checkpoint))
 
-    async def _count(self, plan: Plan, told: Told, account: Account, first: int, end: int) -> None:
+    async def _count(self, plan: PartitionPlan, told: ReplayBatch, account: Account, first: int, end: int) -> None:
         """Compare one batch with what is stored, and count it."""
         if self._request.reads_databases:
             await patiently(lambda: in_thread(self._compare, plan, told.updates, account, first, end))
@@ -147,7 +148,9 @@ class PartitionRun:
         account.updates += len(told.updates)
         account.sessions += sum(update.session.event.id is None for update in told.updates)
 
-    def _compare(self, plan: Plan, updates: Sequence[Update], account: Account, first: int, end: int) -> None:
+    def _compare(
+        self, plan: PartitionPlan, updates: Sequence[UnscoredUpdate], account: Account, first: int, end: int
+    ) -> None:
         world, log = self._world, self._world.log
         closed = [update.session for update in updates if update.session.event.id is None]
         identities = [identity_of(update) for update in closed]
@@ -167,7 +170,7 @@ class PartitionRun:
         if self._made is not None:
             self._made.add(identities)
 
-    def _lost(self, plan: Plan, left: Collection[OpenSession]) -> frozenset[int]:
+    def _lost(self, plan: PartitionPlan, left: Collection[OpenSession]) -> frozenset[int]:
         """Those of the open sessions of which a database lacks something; another model is none of theirs."""
         if self._request.into != "databases" or self._request.model or not left:
             return frozenset()
@@ -184,10 +187,10 @@ class PartitionRun:
             or updates.get(each.identity, 0) < each.updates
         )
 
-    async def _late(self, plan: Plan) -> Late | None:
+    async def _late(self, plan: PartitionPlan) -> LateEvents | None:
         if not self._request.include_late:
             return None
-        late = Late(self._world.calendars, self._world.erasures)
+        late = LateEvents(self._world.calendars, self._world.erasures)
         source = source_of(self._world, self._request)
         async for records in source.read(plan.partition, plan.begin.next, plan.cut + 1):
             await in_thread(_look, late, records)
@@ -201,7 +204,7 @@ class PartitionRun:
         return any(window.holds(session.site, session.opened_at) for session in replay.partition.sessions())
 
 
-async def _cut_at(offset: int, batches: AsyncIterator[Sequence[Record]]) -> AsyncIterator[Sequence[Record]]:
+async def _cut_at(offset: int, batches: AsyncIterator[Sequence[LogRecord]]) -> AsyncIterator[Sequence[LogRecord]]:
     """The batches, none of them with records from both sides of the offset."""
     async for records in batches:
         for part in (between(records, 0, offset), between(records, offset, NEVER)):
@@ -209,7 +212,7 @@ async def _cut_at(offset: int, batches: AsyncIterator[Sequence[Record]]) -> Asyn
                 yield part
 
 
-def _look(late: Late, records: Sequence[Record]) -> None:
+def _look(late: LateEvents, records: Sequence[LogRecord]) -> None:
     for record in records:
         late.look(record)
 
@@ -220,7 +223,7 @@ async def patiently(act: Callable[[], Awaitable[Result]]) -> Result:
     while True:
         try:
             return await act()
-        except UnavailableError as error:
+        except DatabaseUnavailableError as error:
             if monotonic() > deadline:
                 raise ReplayError(
                     f"a database has been away for {PATIENCE:.0f} s ({error}): see storage.url and "

@@ -3,16 +3,16 @@
 from datetime import UTC, datetime
 
 from ingest.events import Event, UndecodableError, decode
+from storage.database.threads import in_thread
+from storage.replay.context import ReplayContext
 from storage.replay.errors import ReplayError
-from storage.replay.request import Plan, Request
-from storage.replay.world import World
-from storage.threads import in_thread
-from stream.partition import Mark, decode_mark
+from storage.replay.request import PartitionPlan, ReplaySelection
+from stream.fold.mark import Mark, decode_mark
+from stream.kafka.source import Bounds, Source
 from stream.replay import EARLIER, NEVER
-from stream.source import Bounds, Source
 
 
-async def plan(world: World, request: Request, partition: int) -> Plan:
+async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -> PartitionPlan:
     """The plan of one partition; raises ReplayError and SourceError where the source cannot give what is asked for."""
     source = source_of(world, request)
     bounds = await source.bounds(partition)
@@ -22,14 +22,14 @@ async def plan(world: World, request: Request, partition: int) -> Plan:
     begin = Mark(first, {}, model, pages)
     last = await _last(world, request, partition, cut)
     tail = await _tail(world, request, partition, begin, cut)
-    return Plan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
+    return PartitionPlan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
 
 
-def source_of(world: World, request: Request) -> Source:
+def source_of(world: ReplayContext, request: ReplaySelection) -> Source:
     return world.kafka if request.source == "kafka" else world.stored
 
 
-async def _first(world: World, request: Request, source: Source, partition: int, bounds: Bounds) -> int:
+async def _first(world: ReplayContext, request: ReplaySelection, source: Source, partition: int, bounds: Bounds) -> int:
     """Where folding begins: EARLIER than the window, or where the log does."""
     since = request.since - EARLIER
     if request.since and (kept := await _indexed(world, partition)) is not None and kept.start <= bounds.start:
@@ -40,7 +40,7 @@ async def _first(world: World, request: Request, source: Source, partition: int,
     return bounds.start
 
 
-async def _last(world: World, request: Request, partition: int, cut: int) -> int:
+async def _last(world: ReplayContext, request: ReplaySelection, partition: int, cut: int) -> int:
     """The last record that must be folded before a replay may end early; the cut, where the index does not tell."""
     if request.until == NEVER or request.include_late or (kept := await _indexed(world, partition)) is None:
         return cut
@@ -49,13 +49,13 @@ async def _last(world: World, request: Request, partition: int, cut: int) -> int
     return cut if found is None or found + 1 >= kept.end else min(found, cut)
 
 
-async def _indexed(world: World, partition: int) -> Bounds | None:
+async def _indexed(world: ReplayContext, partition: int) -> Bounds | None:
     """What of the partition ClickHouse can find by time: all that it keeps, where that has no holes; else None."""
     first, end, count = await in_thread(world.stored.extent, partition)
     return Bounds(first, end) if count and count == end - first else None
 
 
-async def _require_whole(request: Request, source: Source, partition: int, bounds: Bounds) -> None:
+async def _require_whole(request: ReplaySelection, source: Source, partition: int, bounds: Bounds) -> None:
     """Raise ReplayError where the window begins before, or with, what is left of the log."""
     async for records in source.read(partition, bounds.start, min(bounds.start + 1, bounds.end)):
         for record in records:
@@ -74,7 +74,7 @@ async def _require_whole(request: Request, source: Source, partition: int, bound
             )
 
 
-async def _tail(world: World, request: Request, partition: int, begin: Mark, cut: int) -> Mark:
+async def _tail(world: ReplayContext, request: ReplaySelection, partition: int, begin: Mark, cut: int) -> Mark:
     """Where to begin looking for what is open at the cut: at the workers' mark, made for that, or at the begin."""
     committed = None if request.include_late else await world.committed(partition)
     mark = decode_mark(committed[1]) if committed is not None else None
@@ -83,7 +83,7 @@ async def _tail(world: World, request: Request, partition: int, begin: Mark, cut
     return mark
 
 
-async def _lacks(world: World, request: Request, partition: int, first: int, cut: int) -> bool:
+async def _lacks(world: ReplayContext, request: ReplaySelection, partition: int, first: int, cut: int) -> bool:
     """Whether ClickHouse lacks any of the records that are read from Kafka."""
     if request.source != "kafka" or request.into != "databases" or cut < first:
         return False

@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from stream.partition import Mark
+from stream.fold.mark import Mark
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]
 TargetName = Literal["databases", "topic", "file", "features", "nothing"]
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True):
+class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     """`since` and `until` are ms UTC by received_at; `model` empty: the models that the log put in force.
 
     `target` names the topic or the file; `features` is a file, too: a training set. `nothing` is a dry run.
@@ -37,7 +37,7 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
         return self.into == "databases" or (self.into == "nothing" and self.diff)
 
 
-class Plan(Struct, frozen=True):
+class PartitionPlan(Struct, frozen=True):
     """How one partition is replayed; made once, so that a resumed replay does the same.
 
     Folding begins at `begin`. It ends at `cut`, or earlier where no session of the window is open after `last`. `tail`

@@ -5,20 +5,20 @@ import contextlib
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from functools import partial
 
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.threads import in_thread
 from storage.replay.account import Account
+from storage.replay.context import ProgressListener, ReplayContext
 from storage.replay.errors import ReplayError
+from storage.replay.identity_set import IdentitySet
 from storage.replay.journal import Checkpoint, begun, unfinished
-from storage.replay.made import Made
 from storage.replay.partition import OpenSession, PartitionRun, patiently
 from storage.replay.plan import plan
-from storage.replay.request import Plan, Request
+from storage.replay.request import PartitionPlan, ReplaySelection
 from storage.replay.void import count_gone, void_stale
-from storage.replay.world import Watcher, World
-from storage.sink import UnavailableError
-from storage.threads import in_thread
-from stream.follower import TopicMissingError
+from stream.kafka.source import SourceError
+from stream.kafka.topic_follower import TopicMissingError
 from stream.replay import UNWRITTEN, FoldError
-from stream.source import SourceError
 
 #: Tells partitions in other processes: takes the replay's number and the partitions, returns when they are told.
 Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]
@@ -27,7 +27,12 @@ LOOK_EVERY = 0.5
 
 
 async def replay(
-    world: World, request: Request, watcher: Watcher, *, anew: bool = False, elsewhere: Elsewhere | None = None
+    world: ReplayContext,
+    request: ReplaySelection,
+    watcher: ProgressListener,
+    *,
+    anew: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> Account:
     """Tell the log again as requested and say what came of it; raises ReplayError.
 
@@ -63,7 +68,7 @@ async def replay(
             return account
 
 
-async def tell_partitions(world: World, number: int, partitions: Collection[int]) -> None:
+async def tell_partitions(world: ReplayContext, number: int, partitions: Collection[int]) -> None:
     """Step 4 for some partitions of a replay that another process has begun; raises ReplayError."""
     with _explained():
         entry = world.journal.entry(number)
@@ -73,7 +78,7 @@ async def tell_partitions(world: World, number: int, partitions: Collection[int]
         await _tell(world, entry.request, number, chosen, lambda _: None)
 
 
-async def _begun(world: World, request: Request, watcher: Watcher, anew: bool) -> int:
+async def _begun(world: ReplayContext, request: ReplaySelection, watcher: ProgressListener, anew: bool) -> int:
     """The number of the interrupted replay of this request, or of a new one."""
     interrupted = unfinished(world.journal.entries())
     if interrupted is not None and not anew:
@@ -92,11 +97,13 @@ async def _begun(world: World, request: Request, watcher: Watcher, anew: bool) -
     return world.journal.begin(request, plans, taken + 1)
 
 
-async def _plans(world: World, request: Request) -> list[Plan]:
+async def _plans(world: ReplayContext, request: ReplaySelection) -> list[PartitionPlan]:
     return [await patiently(lambda n=n: plan(world, request, n)) for n in range(world.partitions)]  # type: ignore[misc]
 
 
-async def _until_written(world: World, request: Request, plans: Sequence[Plan], watcher: Watcher) -> None:
+async def _until_written(
+    world: ReplayContext, request: ReplaySelection, plans: Sequence[PartitionPlan], watcher: ProgressListener
+) -> None:
     if request.reads_databases:
         remark = await world.written({each.partition: each.cut for each in plans})
         if remark:
@@ -104,18 +111,22 @@ async def _until_written(world: World, request: Request, plans: Sequence[Plan], 
 
 
 async def _tell(
-    world: World, request: Request, number: int, checkpoints: Sequence[Checkpoint], moved: Callable[[int], None]
+    world: ReplayContext,
+    request: ReplaySelection,
+    number: int,
+    checkpoints: Sequence[Checkpoint],
+    moved: Callable[[int], None],
 ) -> list[OpenSession]:
     run = _run(world, request, number, moved)
     return [left for checkpoint in checkpoints for left in await run.tell(checkpoint)]
 
 
-def _run(world: World, request: Request, number: int, moved: Callable[[int], None]) -> PartitionRun:
+def _run(world: ReplayContext, request: ReplaySelection, number: int, moved: Callable[[int], None]) -> PartitionRun:
     kept = partial(world.journal.keep, number)
     return PartitionRun(world, request, number, world.target(request), moved, kept)
 
 
-async def _watched(world: World, number: int, work: Awaitable[None], watcher: Watcher) -> None:
+async def _watched(world: ReplayContext, number: int, work: Awaitable[None], watcher: ProgressListener) -> None:
     """Tell the watcher what the journal says while other processes work."""
     task = asyncio.ensure_future(work)
     seen = sum(map(_folded, world.journal.checkpoints(number)))
@@ -127,12 +138,12 @@ async def _watched(world: World, number: int, work: Awaitable[None], watcher: Wa
     await task
 
 
-async def _unkept(world: World, request: Request, watcher: Watcher) -> Account:
+async def _unkept(world: ReplayContext, request: ReplaySelection, watcher: ProgressListener) -> Account:
     """A replay that changes nothing that is stored, and keeps no journal: it is begun anew where it was interrupted."""
     plans = await _plans(world, request)
     watcher.planned(0, sum(each.records for each in plans), 0)
     await _until_written(world, request, plans, watcher)
-    made = Made() if request.diff else None
+    made = IdentitySet() if request.diff else None
     target = world.target(request)
     run = PartitionRun(world, request, UNWRITTEN, target, watcher.moved, lambda _: None, made)
     checkpoints = [begun(each) for each in plans]
@@ -158,5 +169,5 @@ def _explained() -> Generator[None, None, None]:
     """Whatever keeps a replay from going on as one line."""
     try:
         yield
-    except (FoldError, SourceError, TopicMissingError, UnavailableError) as error:
+    except (FoldError, SourceError, TopicMissingError, DatabaseUnavailableError) as error:
         raise ReplayError(str(error)) from error

@@ -12,12 +12,12 @@ from sqlalchemy import Engine, delete, func, select, tuple_, update
 
 from ingest.events import key_of
 from ingest.partition import partition_of
-from storage.block import Identity
-from storage.relational import Row, reached
-from storage.sink import BACKFILL_MASK
-from storage.tables import page_views, sessions
+from storage.database.engine import reached
+from storage.database.rows import Row
+from storage.database.tables import page_views, sessions
+from storage.write.sink import BACKFILL_MASK
 from stream.replay import Window
-from stream.scored import version_of
+from stream.scored import Identity, version_of
 
 #: Session ids of one statement, and rows of one page.
 PIECE = 500

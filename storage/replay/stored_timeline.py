@@ -9,12 +9,11 @@ from typing import Any
 from clickhouse_connect.driver import exceptions
 
 from scoring.features import NAMES
-from storage.analytics import ask
-from storage.block import Identity
+from storage.database.errors import DatabaseUnavailableError
 from storage.replay.compare import Moment
-from storage.sink import UnavailableError
+from storage.write.clickhouse_sink import ask
 from stream.replay import Window
-from stream.scored import version_of
+from stream.scored import Identity, version_of
 
 #: Offsets of one look at the timeline.
 OFFSETS = 50_000
@@ -83,7 +82,7 @@ class StoredTimeline:
                 "scored_sessions", list(columns.values()), column_names=list(columns), column_oriented=True
             )
         except (exceptions.Error, OSError) as error:
-            raise UnavailableError(str(error).partition("\n")[0][:300]) from error
+            raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
     def _ask(self, query: str, **given: int) -> Any:
         return ask(self._client, query, {"log": self._log, "offsets": OFFSETS, **given})

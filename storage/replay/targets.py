@@ -11,47 +11,51 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from storage.block import Block, Record, block_of, identity_of, read
-from storage.erased import erases, kept
+from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
-from storage.replay.request import Plan
+from storage.replay.request import PartitionPlan
 from storage.replay.stored_sessions import StoredSessions
-from storage.sink import BACKFILL_MASK, Sink
-from storage.threads import in_thread
-from storage.writer import deliver
-from stream.erasures import Erasures
-from stream.partition import Record as LogRecord
-from stream.publish import Keyed, Records
-from stream.replay import Told
-from stream.scored import encode, encode_lines
-from stream.update import Update
+from storage.write.block import Block, TopicRecord, block_of, read
+from storage.write.deliver import deliver
+from storage.write.erased import erases, kept
+from storage.write.sink import BACKFILL_MASK, Sink
+from stream.fold.erasures import Erasures
+from stream.fold.partition import LogRecord
+from stream.fold.update import UnscoredUpdate
+from stream.publish import KeyedRecord, RecordPublisher
+from stream.replay import ReplayBatch
+from stream.scored import encode, encode_lines, identity_of
 
 
-class Target(Protocol):
+class ReplayTarget(Protocol):
     """Takes what a replay tells."""
 
     async def resume(self, partition: int, account: Account) -> None:
         """Go on after the updates that this account has counted."""
 
-    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+    async def take(
+        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+    ) -> None:
         """Take one batch of a partition, whole before this returns; raises ReplayError or UnavailableError."""
 
-    async def finish(self, plans: Sequence[Plan]) -> None:
+    async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         """Everything was taken."""
 
 
-class Nowhere:
+class DryRunTarget:
     """For a dry run."""
 
     async def resume(self, partition: int, account: Account) -> None: ...
 
-    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None: ...
+    async def take(
+        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+    ) -> None: ...
 
-    async def finish(self, plans: Sequence[Plan]) -> None: ...
+    async def finish(self, plans: Sequence[PartitionPlan]) -> None: ...
 
 
-class IntoDatabases:
+class DatabaseTarget:
     """Closed sessions into the relational database, every update into the timeline."""
 
     def __init__(self, log: str, relational: Sink, analytics: Sink, stored: StoredSessions, erasures: Erasures) -> None:
@@ -63,12 +67,14 @@ class IntoDatabases:
 
     async def resume(self, partition: int, account: Account) -> None: ...
 
-    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+    async def take(
+        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+    ) -> None:
         await in_thread(self._take, plan, records, told, account)
 
-    async def finish(self, plans: Sequence[Plan]) -> None: ...
+    async def finish(self, plans: Sequence[PartitionPlan]) -> None: ...
 
-    def _take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+    def _take(self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account) -> None:
         """1 rows of sessions and page views · 2 page views that are no more · 3 the timeline, and the log itself."""
         rows = [
             (_record(update), update.session) for update in told.updates if not erases(self._erasures, update.session)
@@ -84,34 +90,36 @@ class IntoDatabases:
         refusals += deliver(self._analytics, block)
         account.refused += len({(record.partition, record.offset) for record, _ in refusals})
 
-    def _log_rows(self, partition: int, records: Sequence[LogRecord], told: Told) -> Block:
+    def _log_rows(self, partition: int, records: Sequence[LogRecord], told: ReplayBatch) -> Block:
         entries = [
             read("events", partition=partition, offset=r.offset, timestamp=r.timestamp, key=r.key, value=r.value)
             for r in records
         ]
-        letters = [Record("dead", each.partition, each.offset, 0, each.key, b"", each) for each in told.dead]
+        letters = [TopicRecord("dead", each.partition, each.offset, 0, each.key, b"", each) for each in told.dead]
         block, _ = block_of(self._log, [*entries, *letters], partial(kept, erasures=self._erasures))
         return Block(self._log, events=block.events, dead=block.dead)
 
 
-class IntoTopic:
+class TopicTarget:
     """Every update, on the partition of its event; after an interruption some come twice."""
 
-    def __init__(self, records: Records, topic: str) -> None:
+    def __init__(self, records: RecordPublisher, topic: str) -> None:
         self._records = records
         self._topic = topic
 
     async def resume(self, partition: int, account: Account) -> None: ...
 
-    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
-        keyed = [Keyed(update.partition, update.key, encode(update.session)) for update in told.updates]
+    async def take(
+        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+    ) -> None:
+        keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in told.updates]
         if keyed:
             await self._records.publish(self._topic, keyed)
 
-    async def finish(self, plans: Sequence[Plan]) -> None: ...
+    async def finish(self, plans: Sequence[PartitionPlan]) -> None: ...
 
 
-class IntoFile:
+class FileTarget:
     """JSON Lines as on the topic, partition after partition; the file is there when it is whole.
 
     A process tells neighbouring partitions into one part, so that the gigabytes of years are written once, not twice.
@@ -135,12 +143,14 @@ class IntoFile:
             os.truncate(part, account.begin + account.bytes)
         self._told, self._open = partition, account.part
 
-    async def take(self, plan: Plan, records: Sequence[LogRecord], told: Told, account: Account) -> None:
+    async def take(
+        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+    ) -> None:
         lines = encode_lines([update.session for update in told.updates])
         await in_thread(self._append, account.part, lines)
         account.bytes += len(lines)
 
-    async def finish(self, plans: Sequence[Plan]) -> None:
+    async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         await in_thread(self._join, [self._part(plan.partition) for plan in plans])
 
     def _begin(self, partition: int, account: Account) -> None:
@@ -185,6 +195,6 @@ class IntoFile:
         return self._file.with_name(f"{self._file.name}.{partition}.part")
 
 
-def _record(update: Update) -> Record:
+def _record(update: UnscoredUpdate) -> TopicRecord:
     """What stands for the update where a database refuses it."""
-    return Record("scored", update.partition, update.session.event.offset, 0, update.key, b"", update.session)
+    return TopicRecord("scored", update.partition, update.session.event.offset, 0, update.key, b"", update.session)

@@ -2,17 +2,21 @@
 
 from collections.abc import Collection, Sequence
 
-from storage.block import Identity
+from storage.database.threads import each_in_thread, in_thread
 from storage.replay.account import Account
-from storage.replay.made import Made
-from storage.replay.request import Plan, Request
-from storage.replay.world import World
-from storage.threads import each_in_thread, in_thread
+from storage.replay.context import ReplayContext
+from storage.replay.identity_set import IdentitySet
+from storage.replay.request import PartitionPlan, ReplaySelection
 from stream.replay import UNWRITTEN
+from stream.scored import Identity
 
 
 async def void_stale(
-    world: World, request: Request, number: int, plans: Sequence[Plan], left: Collection[Identity]
+    world: ReplayContext,
+    request: ReplaySelection,
+    number: int,
+    plans: Sequence[PartitionPlan],
+    left: Collection[Identity],
 ) -> Account:
     """Void the sessions and updates that replay `number` did not write, up to its cuts; `left` are open there.
 
@@ -32,7 +36,11 @@ async def void_stale(
 
 
 async def count_gone(
-    world: World, request: Request, plans: Sequence[Plan], left: Collection[Identity], made: Made
+    world: ReplayContext,
+    request: ReplaySelection,
+    plans: Sequence[PartitionPlan],
+    left: Collection[Identity],
+    made: IdentitySet,
 ) -> Account:
     """Count the stored sessions of the window that are neither made nor open at the cut; changes nothing."""
     account = Account()
@@ -43,5 +51,5 @@ async def count_gone(
     return account
 
 
-def _cuts(plans: Sequence[Plan]) -> dict[int, int]:
+def _cuts(plans: Sequence[PartitionPlan]) -> dict[int, int]:
     return {plan.partition: plan.cut for plan in plans}

@@ -10,22 +10,21 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
 from scoring.model import Band
-from storage.block import Identity, identity_of
-from storage.webhooks.crossings import Folded, Webhook, fold
+from storage.webhooks.crossings import FoundCrossings, Webhook, fold
 from storage.webhooks.database import reading, replace, transaction
 from storage.webhooks.deliveries import put_crossings
 from storage.webhooks.tables import bands, positions, webhooks
-from stream.scored import ScoredSession
+from stream.scored import Identity, ScoredSession, identity_of
 
 #: Session ids that one query names.
 MOST_IDS = 500
 
 
-class MovedError(Exception):
+class PositionMovedError(Exception):
     """Another part has moved this partition on: read its position anew."""
 
 
-class Place(Struct, frozen=True):
+class PartitionPosition(Struct, frozen=True):
     """How far a partition is: the next offset, the greatest event offset seen, and the last record's timestamp.
 
     `known` says whether the database has it.
@@ -37,39 +36,41 @@ class Place(Struct, frozen=True):
     known: bool = False
 
 
-class Read(Struct, frozen=True):
+class ReadBatch(Struct, frozen=True):
     """What was read of a partition from `place` on, up to `next`; `updates` are those of sites with webhooks."""
 
-    place: Place
+    place: PartitionPosition
     next: int
     timestamp: int
     updates: Sequence[ScoredSession]
 
 
-class Moved(Struct, frozen=True):
+class StepResult(Struct, frozen=True):
     """The places after a step, and how many deliveries it made."""
 
-    places: dict[int, Place]
+    places: dict[int, PartitionPosition]
     crossings: int
 
 
-def places(engine: Engine, log: str) -> dict[int, Place]:
+def places(engine: Engine, log: str) -> dict[int, PartitionPosition]:
     """Where each partition of this log is."""
     t = positions.c
     query = select(t.kafka_partition, t.next_offset, t.told_offset, t.last_timestamp).where(t.log == log)
     with reading(engine) as connection:
         rows = connection.execute(query).all()
-    return {number: Place(place, told, timestamp, True) for number, place, told, timestamp in rows}
+    return {number: PartitionPosition(place, told, timestamp, True) for number, place, told, timestamp in rows}
 
 
-def move(engine: Engine, log: str, read: Mapping[int, Read], hooks: Mapping[str, Sequence[Webhook]], now: int) -> Moved:
+def move(
+    engine: Engine, log: str, read: Mapping[int, ReadBatch], hooks: Mapping[str, Sequence[Webhook]], now: int
+) -> StepResult:
     """Move partitions on, and write what their updates come to; `hooks` by site, `now` in ms UTC.
 
-    In one transaction: 1 move each position from where it is believed to be (MovedError where it is not) · 2 read the
-    bands of the sessions · 3 fold · 4 write the bands · 5 insert the deliveries. Nobody sees a
+    In one transaction: 1 move each position from where it is believed to be (else PositionMovedError) · 2 read
+    the bands of the sessions · 3 fold · 4 write the bands · 5 insert the deliveries. Nobody sees a
     part of it. Raises UnavailableError; then the same step may be made again.
     """
-    found: dict[int, Place] = {}
+    found: dict[int, PartitionPosition] = {}
     crossings = 0
     with transaction(engine) as connection:
         # In their order, so that two parts wait for each other and never in a circle.
@@ -83,8 +84,8 @@ def move(engine: Engine, log: str, read: Mapping[int, Read], hooks: Mapping[str,
             crossings += len(folded.crossings)
             if folded.told != step.place.told:
                 _tell(connection, log, number, folded.told)
-            found[number] = Place(step.next, folded.told, step.timestamp, known=True)
-    return Moved(found, crossings)
+            found[number] = PartitionPosition(step.next, folded.told, step.timestamp, known=True)
+    return StepResult(found, crossings)
 
 
 def forget_old(engine: Engine, before: int) -> int:
@@ -97,7 +98,7 @@ def forget_old(engine: Engine, before: int) -> int:
         )
 
 
-def _advance(connection: Connection, log: str, number: int, step: Read) -> None:
+def _advance(connection: Connection, log: str, number: int, step: ReadBatch) -> None:
     t = positions.c
     after = {"next_offset": step.next, "last_timestamp": step.timestamp}
     if step.place.known:
@@ -108,14 +109,14 @@ def _advance(connection: Connection, log: str, number: int, step: Read) -> None:
             t.told_offset == step.place.told,
         )
         if not connection.execute(here.values(after)).rowcount:
-            raise MovedError
+            raise PositionMovedError
         return
     try:
         connection.execute(
             insert(positions).values(log=log, kafka_partition=number, told_offset=step.place.told, **after)
         )
     except exc.IntegrityError as error:
-        raise MovedError from error
+        raise PositionMovedError from error
 
 
 def _tell(connection: Connection, log: str, number: int, told: int) -> None:
@@ -143,7 +144,7 @@ def _known(connection: Connection, updates: Iterable[ScoredSession]) -> dict[Ide
     return found
 
 
-def _keep(connection: Connection, folded: Folded, known: Mapping[Identity, Band], now: int) -> None:
+def _keep(connection: Connection, folded: FoundCrossings, known: Mapping[Identity, Band], now: int) -> None:
     rows = [
         {"site": site, "session_id": session_id, "opened_at": opened_at, "band": band, "noted_at": now}
         for (site, session_id, opened_at), band in folded.bands.items()

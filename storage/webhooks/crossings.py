@@ -10,9 +10,8 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from scoring.model import Band
-from storage.block import Identity, identity_of
-from storage.sink import BACKFILL_MASK
-from stream.scored import OFFSET_SHIFT, ScoredSession
+from storage.write.sink import BACKFILL_MASK
+from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, identity_of
 
 #: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one.
 Wanted = Literal["low", "building", "high", "up", "down"]
@@ -47,7 +46,7 @@ class Crossing(Struct, frozen=True):
     update: ScoredSession
 
 
-class Folded(Struct):
+class FoundCrossings(Struct):
     """What the updates of a partition come to: crossings, the bands to keep (None: of a closed session, to forget), and
     the greatest offset of an event whose update was seen."""
 
@@ -61,12 +60,12 @@ def fold(
     told: int,
     known: Mapping[Identity, Band],
     webhooks: Mapping[str, Sequence[Webhook]],
-) -> Folded:
+) -> FoundCrossings:
     """The updates of one partition in their order, after what was `told` and `known` so far; `webhooks` by site.
 
     A worker that was killed tells updates again: what lies before `told` was seen. Backfills tell nothing new.
     """
-    folded = Folded([], {}, told)
+    folded = FoundCrossings([], {}, told)
     for update in updates:
         offset, hooks = update.version >> OFFSET_SHIFT, webhooks.get(update.site)
         if update.version & BACKFILL_MASK or offset < folded.told or not hooks:
@@ -85,7 +84,9 @@ def by_site(webhooks: Iterable[Webhook]) -> dict[str, list[Webhook]]:
     return found
 
 
-def _take(update: ScoredSession, hooks: Sequence[Webhook], folded: Folded, known: Mapping[Identity, Band]) -> None:
+def _take(
+    update: ScoredSession, hooks: Sequence[Webhook], folded: FoundCrossings, known: Mapping[Identity, Band]
+) -> None:
     identity = identity_of(update)
     if update.status == "closed":
         folded.bands[identity] = None

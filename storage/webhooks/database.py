@@ -8,12 +8,12 @@ from sqlalchemy import Connection, Engine, Table, exc
 from sqlalchemy.dialects.mysql import insert as mariadb_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from storage.sink import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 
 
 @contextlib.contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; raises UnavailableError where the database is away, busy, or chose another one."""
+    """A transaction that writes; raises DatabaseUnavailableError where the database is away or busy."""
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
@@ -21,17 +21,17 @@ def transaction(engine: Engine) -> Iterator[Connection]:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
     except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
-        raise UnavailableError(_line(error)) from error
+        raise DatabaseUnavailableError(_line(error)) from error
 
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection that reads; raises UnavailableError."""
+    """A connection that reads; raises DatabaseUnavailableError."""
     try:
         with engine.connect() as connection:
             yield connection
     except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
-        raise UnavailableError(_line(error)) from error
+        raise DatabaseUnavailableError(_line(error)) from error
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -10,16 +10,15 @@ from msgspec import Struct
 from standardwebhooks import Webhook as Signer
 
 from scoring.model import Band, Label
-from scoring.reasons import SpokenReason
-from storage.block import identity_of
-from storage.intents import reasons_of
+from scoring.reasons import ReasonText
+from storage.query.intents import reasons_of
 from storage.webhooks.crossings import Crossing
-from stream.scored import Status
+from stream.scored import Status, identity_of
 
 CROSSED, TEST = "session.band", "webhook.test"
 
 
-class Crossed(Struct, frozen=True, kw_only=True):
+class BandCrossing(Struct, frozen=True, kw_only=True):
     """The data of `session.band`: the session as it stands after the crossing. Times are ms UTC."""
 
     site: str
@@ -31,13 +30,13 @@ class Crossed(Struct, frozen=True, kw_only=True):
     status: Status
     probability: float
     label: Label
-    reasons: tuple[SpokenReason, ...]
+    reasons: tuple[ReasonText, ...]
     updated_at: int
     model_version: str
     version: int
 
 
-class Tested(Struct, frozen=True):
+class WebhookTest(Struct, frozen=True):
     """The data of `webhook.test`."""
 
     site: str
@@ -50,14 +49,14 @@ class Message(Struct, frozen=True):
     id: str
     type: str
     timestamp: str
-    data: Crossed | Tested
+    data: BandCrossing | WebhookTest
 
 
 def crossed(crossing: Crossing) -> Message:
     """The message of a crossing; its id follows from the webhook and the update."""
     update = crossing.update
     seed = msgspec.json.encode((crossing.webhook.id, *identity_of(update), update.version))
-    data = Crossed(
+    data = BandCrossing(
         site=update.site,
         session_id=update.session_id,
         opened_at=update.opened_at,
@@ -77,7 +76,7 @@ def crossed(crossing: Crossing) -> Message:
 
 def test(site: str, webhook_id: str, now: int) -> Message:
     """A message that says nothing but that a webhook works; `now` in ms UTC."""
-    return Message(_id("msg", secrets.token_bytes(15)), TEST, _moment(now), Tested(site, webhook_id))
+    return Message(_id("msg", secrets.token_bytes(15)), TEST, _moment(now), WebhookTest(site, webhook_id))
 
 
 def encode(message: Message) -> str:

@@ -11,12 +11,12 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
-from storage.sink import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import bands, deliveries, registry
+from storage.webhooks.client import WebhookResponse
 from storage.webhooks.crossings import Webhook
 from storage.webhooks.deliveries import Delivery
 from storage.webhooks.metrics import WebhookMetrics
-from storage.webhooks.post import Answer
 from storage.webhooks.schedule import next_try
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ BAND_DAYS_MS = 2 * 24 * 3_600_000
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 
 #: Sends a message to a webhook once: the webhook, the message's id, its body.
-Send = Callable[[Webhook, str, str], Awaitable[Answer]]
+Send = Callable[[Webhook, str, str], Awaitable[WebhookResponse]]
 
 #: What a delivery is after an attempt with this outcome.
 _STATES: dict[str, deliveries.State] = {"delivered": "delivered", "retried": "due", "dead": "dead"}
@@ -39,7 +39,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Sender:
+class DeliverySender:
     """`pauses` in seconds, `concurrency` for each webhook, `lease_seconds` longer than an attempt may take,
     `log_days` of what has ended. Call `run` once; `wake` when something has become due."""
 
@@ -82,7 +82,7 @@ class Sender:
                     if time.monotonic() - swept >= SWEEP_EVERY:
                         await self._sweep()
                         swept = time.monotonic()
-                except UnavailableError as error:
+                except DatabaseUnavailableError as error:
                     log.info("the database does not answer (%s); what is due waits", error)
                 await _first((self._woken, stop), LOOK)
         finally:
@@ -150,7 +150,7 @@ class Sender:
         while True:
             try:
                 return await self._in_thread(call, *args, **named)
-            except UnavailableError:
+            except DatabaseUnavailableError:
                 if time.monotonic() > ends:
                     raise
             await asyncio.sleep(delay)

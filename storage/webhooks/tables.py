@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
 )
 
-from storage.tables import metadata
+from storage.database.tables import metadata
 
 #: `wanted`: words of storage/webhooks/crossings.py, separated by spaces; none: all. Crossings count from `since` on,
 #: and bands of the site's sessions are known from `bands_since` on. `disabled` says why, empty while it is in use.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from storage.relational import engine_of
+from storage.database.engine import engine_of
 from tests.support.browser import launched
 from tests.support.proxy import pages, proxy
 from tests.support.stack import new_stack, up

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from scoring import registry
 from scoring.features import MONTH_CODES, VISITOR_CODES
-from storage import tables
+from storage.database import tables
 from tests.support.shop import Shop, Visit, running, until
 
 #: Written down by the page at what the visitor does, before the shop or the tracker hears of it: when a click or a

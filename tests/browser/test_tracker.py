@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from deploy.ports import wait_until
-from storage import tables
+from deploy.processes.ports import wait_until
+from storage.database import tables
 from tests.support.tracked import Tracked, Visit, counted
 
 #: Keeps what the browser says of a page that it shows again.

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from ingest import script
 from tests.support.tracked import KEY, SITE, Tracked, counted
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from tests.support.tracked import SITE, Tracked, Visit, counted, stored
 
 #: Everything that a page can ask of the tracker; it must do nothing then.

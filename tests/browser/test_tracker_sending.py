@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.sync_api import Page
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from tests.support.tracked import Tracked, counted, stored
 
 TRACK = "for (let i = 0; i < {count}; i++) opEcomTracker.trackEvent('n', String(i), {label})"

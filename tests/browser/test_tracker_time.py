@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from tests.support.tracked import Tracked, Visit, counted
 
 #: Lets a test say whether the page can be seen.

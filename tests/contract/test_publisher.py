@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ingest.partition import partition_of
-from ingest.publish import Publisher, Record, UnavailableError
+from ingest.publish import LogUnavailableError, Publisher, Record
 from tests.support.publishers import PARTITIONS, ListLog, Log, kafka_log
 
 
@@ -74,8 +74,8 @@ async def test_what_is_on_its_way_arrives_before_the_end_and_nothing_after_it(lo
 
 
 async def _refuses(publisher: Publisher) -> None:
-    with pytest.raises(UnavailableError) as away:
+    with pytest.raises(LogUnavailableError) as away:
         await publisher.publish(records(1))
     assert away.value.retry_after > 0
-    with pytest.raises(UnavailableError):
+    with pytest.raises(LogUnavailableError):
         await publisher.check()

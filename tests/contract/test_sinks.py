@@ -9,9 +9,10 @@ import pytest
 
 from ingest.events import Tick, encode, key_of
 from scoring.features import Features
-from storage import analytics, migrate
-from storage.block import block_of
-from storage.sink import RefusedError
+from storage.database import migrate
+from storage.database.errors import RowsRefusedError
+from storage.write import clickhouse_sink as analytics
+from storage.write.block import block_of
 from stream.scored import DeadLetter, version_of
 from tests.support.events import NOON, event
 from tests.support.scored import FEATURES, scored, view
@@ -188,7 +189,7 @@ def test_dead_letters_of_two_topics_do_not_meet(kept: Kept) -> None:
 def test_a_block_with_a_value_that_no_column_takes_is_refused_whole(kept: Kept) -> None:
     whole = {name: getattr(FEATURES, name) for name in FEATURES.__struct_fields__}
     huge = scored(2, session_id="s2", features=Features(**(whole | {"Administrative": 2**63})))
-    with pytest.raises(RefusedError):
+    with pytest.raises(RowsRefusedError):
         kept.sink.write(block(scored(1), huge))
     assert kept.sessions() == {}
     kept.sink.write(block(scored(1)))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deploy.access_file import place, read, sites_of
 from deploy.cli.main import app
 from deploy.errors import SetupError
-from deploy.settings import load
-from storage.access import digest_of
+from deploy.settings.access_file import place, read, sites_of
+from deploy.settings.model import load
+from storage.http.access import digest_of
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
-from deploy.settings import Settings, load, variable
+from deploy.settings.model import Settings, load, variable
 from tests.support import compose
 from tests.support.commands import parse
 

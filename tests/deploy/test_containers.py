@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from deploy.errors import SetupError
-from deploy.ports import speaks_kafka, wait_until
+from deploy.processes.ports import speaks_kafka, wait_until
+from deploy.processes.programs import Program, death_with
 from deploy.services.artefacts import jars, java
-from deploy.services.programs import Program, death_with
-from deploy.settings import user_cache, variable
+from deploy.settings.model import user_cache, variable
 from tests.support import compose, kubernetes, wheel
 from tests.support.ports import free_port
 from tests.support.services import Broker

@@ -13,10 +13,10 @@ from pydantic import SecretStr
 
 from deploy.cli.failures import lines
 from deploy.errors import AwayError, SetupError
-from deploy.settings import Settings, StorageSettings
+from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring.storage import databases, migrate_all
 from deploy.wiring.writer import FAILED, outcome
-from storage.migrate import SchemaError
+from storage.database.migrate import SchemaError
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]

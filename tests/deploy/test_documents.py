@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring import api, ingest
 from ingest.publish import ListPublisher
 from tests.support.databases import filled

@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy import topics
 from deploy.errors import PortTakenError, SetupError
-from deploy.ports import listen
-from deploy.settings import SIMULATED_SITES, IngestSettings, KafkaSettings, Settings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import listen
+from deploy.settings.model import SIMULATED_SITES, IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
-from deploy.wiring.kafka import client_options
 from deploy.wiring.keys import import_key
 from ingest.events import Event, decode
 from ingest.publish import ListPublisher

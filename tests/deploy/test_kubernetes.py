@@ -8,8 +8,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from deploy import topics
-from deploy.settings import Settings, load, variable
+from deploy.log import topics
+from deploy.settings.model import Settings, load, variable
 from tests.support import compose, kubernetes
 from tests.support.commands import parse
 from tests.support.kubernetes import BASE, FOLDER, Object, containers, name, of_kind, pod

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from tests.support.monitoring import ALERTS, BOARD, PANELS, ROOT, RULES, SCRAPES
 from tests.support.promql import Asked, asked
 

@@ -22,18 +22,18 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
-from deploy import access_changes
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import KafkaSettings, Settings
-from deploy.status import create_status_app
+from deploy.http.serve import serve
+from deploy.http.status import create_status_app
+from deploy.processes.ports import listen
+from deploy.settings.model import KafkaSettings, Settings
+from deploy.sites import changes as access_changes
 from deploy.wiring import api, ingest, predict, shop
 from deploy.wiring.admin import eraser
 from ingest.api import IngestApp
-from storage.access import SCOPES
+from storage.http.access import SCOPES
 from storage.replay.account import Account
-from storage.replay.jobs import Jobs, Order
-from storage.replay.request import Request
+from storage.replay.jobs import Jobs, ReplayRequest
+from storage.replay.request import ReplaySelection
 from tests.support.databases import filled
 from tests.support.door import FAR, events
 from tests.support.predictions import EXAMPLE
@@ -263,7 +263,7 @@ async def served(
     if name in ("queries", "passed"):
         async with filled(embedded, [scored(1, site="shop")]) as opened:
             replays = Jobs(_ended)
-            replays.start(Order(Request(site="shop")))
+            replays.start(ReplayRequest(ReplaySelection(site="shop")))
             erasing, permitted, stop = eraser(settings, opened), api.access(settings), asyncio.Event()
             queries = api.app(settings, opened, permitted, CollectorRegistry(), stop, replays, erasing)
             if name == "queries":

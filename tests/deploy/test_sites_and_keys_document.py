@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from deploy import access_changes
-from deploy.access_file import AccessFile, sites_of
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import Settings
+from deploy.http.serve import serve
+from deploy.processes.ports import listen
+from deploy.settings.access_file import AccessFile, sites_of
+from deploy.settings.model import Settings
+from deploy.sites import changes as access_changes
 from deploy.wiring import ingest
 from ingest.events import Purchase
 from ingest.publish import ListPublisher

@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy
 
 from deploy.errors import PortTakenError, SetupError
-from deploy.ports import listen, speaks_kafka
+from deploy.processes.ports import listen, speaks_kafka
+from deploy.processes.programs import Program
 from deploy.services import artefacts, mariadb, stack
-from deploy.services.programs import Program
-from deploy.settings import user_cache
+from deploy.settings.model import user_cache
 from tests.support.children import alive
 from tests.support.ports import free_port
 

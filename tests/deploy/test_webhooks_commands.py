@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli.main import app
-from deploy.settings import load
+from deploy.settings.model import load
 from deploy.wiring.storage import relational_of_this_program
 from storage.webhooks import deliveries, message, registry
 

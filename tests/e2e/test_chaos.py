@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from deploy import topics
-from deploy.ports import wait_until
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import wait_until
+from deploy.settings.model import Settings
 from deploy.wiring.storage import migrate_all
-from storage.analytics import server_client
-from storage.relational import engine_of
+from storage.database.engine import engine_of
+from storage.write.clickhouse_sink import server_client
 from tests.support.killed import Parts
 from tests.support.ledger import Ledger
 from tests.support.recomputed import Recomputed, Tables, differences, recompute, stored

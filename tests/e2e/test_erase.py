@@ -16,9 +16,9 @@ from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from deploy.ports import wait_until
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
+from deploy.log.client_options import client_options
+from deploy.processes.ports import wait_until
+from deploy.settings.model import Settings
 from ingest.events import Control, Event
 from tests.support.log import log_of
 from tests.support.replays import placed

@@ -12,9 +12,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy import topics
-from deploy.settings import IngestSettings, Settings, WorkerSettings
-from deploy.wiring.kafka import client_options
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import IngestSettings, Settings, WorkerSettings
 from tests.support.ledger import Ledger
 from tests.support.ports import free_port
 from tests.support.processes import Part, environment

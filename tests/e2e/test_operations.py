@@ -9,11 +9,11 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy import topics
-from deploy.probes import Address, get
-from deploy.wiring.kafka import client_options
-from storage.migrate import relational_run
-from storage.relational import engine_of
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.probes import ProbeAddress, get
+from storage.database.engine import engine_of
+from storage.database.migrate import relational_run
 from tests.support.monitoring import EXPRESSIONS
 from tests.support.promql import Asked, asked
 from tests.support.services import Broker
@@ -39,7 +39,7 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
     ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT", "WEBHOOKS__METRICS_PORT")
     found = []
     for port in ports:
-        status, text = get(Address("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
+        status, text = get(ProbeAddress("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
         assert status == 200, port
         found += [
             (sample.name, sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples

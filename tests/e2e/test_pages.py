@@ -11,7 +11,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from ingest.events import Control, Event, Page, Purchase, Tick, encode, key_of
 from ingest.partition import partition_of
 from tests.support.events import event

@@ -8,14 +8,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.ports import wait_until
-from deploy.settings import load
+from deploy.processes.ports import wait_until
+from deploy.settings.model import load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from ingest.events import encode, key_of
 from scoring.features import NAMES
-from stream.pages import PageStatistics
-from stream.partition import Folded, Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.fold.result import FoldResult
 from stream.scored import ScoredSession
 from stream.step import score
 from tests.support.events import event
@@ -66,7 +68,7 @@ def recompute(rows: list[tuple[Any, ...]]) -> list[ScoredSession]:
     """The log's records folded and scored again."""
     settings = load()
     partitions: dict[int, Partition] = {}
-    into = Folded()
+    into = FoldResult()
     for number, offset, timestamp, key, raw in rows:
         if number not in partitions:
             partitions[number] = Partition("again", number, calendars(settings), PageStatistics(), Mark(0, {}))

@@ -19,8 +19,8 @@ import uuid_utils
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import make_url, text
 
-from deploy.ports import wait_until
-from deploy.settings import KafkaSettings
+from deploy.processes.ports import wait_until
+from deploy.settings.model import KafkaSettings
 from storage.replay.account import Account
 from stream.scored import decode
 from tests.support import traffic

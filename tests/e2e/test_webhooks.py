@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.ports import wait_until
-from deploy.services.programs import death_with
+from deploy.processes.ports import wait_until
+from deploy.processes.programs import death_with
 from tests.support.ports import free_port
 from tests.support.receiver import receiver
 from tests.support.stack import Stack, new_stack, up

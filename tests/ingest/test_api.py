@@ -11,7 +11,7 @@ import pytest
 
 from ingest import codes
 from ingest.events import Custom, Page, Purchase
-from ingest.publish import ListPublisher, Record, UnavailableError
+from ingest.publish import ListPublisher, LogUnavailableError, Record
 from tests.support.door import CHROME, FAR, IMPORT_KEY, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
 from tests.support.events import NOON, event_id
 
@@ -135,7 +135,7 @@ async def test_kafka_away_is_said_with_when_to_come_back(path: str, log: ListPub
 
 
 @pytest.mark.parametrize("path", HOT)
-@pytest.mark.parametrize("failure", [UnavailableError("no acknowledgement"), KeyError("ours")], ids=["503", "500"])
+@pytest.mark.parametrize("failure", [LogUnavailableError("no acknowledgement"), KeyError("ours")], ids=["503", "500"])
 async def test_what_may_be_in_the_log_can_be_sent_again_with_the_same_ids(
     path: str, failure: Exception, log: ListPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,7 +388,7 @@ async def test_the_documents(log: ListPublisher) -> None:
         for reference in schema.get("anyOf", [schema]):
             named = schemas[reference["$ref"].rpartition("/")[2]]
             assert named["additionalProperties"] is False
-    assert {"session_id", "visitor_id", "event_id", "event_ids"} < set(schemas["ErrorAnswer"]["properties"])
+    assert {"session_id", "visitor_id", "event_id", "event_ids"} < set(schemas["IngestErrorAnswer"]["properties"])
     for name in ("PageView", "SessionStart", "SentEvent"):
         assert "counts once" in schemas[name]["properties"]["event_id"]["description"]
     assert set(schemas["PageView"]["required"]) == {"session_id", "page_url"}

@@ -8,20 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest import codes, collect
-from ingest.collect import Sender
+from ingest.admission.keys import Grant, SiteAccess
+from ingest.collect import RequestOrigin
 from ingest.enrich import Agent
-from ingest.errors import RefusedError
+from ingest.errors import RequestRefusedError
 from ingest.events import Code, Context, Event, Page, decode
-from ingest.keys import Grant, Site
 from tests.support.events import NOON, event_id
 
-LIVE = Grant(Site("shop"), "write", "shop")
-IMPORT = Grant(Site("shop"), "import", "shop")
+LIVE = Grant(SiteAccess("shop"), "write", "shop")
+IMPORT = Grant(SiteAccess("shop"), "import", "shop")
 
 
-def sender(grant: Grant = LIVE, **given: Any) -> Sender:
+def sender(grant: Grant = LIVE, **given: Any) -> RequestOrigin:
     numbers = iter(range(900, 10_000))
-    return Sender(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
+    return RequestOrigin(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
 
 
 def page_view(number: int = 1, **given: Any) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def test_bytes_that_are_no_utf8_refuse_only_their_event() -> None:
     ],
 )
 def test_a_bad_batch_is_refused_whole(body: bytes, code: str) -> None:
-    with pytest.raises(RefusedError) as refused:
+    with pytest.raises(RequestRefusedError) as refused:
         collect.batch(body, sender(), max_events=50)
     assert refused.value.code == code
 
@@ -188,7 +188,9 @@ def test_an_import_needs_received_at() -> None:
     ("grant", "verified"),
     [
         pytest.param(LIVE, False, id="a browser's word"),
-        pytest.param(Grant(Site("shop", count_unverified_purchases=True), "write", ""), True, id="the site opts in"),
+        pytest.param(
+            Grant(SiteAccess("shop", count_unverified_purchases=True), "write", ""), True, id="the site opts in"
+        ),
         pytest.param(IMPORT, True, id="history"),
     ],
 )

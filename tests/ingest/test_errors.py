@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from ingest.errors import STATUS, RefusalCode, RefusedError
+from ingest.errors import STATUS, RefusalCode, RequestRefusedError
 
 
 def test_every_code_has_a_status() -> None:
@@ -11,4 +11,4 @@ def test_every_code_has_a_status() -> None:
 
 
 def test_the_body_is_one_line() -> None:
-    assert RefusedError("invalid", 'a "b"\nc').body() == b'{"error":"invalid","reason":"a \\"b\\"\\nc"}'
+    assert RequestRefusedError("invalid", 'a "b"\nc').body() == b'{"error":"invalid","reason":"a \\"b\\"\\nc"}'

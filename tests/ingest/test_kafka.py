@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from deploy import broker as embedded
-from deploy import topics
-from deploy.ports import speaks_kafka
-from deploy.services.programs import Program
-from deploy.settings import KafkaSettings
-from deploy.wiring.kafka import client_options
+from deploy.local import broker as embedded
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import speaks_kafka
+from deploy.processes.programs import Program
+from deploy.settings.model import KafkaSettings
 from ingest.kafka import KafkaPublisher
-from ingest.publish import UnavailableError
+from ingest.publish import LogUnavailableError
 from tests.support.ports import free_port
 from tests.support.publishers import kafka_log, publisher, reached
 from tests.support.services import Broker
@@ -27,7 +27,7 @@ async def reason(made: KafkaPublisher, said: str) -> str:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(10):
             while said not in answer:
-                with pytest.raises(UnavailableError) as away:
+                with pytest.raises(LogUnavailableError) as away:
                     await made.publish([(b"a", b"b")])
                 answer = away.value.reason
                 await asyncio.sleep(0.02)
@@ -37,7 +37,7 @@ async def reason(made: KafkaPublisher, said: str) -> str:
 async def test_kafka_away_is_said_with_the_setting_and_stopping_does_not_wait() -> None:
     made = publisher(KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}"))
     assert "(kafka.bootstrap)" in await reason(made, "kafka.bootstrap")
-    with pytest.raises(UnavailableError, match=r"kafka\.bootstrap"):
+    with pytest.raises(LogUnavailableError, match=r"kafka\.bootstrap"):
         await made.check()
     began = time.monotonic()
     await made.stop()
@@ -67,7 +67,7 @@ async def test_beyond_the_bound_events_are_refused_at_once(embedded_kafka: Broke
     async with kafka_log(embedded_kafka.settings(), max_in_flight=10) as log:
         first = asyncio.create_task(log.publisher.publish([(b"a", b"b")] * 10))
         await asyncio.sleep(0)
-        with pytest.raises(UnavailableError, match=r"ingest\.max_in_flight"):
+        with pytest.raises(LogUnavailableError, match=r"ingest\.max_in_flight"):
             await log.publisher.publish([(b"a", b"b")])
         await first
         assert log.publisher.in_flight == 0
@@ -94,7 +94,7 @@ async def test_no_acknowledgement_in_time_fails_all_that_wait_and_then_a_new_pro
         await asyncio.sleep(0.01)
         calls.append(asyncio.create_task(log.publisher.publish([(b"a", b"2")])))
         failures = await asyncio.gather(*calls, return_exceptions=True)
-        assert [type(failure) for failure in failures] == [UnavailableError, UnavailableError]
+        assert [type(failure) for failure in failures] == [LogUnavailableError, LogUnavailableError]
         assert "ingest.publish_timeout_ms" in str(failures[0])
         assert log.publisher.in_flight == 0
         await reached(log.publisher)
@@ -111,7 +111,7 @@ async def test_taking_a_batch_and_acknowledging_it_have_one_time_out(embedded_ka
     async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=1_000) as log:
         log.publisher._producer = Slow(log.publisher._producer)
         began = time.monotonic()
-        with pytest.raises(UnavailableError, match="within 1 s"):
+        with pytest.raises(LogUnavailableError, match="within 1 s"):
             await log.publisher.publish([(b"a", b"1")])
         assert time.monotonic() - began < 1.5
 
@@ -124,7 +124,7 @@ async def test_stopping_waits_for_the_time_out_and_no_longer(embedded_kafka: Bro
         began = time.monotonic()
         await log.publisher.stop()
         assert time.monotonic() - began < 5
-        with pytest.raises(UnavailableError):
+        with pytest.raises(LogUnavailableError):
             await call
         assert log.publisher.in_flight == 0
 
@@ -157,7 +157,7 @@ async def test_a_broker_that_dies_and_comes_back(tmp_path: Path) -> None:
             await log.publisher.publish([(b"a", b"1")])
             program.stop()
             began = time.monotonic()
-            with pytest.raises(UnavailableError):
+            with pytest.raises(LogUnavailableError):
                 await log.publisher.publish([(b"a", b"2")])
             assert time.monotonic() - began < 5
             # Until the old connection is given up: what it still sends, Tansu would take without a topic.

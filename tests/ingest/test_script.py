@@ -41,7 +41,7 @@ def test_the_script_is_small_as_it_stands() -> None:
         pytest.param(SOURCE.pinned_module_path, SOURCE.module, script.PINNED_CACHE, id="the module by its hash"),
     ],
 )
-async def test_a_file_is_its_source(path: str, file: script.File, kept: str, browser: httpx.AsyncClient) -> None:
+async def test_a_file_is_its_source(path: str, file: script.ScriptFile, kept: str, browser: httpx.AsyncClient) -> None:
     plain = await browser.get(path, headers={"accept-encoding": "identity", "origin": "https://any.example"})
     assert plain.status_code == 200
     assert (plain.content, plain.headers["cache-control"]) == (file.content, kept)

@@ -8,12 +8,12 @@ import sqlalchemy
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 
-from deploy import topics
-from deploy.settings import Settings, StorageSettings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import writer
-from deploy.wiring.kafka import client_options
 from ingest.events import key_of
-from storage.relational import engine_of
+from storage.database.engine import engine_of
 from stream.scored import encode
 from tests.support.gate import gate
 from tests.support.scored import scored

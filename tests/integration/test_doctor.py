@@ -9,15 +9,15 @@ import sqlalchemy
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from deploy import topics
 from deploy.doctor import databases
 from deploy.doctor.finding import Finding
 from deploy.doctor.log import log
 from deploy.errors import AwayError
-from deploy.settings import KafkaSettings, Settings, StorageSettings, WorkerSettings
-from deploy.wiring.kafka import client_options
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import KafkaSettings, Settings, StorageSettings, WorkerSettings
 from deploy.wiring.storage import relational
-from storage import migrate
+from storage.database import migrate
 from tests.support.ports import free_port
 from tests.support.services import Broker
 

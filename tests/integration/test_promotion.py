@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy import controls, topics
 from deploy.errors import SetupError
+from deploy.log import controls, topics
+from deploy.log.client_options import client_options
+from deploy.log.topics import log_id
 from deploy.promote import promote, roll_back
-from deploy.settings import KafkaSettings, ScoringSettings, Settings, WorkerSettings
-from deploy.topics import log_id
+from deploy.settings.model import KafkaSettings, ScoringSettings, Settings, WorkerSettings
 from deploy.wiring import worker
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import CurrentModel
 from ingest.events import Event, UseModel, decode, encode, key_of
 from scoring import registry

@@ -15,14 +15,14 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from deploy import topics
 from deploy.errors import PortTakenError
-from deploy.ports import listen
-from deploy.settings import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import listen
+from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
-from deploy.wiring.kafka import client_options
 from ingest.events import key_of
-from storage.subscribe import Filter, Follower, Position, Start, follow
+from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter, follow
 from stream.scored import ScoredSession, encode
 from tests.support.example import consumer, running_consumer
 from tests.support.ports import free_port
@@ -52,14 +52,16 @@ async def kafka(broker: Broker) -> KafkaSettings:
 
 @asynccontextmanager
 async def following(
-    kafka: KafkaSettings, start: Start, wanted: Filter | None = None, log: str = "log"
-) -> AsyncIterator[Follower]:
+    kafka: KafkaSettings, start: Start, wanted: UpdateFilter | None = None, log: str = "log"
+) -> AsyncIterator[ScoredConsumer]:
     options = client_options(kafka)
-    async with follow(options, kafka.scored_topic, log, wanted or Filter(), start, kafka.fetch_wait_ms) as follower:
+    async with follow(
+        options, kafka.scored_topic, log, wanted or UpdateFilter(), start, kafka.fetch_wait_ms
+    ) as follower:
         yield follower
 
 
-async def found(follower: Follower, count: int) -> list[str]:
+async def found(follower: ScoredConsumer, count: int) -> list[str]:
     """The session ids of the next `count` updates at least, in any order."""
     ids: list[str] = []
     async with asyncio.timeout(PATIENCE):
@@ -76,10 +78,10 @@ async def test_a_follower_goes_on_exactly_where_it_was(kafka: KafkaSettings) -> 
         resume_id = follower.resume_id
     assert resume_id == "5.3@log"
     await say(kafka, [scored(n, session_id=name) for n, name in enumerate(names[7:])])
-    async with following(kafka, Position.decode(resume_id)) as follower:
+    async with following(kafka, ResumePosition.decode(resume_id)) as follower:
         assert await found(follower, 5) == names[7:]
         assert await follower.more(0.3) == []
-    async with following(kafka, Position.decode("5.3@another-log")) as follower:
+    async with following(kafka, ResumePosition.decode("5.3@another-log")) as follower:
         assert await found(follower, 12) == names
 
 
@@ -87,7 +89,7 @@ async def test_a_recent_follower_sees_what_came_just_before_it(
     kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(kafka, [scored(n, session_id=f"s{n}") for n in range(8)])
-    monkeypatch.setattr("storage.subscribe.RECENT_RECORDS", 2)
+    monkeypatch.setattr("storage.live.subscribe.RECENT_RECORDS", 2)
     async with following(kafka, "recent") as follower:
         keys: set[bytes] = set()
         async with asyncio.timeout(PATIENCE):
@@ -107,7 +109,7 @@ async def test_a_follower_finds_what_it_wants_and_passes_the_rest(kafka: KafkaSe
         for n in range(8)
     ]
     await say(kafka, updates)
-    async with following(kafka, "start", Filter("shop-1", "high", 0.6)) as follower:
+    async with following(kafka, "start", UpdateFilter("shop-1", "high", 0.6)) as follower:
         assert await found(follower, 1) == ["s7"]
         async with asyncio.timeout(PATIENCE):
             while follower.resume_id != "4.4@log":

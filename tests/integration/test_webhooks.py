@@ -14,17 +14,17 @@ from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from deploy import controls, topics
-from deploy.settings import Settings, StorageSettings, WebhooksSettings
+from deploy.log import controls, topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings, StorageSettings, WebhooksSettings
 from deploy.wiring import webhooks
-from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import relational_of_this_program
 from ingest.events import key_of
 from scoring.model import Band
-from storage.relational import engine_of
+from storage.database.engine import engine_of
 from storage.webhooks import bands, registry
 from storage.webhooks.crossings import Webhook
-from stream.erasures import visitor_digest
+from stream.fold.erasures import visitor_digest
 from stream.scored import ScoredSession, encode
 from tests.support.events import NOON
 from tests.support.gate import gate
@@ -299,6 +299,6 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
     settings = await made(embedded_kafka, tmp_path)
     log = await topics.log_id(client_options(settings.kafka))
     with opened(settings) as engine:
-        bands.move(engine, log, {0: bands.Read(bands.Place(), 500, NOON, [])}, {}, NOON)
+        bands.move(engine, log, {0: bands.ReadBatch(bands.PartitionPosition(), 500, NOON, [])}, {}, NOON)
     assert await webhooks.run(settings, asyncio.Event()) == FAILED
     assert "was made anew" in caplog.text

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from deploy import topics
 from deploy.errors import SetupError
-from deploy.settings import KafkaSettings, Settings, WorkerSettings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import KafkaSettings, Settings, WorkerSettings
 from deploy.wiring import worker
-from deploy.wiring.kafka import client_options
 from ingest.events import Event, Page, Tick, UsePages, encode, key_of
-from stream.pages import PageRow
-from stream.pages_topic import add_version
+from stream.fold.pages import PageRow
+from stream.kafka.pages_topic import add_version
 from stream.scored import DeadLetter, ScoredSession, decode, decode_dead
 from tests.support.events import NOON, event
 from tests.support.services import Broker

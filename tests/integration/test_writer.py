@@ -17,17 +17,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from deploy import topics
-from deploy.ports import wait_until
-from deploy.probes import Address, is_ready
-from deploy.settings import Settings, StorageSettings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import wait_until
+from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import writer
-from deploy.wiring.kafka import client_options
 from deploy.wiring.storage import migrate_all
 from ingest.events import Tick, encode, key_of
-from storage import continuity
-from storage.block import Role
-from storage.relational import engine_of
+from storage.database.engine import engine_of
+from storage.write import continuity
+from storage.write.block import Role
 from stream import scored as contract
 from stream.scored import DeadLetter, ScoredSession
 from tests.support.events import NOON, event
@@ -135,7 +135,7 @@ async def test_a_score_is_in_the_database_within_a_second_of_its_record(settings
 
 
 async def test_it_says_that_it_is_ready_once_it_reads(settings: Settings) -> None:
-    address = Address("127.0.0.1", free_port())
+    address = ProbeAddress("127.0.0.1", free_port())
     storage = settings.storage.model_copy(update={"metrics_port": address.port})
     async with (
         running(settings.model_copy(update={"storage": storage})),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage import analytics, migrate
+from storage.database import migrate
+from storage.write import clickhouse_sink as analytics
 from tests.support.replays import Shop
 from tests.support.services import new_database
 from tests.support.sinks import clickhouse, clickhouse_front, sql

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Histogram
 
 from scoring.model import ConstantModel
 from stream.metrics import Distribution, WorkerMetrics
-from stream.publish import ListRecords
+from stream.publish import ListRecordPublisher
 from tests.support.events import NOON, event
 from tests.support.fakes import FakeClient, FakeLog, worker_on
 from tests.support.log import LogRecord, log_of
@@ -38,7 +38,7 @@ async def test_a_round_tells_outcomes_probabilities_the_model_and_the_commit() -
     nonsense = LogRecord(0, now, b"default/s1", b"?")
     log = FakeLog({0: [nonsense, *log_of([event(1), event(2, NOON + 5)], start=1)]})
     worker, client = (
-        worker_on(log, ListRecords(), models=lambda _: ConstantModel(0.6), metrics=metrics),
+        worker_on(log, ListRecordPublisher(), models=lambda _: ConstantModel(0.6), metrics=metrics),
         FakeClient(log),
     )
     assert value(metrics, "records_total", outcome="undecodable") == 0
@@ -66,7 +66,7 @@ async def test_another_model_takes_the_place_of_the_one_before() -> None:
 async def test_a_partition_that_went_to_another_worker_is_told_by_that_one_alone() -> None:
     metrics = WorkerMetrics()
     log = FakeLog({number: log_of([event(number + 1, session_id=f"s{number}")]) for number in (0, 1)})
-    worker, client = worker_on(log, ListRecords(), metrics=metrics), FakeClient(log)
+    worker, client = worker_on(log, ListRecordPublisher(), metrics=metrics), FakeClient(log)
     await worker.claim({0, 1}, client)
     await worker.round({number: client.fetch(number, 10) for number in (0, 1)}, client)
     await worker.commit(client)

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from ingest.events import Control, Event, UseModel
+from stream.fold.mark import Mark, decode_mark, encode_mark
 from stream.metrics import WorkerMetrics
-from stream.partition import Mark, decode_mark, encode_mark
-from stream.publish import ListRecords
+from stream.publish import ListRecordPublisher
 from stream.scored import decode, decode_dead
 from stream.step import Models
 from tests.support.events import NOON, event
@@ -16,7 +16,7 @@ from tests.support.log import log_of
 from tests.support.models import known
 
 
-def told(records: ListRecords) -> list[tuple[int, str]]:
+def told(records: ListRecordPublisher) -> list[tuple[int, str]]:
     """Offset and model of every update."""
     scored = [decode(row.value) for row in records.topics.get(TOPICS.scored, [])]
     return [(each.event.offset, each.model_version) for each in scored]
@@ -26,9 +26,9 @@ def click(number: int) -> Event:
     return event(number, NOON + number * 1000)
 
 
-async def run(log: FakeLog, models: Models, metrics: WorkerMetrics | None = None, size: int = 3) -> ListRecords:
+async def run(log: FakeLog, models: Models, metrics: WorkerMetrics | None = None, size: int = 3) -> ListRecordPublisher:
     """A worker from the last commit to the end of the log."""
-    records = ListRecords()
+    records = ListRecordPublisher()
     worker, client = worker_on(log, records, models=models, metrics=metrics), FakeClient(log)
     await worker.claim({0}, client)
     while not client.done(worker):
@@ -107,7 +107,7 @@ async def test_crashes_leave_no_update_out_and_none_to_another_model() -> None:
         else:
             expected[len(said)] = model
             said.append(click(number + 1))
-    log, models, records = FakeLog({0: log_of(said)}), known("m1", "m2", "m3"), ListRecords()
+    log, models, records = FakeLog({0: log_of(said)}), known("m1", "m2", "m3"), ListRecordPublisher()
     for _ in range(25):
         crashing = CrashingRecords(records, survives=chance.randrange(1, 25))
         worker, client = worker_on(log, crashing, models=models), FakeClient(log)

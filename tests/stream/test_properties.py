@@ -11,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-import stream.partition
-import stream.session
+import stream.fold.partition
+import stream.fold.session
 import stream.step
 from ingest.events import Context, Control, Event, Page, Purchase, Tick, UseModel
-from stream.partition import IDLE, LATE, Folded, Partition, Record
-from stream.publish import ListRecords
+from stream.fold.clock import IDLE
+from stream.fold.partition import LATE, LogRecord, Partition
+from stream.fold.result import FoldResult
+from stream.publish import ListRecordPublisher
 from stream.scored import ScoredSession
 from stream.step import Round
 from stream.worker import Worker
@@ -123,17 +125,17 @@ def _at(made: Event, occurred_at: int) -> Event:
 Told = dict[str, list[tuple[int, bytes | None, bytes]]]
 
 
-def told_by(records: ListRecords) -> Told:
+def told_by(records: ListRecordPublisher) -> Told:
     """What was told, without repetitions: each topic's records in their order of first telling."""
     return {topic: list(dict.fromkeys(map(tuple, rows))) for topic, rows in records.topics.items()}
 
 
 #: Starts a worker process on the log.
-Start = Callable[[FakeLog, ListRecords], Worker]
+Start = Callable[[FakeLog, ListRecordPublisher], Worker]
 
 
 async def whole_run(log: FakeLog, start: Start = worker_on) -> Told:
-    records = ListRecords()
+    records = ListRecordPublisher()
     worker, client = start(log, records), FakeClient(log)
     await worker.claim(set(log.partitions), client)
     await worker.round({number: client.fetch(number, 10_000) for number in log.partitions}, client)
@@ -152,7 +154,7 @@ moves = st.lists(
 
 async def broken_run(log: FakeLog, plan: Moves, start: Start = worker_on) -> Told:
     """The same log through rounds of any size, a client that jumps about, commits at any time, and crashes."""
-    told = ListRecords()
+    told = ListRecordPublisher()
     client = FakeClient(log)
     worker = start(log, told)
     await worker.claim(set(log.partitions), client)
@@ -214,18 +216,18 @@ def counterexample(property_: Callable[..., None], *strategies: st.SearchStrateg
 
 
 def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.partition, "has", lambda *_: False)
+    monkeypatch.setattr(stream.fold.partition, "has", lambda *_: False)
     assert counterexample(order_changes_nothing, told_otherwise())
 
 
 def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.session, "_position", lambda session, _: len(session.times))
+    monkeypatch.setattr(stream.fold.session, "_position", lambda session, _: len(session.times))
     assert counterexample(order_changes_nothing, told_otherwise())
 
 
 def test_without_the_check_of_next_the_crash_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trusting(partitions: dict[int, Partition], batches: dict[int, list[Record]], failures: int = 0) -> Round:
-        into = Folded(failures)
+    def trusting(partitions: dict[int, Partition], batches: dict[int, list[LogRecord]], failures: int = 0) -> Round:
+        into = FoldResult(failures)
         for number, records in batches.items():
             for record in records:
                 partitions[number].fold(record, into)

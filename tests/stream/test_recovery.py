@@ -5,8 +5,8 @@ import logging
 import pytest
 
 import stream.recovery
-from stream.partition import Mark, decode_mark, encode_mark
-from stream.publish import ListRecords
+from stream.fold.mark import Mark, decode_mark, encode_mark
+from stream.publish import ListRecordPublisher
 from stream.recovery import LogCutError
 from stream.scored import decode
 from stream.worker import Worker
@@ -20,8 +20,8 @@ def a_log(first: int = 0, count: int = 6) -> list[LogRecord]:
     return log_of([event(number + 1, NOON + number * 1000) for number in range(count)])[first:]
 
 
-async def claimed(log: FakeLog) -> tuple[Worker, FakeClient, ListRecords]:
-    records = ListRecords()
+async def claimed(log: FakeLog) -> tuple[Worker, FakeClient, ListRecordPublisher]:
+    records = ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     return worker, client, records

@@ -11,9 +11,11 @@ from msgspec import structs
 from ingest.events import Control, Event, Tick, UndecodableError, decode
 from scoring.model import ConstantModel
 from stream import replay
-from stream.calendar import Calendars
-from stream.late import Late
-from stream.partition import IDLE, LATE, Mark
+from stream.fold.calendar import Calendars
+from stream.fold.clock import IDLE
+from stream.fold.late import LateEvents
+from stream.fold.mark import Mark
+from stream.fold.partition import LATE
 from stream.replay import EARLIER, NEVER, Backfill, FoldError, PartitionReplay, Window, follow
 from stream.scored import ScoredSession, version_of
 from stream.step import score
@@ -50,7 +52,7 @@ def replayed(
     window: Window = EVERYTHING,
     begin: Mark | None = None,
     pieces: Iterable[int] = (1_000,),
-    late: Late | None = None,
+    late: LateEvents | None = None,
 ) -> list[ScoredSession]:
     """The updates of a replay that gets the records in pieces of these sizes, and is interrupted between them."""
     begin = begin or Mark(0, {})
@@ -165,7 +167,7 @@ def test_a_program_that_cannot_fold_replaces_nothing(monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> tuple[int, ...]:
         raise OverflowError("too much")
 
-    monkeypatch.setattr("stream.partition.apply", broken)
+    monkeypatch.setattr("stream.fold.partition.apply", broken)
     records = log_of(event(number) for number in range(1, 60))
     one = PartitionReplay(partition(), 58, Backfill(Window(), 1, 58), lambda _: ConstantModel())
     with pytest.raises(FoldError, match="50 events in a row"):
@@ -184,7 +186,7 @@ def test_late_events_are_folded_as_if_they_had_come_in_time(delays: list[int]) -
     delays[0] = 0
     said = late_log(delays)
     records = log_of(said)
-    late = Late(Calendars({}))
+    late = LateEvents(Calendars({}))
     for record in records:
         late.look(record)
     assert len(late.offsets) == sum(delay > LATE // MINUTE for delay in delays)
@@ -198,7 +200,7 @@ def test_late_events_are_folded_as_if_they_had_come_in_time(delays: list[int]) -
 
 def test_late_events_are_found_once_and_folded_twice() -> None:
     records = log_of(late_log([0, 200]))
-    late = Late(Calendars({}))
+    late = LateEvents(Calendars({}))
     for record in records:
         late.look(record)
     first, second = partition(), partition()

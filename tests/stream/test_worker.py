@@ -4,11 +4,11 @@ import pytest
 
 from ingest.events import Event, Tick, decode
 from scoring.model import ConstantModel
-from stream.partition import IDLE
-from stream.publish import ListRecords
+from stream.fold.clock import IDLE
+from stream.fold.session import apply
+from stream.publish import ListRecordPublisher
 from stream.scored import DEAD_BYTES, decode_dead
 from stream.scored import decode as decode_scored
-from stream.session import apply
 from stream.step import FAILURES_IN_A_ROW
 from stream.worker import REPLAY_END, WorkerError
 from tests.support.events import NOON, event
@@ -17,7 +17,7 @@ from tests.support.log import LogRecord, log_of
 
 
 async def test_a_round_puts_label_band_and_reasons_to_every_update() -> None:
-    log, records = FakeLog({0: log_of([event(1), event(2, NOON + 5)])}), ListRecords()
+    log, records = FakeLog({0: log_of([event(1), event(2, NOON + 5)])}), ListRecordPublisher()
     model = ConstantModel(0.6, (0.3, -0.2, 0.0, 0.0, 0.1, *[0.0] * 12))
     worker, client = worker_on(log, records, models=lambda _: model), FakeClient(log)
     await worker.claim({0}, client)
@@ -35,7 +35,7 @@ async def test_a_round_puts_label_band_and_reasons_to_every_update() -> None:
 async def test_dead_letters_are_told_before_scores() -> None:
     nonsense = LogRecord(0, -1, b"default/s1", b"?")
     log = FakeLog({0: [nonsense, *log_of([event(1)], start=1)]})
-    records = CrashingRecords(ListRecords(), survives=1)
+    records = CrashingRecords(ListRecordPublisher(), survives=1)
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     with pytest.raises(CrashError):
@@ -44,7 +44,7 @@ async def test_dead_letters_are_told_before_scores() -> None:
 
 
 async def test_a_huge_record_is_cut_in_its_dead_letter_and_says_so() -> None:
-    log, records = FakeLog({0: [LogRecord(0, -1, b"default/s1", b"x" * (DEAD_BYTES + 5))]}), ListRecords()
+    log, records = FakeLog({0: [LogRecord(0, -1, b"default/s1", b"x" * (DEAD_BYTES + 5))]}), ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, 10)}, client)
@@ -59,8 +59,8 @@ async def test_fifty_failures_in_a_row_stop_the_worker_after_they_are_told(monke
     def broken(*_: object) -> None:
         raise ArithmeticError("broken")
 
-    monkeypatch.setattr("stream.partition.apply", broken)
-    log, records = FakeLog({0: log_of(event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW))}), ListRecords()
+    monkeypatch.setattr("stream.fold.partition.apply", broken)
+    log, records = FakeLog({0: log_of(event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW))}), ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, FAILURES_IN_A_ROW - 1)}, client)
@@ -76,10 +76,10 @@ async def test_fifty_failures_count_also_within_one_round(monkeypatch: pytest.Mo
             raise ArithmeticError("broken")
         return apply(session, said, *_)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("stream.partition.apply", broken)
+    monkeypatch.setattr("stream.fold.partition.apply", broken)
     events = [event(n + 1, NOON + n) for n in range(FAILURES_IN_A_ROW)]
     log = FakeLog({0: log_of([*events, event(99, NOON + 99, type="custom")])})
-    worker, client = worker_on(log, ListRecords()), FakeClient(log)
+    worker, client = worker_on(log, ListRecordPublisher()), FakeClient(log)
     await worker.claim({0}, client)
     with pytest.raises(WorkerError, match="50 events in a row"):
         await worker.round({0: client.fetch(0, 100)}, client)
@@ -87,7 +87,7 @@ async def test_fifty_failures_count_also_within_one_round(monkeypatch: pytest.Mo
 
 async def test_a_partition_whose_sessions_are_overdue_is_ticked_once() -> None:
     events = {0: event(1, NOON + 60_000), 1: event(2, session_id="s2")}
-    log, records = FakeLog({number: log_of([each]) for number, each in events.items()}), ListRecords()
+    log, records = FakeLog({number: log_of([each]) for number, each in events.items()}), ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0, 1}, client)
     await worker.round({0: client.fetch(0, 10), 1: client.fetch(1, 10)}, client)
@@ -101,7 +101,7 @@ async def test_a_partition_whose_sessions_are_overdue_is_ticked_once() -> None:
 
 async def test_a_replay_that_was_given_up_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     log = FakeLog({0: log_of([event(1, site="uci~a", clock="replayed")])})
-    records = ListRecords()
+    records = ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, 10)}, client)
@@ -115,7 +115,7 @@ async def test_a_replay_that_was_given_up_is_closed(monkeypatch: pytest.MonkeyPa
 
 async def test_a_hole_in_the_log_is_told_and_passed_when_it_is_really_there(caplog: pytest.LogCaptureFixture) -> None:
     whole = log_of([event(n + 1, NOON + n) for n in range(6)])
-    log, records = FakeLog({0: whole}), ListRecords()
+    log, records = FakeLog({0: whole}), ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, 2)}, client)
@@ -128,7 +128,7 @@ async def test_a_hole_in_the_log_is_told_and_passed_when_it_is_really_there(capl
 
 async def test_a_commit_says_nothing_of_a_partition_that_did_not_move() -> None:
     log = FakeLog({0: log_of([event(1)]), 1: []})
-    worker, client = worker_on(log, ListRecords()), FakeClient(log)
+    worker, client = worker_on(log, ListRecordPublisher()), FakeClient(log)
     await worker.claim({0, 1}, client)
     await worker.round({0: client.fetch(0, 10)}, client)
     await worker.commit(client)
@@ -148,7 +148,7 @@ async def test_closings_of_thousands_of_sessions_are_scored_in_slices() -> None:
 
     events = [event(n + 1, NOON, session_id=f"s{n}") for n in range(5_000)]
     log = FakeLog({0: log_of([*events, Tick("live", NOON + IDLE)])})
-    records, model = ListRecords(), Counting()
+    records, model = ListRecordPublisher(), Counting()
     worker, client = worker_on(log, records, models=lambda _: model), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, 10_000)}, client)

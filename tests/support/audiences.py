@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from ingest.events import key_of
-from storage.audience import Audience, Seat
-from storage.intents import Intent
-from storage.subscribe import Filter, Start
+from storage.live.subscribe import Start, UpdateFilter
+from storage.live.subscriber_hub import SubscriberHub, Subscription
+from storage.query.intents import Intent
 from stream.scored import ScoredSession, encode
 
 SECONDS = 5.0
@@ -34,7 +34,7 @@ class Saying:
                 self._records.put_nowait(update)
 
     @contextlib.asynccontextmanager
-    async def follow(self, _: Filter, start: Start) -> AsyncIterator[Any]:
+    async def follow(self, _: UpdateFilter, start: Start) -> AsyncIterator[Any]:
         if self.failing:
             raise self.failing.pop(0)
         self.starts.append(start)
@@ -63,9 +63,9 @@ class Saying:
 
 
 @contextlib.asynccontextmanager
-async def audience_of(saying: Saying, stop: asyncio.Event | None = None) -> AsyncIterator[Audience]:
+async def audience_of(saying: Saying, stop: asyncio.Event | None = None) -> AsyncIterator[SubscriberHub]:
     stop = stop or asyncio.Event()
-    audience = Audience(saying.follow, stop)
+    audience = SubscriberHub(saying.follow, stop)
     try:
         yield audience
     finally:
@@ -73,7 +73,7 @@ async def audience_of(saying: Saying, stop: asyncio.Event | None = None) -> Asyn
         await asyncio.wait_for(audience.close(), SECONDS)
 
 
-async def heard(seat: Seat) -> Intent:
+async def heard(seat: Subscription) -> Intent:
     """The next intent of a seat."""
     intent = await seat.next(SECONDS)
     assert intent is not None, "nothing was heard"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.supervise import Child
+from deploy.processes.supervise import Child
 
 CODE = """
 import os, signal, sys, time

@@ -3,16 +3,16 @@
 import contextlib
 from collections.abc import AsyncIterator, Iterable
 
-from deploy.settings import Settings
-from deploy.wiring.storage import Databases, databases
-from storage.analytics import AnalyticsSink
-from storage.relational import RelationalSink
+from deploy.settings.model import Settings
+from deploy.wiring.storage import DatabaseHandles, databases
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.relational_sink import RelationalSink
 from stream.scored import ScoredSession
 from tests.support.sinks import block
 
 
 @contextlib.asynccontextmanager
-async def filled(settings: Settings, updates: Iterable[ScoredSession]) -> AsyncIterator[Databases]:
+async def filled(settings: Settings, updates: Iterable[ScoredSession]) -> AsyncIterator[DatabaseHandles]:
     """Both databases as the settings say, holding these updates."""
     async with databases(settings) as opened:
         written = block(*updates)

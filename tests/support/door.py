@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring import ingest
 from ingest.events import Event, decode
 from ingest.publish import ListPublisher

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.settings import KafkaSettings
+from deploy.settings.model import KafkaSettings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "subscribe.md"
 

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from scoring.model import ConstantModel
-from stream.calendar import Calendars
-from stream.erasures import Erasures
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
 from stream.metrics import WorkerMetrics
-from stream.pages import PageStatistics
-from stream.partition import Mark, Partition, Record
-from stream.publish import Keyed, ListRecords
-from stream.recovery import Needed, Reached
+from stream.publish import KeyedRecord, ListRecordPublisher
+from stream.recovery import Reached, RequiredVersions
 from stream.step import Models
-from stream.worker import Topics, Worker
+from stream.worker import Worker, WorkerTopics
 from tests.support.log import LogRecord
 
-TOPICS = Topics("events", "scored-sessions", "events-dead")
+TOPICS = WorkerTopics("events", "scored-sessions", "events-dead")
 
 
 class CrashError(Exception):
@@ -22,7 +23,7 @@ class CrashError(Exception):
 
 
 class FakeLog:
-    """One or more partitions of records, and what was committed of them; see stream.recovery.Log."""
+    """One or more partitions of records, and what was committed of them; see stream.recovery.LogReader."""
 
     def __init__(self, partitions: Mapping[int, Sequence[LogRecord]]) -> None:
         self.partitions = {number: list(records) for number, records in partitions.items()}
@@ -52,7 +53,7 @@ class FakeReading:
 
     async def __aexit__(self, *error: object) -> None: ...
 
-    async def fetch(self) -> list[Record]:
+    async def fetch(self) -> list[LogRecord]:
         taken, self._records = self._records[:7], self._records[7:]
         return list(taken)
 
@@ -73,7 +74,7 @@ class FakeClient:
     async def commit_offsets(self, offsets: Mapping[int, tuple[int, str]]) -> None:
         self.log.commits.update(offsets)
 
-    def fetch(self, partition: int, count: int) -> list[Record]:
+    def fetch(self, partition: int, count: int) -> list[LogRecord]:
         found = [r for r in self.log.partitions[partition] if r.offset >= self.position_of[partition]][:count]
         if found:
             self.position_of[partition] = found[-1].offset + 1
@@ -86,15 +87,15 @@ class FakeClient:
         )
 
 
-class CrashingRecords(ListRecords):
+class CrashingRecords(ListRecordPublisher):
     """Tells everything, but dies after `survives` more records, in the middle of a batch if need be."""
 
-    def __init__(self, told: ListRecords, survives: int) -> None:
+    def __init__(self, told: ListRecordPublisher, survives: int) -> None:
         super().__init__()
         self.topics = told.topics
         self._left = survives
 
-    async def publish(self, topic: str, records: Iterable[Keyed]) -> None:
+    async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None:
         for record in records:
             if self._left == 0:
                 raise CrashError
@@ -102,12 +103,12 @@ class CrashingRecords(ListRecords):
             await super().publish(topic, [record])
 
 
-async def _reached(_: Needed) -> None: ...
+async def _reached(_: RequiredVersions) -> None: ...
 
 
 def worker_on(
     log: FakeLog,
-    records: ListRecords,
+    records: ListRecordPublisher,
     statistics: PageStatistics | None = None,
     models: Models = lambda _: ConstantModel(),
     metrics: WorkerMetrics | None = None,

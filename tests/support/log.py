@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ingest.events import Control, Event, encode, key_of
-from stream.calendar import Calendars
-from stream.erasures import Erasures
-from stream.pages import PageStatistics
-from stream.partition import Folded, Mark, Partition
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.fold.result import FoldResult
 
 
 class LogRecord(NamedTuple):
@@ -39,10 +41,10 @@ def partition(
     return Partition("log", number, Calendars({}), statistics or PageStatistics(), start or Mark(0, {}), erasures)
 
 
-def folded(records: Sequence[LogRecord], state: Partition | None = None) -> Folded:
+def folded(records: Sequence[LogRecord], state: Partition | None = None) -> FoldResult:
     """What comes of folding these records, from the beginning unless a state is given."""
     state = state or partition()
-    into = Folded()
+    into = FoldResult()
     for record in records:
         state.fold(record, into)
     return into

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import PortTakenError
-from deploy.ports import require_free
+from deploy.processes.ports import require_free
 
 #: The lowest port of the first block; all ports that a user knows by heart are lower.
 FIRST, BLOCK = 10_000, 300

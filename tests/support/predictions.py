@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from deploy.settings import ApiSettings, ScoringSettings, Settings
+from deploy.settings.model import ApiSettings, ScoringSettings, Settings
 from deploy.wiring import predict
 
 #: The report's own example.

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deploy.ports import wait_until
-from deploy.services.programs import death_with
-from deploy.settings import Settings
+from deploy.processes.ports import wait_until
+from deploy.processes.programs import death_with
+from deploy.settings.model import Settings
 
 
 def environment(settings: Settings) -> dict[str, str]:

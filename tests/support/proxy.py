@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.probes import Address
+from deploy.processes.probes import ProbeAddress
 
 BATCH, STREAM = "/v1/batch", "/tracker/intent/stream"
 #: Headers of one connection, which the next one has its own of.
@@ -54,7 +54,7 @@ class Proxy:
     path: the list and the failures are those of the newest lane.
     """
 
-    def __init__(self, target: Address, port: int) -> None:
+    def __init__(self, target: ProbeAddress, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.failure: Failure | None = None
         self.routes: dict[str, Route] = {}
@@ -211,7 +211,7 @@ def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServe
 
 
 @contextmanager
-def proxy(target: Address) -> Iterator[Proxy]:
+def proxy(target: ProbeAddress) -> Iterator[Proxy]:
     """A proxy to the API at `target`."""
 
     class Request(_Request):

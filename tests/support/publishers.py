@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy import topics
-from deploy.settings import IngestSettings, KafkaSettings, Settings
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.settings.model import IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
-from deploy.wiring.kafka import client_options
 from ingest.kafka import KafkaPublisher
-from ingest.publish import ListPublisher, Publisher, Record, UnavailableError
+from ingest.publish import ListPublisher, LogUnavailableError, Publisher, Record
 
 PARTITIONS = 4
 
@@ -70,11 +70,11 @@ def publisher(kafka: KafkaSettings, **of_ingest: Any) -> KafkaPublisher:
 
 
 async def reached(publisher: Publisher, seconds: float = 15) -> None:
-    """Returns when the publisher can write; raises UnavailableError when it cannot in time."""
+    """Returns when the publisher can write; raises LogUnavailableError when it cannot in time."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while True:
-                with suppress(UnavailableError):
+                with suppress(LogUnavailableError):
                     return await publisher.check()
                 await asyncio.sleep(0.02)
     return await publisher.check()

@@ -13,18 +13,21 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine, text
 
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
-from storage.analytics import scored_columns
-from storage.block import Identity, newest, newest_views
-from storage.relational import session_row, view_row
-from storage.tables import page_views, sessions
-from stream.pages import PageStatistics
-from stream.pages import decode as decode_page
-from stream.partition import Folded, Mark, Partition
+from storage.database.rows import session_row, view_row
+from storage.database.tables import page_views, sessions
+from storage.write.block import newest, newest_views
+from storage.write.clickhouse_sink import scored_columns
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.pages import decode as decode_page
+from stream.fold.partition import Partition
+from stream.fold.result import FoldResult
+from stream.fold.update import UnscoredUpdate
+from stream.scored import Identity
 from stream.step import score
-from stream.update import Update
 from tests.support.truth import read_topic
 
 #: Where a row comes from, not what it says.
@@ -138,14 +141,14 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _identity(update: Update) -> Identity:
+def _identity(update: UnscoredUpdate) -> Identity:
     return update.session.site, update.session.session_id, update.session.opened_at
 
 
 def _folded(
     settings: Settings, log: Sequence[ConsumerRecord], statistics: PageStatistics
-) -> tuple[dict[int, Partition], Folded]:
-    known, into = calendars(settings), Folded()
+) -> tuple[dict[int, Partition], FoldResult]:
+    known, into = calendars(settings), FoldResult()
     states: dict[int, Partition] = {}
     for record in sorted(log, key=lambda each: (each.partition, each.offset)):
         if record.partition not in states:
@@ -154,7 +157,7 @@ def _folded(
     return states, into
 
 
-def _rows(told: Sequence[Update]) -> Tables:
+def _rows(told: Sequence[UnscoredUpdate]) -> Tables:
     updates = [update.session for update in told]
     columns = scored_columns("again", [(update.partition, update.session) for update in told])
     names = list(columns)

@@ -10,29 +10,30 @@ from sqlalchemy import Engine, text
 from ingest.events import Control, Event, key_of
 from ingest.partition import partition_of
 from scoring.model import ConstantModel, Model
-from storage import migrate
-from storage.analytics import AnalyticsSink
-from storage.block import Record, Role, block_of, read
-from storage.log import StoredLog
-from storage.relational import RelationalSink
+from storage.database import migrate
 from storage.replay.account import Account
+from storage.replay.context import ReplayContext
 from storage.replay.errors import ReplayError
-from storage.replay.features import IntoFeatures
+from storage.replay.features import FeatureTarget
 from storage.replay.journal import Journal
-from storage.replay.request import Request
+from storage.replay.request import ReplaySelection
 from storage.replay.run import replay
+from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
-from storage.replay.targets import IntoDatabases, IntoFile, IntoTopic, Nowhere, Target
-from storage.replay.world import World
-from stream.calendar import Calendars
-from stream.erasures import Erasures
-from stream.pages import PageStatistics
-from stream.partition import Mark, Partition
-from stream.publish import ListRecords
-from stream.recovery import Needed
+from storage.replay.targets import DatabaseTarget, DryRunTarget, FileTarget, ReplayTarget, TopicTarget
+from storage.write.block import Role, TopicRecord, block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.relational_sink import RelationalSink
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.kafka.source import Bounds
+from stream.publish import ListRecordPublisher
+from stream.recovery import RequiredVersions
 from stream.scored import dead_record, encode
-from stream.source import Bounds
 from stream.step import fold, score
 from tests.support.log import LogRecord, log_of
 
@@ -92,7 +93,7 @@ class Shop:
     statistics: PageStatistics = field(default_factory=PageStatistics)
     erasures: Erasures = field(default_factory=Erasures)
     commits: dict[int, tuple[int, str]] = field(default_factory=dict)
-    topic: ListRecords = field(default_factory=ListRecords)
+    topic: ListRecordPublisher = field(default_factory=ListRecordPublisher)
 
     def __post_init__(self) -> None:
         self.calendars = Calendars({})
@@ -117,21 +118,21 @@ class Shop:
             RelationalSink(self.engine).write(block)
             AnalyticsSink(self.client).write(block)
 
-    def world(self) -> World:
+    def world(self) -> ReplayContext:
         sessions = StoredSessions(self.engine, LOG)
 
-        def target(request: Request) -> Target:
+        def target(request: ReplaySelection) -> ReplayTarget:
             if request.into == "databases":
-                return IntoDatabases(
+                return DatabaseTarget(
                     LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions, self.erasures
                 )
             if request.into == "features":
-                return IntoFeatures(Path(request.target))
+                return FeatureTarget(Path(request.target))
             if request.into == "file":
-                return IntoFile(Path(request.target))
-            return IntoTopic(self.topic, request.target) if request.into == "topic" else Nowhere()
+                return FileTarget(Path(request.target))
+            return TopicTarget(self.topic, request.target) if request.into == "topic" else DryRunTarget()
 
-        return World(
+        return ReplayContext(
             log=LOG,
             partitions=len(self.said),
             kafka=self.source,
@@ -150,7 +151,7 @@ class Shop:
         )
 
     async def replay(self, watcher: Watching | None = None, *, anew: bool = False, **asked: Any) -> Account:
-        return await replay(self.world(), Request(**asked), watcher or Watching(), anew=anew)
+        return await replay(self.world(), ReplaySelection(**asked), watcher or Watching(), anew=anew)
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """What every read sees, but for versions: both databases, sorted."""
@@ -215,11 +216,11 @@ def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(repr(value) for name, value in row.items() if name != "version")
 
 
-def _row(role: Role, partition: int, offset: int, key: bytes | None, value: bytes) -> Record:
+def _row(role: Role, partition: int, offset: int, key: bytes | None, value: bytes) -> TopicRecord:
     return read(role, partition=partition, offset=offset, timestamp=0, key=key, value=value)
 
 
-async def _reached(_: Needed) -> None: ...
+async def _reached(_: RequiredVersions) -> None: ...
 
 
 async def _written(_: Mapping[int, int]) -> str:

@@ -16,14 +16,14 @@ from urllib.parse import unquote, urlsplit
 
 import sqlalchemy
 
-from deploy import broker
 from deploy.errors import SetupError
-from deploy.ports import speaks_kafka, speaks_mariadb, wait_until
+from deploy.local import broker
+from deploy.processes.ports import speaks_kafka, speaks_mariadb, wait_until
+from deploy.processes.programs import Program
 from deploy.services import kafka, mariadb
 from deploy.services.artefacts import java, maven
-from deploy.services.programs import Program
-from deploy.settings import KafkaSettings, user_cache
-from storage.analytics import server_client
+from deploy.settings.model import KafkaSettings, user_cache
+from storage.write.clickhouse_sink import server_client
 from tests.support import compose
 from tests.support.ports import free_port
 

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from sqlalchemy import Engine
 
-from deploy.ports import wait_until
-from deploy.probes import Address, is_ready
-from storage.relational import engine_of
+from deploy.processes.ports import wait_until
+from deploy.processes.probes import ProbeAddress, is_ready
+from storage.database.engine import engine_of
 from tests.support.browser import visitor
 from tests.support.ports import free_port
 from tests.support.stack import Stack, new_stack, up
@@ -40,8 +40,8 @@ class Shop:
     browser: Browser
 
     @property
-    def address(self) -> Address:
-        return Address("127.0.0.1", int(self.stack.environment["OPECOM_SHOP__PORT"]))
+    def address(self) -> ProbeAddress:
+        return ProbeAddress("127.0.0.1", int(self.stack.environment["OPECOM_SHOP__PORT"]))
 
     @contextmanager
     def visit(self, *scripts: str, width: int = 1280, height: int = 900, driven: bool = False) -> Iterator["Visit"]:

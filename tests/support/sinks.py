@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, select
 
-from storage import migrate
-from storage.analytics import AnalyticsSink, embedded_client
-from storage.block import Block, Identity, Record, Role, block_of, read
-from storage.relational import RelationalSink, engine_of
-from storage.sink import ListSink, Sink
-from storage.tables import page_views, sessions
-from stream.scored import DeadLetter, ScoredSession, encode
+from storage.database import migrate
+from storage.database.engine import engine_of
+from storage.database.tables import page_views, sessions
+from storage.write.block import Block, Role, TopicRecord, block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink, embedded_client
+from storage.write.relational_sink import RelationalSink
+from storage.write.sink import ListSink, Sink
+from stream.scored import DeadLetter, Identity, ScoredSession, encode
 
 #: The version and the probability of a row.
 Row = tuple[int, float]
@@ -176,9 +177,9 @@ def dead_block(*letters: DeadLetter, log: str = "log") -> Block:
     return block_of(log, [record("dead", n, encode(letter)) for n, letter in enumerate(letters)])[0]
 
 
-def record(role: Role, offset: int, value: bytes, key: bytes | None = b"default/s1", partition: int = 0) -> Record:
+def record(role: Role, offset: int, value: bytes, key: bytes | None = b"default/s1", partition: int = 0) -> TopicRecord:
     return read(role, partition=partition, offset=offset, timestamp=1_000 + offset, key=key, value=value)
 
 
-def _kind(of: Record) -> str:
+def _kind(of: TopicRecord) -> str:
     return "undecodable" if of.content is None else "event" if of.key is not None else "control"

@@ -14,10 +14,10 @@ from unittest import mock
 
 import psutil
 
-from deploy.data_folder import running
-from deploy.probes import Address, is_ready
-from deploy.services.programs import death_with
-from deploy.settings import Settings, load
+from deploy.processes.data_folder import running
+from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.processes.programs import death_with
+from deploy.settings.model import Settings, load
 from tests.support.ports import free_port
 from tests.support.services import Broker
 
@@ -32,12 +32,12 @@ class Stack:
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
-    def ingest(self) -> Address:
-        return Address("127.0.0.1", int(self.environment["OPECOM_INGEST__PORT"]))
+    def ingest(self) -> ProbeAddress:
+        return ProbeAddress("127.0.0.1", int(self.environment["OPECOM_INGEST__PORT"]))
 
     @property
-    def api(self) -> Address:
-        return Address("127.0.0.1", int(self.environment["OPECOM_API__PORT"]))
+    def api(self) -> ProbeAddress:
+        return ProbeAddress("127.0.0.1", int(self.environment["OPECOM_API__PORT"]))
 
     @property
     def settings(self) -> Settings:

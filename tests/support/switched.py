@@ -13,9 +13,9 @@ from typing import Protocol
 import httpx
 import sqlalchemy
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from deploy.services import mariadb
-from deploy.settings import user_cache
+from deploy.settings.model import user_cache
 from tests.support import services
 from tests.support.gate import Gate
 from tests.support.ports import free_port

@@ -13,14 +13,14 @@ import httpx
 import msgspec
 from sqlalchemy import Engine
 
-from deploy import topics
-from deploy.ports import wait_until
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
-from storage.analytics import server_client
-from storage.relational import engine_of
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.ports import wait_until
+from deploy.settings.model import Settings
+from storage.database.engine import engine_of
 from storage.replay.account import Account
-from storage.replay.journal import Entry, Journal
+from storage.replay.journal import BackfillEntry, Journal
+from storage.write.clickhouse_sink import server_client
 from tests.support.recomputed import Recomputed, Tables, recompute, stored
 from tests.support.registry import registry_with
 from tests.support.services import Broker
@@ -61,7 +61,7 @@ class System:
     def journal(self) -> Journal:
         return Journal(self.engine, asyncio.run(topics.log_id(client_options(self.settings.kafka))))
 
-    def last_replay(self) -> Entry | None:
+    def last_replay(self) -> BackfillEntry | None:
         return next(iter(self.journal.entries()), None)
 
     def intent(self, session_id: str, http: httpx.Client) -> dict[str, Any] | None:
@@ -136,7 +136,7 @@ class Progress:
         entry = self._entry()
         return entry is not None and entry.number != self._ended and entry.state == "done"
 
-    def _entry(self) -> Entry | None:
+    def _entry(self) -> BackfillEntry | None:
         return next(iter(self._journal.entries()), None)
 
 

@@ -14,9 +14,9 @@ import msgspec
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Engine, select
 
-from deploy.ports import wait_until
+from deploy.processes.ports import wait_until
 from ingest.events import Event, UndecodableError, decode
-from storage import tables
+from storage.database import tables
 from stream.scored import DeadLetter
 from tests.support.browser import visitor
 from tests.support.proxy import Pages, Proxy

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from deploy import controls, probes
-from deploy.ports import wait_until
-from deploy.settings import Settings
-from deploy.wiring.kafka import client_options
+from deploy.log import controls
+from deploy.log.client_options import client_options
+from deploy.processes import probes
+from deploy.processes.ports import wait_until
+from deploy.settings.model import Settings
 from ingest.events import LIVE_CLOCK, Event, Page, Ping, Purchase, UseModel, encode, key_of
 from ingest.partition import partition_of
-from stream.pages import PageRow
+from stream.fold.pages import PageRow
 from tests.support.clicks import made_up, packed
 from tests.support.events import event
 from tests.support.ledger import Ledger

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from deploy.settings import KafkaSettings, Settings
+from deploy.log.client_options import client_options
+from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.calendars import calendars
-from deploy.wiring.kafka import client_options
 from deploy.wiring.models import models
 from ingest.events import Event, UndecodableError, decode
-from stream.pages import PageStatistics
-from stream.partition import Folded, Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.partition import Partition
+from stream.fold.result import FoldResult
 from stream.scored import ScoredSession, decode_dead
 from stream.scored import decode as decode_scored
 from stream.step import score
@@ -95,7 +97,7 @@ def _events(log: Sequence[ConsumerRecord]) -> dict[str, set[tuple[int, int]]]:
 
 def _fold_again(settings: Settings, log: Sequence[ConsumerRecord]) -> dict[Version, ScoredSession]:
     states: dict[int, Partition] = {}
-    into = Folded()
+    into = FoldResult()
     known = calendars(settings)
     for record in log:
         if record.partition not in states:

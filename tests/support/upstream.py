@@ -10,9 +10,9 @@ from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from deploy.ports import listen
-from deploy.serve import serve
-from deploy.settings import IngestSettings, Settings
+from deploy.http.serve import serve
+from deploy.processes.ports import listen
+from deploy.settings.model import IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
 from tests.support.ports import free_port

@@ -10,7 +10,7 @@ from deploy.bench import model, predict
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
 from deploy.bench.run import alone
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from scoring import registry
 from scoring.onnx import session
 from scoring.prediction import decode, row

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 import pytest
 
-from deploy.bench.crowd import EVENTS, Crowd
+from deploy.bench.crowd import EVENTS, ConcurrentSessions
 from deploy.bench.simulation import simulation
 from deploy.bench.years import Years
-from stream.partition import Folded, Mark, Partition
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.fold.result import FoldResult
 from tests.support.log import LogRecord, partition
 
 
@@ -17,13 +19,13 @@ def years() -> Years:
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Crowd:
-    return Crowd(simulation(None, 2_000))
+def crowd() -> ConcurrentSessions:
+    return ConcurrentSessions(simulation(None, 2_000))
 
 
-def fold(records: Iterable[tuple[bytes | None, bytes]]) -> tuple[Partition, Folded]:
+def fold(records: Iterable[tuple[bytes | None, bytes]]) -> tuple[Partition, FoldResult]:
     """A partition and what came of it, in which every record follows the one before."""
-    state, into = partition(Mark(0, {})), Folded()
+    state, into = partition(Mark(0, {})), FoldResult()
     for offset, (key, value) in enumerate(records):
         state.fold(LogRecord(offset, -1, key, value), into)
     return state, into
@@ -43,14 +45,14 @@ def test_every_year_has_its_own_events_and_closes_its_sessions(years: Years) -> 
     assert (len(told), closed) == (3 * years.sizes.events, 3 * years.sizes.sessions)
 
 
-def test_a_crowd_is_open_all_at_once(crowd: Crowd) -> None:
+def test_a_crowd_is_open_all_at_once(crowd: ConcurrentSessions) -> None:
     parts = [fold(records) for records in crowd.at_once(60, 4)]
     assert all(into.counts.keys() == {"scored"} for _, into in parts)
     assert sum(state.open_sessions for state, _ in parts) == 60
     assert {session.events for state, _ in parts for session in state.sessions()} == {EVENTS}
 
 
-def test_one_session_stays_open_while_others_come_and_go(crowd: Crowd) -> None:
+def test_one_session_stays_open_while_others_come_and_go(crowd: ConcurrentSessions) -> None:
     first, *others = crowd.beside_a_long_one(5_000, 20, 4)
     assert [list(records) for records in others] == [[], [], []]
     state, into = fold(first)

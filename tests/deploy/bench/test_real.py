@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from deploy.bench import ingest, latency, replay, sessions, worker, writer
 from deploy.bench.result import TARGETS
 from deploy.bench.run import changed, started
-from deploy.settings import Settings
+from deploy.settings.model import Settings
 from tests.support.services import Broker, MariaDb
 
 

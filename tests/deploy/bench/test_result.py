@@ -5,7 +5,7 @@ import json
 import pytest
 
 from deploy.bench.machine import machine, versions
-from deploy.bench.result import TARGETS, Result, Target, number, rounded
+from deploy.bench.result import TARGETS, FigureTarget, Result, number, rounded
 
 
 def result(**given: float) -> Result:
@@ -16,13 +16,13 @@ def result(**given: float) -> Result:
 @pytest.mark.parametrize(
     ("target", "figure", "met"),
     [
-        pytest.param(Target(10), 10.0, True, id="at least: just reached"),
-        pytest.param(Target(10), 9.999, False, id="at least: just missed"),
-        pytest.param(Target(10, at_most=True), 10.0, True, id="at most: just kept"),
-        pytest.param(Target(10, at_most=True), 10.001, False, id="at most: just broken"),
+        pytest.param(FigureTarget(10), 10.0, True, id="at least: just reached"),
+        pytest.param(FigureTarget(10), 9.999, False, id="at least: just missed"),
+        pytest.param(FigureTarget(10, at_most=True), 10.0, True, id="at most: just kept"),
+        pytest.param(FigureTarget(10, at_most=True), 10.001, False, id="at most: just broken"),
     ],
 )
-def test_a_target_holds_up_to_its_bound(target: Target, figure: float, met: bool) -> None:
+def test_a_target_holds_up_to_its_bound(target: FigureTarget, figure: float, met: bool) -> None:
     assert target.met(figure) is met
 
 

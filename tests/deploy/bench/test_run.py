@@ -10,7 +10,7 @@ from deploy.bench.log import compare
 from deploy.bench.run import changed, environment, started
 from deploy.cli.failures import lines
 from deploy.errors import SetupError
-from deploy.settings import Settings, SiteSettings, load
+from deploy.settings.model import Settings, SiteSettings, load
 
 
 def test_a_part_gets_the_very_settings_of_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

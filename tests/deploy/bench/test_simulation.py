@@ -6,16 +6,16 @@ import msgspec
 import pytest
 
 from deploy.bench.simulation import SITE, batch, interleaved, simulation, single
-from ingest import bodies
+from ingest import schemas
 from ingest.events import Event
 from tests.support.events import event
 
 NOW = 1_790_000_000_000
 BODIES = {
-    "/tracker/session/start": bodies.SessionStart,
-    "/tracker/pageview": bodies.PageView,
-    "/tracker/purchase": bodies.PurchaseMade,
-    "/v1/batch": bodies.Batch,
+    "/tracker/session/start": schemas.SessionStart,
+    "/tracker/pageview": schemas.PageView,
+    "/tracker/purchase": schemas.PurchaseMade,
+    "/v1/batch": schemas.Batch,
 }
 
 
@@ -62,13 +62,13 @@ def test_the_ingest_api_can_read_every_request(events: list[Event]) -> None:
     for each in events:
         path, body = single(each, NOW)
         told = msgspec.json.decode(body, type=BODIES[path])
-        told = told.events[0] if isinstance(told, bodies.Batch) else told
+        told = told.events[0] if isinstance(told, schemas.Batch) else told
         assert told.event_id == each.event_id
         paths[path] += 1
     assert paths.keys() == BODIES.keys()
 
 
 def test_a_batch_carries_its_events(events: list[Event]) -> None:
-    told = msgspec.json.decode(batch(events[:20], NOW), type=bodies.Batch)
+    told = msgspec.json.decode(batch(events[:20], NOW), type=schemas.Batch)
     assert [each.event_id for each in told.events] == [each.event_id for each in events[:20]]
     assert told.site == SITE

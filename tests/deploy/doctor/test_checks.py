@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from deploy.data_folder import ROOM
 from deploy.doctor import analytics, databases, kafka, relational
 from deploy.doctor.clocks import clocks
 from deploy.doctor.finding import Finding, worst
@@ -16,13 +15,14 @@ from deploy.doctor.installation import installation
 from deploy.doctor.keys import keys
 from deploy.doctor.model import model
 from deploy.doctor.parts import part
-from deploy.probes import Address
-from deploy.settings import ApiSettings, ScoringSettings, Settings, SiteSettings, StorageSettings
-from deploy.topics import Fault
+from deploy.log.topics import Fault
+from deploy.processes.data_folder import ROOM
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.model import ApiSettings, ScoringSettings, Settings, SiteSettings, StorageSettings
 from scoring import registry
-from storage.migrate import steps
+from storage.database.migrate import steps
 
-HERE = Address("127.0.0.1", 8001)
+HERE = ProbeAddress("127.0.0.1", 8001)
 
 
 def seen(found: Finding | list[Finding]) -> tuple[str, str]:
@@ -263,7 +263,7 @@ def test_clickhouse() -> None:
 
 
 def test_a_chdb_that_a_starting_system_holds_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.data_folder.running", lambda _: object())
+    monkeypatch.setattr("deploy.processes.data_folder.running", lambda _: object())
     found, _ = databases.clickhouse(Settings(data_dir=tmp_path), HERE, lambda *_: (0, ""))
     assert seen(found)[0] == "warning"
     assert not list(tmp_path.iterdir())
@@ -306,5 +306,5 @@ def test_parts(name: str, elsewhere: bool, answers: dict[str, tuple[int, str]], 
 
 
 def test_a_part_without_a_port_tells_nothing() -> None:
-    found = part("worker", "worker.metrics_port", Address("127.0.0.1", 0), "0.1.0", False, lambda *_: (0, ""))
+    found = part("worker", "worker.metrics_port", ProbeAddress("127.0.0.1", 0), "0.1.0", False, lambda *_: (0, ""))
     assert seen(found) == ("ok", "tells nothing of itself: worker.metrics_port is 0")

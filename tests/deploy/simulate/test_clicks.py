@@ -9,9 +9,9 @@ import pytest
 
 from deploy.cli.failures import lines
 from deploy.errors import SetupError
-from deploy.settings import Settings, SiteSettings
+from deploy.settings.model import Settings, SiteSettings
 from deploy.simulate import clicks_run
-from deploy.simulate.clicks import Visit, pauses
+from deploy.simulate.clicks import ClickVisit, pauses
 from deploy.simulate.clicks_file import MOST_CLICKS, ClickSession, read
 from deploy.simulate.ordered import ordered
 from ingest.events import Event, decode, encode, key_of
@@ -27,12 +27,12 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[ClickSession]:
 
 
 @pytest.fixture(scope="module")
-def visits(sessions: list[ClickSession]) -> list[Visit]:
-    return [Visit(SITE, session) for session in sessions]
+def visits(sessions: list[ClickSession]) -> list[ClickVisit]:
+    return [ClickVisit(SITE, session) for session in sessions]
 
 
 @pytest.fixture(scope="module")
-def told(visits: list[Visit]) -> list[Event]:
+def told(visits: list[ClickVisit]) -> list[Event]:
     return list(ordered(visits))
 
 
@@ -44,7 +44,7 @@ def by_session(events: list[Event]) -> dict[str, list[Event]]:
 
 
 def test_every_click_is_one_product_page_view_in_the_order_of_the_file(
-    sessions: list[ClickSession], visits: list[Visit], told: list[Event]
+    sessions: list[ClickSession], visits: list[ClickVisit], told: list[Event]
 ) -> None:
     assert len(told) == sum(visit.event_count for visit in visits) == sum(len(each.paths) for each in sessions)
     found = by_session(told)
@@ -57,7 +57,7 @@ def test_every_click_is_one_product_page_view_in_the_order_of_the_file(
 
 
 def test_a_session_stays_on_its_day_and_is_never_silent_until_it_would_close(
-    visits: list[Visit], told: list[Event]
+    visits: list[ClickVisit], told: list[Event]
 ) -> None:
     found = by_session(told)
     for visit in visits:
@@ -71,7 +71,7 @@ def test_a_session_stays_on_its_day_and_is_never_silent_until_it_would_close(
 
 def test_the_longest_session_fits_its_day() -> None:
     for number in range(1, 1_001):
-        visit = Visit(SITE, ClickSession(number, date(2008, 4, 1), 29, ("/products/1/1/A1",) * MOST_CLICKS))
+        visit = ClickVisit(SITE, ClickSession(number, date(2008, 4, 1), 29, ("/products/1/1/A1",) * MOST_CLICKS))
         ends = datetime.fromtimestamp((visit.start + visit.lasts) / 1000, UTC)
         assert (ends.day, visit.lasts) == (1, sum(pauses(visit.session)))
 
@@ -82,15 +82,15 @@ def test_users_are_interleaved(told: list[Event]) -> None:
     assert changes > len(told) / 2
 
 
-def test_sessions_are_spread_over_their_day(visits: list[Visit]) -> None:
+def test_sessions_are_spread_over_their_day(visits: list[ClickVisit]) -> None:
     hours = Counter(visit.start // 3_600_000 % 24 for visit in visits)
     assert set(hours) == set(range(8, 24))
     assert max(hours.values()) < 2 * len(visits) / 16
 
 
-def test_events_obey_the_contract_and_come_out_the_same_each_time(visits: list[Visit]) -> None:
+def test_events_obey_the_contract_and_come_out_the_same_each_time(visits: list[ClickVisit]) -> None:
     for visit in visits[:300]:
-        again = list(Visit(SITE, visit.session).events())
+        again = list(ClickVisit(SITE, visit.session).events())
         assert again == list(visit.events())
         assert [decode(key_of(event.site, event.session_id), encode(event)) for event in again] == again
         assert all(earlier.event_id < later.event_id for earlier, later in pairwise(again))

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.cli.failures import lines
 from deploy.simulate.clicks_file import MOST_CLICKS, ClickSession, read
-from deploy.simulate.errors import DataError
+from deploy.simulate.errors import SimulationDataError
 from tests.support.clicks import HEADER, click, clicks_file, packed
 
 GOOD = click(1, 1)
@@ -55,7 +55,7 @@ def test_a_fault_is_one_line_that_names_file_line_and_column(
     tmp_path: Path, changed: str, line: int, column: str
 ) -> None:
     file = packed(tmp_path / "clicks.csv.gz", [GOOD, changed, click(1, 3)])
-    with pytest.raises(DataError) as refused:
+    with pytest.raises(SimulationDataError) as refused:
         read(file)
     (said,) = lines(refused.value) or []
     assert said.startswith(f"{file}, line {line}, column {column}: ")
@@ -63,7 +63,7 @@ def test_a_fault_is_one_line_that_names_file_line_and_column(
 
 def test_an_order_that_falls_names_the_line_in_a_file_whose_sessions_are_mixed(tmp_path: Path) -> None:
     file = packed(tmp_path / "c.gz", [click(1, 1), click(2, 1), click(1, 4), click(2, 2), click(1, 3)])
-    with pytest.raises(DataError, match=r"line 6, column order: 3 comes after 4 in session 1, and must grow"):
+    with pytest.raises(SimulationDataError, match=r"line 6, column order: 3 comes after 4 in session 1, and must grow"):
         read(file)
 
 
@@ -96,20 +96,20 @@ def test_an_order_that_falls_names_the_line_in_a_file_whose_sessions_are_mixed(t
 def test_another_file_is_one_line(tmp_path: Path, content: bytes, says: str) -> None:
     file = tmp_path / "c.csv.gz"
     file.write_bytes(content)
-    with pytest.raises(DataError, match=says) as refused:
+    with pytest.raises(SimulationDataError, match=says) as refused:
         read(file)
     assert len(lines(refused.value) or []) == 1
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"cannot read .*none\.gz: No such file"):
+    with pytest.raises(SimulationDataError, match=r"cannot read .*none\.gz: No such file"):
         read(tmp_path / "none.gz")
 
 
 def test_a_session_has_as_many_clicks_as_its_day_has_room_for(tmp_path: Path) -> None:
     many = [click(1, order) for order in range(1, MOST_CLICKS + 2)]
     assert len(read(packed(tmp_path / "c.gz", many[:-1]))[0].paths) == MOST_CLICKS
-    with pytest.raises(DataError, match=rf"line {MOST_CLICKS + 2}, column order: session 1 has more than"):
+    with pytest.raises(SimulationDataError, match=rf"line {MOST_CLICKS + 2}, column order: session 1 has more than"):
         read(packed(tmp_path / "c.gz", many))
 
 

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import create_engine, insert
 from sqlalchemy.exc import OperationalError
 
-from deploy.simulate.live import Board, Intent
-from deploy.simulate.progress import Arrived, StuckError, arrived, models_of, until_closed
-from storage.tables import metadata, sessions
+from deploy.simulate.live import LiveBoard, LiveIntent
+from deploy.simulate.progress import StoredCounts, StuckError, arrived, models_of, until_closed
+from storage.database.tables import metadata, sessions
 
 
 class Clock:
@@ -23,17 +23,17 @@ class Clock:
         return self.now
 
 
-def counts(*steps: Arrived | Exception) -> Callable[[], Arrived]:
+def counts(*steps: StoredCounts | Exception) -> Callable[[], StoredCounts]:
     """Each step once, the last one for ever."""
 
-    def told() -> Iterator[Arrived | Exception]:
+    def told() -> Iterator[StoredCounts | Exception]:
         yield from steps
         while True:
             yield steps[-1]
 
     coming = told()
 
-    def count() -> Arrived:
+    def count() -> StoredCounts:
         step = next(coming)
         if isinstance(step, Exception):
             raise step
@@ -51,21 +51,23 @@ def sent(done: bool = True) -> asyncio.Event:
 
 async def test_waits_until_all_are_closed_and_tells_every_count() -> None:
     clock, heard = Clock(), []
-    steps = Arrived(0, 1, 3), Arrived(1, 2, 7), Arrived(2, 2, 9)
+    steps = StoredCounts(0, 1, 3), StoredCounts(1, 2, 7), StoredCounts(2, 2, 9)
     await until_closed(counts(*steps), 2, sent(), heard.append, clock.sleep, clock)
     assert heard == list(steps)
 
 
 async def test_session_that_is_still_open_is_waited_for() -> None:
     clock, heard = Clock(), []
-    await until_closed(counts(Arrived(2, 3, 9), Arrived(3, 3, 9)), 2, sent(), heard.append, clock.sleep, clock)
+    await until_closed(
+        counts(StoredCounts(2, 3, 9), StoredCounts(3, 3, 9)), 2, sent(), heard.append, clock.sleep, clock
+    )
     assert len(heard) == 2
 
 
 async def test_gives_up_when_nothing_moves() -> None:
     clock = Clock()
     with pytest.raises(StuckError, match="1 of 2 sessions are closed"):
-        await until_closed(counts(Arrived(1, 2, 7)), 2, sent(), lambda _: None, clock.sleep, clock)
+        await until_closed(counts(StoredCounts(1, 2, 7)), 2, sent(), lambda _: None, clock.sleep, clock)
     assert 60 < clock.now < 62
 
 
@@ -78,10 +80,10 @@ async def test_names_the_database_that_cannot_be_read() -> None:
 async def test_does_not_give_up_while_events_are_still_being_sent() -> None:
     clock, sending = Clock(), sent(done=False)
 
-    def count() -> Arrived:
+    def count() -> StoredCounts:
         if clock.now > 500:
             sending.set()
-        return Arrived(2, 2, 9) if clock.now > 505 else Arrived(0, 0, 0)
+        return StoredCounts(2, 2, 9) if clock.now > 505 else StoredCounts(0, 0, 0)
 
     await until_closed(count, 2, sending, lambda _: None, clock.sleep, clock)
     assert clock.now > 500
@@ -95,8 +97,8 @@ def test_counts_the_rows_of_one_site() -> None:
             row = {column.name: _some(column.type.python_type) for column in sessions.columns}
             row |= {"site": site, "session_id": f"s{number}", "status": status, "event_count": 5, "model_version": site}
             connection.execute(insert(sessions).values(row))
-    assert arrived(engine, "uci~a") == Arrived(1, 2, 10)
-    assert arrived(engine, "uci~none") == Arrived(0, 0, 0)
+    assert arrived(engine, "uci~a") == StoredCounts(1, 2, 10)
+    assert arrived(engine, "uci~none") == StoredCounts(0, 0, 0)
     assert models_of(engine, "uci~a") == ["uci~a"]
     engine.dispose()
 
@@ -108,7 +110,7 @@ def _some(kind: type) -> object:
 
 
 def test_board_keeps_the_highest_score_of_each_session() -> None:
-    board = Board(2)
-    board.add([Intent("a", 0.5, "high", []), Intent("b", 0.1, "low", [])])
-    board.add([Intent("a", 0.3, "building", []), Intent("c", 0.9, "high", [])])
+    board = LiveBoard(2)
+    board.add([LiveIntent("a", 0.5, "high", []), LiveIntent("b", 0.1, "low", [])])
+    board.add([LiveIntent("a", 0.3, "building", []), LiveIntent("c", 0.9, "high", [])])
     assert [(intent.session_id, intent.probability) for intent in board.top()] == [("c", 0.9), ("a", 0.5)]

@@ -6,12 +6,12 @@ import pytest
 
 from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
-from deploy.simulate.errors import DataError
+from deploy.simulate.errors import SimulationDataError
 from deploy.simulate.fit import fit
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.rows import COLUMNS, read, sample, views_of, write
-from deploy.simulate.uci import Visit
-from stream.calendar import Calendar
+from deploy.simulate.uci import UciVisit
+from stream.fold.calendar import Calendar
 
 GOOD = "1,2.5,0,0,3,64.0004,0.02,0.1,5.5,0.6,May,2,2,1,2,New_Visitor,FALSE,TRUE"
 
@@ -43,7 +43,7 @@ def test_reads_a_row(tmp_path: Path) -> None:
     ],
 )
 def test_refuses_what_no_session_can_be(tmp_path: Path, line: str, says: str) -> None:
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(SimulationDataError, match=says):
         read(file_of(tmp_path, line))
 
 
@@ -55,12 +55,12 @@ def test_refuses_what_no_session_can_be(tmp_path: Path, line: str, says: str) ->
     ],
 )
 def test_refuses_another_file(tmp_path: Path, lines: list[str], header: str, says: str) -> None:
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(SimulationDataError, match=says):
         read(file_of(tmp_path, *lines, header=header))
 
 
 def test_says_which_file_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(SimulationDataError, match="cannot read"):
         read(tmp_path / "none.csv")
 
 
@@ -86,7 +86,7 @@ def test_drawn_rows_are_the_same_each_time_and_fit_the_year() -> None:
     assert len({row.number for row in rows}) == 500
     assert {row.revenue for row in rows} == {True, False}
     dates = Dates(Calendar("UTC", "", ("02-14", "05-09")))
-    assert all(Visit("uci~drawn", row, dates, Catalogue()).start for row in rows)
+    assert all(UciVisit("uci~drawn", row, dates, Catalogue()).start for row in rows)
 
 
 def test_drawn_rows_lean_towards_what_buyers_do() -> None:
@@ -109,5 +109,5 @@ def test_fit_keeps_shares_and_quantiles() -> None:
 
 
 def test_site_without_the_special_days_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="special_days 02-14"):
-        Visit("uci~x", read(file_of(tmp_path, GOOD))[0], Dates(Calendar("UTC")), Catalogue())
+    with pytest.raises(SimulationDataError, match="special_days 02-14"):
+        UciVisit("uci~x", read(file_of(tmp_path, GOOD))[0], Dates(Calendar("UTC")), Catalogue())

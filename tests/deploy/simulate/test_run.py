@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from deploy import controls
-from deploy.controls import LogError
-from deploy.settings import Settings
+from deploy.log import controls
+from deploy.log.controls import LogError
+from deploy.settings.model import Settings
 from deploy.simulate import run, uci_run
 from deploy.simulate.draw import draw
-from deploy.simulate.progress import Arrived
+from deploy.simulate.progress import StoredCounts
 from deploy.simulate.send import SendError
 
 
 class Nobody:
     def accepted(self, events: int) -> None: ...
 
-    def arrived(self, here: Arrived) -> None: ...
+    def arrived(self, here: StoredCounts) -> None: ...
 
 
 @pytest.fixture

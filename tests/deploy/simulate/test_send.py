@@ -10,17 +10,27 @@ from deploy.simulate.dates import Dates
 from deploy.simulate.draw import draw
 from deploy.simulate.ordered import ordered
 from deploy.simulate.pages import Catalogue
-from deploy.simulate.send import Pace, Piece, SendError, TryAgainError, events_of_one_request, judge, pieces, send, sent
-from deploy.simulate.uci import Visit
-from ingest.bodies import ImportBatch
+from deploy.simulate.send import (
+    RequestBody,
+    SendError,
+    SendPace,
+    TryAgainError,
+    events_of_one_request,
+    judge,
+    pieces,
+    send,
+    sent,
+)
+from deploy.simulate.uci import UciVisit
 from ingest.events import Event
-from stream.calendar import Calendar
+from ingest.schemas import ImportBatch
+from stream.fold.calendar import Calendar
 
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
     dates, catalogue = Dates(Calendar("UTC", "", ("02-14", "05-09"))), Catalogue()
-    return list(ordered(Visit("uci~t", row, dates, catalogue) for row in draw(40)))
+    return list(ordered(UciVisit("uci~t", row, dates, catalogue) for row in draw(40)))
 
 
 class ListDoor:
@@ -55,8 +65,8 @@ class Clock:
         return self.now
 
 
-def numbered(*bodies: bytes) -> Iterator[Piece]:
-    return (Piece(10, body) for body in bodies)
+def numbered(*bodies: bytes) -> Iterator[RequestBody]:
+    return (RequestBody(10, body) for body in bodies)
 
 
 def test_pieces_are_import_batches_within_both_limits(events: list[Event]) -> None:
@@ -89,7 +99,7 @@ def test_nothing_of_an_event_is_lost_on_the_way(events: list[Event]) -> None:
 async def test_each_stream_keeps_its_order_and_is_sent_beside_the_others() -> None:
     door, clock, counted = ListDoor(), Clock(), []
     streams = [numbered(b"a1", b"a2", b"a3"), numbered(b"b1", b"b2")]
-    await send(streams, door, Pace(0, clock), counted.append, clock.sleep, clock)
+    await send(streams, door, SendPace(0, clock), counted.append, clock.sleep, clock)
     assert [body for body in door.taken if body.startswith(b"a")] == [b"a1", b"a2", b"a3"]
     assert [body for body in door.taken if body.startswith(b"b")] == [b"b1", b"b2"]
     assert door.taken.index(b"b1") < door.taken.index(b"a3")
@@ -98,7 +108,7 @@ async def test_each_stream_keeps_its_order_and_is_sent_beside_the_others() -> No
 
 async def test_same_body_is_sent_again_until_it_is_accepted() -> None:
     door, clock, counted = ListDoor(TryAgainError("503", 3.0), TryAgainError("no answer")), Clock(), []
-    await send([numbered(b"a1", b"a2")], door, Pace(0, clock), counted.append, clock.sleep, clock)
+    await send([numbered(b"a1", b"a2")], door, SendPace(0, clock), counted.append, clock.sleep, clock)
     assert door.asked == [b"a1", b"a1", b"a1", b"a2"]
     assert 3.0 in clock.slept
     assert sum(counted) == 20
@@ -107,13 +117,13 @@ async def test_same_body_is_sent_again_until_it_is_accepted() -> None:
 async def test_gives_up_when_nothing_is_accepted_for_a_minute() -> None:
     door, clock = ListDoor(*(TryAgainError("does not answer") for _ in range(500))), Clock()
     with pytest.raises(SendError, match="does not answer; gave up after 60 s"):
-        await send([numbered(b"a1")], door, Pace(0, clock), lambda _: None, clock.sleep, clock)
+        await send([numbered(b"a1")], door, SendPace(0, clock), lambda _: None, clock.sleep, clock)
 
 
 async def test_refusal_ends_all_streams() -> None:
     door, clock = ListDoor(SendError("key")), Clock()
     with pytest.raises(SendError, match="key"):
-        await send([numbered(b"a1"), numbered(b"b1")], door, Pace(0, clock), lambda _: None, clock.sleep, clock)
+        await send([numbered(b"a1"), numbered(b"b1")], door, SendPace(0, clock), lambda _: None, clock.sleep, clock)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +155,7 @@ def test_accepted_answer_passes() -> None:
 
 async def test_pace_spreads_events_evenly() -> None:
     clock, door, counted = Clock(), ListDoor(), []
-    await send([numbered(*[b"x"] * 11)], door, Pace(50, clock), counted.append, clock.sleep, clock)
+    await send([numbered(*[b"x"] * 11)], door, SendPace(50, clock), counted.append, clock.sleep, clock)
     assert clock.now - 100.0 == pytest.approx(2.0)
 
 

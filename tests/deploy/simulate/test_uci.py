@@ -12,11 +12,11 @@ from deploy.simulate.draw import draw
 from deploy.simulate.ordered import by_partition, ordered
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.rows import Row, read
-from deploy.simulate.uci import Visit
+from deploy.simulate.uci import UciVisit
 from ingest.events import Event, base_site, decode, encode, key_of
 from scoring.features import Features
-from stream.calendar import Calendar
-from stream.pages import PageRow
+from stream.fold.calendar import Calendar
+from stream.fold.pages import PageRow
 from tests.support.uci import found_uci_file, uci_file
 
 SITE = "uci~test"
@@ -29,7 +29,7 @@ class Simulated:
         self.rows = read(file) if file else draw(2_000)
         self.catalogue = Catalogue()
         dates = Dates(Calendar("UTC", "", ("02-14", "05-09")), crowded)
-        self.visits = [Visit(SITE, row, dates, self.catalogue) for row in self.rows]
+        self.visits = [UciVisit(SITE, row, dates, self.catalogue) for row in self.rows]
         self.dates = dates
         self.told: dict[str, list[Event]] = {visit.session_id: list(visit.events()) for visit in self.visits}
         self.pages = {page.path: page for page in self.catalogue.rows("b1", SITE)}
@@ -178,7 +178,7 @@ def test_crowded_sessions_are_open_at_the_same_time() -> None:
     most = {}
     for crowded in (False, True):
         dates, catalogue = Dates(Calendar("UTC", "", ("02-14", "05-09")), crowded), Catalogue()
-        visits = [Visit(SITE, row, dates, catalogue) for row in rows]
+        visits = [UciVisit(SITE, row, dates, catalogue) for row in rows]
         most[crowded] = max(
             sum(other.start <= visit.start <= other.start + other.lasts for other in visits) for visit in visits
         )
@@ -186,7 +186,7 @@ def test_crowded_sessions_are_open_at_the_same_time() -> None:
 
 
 def test_same_row_gives_the_same_events(simulated: Simulated) -> None:
-    again = Visit(SITE, simulated.rows[7], simulated.dates, Catalogue())
+    again = UciVisit(SITE, simulated.rows[7], simulated.dates, Catalogue())
     assert [event.event_id for event in again.events()] == [
         event.event_id for event in simulated.told[again.session_id]
     ]

@@ -20,7 +20,7 @@ from scoring.training.load import Sessions, load
 from scoring.training.shapley import agreement
 from scoring.training.split import Split, split
 from scoring.training.tracks import UCI
-from stream.publish import ListRecords
+from stream.publish import ListRecordPublisher
 from stream.scored import decode
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, FakeClient, FakeLog, worker_on
@@ -190,7 +190,7 @@ def test_it_is_served_as_any_model(registered: tuple[Path, str], fitted: Exporta
 
 async def test_a_worker_takes_it_at_the_offset_of_its_promotion(registered: tuple[Path, str]) -> None:
     folder, version = registered
-    shipped, records = registry.current(folder), ListRecords()
+    shipped, records = registry.current(folder), ListRecordPublisher()
     log = FakeLog({0: log_of([event(1, NOON), UseModel(version), event(2, NOON + 1000), UseModel(shipped)])})
     worker, client = worker_on(log, records, models=partial(registry.load, folder)), FakeClient(log)
     await worker.claim({0}, client)

@@ -16,14 +16,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from deploy.settings import ApiSettings, Settings, StorageSettings
+from deploy.settings.model import ApiSettings, Settings, StorageSettings
 from deploy.wiring import api
 from scoring.training.load import DataError, load
-from storage.access import Access, SecretKey, digest_of
 from storage.admin import reads
 from storage.admin.reads import UCI_NAMES
 from storage.admin.rows import SessionRow
-from storage.tables import sessions
+from storage.database.tables import sessions
+from storage.http.access import Access, SecretKey, digest_of
 from stream.scored import Cause, Counts, ScoredSession
 from tests.support.databases import filled
 from tests.support.events import NOON, event_id

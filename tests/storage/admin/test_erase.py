@@ -10,19 +10,20 @@ from sqlalchemy import select
 
 from ingest.events import Erase
 from storage.admin.erase import Eraser, LogAwayError
-from storage.admin.forget import Deleted, Holdings, Visitor
+from storage.admin.forget import Deleted, Visitor, VisitorDatabases
 from storage.admin.journal import ErasureJournal
-from storage.analytics import AnalyticsSink
-from storage.block import block_of, read
-from storage.erased import kept
-from storage.relational import RelationalSink
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.tables import erasures
 from storage.replay.errors import BusyError
 from storage.replay.journal import Journal
-from storage.sink import UnavailableError
-from storage.tables import erasures
-from stream.erasures import Erasure, session_digest, visitor_digest
-from stream.erasures import encode as encode_erasure
-from stream.partition import Mark, Partition
+from storage.write.block import block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.erased import kept
+from storage.write.relational_sink import RelationalSink
+from stream.fold.erasures import ErasureRecord, session_digest, visitor_digest
+from stream.fold.erasures import encode as encode_erasure
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
 from stream.scored import encode
 from stream.step import fold, score
 from tests.storage.admin.test_forget import everything
@@ -70,7 +71,7 @@ class Desk:
         self.busy = 0
         self.eraser = Eraser(
             ErasureJournal(shop.engine),
-            Holdings(shop.engine, shop.client),
+            VisitorDatabases(shop.engine, shop.client),
             self.announce,
             self.passed,
             self.held,
@@ -81,7 +82,7 @@ class Desk:
         self.killer.step("topic")
         erased = self.shop.erasures
         for digest in digests:
-            erased.take(erased.version, encode_erasure(Erasure(digest, 0, settled)))
+            erased.take(erased.version, encode_erasure(ErasureRecord(digest, 0, settled)))
         self.killer.step("controls")
         self.settled = settled
         self.announced += digests
@@ -173,7 +174,7 @@ async def test_whoever_has_no_time_is_told_that_it_goes_on(shop: Shop) -> None:
 
 
 async def test_what_is_away_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk, failures = Desk(shop), [LogAwayError("Kafka is away"), UnavailableError("a database is away")]
+    desk, failures = Desk(shop), [LogAwayError("Kafka is away"), DatabaseUnavailableError("a database is away")]
     real, said = desk.eraser._announce, []
 
     async def fails_first(digests: Sequence[str], settled: bool) -> Mapping[int, int]:
@@ -191,10 +192,10 @@ async def test_what_is_away_is_waited_for(shop: Shop, monkeypatch: pytest.Monkey
 
 
 async def test_a_replay_that_runs_may_have_written_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk, real, times = Desk(shop), Holdings.forget, []
+    desk, real, times = Desk(shop), VisitorDatabases.forget, []
     desk.busy = 3
 
-    def and_then_the_replay_writes(self: Holdings, *given: Any) -> Deleted:
+    def and_then_the_replay_writes(self: VisitorDatabases, *given: Any) -> Deleted:
         deleted = real(self, *given)
         times.append(deleted)
         if len(times) == 1:
@@ -203,7 +204,7 @@ async def test_a_replay_that_runs_may_have_written_meanwhile(shop: Shop, monkeyp
             shop.erasures.digests = stale
         return deleted
 
-    monkeypatch.setattr(Holdings, "forget", and_then_the_replay_writes)
+    monkeypatch.setattr(VisitorDatabases, "forget", and_then_the_replay_writes)
     assert (await desk.eraser.start(VISITOR, 30)).state == "done"
     assert len(times) == 2
     assert times[1].sessions == times[0].sessions == 8
@@ -217,7 +218,7 @@ def watched(killer: Killer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in STEPS:
         killer.watch(monkeypatch, ErasureJournal, name)
     for name in ("shared", "_delete_rows", "_change"):
-        killer.watch(monkeypatch, Holdings, name)
+        killer.watch(monkeypatch, VisitorDatabases, name)
     killer.watch(monkeypatch, __import__("storage.admin.forget", fromlist=["change"]), "change")
 
 

@@ -9,16 +9,16 @@ from sqlalchemy import text
 
 from ingest.events import Tick, encode, key_of
 from scoring.features import NAMES
-from storage.admin.forget import Deleted, Holdings, Visitor
+from storage.admin.forget import Deleted, Visitor, VisitorDatabases
 from storage.admin.visitor import VisitorReads
-from storage.analytics import AnalyticsSink
-from storage.block import block_of, read
-from storage.erased import kept
 from storage.webhooks import bands
-from storage.webhooks.bands import Place, Read
+from storage.webhooks.bands import PartitionPosition, ReadBatch
 from storage.webhooks.crossings import by_site
-from stream.erasures import Erasure, session_digest, visitor_digest
-from stream.erasures import encode as encode_erasure
+from storage.write.block import block_of, read
+from storage.write.clickhouse_sink import AnalyticsSink
+from storage.write.erased import kept
+from stream.fold.erasures import ErasureRecord, session_digest, visitor_digest
+from stream.fold.erasures import encode as encode_erasure
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, placed
 from tests.support.scored import scored
@@ -46,7 +46,7 @@ def learn(shop: Shop) -> None:
     """The erasures as the topic has them when an erasure is done."""
     digests = [visitor_digest("default", GONE), *(session_digest(*key) for key in SHARED)]
     for offset, digest in enumerate(digests):
-        shop.erasures.take(offset, encode_erasure(Erasure(digest, 0, True)))
+        shop.erasures.take(offset, encode_erasure(ErasureRecord(digest, 0, True)))
 
 
 def everything(shop: Shop) -> str:
@@ -67,7 +67,7 @@ def log_rows(shop: Shop) -> list[Any]:
 
 
 def test_the_sessions_of_a_visitor_and_those_it_shares(shop: Shop) -> None:
-    holdings = Holdings(shop.engine, shop.client)
+    holdings = VisitorDatabases(shop.engine, shop.client)
     found = {session_id for _, session_id in holdings.keys(VISITOR)}
     assert found == {f"s{number}" for number in range(0, 14, 2)} | {f"late{n}" for n in range(0, 14, 4)} | {"open1"}
     assert holdings.shared(VISITOR) == SHARED
@@ -76,7 +76,7 @@ def test_the_sessions_of_a_visitor_and_those_it_shares(shop: Shop) -> None:
 
 
 def test_nothing_is_left_and_others_are_untouched(shop: Shop) -> None:
-    holdings = Holdings(shop.engine, shop.client)
+    holdings = VisitorDatabases(shop.engine, shop.client)
     before, events_before = shop.rows(), log_rows(shop)
     deleted = holdings.forget(VISITOR, SHARED)
     assert deleted == Deleted(sessions=8, page_views=7 * 4 + 1, updates=7 * 5 + 1, dead_letters=4, events=8 * 4 + 2)
@@ -101,12 +101,12 @@ async def test_the_log_is_what_a_writer_would_have_made_that_knew(shop: Shop) ->
         for n, e in enumerate((odd, replayed))
     ]
     AnalyticsSink(shop.client).write(block_of(LOG, more)[0])
-    Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
-    Holdings(shop.engine, shop.client).forget(Visitor("uci", GONE), [])
+    VisitorDatabases(shop.engine, shop.client).forget(VISITOR, SHARED)
+    VisitorDatabases(shop.engine, shop.client).forget(Visitor("uci", GONE), [])
     found = log_rows(shop)
 
     learn(shop)
-    shop.erasures.take(9, encode_erasure(Erasure(visitor_digest("uci", GONE), 0, True)))
+    shop.erasures.take(9, encode_erasure(ErasureRecord(visitor_digest("uci", GONE), 0, True)))
     shop.client.command("TRUNCATE TABLE events")
     records = [
         read("events", partition=number, offset=r.offset, timestamp=0, key=r.key, value=r.value)
@@ -122,7 +122,7 @@ async def test_the_log_is_what_a_writer_would_have_made_that_knew(shop: Shop) ->
 @pytest.mark.parametrize("source", ["kafka", "clickhouse"])
 @pytest.mark.parametrize("late", [False, True], ids=["in time", "with late ones"])
 async def test_a_replay_finds_no_difference_and_brings_nothing_back(shop: Shop, source: str, late: bool) -> None:
-    Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
+    VisitorDatabases(shop.engine, shop.client).forget(VISITOR, SHARED)
     learn(shop)
     before = shop.rows()
     if not late:
@@ -139,7 +139,7 @@ async def test_a_replay_finds_no_difference_and_brings_nothing_back(shop: Shop, 
 
 
 async def test_lost_databases_come_back_without_the_visitor(shop: Shop) -> None:
-    Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
+    VisitorDatabases(shop.engine, shop.client).forget(VISITOR, SHARED)
     learn(shop)
     before, log_before = shop.rows(), log_rows(shop)
     shop.lose()
@@ -167,7 +167,7 @@ async def test_what_a_replay_has_voided_is_deleted_too(shop: Shop) -> None:
     learn(shop)
     account = await shop.replay()
     assert account.voided > 0
-    Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
+    VisitorDatabases(shop.engine, shop.client).forget(VISITOR, SHARED)
     assert (await shop.replay(diff=True)).voided == 0
     left = everything(shop)
     for secret in (GONE, "'s4'", "'s6'", "'s2'"):
@@ -175,7 +175,7 @@ async def test_what_a_replay_has_voided_is_deleted_too(shop: Shop) -> None:
 
 
 def test_a_document_of_all_that_is_held(shop: Shop) -> None:
-    reads = VisitorReads(shop.engine, shop.client, Holdings(shop.engine, shop.client))
+    reads = VisitorReads(shop.engine, shop.client, VisitorDatabases(shop.engine, shop.client))
     pieces = reads.document(VISITOR)
     assert pieces is not None
     said = json.loads(b"".join(pieces))
@@ -188,7 +188,7 @@ def test_a_document_of_all_that_is_held(shop: Shop) -> None:
     assert set(NAMES) <= set(whole["updates"][0])
     assert len(said["dead_letters"]) == 4 + 0
     assert reads.document(Visitor("default", "nobody")) is None
-    Holdings(shop.engine, shop.client).forget(VISITOR, SHARED)
+    VisitorDatabases(shop.engine, shop.client).forget(VISITOR, SHARED)
     assert reads.document(VISITOR) is None
 
 
@@ -198,9 +198,9 @@ def test_what_webhooks_have_sent(shop: Shop) -> None:
         scored(2, session_id="s4", visitor_id="other", band="high"),
         scored(3, session_id="s1", visitor_id="other", band="high"),
     ]
-    step = Read(Place(), 4, NOON, updates)
+    step = ReadBatch(PartitionPosition(), 4, NOON, updates)
     bands.move(shop.engine, "log", {0: step}, by_site([webhook()]), NOON)
-    holdings = Holdings(shop.engine, shop.client)
+    holdings = VisitorDatabases(shop.engine, shop.client)
     pieces = VisitorReads(shop.engine, shop.client, holdings).document(VISITOR)
     assert pieces is not None
     (sent,) = json.loads(b"".join(pieces))["deliveries"]

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from storage.access import Access, SecretKey, digest_of
+from storage.http.access import Access, SecretKey, digest_of
+from storage.http.refusals import add_refusals
 from storage.pages.api import page_routes
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tally
-from storage.refusals import add_refusals
 from tests.storage.pages.test_refresh import Counted, Topic
 
 KEYS = [

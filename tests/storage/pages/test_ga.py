@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from storage.pages.ga import ExportError, read
+from storage.pages.ga import PagesExportError, read
 
 UNIVERSAL = """\
 # ----------------------------------------
@@ -77,7 +77,7 @@ def test_ga4_without_a_value() -> None:
     ],
 )
 def test_a_broken_file_is_named_by_row_and_column(text: str, line: str) -> None:
-    with pytest.raises(ExportError) as caught:
+    with pytest.raises(PagesExportError) as caught:
         read(text.splitlines(keepends=True), "shop", path_of)
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)

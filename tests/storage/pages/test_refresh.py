@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from ingest.events import Event, Page, Purchase, Tick
-from storage import analytics, migrate
+from storage.database import migrate
 from storage.pages.refresh import TRAILING_MS, Refresher
 from storage.pages.tally import Tallies, Tally
-from stream.pages import PageRow, PagesMarker, PageStatistics
+from storage.write import clickhouse_sink as analytics
+from stream.fold.pages import PageRow, PagesMarker, PageStatistics
 from tests.support.events import NOON, event
 from tests.support.replays import Shop, placed
 from tests.support.sinks import clickhouse, clickhouse_front, sql

@@ -4,7 +4,7 @@ import pytest
 
 from storage.pages.smooth import WEIGHT, Means, changed, means, rows, smoothed
 from storage.pages.tally import Tally
-from stream.pages import ANY_PATH, PageRow
+from stream.fold.pages import ANY_PATH, PageRow
 
 BUSY = Tally("shop", "/a", views=2_000, sessions=1_000, entrances=500, exits=200, bounces=100, value=4_000.0)
 RARE = Tally("shop", "/b", views=2, sessions=1, entrances=1, exits=1, bounces=1, value=0.0)

@@ -11,13 +11,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from deploy.settings import ApiSettings, KafkaSettings, Settings
+from deploy.settings.model import ApiSettings, KafkaSettings, Settings
 from deploy.wiring import api
 from storage.replay.account import Account
+from storage.replay.context import ProgressListener
 from storage.replay.errors import ReplayError
 from storage.replay.jobs import Jobs
-from storage.replay.request import Request
-from storage.replay.world import Watcher
+from storage.replay.request import ReplaySelection
 from tests.support.databases import filled
 from tests.support.scored import scored
 
@@ -30,10 +30,10 @@ class Replays:
 
     def __init__(self) -> None:
         self.go_on = asyncio.Event()
-        self.asked: list[tuple[Request, bool]] = []
+        self.asked: list[tuple[ReplaySelection, bool]] = []
         self.failure: Exception | None = None
 
-    async def run(self, request: Request, watcher: Watcher, anew: bool) -> Account:
+    async def run(self, request: ReplaySelection, watcher: ProgressListener, anew: bool) -> Account:
         self.asked.append((request, anew))
         watcher.planned(3, 100, 40)
         watcher.moved(10)
@@ -86,7 +86,7 @@ async def test_a_job_is_begun_watched_and_ends_with_its_account(tmp_path: Path) 
         assert (done["state"], done["account"]["sessions"]) == ("done", 7)
         assert (await http.post("/replays", json={})).json()["id"] == 2
         assert [job["id"] for job in (await http.get("/replays")).json()["jobs"]] == [2, 1]
-    assert replays.asked[0] == (Request(diff=True, site="uci"), True)
+    assert replays.asked[0] == (ReplaySelection(diff=True, site="uci"), True)
 
 
 async def test_a_job_that_is_stopped_says_how_it_goes_on(tmp_path: Path) -> None:

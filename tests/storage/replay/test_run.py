@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-import stream.partition
+import stream.fold.mark
+import stream.fold.partition
 from ingest.events import Event, Tick, UseModel
 from scoring.model import ConstantModel, Manifest
-from storage import analytics
+from storage.database.errors import DatabaseUnavailableError
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.journal import Checkpoint, Journal, unfinished
 from storage.replay.stored_sessions import StoredSessions
-from storage.sink import UnavailableError
-from stream.partition import IDLE
+from storage.write import clickhouse_sink as analytics
+from stream.fold.clock import IDLE
 from stream.replay import EARLIER
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, Watching, placed
@@ -122,7 +123,7 @@ async def test_a_corrected_rule_leaves_no_row_that_the_fold_did_not_make(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for idle in (10 * MINUTE, 3 * HOUR):
-        monkeypatch.setattr(stream.partition, "IDLE", idle)
+        monkeypatch.setattr(stream.fold.partition, "IDLE", idle)
         account = await shop.replay(diff=True)
         assert account.tables["scored_sessions"].gone > 0
         stored = shop.rows()
@@ -134,7 +135,7 @@ async def test_a_corrected_rule_leaves_no_row_that_the_fold_did_not_make(
         assert revenue == sum(each.purchase.amount for each in events if each.purchase)
         again = await shop.replay(diff=True)
         assert again.voided == again.changed == 0
-    monkeypatch.setattr(stream.partition, "IDLE", IDLE)
+    monkeypatch.setattr(stream.fold.partition, "IDLE", IDLE)
     await shop.replay()
     assert (await shop.replay(diff=True, into="nothing")).voided == 0
 
@@ -195,11 +196,11 @@ async def test_the_workers_mark_is_where_open_sessions_are_looked_for(databases:
     shop = Shop(*databases, said)
     shop.live()
     whole = await shop.replay(into="nothing")
-    state = shop.world().make(0, shop.world().make(0, stream.partition.Mark(0, {}))._here())
+    state = shop.world().make(0, shop.world().make(0, stream.fold.mark.Mark(0, {}))._here())
     for record in shop.source.partitions[0]:
         state.fold(record, None)
         state.mark()
-    shop.commits[0] = (state.next, stream.partition.encode_mark(state.recovery_mark()))
+    shop.commits[0] = (state.next, stream.fold.mark.encode_mark(state.recovery_mark()))
     assert state.recovery_mark().next > 0
     marked = await shop.replay(into="nothing")
     assert (marked.left_open, marked.updates) == (whole.left_open, whole.updates)
@@ -292,12 +293,12 @@ async def test_what_was_voided_before_a_crash_is_counted_after_it(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     monkeypatch.setattr("storage.replay.stored_sessions.PAGE", 3)
-    monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
+    monkeypatch.setattr(stream.fold.partition, "IDLE", 3 * HOUR)
     uninterrupted = await shop.replay(diff=True)
     assert uninterrupted.voided > 6
-    monkeypatch.setattr(stream.partition, "IDLE", IDLE)
+    monkeypatch.setattr(stream.fold.partition, "IDLE", IDLE)
     await shop.replay()
-    monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
+    monkeypatch.setattr(stream.fold.partition, "IDLE", 3 * HOUR)
     left, change = iter(range(2)), getattr(StoredSessions, method)
 
     def breaks_off(self: StoredSessions, *given: Any) -> None:
@@ -366,7 +367,7 @@ async def test_a_store_of_events_with_holes_is_refused(shop: Shop) -> None:
 
 async def test_a_database_that_goes_away_halfway_is_waited_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("storage.replay.partition.PAUSE", 0.01)
-    away = iter([UnavailableError("gone"), UnavailableError("gone")])
+    away = iter([DatabaseUnavailableError("gone"), DatabaseUnavailableError("gone")])
     write = analytics.AnalyticsSink.write
 
     def fails_twice(self: analytics.AnalyticsSink, block: Any) -> None:
@@ -380,7 +381,7 @@ async def test_a_database_that_goes_away_halfway_is_waited_for(shop: Shop, monke
     assert account.changed == 0
     assert shop.rows() == before
     monkeypatch.setattr("storage.replay.partition.PATIENCE", 0.0)
-    away = iter([UnavailableError("gone")] * 9)
+    away = iter([DatabaseUnavailableError("gone")] * 9)
     with pytest.raises(ReplayError, match="the same command goes on where it stopped"):
         await shop.replay()
     away = iter([])
@@ -440,7 +441,7 @@ async def test_into_a_topic_every_update_of_what_is_closed(shop: Shop) -> None:
 
 async def test_a_dry_run_writes_nothing_and_keeps_no_journal(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shop.rows()
-    monkeypatch.setattr(stream.partition, "IDLE", 3 * HOUR)
+    monkeypatch.setattr(stream.fold.partition, "IDLE", 3 * HOUR)
     dry = await shop.replay(into="nothing", diff=True)
     assert shop.rows() == before
     assert Journal(shop.engine, LOG).entries() == []

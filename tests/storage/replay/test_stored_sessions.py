@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import event, text
 
-from storage.relational import RelationalSink
 from storage.replay.stored_sessions import StoredSessions
+from storage.write.relational_sink import RelationalSink
 from tests.support.events import NOON
 from tests.support.scored import scored, view
 from tests.support.sinks import block, sql

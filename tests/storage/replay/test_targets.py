@@ -9,10 +9,10 @@ import pytest
 
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
-from storage.replay.request import Plan
-from storage.replay.targets import IntoFile
-from stream.partition import Mark
-from stream.replay import Told
+from storage.replay.request import PartitionPlan
+from storage.replay.targets import FileTarget
+from stream.fold.mark import Mark
+from stream.replay import ReplayBatch
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ class Process:
     """A process that tells partitions of a replay; accounts are those that the journal kept."""
 
     def __init__(self, file: Path, kept: dict[int, Account]) -> None:
-        self._target = IntoFile(file)
+        self._target = FileTarget(file)
         self._kept = kept
 
     def begin(self, partition: int) -> None:
@@ -33,7 +33,7 @@ class Process:
     def tell(self, partition: int, *lines: bytes, kept: bool = True) -> None:
         """Tell lines; with `kept` False this process dies before the journal has them."""
         account = self._account(partition)
-        told = Told([SimpleNamespace(session=line) for line in lines], (), {})  # type: ignore[misc]
+        told = ReplayBatch([SimpleNamespace(session=line) for line in lines], (), {})  # type: ignore[misc]
         before = account.bytes
         asyncio.run(self._target.take(_plan(partition), (), told, account))
         if not kept:
@@ -50,9 +50,9 @@ class Process:
         return self._kept.setdefault(partition, Account())
 
 
-def _plan(number: int) -> Plan:
+def _plan(number: int) -> PartitionPlan:
     mark = Mark(0, {})
-    return Plan(number, mark, 9, 9, mark)
+    return PartitionPlan(number, mark, 9, 9, mark)
 
 
 def _files(folder: Path) -> list[str]:

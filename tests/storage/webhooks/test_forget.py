@@ -3,7 +3,7 @@
 from sqlalchemy import Engine, select
 
 from storage.webhooks import bands
-from storage.webhooks.bands import Place, Read
+from storage.webhooks.bands import PartitionPosition, ReadBatch
 from storage.webhooks.crossings import by_site
 from storage.webhooks.database import transaction
 from storage.webhooks.forget import forget
@@ -15,7 +15,7 @@ from tests.support.webhooks import kept, webhook
 
 def test_a_visitor_is_forgotten(engine: Engine) -> None:
     updates = [scored(n, session_id=f"s{n}", visitor_id=f"v{n}", band="high") for n in (1, 2, 3)]
-    bands.move(engine, "log", {0: Read(Place(), 3, NOON, updates)}, by_site([webhook()]), NOON)
+    bands.move(engine, "log", {0: ReadBatch(PartitionPosition(), 3, NOON, updates)}, by_site([webhook()]), NOON)
     with transaction(engine) as connection:
         assert forget(connection, "other", "v1", ["s1"]) == 0
         # A session that it shared with another is forgotten too.

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from storage.webhooks import bands, deliveries, message, registry
-from storage.webhooks.bands import Place, Read
+from storage.webhooks.bands import PartitionPosition, ReadBatch
 from storage.webhooks.crossings import Webhook, by_site
 from storage.webhooks.registry import UnknownWebhookError
 from tests.support.events import NOON
@@ -40,7 +40,7 @@ def test_the_bands_of_a_site_are_known_since_its_first_webhook(engine: Engine) -
 def test_out_of_use_and_into_it_again(engine: Engine) -> None:
     made = add(engine, NOON - 1)
     hooks = by_site(registry.every(engine))
-    bands.move(engine, "log", {0: Read(Place(), 1, NOON, [scored(1, band="high")])}, hooks, NOON)
+    bands.move(engine, "log", {0: ReadBatch(PartitionPosition(), 1, NOON, [scored(1, band="high")])}, hooks, NOON)
     registry.disable(engine, made.id, "410")
     (ended,) = kept(engine).values()
     assert (ended.state, ended.detail) == ("dead", "the webhook is disabled: 410")
@@ -52,7 +52,7 @@ def test_out_of_use_and_into_it_again(engine: Engine) -> None:
     assert deliveries.again(engine, ended.id, NOON)
     # What the session did meanwhile is not known: its next band is only noted.
     place = bands.places(engine, "log")[0]
-    step = Read(place, 2, NOON, [scored(2, band="low", updated_at=NOON + 200)])
+    step = ReadBatch(place, 2, NOON, [scored(2, band="low", updated_at=NOON + 200)])
     assert bands.move(engine, "log", {0: step}, by_site([again]), NOON).crossings == 0
 
 

@@ -10,15 +10,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
-from storage.sink import UnavailableError
+from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import deliveries, registry
 from storage.webhooks.addresses import Resolver
+from storage.webhooks.client import WebhookClient
 from storage.webhooks.crossings import Crossing, Webhook
 from storage.webhooks.database import transaction
 from storage.webhooks.message import crossed
 from storage.webhooks.metrics import WebhookMetrics
-from storage.webhooks.post import Post
-from storage.webhooks.sender import Sender
+from storage.webhooks.sender import DeliverySender
 from tests.support.receiver import Behaviour, Receiver, receiver
 from tests.support.scored import scored
 from tests.support.webhooks import kept
@@ -33,7 +33,7 @@ async def sending(engine: Engine, **given: Any) -> AsyncIterator[CollectorRegist
     """A sender, stopped at the end; what it tells Prometheus."""
     told, stop, resolve = CollectorRegistry(), asyncio.Event(), Resolver(4)
     whole: dict[str, Any] = {"pauses": PAUSES, "concurrency": 2, "lease_seconds": 5, "log_days": 30}
-    sender = Sender(engine, Post(resolve, ATTEMPT), WebhookMetrics(told), **(whole | given))
+    sender = DeliverySender(engine, WebhookClient(resolve, ATTEMPT), WebhookMetrics(told), **(whole | given))
     task = asyncio.create_task(sender.run(stop))
     try:
         yield told
@@ -187,7 +187,7 @@ async def test_a_database_that_is_away_for_a_moment_is_asked_again(
         nonlocal refusals
         if refusals:
             refusals -= 1
-            raise UnavailableError("gone")
+            raise DatabaseUnavailableError("gone")
         settle(*arguments)
 
     monkeypatch.setattr(deliveries, "settle", away)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from deploy.simulate.clicks import Visit
+from deploy.simulate.clicks import ClickVisit
 from deploy.simulate.clicks_file import read
 from deploy.simulate.verify import clicks as program
 from deploy.simulate.verify.clicks import VIEWED, main, session_of
@@ -37,13 +37,13 @@ class MadeClicks(Made):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, packed(folder / "clicks.csv.gz", made_up(SESSIONS)))
-        self.visits = [Visit(SITE, session) for session in read(self.data)]
+        self.visits = [ClickVisit(SITE, session) for session in read(self.data)]
         rows = [self.session(visit) for visit in self.visits]
         views = [view for visit in self.visits for view in self.views(visit)]
         self.table("sessions", SESSION_COLUMNS, [[row[name] for name in SESSION_COLUMNS] for row in rows])
         self.table("page_views", VIEW_COLUMNS, [[view[name] for name in VIEW_COLUMNS] for view in views])
 
-    def session(self, visit: Visit) -> dict[str, Any]:
+    def session(self, visit: ClickVisit) -> dict[str, Any]:
         events = list(visit.events())
         counted, many, country = recount(events), len(events), visit.session.country
         return {
@@ -55,7 +55,7 @@ class MadeClicks(Made):
             "started_at": text(events[0].occurred_at), "last_event_at": text(events[-1].occurred_at),
         }  # fmt: skip
 
-    def views(self, visit: Visit) -> list[dict[str, Any]]:
+    def views(self, visit: ClickVisit) -> list[dict[str, Any]]:
         events = list(visit.events())
         ends = [*(event.occurred_at for event in events[1:]), events[-1].occurred_at]
         return [

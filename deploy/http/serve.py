@@ -1,0 +1,70 @@
+"""Serves one ASGI application until it is told to stop."""
+
+import asyncio
+import contextlib
+import resource
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+
+from deploy.processes.ports import listen
+
+#: Seconds that answers under way get to finish; the application's own shutdown comes after them.
+GRACE = 8
+
+
+#: Most connections, where the machine sets a process no lower limit.
+MOST_CONNECTIONS = 32_768
+
+
+def most_connections() -> int:
+    """Three quarters of the files that this process may open: beyond, a 503 instead of connections nobody accepts."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(files * 3 // 4, 1))
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals belong to whoever holds `stop`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def serve(app: Any, host: str, port: int, stop: asyncio.Event, *, listener: socket.socket | None = None) -> None:
+    """Listens on `host:port`, or on `listener` where the caller has bound one, until `stop` is set.
+
+    More connections than three quarters of the files that the process may open are answered 503.
+    Answers under way get eight seconds after `stop`; an endless one (a stream) should watch `stop` itself. Client
+    addresses are those of the connection: X-Forwarded-For is the application's affair. Raises PortTakenError where it
+    cannot listen, RuntimeError where the application's startup failed (which is logged).
+    """
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        limit_concurrency=most_connections(),
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = _Server(config)
+
+    async def end_at_stop() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    bound = listener or listen(host, port)
+    ending = asyncio.create_task(end_at_stop())
+    try:
+        await server.serve(sockets=[bound])
+    except SystemExit as error:
+        raise RuntimeError("the application did not start; the log says why") from error
+    finally:
+        ending.cancel()
+        bound.close()

@@ -1,0 +1,48 @@
+"""The small HTTP face of a part that has no other: alive, ready, metrics."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from deploy.http.serve import serve
+from deploy.processes.ports import listen
+
+STOP_SECONDS = 5.0
+
+
+def create_status_app(registry: CollectorRegistry, ready: Callable[[], bool], not_yet: str) -> Starlette:
+    """`/livez`, `/readyz` (503 and the line `not_yet` until ready) and `/metrics`."""
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        if ready():
+            return PlainTextResponse("ok\n")
+        return PlainTextResponse(f"{not_yet}\n", status_code=503, headers={"Retry-After": "1"})
+
+    async def tell(_: Request) -> Response:
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", tell)])
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[None]:
+    """`app` on `host:port` while the body runs, port 0: nowhere; raises PortTakenError."""
+    if not port:
+        yield
+        return
+    listener, ended = listen(host, port), asyncio.Event()
+    task = asyncio.create_task(serve(app, host, port, ended, listener=listener))
+    try:
+        yield
+    finally:
+        ended.set()
+        await asyncio.wait({task}, timeout=STOP_SECONDS)

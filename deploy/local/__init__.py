@@ -1,0 +1,1 @@
+"""`opecom up`: the whole system on this machine."""

@@ -1,0 +1,26 @@
+"""Who is forgotten, as the embedded database remembers it: its broker forgets everything with each start."""
+
+from pathlib import Path
+
+from sqlalchemy.exc import OperationalError
+
+from deploy.settings.model import Settings
+from deploy.wiring.storage import relational
+from storage.admin.journal import ErasureJournal
+from storage.database.errors import DatabaseUnavailableError
+
+
+def erased_before(settings: Settings, folder: Path) -> list[str]:
+    """The digests of the embedded system in this folder; none before its first start."""
+    if not settings.storage.url.get_secret_value() and not (folder / "opecom.sqlite").exists():
+        return []
+    engine = relational(settings.model_copy(update={"data_dir": folder}))
+    try:
+        return ErasureJournal(engine).digests()
+    except DatabaseUnavailableError as error:
+        # Databases of a first start have no tables.
+        if isinstance(error.__cause__, OperationalError) and "no such table" in str(error):
+            return []
+        raise
+    finally:
+        engine.dispose()

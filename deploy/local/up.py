@@ -1,0 +1,201 @@
+"""The whole system as child processes: a broker of our own or somebody's, then the parts that need it."""
+
+import asyncio
+import contextlib
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.errors import AwayError, PortTakenError, SetupError
+from deploy.local import broker
+from deploy.local.erased_before import erased_before
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.log.controls import LogError, keep_erasures
+from deploy.processes import probes
+from deploy.processes.ports import free_port, listen, speaks_kafka
+from deploy.processes.probes import ProbeAddress
+from deploy.processes.supervise import PATIENCE, Child, Supervisor
+from deploy.settings.model import KafkaSettings, Settings, variable
+
+#: Without a broker there is nothing to drain; the parts get so many seconds then.
+ORPHANED = 3.0
+#: Times in a row that the broker may fail before it was ready.
+ATTEMPTS = 5
+READY_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """What runs. `broker` makes the child anew for each start, as each start is a new log."""
+
+    parts: tuple[Child, ...]
+    prepare: Callable[[Supervisor], Awaitable[None]]
+    broker: Callable[[], Child] | None = None
+    addresses: Mapping[str, ProbeAddress] = field(default_factory=dict)
+
+
+def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
+    """The plan of the embedded profile, and where its broker will listen; raises SetupError."""
+    path = broker.binary()
+    wanted = settings.kafka.bootstrap.rpartition(":")[2]
+    port = free_port(int(wanted) if wanted.isdigit() else 0)
+    bootstrap = f"127.0.0.1:{port}"
+    kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "fetch_wait_ms": 20})
+    environment = {
+        variable("profile"): "embedded",
+        **_folders(settings, folder),
+        variable("kafka.bootstrap"): bootstrap,
+        variable("kafka.idempotent"): "false",
+        variable("kafka.fetch_wait_ms"): "20",
+        **_shared_secret(settings),
+    }
+    shop = _shop(settings)
+    if shop:
+        environment[variable("shop.port")] = str(shop.port)
+
+    async def prepare(supervisor: Supervisor) -> None:
+        await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
+
+    def new_broker() -> Child:
+        return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
+
+    found = addresses(settings) | ({"shop": shop} if shop else {})
+    return LaunchPlan(_parts(found, environment), prepare, new_broker, found), bootstrap
+
+
+def _shop(settings: Settings) -> ProbeAddress | None:
+    """Where the shop will listen, which is another port where its own is taken; None where it does not run."""
+    for port in (settings.shop.port, 0) if settings.shop.port else ():
+        with contextlib.suppress(PortTakenError), listen(settings.shop.host, port) as listener:
+            return ProbeAddress.reached(settings.shop.host, int(listener.getsockname()[1]))
+    return None
+
+
+async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
+    """Tell a new broker who is forgotten, before anything is folded; raises AwayError where it is gone again."""
+    try:
+        await keep_erasures(kafka, digests)
+    except LogError as error:
+        raise AwayError(str(error)) from error
+
+
+def services(settings: Settings, folder: Path) -> LaunchPlan:
+    """The plan of the services profile: the parts, on Kafka and databases that run already."""
+    environment = {
+        variable("profile"): "services",
+        **_folders(settings, folder),
+        **_shared_secret(settings),
+    }
+
+    async def prepare(supervisor: Supervisor) -> None:
+        await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
+        code, last = await supervisor.run_once(Child("migrate", [*OPECOM, "migrate"], environment), asyncio.Event())
+        if code:
+            raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")
+
+    found = addresses(settings)
+    return LaunchPlan(_parts(found, environment), prepare, None, found)
+
+
+def _shared_secret(settings: Settings) -> dict[str, str]:
+    """A secret for the tokens that ingest makes and the query API reads, where the settings have none."""
+    given = settings.api.token_secret.get_secret_value()
+    return {} if given else {variable("api.token_secret"): secrets.token_urlsafe(32)}
+
+
+def _folders(settings: Settings, folder: Path) -> dict[str, str]:
+    """Where the parts find what is kept, whatever folder they run in."""
+    named = {} if settings.access_file is None else {variable("access_file"): str(settings.access_file.absolute())}
+    return {variable("data_dir"): str(folder), **named}
+
+
+def addresses(settings: Settings) -> dict[str, ProbeAddress]:
+    """The parts that run with these settings, by name, and where each says how it is."""
+    return {
+        "ingest": ProbeAddress.reached(settings.ingest.host, settings.ingest.port),
+        "worker": ProbeAddress.reached(settings.worker.metrics_host, settings.worker.metrics_port),
+        **_store(settings),
+        "webhooks": ProbeAddress.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
+    }
+
+
+def _store(settings: Settings) -> dict[str, ProbeAddress]:
+    """Writer and API: apart with a ClickHouse server, one process without, as one process may hold chDB's folder."""
+    api = ProbeAddress.reached(settings.api.host, settings.api.port)
+    if not settings.storage.clickhouse_host:
+        return {"store": api}
+    return {"writer": ProbeAddress.reached(settings.storage.metrics_host, settings.storage.metrics_port), "api": api}
+
+
+OPECOM = (sys.executable, "-m", "deploy")
+
+
+def _parts(addresses: Mapping[str, ProbeAddress], environment: Mapping[str, str]) -> tuple[Child, ...]:
+    """A child per address; a part without a port is ready when it runs."""
+
+    def ready(address: ProbeAddress) -> Callable[[], bool]:
+        return lambda: not address.port or probes.is_ready(address)
+
+    return tuple(
+        Child(name, [*OPECOM, "run", name], environment, ready(address)) for name, address in addresses.items()
+    )
+
+
+async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, notify: Callable[[str], None]) -> None:
+    """Runs the plan until `stop`; when the broker ends, everything starts anew. Raises SetupError."""
+    if plan.broker is None:
+        await plan.prepare(supervisor)
+        await supervisor.keep(plan.parts, stop)
+        return
+    failures = 0
+    while not stop.is_set():
+        was_ready, how = await _one_log(plan, plan.broker(), supervisor, stop)
+        if stop.is_set():
+            return
+        failures = 0 if was_ready else failures + 1
+        if failures == ATTEMPTS:
+            raise SetupError(f"the broker does not start ({how})")
+        notify(f"the broker ended ({how}); what it held is gone, and everything starts anew")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(failures):
+                await stop.wait()
+
+
+async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:
+    """One life of the broker and of the parts on it: whether it was ready, and how it ended."""
+    broker_stop, parts_stop = asyncio.Event(), asyncio.Event()
+    living = asyncio.create_task(supervisor.run_once(child, broker_stop))
+    stopping = asyncio.create_task(stop.wait())
+    ready = False
+    try:
+        ready = await _ready(child, living, stopping)
+        if ready:
+            await plan.prepare(supervisor)
+            parts = asyncio.create_task(supervisor.keep(plan.parts, parts_stop))
+            await asyncio.wait([living, parts, stopping], return_when=asyncio.FIRST_COMPLETED)
+            supervisor.patience = ORPHANED if living.done() else PATIENCE
+            parts_stop.set()
+            await parts
+    except AwayError:
+        ready = False
+    finally:
+        supervisor.patience = PATIENCE
+        stopping.cancel()
+        broker_stop.set()
+        await asyncio.wait([living])
+    return ready, living.result()[1]
+
+
+async def _ready(child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool]) -> bool:
+    """Whether the child became ready before it ended, before all was to stop, and in time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READY_WITHIN):
+            while not living.done() and not stopping.done():
+                if await asyncio.to_thread(child.ready):
+                    return True
+                await asyncio.sleep(0.02)
+    return False

@@ -1,0 +1,118 @@
+"""Puts into the log what changes an answer: page statistics, erasures, the controls that announce both, ticks.
+
+Page statistics are written and acknowledged first and announced afterwards, to every partition, so no partition names
+a version that is not whole. Each function connects, writes, and returns when every in-sync replica has the records.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from deploy.errors import SetupError
+from deploy.log.client_options import client_options
+from deploy.settings.model import KafkaSettings
+from ingest.events import Control, Erase, Tick, UsePages, encode
+from stream.fold.erasures import ErasureRecord
+from stream.fold.pages import PageRow
+from stream.kafka.erasures_topic import add_erasures
+from stream.kafka.pages_topic import add_version
+
+#: Seconds in which a version of the page statistics must be written.
+PAGES_SECONDS = 120.0
+
+
+class LogError(SetupError):
+    """The log did not take the records."""
+
+
+async def write_control(kafka: KafkaSettings, control: Control) -> None:
+    """Append the control to every partition of `events`; raises LogError."""
+    async with _producer(kafka) as producer:
+        await _to_every_partition(producer, kafka, control)
+
+
+async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
+    """Move the clock (LIVE_CLOCK or a replayed site's name) of every partition forward to `to`, in ms UTC."""
+    await write_control(kafka, Tick(clock, to))
+
+
+async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
+    """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
+
+    1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
+    uses, which changes no answer.
+    """
+    async with _producer(kafka) as producer:
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_version(producer, kafka.pages_topic, rows)
+        await _to_every_partition(producer, kafka, UsePages(version))
+    return version
+
+
+async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bool) -> dict[int, int]:
+    """Write whom to forget, or that it is settled, announce it to every partition of `events`; returns the
+    last announcement's offset of each.
+
+    1 the digests, acknowledged · 2 the announcements. A crash in between leaves a visitor whose open sessions go on
+    until they close, and are not told; whoever asked asks again. Raises LogError.
+    """
+    now, offsets = int(time.time() * 1000), dict[int, int]()
+    async with _producer(kafka) as producer:
+        written = [ErasureRecord(digest, now, settled) for digest in digests]
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_erasures(producer, kafka.erasures_topic, written)
+        for digest in digests:
+            offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
+    return offsets
+
+
+async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
+    """Write whom to forget to a log of which nothing is folded yet; raises LogError."""
+    if not digests:
+        return
+    async with _producer(kafka) as producer:
+        now = int(time.time() * 1000)
+        await add_erasures(producer, kafka.erasures_topic, [ErasureRecord(digest, now, True) for digest in digests])
+
+
+async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition; returns its offset in each."""
+    offsets = {}
+    async with asyncio.timeout(kafka.request_timeout_ms / 1000):
+        found = await producer.partitions_for(kafka.events_topic)
+        if len(found) != kafka.partitions:
+            raise LogError(
+                f"topic {kafka.events_topic} has {len(found)} partitions, kafka.partitions says {kafka.partitions}: "
+                "see `opecom topics`"
+            )
+        for partition in sorted(found):
+            told = await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)
+            offsets[partition] = int(told.offset)
+    return offsets
+
+
+@contextlib.asynccontextmanager
+async def _producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
+    producer = AIOKafkaProducer(
+        **client_options(kafka), acks="all", enable_idempotence=kafka.idempotent, linger_ms=2, max_batch_size=256 * 1024
+    )
+    seconds = kafka.request_timeout_ms / 1000
+    try:
+        async with asyncio.timeout(seconds):
+            await producer.start()
+        yield producer
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise LogError(
+            f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: {error or type(error).__name__}: "
+            "start it, with `opecom up` where it is the embedded one"
+        ) from error
+    finally:
+        # aiokafka can wait for ever here when Kafka is away.
+        with contextlib.suppress(TimeoutError, KafkaError):
+            async with asyncio.timeout(seconds):
+                await producer.stop()

@@ -1,0 +1,90 @@
+"""How far workers and writer are: their committed offsets against the ends of the topics."""
+
+import asyncio
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from deploy.log.client_options import client_options
+from deploy.settings.model import Settings
+
+#: Seconds between two looks, and seconds without a move after which nobody is waited for.
+LOOK_EVERY, PATIENCE = 0.3, 15.0
+
+
+class GroupStatus:
+    """Asks the Kafka of these settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def passed(self, cuts: Mapping[int, int]) -> str:
+        """Wait until the workers have told, and the writer has stored, all up to these offsets of `events`.
+
+        Returns an empty line, or one that says who did not move for PATIENCE: then waiting would not end.
+        """
+        kafka, storage = self._settings.kafka, self._settings.storage
+        try:
+            behind = await self._wait(self._settings.worker.group, {kafka.events_topic: _after(cuts)})
+            if behind:
+                return (
+                    f"workers are {behind:,} records behind the end of the log and do not move: what they tell later "
+                    "of what is replayed here is older, and stays out"
+                )
+            ends = {topic: await self._ends(topic) for topic in (kafka.scored_topic, kafka.dead_topic)}
+            behind = await self._wait(storage.group, {kafka.events_topic: _after(cuts), **ends})
+            if behind:
+                return (
+                    f"the writer is {behind:,} records behind and does not move: what it writes later of what is "
+                    "replayed here is older, and stays out"
+                )
+        except (KafkaError, OSError, TimeoutError) as error:
+            return f"Kafka does not say how far workers and writer are ({error or type(error).__name__})"
+        return ""
+
+    async def _wait(self, group: str, wanted: Mapping[str, Mapping[int, int]]) -> int:
+        """How many records the group lacks when it has stood still for PATIENCE; 0 as soon as it has all."""
+        last, since = -1, monotonic()
+        while True:
+            committed = {topic: await self._committed(group, topic) for topic in wanted}
+            lacking = sum(
+                max(0, end - committed[topic].get(number, 0))
+                for topic, ends in wanted.items()
+                for number, end in ends.items()
+            )
+            if not lacking:
+                return 0
+            if lacking != last:
+                last, since = lacking, monotonic()
+            if monotonic() - since > PATIENCE:
+                return lacking
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _committed(self, group: str, topic: str) -> dict[int, int]:
+        admin = AIOKafkaAdminClient(**self._options)
+        await admin.start()
+        try:
+            found = await admin.list_consumer_group_offsets(group, partitions=self._places(topic))
+        finally:
+            await admin.close()
+        return {place.partition: offset.offset for place, offset in found.items() if offset.offset >= 0}
+
+    async def _ends(self, topic: str) -> dict[int, int]:
+        async with AIOKafkaConsumer(**self._options) as consumer:
+            ends = await consumer.end_offsets(self._places(topic))
+        return {place.partition: end for place, end in ends.items()}
+
+    def _places(self, topic: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, number) for number in range(self._settings.kafka.partitions)]
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return client_options(self._settings.kafka)
+
+
+def _after(cuts: Mapping[int, int]) -> dict[int, int]:
+    return {number: cut + 1 for number, cut in cuts.items()}

@@ -1,0 +1,1 @@
+"""Sites and their keys: what commands change, and what a first start makes."""

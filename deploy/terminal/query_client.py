@@ -1,0 +1,54 @@
+"""Asks the query API from the command line: the answer's bytes, or one line that says what is wrong."""
+
+import http.client
+import json
+from urllib.parse import urlencode
+
+from deploy.errors import AwayError, SetupError
+from deploy.processes.probes import ProbeAddress
+
+#: A timeline of two thousand updates comes in well under this, in seconds.
+PATIENCE = 30
+
+
+class RefusedReadError(SetupError):
+    """The API answered, with a refusal; its reason is the line."""
+
+    exit_code = 1
+
+
+def read(api: ProbeAddress, path: str, asked: dict[str, str | int | float | None], key: str = "") -> bytes:
+    """The body of `GET path` with the parameters that are not None; raises as `ask` does."""
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    return ask(api, "GET", f"{path}?{query}" if query else path, None, key)
+
+
+def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
+    """The body of the answer to a request, whose own body is JSON.
+
+    Raises AwayError where no API answers, RefusedReadError for a refusal.
+    """
+    headers = ({"X-OPECOM-Key": key} if key else {}) | ({"Content-Type": "application/json"} if body else {})
+    connection = http.client.HTTPConnection(api.host, api.port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise AwayError(
+            f"no query API answers at {api.url} ({error or type(error).__name__}): start it with `opecom up`, or set "
+            "api.host and api.port to where it is"
+        ) from error
+    finally:
+        connection.close()
+    if answer.status not in (200, 202):
+        raise RefusedReadError(_reason(api, answer.status, said))
+    return said
+
+
+def _reason(api: ProbeAddress, status: int, body: bytes) -> str:
+    try:
+        said = json.loads(body)
+        return f"{said['reason']} ({status} {said['error']})"
+    except (ValueError, KeyError, TypeError):
+        return f"{api.url} answers {status}, and not as our query API would: who listens there? (api.port)"

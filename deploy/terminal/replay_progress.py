@@ -1,0 +1,236 @@
+"""A replay on the screen: in this process, or as a job of the process that holds the embedded databases."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from deploy.errors import SetupError
+from deploy.log import topics
+from deploy.log.client_options import client_options
+from deploy.processes.data_folder import as_running
+from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.processes.programs import death_with
+from deploy.settings.model import Settings
+from deploy.terminal import replays as replay_tables
+from deploy.terminal.query_client import ask
+from deploy.wiring import replay as wiring
+from deploy.wiring.storage import databases
+from deploy.wiring.worker import collect_rarely
+from storage.replay.account import Account
+from storage.replay.errors import ReplayError
+from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.replay.journal import BackfillEntry, Journal
+from storage.replay.request import ReplaySelection
+from storage.replay.run import replay as run_replay
+from stream.kafka.topic_follower import TopicMissingError
+
+#: Seconds between two looks at a job.
+LOOK = 0.3
+
+
+class InterruptedReplayError(SetupError):
+    """The replay ended before its end."""
+
+    exit_code = 1
+
+
+def replay(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, as_json: bool) -> int:
+    """Run the replay and show its account; the exit code. Raises SetupError."""
+    account = told(settings, request, Console(stderr=as_json), anew, jobs)
+    if as_json:
+        print(msgspec.json.encode(account).decode())
+    return 0
+
+
+def told(settings: Settings, request: ReplaySelection, console: Console, anew: bool = False, jobs: int = 1) -> Account:
+    """Run the replay and show its account. Raises SetupError."""
+    account = _run(as_running(settings), request, anew, jobs, console)
+    replay_tables.print_account(console, account, request.diff)
+    return account
+
+
+def features(settings: Settings, request: ReplaySelection) -> int:
+    """Make a training set and say what is in it; the exit code. Raises SetupError."""
+    settings, console = as_running(settings), Console()
+    account = _run(settings, request, False, 1, console)
+    rows = account.updates - account.sessions
+    print(f"{rows:,} rows of {account.sessions:,} closed sessions in {request.target}")
+    return 0
+
+
+def _run(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, console: Console) -> Account:
+    with ReplayBar(console) as bar:
+        if _held_elsewhere(settings):
+            return _as_job(settings, request, anew, jobs, bar)
+        return asyncio.run(_here(settings, request, anew, jobs, bar))
+
+
+def listed(settings: Settings, as_json: bool) -> int:
+    """Show the replays of this log, or the jobs of the running embedded system."""
+    settings = as_running(settings)
+    if _held_elsewhere(settings):
+        body = _api(settings, "GET", "/replays")
+        if as_json:
+            print(body.decode())
+        else:
+            Console().print(replay_tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
+        return 0
+    entries = asyncio.run(_entries(settings))
+    if as_json:
+        print(msgspec.json.encode(entries).decode())
+    else:
+        Console().print(replay_tables.replays_table(entries))
+    return 0
+
+
+class ReplayBar:
+    """How far a replay is, with an estimate of what is left; a Watcher."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task("planning", total=None, rate="")
+        self._begun, self._done, self._here = time.monotonic(), 0, 0
+
+    def __enter__(self) -> "ReplayBar":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def planned(self, number: int, records: int, done: int) -> None:
+        self._begun, self._done, self._here = time.monotonic(), done, 0
+        name = f"replay {number}" if number else "dry run"
+        self._progress.update(self._task, description=name, total=records, completed=done)
+
+    def moved(self, done: int) -> None:
+        self._done += done
+        self._here += done
+        rate = self._here / max(time.monotonic() - self._begun, 0.001)
+        self._progress.update(self._task, completed=self._done, rate=f"{rate:,.0f} events/s")
+
+    def said(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _held_elsewhere(settings: Settings) -> bool:
+    """Whether a running process holds the databases: the embedded ones always, a folder of chDB where it answers."""
+    alone = settings.profile == "services" and not settings.storage.clickhouse_host
+    return settings.profile == "embedded" or (alone and is_ready(_api_address(settings)))
+
+
+async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
+    """The replay in this process, and in more where `jobs` says so."""
+    elsewhere = (
+        partial(_in_processes, settings, jobs) if jobs > 1 and request.into not in ("nothing", "features") else None
+    )
+    try:
+        async with databases(settings) as opened, wiring.world(settings, opened, request) as built:
+            return await run_replay(built, request, bar, anew=anew, elsewhere=elsewhere)
+    except (ReplayError, KafkaError, TopicMissingError) as error:
+        raise InterruptedReplayError(str(error)) from error
+
+
+async def _in_processes(settings: Settings, jobs: int, number: int, partitions: Sequence[int]) -> None:
+    """Tell the partitions in several processes; the first failure ends the replay, which goes on later."""
+    shares = [share for share in (list(partitions[each::jobs]) for each in range(jobs)) if share]
+    loop = asyncio.get_running_loop()
+    # They end with this process: one that went on would tell beside whoever goes on with the replay.
+    with ProcessPoolExecutor(len(shares), get_context("spawn"), end_with, (os.getpid(),)) as pool:
+        told = [loop.run_in_executor(pool, tell_share, settings, number, share) for share in shares]
+        try:
+            failures = await asyncio.gather(*told)
+        except BrokenExecutor as error:
+            raise ReplayError(
+                "a process of --jobs was killed, for want of memory perhaps: the same command goes on where it stopped"
+            ) from error
+    if any(failures):
+        raise ReplayError(next(filter(None, failures)))
+
+
+def end_with(parent: int) -> None:
+    """Tie this process to its parent's life."""
+    follow = death_with(parent)
+    if follow is not None:
+        follow()
+
+
+def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
+    """What a process of its own does; an empty line, or why it could not."""
+    collect_rarely()
+    try:
+        asyncio.run(wiring.part(settings, number, partitions))
+    except (ReplayError, SetupError, KafkaError, TopicMissingError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
+    """The replay as a job of the running system, which alone may open the embedded databases."""
+    if jobs > 1:
+        bar.said("--jobs: one process holds the databases here, so one process replays")
+    body = msgspec.json.encode(ReplayRequest(request, anew))
+    job = msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
+    said, moved, planned = 0, 0, False
+    try:
+        while True:
+            if job.records and not planned:
+                bar.planned(job.number, job.records, job.done)
+                planned, moved = True, job.done
+            for line in job.remarks[said:]:
+                bar.said(line)
+            said = len(job.remarks)
+            if planned:
+                bar.moved(job.done - moved)
+                moved = job.done
+            if job.state != "running":
+                break
+            time.sleep(LOOK)
+            job = msgspec.json.decode(_api(settings, "GET", f"/replays/{job.id}"), type=Job)
+    except KeyboardInterrupt:
+        _api(settings, "DELETE", f"/replays/{job.id}")
+        raise InterruptedReplayError("stopped; the same command goes on where it stopped") from None
+    if job.state != "done" or job.account is None:
+        raise InterruptedReplayError(job.failure)
+    if request.into in ("file", "features"):
+        made = settings.data_dir / "replays" / Path(request.target).name
+        with contextlib.suppress(shutil.SameFileError):
+            shutil.move(made, request.target)
+    return job.account
+
+
+def _api(settings: Settings, method: str, path: str, body: bytes | None = None) -> bytes:
+    keys = settings.api.admin_keys
+    key = keys[0].get_secret_value() if keys else ""
+    return ask(_api_address(settings), method, path, body, key)
+
+
+def _api_address(settings: Settings) -> ProbeAddress:
+    return ProbeAddress.reached(settings.api.host, settings.api.port)
+
+
+async def _entries(settings: Settings) -> list[BackfillEntry]:
+    async with databases(settings) as opened:
+        return Journal(opened.engine, await topics.log_id(client_options(settings.kafka))).entries()

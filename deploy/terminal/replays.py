@@ -1,0 +1,103 @@
+"""What a replay did, and which replays there are, for a terminal."""
+
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.terminal.intents import moment
+from storage.replay.account import Account, Movement, Mover, TableDiff, auc
+from storage.replay.jobs import Job
+from storage.replay.journal import BackfillEntry
+from storage.replay.request import ReplaySelection
+from stream.replay import NEVER
+
+
+def print_account(console: Console, account: Account, diff: bool) -> None:
+    """What a replay did; with `diff` also how every table and the scores differ from what was stored."""
+    line = (
+        f"{account.events:,} events read, {account.sessions:,} sessions, {account.updates:,} updates; "
+        f"{account.dead:,} dead, {account.changed:,} changed, {account.voided:,} voided"
+    )
+    more = {
+        "refused by a database": account.refused,
+        "open, left to the live workers": account.left_open,
+        "open, told again as a database had lost them": account.restored,
+    }
+    said = [line, *(f"{count:,} {what}" for what, count in more.items() if count)]
+    if diff:
+        console.print(_diff_table(account.tables))
+        said += _movement(account.movement)
+    for each in said:
+        console.print(each, markup=False, highlight=False, soft_wrap=True)
+    if diff and account.movement.movers:
+        console.print(_movers_table(account.movement.movers))
+
+
+def replays_table(entries: Iterable[BackfillEntry]) -> Table:
+    """One line for each replay of a log."""
+    table = Table("replay", "state", "begun", "last moved", "asked for", "events", "sessions", "changed", "voided")
+    for each in entries:
+        done = each.account
+        counts = (f"{count:,}" for count in (done.events, done.sessions, done.changed, done.voided))
+        begun, last = moment(each.started_at), moment(each.moved_at)
+        table.add_row(str(each.number), each.state, begun, last, escape(_asked(each.request)), *counts)
+    return table
+
+
+def jobs_table(jobs: Iterable[Job]) -> Table:
+    """One line for each replay that a process has run."""
+    table = Table("job", "replay", "state", "begun", "asked for", "folded", "said")
+    for each in jobs:
+        said = each.failure or "; ".join(each.remarks)
+        folded = f"{each.done:,} of {each.records:,}"
+        asked = escape(_asked(each.request))
+        table.add_row(
+            str(each.id), str(each.number or ""), each.state, moment(each.started_at), asked, folded, escape(said)
+        )
+    return table
+
+
+def _asked(request: ReplaySelection) -> str:
+    """A request as the options of the command that makes it."""
+    said = [f"--source {request.source}"]
+    said += [f"--from {moment(request.since)}"] if request.since else []
+    said += [f"--to {moment(request.until)}"] if request.until != NEVER else []
+    said += [f"--site {request.site}"] if request.site else []
+    said += [f"--model {request.model}"] if request.model else []
+    said += [f"--into {request.into} {request.target}".strip()] if request.into != "databases" else []
+    said += ["--include-late"] if request.include_late else []
+    return " ".join(said + (["--diff"] if request.diff else []))
+
+
+def _diff_table(differences: Mapping[str, TableDiff]) -> Table:
+    table = Table("table", "rows compared", "changed", "not stored before", "stored, not made", "columns that changed")
+    for name, each in differences.items():
+        columns = ", ".join(f"{column} {count:,}" for column, count in sorted(each.columns.items()))
+        counts = (f"{count:,}" for count in (each.compared, each.changed, each.added, each.gone))
+        table.add_row(name, *counts, columns or "none")
+    return table
+
+
+def _movement(movement: Movement) -> list[str]:
+    if not movement.apart:
+        return []
+    quantiles = ", ".join(f"{name} {movement.quantile(share):.4f}" for name, share in _SHARES.items())
+    said = [f"scores of closed sessions moved by: {quantiles}"]
+    before, after = auc(movement.before), auc(movement.after)
+    if before is not None and after is not None:
+        said.append(f"AUC on closed sessions {before:.4f} before, {after:.4f} after")
+    return said
+
+
+_SHARES = {"median": 0.5, "90 %": 0.9, "99 %": 0.99, "at most": 1.0}
+
+
+def _movers_table(movers: Iterable[Mover]) -> Table:
+    table = Table("session", "opened", "before", "after", "moved", title="the largest movers", title_justify="left")
+    for each in movers:
+        name = escape(f"{each.site}/{each.session_id}")
+        scores = (f"{each.before:.4f}", f"{each.after:.4f}", f"{each.moved:+.4f}")
+        table.add_row(name, moment(each.opened_at), *scores)
+    return table

@@ -1,0 +1,1 @@
+"""Who may send: keys, origins, rates and signatures."""

@@ -1,0 +1,90 @@
+"""The door's questions before a body is read, in order: from where and how often, with which key and from which page,
+how often with this key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from ingest.addresses import ClientAddress, TrustedProxies
+from ingest.admission.keys import Grant, Keys
+from ingest.admission.limits import TokenBuckets, address_holder
+from ingest.admission.origins import Origins
+from ingest.errors import RequestRefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may write."""
+
+    client: ClientAddress
+    grant: Grant
+    origin: str | None
+
+
+class Guard:
+    """Import keys are secret and trusted: no rate holds for them. No address rate holds for this machine itself."""
+
+    def __init__(
+        self, keys: Keys, origins: Origins, proxies: TrustedProxies, per_key: TokenBuckets, per_address: TokenBuckets
+    ) -> None:
+        self._keys = keys
+        self._origins = origins
+        self._proxies = proxies
+        self._per_key = per_key
+        self._per_address = per_address
+
+    def admit(self, headers: Mapping[bytes, bytes], query: bytes, peer: str, now: float) -> Admission:
+        """Who asks; raises RequestRefusedError. `now` in monotonic seconds.
+
+        Takes one token of each rate. The address pays whatever comes of the request: else keys could be guessed freely.
+        """
+        forwarded = headers.get(b"x-forwarded-for")
+        client = self._proxies.client(peer, forwarded.decode("latin-1") if forwarded is not None else None)
+        address = _address(client)
+        if address is not None and (wait := self._per_address.take(address, 1, now)):
+            raise _too_often(wait, "ingest.address_rate_per_second")
+        header_key = headers.get(b"x-opecom-key", b"").decode("latin-1")
+        query_key = parse_qs(query.decode("latin-1")).get("key", [""])[0] if query else ""
+        grant = self._keys.grant(header_key, query_key, client.on_this_machine and b"forwarded" not in headers)
+        origin = origin_of(headers)
+        self._origins.check(origin, grant.site)
+        key = _key(grant)
+        if key is not None and (wait := self._per_key.take(key, 1, now)):
+            raise _too_often(wait, "ingest.key_rate_per_second")
+        return Admission(client, grant, origin)
+
+    def count(self, admitted: Admission, events: int, now: float) -> None:
+        """Takes the tokens of a batch beyond its first event; raises RequestRefusedError(rate).
+
+        An address owes a batch that it may not send, as that has been read: what it sends before the debt is paid is
+        refused unread. A key owes nothing, for all browsers of a site share it, and no address pays for its refusal.
+        """
+        more = events - 1
+        if more < 1:
+            return
+        address, key = _address(admitted.client), _key(admitted.grant)
+        if address is not None and self._per_address.wait(address, more, now):
+            self._per_address.owe(address, more, now)
+            raise _too_often(self._per_address.wait(address, events, now), "ingest.address_rate_per_second")
+        if key is not None and (wait := self._per_key.take(key, more, now)):
+            raise _too_often(wait, "ingest.key_rate_per_second")
+        if address is not None:
+            self._per_address.take(address, more, now)
+
+
+def _too_often(wait: int, setting: str) -> RequestRefusedError:
+    return RequestRefusedError("rate", f"too many events; wait {wait} s ({setting})", retry_after=wait)
+
+
+def origin_of(headers: Mapping[bytes, bytes]) -> str | None:
+    origin = headers.get(b"origin")
+    return origin.decode("latin-1") if origin is not None else None
+
+
+def _address(client: ClientAddress) -> str | None:
+    return None if client.on_this_machine else address_holder(client.address)
+
+
+def _key(grant: Grant) -> str | None:
+    return None if grant.scope == "import" else grant.holder

@@ -1,0 +1,90 @@
+"""Reads a request's body within its limits: as sent, after gzip, and in time."""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+
+from starlette.types import Receive
+
+from ingest.errors import RequestRefusedError
+
+#: sendBeacon sends text/plain, which needs no preflight; a body without a type is taken for JSON.
+JSON_TYPES = frozenset({b"", b"application/json", b"text/plain"})
+BODY_SECONDS = 15.0
+
+
+class ClientGoneError(Exception):
+    """The client hung up before its body was whole; there is nobody to answer."""
+
+
+class BodyReader:
+    def __init__(self, max_bytes: int, max_decompressed: int) -> None:
+        self._max_bytes = max_bytes
+        self._max_decompressed = max_decompressed
+
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, decompressed; raises RequestRefusedError (media_type, encoding, too_large, slow_body)."""
+        gzipped = _check_types(headers)
+        body = await self.received(headers, receive)
+        return decompress(body, self._max_decompressed) if gzipped else body
+
+    async def received(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body as it was sent, of any type.
+
+        Raises RequestRefusedError (too_large, slow_body) and ClientGoneError.
+        """
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self._max_bytes:
+            raise self._too_large()
+        parts: list[bytes] = []
+        size, more = 0, True
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGoneError
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    more = message.get("more_body", False)
+                    if size > self._max_bytes:
+                        raise self._too_large()
+        except TimeoutError:
+            raise RequestRefusedError("slow_body", f"the body took more than {BODY_SECONDS:.0f} s to arrive") from None
+        return b"".join(parts)
+
+    def _too_large(self) -> RequestRefusedError:
+        return RequestRefusedError(
+            "too_large", f"the body has more than {self._max_bytes} bytes (ingest.max_body_bytes)"
+        )
+
+
+def _check_types(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the body is gzipped; raises RequestRefusedError for other types and encodings."""
+    kind, _, parameters = headers.get(b"content-type", b"").partition(b";")
+    charset = parameters.strip().lower().replace(b'"', b"")
+    if kind.strip().lower() not in JSON_TYPES or charset not in (b"", b"charset=utf-8", b"charset=utf8"):
+        raise RequestRefusedError("media_type", "send JSON in UTF-8, with Content-Type application/json or text/plain")
+    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
+    if encoding not in (b"identity", b"gzip"):
+        raise RequestRefusedError("media_type", "send the body plain or with Content-Encoding gzip")
+    return encoding == b"gzip"
+
+
+def decompress(body: bytes, at_most: int) -> bytes:
+    """One gzip member, unpacked only as far as `at_most` bytes: a bomb never gets to its size.
+
+    Raises RequestRefusedError: too_large, or encoding when it is not gzip, is cut off, or more follows.
+    """
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        whole = unpacker.decompress(body, at_most + 1)
+    except zlib.error:
+        raise RequestRefusedError("encoding", "the body is not gzip, though Content-Encoding says so") from None
+    if len(whole) > at_most:
+        raise RequestRefusedError(
+            "too_large", f"the body unpacks to more than {at_most} bytes (ingest.max_decompressed_bytes)"
+        )
+    if not unpacker.eof or unpacker.unused_data:
+        raise RequestRefusedError("encoding", "the gzip body is cut off or has something behind it")
+    return whole

@@ -1,0 +1,183 @@
+"""One path that takes events, as a bare ASGI application: admit, read, collect, publish, answer.
+
+Read this file downward to follow one request from the socket to Kafka.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+from starlette.types import Receive, Scope, Send
+
+from ingest import collect, enrich
+from ingest.admission import signatures
+from ingest.admission.guard import Admission, Guard, origin_of
+from ingest.admission.origins import Origins
+from ingest.answers import Answers
+from ingest.body_reader import BodyReader, ClientGoneError
+from ingest.collect import Collected, RequestOrigin
+from ingest.errors import FAULT, RequestRefusedError
+from ingest.metrics import IngestMetrics
+from ingest.publish import LogUnavailableError, Publisher
+from ingest.schemas import BatchAnswer, SentEvent
+
+_log = logging.getLogger(__name__)
+_json = msgspec.json.Encoder()
+
+#: Turns the body of one request into records and the bytes of the answer.
+Work = Callable[[bytes, RequestOrigin], tuple[Collected, Struct | None]]
+
+
+def now_ms() -> int:
+    """Wall time in ms UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class IngestContext:
+    """What all doors share. `region_header` is the lower-case name of a header with the country, or empty."""
+
+    guard: Guard
+    origins: Origins
+    reader: BodyReader
+    publisher: Publisher
+    metrics: IngestMetrics
+    region_header: bytes = b""
+    clock: Callable[[], int] = now_ms
+
+
+class PostEndpoint:
+    """One path that takes POST, from pages as well: every way in which it answers. `_accept` makes the answer."""
+
+    #: Of what is accepted.
+    status = 202
+
+    def __init__(self, path: str, house: IngestContext) -> None:
+        self._path = path
+        self._house = house
+        self._answers = Answers(path, house.metrics)
+        self._seconds = house.metrics.request_seconds.labels(path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if scope["method"] != "POST":
+            await self._not_a_post(scope["method"], headers, send)
+            return
+        cors = self._house.origins.headers(origin_of(headers)) if b"origin" in headers else []
+        began = time.perf_counter()
+        try:
+            answer = await self._accept(scope, headers, receive)
+        except ClientGoneError:
+            return
+        except RequestRefusedError as refusal:
+            await self._answers.refuse(refusal, cors, send)
+        except Exception:
+            _log.exception("a request to %s failed", self._path)
+            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
+        else:
+            await self._answers.answer(self.status, answer, cors, send)
+        self._seconds.observe(time.perf_counter() - began)
+
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The answer; raises RequestRefusedError and ClientGoneError."""
+        raise NotImplementedError
+
+    def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Admission:
+        peer = scope["client"][0] if scope.get("client") else ""
+        return self._house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+
+    async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
+        origin = origin_of(headers)
+        if method != "OPTIONS":
+            refusal = RequestRefusedError("wrong_method", f"{self._path} takes POST, not {method}")
+            await self._answers.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
+            return
+        cors = self._house.origins.headers(origin, preflight=True)
+        if len(cors) > 1:
+            await self._answers.answer(204, b"", cors, send)
+        else:
+            reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
+            await self._answers.refuse(RequestRefusedError("wrong_origin", reason), cors, send)
+
+
+class EventEndpoint(PostEndpoint):
+    """One path that takes events; `work` says what its bodies mean, `signable` whether a shop may sign them."""
+
+    def __init__(self, path: str, work: Work, house: IngestContext, signable: bool = False) -> None:
+        super().__init__(path, house)
+        self._work = work
+        self._signable = signable
+
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The answer of an accepted request, after Kafka's acknowledgement; raises RequestRefusedError."""
+        house = self._house
+        admitted = self._admitted(scope, headers)
+        body = await house.reader.read(headers, receive)
+        collected, answer = self._work(body, self._sender(admitted, headers, body))
+        house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
+        for refused in collected.refused:
+            house.metrics.refused.labels(refused.code).inc()
+        began = time.perf_counter()
+        try:
+            await house.publisher.publish(collected.records)
+        except LogUnavailableError as away:
+            raise RequestRefusedError("unavailable", away.reason, away.retry_after, _ids(collected, answer)) from None
+        except Exception:
+            _log.exception("a request to %s failed", self._path)
+            raise RequestRefusedError("internal", FAULT, 1, _ids(collected, answer)) from None
+        house.metrics.publish_seconds.observe(time.perf_counter() - began)
+        house.metrics.request_events.observe(len(collected.records))
+        house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
+        return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
+
+    def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> RequestOrigin:
+        received_at, site = self._house.clock(), admitted.grant.site
+        if self._signable and signatures.signed(headers):
+            signatures.prove(headers, body, site.name, site.purchase_secrets)
+            # The request is the shop's, and tells nothing of the visitor.
+            return RequestOrigin(admitted.grant, received_at, verified=True)
+        if admitted.grant.scope == "import":
+            return RequestOrigin(admitted.grant, received_at)
+        country = headers.get(self._house.region_header, b"") if self._house.region_header else b""
+        return RequestOrigin(
+            admitted.grant,
+            received_at,
+            enrich.agent(headers.get(b"user-agent", b"").decode("latin-1")[: enrich.MAX_USER_AGENT]),
+            enrich.region(country.decode("latin-1")[:8], headers.get(b"accept-language", b"").decode("latin-1")[:200]),
+            enrich.cut_address(admitted.client.address),
+            urlsplit(admitted.origin).hostname if admitted.origin else None,
+        )
+
+
+def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:
+    """The ids with which the same can be sent again and counts once: those of the answer, or of the batch's events."""
+    return {"event_ids": collected.event_ids()} if answer is None else msgspec.structs.asdict(answer)
+
+
+def single(
+    decoder: "msgspec.json.Decoder[Any]", make: Callable[[Any, RequestOrigin], tuple[SentEvent, Struct]]
+) -> Work:
+    """The work of a single-event path: `make` turns its body into a sent event and the answer."""
+
+    def work(body: bytes, sender: RequestOrigin) -> tuple[Collected, Struct]:
+        if sender.grant.scope == "import":
+            raise RequestRefusedError("wrong_scope", "an import key sends to /v1/batch, where received_at can be given")
+        read = collect.decoded(decoder, body)
+        sent, answer = make(read, sender)
+        return Collected([collect.record(sent, sender.grant.site.name, read.sent_at, sender)]), answer
+
+    return work
+
+
+def batched(max_events: int) -> Work:
+    """The work of /v1/batch."""
+
+    def work(body: bytes, sender: RequestOrigin) -> tuple[Collected, None]:
+        return collect.batch(body, sender, max_events), None
+
+    return work

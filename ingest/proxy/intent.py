@@ -1,0 +1,126 @@
+"""The live intent of a session for the page that it is on: a token, and the stream that the token opens.
+
+The intents are the query API's; here is asked who may have them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.types import Receive, Scope, Send
+
+from ingest import collect
+from ingest.admission.guard import origin_of
+from ingest.answers import Answers
+from ingest.body_reader import ClientGoneError
+from ingest.endpoints import IngestContext, PostEndpoint
+from ingest.errors import FAULT, RequestRefusedError
+from ingest.events import SessionId
+from ingest.proxy.upstream import ProxyOptions, Upstream
+from ingest.tokens import SessionTokens, TokenError
+
+_log = logging.getLogger(__name__)
+
+TOKEN_PATH, STREAM_PATH = "/tracker/intent/token", "/tracker/intent/stream"
+#: What the query API calls the stream.
+THERE = b"/intents/session?token="
+
+
+class IntentTokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose intent is wanted: of this session, on the key's site."""
+
+    session_id: Annotated[SessionId, Meta(description="Know it, and you may read its intent: keep ids unguessable.")]
+
+
+class IntentTokenEndpoint(PostEndpoint):
+    """POST: a token for the intent of one session. `tokens` None: there is no secret to sign with."""
+
+    status = 200
+
+    def __init__(self, house: IngestContext, tokens: SessionTokens | None) -> None:
+        super().__init__(TOKEN_PATH, house)
+        self._tokens = tokens
+        self._decoder = msgspec.json.Decoder(IntentTokenRequest)
+
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        grant = self._admitted(scope, headers).grant
+        if grant.scope == "import":
+            raise RequestRefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
+        site = grant.site
+        asked = collect.decoded(self._decoder, await self._house.reader.read(headers, receive))
+        if site.intent is None:
+            raise RequestRefusedError(
+                "intent_off", f"pages do not show their intent (sites.{site.name}.intent_in_browser)"
+            )
+        if self._tokens is None:
+            raise RequestRefusedError(
+                "intent_off", "tokens cannot be signed: set api.token_secret, the same for ingest and for the query API"
+            )
+        return msgspec.json.encode(self._tokens.issue(site.name, asked.session_id, site.intent))
+
+
+class IntentStream:
+    """GET: the stream of the query API, for the session of the token; `stop` ends it."""
+
+    def __init__(
+        self, house: IngestContext, tokens: SessionTokens | None, upstream: Upstream, stop: asyncio.Event
+    ) -> None:
+        self._house = house
+        self._tokens = tokens
+        self._upstream = upstream
+        self._stop = stop
+        self._answers = Answers(STREAM_PATH, house.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        cors = self._house.origins.headers(origin_of(headers))
+        try:
+            token = self._permitted(scope, headers)
+            how = ProxyOptions(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
+            await self._upstream.pass_on(scope, receive, send, how)
+        except ClientGoneError:
+            return
+        except RequestRefusedError as refusal:
+            await self._answers.refuse(refusal, cors, send)
+        except Exception:
+            _log.exception("a request to %s failed", STREAM_PATH)
+            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
+
+    async def close(self) -> None:
+        await self._upstream.close()
+
+    def _permitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+        """The token, for the origin of whose site this request comes; raises RequestRefusedError."""
+        if scope["method"] != "GET":
+            raise RequestRefusedError("wrong_method", f"{STREAM_PATH} takes GET, not {scope['method']}")
+        token: str = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        if self._tokens is None:
+            raise RequestRefusedError("wrong_token", "no token is valid here: api.token_secret is empty")
+        try:
+            claim = self._tokens.read(token)
+        except TokenError as error:
+            raise RequestRefusedError("wrong_token", str(error)) from None
+        self._house.origins.check_named(origin_of(headers), claim.site)
+        return token
+
+
+def stream_described() -> dict[str, Any]:
+    """The stream, for people: the OpenAPI operation of its path."""
+    return {
+        "summary": "The intent of a session as it changes (server-sent events)",
+        "description": "Events are named `intent`; their data is what `GET /sessions/{id}/intent` of the query API "
+        "answers, or less where the site shows only the band. The current one comes first.",
+        "operationId": "tracker_intent_stream",
+        "tags": ["intent"],
+        "parameters": [{"name": "token", "in": "query", "required": True, "schema": {"type": "string"}}],
+        "responses": {
+            "200": {"description": "Until the token expires.", "content": {"text/event-stream": {}}},
+            "401": {"description": "wrong_token"},
+            "403": {"description": "wrong_origin"},
+            "503": {"description": "api_away, busy, too_many_streams, unavailable"},
+        },
+    }

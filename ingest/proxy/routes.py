@@ -1,0 +1,135 @@
+"""A part of the paths that another server answers, and its place in our document. For programs, and for our own pages:
+no page of another origin gets in.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from ingest.admission.guard import origin_of
+from ingest.answers import Answers
+from ingest.body_reader import ClientGoneError
+from ingest.errors import FAULT, RequestRefusedError
+from ingest.metrics import IngestMetrics
+from ingest.proxy.upstream import ProxyOptions, Upstream
+
+_log = logging.getLogger(__name__)
+
+#: How long our document may wait for that of the other server, in seconds.
+DOCUMENT_SECONDS = 2.0
+#: What the other server's schemas are called in our document, where some have the names of ours.
+_SCHEMA, _RENAMED = "#/components/schemas/", "api."
+
+
+class ProxiedRoutes:
+    """The paths at and below `prefix`, such as /admin."""
+
+    def __init__(self, prefix: str, upstream: Upstream, metrics: IngestMetrics) -> None:
+        self.prefix = prefix
+        self._upstream = upstream
+        self._answers = Answers(f"{prefix}/...", metrics)
+        self._how = ProxyOptions(self._answers.count)
+
+    def leads_to(self, path: str) -> bool:
+        return path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            _check(scope)
+            await self._upstream.pass_on(scope, receive, send, self._how)
+        except ClientGoneError:
+            return
+        except RequestRefusedError as refusal:
+            await self._answers.refuse(refusal, [], send)
+        except Exception:
+            _log.exception("a request to %s failed", self.prefix)
+            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), [], send)
+
+
+def _check(scope: Scope) -> None:
+    """Raise RequestRefusedError for pages of other origins, and for paths that two servers may read differently."""
+    headers = dict(scope["headers"])
+    origin, host = origin_of(headers), headers.get(b"host", b"").decode("latin-1")
+    if origin is not None and _host_of(origin) != host.lower():
+        raise RequestRefusedError("wrong_origin", f"pages of {origin[:100]} may not ask for {scope['path'][:60]}")
+    if not {".", ".."}.isdisjoint(scope["path"].replace("\\", "/").split("/")):
+        raise RequestRefusedError("not_found", "write the path without dots: /docs lists what there is")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+async def with_passed(
+    document: dict[str, Any], upstream: Upstream, passages: Iterable[ProxiedRoutes]
+) -> dict[str, Any]:
+    """`document` with the other server's routes that these passages lead to, as that server tells them now."""
+    try:
+        theirs = msgspec.json.decode(await upstream.read("/openapi.json", DOCUMENT_SECONDS))
+        paths = {
+            path: operations
+            for path, operations in theirs["paths"].items()
+            if any(passage.leads_to(path) for passage in passages)
+        }
+        return _merged(document, paths, theirs.get("components", {}))
+    except RequestRefusedError as away:
+        return _noting(document, f"The routes under {_named(passages)} are left out here: {away.reason}.")
+    except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
+        return _noting(document, f"The routes under {_named(passages)} are left out here: that server has no document.")
+
+
+def _named(passages: Iterable[ProxiedRoutes]) -> str:
+    return ", ".join(passage.prefix for passage in passages)
+
+
+def _noting(document: dict[str, Any], note: str) -> dict[str, Any]:
+    return document | {"info": document["info"] | {"description": note}}
+
+
+def _merged(document: dict[str, Any], paths: dict[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    schemas = theirs.get("schemas", {})
+    needed = _needed(paths, schemas)
+    ours = document["components"]
+    components = ours | {
+        "schemas": ours["schemas"] | {_RENAMED + name: _renamed(schemas[name]) for name in needed},
+        "securitySchemes": theirs.get("securitySchemes", {}) | ours["securitySchemes"],
+    }
+    return document | {"paths": document["paths"] | _renamed(paths), "components": components}
+
+
+def _needed(paths: Any, schemas: Mapping[str, Any]) -> set[str]:
+    """The names of the schemas that these paths refer to, and those that they refer to in turn."""
+    found: set[str] = set()
+    left = [paths]
+    while left:
+        for name in _referred(left.pop()) - found:
+            if name in schemas:
+                found.add(name)
+                left.append(schemas[name])
+    return found
+
+
+def _referred(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = value.get("$ref")
+        named = {own.removeprefix(_SCHEMA)} if isinstance(own, str) else set()
+        return named.union(*(_referred(each) for each in value.values()))
+    return set().union(*(_referred(each) for each in value)) if isinstance(value, list) else set()
+
+
+def _renamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: each.replace(_SCHEMA, _SCHEMA + _RENAMED)
+            if key == "$ref" and isinstance(each, str)
+            else _renamed(each)
+            for key, each in value.items()
+        }
+    return [_renamed(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,183 @@
+"""The bodies that clients send and the answers they get: strict, unknown fields refused.
+
+Times are ms UTC by the client's clock. Distinct from the Event contract: these are what a browser may say, an Event
+is what we make of it.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ingest.events import (
+    Context,
+    Custom,
+    EventId,
+    EventType,
+    Millis,
+    PageType,
+    Ping,
+    SessionId,
+    Site,
+    Text,
+    VisitorId,
+    VisitorType,
+)
+
+#: Browsers send whole URLs; only the path and allowed parameters, at most 500 characters, are kept.
+LongUrl = Annotated[str, Meta(max_length=4000)]
+#: A sum that no shop takes is refused here rather than carried into every mean.
+Amount = Annotated[float, Meta(ge=0, le=1_000_000_000_000)]
+OwnEventId = Annotated[
+    EventId | None,
+    Meta(description="Send your own, and the event counts once however often it is sent; else one is made."),
+]
+OrderId = Annotated[str, Meta(max_length=64)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3)]
+
+
+class SentPage(Struct, frozen=True, forbid_unknown_fields=True):
+    """The page of an event: its URL (whole, or from the path on), its type if the page says one, its referrer."""
+
+    url: LongUrl
+    type: PageType | None = None
+    referrer: LongUrl | None = None
+
+
+class SentPurchase(Struct, frozen=True, forbid_unknown_fields=True):
+    amount: Amount
+    order_id: OrderId | None = None
+    currency: Currency | None = None
+
+
+class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One event of a batch. Without visitor_id the visitor is known by the session_id alone."""
+
+    type: EventType
+    session_id: SessionId
+    event_id: OwnEventId = None
+    visitor_id: VisitorId | None = None
+    visitor_type: VisitorType | None = None
+    occurred_at: Millis | None = None
+    page: SentPage | None = None
+    ping: Ping | None = None
+    custom: Custom | None = None
+    purchase: SentPurchase | None = None
+
+
+class ImportedEvent(SentEvent, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One event of a batch sent with an import key: history, with the clock and the context it had."""
+
+    received_at: Millis
+    context: Context | None = None
+
+
+class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Many events of one site; a bad event refuses only itself."""
+
+    sent_at: Millis
+    events: list[SentEvent]
+    site: Site | None = None
+
+
+class ImportBatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sent_at: Millis
+    events: list[ImportedEvent]
+    site: Site | None = None
+
+
+class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A batch whose events are still bytes, to be read one by one."""
+
+    sent_at: Millis
+    events: list[msgspec.Raw]
+    site: Site | None = None
+
+
+class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every single event may carry: sent_at corrects a wrong client clock.
+
+    Send an event_id of your own and a repeated event counts once. Without visitor_id the visitor is known by the
+    session_id alone; send it with every event, as a session that begins again after a pause begins with any of them.
+    """
+
+    event_id: OwnEventId = None
+    visitor_id: VisitorId | None = None
+    visitor_type: VisitorType | None = None
+    occurred_at: Millis | None = None
+    sent_at: Millis | None = None
+
+
+class SessionStart(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """page_url is where the visitor lands: its campaign parameters (utm_...) say where the visitor comes from."""
+
+    session_id: SessionId | None = None
+    page_url: LongUrl | None = None
+    referrer: LongUrl | None = None
+
+
+class PageView(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session_id: SessionId
+    page_url: LongUrl
+    page_type: PageType | None = None
+    referrer: LongUrl | None = None
+
+
+class CustomEvent(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session_id: SessionId
+    category: Text
+    action: Text
+    label: Text | None = None
+    value: float | None = None
+
+
+class PurchaseMade(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session_id: SessionId
+    amount: Amount
+    order_id: OrderId | None = None
+    currency: Currency | None = None
+
+
+class SessionEnd(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session_id: SessionId
+
+
+class SessionStarted(Struct, frozen=True):
+    """The answer to a session start: ids to use from now on."""
+
+    session_id: str
+    visitor_id: str
+    event_id: str
+
+
+class Accepted(Struct, frozen=True):
+    event_id: str
+
+
+class RefusedEvent(Struct, frozen=True):
+    """An event of a batch that was not accepted: its place in `events`, counted from 0, and why."""
+
+    index: int
+    code: str
+    reason: str
+
+
+class BatchAnswer(Struct, frozen=True):
+    accepted: int
+    refused: list[RefusedEvent]
+
+
+class IngestErrorAnswer(Struct, frozen=True, omit_defaults=True):
+    """Why nothing was accepted.
+
+    With 500 and 503 the events may be in the log all the same. Send them again with the ids that stand here, those made
+    by the server among them, and they count once. event_ids: of a batch, in the order of its events, null for an event
+    that is refused anyway. Whoever gets no answer at all has no ids: a client that wants safe retries sends its own.
+    """
+
+    error: str
+    reason: str
+    session_id: str | None = None
+    visitor_id: str | None = None
+    event_id: str | None = None
+    event_ids: list[str | None] | None = None

@@ -1,0 +1,1 @@
+"""The query API put together: its application and its documents."""

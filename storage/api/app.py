@@ -1,0 +1,248 @@
+"""The query API (port 8000): intent, live sessions, timelines, intents as a stream; for those who may, replays and
+what storage/admin has.
+
+Every answer is a struct of storage.intents, every refusal one of storage.errors. The prediction routes are those of
+scoring.api, mounted here.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response, Security
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.security import APIKeyHeader
+from msgspec import Struct
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field
+
+from ingest.tokens import SessionTokens, Token
+from scoring.api import STRUCTS as PREDICTION_STRUCTS
+from scoring.model import Band
+from storage.api.openapi import ANSWERS, with_answers
+from storage.http.access import Access, Caller
+from storage.http.answers import answered, encode
+from storage.http.errors import ReadError
+from storage.http.refusals import add_refusals
+from storage.http.request_metrics import RequestMetrics
+from storage.http.stream_tokens import Tokens
+from storage.live.session_streams import SessionStreams, session_routes
+from storage.live.sse import Streams
+from storage.live.subscribe import ResumePosition, Start, UpdateFilter
+from storage.metrics import ApiMetrics
+from storage.pages.api import Opening, page_routes
+from storage.query.intents import Intent, LiveSessions, Timeline
+from storage.query.queries import MOST_UPDATES, Queries
+from storage.replay.api import replay_routes
+from storage.replay.jobs import Jobs
+
+MOST_LIVE = 1_000
+
+_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope read.")
+
+
+class QueryParams(BaseModel):
+    """Query parameters; a misspelt one would silently ask for something else, so it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SessionParams(QueryParams):
+    site: str | None = Field(None, max_length=97, description="Needed where several sites have this session id.")
+
+
+class ListParams(QueryParams):
+    site: str | None = Field(None, max_length=97, description="One site; none: all.")
+    band: Band | None = Field(None, description="One band; none: all.")
+    min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
+
+
+class LiveParams(ListParams):
+    limit: int = Field(100, ge=1, le=MOST_LIVE, description="Most sessions.")
+
+
+class StreamParams(ListParams):
+    token: str | None = Field(None, max_length=4_000, description="From POST /intents/token; instead of a key.")
+    last_event_id: str | None = Field(
+        None, max_length=20_000, description="For clients that cannot send the header Last-Event-ID, which wins."
+    )
+
+
+class QueryApp(FastAPI):
+    """FastAPI with the document of our structs."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = with_answers(super().openapi(), (*ANSWERS, *PREDICTION_STRUCTS))
+        return self.openapi_schema
+
+
+def create_app(
+    *,
+    queries: Queries,
+    access: Access,
+    tokens: Tokens,
+    streams: Streams,
+    session_streams: SessionStreams,
+    session_tokens: SessionTokens,
+    jobs: Jobs,
+    pages: Opening,
+    predictions: APIRouter,
+    admin: APIRouter,
+    metrics: ApiMetrics,
+    origins: Sequence[str],
+    asyncapi: Mapping[str, Any],
+    version: str,
+) -> FastAPI:
+    """The application.
+
+    `access` says who may; `origins` are those whose pages may read with a key or a
+    token, `asyncapi` is the topics' document. Whoever made the databases' clients closes them.
+    """
+    app = QueryApp(
+        title="OP-ECOM queries and predictions",
+        version=version,
+        summary="Live purchase intent.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=partial(_living, session_streams),
+    )
+    add_refusals(app)
+    _add_reads(app, queries, access)
+    _add_stream(app, streams, access, tokens)
+    app.include_router(session_routes(session_streams, session_tokens))
+    app.include_router(replay_routes(jobs, access.scoped("admin")))
+    app.include_router(page_routes(pages, access))
+    app.include_router(predictions)
+    app.include_router(admin)
+    _add_probes(app, queries, metrics, asyncapi)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["X-OPECOM-Key", "Last-Event-ID", "Cache-Control"],
+        expose_headers=["X-OPECOM-Model"],
+        max_age=600,
+    )
+    app.add_middleware(RequestMetrics, metrics=metrics)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _living(session_streams: SessionStreams, _: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await session_streams.close()
+
+
+def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
+    @app.get(
+        "/sessions/live",
+        summary="Open sessions, the highest probability first",
+        tags=["sessions"],
+        dependencies=[Security(_key)],
+        responses=answered(LiveSessions, "unavailable"),
+    )
+    async def live(asked: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        found = await asyncio.to_thread(
+            queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites
+        )
+        return _json(LiveSessions(found))
+
+    @app.get(
+        "/sessions/{session_id}/intent",
+        summary="The newest score of a session, and why",
+        tags=["sessions"],
+        dependencies=[Security(_key)],
+        responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
+    )
+    async def intent(
+        session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+    ) -> Response:
+        return _json(await asyncio.to_thread(queries.intent, session_id, asked.site, caller.sites))
+
+    @app.get(
+        "/sessions/{session_id}/timeline",
+        summary="Every update of a session",
+        description=f"The oldest first; of more than {MOST_UPDATES:,} updates the newest.",
+        tags=["sessions"],
+        dependencies=[Security(_key)],
+        responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
+    )
+    async def timeline(
+        session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+    ) -> Response:
+        # Encoding two thousand updates takes a moment that no other request should wait for.
+        return Response(
+            await asyncio.to_thread(lambda: encode(queries.timeline(session_id, asked.site, caller.sites))),
+            media_type="application/json",
+        )
+
+
+def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) -> None:
+    @app.get(
+        "/intents/stream",
+        summary="Intents as they change (server-sent events)",
+        tags=["intents"],
+        dependencies=[Security(_key)],
+        response_class=Response,
+        responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
+        | {200: {"description": "Each event's data is an Intent.", "content": {"text/event-stream": {}}}},
+    )
+    async def stream(
+        request: Request,
+        asked: Annotated[StreamParams, Query()],
+        last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
+    ) -> Response:
+        sites = tokens.check(asked.token) if asked.token is not None else (await access.of(request)).sites
+        wanted = UpdateFilter(asked.site, asked.band, asked.min_probability, sites)
+        return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
+
+    @app.post(
+        "/intents/token",
+        summary="A short-lived token for /intents/stream?token=, where a browser cannot send a header",
+        tags=["intents"],
+        dependencies=[Security(_key)],
+        responses=answered(Token),
+    )
+    async def token(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        issued = encode(tokens.issue(caller.sites))
+        return Response(issued, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: Mapping[str, Any]) -> None:
+    @app.get("/livez", summary="The process answers", tags=["probes"])
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get(
+        "/readyz", summary="Both databases answer", tags=["probes"], responses={503: {"description": "One does not."}}
+    )
+    async def readyz() -> dict[str, str]:
+        await asyncio.to_thread(queries.check)
+        return {"status": "ready"}
+
+    @app.get("/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response)
+    async def tell() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/asyncapi.json", summary="AsyncAPI document of the Kafka topics", tags=["documents"])
+    async def topics() -> Response:
+        return Response(msgspec.json.encode(asyncapi), media_type="application/json")
+
+
+def _json(answer: Struct) -> Response:
+    return Response(encode(answer), media_type="application/json")
+
+
+def _start(last_event_id: str | None) -> Start:
+    if not last_event_id:
+        return "end"
+    try:
+        return ResumePosition.decode(last_event_id)
+    except ValueError as error:
+        raise ReadError("invalid", f"Last-Event-ID: {error}") from None

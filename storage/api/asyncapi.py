@@ -1,0 +1,134 @@
+"""The AsyncAPI 3 document of the Kafka topics, generated from the structs that are decoded and encoded. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from ingest.events import Erase, Event, Tick, UseModel, UsePages
+from stream.fold.erasures import ErasureRecord
+from stream.fold.pages import PageRow, PagesMarker
+from stream.scored import DeadLetter, ScoredSession
+
+REF = "#/components/schemas/{name}"
+
+
+class TopicDoc(NamedTuple):
+    """What stands on a topic; `retention` in words."""
+
+    name: str
+    title: str
+    description: str
+    partitions: int
+    key: str
+    messages: tuple[type[Struct], ...]
+
+
+#: What the key of each message is, where it has one.
+_SESSION_KEY = "site/session_id, in UTF-8"
+_CONTROLS = (Tick, UseModel, UsePages, Erase)
+
+
+def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
+    """The five topics; `names` by events, scored, pages, erasures and dead."""
+    return [
+        TopicDoc(
+            names["events"],
+            "Accepted events and controls",
+            "The only truth. A record with a key is an event of that session; a record without one is a control, "
+            "which changes how the events after it are scored. Log-append time, never compacted, no transactions.",
+            partitions,
+            _SESSION_KEY,
+            (Event, *_CONTROLS),
+        ),
+        TopicDoc(
+            names["scored"],
+            "Scored sessions, one record per update",
+            "Records may come again (at least once): the one with the greatest `version` is a session's newest. "
+            "A record keeps the partition of the event that caused it.",
+            partitions,
+            _SESSION_KEY,
+            (ScoredSession,),
+        ),
+        TopicDoc(
+            names["pages"],
+            "Page statistics",
+            "Rows, then the marker that ends their batch; the marker's offset is the version.",
+            1,
+            "",
+            (PageRow, PagesMarker),
+        ),
+        TopicDoc(
+            names["erasures"],
+            "Erased visitors and sessions",
+            "Digests (SHA-256) of whom is forgotten, for ever. A program that keeps scored sessions of its own should "
+            "follow this topic and forget them too.",
+            1,
+            "",
+            (ErasureRecord,),
+        ),
+        TopicDoc(
+            names["dead"],
+            "Dead letters",
+            "Records that ended outside every session, with the reason and their bytes in base64.",
+            partitions,
+            "log:topic:partition:offset of the record",
+            (DeadLetter,),
+        ),
+    ]
+
+
+def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version: str) -> dict[str, Any]:
+    """The document; `protocol` is kafka or kafka-secure."""
+    types = tuple(dict.fromkeys(message for topic in all_topics for message in topic.messages))
+    schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    payloads = dict(zip(types, schemas, strict=True))
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "OP-ECOM topics",
+            "version": version,
+            "description": "For programs that read the topics. Times are milliseconds since 1970-01-01 UTC; every "
+            "value is JSON. Nobody but OP-ECOM writes to them: events go in through the ingest API.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {"kafka": {"host": bootstrap.partition(",")[0], "protocol": protocol}},
+        "channels": {topic.name: _channel(topic) for topic in all_topics},
+        "operations": {f"follow-{topic.name}": _operation(topic) for topic in all_topics},
+        "components": {
+            "schemas": components,
+            "messages": {
+                message.__name__: _message(message, topic.key, payloads[message])
+                for topic in all_topics
+                for message in topic.messages
+            },
+        },
+    }
+
+
+def _channel(topic: TopicDoc) -> dict[str, Any]:
+    return {
+        "address": topic.name,
+        "title": topic.title,
+        "description": topic.description,
+        "messages": {
+            message.__name__: {"$ref": f"#/components/messages/{message.__name__}"} for message in topic.messages
+        },
+        "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _operation(topic: TopicDoc) -> dict[str, Any]:
+    return {"action": "receive", "channel": {"$ref": f"#/channels/{topic.name}"}, "summary": topic.title}
+
+
+def _message(message: type[Struct], key: str, payload: Any) -> dict[str, Any]:
+    said = {"name": message.__name__, "summary": _first_line(message), "payload": payload}
+    if key and message not in _CONTROLS:
+        said["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}}
+    return said
+
+
+def _first_line(message: type[Struct]) -> str:
+    return (message.__doc__ or message.__name__).strip().splitlines()[0]

@@ -1,0 +1,32 @@
+"""Schemas of the answers for FastAPI's OpenAPI document, made from the structs that are encoded."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from ingest.tokens import Token
+from storage.admin.erase import Erasure
+from storage.admin.rows import SessionList, Statistics, WholeSession
+from storage.http.answers import REF
+from storage.http.errors import ErrorAnswer
+from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from storage.query.intents import Intent, LiveSessions, Timeline
+from storage.replay.jobs import Job, JobList, ReplayRequest
+
+ANSWERS: tuple[type[Struct], ...] = (
+    *(Intent, LiveSessions, Timeline, Token, ErrorAnswer),
+    *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
+    *(SessionList, WholeSession, Statistics, Erasure),
+)
+
+
+def with_answers(document: dict[str, Any], answers: Iterable[type[Struct]] = ANSWERS) -> dict[str, Any]:
+    """`document` with the schemas that `answered` refers to; FastAPI's own of a refusal are taken out."""
+    _, components = msgspec.json.schema_components(tuple(answers), ref_template=REF)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas.update(components)
+    return document

@@ -1,0 +1,1 @@
+"""The relational schema: tables, rows, migrations, and the engine that reaches them."""

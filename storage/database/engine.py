@@ -1,0 +1,46 @@
+"""Connections to MariaDB and SQLite."""
+
+import contextlib
+from collections.abc import Generator
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, exc
+
+from storage.database.errors import DatabaseUnavailableError
+
+
+def engine_of(url: str) -> Engine:
+    """The engine for a SQLAlchemy URL of MariaDB (mariadb+pymysql://) or SQLite, with time-outs on every wait."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": 10})
+        event.listen(engine, "connect", _tune_sqlite)
+        return engine
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_recycle=600,
+        connect_args={
+            "connect_timeout": 5,
+            "read_timeout": 30,
+            "write_timeout": 30,
+            "charset": "utf8mb4",
+            # Literals are escaped for this mode, and a value that does not fit must be an error.
+            "init_command": "SET SESSION sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone='+00:00'",
+        },
+    )
+
+
+@contextlib.contextmanager
+def reached() -> Generator[None, None, None]:
+    """A database that does not answer is an DatabaseUnavailableError."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, OSError) as error:
+        raise DatabaseUnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
+
+
+def _tune_sqlite(connection: Any, _: Any) -> None:
+    # WAL lets queries read while the writer writes; NORMAL loses at most the last commits when the machine dies,
+    # and those are read again from the log.
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -1,0 +1,118 @@
+"""Who asks and what for: secret keys with scopes and sites, or, where that is open, anybody on this machine."""
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from starlette.requests import Request
+
+from ingest.events import base_site
+from storage.http.errors import ReadError
+
+#: What a key may be for. read: scores, sessions, predictions. export: lists, statistics, the UCI export. personal: all
+#: about a visitor, and forgetting it. admin: everything.
+Scope = Literal["read", "export", "personal", "admin"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+#: Headers that only a proxy sets; nginx sets none of them unless it is told to.
+_OF_PROXIES = ("x-forwarded-for", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """A key as it is kept: by the SHA-256 of its bytes. `sites` None: all sites, those to come as well."""
+
+    name: str
+    digest: bytes
+    scopes: frozenset[Scope]
+    sites: frozenset[str] | None = None
+
+    def opens(self, scope: Scope) -> bool:
+        return scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever was let in: under which name, and of which sites it may hear (None: all)."""
+
+    name: str
+    sites: frozenset[str] | None = None
+
+    def sees(self, site: str) -> bool:
+        """Whether it may hear of this site, or of this run of a site."""
+        return self.sites is None or base_site(site) in self.sites
+
+    def require_all_sites(self, what: str) -> None:
+        """Raise ReadError(wrong_scope) for a key of some sites alone: `what` is done for all of them at once."""
+        if self.sites is not None:
+            raise ReadError("wrong_scope", f"{what} is for keys of all sites: `opecom keys add NAME --scope admin`")
+
+
+class Access:
+    """`keys` gives those in force now; `open_on_loopback`: who asks from this machine, directly and by a loopback name,
+    needs none."""
+
+    def __init__(self, keys: Callable[[], Iterable[SecretKey]], open_on_loopback: bool, scope: Scope = "read") -> None:
+        self._keys = keys
+        self._open_on_loopback = open_on_loopback
+        self._scope = scope
+
+    def scoped(self, scope: Scope) -> "Access":
+        """The same keys, asked for another scope."""
+        return Access(self._keys, self._open_on_loopback, scope)
+
+    def check(self, headers: Mapping[str, str], peer: str) -> Caller:
+        """Who asks, of address `peer`; raises ReadError: no_key, wrong_key, wrong_scope."""
+        given = headers.get("x-opecom-key")
+        mend = f"`opecom keys add NAME --scope {self._scope}` makes one"
+        if given is not None:
+            found = self._found(given)
+            if found is None:
+                raise ReadError("wrong_key", f"X-OPECOM-Key is no key of scope {self._scope}; {mend}")
+            if not found.opens(self._scope):
+                raise ReadError("wrong_scope", f"this key is not of scope {self._scope}; {mend}")
+            return Caller(found.name, found.sites)
+        if self._open_on_loopback and _from_here(headers, peer):
+            return Caller("this machine")
+        raise ReadError("no_key", f"send a key of scope {self._scope} in the header X-OPECOM-Key; {mend}")
+
+    async def of(self, request: Request) -> Caller:
+        """`check` for a request: what a route depends on."""
+        return self.check(request.headers, request.client.host if request.client else "")
+
+    def _found(self, given: str) -> SecretKey | None:
+        digest, found = digest_of(given), None
+        # All of them, however early one fits: the time must not tell which.
+        for key in self._keys():
+            if hmac.compare_digest(digest, key.digest):
+                found = key
+        return found
+
+
+def digest_of(key: str) -> bytes:
+    """What is kept of a key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+
+
+def require_json(headers: Mapping[str, str]) -> None:
+    """Raise ReadError (invalid) for another type: a web page may send those to another origin unasked."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise ReadError("invalid", "body: send it with Content-Type: application/json")
+
+
+def _from_here(headers: Mapping[str, str], peer: str) -> bool:
+    """A proxy here speaks for others, and a foreign name that points here is a web page reading through a browser."""
+    if any(name in headers for name in _OF_PROXIES):
+        return False
+    host = headers.get("host", "")
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return _is_loopback(peer) and (name == "localhost" or _is_loopback(name.strip("[]")))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

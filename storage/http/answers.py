@@ -1,0 +1,32 @@
+"""Answers of the query API: how they are encoded, and how a route documents them."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from storage.http.errors import STATUS, ErrorAnswer, ReadCode
+
+REF = "#/components/schemas/{name}"
+
+
+def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that answers so, or refuses so; keys and bad parameters are refused everywhere."""
+    by_status: dict[int, list[str]] = {}
+    for code in ("no_key", "wrong_key", "wrong_scope", "invalid", *refusals):
+        by_status.setdefault(STATUS[code], []).append(code)
+    said: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": _json(answer)}}
+    for status, codes in sorted(by_status.items()):
+        said[status] = {"description": ", ".join(codes), "content": _json(ErrorAnswer)}
+    return said
+
+
+def _json(answer: type[Struct]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": REF.format(name=answer.__name__)}}}
+
+
+def encode(answer: Struct) -> bytes:
+    return _encoder.encode(answer)
+
+
+_encoder = msgspec.json.Encoder()

@@ -1,0 +1,1 @@
+"""Live updates for subscribers: one Kafka consumer, many server-sent event streams."""

@@ -1,0 +1,129 @@
+"""The intent of one session as server-sent events, for the page that the session is on.
+
+First the current intent, then each newer one; `EventSource` comes again by itself, and fetches a new token when it is
+refused.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette.event import ServerSentEvent
+from starlette.responses import Response
+
+from ingest.tokens import Claim, SessionTokens, TokenError
+from storage.http.answers import answered, encode
+from storage.http.errors import ReadError
+from storage.live.sse import RECONNECT, SEND_SECONDS, EventStream
+from storage.live.subscriber_hub import SubscriberHub, Subscription
+from storage.metrics import ApiMetrics
+from storage.query.intents import Intent, band_only_of
+from storage.query.queries import Queries
+
+HEARTBEAT_SECONDS = 10.0
+#: How long a browser waits before it comes again with a token that has expired, in ms.
+EXPIRED_RETRY = 500
+
+MakeAudience = Callable[[], SubscriberHub]
+
+
+class SessionStreams:
+    """At most `limit` streams at once, over one audience, which is made with the first of them."""
+
+    def __init__(
+        self,
+        make: MakeAudience,
+        queries: Queries,
+        limit: int,
+        metrics: ApiMetrics,
+        now: Callable[[], float] = time.time,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+    ) -> None:
+        self._make = make
+        self._queries = queries
+        self._limit = limit
+        self._metrics = metrics
+        self._now = now
+        self._heartbeat_seconds = heartbeat_seconds
+        self._audience: SubscriberHub | None = None
+        self._open = 0
+
+    async def open(self, claim: Claim) -> Response:
+        """The response that streams; raises ReadError (too_many_streams, unavailable) before it begins."""
+        if self._open >= self._limit:
+            raise ReadError("too_many_streams", f"{self._limit} streams are open (api.max_session_streams)", 5)
+        self._audience = self._audience or self._make()
+        async with contextlib.AsyncExitStack() as held:
+            self._count(1)
+            held.callback(self._count, -1)
+            seat = await held.enter_async_context(self._audience.seat(claim.site, claim.session_id))
+            await self._current(claim, seat)
+            return EventStream(self._events(claim, seat), held.pop_all(), self._metrics, SEND_SECONDS)
+
+    async def close(self) -> None:
+        """Wait until nothing follows Kafka any more, after `stop`."""
+        if self._audience is not None:
+            await self._audience.close()
+
+    def _count(self, more: int) -> None:
+        self._open += more
+        self._metrics.session_streams.set(self._open)
+
+    async def _current(self, claim: Claim, seat: Subscription) -> None:
+        """What the database holds. Without one the log still tells all that comes."""
+        try:
+            seat.offer(await asyncio.to_thread(self._queries.intent, claim.session_id, claim.site))
+        except ReadError as error:
+            if error.code not in ("not_found", "unavailable"):
+                raise
+
+    async def _events(self, claim: Claim, seat: Subscription) -> AsyncGenerator[ServerSentEvent, None]:
+        yield ServerSentEvent(comment="following", retry=RECONNECT * 1000)
+        while not seat.closed:
+            left = claim.expires_at - self._now()
+            if left <= 0:
+                yield ServerSentEvent(event="expired", data="fetch a new token", retry=EXPIRED_RETRY)
+                return
+            intent = await seat.next(min(self._heartbeat_seconds, left))
+            if intent is not None:
+                self._metrics.stream_events.inc()
+                yield ServerSentEvent(event="intent", data=_told(intent, claim))
+            elif not seat.closed and self._now() < claim.expires_at:
+                yield ServerSentEvent(comment="heartbeat")
+
+
+def _told(intent: Intent, claim: Claim) -> str:
+    return encode(intent if claim.shown == "all" else band_only_of(intent)).decode()
+
+
+class SessionStreamParams(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: str = Field(max_length=500, description="From POST /tracker/intent/token of the ingest API.")
+
+
+def session_routes(streams: SessionStreams, tokens: SessionTokens) -> APIRouter:
+    """`GET /intents/session`; the token says of which session, and is all that it takes."""
+    routes = APIRouter()
+
+    @routes.get(
+        "/intents/session",
+        summary="The intent of one session as it changes (server-sent events)",
+        description="Events are named `intent`. Pages ask the ingest API, which passes it on.",
+        tags=["intents"],
+        response_class=Response,
+        responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
+        | {200: {"description": "Each event's data is an Intent.", "content": {"text/event-stream": {}}}},
+    )
+    async def session(asked: Annotated[SessionStreamParams, Query()]) -> Response:
+        try:
+            claim = tokens.read(asked.token)
+        except TokenError as error:
+            raise ReadError("wrong_token", str(error)) from None
+        return await streams.open(claim)
+
+    return routes

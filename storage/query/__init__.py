@@ -1,0 +1,1 @@
+"""Reading scored sessions from both databases."""

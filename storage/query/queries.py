@@ -1,0 +1,165 @@
+"""All reads: intent, live and lists from the relational database, timelines from ClickHouse.
+
+`sites` are those of which the caller may hear, None: all; what others have is not there. Blocking; every value that a
+caller gives is a bound parameter.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from clickhouse_connect.driver import exceptions
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from scoring.features import NAMES
+from scoring.model import Band
+from storage.database.sites import of_sites, seen
+from storage.database.tables import sessions
+from storage.http.errors import ReadError
+from storage.metrics import CLICKHOUSE, RELATIONAL
+from storage.query.intents import Intent, Timeline, Update, intent_of_row, update_of_row
+from stream.scored import Identity
+
+log = logging.getLogger(__name__)
+
+#: Sites that are looked at, and named, where one session id stands for sessions of several.
+MOST_SITES = 10
+#: Updates of a timeline. A session has some 2,000 in one log; the writer may share the ClickHouse client with us, and
+#: its next block waits while it answers.
+MOST_UPDATES = 10_000
+RETRY_SECONDS = 2
+
+
+#: Is told, from any thread, of every query: the database, the seconds that it took, whether it was answered.
+Waited = Callable[[str, float, bool], None]
+
+
+class Queries:
+    """`engine` is that of the relational database; `client` a clickhouse_connect client that serves threads."""
+
+    def __init__(self, engine: Engine, client: Any, waited: Waited = lambda *_: None) -> None:
+        self._engine = engine
+        self._client = client
+        self._waited = waited
+
+    def intent(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Intent:
+        """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
+        newest = (
+            select(sessions.c.site, func.max(sessions.c.opened_at))
+            .where(sessions.c.session_id == session_id, sessions.c.status != "void", of_sites(sessions.c.site, sites))
+            .group_by(sessions.c.site)
+            .order_by(sessions.c.site)
+            .limit(MOST_SITES + 1)
+        )
+        if site is not None:
+            newest = newest.where(sessions.c.site == site)
+        found, opened_at = _only(self._rows(newest), session_id, site)
+        row = select(sessions).where(
+            sessions.c.site == found, sessions.c.session_id == session_id, sessions.c.opened_at == opened_at
+        )
+        return intent_of_row(self._rows(row)[0]._mapping)
+
+    def live(
+        self,
+        min_probability: float,
+        band: Band | None,
+        site: str | None,
+        limit: int,
+        sites: Collection[str] | None = None,
+    ) -> list[Intent]:
+        """Open sessions of at least this probability, the highest first; raises ReadError: unavailable."""
+        query = select(sessions).where(sessions.c.status == "open", sessions.c.probability >= min_probability)
+        query = query.where(of_sites(sessions.c.site, sites))
+        if band is not None:
+            query = query.where(sessions.c.band == band)
+        if site is not None:
+            query = query.where(sessions.c.site == site)
+        query = query.order_by(sessions.c.probability.desc(), sessions.c.updated_at.desc()).limit(limit)
+        return [intent_of_row(row._mapping) for row in self._rows(query)]
+
+    def timeline(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Timeline:
+        """The updates of the newest session of this id, of too many the newest MOST_UPDATES, the oldest first.
+
+        Raises ReadError: not_found, ambiguous, unavailable.
+        """
+        condition, given = seen(sites)
+        given |= {"session_id": session_id} | ({} if site is None else {"site": site})
+        newest = self._ask(_newest(condition if site is None else f"{condition} AND site = {{site:String}}"), given)
+        found, opened_at = _only(newest.result_rows, session_id, site)
+        return Timeline(found, session_id, opened_at, self.updates((found, session_id, opened_at)))
+
+    def updates(self, identity: Identity) -> list[Update]:
+        """The updates of a session, of too many the newest MOST_UPDATES, the oldest first; raises ReadError."""
+        site, session_id, opened_at = identity
+        place = {"session_id": session_id, "site": site, "opened_at": opened_at, "most": MOST_UPDATES}
+        return [update_of_row(row) for row in self._ask(_UPDATES, place).named_results()][::-1]
+
+    def check(self) -> None:
+        """Raise ReadError(unavailable) unless both databases answer."""
+        self._rows(select(1))
+        self._ask("SELECT 1", {})
+
+    def _rows(self, query: Any) -> Sequence[Any]:
+        began = time.perf_counter()
+        try:
+            with self._engine.connect() as connection:
+                rows = connection.execute(query).fetchall()
+        except SQLAlchemyError as error:
+            self._waited(RELATIONAL, time.perf_counter() - began, False)
+            log.warning("%s does not answer: %s", RELATIONAL, str(error).partition("\n")[0])
+            raise _away(RELATIONAL, "storage.url") from error
+        self._waited(RELATIONAL, time.perf_counter() - began, True)
+        return rows
+
+    def _ask(self, query: str, parameters: dict[str, Any]) -> Any:
+        began = time.perf_counter()
+        try:
+            answer = self._client.query(query, parameters=parameters)
+        except (exceptions.Error, OSError) as error:
+            self._waited(CLICKHOUSE, time.perf_counter() - began, False)
+            log.warning("%s does not answer: %s", CLICKHOUSE, str(error).partition("\n")[0])
+            raise _away(CLICKHOUSE, "storage.clickhouse_host") from error
+        self._waited(CLICKHOUSE, time.perf_counter() - began, True)
+        return answer
+
+
+def _only(found: Sequence[Any], session_id: str, site: str | None) -> tuple[str, int]:
+    """The site and the opening time of the newest session, where one site has sessions of this id."""
+    if not found:
+        where = "" if site is None else f" on site {site}"
+        raise ReadError("not_found", f"there is no session {session_id!r:.80}{where}")
+    if len(found) > 1:
+        names = ", ".join(str(name) for name, _ in found[:MOST_SITES]) + ("" if len(found) <= MOST_SITES else ", ...")
+        raise ReadError("ambiguous", f"several sites have a session of this id: add ?site= with one of {names}")
+    return str(found[0][0]), int(found[0][1])
+
+
+def _away(what: str, setting: str) -> ReadError:
+    return ReadError("unavailable", f"{what} does not answer; {setting} says where it is", RETRY_SECONDS)
+
+
+def _newest(sites: str) -> str:
+    """The newest session of an id on each site that fits the condition."""
+    return (
+        "SELECT site, max(toUnixTimestamp64Milli(opened_at)) FROM scored_sessions FINAL "  # noqa: S608  our conditions
+        f"WHERE NOT void AND session_id = {{session_id:String}} AND {sites} "
+        f"GROUP BY site ORDER BY site LIMIT {MOST_SITES + 1}"
+    )
+
+
+_TIMES = ("occurred_at", "updated_at")
+_PLAIN = (
+    *("version", "closed", "offset", "event_id", "event_type", "page_type", "path", "status", "probability", "label"),
+    *("band", "reasons", "event_count", "page_view_count", "ping_count", "custom_count", "purchase_count", "revenue"),
+    *("amount", "unverified_purchases", "model_version", "pages_version"),
+    *NAMES,
+)
+# Several logs of one session (an embedded broker started anew) follow each other in time; offsets order one log.
+_UPDATES = (
+    f"SELECT {', '.join((*_PLAIN, *(f'toUnixTimestamp64Milli(s.{name}) AS {name}' for name in _TIMES)))} "  # noqa: S608  our names
+    "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
+    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') AND NOT void "
+    "ORDER BY s.updated_at DESC, offset DESC, closed DESC LIMIT {most:UInt32}"
+)

@@ -1,0 +1,58 @@
+"""What a replay needs from outside, built by deploy/wiring/replay.py; and who watches it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from storage.replay.journal import Journal
+from storage.replay.request import ReplaySelection
+from storage.replay.stored_log import StoredLog
+from storage.replay.stored_sessions import StoredSessions
+from storage.replay.stored_timeline import StoredTimeline
+from storage.replay.targets import ReplayTarget
+from stream.fold.calendar import Calendars
+from stream.fold.erasures import Erasures
+from stream.fold.mark import Mark
+from stream.fold.partition import Partition
+from stream.kafka.source import Source
+from stream.recovery import Reached
+from stream.step import Models
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayContext:
+    """One log with its databases.
+
+    `committed` gives the workers' committed offset and metadata of a partition; `written` waits until workers and
+    writer have passed the given offsets and says what it did not see; `models` gives a model by version, and raises
+    ReplayError for one that there is not.
+    """
+
+    log: str
+    partitions: int
+    kafka: Source
+    stored: StoredLog
+    sessions: StoredSessions
+    timeline: StoredTimeline
+    journal: Journal
+    calendars: Calendars
+    models: Models
+    make: Callable[[int, Mark], Partition]
+    erasures: Erasures
+    reached: Reached
+    committed: Callable[[int], Awaitable[tuple[int, str] | None]]
+    written: Callable[[Mapping[int, int]], Awaitable[str]]
+    target: Callable[[ReplaySelection], ReplayTarget]
+
+
+class ProgressListener(Protocol):
+    """Hears how a replay goes."""
+
+    def planned(self, number: int, records: int, done: int) -> None:
+        """There are so many records to fold, of which so many are done by an earlier run."""
+
+    def moved(self, done: int) -> None:
+        """So many records are folded."""
+
+    def said(self, line: str) -> None:
+        """Something that a person should know."""

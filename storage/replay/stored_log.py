@@ -1,0 +1,126 @@
+"""The log as ClickHouse keeps it: a source of records that outlives Kafka's retention, and its index by time."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from ingest.events import UndecodableError, UseModel, UsePages, decode
+from storage.database.threads import in_thread
+from storage.write.clickhouse_sink import ask
+from stream.fold.partition import LogRecord
+from stream.kafka.source import PIECE, Bounds, SourceError
+
+
+class StoredRecord(Struct, frozen=True, gc=False):
+    """A record of the `events` table; timestamp in ms."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class StoredLog:
+    """The `events` table of one log; `client` is a clickhouse_connect client that serves threads."""
+
+    name = "clickhouse"
+
+    def __init__(self, client: Any, log: str) -> None:
+        self._client = client
+        self._log = log
+
+    async def bounds(self, partition: int) -> Bounds:
+        """Raises SourceError where records between the first and the last are missing."""
+        first, end, count = await in_thread(self.extent, partition)
+        if count != end - first:
+            raise SourceError(
+                f"ClickHouse lacks {end - first - count:,} of {end - first:,} records of partition {partition}: wait "
+                "for the writer, or take --source kafka"
+            )
+        return Bounds(first, end)
+
+    async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
+        while offset < end:
+            until = min(offset + PIECE, end)
+            rows = await in_thread(self._ask, _RECORDS, partition, first=offset, end=until)
+            records = _unrepeated(rows, offset)
+            if len(records) != until - offset:
+                raise SourceError(
+                    f"ClickHouse lacks records of partition {partition} between {offset} and {until}: take "
+                    "--source kafka, or a later --from"
+                )
+            yield records
+            offset = until
+
+    def extent(self, partition: int) -> tuple[int, int, int]:
+        """The first offset that is kept, the one after the last, and how many there are; all 0 where none is."""
+        ((first, end, count),) = self._ask(_EXTENT, partition)
+        return (int(first), int(end), int(count)) if count else (0, 0, 0)
+
+    def first_received_since(self, partition: int, at: int) -> int | None:
+        """The first offset of an event received at `at` (ms) or later; None where there is none."""
+        return self._found(_FIRST_SINCE, partition, at)
+
+    def last_received_before(self, partition: int, at: int) -> int | None:
+        """The last offset of an event received before `at` (ms); None where there is none."""
+        return self._found(_LAST_BEFORE, partition, at)
+
+    def in_force(self, partition: int, offset: int) -> tuple[str, int]:
+        """The model and the version of the page statistics that the controls before `offset` put in force."""
+        model, pages = "", 0
+        refused = self.refused(partition)
+        for at, raw in self._ask(_CONTROLS, partition, first=offset):
+            try:
+                said = decode(None, raw)
+            except UndecodableError:
+                continue
+            if isinstance(said, UseModel) and at not in refused:
+                model = said.version
+            elif isinstance(said, UsePages):
+                pages = max(pages, said.version)
+        return model, pages
+
+    def refused(self, partition: int) -> dict[int, str]:
+        """The controls that live workers refused, and why, by offset."""
+        return {int(offset): bytes(why).decode() for offset, why in self._ask(_REFUSED, partition)}
+
+    def _found(self, query: str, partition: int, at: int) -> int | None:
+        ((offset, count),) = self._ask(query, partition, at=at)
+        return int(offset) if count else None
+
+    def _ask(self, query: str, partition: int, **given: int) -> Sequence[Sequence[Any]]:
+        parameters = {"log": self._log, "partition": partition, **given}
+        rows: Sequence[Sequence[Any]] = ask(
+            self._client, query, parameters, query_formats={"String": "bytes"}
+        ).result_rows
+        return rows
+
+
+def _unrepeated(rows: Sequence[Sequence[Any]], offset: int) -> list[LogRecord]:
+    """The rows as records; one that was written twice and not merged yet comes once."""
+    records: list[LogRecord] = []
+    for row in rows:
+        if row[0] == offset + len(records):
+            records.append(StoredRecord(*row))
+    return records
+
+
+_PLACE = "FROM events WHERE log = {log:String} AND partition = {partition:UInt32}"
+_EXTENT = f"SELECT min(offset), max(offset) + 1, uniqExact(offset) {_PLACE}"
+_RECORDS = (
+    f"SELECT offset, toUnixTimestamp64Milli(appended_at), key, raw {_PLACE} "
+    "AND offset >= {first:UInt64} AND offset < {end:UInt64} ORDER BY offset"
+)
+_AT = "fromUnixTimestamp64Milli({at:Int64}, 'UTC')"
+_FIRST_SINCE = f"SELECT min(offset), count() {_PLACE} AND received_at >= {_AT}"
+_LAST_BEFORE = f"SELECT max(offset), count() {_PLACE} AND received_at < {_AT}"
+_CONTROLS = (
+    f"SELECT offset, raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' AND type IN ('model', 'pages') "
+    "ORDER BY offset"
+)
+# Controls have no key.
+_REFUSED = (
+    "SELECT offset, detail FROM dead_letters WHERE log = {log:String} AND topic = 'events' "
+    "AND partition = {partition:UInt32} AND reason = 'failed' AND key IS NULL"
+)

@@ -1,0 +1,1 @@
+"""The writer: Kafka records into both databases."""

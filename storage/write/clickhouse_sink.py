@@ -1,0 +1,219 @@
+"""The log, the timeline of scores and the dead letters in ClickHouse, by a server or by chDB inside the process.
+
+Rows are inserted by column. A row that comes again replaces itself: every table is a ReplacingMergeTree, read with
+FINAL. Nothing is updated or deleted but by `change`, for those who are forgotten.
+"""
+
+import contextlib
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import clickhouse_connect
+import msgspec
+from clickhouse_connect.datatypes.base import ClickHouseType
+from clickhouse_connect.driver import exceptions, options
+
+from ingest.events import Erase, Event, Tick, UseModel, UsePages
+from scoring.features import NAMES
+from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
+from storage.write.block import Block, TopicRecord
+from storage.write.sink import BACKFILL_MASK
+from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession
+
+Columns = dict[str, Sequence[Any]]
+
+_json = msgspec.json.Encoder()
+
+
+def embedded_client(path: str, database: str) -> Any:
+    """A client of the engine inside this process; one process at a time may hold `path`."""
+    # At its first insert the driver looks whether the rows are a data frame, for which it imports pandas (it comes
+    # with chDB): seconds in which records would wait. It works as well where there is none.
+    vars(options).setdefault("pd", None)
+    first = clickhouse_connect.get_client(interface="chdb", path=path)
+    try:
+        first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+        return clickhouse_connect.get_client(interface="chdb", path=path, database=database)
+    finally:
+        first.close()
+
+
+def server_client(host: str, port: int, user: str, password: str, database: str, make: bool = False) -> Any:
+    """A client of a ClickHouse server over HTTP, with time-outs on every wait; `make` creates a missing database."""
+    if make:
+        with contextlib.closing(server_client(host, port, user, password, "default")) as first:
+            first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+    return clickhouse_connect.get_client(
+        host=host,
+        port=port,
+        username=user,
+        password=password,
+        database=database,
+        connect_timeout=5,
+        send_receive_timeout=60,
+        # The writer insists itself, and one client serves several threads of the API.
+        query_retries=0,
+        autogenerate_session_id=False,
+    )
+
+
+def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
+    """The answer to a query with these parameters; raises DatabaseUnavailableError where ClickHouse gives none."""
+    try:
+        return client.query(query, parameters=given, **how)
+    except (exceptions.Error, OSError) as error:
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
+
+
+def change(client: Any, tables: Collection[str], statements: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Run mutations of these tables and return when nothing of them is left to do; raises DatabaseUnavailableError.
+
+    They are begun and then looked after: a large table takes longer than a request may.
+    """
+    try:
+        for statement in statements:
+            client.command(f"{statement} SETTINGS mutations_sync = 0", parameters=given)
+    except (exceptions.Error, OSError) as error:
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
+    pause = 0.01
+    while left := ask(client, _MUTATIONS, {"tables": list(tables)}).result_rows:
+        failures = [why for _, why in left if why]
+        if failures:
+            raise DatabaseUnavailableError(f"ClickHouse cannot change {left[0][0]} yet: {failures[0][:200]}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.5)
+
+
+def drop_changes(client: Any, tables: Collection[str]) -> None:
+    """Take the finished mutations of these tables out of ClickHouse's list, which keeps a hundred of each table with
+    the values they asked for; raises DatabaseUnavailableError."""
+    try:
+        client.command(f"KILL MUTATION WHERE {_OF_TABLES} AND is_done SYNC", parameters={"tables": list(tables)})
+    except (exceptions.Error, OSError) as error:
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
+
+
+_OF_TABLES = "database = currentDatabase() AND has({tables:Array(String)}, table)"
+_MUTATIONS = f"SELECT table, latest_fail_reason FROM system.mutations WHERE {_OF_TABLES} AND NOT is_done"  # noqa: S608  our names
+
+
+class AnalyticsSink:
+    """`client` is a clickhouse_connect client that serves threads: in the store process the query API reads with it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._types: dict[str, dict[str, ClickHouseType]] = {}
+
+    def write(self, block: Block) -> None:
+        try:
+            if block.scored:
+                updates = [(record.partition, update) for record, update in block.scored]
+                self._insert("scored_sessions", scored_columns(block.log, updates))
+            if block.events:
+                self._insert("events", event_columns(block.log, block.events))
+            if block.dead:
+                self._insert("dead_letters", dead_columns([letter for _, letter in block.dead]))
+        except exceptions.DataError as error:
+            raise RowsRefusedError(str(error)) from error
+        except (exceptions.Error, OSError) as error:
+            raise DatabaseUnavailableError(str(error).partition("\n")[0]) from error
+
+    def _insert(self, table: str, columns: Columns) -> None:
+        types = self._types.get(table)
+        if types is None:
+            context = self._client.create_insert_context(table)
+            types = dict(zip(context.column_names, context.column_types, strict=True))
+            self._types[table] = types
+        self._client.insert(
+            table,
+            list(columns.values()),
+            column_names=list(columns),
+            column_types=[types[name] for name in columns],
+            column_oriented=True,
+        )
+
+
+def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Columns:
+    """The columns of `scored_sessions`, one value per update; `placed` are updates with their partitions.
+
+    A backfill's closing has the version of its cut, but keeps its place in the timeline.
+    """
+    updates = [update for _, update in placed]
+    columns: Columns = {name: list(map(attrgetter(source), updates)) for name, source in _SCORED.items()}
+    versions = columns["version"]
+    columns["log"] = [log] * len(updates)
+    columns["partition"] = [partition for partition, _ in placed]
+    columns["closed"] = [bool(version & CLOSED_BIT) for version in versions]
+    columns["backfill"] = [version & BACKFILL_MASK for version in versions]
+    columns["reasons"] = [_json.encode(update.reasons) for update in updates]
+    return columns
+
+
+_SCORED = {
+    name: name
+    for name in (
+        *("site", "session_id", "opened_at", "version", "visitor_id", "occurred_at", "started_at", "last_event_at"),
+        *("updated_at", "status", "revenue", "amount", "unverified_purchases", "probability", "label", "band"),
+        *("model_version", "pages_version"),
+    )
+} | {
+    "offset": "event.offset",
+    "event_id": "event.id",
+    "event_type": "event.type",
+    "page_type": "event.page_type",
+    "path": "event.path",
+    "event_count": "counts.events",
+    "page_view_count": "counts.page_views",
+    "ping_count": "counts.pings",
+    "custom_count": "counts.customs",
+    "purchase_count": "counts.purchases",
+    **{name: f"features.{name}" for name in NAMES},
+}
+
+
+def event_columns(log: str, records: Sequence[TopicRecord]) -> Columns:
+    """The columns of `events`, one value per record of the log; what a record lacks is null."""
+    events = [record.content if isinstance(record.content, Event) else None for record in records]
+    return {
+        "log": [log] * len(records),
+        "partition": [record.partition for record in records],
+        "offset": [record.offset for record in records],
+        "appended_at": [record.timestamp for record in records],
+        "kind": [_kind(record.content) for record in records],
+        "site": [event and event.site for event in events],
+        "session_id": [event and event.session_id for event in events],
+        "visitor_id": [event and event.visitor_id for event in events],
+        "event_id": [event and event.event_id for event in events],
+        "type": [
+            event.type if event else _control(record.content) for event, record in zip(events, records, strict=True)
+        ],
+        "occurred_at": [event.occurred_at if event else None for event in events],
+        "received_at": [event.received_at if event else None for event in events],
+        "page_type": [event.page.type if event and event.page else None for event in events],
+        "path": [event.page.path if event and event.page else None for event in events],
+        "amount": [event.purchase.amount if event and event.purchase else None for event in events],
+        "key": [record.key for record in records],
+        "raw": [record.raw for record in records],
+    }
+
+
+def dead_columns(letters: Iterable[DeadLetter]) -> Columns:
+    """The columns of `dead_letters`, one value per letter."""
+    rows = list(letters)
+    names = ("log", "topic", "partition", "offset", "reason", "detail", "key", "raw")
+    return {name: list(map(attrgetter(name), rows)) for name in names}
+
+
+def _kind(content: object) -> str:
+    return "event" if isinstance(content, Event) else "undecodable" if content is None else "control"
+
+
+def _control(content: object) -> str | None:
+    if content is None:
+        return None
+    return next(name for kind, name in _CONTROLS.items() if isinstance(content, kind))
+
+
+_CONTROLS: dict[type, str] = {Tick: "tick", UseModel: "model", UsePages: "pages", Erase: "erase"}

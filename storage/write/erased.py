@@ -1,0 +1,53 @@
+"""What may be kept of a record whose visitor is forgotten: of an event only that its clock moved, of the rest nothing.
+
+Pure. storage/admin/forget.py does the same to what is stored already.
+"""
+
+import msgspec
+
+from ingest import events
+from ingest.events import Event, Tick, clock_of
+from storage.write.block import TopicRecord
+from stream import scored
+from stream.fold.erasures import Erasures
+from stream.fold.session import id_of
+from stream.scored import DeadLetter, ScoredSession
+
+
+def kept(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
+    """The record as it may be kept; None where nothing of it may."""
+    content = record.content
+    if isinstance(content, Event):
+        settled = erasures.settle(content.site, content.session_id, content.visitor_id)
+        return _moved_only(record, content) if settled else record
+    if isinstance(content, ScoredSession):
+        return None if erases(erasures, content) else record
+    if isinstance(content, DeadLetter):
+        return None if _says_of_erased(content, erasures) else record
+    return record
+
+
+def erases(erasures: Erasures, content: Event | ScoredSession) -> bool:
+    """Whether this is of somebody who is forgotten."""
+    return erasures.cover(content.site, content.session_id, content.visitor_id)
+
+
+def _moved_only(record: TopicRecord, event: Event) -> TopicRecord:
+    """The event as a tick: to a fold, the same as an erased event. One that no fold would have taken becomes empty."""
+    tick: Tick | None = Tick(clock_of(event), event.received_at)
+    try:
+        id_of(event.event_id)
+    except ValueError:
+        tick = None
+    raw = events.encode(tick) if tick is not None else b""
+    return TopicRecord(record.role, record.partition, record.offset, record.timestamp, None, raw, tick, "erased")
+
+
+def _says_of_erased(letter: DeadLetter, erasures: Erasures) -> bool:
+    try:
+        if letter.topic == "events":
+            said = events.decode(letter.key, letter.raw)
+            return isinstance(said, Event) and erases(erasures, said)
+        return erases(erasures, scored.decode(letter.raw))
+    except (events.UndecodableError, msgspec.DecodeError):
+        return False

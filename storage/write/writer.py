@@ -1,0 +1,279 @@
+"""The writer: blocks of scored sessions, events and dead letters from Kafka into both databases.
+
+Rows never move to an older version, so whatever comes twice is harmless; offsets are committed only when both
+databases have the block. Knows sinks, not databases.
+"""
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import ConsumerRecord
+
+from storage.database.errors import DatabaseUnavailableError
+from storage.metrics import WriterMetrics
+from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
+from storage.write.deliver import Database, Refusal, deliver
+from storage.write.erased import kept
+from stream.fold.erasures import Erasures
+from stream.kafka.errors import KafkaUnavailableError
+from stream.kafka.group import KAFKA_SECONDS, GroupAssignments, commit, unbroken
+from stream.kafka.positions import ReadPositions, SeekBack
+from stream.recovery import needed
+from stream.scored import dead_record
+from stream.waiting import set_within
+
+log = logging.getLogger(__name__)
+
+#: So many refused records without a good one between them are no accident of data.
+MAX_REFUSED_IN_A_ROW = 50
+FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
+
+Batches = dict[TopicPartition, list[ConsumerRecord]]
+
+
+class WriterError(RuntimeError):
+    """The databases refuse what the writer reads; the message says what to look at."""
+
+
+class Writer:
+    """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
+
+    `alone` says that there is no other writer: it then takes every partition at once, without joining the group,
+    which takes the embedded broker five seconds. `erasures` says who is forgotten, and `erasures_reached` waits until
+    a version of them is known.
+    """
+
+    def __init__(
+        self,
+        *,
+        log_id: str,
+        topics: Mapping[Role, str],
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        databases: tuple[Database, ...],
+        gather_seconds: float,
+        max_block: int,
+        metrics: WriterMetrics,
+        alone: bool = False,
+        erasures: Erasures | None = None,
+        erasures_reached: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
+        self._log_id = log_id
+        self._topics = topics
+        self._roles: dict[str, Role] = {topic: role for role, topic in topics.items()}
+        self._consumer = consumer
+        self._producer = producer
+        self._databases = databases
+        self._gather_seconds = gather_seconds
+        self._max_block = max_block
+        self._metrics = metrics
+        self._alone = alone
+        self._erasures = erasures or Erasures()
+        self._erasures_reached = erasures_reached
+        for database in databases:
+            metrics.away.labels(database.name)
+            metrics.retries.labels(database.name)
+        self._progress: ReadPositions[TopicPartition] = ReadPositions()
+        self._refused_in_a_row = 0
+        self._assignments = GroupAssignments(consumer, self._progress)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the writer has its place in the group: its partitions are started, and there may be none for it."""
+        return self._assignments.started
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Write until `stop` is set.
+
+        Raises KafkaUnavailableError when Kafka fails, WriterError when too many records are refused.
+        """
+        threads = {database.name: ThreadPoolExecutor(1, f"write-{database.name}") for database in self._databases}
+        try:
+            if self._alone:
+                everything = await self._partitions()
+                self._consumer.assign(everything)
+                await self._assignments.on_partitions_assigned(set(everything))
+            else:
+                self._consumer.subscribe(list(self._roles), listener=self._assignments)
+            while not stop.is_set():
+                batches, since = await self._gather()
+                if batches and not await self._write(batches, threads, stop):
+                    return
+                if batches:
+                    self._metrics.seconds.observe(time.monotonic() - since)
+                    self._metrics.written.set_to_current_time()
+        except KafkaError as error:
+            raise KafkaUnavailableError(
+                f"Kafka failed the writer ({error!r}); kafka.bootstrap says where it is"
+            ) from error
+        finally:
+            for thread in threads.values():
+                thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _partitions(self) -> list[TopicPartition]:
+        # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
+        cluster = await self._consumer._client.fetch_all_metadata()
+        return [TopicPartition(topic, p) for topic in self._roles for p in cluster.partitions_for_topic(topic) or ()]
+
+    async def _gather(self) -> tuple[Batches, float]:
+        """What came within the gathering time after the first record, or a full block; and when it began."""
+        batches: Batches = {}
+        count = 0
+        began = time.monotonic()
+        while True:
+            left = began + self._gather_seconds - time.monotonic()
+            if left <= 0 or count >= self._max_block:
+                return batches, began
+            fetched = await self._consumer.getmany(timeout_ms=int(left * 1000) + 1, max_records=self._max_block - count)
+            if not count:
+                began = time.monotonic()
+            for partition, records in fetched.items():
+                for run in unbroken(records):
+                    if not self._follows(partition, run):
+                        break
+                    batches.setdefault(partition, []).extend(run)
+                    count += len(run)
+            if not fetched and not count:
+                return batches, began
+
+    def _follows(self, partition: TopicPartition, records: list[ConsumerRecord]) -> bool:
+        verdict = self._progress.accept(partition, records[0].offset, records[-1].offset)
+        if isinstance(verdict, SeekBack):
+            self._metrics.rereads.inc()
+            log.warning(
+                "%s: the client skipped to %d, reading again from %d", *(partition, records[0].offset), verdict.offset
+            )
+            self._consumer.seek(partition, verdict.offset)
+            return False
+        if verdict.gap:
+            self._metrics.gaps.inc()
+            log.error("%s: %d records before %d are gone", partition, verdict.gap, records[0].offset)
+        return True
+
+    async def _write(self, batches: Batches, threads: Mapping[str, ThreadPoolExecutor], stop: asyncio.Event) -> bool:
+        """Write one block; False when `stop` came first. A crash between any two steps only repeats the earlier ones.
+
+        1 read the records, less what is erased, also by controls among them · 2 put the block into every database, each
+        in its own thread, each as often as it takes · 3 produce the dead letters of what can never be written, await
+        them · 4 commit the offsets.
+        """
+        self._tell_lag(batches)
+        await self._until_erasures(batches)
+        block, unreadable = await asyncio.to_thread(self._read, batches)
+        writes = [
+            asyncio.create_task(self._insist(database, block, threads[database.name], stop))
+            for database in self._databases
+        ]
+        results = await asyncio.gather(*writes)
+        refusals: list[Refusal] = [(record, record.detail) for record in unreadable]
+        for result in results:
+            if result is None:
+                return False
+            refusals += result
+        await self._give_up(batches, refusals)
+        await self._commit(batches)
+        self._count(batches)
+        return True
+
+    async def _until_erasures(self, batches: Batches) -> None:
+        """What follows a control must not be stored before it is known whom the control forgets."""
+        if self._erasures_reached is not None:
+            events = self._topics["events"]
+            named = needed(record for records in batches.values() for record in records if record.topic == events)
+            await self._erasures_reached(named.erasures)
+
+    def _read(self, batches: Batches) -> tuple[Block, list[TopicRecord]]:
+        return block_of(
+            self._log_id,
+            [
+                read(
+                    self._roles[record.topic],
+                    partition=record.partition,
+                    offset=record.offset,
+                    timestamp=record.timestamp,
+                    key=record.key,
+                    value=record.value,
+                )
+                for records in batches.values()
+                for record in records
+            ],
+            functools.partial(kept, erasures=self._erasures),
+        )
+
+    async def _insist(
+        self, database: Database, block: Block, thread: ThreadPoolExecutor, stop: asyncio.Event
+    ) -> list[Refusal] | None:
+        """Write until the database takes it; what it refused for good, or None when `stop` came first."""
+        delay = FIRST_DELAY
+        away = self._metrics.away.labels(database.name)
+        while True:
+            began = time.monotonic()
+            try:
+                refusals = await asyncio.get_running_loop().run_in_executor(
+                    thread, functools.partial(deliver, database.sink, block)
+                )
+            except DatabaseUnavailableError as error:
+                if delay == FIRST_DELAY:
+                    log.warning(
+                        "%s does not take writes (%s); nothing is lost, trying again. %s says where it is",
+                        *(database.name, error, database.setting),
+                    )
+                away.set(1)
+                self._metrics.retries.labels(database.name).inc()
+            else:
+                self._metrics.database_seconds.labels(database.name).observe(time.monotonic() - began)
+                if delay > FIRST_DELAY:
+                    log.warning("%s takes writes again", database.name)
+                away.set(0)
+                return refusals
+            if await set_within(stop, delay):
+                return None
+            delay = min(delay * 2, LONGEST_DELAY)
+
+    async def _give_up(self, batches: Batches, refusals: list[Refusal]) -> None:
+        details = {
+            (self._topics[record.role], record.partition, record.offset): (record, why) for record, why in refusals
+        }
+        for place in ((r.topic, r.partition, r.offset) for records in batches.values() for r in records):
+            self._refused_in_a_row = self._refused_in_a_row + 1 if place in details else 0
+            if self._refused_in_a_row >= MAX_REFUSED_IN_A_ROW:
+                raise WriterError(
+                    f"{MAX_REFUSED_IN_A_ROW} records in a row cannot be written, the last at {place} "
+                    f"({details[place][1]}); nothing after them is committed. Is the writer older than the worker?"
+                )
+        for record, why in details.values():
+            log.error("%s %d:%d cannot be written: %s", TOPICS[record.role], record.partition, record.offset, why)
+            self._metrics.refused.inc()
+            if record.role != "dead":
+                key, value = dead_record(dead_letter(self._log_id, record, why))
+                async with asyncio.timeout(KAFKA_SECONDS):
+                    await self._producer.send_and_wait(self._topics["dead"], value, key=key)
+
+    async def _commit(self, batches: Batches) -> None:
+        # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.
+        offsets = {partition: records[-1].offset + 1 for partition, records in batches.items()}
+        await commit(self._consumer, offsets, "the block will be written again")
+
+    def _count(self, batches: Batches) -> None:
+        for partition, records in batches.items():
+            self._metrics.records.labels(TOPICS[self._roles[partition.topic]]).inc(len(records))
+        self._metrics.block_records.observe(sum(map(len, batches.values())))
+        self._tell_lag({})
+
+    def _tell_lag(self, pending: Batches) -> None:
+        """How far the databases are behind; `pending` is what they do not have yet although it was fetched."""
+        lag: dict[str, int] = {}
+        for partition in self._consumer.assignment():
+            end, here = self._consumer.highwater(partition), self._progress.next(partition)
+            if partition in pending:
+                here = pending[partition][0].offset
+            topic = TOPICS[self._roles[partition.topic]]
+            lag[topic] = lag.get(topic, 0) + (max(end - here, 0) if end is not None and here is not None else 0)
+        for topic, records_behind in lag.items():
+            self._metrics.lag.labels(topic).set(records_behind)

@@ -1,0 +1,1 @@
+"""Events to sessions: pure functions of the log, without Kafka, clock or database."""

@@ -1,0 +1,33 @@
+"""A session's seventeen features, by the names and in the spelling of the UCI data. Durations in seconds."""
+
+from scoring.features import Features
+from stream.fold.session import Session
+
+
+def features(session: Session) -> Features:
+    """The features of a session that has at least one event; rates and values are means over its page views."""
+    day, whence = session.day, session.whence
+    assert day is not None  # noqa: S101 - set by the first event
+    assert whence is not None  # noqa: S101 - set by the first event
+    counts, millis = session.counts, session.millis
+    views = len(session.times) or 1
+    bounce, leave, value = session.rates
+    return Features(
+        counts[0],
+        millis[0] / 1000,
+        counts[1],
+        millis[1] / 1000,
+        counts[2],
+        millis[2] / 1000,
+        bounce / views,
+        leave / views,
+        value / views,
+        day.special_day,
+        day.month,
+        whence.operating_system,
+        whence.browser,
+        whence.region,
+        whence.traffic_type,
+        whence.visitor_type,
+        day.weekend,
+    )

@@ -1,0 +1,337 @@
+"""One partition's state, a pure function of the log up to `next`: its clocks, its open sessions, what is in force.
+
+`fold` takes one record after the other and says what came of it. It reads no wall clock and does no I/O, so live
+scoring, recovery and replay fold the same way.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ingest.events import (
+    LIVE_CLOCK,
+    Control,
+    Erase,
+    Event,
+    Tick,
+    UndecodableError,
+    UseModel,
+    UsePages,
+    clock_of,
+    decode,
+)
+from stream.fold.calendar import Calendars
+from stream.fold.clock import IDLE, Clock
+from stream.fold.erasures import Erasures, digests_of
+from stream.fold.mark import Mark
+from stream.fold.pages import PageStatistics
+from stream.fold.result import FoldResult, Outcome
+from stream.fold.session import Session, apply, has, id_of
+from stream.fold.update import UnscoredUpdate, cause_of, unscored
+from stream.scored import Cause, DeadLetter, DeadReason, version_of
+
+#: An event that arrives later than this after it occurred is late; in ms.
+LATE = 10 * 60 * 1000
+#: An event further than this in the future occurred when it was received; in ms.
+FUTURE = 5 * 60 * 1000
+#: A live clock does not follow a record that claims to be received so long after the log got it; in ms.
+AHEAD_OF_LOG = 15 * 60 * 1000
+#: Events that a session counts; those beyond are `overflow`.
+SESSION_EVENTS = 2_000
+#: Marks kept for recovery; more are thinned out, so that recovery begins a little earlier.
+MARKS = 512
+#: Refused controls that a mark names, the newest; and what is said of one whose reason went with its process.
+MOST_REFUSED = 32
+REFUSED_EARLIER = "the model could not be used when this was folded first"
+
+
+class LogRecord(Protocol):
+    """A record of the `events` topic, as aiokafka hands it over; timestamp in ms, 0 or less where unknown."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+class Partition:
+    """The state of one partition of `log`; `next` is the offset that it will fold next."""
+
+    def __init__(
+        self,
+        log: str,
+        number: int,
+        calendars: Calendars,
+        pages: PageStatistics,
+        start: Mark,
+        erasures: Erasures | None = None,
+    ) -> None:
+        self.log = log
+        self.number = number
+        self.next = start.next
+        self.model = start.model
+        self.before = start.before
+        #: Why controls were refused, by their offset; what is no longer known is told as REFUSED_EARLIER.
+        self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
+        self.pages = start.pages
+        self.clocks = {name: Clock(now) for name, now in start.clocks.items()}
+        self._calendars = calendars
+        self._statistics = pages
+        self._erasures = erasures or Erasures()
+        #: First offsets of the open sessions, in order.
+        self._opened: dict[int, None] = {}
+        self._marks: deque[Mark] = deque([start])
+
+    def fold(self, record: LogRecord, into: FoldResult | None) -> None:
+        """Fold the record at `next`; with `into` None silently, as recovery does. `next` moves in any case."""
+        self.next = record.offset + 1
+        outcome: Outcome
+        detail = ""
+        try:
+            said = decode(record.key, record.value)
+        except UndecodableError as error:
+            outcome, detail = "undecodable", str(error)
+        else:
+            if isinstance(said, Event):
+                outcome, detail = self._admit(record, said, into)
+            else:
+                outcome, detail = self._obey(record, said, into)
+        if into is not None:
+            into.counts[outcome] = into.counts.get(outcome, 0) + 1
+            if outcome in ("undecodable", "late", "overflow", "failed"):
+                into.dead.append(self._dead(record, outcome, detail))
+
+    def skip_to(self, offset: int) -> None:
+        """Go on at `offset`: the records before it are no longer in the log."""
+        self.next = offset
+
+    def mark(self) -> None:
+        """Remember this place as one from which a fold may begin."""
+        if self._marks[-1].next == self.next:
+            return
+        self._marks.append(self._here())
+        if len(self._marks) > MARKS:
+            self._marks = deque(mark for index, mark in enumerate(self._marks) if index % 2 == 0)
+
+    def recovery_mark(self) -> Mark:
+        """The latest mark that is not after the first event of any open session."""
+        oldest = next(iter(self._opened), self.next)
+        while len(self._marks) > 1 and self._marks[1].next <= oldest:
+            self._marks.popleft()
+        mark = self._marks[0]
+        if not self.refused:
+            return mark
+        self.refused = {offset: why for offset, why in self.refused.items() if offset >= mark.next}
+        return msgspec.structs.replace(mark, refused=tuple(self.refused)[-MOST_REFUSED:])
+
+    def overdue(self, wall: int) -> Tick | None:
+        """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed."""
+        live = self.clocks.get(LIVE_CLOCK)
+        if live is None or not live.open:
+            return None
+        oldest = next(iter(live.open.values()))
+        return Tick(LIVE_CLOCK, wall) if wall >= oldest.seen + IDLE else None
+
+    def replays(self) -> dict[str, int]:
+        """The clocks of replayed sites that have open sessions."""
+        return {name: clock.now for name, clock in self.clocks.items() if name != LIVE_CLOCK and clock.open}
+
+    @property
+    def open_sessions(self) -> int:
+        return len(self._opened)
+
+    def sessions(self) -> list[Session]:
+        """The open sessions of all clocks."""
+        return [session for clock in self.clocks.values() for session in clock.open.values()]
+
+    def _here(self) -> Mark:
+        clocks = {name: clock.now for name, clock in self.clocks.items()}
+        return Mark(self.next, clocks, self.model, self.pages, self.before)
+
+    def _obey(self, record: LogRecord, control: Control, into: FoldResult | None) -> tuple[Outcome, str]:
+        if isinstance(control, Tick):
+            if control.clock == LIVE_CLOCK and _ahead(record, control.to):
+                return "failed", f"a tick to {control.to} is ahead of the log's {record.timestamp}"
+            self._move(control.clock, control.to, record.offset, into)
+        elif isinstance(control, UseModel):
+            if record.offset in self.refused:
+                return "failed", self.refused[record.offset]
+            if control.version != self.model:
+                self.before, self.model = self.model, control.version
+        elif isinstance(control, UsePages):
+            self.pages = max(self.pages, control.version)
+        elif isinstance(control, Erase):
+            self._forget(control.digest)
+        return "control", ""
+
+    def _admit(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
+        """Keep out what did not pass the door and would harm every session of its clock."""
+        try:
+            raw = id_of(event.event_id)
+        except ValueError as error:
+            return "undecodable", str(error)
+        if event.clock == "live" and _ahead(record, event.received_at):
+            return "failed", f"received_at {event.received_at} is ahead of the log's {record.timestamp}"
+        if self._erasures.cover(event.site, event.session_id, event.visitor_id):
+            # Its session was never there, but nobody else's may close at another time.
+            self._move(clock_of(event), event.received_at, record.offset, into)
+            return "erased", ""
+        return self._fold_event(record, event, raw, into)
+
+    def _fold_event(self, record: LogRecord, event: Event, raw: bytes, into: FoldResult | None) -> tuple[Outcome, str]:
+        """Fold one event.
+
+        1 the clock moves, and closes what it has passed; 2 an event that the session has is skipped; 3 a late one is
+        put aside, opening and moving nothing more; 4 the daily cut; 5 an event too many is put aside; 6 the session
+        takes the event. Whatever reaches an open session keeps it open, or a fold that begins in its middle would
+        close it at another time than a fold of the whole.
+        """
+        received_at, offset = event.received_at, record.offset
+        clock = self._move(clock_of(event), received_at, offset, into)
+        key = record.key or b""
+        session = clock.open.get(key)
+        if session is not None and has(session, raw):
+            self._see(clock, key, session)
+            return "duplicate", ""
+        calendar = self._calendars.of(event.site)
+        occurred_at = event.occurred_at if event.occurred_at <= received_at + FUTURE else received_at
+        cut = calendar.last_cut(clock.now)
+        late = lateness(occurred_at, received_at, cut)
+        if late:
+            return "late", late
+        if session is not None and session.opened_at < cut:
+            self._close(clock, key, session, offset, into)
+            session = None
+        if session is None:
+            session = Session(event.site, event.session_id, clock.now, offset, calendar)
+            return self._take(clock, key, session, record, event, raw, occurred_at, into)
+        self._see(clock, key, session)
+        if session.events >= SESSION_EVENTS:
+            return "overflow", f"the session has {SESSION_EVENTS} events"
+        return self._take(clock, key, session, record, event, raw, occurred_at, into)
+
+    def _take(
+        self,
+        clock: Clock,
+        key: bytes,
+        session: Session,
+        record: LogRecord,
+        event: Event,
+        raw: bytes,
+        occurred_at: int,
+        into: FoldResult | None,
+    ) -> tuple[Outcome, str]:
+        """Step 6 of the fold: a session whose first event fails is never opened."""
+        page = None
+        if event.type == "page_view" and event.page is not None:
+            page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages)
+        try:
+            changed = apply(session, event, raw, occurred_at, page)
+        except Exception as error:
+            if into is not None:
+                into.failed()
+            return "failed", f"{type(error).__name__}: {error}"
+        if session.first_offset == record.offset:
+            clock.open[key] = session
+            self._opened[record.offset] = None
+        if into is not None:
+            into.failures = 0
+            cause = cause_of(record.offset, event)
+            self._tell(key, session, cause, occurred_at, changed, into)
+        return "scored", ""
+
+    def _move(self, name: str, to: int, offset: int, into: FoldResult | None) -> Clock:
+        """Move a clock to `to`, never back, and close the sessions that it has passed."""
+        clock = self.clocks.get(name)
+        if clock is None:
+            clock = self.clocks[name] = Clock(to)
+        clock.now = max(clock.now, to)
+        if clock.now >= clock.due:
+            sessions = clock.open
+            while sessions:
+                key, session = next(iter(sessions.items()))
+                clock.due = session.seen + IDLE
+                if clock.now < clock.due:
+                    break
+                self._close(clock, key, session, offset, into)
+            else:
+                clock.due = clock.now + IDLE
+        return clock
+
+    def _see(self, clock: Clock, key: bytes, session: Session) -> None:
+        session.seen = clock.now
+        clock.open.move_to_end(key)
+
+    def _forget(self, digest: str) -> None:
+        """Drop the open sessions that the digest stands for, as if they had never been."""
+        for clock in self.clocks.values():
+            for key, session in list(clock.open.items()):
+                if digest in digests_of(session.site, session.session_id, session.visitor_id):
+                    del clock.open[key]
+                    del self._opened[session.first_offset]
+
+    def _close(self, clock: Clock, key: bytes, session: Session, offset: int, into: FoldResult | None) -> None:
+        del clock.open[key]
+        del self._opened[session.first_offset]
+        if into is not None:
+            self._tell(key, session, Cause(offset), clock.now, (), into)
+
+    def _tell(
+        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: FoldResult
+    ) -> None:
+        if self._erasures.cover(session.site, session.session_id, session.visitor_id):
+            # The topic `erasures` may be read further than the log.
+            return
+        closed = cause.id is None
+        if into.telling is None:
+            version = version_of(cause.offset, closed)
+        else:
+            told = into.telling.version(session, cause.offset, closed)
+            if told is None:
+                return
+            version = told
+            if closed:
+                changed = range(len(session.times))
+        update = unscored(session, version, cause, occurred_at, changed, self.pages)
+        into.updates.append(UnscoredUpdate(self.number, key, self.model, update))
+
+    def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:
+        return DeadLetter(
+            log=self.log,
+            partition=self.number,
+            offset=record.offset,
+            reason=reason,
+            detail=detail[:500],
+            key=record.key,
+            raw=record.value or b"",
+        )
+
+
+def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
+    """The controls among these records, with their offsets; what cannot be decoded is none."""
+    for record in records:
+        if record.key is None:
+            try:
+                said = decode(None, record.value)
+            except UndecodableError:
+                continue
+            if not isinstance(said, Event):
+                yield record.offset, said
+
+
+def _ahead(record: LogRecord, at: int) -> bool:
+    """Whether a live clock would be moved to a time that the log has not reached."""
+    return 0 < record.timestamp < at - AHEAD_OF_LOG
+
+
+def lateness(occurred_at: int, received_at: int, cut: int) -> str:
+    """Why an event is late; empty when it is not."""
+    if received_at - occurred_at > LATE:
+        return f"arrived {(received_at - occurred_at) / 60_000:.1f} minutes after it occurred"
+    return "occurred before the last cut of the day" if occurred_at < cut else ""

@@ -1,0 +1,43 @@
+"""What folding brings, and which updates it emits."""
+
+from typing import Literal, Protocol
+
+from stream.fold.session import Session
+from stream.fold.update import UnscoredUpdate
+from stream.scored import DeadLetter, ScoredSession
+
+Outcome = Literal["scored", "duplicate", "control", "erased", "undecodable", "late", "overflow", "failed"]
+
+
+class EmitPolicy(Protocol):
+    """Which updates a fold tells, and under which version, where it is not all of them as live workers do."""
+
+    def version(self, session: Session, offset: int, closed: bool) -> int | None:
+        """The version of an update that the record at `offset` caused; None: it is not told."""
+        ...
+
+
+class FoldResult:
+    """What a fold brought: updates to score, dead letters, and how many records ended in which way.
+
+    A closing that a `telling` lets pass carries all page views of its session, as nothing else of it may be told.
+    """
+
+    __slots__ = ("counts", "dead", "failures", "failures_at_most", "telling", "updates")
+
+    def __init__(self, failures: int = 0, telling: EmitPolicy | None = None) -> None:
+        self.telling = telling
+        self.updates: list[UnscoredUpdate] = []
+        self.dead: list[DeadLetter] = []
+        self.counts: dict[str, int] = {}
+        #: Events since the last good one that could not be folded, and the most there were in a row.
+        self.failures = self.failures_at_most = failures
+
+    def failed(self) -> None:
+        self.failures += 1
+        self.failures_at_most = max(self.failures, self.failures_at_most)
+
+    @property
+    def sessions(self) -> list[ScoredSession]:
+        """The records of the updates."""
+        return [update.session for update in self.updates]

@@ -1,0 +1,280 @@
+"""A session and how one event changes it: `apply(session, event)`.
+
+What a session says depends on the set of its events, never on the order they arrive in: events are ordered by
+(occurred_at, event_id) and counted once per event_id. Durations are sums of whole milliseconds, so they are exact in
+any order. Knows no clock, no Kafka, no model.
+"""
+
+from array import array
+from bisect import bisect_left
+from functools import lru_cache
+from math import isfinite
+from sys import intern
+from typing import NamedTuple
+
+from ingest.events import Context, Event
+from scoring.features import VisitorType
+from stream.fold.calendar import Calendar, Day
+from stream.fold.pages import SeenPage
+from stream.scored import Origin
+
+#: Bytes of an event id.
+ID = 16
+#: The longest that one page view can count, in ms.
+VIEW_CAP = 30 * 60 * 1000
+
+
+class SessionContext(NamedTuple):
+    """What a session keeps of a context: the four codes, the visitor's type and the names behind the codes."""
+
+    operating_system: int
+    browser: int
+    region: int
+    traffic_type: int
+    visitor_type: VisitorType
+    origin: Origin
+
+
+class EventOrder(NamedTuple):
+    """One purchase as it was told; those with the same `number` are the same order."""
+
+    at: int
+    id: bytes
+    number: str
+    amount: float
+    verified: bool
+
+
+class Session:
+    """The folded events of one session. Slots, bytes and arrays: a worker holds a hundred thousand of them.
+
+    An event is known by its place among `ids`, which never changes.
+    """
+
+    __slots__ = (
+        "amount", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset", "greatest",
+        "ids", "last", "last_at", "millis", "opened_at", "orders", "pages", "pings", "rates", "revenue", "seen",
+        "session_id", "site", "times", "unverified", "viewed", "visitor_id", "whence",
+    )  # fmt: skip
+
+    def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
+        # The decoder makes a new text for every event.
+        self.site = intern(site)
+        self.session_id = session_id
+        self.opened_at = opened_at
+        self.first_offset = first_offset
+        self.calendar = calendar
+        self.seen = opened_at
+        self.visitor_id = ""
+        self.whence: SessionContext | None = None
+        self.day: Day | None = None
+        #: Ids of all events, ID bytes each, as they were folded.
+        self.ids = b""
+        #: The event with the greatest id.
+        self.greatest = 0
+        #: When the first and the last event occurred, and which they are.
+        self.first_at = self.first = 0
+        self.last_at = self.last = 0
+        self.ended = False
+        #: The page views in order: when, which event, which page.
+        self.times = array("q")
+        self.viewed = array("H")
+        self.pages: list[SeenPage] = []
+        #: Views and ms by the row of their page's type.
+        self.counts = [0, 0, 0, 0]
+        self.millis = [0, 0, 0, 0]
+        #: Sums of bounce rate, exit rate and page value, added in the order of the views.
+        self.rates = (0.0, 0.0, 0.0)
+        self.pings = 0
+        self.customs = 0
+        self.orders: tuple[EventOrder, ...] = ()
+        self.revenue = False
+        self.amount = 0.0
+        self.unverified = 0
+
+    @property
+    def events(self) -> int:
+        """How many events it has counted."""
+        return len(self.ids) // ID
+
+    def id_at(self, event: int) -> bytes:
+        """The id of the event at this place among `ids`."""
+        return self.ids[event * ID : event * ID + ID]
+
+    def view_millis(self, index: int) -> int:
+        """How long view `index` lasted: until the next view, or the last event; VIEW_CAP at most; in ms."""
+        following = index + 1
+        until = self.times[following] if following < len(self.times) else self.last_at
+        lasted = until - self.times[index]
+        return lasted if lasted < VIEW_CAP else VIEW_CAP
+
+
+def id_of(event_id: str) -> bytes:
+    """An event id as its bytes: a third of the memory of its text, in the same order. Raises ValueError for no UUID."""
+    raw = bytes.fromhex(event_id.replace("-", ""))
+    if len(raw) != ID:
+        raise ValueError(f"event_id {event_id!r} is no UUID")
+    return raw
+
+
+def text_of(raw: bytes) -> str:
+    """The event id that `id_of` read."""
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def has(session: Session, raw: bytes) -> bool:
+    """Whether the session has counted the event of this id."""
+    ids, greatest = session.ids, session.greatest * ID
+    # Ids that begin with their time, as those of the tracker do, grow: there is mostly nothing to look for.
+    if raw > ids[greatest : greatest + ID]:
+        return False
+    at = ids.find(raw)
+    # Bytes of two neighbours may look like an id.
+    while at > 0 and at % ID:
+        at = ids.find(raw, at + 1)
+    return at >= 0
+
+
+def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: SeenPage | None) -> tuple[int, ...]:
+    """Fold an event that the session does not have; returns the indexes of the page views that it added or changed.
+
+    `raw` is id_of(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs to a page
+    view and to nothing else. Raises OverflowError or ValueError for an event that no feature can hold, and then leaves
+    the session as it was.
+    """
+    ids = session.ids
+    number = len(ids) // ID
+    first = not number or (
+        occurred_at <= session.first_at and _before(session, occurred_at, raw, session.first_at, session.first)
+    )
+    later = (
+        not number
+        or occurred_at > session.last_at
+        or not _before(session, occurred_at, raw, session.last_at, session.last)
+    )
+    day = session.calendar.day(occurred_at) if first else session.day
+    if event.purchase is not None:
+        _take_order(session, EventOrder(occurred_at, raw, *_order(event)))
+    # Nothing below raises.
+    if first:
+        session.first_at, session.first = occurred_at, number
+        session.day = day
+        session.visitor_id = event.visitor_id
+        session.whence = _whence(event.context)
+    greatest = session.greatest * ID
+    if raw > ids[greatest : greatest + ID]:
+        session.greatest = number
+    session.ids = ids + raw
+    if later:
+        session.last = number
+        changed = _last_moves(session, occurred_at)
+        if page is not None:
+            changed = (*changed, _append(session, occurred_at, page))
+    else:
+        changed = _insert(session, occurred_at, raw, page) if page is not None else ()
+    if event.type == "page_ping":
+        session.pings += 1
+    elif event.type == "custom":
+        session.customs += 1
+    if later:
+        session.ended = event.type == "session_end"
+    return changed
+
+
+def _before(session: Session, at: int, raw: bytes, other_at: int, other: int) -> bool:
+    """Whether an event comes before another one of the session."""
+    return at < other_at or (at == other_at and raw < session.id_at(other))
+
+
+def _last_moves(session: Session, at: int) -> tuple[int, ...]:
+    """The session's last event is now at `at`, which lengthens its last view."""
+    before, session.last_at = session.last_at, at
+    count = len(session.times)
+    if not count:
+        return ()
+    viewed_at = session.times[-1]
+    session.millis[session.pages[-1].row] += min(at - viewed_at, VIEW_CAP) - min(before - viewed_at, VIEW_CAP)
+    return (count - 1,)
+
+
+def _append(session: Session, at: int, page: SeenPage) -> int:
+    """Put a view behind those that are there; returns its index."""
+    session.counts[page.row] += 1
+    session.times.append(at)
+    session.viewed.append(session.last)
+    session.pages.append(page)
+    bounce, leave, value = session.rates
+    session.rates = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
+    return len(session.pages) - 1
+
+
+def _insert(session: Session, occurred_at: int, raw: bytes, page: SeenPage) -> tuple[int, ...]:
+    """Put a view among or before those that are there; the one before it is cut short."""
+    at = _position(session, occurred_at, raw)
+    session.counts[page.row] += 1
+    if at:
+        session.millis[session.pages[at - 1].row] -= session.view_millis(at - 1)
+    session.times.insert(at, occurred_at)
+    session.viewed.insert(at, session.events - 1)
+    session.pages.insert(at, page)
+    session.rates = _added(session.pages)
+    changed = {at, len(session.times) - 1} | ({at - 1} if at else set())
+    for index in changed & {at - 1, at}:
+        session.millis[session.pages[index].row] += session.view_millis(index)
+    return tuple(sorted(changed))
+
+
+def _position(session: Session, occurred_at: int, raw: bytes) -> int:
+    """Where a view of this time and id stands among the views."""
+    at = bisect_left(session.times, occurred_at)
+    while at < len(session.times) and not _before(session, occurred_at, raw, session.times[at], session.viewed[at]):
+        at += 1
+    return at
+
+
+def _order(event: Event) -> tuple[str, float, bool]:
+    purchase = event.purchase
+    assert purchase is not None  # noqa: S101 - the caller looked
+    return purchase.order_id or event.event_id, purchase.amount, purchase.verified
+
+
+def _take_order(session: Session, order: EventOrder) -> None:
+    """Count each order once: as verified if anything says so, then as it was told first."""
+    orders = tuple(sorted((*session.orders, order)))
+    told: dict[str, EventOrder] = {}
+    for each in orders:
+        known = told.get(each.number)
+        if known is None or (each.verified and not known.verified):
+            told[each.number] = each
+    verified = [each for each in told.values() if each.verified]
+    amount = sum(each.amount for each in sorted(verified))
+    if not isfinite(amount):
+        raise OverflowError(f"the amounts of session {session.session_id} exceed what a number holds")
+    session.orders = orders
+    session.revenue = bool(verified)
+    session.amount = float(amount)
+    session.unverified = len(told) - len(verified)
+
+
+def _added(pages: list[SeenPage]) -> tuple[float, float, float]:
+    """The sums of the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
+    bounce = leave = value = 0.0
+    for page in pages:
+        bounce += page.bounce_rate
+        leave += page.exit_rate
+        value += page.page_value
+    return bounce, leave, value
+
+
+def _whence(context: Context) -> SessionContext:
+    browser, system = context.browser, context.operating_system
+    region, traffic = context.region, context.traffic_type
+    origin = Origin(browser.name, system.name, region.name, traffic.name)
+    return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
+
+
+@lru_cache(maxsize=20_000)
+def _shared(whence: SessionContext) -> SessionContext:
+    """One object for all sessions that come from the same place."""
+    return whence

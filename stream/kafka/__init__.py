@@ -1,0 +1,1 @@
+"""Everything between this system and Kafka, with the traps of its client."""

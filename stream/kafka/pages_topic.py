@@ -1,0 +1,34 @@
+"""The `page-stats` topic: following it into PageStatistics, and adding a version to it."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from stream.fold.pages import PageRow, PagesMarker, PageStatistics, encode
+from stream.kafka.topic_follower import TopicFollower
+
+
+def pages_follower(options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float) -> TopicFollower:
+    """Reads `page-stats` into `statistics`; `timeout` in seconds."""
+    return TopicFollower(
+        *(options, topic, statistics, timeout), what="page statistics", mend="import or refresh the statistics again"
+    )
+
+
+async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow]) -> int:
+    """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced."""
+    batch = uuid4().hex
+    written = {(row.site, row.path): msgspec.structs.replace(row, batch=batch) for row in rows}
+    pending = []
+    for row in written.values():
+        pending.append(await producer.send(topic, encode(row), partition=0))
+        if len(pending) >= 5_000:
+            await asyncio.gather(*pending)
+            pending = []
+    await asyncio.gather(*pending)
+    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written))), partition=0)
+    return int(marker.offset)

@@ -1,0 +1,127 @@
+"""Follows a topic of one partition from its start into memory, and says when it has been read far enough.
+
+What the records mean is given: whoever folds waits here for the versions that the log names.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+log = logging.getLogger(__name__)
+
+
+class TopicMissingError(Exception):
+    """The log names what the topic does not have, or the topic is not read; the message says what to do."""
+
+
+class TopicSnapshot(Protocol):
+    """What is read so far: `version` is the newest that is whole, `records` grows with every record."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def records(self) -> int: ...
+    def take(self, offset: int, value: bytes) -> None:
+        """Take the record at `offset`; raises msgspec.DecodeError for one that is none."""
+
+
+class TopicFollower:
+    """Reads the topic for as long as it runs; `reached` waits for a version.
+
+    `what` is what the topic keeps, and `mend` what to do where a version is not there, both for messages; `timeout` is
+    in seconds.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], topic: str, known: TopicSnapshot, timeout: float, *, what: str, mend: str
+    ) -> None:
+        self._options = options
+        self._partition = TopicPartition(topic, 0)
+        self._known = known
+        self._timeout = timeout
+        self._what, self._mend = what, mend
+        self._moved = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._next = 0
+
+    async def start(self) -> None:
+        self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, auto_offset_reset="earliest")
+        await self._consumer.start()
+        self._consumer.assign([self._partition])
+        await self._consumer.seek_to_beginning(self._partition)
+        self._task = asyncio.create_task(self._follow(self._consumer))
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._task
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    async def caught_up(self) -> None:
+        """Return when everything that the topic held at the call has been read; raises TopicMissingError."""
+        assert self._consumer is not None  # noqa: S101 - started
+        end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+        try:
+            async with asyncio.timeout(self._timeout):
+                async with self._moved:
+                    await self._moved.wait_for(lambda: self._next >= end or self._failed())
+        except TimeoutError:
+            raise TopicMissingError(
+                f"{self._partition.topic} gave nothing after {self._next} of {end} records for {self._timeout:.0f} s: "
+                "see kafka.bootstrap"
+            ) from None
+        await self._raise_failure()
+
+    async def reached(self, version: int) -> None:
+        """Return when `version` has been read; raises TopicMissingError when reading ends before it."""
+        known = self._known
+        while known.version < version and not self._failed():
+            before = known.records
+            async with self._moved:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._timeout):
+                        await self._moved.wait()
+            if known.records == before and known.version < version and not self._failed():
+                raise TopicMissingError(
+                    f"the log uses {self._what} version {version}, and {self._partition.topic} gave nothing after "
+                    f"version {known.version} for {self._timeout:.0f} s: where Kafka is well, the topic was made anew; "
+                    f"{self._mend}"
+                )
+        await self._raise_failure()
+
+    async def _raise_failure(self) -> None:
+        if self._failed():
+            assert self._task is not None  # noqa: S101 - it failed
+            await self._task
+
+    def _failed(self) -> bool:
+        return self._task is not None and self._task.done()
+
+    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            while True:
+                fetched = await consumer.getmany(timeout_ms=1_000)
+                for records in fetched.values():
+                    for record in records:
+                        self._read(record.offset, record.value)
+                        self._next = record.offset + 1
+                if fetched:
+                    async with self._moved:
+                        self._moved.notify_all()
+        finally:
+            async with self._moved:
+                self._moved.notify_all()
+
+    def _read(self, offset: int, value: bytes) -> None:
+        try:
+            self._known.take(offset, value)
+        except (msgspec.DecodeError, RecursionError) as error:
+            log.error("%s has a record at %d that is none and is left out: %s", self._partition.topic, offset, error)

@@ -1,0 +1,60 @@
+"""The settings load from defaults, file and environment, in that order of weakness."""
+
+import pytest
+from pydantic import ValidationError
+
+from deploy.cli.failures import lines
+from deploy.settings.model import Settings, load
+
+
+def test_environment_beats_file_and_file_beats_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("settings") / "opecom.toml"
+    file.write_text('[ingest]\nport = 9001\nhost = "127.0.0.2"\n')
+    monkeypatch.setenv("OPECOM_SETTINGS", str(file))
+    monkeypatch.setenv("OPECOM_INGEST__PORT", "9002")
+    settings = load()
+    assert (settings.ingest.port, settings.ingest.host, settings.api.port) == (9002, "127.0.0.2", 8000)
+
+
+@pytest.mark.parametrize(
+    ("variables", "names", "special_days"),
+    [
+        pytest.param({}, {"default", "uci", "clicks"}, ("02-14", "05-09"), id="nothing given"),
+        pytest.param(
+            {"UCI__IMPORT_KEYS": '["k"]'},
+            {"default", "uci", "clicks"},
+            ("02-14", "05-09"),
+            id="a key for a shipped site",
+        ),
+        pytest.param(
+            {"UCI__SPECIAL_DAYS": '["12-24"]'}, {"default", "uci", "clicks"}, ("12-24",), id="a shipped field changed"
+        ),
+        pytest.param(
+            {"SHOP__TIMEZONE": "Europe/Rome"}, {"shop", "uci", "clicks"}, ("02-14", "05-09"), id="a site of one's own"
+        ),
+    ],
+)
+def test_shipped_sites_keep_what_is_not_given(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], names: set[str], special_days: tuple[str, ...]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OPECOM_SITES__{name}", value)
+    settings = load()
+    assert set(settings.sites) == names
+    assert settings.sites["uci"].special_days == special_days
+
+
+@pytest.mark.parametrize("name", ["Shop", "shop~1", "live", "", "a/b", "s" * 65, "shop\n"])
+def test_a_name_that_no_site_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(sites={name: {}})
+    (line,) = lines(refused.value) or []
+    assert line.startswith(f"setting sites (OPECOM_SITES): {name!r} cannot be the name of a site")
+
+
+def test_keyless_loopback_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().sites["default"].keyless_loopback == "embedded"
+    monkeypatch.setenv("OPECOM_SITES__DEFAULT__KEYLESS_LOOPBACK", "true")
+    assert load().sites["default"].keyless_loopback is True

@@ -1,0 +1,139 @@
+"""Clocks, closings, cuts and dead letters of one partition."""
+
+import pytest
+
+from ingest.events import Event, Tick, UseModel, UsePages
+from stream.fold.clock import IDLE
+from stream.fold.partition import LATE, SESSION_EVENTS
+from stream.scored import version_of
+from tests.support.events import NOON, event
+from tests.support.log import LogRecord, folded, log_of, partition
+
+MINUTE = 60_000
+#: 1 January 2025, 04:00 UTC.
+CUT = NOON - 8 * 60 * MINUTE
+
+
+def test_the_log_closes_a_session_forty_minutes_after_its_last_event() -> None:
+    other = {"session_id": "s2"}
+    into = folded(log_of([event(1), event(2, NOON + IDLE - 1, **other), event(3, NOON + IDLE, **other)]))
+    closed = [update for update in into.sessions if update.status == "closed"]
+    assert [(update.session_id, update.version, update.occurred_at) for update in closed] == [
+        ("s1", version_of(2, closed=True), NOON + IDLE)
+    ]
+    assert [update.version for update in into.sessions] == [0, 1 << 12, 2 << 12 | 1 << 11, 2 << 12]
+
+
+def test_a_tick_closes_and_a_session_opens_anew_under_its_old_id() -> None:
+    into = folded(log_of([event(1), Tick("live", NOON + IDLE), event(2, NOON + IDLE + 5)]))
+    assert [(update.status, update.opened_at) for update in into.sessions] == [
+        ("open", NOON), ("closed", NOON), ("open", NOON + IDLE + 5),
+    ]  # fmt: skip
+
+
+def test_replayed_sites_have_clocks_of_their_own() -> None:
+    def at(number: int, time: int, site: str) -> Event:
+        return event(number, time, site=site, clock="replayed", session_id=f"{site}{number}")
+
+    year = 365 * 24 * 60 * MINUTE
+    into = folded(log_of([event(1), at(1, NOON - year, "a"), at(2, NOON + year, "b"), at(3, NOON - year + 1, "a")]))
+    assert [update.status for update in into.sessions] == ["open"] * 4
+    into = folded(log_of([event(1), at(1, NOON, "a"), at(2, NOON, "b"), Tick("a", NOON + year)]))
+    assert [(update.site, update.status) for update in into.sessions][3:] == [("a", "closed")]
+
+
+def test_the_first_event_after_four_cuts_a_session() -> None:
+    into = folded(log_of([event(1, CUT - 2 * MINUTE), event(2, CUT - 1), event(3, CUT + MINUTE), event(4, CUT + 1)]))
+    assert [(update.status, update.opened_at, update.counts.events) for update in into.sessions] == [
+        ("open", CUT - 2 * MINUTE, 1),
+        ("open", CUT - 2 * MINUTE, 2),
+        ("closed", CUT - 2 * MINUTE, 2),
+        ("open", CUT + MINUTE, 1),
+        ("open", CUT + MINUTE, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("late", "detail"),
+    [
+        pytest.param(event(9, NOON - LATE - 1, received_at=NOON), "arrived 10.0 minutes after", id="ten minutes"),
+        pytest.param(event(9, CUT - 1, received_at=CUT + MINUTE), "before the last cut", id="before the cut"),
+    ],
+)
+def test_a_late_event_opens_and_moves_nothing(late: Event, detail: str) -> None:
+    into = folded(log_of([late]))
+    assert into.sessions == []
+    assert [(letter.reason, letter.offset) for letter in into.dead] == [("late", 0)]
+    assert detail in into.dead[0].detail
+
+
+def test_just_in_time_is_not_late() -> None:
+    assert folded(log_of([event(9, NOON - LATE, received_at=NOON)])).dead == []
+
+
+def test_an_event_from_the_future_occurred_when_it_was_received() -> None:
+    into = folded(log_of([event(1, NOON + 60 * MINUTE, received_at=NOON)]))
+    assert into.sessions[0].started_at == NOON
+
+
+def test_a_record_ahead_of_the_log_does_not_move_the_clock() -> None:
+    first, second = log_of([event(1, NOON + 600 * MINUTE), event(2)])
+    state = partition()
+    into = folded([first._replace(timestamp=NOON), second._replace(timestamp=NOON)], state)
+    assert [letter.reason for letter in into.dead] == ["failed"]
+    assert state.clocks["live"].now == NOON
+
+
+def test_a_tick_ahead_of_the_log_does_not_move_the_clock() -> None:
+    first, tick = log_of([event(1), Tick("live", NOON + 2 * IDLE)])
+    state = partition()
+    into = folded([first, tick._replace(timestamp=NOON)], state)
+    assert [(letter.reason, letter.offset) for letter in into.dead] == [("failed", 1)]
+    assert state.open_sessions == 1
+
+
+def test_a_session_counts_two_thousand_events() -> None:
+    events = [event(number, NOON + number) for number in range(SESSION_EVENTS + 3)]
+    into = folded(log_of(events))
+    assert into.sessions[-1].counts.events == SESSION_EVENTS
+    assert [letter.reason for letter in into.dead] == ["overflow"] * 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "detail"),
+    [
+        pytest.param(b"default/s1", b"{", "truncated", id="broken JSON"),
+        pytest.param(b"default/s1", b"\xff\xfe\x00", "malformed", id="no text at all"),
+        pytest.param(b"default/s1", None, "truncated", id="a tombstone"),
+        pytest.param(b"default/other", log_of([event(1)])[0].value, "is not default/s1", id="a key of another session"),
+        pytest.param(
+            b"default/s1", log_of([event(1, event_id="x" * 36)])[0].value, "non-hexadecimal", id="an id that is no UUID"
+        ),
+        pytest.param(None, b'{"control":"explode"}', "explode", id="a control that nobody knows"),
+    ],
+)
+def test_what_cannot_be_read_is_kept_whole_in_the_dead_letters(
+    key: bytes | None, value: bytes | None, detail: str
+) -> None:
+    into = folded([LogRecord(0, -1, key, value)])
+    assert [(letter.reason, letter.raw, letter.key) for letter in into.dead] == [("undecodable", value or b"", key)]
+    assert detail in into.dead[0].detail
+
+
+def test_controls_hold_from_their_offset_on() -> None:
+    events = [event(1), UseModel("m2"), UsePages(7), event(2, NOON + 1), UsePages(3), event(3, NOON + 2)]
+    assert [(u.model, u.session.pages_version) for u in folded(log_of(events)).updates] == [
+        ("", 0),
+        ("m2", 7),
+        ("m2", 7),
+    ]
+
+
+def test_a_tick_is_due_when_wall_time_says_that_a_live_session_is_overdue() -> None:
+    state = partition()
+    assert state.overdue(NOON) is None
+    folded(log_of([event(1)]), state)
+    assert state.overdue(NOON + IDLE - 1) is None
+    assert state.overdue(NOON + IDLE) == Tick("live", NOON + IDLE)
+    folded(log_of([Tick("live", NOON + IDLE)], start=1), state)
+    assert state.overdue(NOON + 2 * IDLE) is None
