@@ -29,7 +29,7 @@ from tests.support.ports import free_port
 from tests.support.scored import scored
 from tests.support.services import Broker
 
-PATIENCE = 40
+PATIENCE = 90
 ROOT = Path(__file__).parents[2]
 
 

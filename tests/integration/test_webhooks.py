@@ -35,7 +35,7 @@ from tests.support.scored import scored
 from tests.support.services import Broker
 from tests.support.webhooks import kept
 
-PATIENCE = 60
+PATIENCE = 90
 PARTITIONS = 3
 #: The exit code of a part that Kafka or its database failed.
 FAILED = 70

@@ -36,7 +36,7 @@ from tests.support.scored import scored, view
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def running(browser: Browser, folder: Path, **settings: str) -> Iterator[Shop]:
         engine = engine_of(f"sqlite:///{folder / 'data' / 'opecom.sqlite'}")
         try:
             shop = Shop(stack, engine, browser)
-            if not wait_until(lambda: is_ready(shop.address), 30):
+            if not wait_until(lambda: is_ready(shop.address), 60):
                 pytest.fail("the shop is not ready: " + (folder / "up.log").read_text())
             yield shop
         finally:

@@ -21,7 +21,7 @@ from deploy.settings.model import Settings, load
 from tests.support.ports import free_port
 from tests.support.services import Broker
 
-READY_SECONDS = 90.0
+READY_SECONDS = 150.0
 
 
 @dataclass(frozen=True)

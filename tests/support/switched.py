@@ -41,7 +41,7 @@ class ClickHouseFront:
         self._process = subprocess.Popen(
             [sys.executable, program, self._folder, str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
-        assert wait_until(self._answers, 30), "the ClickHouse front did not start"
+        assert wait_until(self._answers, 60), "the ClickHouse front did not start"
 
     def _answers(self) -> bool:
         try:
