@@ -5,7 +5,7 @@
 PYTHON ?= python3
 EXTRA ?= dev
 DATA ?=
-BENCH ?= worker latency ingest writer replay sessions model predict
+BENCH ?= worker latency ingest writer replay sessions model predict tracker
 # PyTorch brings several GB, so it has an environment of its own: everything of `dev`, in the same versions, and `train`.
 VENV := $(if $(filter train,$(EXTRA)),.venv-train,.venv)
 BIN := $(VENV)/bin
@@ -69,7 +69,7 @@ test-train: ## Runs the tests of training, which need PyTorch
 	@$(MAKE) --no-print-directory setup EXTRA=train
 	.venv-train/bin/python -m pytest -m "train and not long" $(LONG) tests/scoring/training $(ARGS)
 
-bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict", DATA=the UCI file
+bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
 
 lock: $(UV) ## Locks the dependencies anew, with hashes

@@ -28,21 +28,21 @@ UP = """
 import asyncio, sys
 from pathlib import Path
 from rich.console import Console
-from deploy import broker, data_folder, topics, up
 from deploy.cli.up import _run
-from deploy.probes import Address
-from deploy.screen import Screen
-from deploy.supervise import Supervisor
-from deploy.up import Plan
+from deploy.local.console import TerminalScreen
+from deploy.local.up import LaunchPlan
+from deploy.processes import data_folder
+from deploy.processes.probes import ProbeAddress
+from deploy.processes.supervise import Supervisor
 from tests.support.children import child
 
 async def prepare(supervisor): pass
 
 folder = Path(sys.argv[1])
-nowhere = Address("127.0.0.1", 0)
-with data_folder.held(folder) as held, Screen(Console()) as screen:
+nowhere = ProbeAddress("127.0.0.1", 0)
+with data_folder.held(folder) as held, TerminalScreen(Console()) as screen:
     data_folder.announce(held, "127.0.0.1:1234")
-    plan = Plan(
+    plan = LaunchPlan(
         (child("ingest", folder), child("store", folder)),
         prepare,
         lambda: child("broker", folder),
