@@ -6,7 +6,7 @@ version come from the same events.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -88,12 +88,16 @@ class Origin(Struct, frozen=True, gc=False):
     traffic_type: Annotated[Name, Stored("traffic_type_name")]
 
 
-class Reason(Struct, frozen=True, gc=False):
-    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved."""
+class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved it.
+
+    `text` is the same in words; records of earlier versions have none.
+    """
 
     feature: Name
     value: float | int | Text | bool
     contribution: float
+    text: Text = ""
 
 
 class SessionUpdate(Struct, frozen=True, gc=False):
@@ -163,6 +167,13 @@ _encoder = msgspec.json.Encoder()
 
 def encode(record: ScoredSession | DeadLetter) -> bytes:
     return _encoder.encode(record)
+
+
+def stored_list(values: Sequence[Any]) -> bytes:
+    """A list of a record as both databases keep it: JSON, of reasons without the words, which follow from the rest."""
+    return _encoder.encode(
+        [Reason(each.feature, each.value, each.contribution) if isinstance(each, Reason) else each for each in values]
+    )
 
 
 def encode_lines(records: Sequence[ScoredSession]) -> bytes:

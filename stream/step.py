@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
-from scoring.reasons import named, strongest
+from scoring.reasons import named, strongest, text
 from stream.compiled import constructor
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
@@ -105,4 +105,4 @@ def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdat
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    return tuple([Reason(*reason) for reason in named(NAMES, astuple(features), columns, contributions)])
+    return tuple([Reason(*reason, text(*reason)) for reason in named(NAMES, astuple(features), columns, contributions)])

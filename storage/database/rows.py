@@ -5,16 +5,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
 from stream.compiled import tuple_of
-from stream.scored import Identity, ScoredSession, View
+from stream.scored import Identity, ScoredSession, View, stored_list
 
 Row = tuple[Any, ...]
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
-_json = msgspec.json.Encoder()
 
 
 def session_row(log: str, update: ScoredSession) -> Row:
@@ -41,7 +38,7 @@ def _second(seconds: int) -> str:
 
 
 def _list(values: Sequence[Any]) -> str:
-    return _json.encode(values).decode()
+    return stored_list(values).decode()
 
 
 def _values(columns: Sequence[StoredColumn]) -> Callable[[Any], Row]:

@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Any
 
 import clickhouse_connect
-import msgspec
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
@@ -20,11 +19,9 @@ from storage.database.columns import TIMELINE_COLUMNS
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.write.block import Block, TopicRecord
 from storage.write.sink import BACKFILL_MASK
-from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession
+from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, stored_list
 
 Columns = dict[str, Sequence[Any]]
-
-_json = msgspec.json.Encoder()
 
 
 def embedded_client(path: str, database: str) -> Any:
@@ -143,7 +140,7 @@ def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Col
     updates = [update for _, update in placed]
     columns: Columns = {name: list(map(take, updates)) for name, take in _TAKEN}
     for name in _LISTS:
-        columns[name] = list(map(_json.encode, columns[name]))
+        columns[name] = list(map(stored_list, columns[name]))
     versions = columns["version"]
     columns["log"] = [log] * len(updates)
     columns["partition"] = [partition for partition, _ in placed]
