@@ -22,6 +22,8 @@ from deploy.terminal.query_client import ask, read
 from ingest.enrich import PageRules, page
 from storage.pages import ga
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from stream.fold.pages import MOST_PAGES
+from stream.fold.path_patterns import PathPatterns
 
 app = typer.Typer(help="Page statistics: bounce rate, exit rate and value of each page.", no_args_is_help=True)
 
@@ -52,14 +54,21 @@ def import_(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = as_running(load())
     name = site_named(settings, site)
-    rules = PageRules(frozenset(sites_of(settings)[name].allowed_query))
+    site_settings = sites_of(settings)[name]
+    rules, patterns = PageRules(frozenset(site_settings.allowed_query)), PathPatterns(site_settings.path_patterns)
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = ga.read(lines, name, partial(_path, rules=rules))
+            rows = ga.read(lines, name, partial(_path, rules=rules, patterns=patterns))
     except ga.PagesExportError as error:
         raise SetupError(f"{file}, {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"cannot read {file}: {error}") from None
+    if len(rows) > MOST_PAGES:
+        raise SetupError(
+            f"{file} has {len(rows):,} pages, a site keeps {MOST_PAGES:,}: put families of paths, such as /order/*, "
+            f"into sites.{name}.path_patterns"
+        )
+    rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
     version = asyncio.run(controls.put_pages(settings.kafka, rows))
     print(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
 
@@ -96,8 +105,9 @@ def explain(
         Console().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
 
 
-def _path(url: str, rules: PageRules) -> str:
-    return page(url, None, None, rules).path
+def _path(url: str, rules: PageRules, patterns: PathPatterns) -> str:
+    path = page(url, None, None, rules).path
+    return patterns.of(path) or path
 
 
 def site_named(settings: Settings, given: str) -> str:
