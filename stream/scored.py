@@ -87,12 +87,16 @@ class Origin(Struct, frozen=True, gc=False):
     traffic_type: Name
 
 
-class Reason(Struct, frozen=True, gc=False):
-    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved."""
+class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved it.
+
+    `text` is the same in words; records of earlier versions have none.
+    """
 
     feature: Name
     value: float | int | Text | bool
     contribution: float
+    text: Text = ""
 
 
 class ScoredSession(Struct, gc=False):
@@ -154,6 +158,11 @@ _encoder = msgspec.json.Encoder()
 
 def encode(record: ScoredSession | DeadLetter) -> bytes:
     return _encoder.encode(record)
+
+
+def stored_reasons(record: ScoredSession) -> bytes:
+    """The record's reasons as both databases keep them: JSON without the words, which follow from the rest."""
+    return _encoder.encode([Reason(each.feature, each.value, each.contribution) for each in record.reasons])
 
 
 def encode_lines(records: Sequence[ScoredSession]) -> bytes:

@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
-from scoring.reasons import named, strongest
+from scoring.reasons import named, strongest, text
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
@@ -92,4 +92,4 @@ def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    return tuple([Reason(*reason) for reason in named(NAMES, astuple(features), columns, contributions)])
+    return tuple([Reason(*reason, text(*reason)) for reason in named(NAMES, astuple(features), columns, contributions)])

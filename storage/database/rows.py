@@ -4,18 +4,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from scoring.features import Features
-from stream.scored import Identity, ScoredSession, View
+from stream.scored import Identity, ScoredSession, View, stored_reasons
 
 Row = tuple[Any, ...]
 
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
-
-
-_json = msgspec.json.Encoder()
 
 
 def session_row(log: str, update: ScoredSession) -> Row:
@@ -64,7 +59,7 @@ def session_row(log: str, update: ScoredSession) -> Row:
         update.probability,
         update.label,
         update.band,
-        _json.encode(update.reasons).decode(),
+        stored_reasons(update).decode(),
         update.status,
         update.model_version,
         update.pages_version,

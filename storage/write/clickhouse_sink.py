@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Any
 
 import clickhouse_connect
-import msgspec
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
@@ -20,11 +19,9 @@ from scoring.features import NAMES
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.write.block import Block, TopicRecord
 from storage.write.sink import BACKFILL_MASK
-from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession
+from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, stored_reasons
 
 Columns = dict[str, Sequence[Any]]
-
-_json = msgspec.json.Encoder()
 
 
 def embedded_client(path: str, database: str) -> Any:
@@ -155,7 +152,7 @@ def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Col
     columns["partition"] = [partition for partition, _ in placed]
     columns["closed"] = [bool(version & CLOSED_BIT) for version in versions]
     columns["backfill"] = [version & BACKFILL_MASK for version in versions]
-    columns["reasons"] = [_json.encode(update.reasons) for update in updates]
+    columns["reasons"] = list(map(stored_reasons, updates))
     return columns
 
 

@@ -14,7 +14,7 @@ import pytest
 from deploy.errors import PortTakenError, SetupError
 from deploy.log import topics
 from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port, listen
+from deploy.processes.ports import listen
 from deploy.settings.model import SIMULATED_SITES, IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
 from deploy.wiring.keys import import_key
@@ -22,6 +22,7 @@ from ingest.events import Event, decode
 from ingest.publish import ListPublisher
 from tests.support.door import SITES, events
 from tests.support.events import NOON
+from tests.support.ports import free_port
 from tests.support.publishers import read
 from tests.support.services import Broker
 

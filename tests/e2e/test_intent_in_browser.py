@@ -16,7 +16,7 @@ import pytest
 from ingest.tokens import SessionTokens
 from tests.support.stack import Stack, new_stack, up
 
-PATIENCE = 40.0
+PATIENCE = 90
 PAGE = "http://localhost:5173"
 SECRET = "what ingest signs with and the API reads with"
 STREAMS = 500

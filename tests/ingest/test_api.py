@@ -241,7 +241,7 @@ async def test_this_machine_needs_no_key_where_the_site_says_so(log: ListPublish
     assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=foreign)) == (403, "wrong_origin")
 
 
-@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-proto"])
 async def test_an_unnamed_proxy_of_this_machine_opens_nothing(header: str, log: ListPublisher) -> None:
     headers = {"x-opecom-key": "", header: "127.0.0.1"}
     assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=headers)) == (401, "no_key")
@@ -253,6 +253,22 @@ async def test_a_trusted_proxy_tells_the_address(log: ListPublisher) -> None:
     await post("/tracker/pageview", log, given=given, peer="127.0.0.1", headers=headers)
     context = events(log)[0].context
     assert (context.ip, context.region.name) == ("198.51.100.0", "JP")
+
+
+async def test_a_chain_in_two_lines_is_one(log: ListPublisher) -> None:
+    given = settings(trusted_proxies=("127.0.0.1", "10.0.0.0/8"))
+    lines = [("x-forwarded-for", "198.51.100.9:51234"), ("x-forwarded-for", "10.0.0.7")]
+    async with door(log, given, "127.0.0.1") as client:
+        headers = [*client.headers.multi_items(), *lines]
+        assert (await client.post("/tracker/pageview", json=VIEW, headers=headers)).status_code == 202
+    assert events(log)[0].context.ip == "198.51.100.0"
+
+
+async def test_an_extension_is_no_page_of_this_machine(log: ListPublisher) -> None:
+    headers = {"x-opecom-key": "", "origin": "chrome-extension://localhost"}
+    refused = await post("/tracker/pageview", log, peer="127.0.0.1", headers=headers)
+    assert refusal(refused) == (403, "wrong_origin")
+    assert "access-control-allow-origin" not in refused.headers
 
 
 async def test_rates(log: ListPublisher) -> None:
