@@ -25,6 +25,8 @@ from scoring.csv_text import EncodingError, decoded
 from storage.pages import ga
 from storage.pages.ga_headers import HEADERS
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from stream.fold.pages import MOST_PAGES
+from stream.fold.path_patterns import PathPatterns
 
 app = typer.Typer(help="Page statistics: bounce rate, exit rate and value of each page.", no_args_is_help=True)
 
@@ -65,14 +67,22 @@ def import_(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = as_running(load())
     name = site_named(settings, site)
-    rules = PageRules(frozenset(sites_of(settings)[name].allowed_query))
+    site_settings = sites_of(settings)[name]
+    rules, patterns = PageRules(frozenset(site_settings.allowed_query)), PathPatterns(site_settings.path_patterns)
     try:
         lines = decoded(file.read_bytes(), "--encoding", encoding).splitlines(keepends=True)
-        rows = ga.read(lines, name, partial(_path, rules=rules), locale, _columns(column or []))
+        path_of = partial(_path, rules=rules, patterns=patterns)
+        rows = ga.read(lines, name, path_of, locale, _columns(column or []))
     except (ga.PagesExportError, EncodingError) as error:
         raise SetupError(f"{file}, {error}") from None
     except OSError as error:
         raise SetupError(f"cannot read {file}: {error}") from None
+    if len(rows) > MOST_PAGES:
+        raise SetupError(
+            f"{file} has {len(rows):,} pages, a site keeps {MOST_PAGES:,}: put families of paths, such as /order/*, "
+            f"into sites.{name}.path_patterns"
+        )
+    rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
     version = asyncio.run(controls.put_pages(settings.kafka, rows))
     print(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
 
@@ -120,8 +130,9 @@ def explain(
         Console().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
 
 
-def _path(url: str, rules: PageRules) -> str:
-    return page(url, None, None, rules).path
+def _path(url: str, rules: PageRules, patterns: PathPatterns) -> str:
+    path = page(url, None, None, rules).path
+    return patterns.of(path) or path
 
 
 def site_named(settings: Settings, given: str) -> str:

@@ -64,6 +64,14 @@ def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
         raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
 
+def command(client: Any, statement: str, given: Mapping[str, Any]) -> None:
+    """Run a statement that has no answer; raises DatabaseUnavailableError where ClickHouse does not."""
+    try:
+        client.command(statement, parameters=given)
+    except (exceptions.Error, OSError) as error:
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
+
+
 def change(client: Any, tables: Collection[str], statements: Sequence[str], given: Mapping[str, Any]) -> None:
     """Run mutations of these tables and return when nothing of them is left to do; raises DatabaseUnavailableError.
 
