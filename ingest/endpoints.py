@@ -22,6 +22,7 @@ from ingest.answers import Answers
 from ingest.body_reader import BodyReader, ClientGoneError
 from ingest.collect import Collected, RequestOrigin
 from ingest.errors import FAULT, RequestRefusedError
+from ingest.headers import joined
 from ingest.metrics import IngestMetrics
 from ingest.publish import LogUnavailableError, Publisher
 from ingest.schemas import BatchAnswer, SentEvent
@@ -64,7 +65,7 @@ class PostEndpoint:
         self._seconds = house.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = joined(scope["headers"])
         if scope["method"] != "POST":
             await self._not_a_post(scope["method"], headers, send)
             return

@@ -86,6 +86,16 @@ class SiteSettings(Group):
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
     )
+    own_domains: tuple[str, ...] = Field(
+        (),
+        description="More domains of the site, shop.example with all beneath: visitors from there came from no other "
+        "site. The domains of `origins` need not stand here.",
+    )
+    ignored_referrers: tuple[str, ...] = Field(
+        (),
+        description="Hosts that visitors pass on their way and that sent nobody (payment, sign-in), each with all "
+        "beneath, beside those of docs/sites-and-keys.md.",
+    )
     intent_in_browser: bool | Literal["embedded", "band"] = Field(
         False,
         description="Shows a page the live intent of its own session; band: without reasons, features and counts; "
@@ -102,6 +112,12 @@ class IngestSettings(Group):
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    max_connections_per_address: int = Field(
+        1_024,
+        ge=1,
+        description="Most connections at once of an address or an IPv6 /64, of a /48 sixteen times as many; of "
+        "`trusted_proxies` any number.",
+    )
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
     api_url: str = Field(
         "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."

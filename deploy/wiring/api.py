@@ -18,7 +18,7 @@ from deploy.log.client_options import client_options
 from deploy.log.topics import log_id
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
-from deploy.wiring.access import access
+from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
@@ -114,7 +114,7 @@ def app(
         predictions=predictions(settings, permitted),
         admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,
-        origins=api.origins,
+        origins=read_origins(settings),
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
     )

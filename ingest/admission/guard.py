@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from ingest.addresses import ClientAddress, TrustedProxies
+from ingest.addresses import ClientAddress, TrustedProxies, is_proxy_header
 from ingest.admission.keys import Grant, Keys
-from ingest.admission.limits import TokenBuckets, address_holder
+from ingest.admission.limits import AddressBuckets, TokenBuckets
 from ingest.admission.origins import Origins
 from ingest.errors import RequestRefusedError
 
@@ -26,7 +26,7 @@ class Guard:
     """Import keys are secret and trusted: no rate holds for them. No address rate holds for this machine itself."""
 
     def __init__(
-        self, keys: Keys, origins: Origins, proxies: TrustedProxies, per_key: TokenBuckets, per_address: TokenBuckets
+        self, keys: Keys, origins: Origins, proxies: TrustedProxies, per_key: TokenBuckets, per_address: AddressBuckets
     ) -> None:
         self._keys = keys
         self._origins = origins
@@ -46,7 +46,7 @@ class Guard:
             raise _too_often(wait, "ingest.address_rate_per_second")
         header_key = headers.get(b"x-opecom-key", b"").decode("latin-1")
         query_key = parse_qs(query.decode("latin-1")).get("key", [""])[0] if query else ""
-        grant = self._keys.grant(header_key, query_key, client.on_this_machine and b"forwarded" not in headers)
+        grant = self._keys.grant(header_key, query_key, not header_key and _from_here(client, headers))
         origin = origin_of(headers)
         self._origins.check(origin, grant.site)
         key = _key(grant)
@@ -82,8 +82,13 @@ def origin_of(headers: Mapping[bytes, bytes]) -> str | None:
     return origin.decode("latin-1") if origin is not None else None
 
 
+def _from_here(client: ClientAddress, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the request comes from this machine itself: what a proxy here passes on may come from anywhere."""
+    return client.on_this_machine and not any(is_proxy_header(name.decode("latin-1")) for name in headers)
+
+
 def _address(client: ClientAddress) -> str | None:
-    return None if client.on_this_machine else address_holder(client.address)
+    return None if client.on_this_machine else client.address
 
 
 def _key(grant: Grant) -> str | None:

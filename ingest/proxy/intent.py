@@ -20,6 +20,7 @@ from ingest.body_reader import ClientGoneError
 from ingest.endpoints import IngestContext, PostEndpoint
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.events import SessionId
+from ingest.headers import joined
 from ingest.proxy.upstream import ProxyOptions, Upstream
 from ingest.tokens import SessionTokens, TokenError
 
@@ -76,7 +77,7 @@ class IntentStream:
         self._answers = Answers(STREAM_PATH, house.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers = joined(scope["headers"])
         cors = self._house.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)

@@ -28,7 +28,7 @@ from stream.fold.erasures import Erasures, digests_of
 from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
-from stream.fold.session import Session, apply, has, id_of
+from stream.fold.session import Session, apply, has, id_of, is_verified
 from stream.fold.update import UnscoredUpdate, cause_of, unscored
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
@@ -196,7 +196,7 @@ class Partition:
         clock = self._move(clock_of(event), received_at, offset, into)
         key = record.key or b""
         session = clock.open.get(key)
-        if session is not None and has(session, raw):
+        if session is not None and has(session, raw, is_verified(event)):
             self._see(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
