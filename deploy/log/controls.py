@@ -30,10 +30,10 @@ class LogError(SetupError):
     """The log did not take the records."""
 
 
-async def write_control(kafka: KafkaSettings, control: Control) -> None:
-    """Append the control to every partition of `events`; raises LogError."""
+async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition of `events`; returns its offset in each. Raises LogError."""
     async with _producer(kafka) as producer:
-        await _to_every_partition(producer, kafka, control)
+        return await _to_every_partition(producer, kafka, control)
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
