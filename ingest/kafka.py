@@ -123,7 +123,8 @@ class KafkaPublisher:
             raise LogUnavailableError(self._trouble)
         reached = False
         with contextlib.suppress(Exception):
-            reached = await asyncio.wait_for(producer.client.force_metadata_update(), CHECK_SECONDS)
+            async with asyncio.timeout(CHECK_SECONDS):
+                reached = await producer.client.force_metadata_update()
         if not reached:
             raise LogUnavailableError(f"Kafka at {self._options.get('bootstrap_servers')} does not answer")
 
@@ -138,7 +139,8 @@ class KafkaPublisher:
         if self._connecting is not None:
             self._broken.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._connecting, self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    await self._connecting
             self._connecting = None
         self._lose_all(LogUnavailableError("the ingest API stopped before Kafka acknowledged"))
 
@@ -265,13 +267,15 @@ class KafkaPublisher:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _close(self, producer: Any) -> None:
         """Let what is on its way arrive, but not for ever; then end the producer's task and connections for sure."""
         on_its_way = any(lane is not None for lane in self._lanes)
         with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.stop(), self._timeout if on_its_way else CHECK_SECONDS)
+            async with asyncio.timeout(self._timeout if on_its_way else CHECK_SECONDS):
+                await producer.stop()
             return
         # aiokafka's stop, cut off, leaves both running and sends old batches to a broker that comes back.
         with contextlib.suppress(Exception):

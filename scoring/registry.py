@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.acceptance import UnfitModelError, accept
 from scoring.features import CONTRACT_VERSION, NAMES
 from scoring.folder import Place, RegistryError, names, read, there, write
 from scoring.model import Manifest
@@ -39,7 +40,8 @@ def current(folder: Place = SHIPPED) -> str:
 def load(folder: Place = SHIPPED, version: str = "") -> OnnxModel:
     """The model of that version, or the current one when version is empty.
 
-    Raises RegistryError when it is not there, was changed after training, or belongs to another feature contract.
+    Raises RegistryError when it is not there, was changed after training, belongs to another feature contract, or does
+    not answer as its manifest says.
     """
     return _loaded(folder, version)[0]
 
@@ -63,9 +65,11 @@ def _loaded(folder: Place, version: str) -> tuple[OnnxModel, bytes]:
     if hashlib.sha256(graph).hexdigest() != manifest.sha256:
         raise RegistryError(f"{folder / version}/model.onnx is not the file that was trained (sha256): copy it again")
     try:
-        return OnnxModel(graph, manifest), graph
-    except GraphError as error:
+        model = OnnxModel(graph, manifest)
+        accept(model)
+    except (GraphError, UnfitModelError) as error:
         raise RegistryError(f"{folder / version}/model.onnx cannot be used: {error}: train it again") from error
+    return model, graph
 
 
 def add(folder: Place, graph: bytes, manifest: Manifest, card: str) -> Place:

@@ -63,7 +63,8 @@ class BenchLog:
         finally:
             for stop in (producer.stop, admin.close, consumer.stop):
                 with suppress(KafkaError, TimeoutError):
-                    await asyncio.wait_for(stop(), 10)
+                    async with asyncio.timeout(10):
+                        await stop()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -139,7 +140,8 @@ class BenchLog:
 
     async def forget(self, names: list[str]) -> None:
         with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self.admin.delete_topics(names), 10)
+            async with asyncio.timeout(10):
+                await self.admin.delete_topics(names)
 
 
 def scored_id(value: bytes) -> str | None:

@@ -48,7 +48,8 @@ async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
     uses, which changes no answer.
     """
     async with _producer(kafka) as producer:
-        version = await asyncio.wait_for(add_version(producer, kafka.pages_topic, rows), PAGES_SECONDS)
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_version(producer, kafka.pages_topic, rows)
         await _to_every_partition(producer, kafka, UsePages(version))
     return version
 
@@ -63,7 +64,8 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     now, offsets = int(time.time() * 1000), dict[int, int]()
     async with _producer(kafka) as producer:
         written = [ErasureRecord(digest, now, settled) for digest in digests]
-        version = await asyncio.wait_for(add_erasures(producer, kafka.erasures_topic, written), PAGES_SECONDS)
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_erasures(producer, kafka.erasures_topic, written)
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
     return offsets
@@ -101,7 +103,8 @@ async def _producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
     )
     seconds = kafka.request_timeout_ms / 1000
     try:
-        await asyncio.wait_for(producer.start(), seconds)
+        async with asyncio.timeout(seconds):
+            await producer.start()
         yield producer
     except (KafkaError, OSError, TimeoutError) as error:
         raise LogError(
@@ -111,4 +114,5 @@ async def _producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
     finally:
         # aiokafka can wait for ever here when Kafka is away.
         with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(producer.stop(), seconds)
+            async with asyncio.timeout(seconds):
+                await producer.stop()

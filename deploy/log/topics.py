@@ -107,7 +107,8 @@ async def _admin(options: Mapping[str, Any]) -> AsyncGenerator[AIOKafkaAdminClie
     admin = AIOKafkaAdminClient(**options)
     where = f"Kafka at {options.get('bootstrap_servers')} (kafka.bootstrap, {variable('kafka.bootstrap')})"
     try:
-        await asyncio.wait_for(admin.start(), 30)
+        async with asyncio.timeout(30):
+            await admin.start()
         yield admin
     except (KafkaError, OSError, TimeoutError) as error:
         raise AwayError(f"{where} does not answer: {error or type(error).__name__}") from error

@@ -106,7 +106,8 @@ class Supervisor:
                 pause = self._pause
             self._notify(f"{child.name} ended ({said(code)}): {last}; it starts again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await stop.wait()
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _end(self, process: asyncio.subprocess.Process) -> int:
@@ -114,7 +115,8 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(process.wait(), self.patience)
+                async with asyncio.timeout(self.patience):
+                    return await process.wait()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         return await process.wait()

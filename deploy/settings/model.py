@@ -6,7 +6,7 @@ the one that OPECOM_SETTINGS names). `opecom settings` prints what is in force. 
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
@@ -56,11 +56,21 @@ class PathRule(Group):
     type: PageKind = Field(description="The page type of paths that start so.")
 
 
+#: A path with at least one `*`.
+PathPatternText = Annotated[str, Field(pattern=r"^/[^*\s]*\*[^\s]*$", max_length=200)]
+
+
 class SiteSettings(Group):
     timezone: str = Field("UTC", description="IANA time zone: month, weekend and the daily 04:00 cut are local.")
     holidays: str = Field("", description="Country code for the `holidays` library, such as DE or US; empty: none.")
     special_days: tuple[str, ...] = Field((), description="The site's own special days, MM-DD.")
     path_rules: tuple[PathRule, ...] = Field((), description="Page types by path, where the page does not say its own.")
+    path_patterns: tuple[PathPatternText, ...] = Field(
+        (),
+        max_length=100,
+        description="Paths that are one page to the page statistics, such as `/order/*` or `/search/*`; `*` stands for "
+        "any text.",
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may send events; empty: none but loopback.")
     write_keys: tuple[str, ...] = Field((), description="Public keys that may write events of this site.")
     import_keys: tuple[SecretStr, ...] = Field(
@@ -76,6 +86,16 @@ class SiteSettings(Group):
     )
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
+    )
+    own_domains: tuple[str, ...] = Field(
+        (),
+        description="More domains of the site, shop.example with all beneath: visitors from there came from no other "
+        "site. The domains of `origins` need not stand here.",
+    )
+    ignored_referrers: tuple[str, ...] = Field(
+        (),
+        description="Hosts that visitors pass on their way and that sent nobody (payment, sign-in), each with all "
+        "beneath, beside those of docs/sites-and-keys.md.",
     )
     intent_in_browser: bool | Literal["embedded", "band"] = Field(
         False,

@@ -58,4 +58,5 @@ async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncI
         yield follower
     finally:
         with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(follower.stop(), 10)
+            async with asyncio.timeout(10):
+                await follower.stop()

@@ -52,9 +52,7 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         raise SetupError(f"sites.{name}.purchase_secrets: {error}") from None
     return SiteAccess(
         name,
-        enrich.PageRules(
-            frozenset(settings.allowed_query), tuple((rule.prefix, rule.type) for rule in settings.path_rules)
-        ),
+        _page_rules(name, settings, origins),
         origins,
         settings.write_keys,
         tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
@@ -62,6 +60,20 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
         settings.count_unverified_purchases,
         shown(settings.intent_in_browser, embedded),
+    )
+
+
+def _page_rules(name: str, settings: SiteSettings, origins: frozenset[str]) -> enrich.PageRules:
+    for field in ("own_domains", "ignored_referrers"):
+        try:
+            enrich.page_rules(**{field: getattr(settings, field)})
+        except ValueError as error:
+            raise SetupError(f"sites.{name}.{field}: {error}") from None
+    return enrich.page_rules(
+        settings.allowed_query,
+        ((rule.prefix, rule.type) for rule in settings.path_rules),
+        (*settings.own_domains, *enrich.sites_of(origins)),
+        settings.ignored_referrers,
     )
 
 

@@ -136,7 +136,8 @@ async def _fit(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
             if monotonic() > deadline:
                 raise
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.2)
+            async with asyncio.timeout(0.2):
+                await stop.wait()
 
 
 @contextlib.asynccontextmanager
@@ -148,4 +149,5 @@ async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     finally:
         # aiokafka can wait for ever for a broker that is gone.
         with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(consumer.stop(), 10)
+            async with asyncio.timeout(10):
+                await consumer.stop()

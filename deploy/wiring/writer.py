@@ -160,4 +160,5 @@ async def _kafka(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, AI
         # aiokafka can wait for ever for a broker that is gone.
         for client in (producer, consumer):
             with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(client.stop(), 10)
+                async with asyncio.timeout(10):
+                    await client.stop()

@@ -18,6 +18,7 @@ from storage.admin.rows import (
     session_of,
     view_of,
 )
+from storage.database.columns import SESSION_COLUMNS
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.queries import Queries
@@ -37,12 +38,7 @@ MOST_VIEWS = 10_000
 EXPORT_PAGE = 2_000
 
 #: Columns of `sessions` behind the features of the UCI file, in its order.
-UCI_COLUMNS = (
-    *("administrative_count", "administrative_duration", "informational_count", "informational_duration"),
-    *("product_related_count", "product_related_duration", "bounce_rates", "exit_rates", "page_values"),
-    *("special_day", "month", "operating_system_code", "browser_code", "region", "traffic_type"),
-    *("visitor_type", "is_weekend", "revenue"),
-)
+UCI_COLUMNS = (*(column.name for column in SESSION_COLUMNS if column.field == "features"), "revenue")
 UCI_NAMES = (*NAMES, "Revenue")
 
 

@@ -162,7 +162,8 @@ async def follow(
     finally:
         # aiokafka can wait for ever for a broker that is gone.
         with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(consumer.stop(), CLOSE_SECONDS)
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await consumer.stop()
 
 
 async def _begin(consumer: AIOKafkaConsumer, topic: str, log_id: str, start: Start) -> dict[int, int]:

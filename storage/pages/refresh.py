@@ -73,6 +73,8 @@ class Refresher:
         self._caught_up = caught_up
         self._put = put
         self._now = now
+        #: The counts and the version at which there was nothing to write.
+        self._last: tuple[list[Tally], int] | None = None
 
     async def refresh(self, whole: bool = False) -> Refreshed:
         """Write the statistics that changed, or, with `whole`, all of them, also of pages that nobody visits any more.
@@ -81,14 +83,20 @@ class Refresher:
         """
         await self._caught_up()
         statistics = self._statistics
-        tallies = await asyncio.to_thread(self._tallies.since, self._now() - TRAILING_MS)
+        since = self._now() - TRAILING_MS
+        if whole:
+            await asyncio.to_thread(self._tallies.recount, since)
+        tallies = await asyncio.to_thread(self._tallies.since, since)
+        if not whole and (tallies, statistics.version) == self._last:
+            return Refreshed(statistics.version, len(tallies), 0)
         known = statistics.rows(statistics.version)
-        made = rows(tallies, known if whole else ())
+        made = rows(tallies, known, self._tallies.patterns(), whole)
         written = made if whole else changed(made, known)
         version = statistics.version
         if written:
             version = await self._put(written)
             log.info("page statistics version %d: %d of %d pages", version, len(written), len(made))
+        self._last = None if written else (tallies, version)
         return Refreshed(version, len(tallies), len(written))
 
     async def show(self, site: str, version: int | None) -> PagesInForce:
@@ -103,10 +111,12 @@ class Refresher:
         await self._caught_up()
         tallies = await asyncio.to_thread(self._tallies.since, self._now() - TRAILING_MS, site)
         mean = means(tallies)
-        tally = next((each for each in tallies if each.path == path), Tally(site, path, 0, 0, 0, 0, 0, 0.0))
+        patterns = self._tallies.patterns().get(site)
+        name = (patterns.of(path) if patterns is not None else None) or path
+        tally = next((each for each in tallies if each.path == name), Tally(site, name, 0, 0, 0, 0, 0, 0.0))
         version = self._statistics.version
         known = self._statistics.rows(version, site)
-        row = known.get((site, path)) or known.get((site, ANY_PATH))
+        row = known.get((site, path)) or known.get((site, name)) or known.get((site, ANY_PATH))
         computed = _in_force(smoothed(tally, mean))
         return Explained(tally, mean, WEIGHT, computed, _in_force(row) if row else None, version)
 

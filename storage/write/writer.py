@@ -252,9 +252,8 @@ class Writer:
             self._metrics.refused.inc()
             if record.role != "dead":
                 key, value = dead_record(dead_letter(self._log_id, record, why))
-                await asyncio.wait_for(
-                    self._producer.send_and_wait(self._topics["dead"], value, key=key), KAFKA_SECONDS
-                )
+                async with asyncio.timeout(KAFKA_SECONDS):
+                    await self._producer.send_and_wait(self._topics["dead"], value, key=key)
 
     async def _commit(self, batches: Batches) -> None:
         # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.

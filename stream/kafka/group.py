@@ -27,7 +27,8 @@ async def commit(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, in
     if not held:
         return
     try:
-        await asyncio.wait_for(consumer.commit(held), KAFKA_SECONDS)
+        async with asyncio.timeout(KAFKA_SECONDS):
+            await consumer.commit(held)
     except (CommitFailedError, IllegalStateError):
         log.info("a rebalance came before the commit; %s", lost)
     except TimeoutError as error:

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from deploy.cli.failures import lines
 from deploy.errors import AwayError, SetupError
-from deploy.processes.ports import free_port
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring.storage import databases, migrate_all
 from deploy.wiring.writer import FAILED, outcome
 from storage.database.migrate import SchemaError
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,7 +108,7 @@ def test_a_schema_that_was_not_migrated_is_told(tmp_path: Path) -> None:
 
 def test_a_chdb_folder_that_another_process_holds_is_told(tmp_path: Path) -> None:
     hold = (
-        "import sys; from storage.analytics import embedded_client; "
+        "import sys; from storage.write.clickhouse_sink import embedded_client; "
         "client = embedded_client(sys.argv[1], 'opecom'); print('holds', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", hold, str(tmp_path / "chdb")]

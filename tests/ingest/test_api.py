@@ -75,6 +75,40 @@ async def test_the_other_endpoints(log: ListPublisher) -> None:
     ]  # fmt: skip
 
 
+async def test_what_shops_send_is_taken(log: ListPublisher) -> None:
+    body = b'\xef\xbb\xbf{"session_id":"s1","amount":"99.99","order_id":1001,"currency":"eur"}'
+    given = event_id(0xAB).upper()
+    async with door(log) as client:
+        paid = await client.post("/tracker/purchase", content=body)
+        viewed = await client.post(
+            "/tracker/pageview", json={"session_id": "s1", "page_url": "//p/7", "event_id": given}
+        )
+    assert (paid.status_code, viewed.status_code, viewed.json()) == (202, 202, {"event_id": given.lower()})
+    purchase, view = events(log)
+    assert purchase.purchase == Purchase(99.99, "1001", "EUR")
+    assert (view.event_id, view.page) == (given.lower(), Page("/p/7", "ProductRelated"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "what_to_do"),
+    [
+        pytest.param(
+            "/tracker/purchase", {"session_id": "s1", "amount": 1, "orderId": 7}, "did you mean order_id?", id="1"
+        ),
+        pytest.param("/tracker/session/end", {"session_id": "s1", "occurred_at": NOON // 1000}, "milliseconds", id="2"),
+        pytest.param("/tracker/session/end", {"session_id": "s1", "sent_at": NOON // 1000}, "milliseconds", id="3"),
+        pytest.param("/v1/batch", {"sent_at": NOON // 1000, "events": []}, "milliseconds", id="4"),
+    ],
+)
+async def test_what_is_refused_says_what_to_send(
+    log: ListPublisher, path: str, body: dict[str, Any], what_to_do: str
+) -> None:
+    response = await post(path, log, json=body)
+    assert refusal(response) == (422, "invalid")
+    assert what_to_do in response.json()["reason"]
+    assert not log.records
+
+
 async def test_sent_at_corrects_a_single_event(log: ListPublisher) -> None:
     body = VIEW | {"occurred_at": NOON, "sent_at": NOON + 1_000, "event_id": event_id(3)}
     assert (await post("/tracker/pageview", log, json=body)).json() == {"event_id": event_id(3)}

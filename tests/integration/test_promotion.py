@@ -28,7 +28,7 @@ from tests.support.events import event
 from tests.support.models import break_graph, registry_of
 from tests.support.services import Broker
 
-PATIENCE = 60
+PATIENCE = 90
 EVENTS = 3_000
 
 
@@ -60,38 +60,48 @@ async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(se
     kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
     await topics.ensure(client_options(kafka), topics.wanted(kafka))
-    stop, sending = asyncio.Event(), asyncio.Event()
+    stop, enough = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(worker.run(settings, stop))
+    sent = 0
 
     async def send(made: AIOKafkaProducer) -> None:
+        nonlocal sent
         now = int(time.time() * 1000)
-        for number in range(EVENTS):
-            each = event(number + 1, now + number, session_id=f"s{number % 40}")
+        while sent < EVENTS or not enough.is_set():
+            each = event(sent + 1, now + sent, session_id=f"s{sent % 40}")
             key = key_of(each.site, each.session_id)
-            await made.send(kafka.events_topic, encode(each), key=key, partition=number % 2)
-            if number % 20 == 0:
+            await made.send(kafka.events_topic, encode(each), key=key, partition=sent % 2)
+            sent += 1
+            if sent % 20 == 0:
                 await made.flush()
                 await asyncio.sleep(0.02)
-            if number == EVENTS // 6:
-                sending.set()
         await made.flush()
+
+    async def events_come() -> None:
+        """Until a tenth of the events has come since."""
+        before = sent
+        async with asyncio.timeout(PATIENCE):
+            while sent < before + EVENTS // 10:  # noqa: ASYNC110 - the sender counts
+                await asyncio.sleep(0.01)
 
     async with AIOKafkaProducer(**client_options(kafka), acks="all") as made:
         load = asyncio.create_task(send(made))
-        await sending.wait()
+        await events_come()
         done = await promote(settings, "m2")
         assert (done.before, registry.current(folder)) == ("m1", "m2")
-        await asyncio.sleep(0.3)
+        await events_come()
         break_graph(folder, "m3")
         with pytest.raises(SetupError, match="sha256"):
             await promote(settings, "m3")
         # Somebody whose registry is another one.
         await controls.write_control(kafka, UseModel("m3"))
-        await asyncio.sleep(0.3)
+        await events_come()
         assert (await roll_back(settings)).version == "m1"
+        await events_come()
+        enough.set()
         await load
-    log = await records(kafka, kafka.events_topic, EVENTS + 6)
-    scored = await records(kafka, kafka.scored_topic, EVENTS)
+    log = await records(kafka, kafka.events_topic, sent + 6)
+    scored = await records(kafka, kafka.scored_topic, sent)
     dead = await records(kafka, kafka.dead_topic, 2)
     stop.set()
     assert await asyncio.wait_for(running, 25) == 0
@@ -106,7 +116,7 @@ async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(se
             expected[said.event_id] = in_force_at[partition]
     told = [decode_scored(value) for *_, value in scored]
     assert {str(each.event.id): each.model_version for each in told} == expected
-    assert len(told) == len(expected) == EVENTS
+    assert len(told) == len(expected) == sent
     assert Counter(expected.values()).keys() == {"m1", "m2"}
     letters = [decode_dead(value) for *_, value in dead]
     assert {(letter.partition, letter.reason) for letter in letters} == {(0, "failed"), (1, "failed")}

@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from deploy.errors import PortTakenError
-from deploy.processes.ports import free_port, listen
+from deploy.processes.ports import listen
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring.writer import WriterStatus
+from tests.support.ports import free_port
 
 
 async def test_a_writer_that_has_not_begun_is_alive_and_not_ready() -> None:

@@ -14,11 +14,12 @@ from deploy.local import broker, up
 from deploy.log import topics
 from deploy.log.client_options import client_options
 from deploy.processes import data_folder
-from deploy.processes.ports import free_port, listen
+from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress, ProbeCounts, counts, is_ready, samples
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, StorageSettings
 from tests.support.children import alive, child, kill, pids, wait_for
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,21 +28,21 @@ UP = """
 import asyncio, sys
 from pathlib import Path
 from rich.console import Console
-from deploy import broker, data_folder, topics, up
 from deploy.cli.up import _run
-from deploy.probes import Address
-from deploy.screen import Screen
-from deploy.supervise import Supervisor
-from deploy.up import Plan
+from deploy.local.console import TerminalScreen
+from deploy.local.up import LaunchPlan
+from deploy.processes import data_folder
+from deploy.processes.probes import ProbeAddress
+from deploy.processes.supervise import Supervisor
 from tests.support.children import child
 
 async def prepare(supervisor): pass
 
 folder = Path(sys.argv[1])
-nowhere = Address("127.0.0.1", 0)
-with data_folder.held(folder) as held, Screen(Console()) as screen:
+nowhere = ProbeAddress("127.0.0.1", 0)
+with data_folder.held(folder) as held, TerminalScreen(Console()) as screen:
     data_folder.announce(held, "127.0.0.1:1234")
-    plan = Plan(
+    plan = LaunchPlan(
         (child("ingest", folder), child("store", folder)),
         prepare,
         lambda: child("broker", folder),
@@ -69,7 +70,8 @@ def test_it_ends_cleanly(tmp_path: Path, sent: signal.Signals) -> None:
         running.send_signal(sent)
         said, _ = running.communicate(timeout=30)
     assert running.returncode == 0
-    assert said.splitlines()[-2:] == ["stopping", "stopped"]
+    notices = [line for line in said.splitlines() if not line.startswith("accepted ")]
+    assert notices[-2:] == ["stopping", "stopped"]
     assert not any(alive(pid) for pid in children(tmp_path))
     assert data_folder.running(tmp_path) is None
 

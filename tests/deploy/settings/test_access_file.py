@@ -132,7 +132,7 @@ def test_a_file_that_breaks_is_told_once_and_the_old_one_holds(
 
     follow = Reloading(known, make, now=clock)
     broken(place(known))
-    with caplog.at_level(logging.INFO, "deploy.settings.model.access_file"):
+    with caplog.at_level(logging.INFO, "deploy.settings.access_file"):
         for clock.at in (2.0, 4.0, 6.0):
             assert follow() == ["shop"]
     (line,) = [record.getMessage() for record in caplog.records]
@@ -142,7 +142,7 @@ def test_a_file_that_breaks_is_told_once_and_the_old_one_holds(
 
 def test_keys_are_made_and_revoked_while_the_api_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr("deploy.settings.model.access_file.time.monotonic", clock)
+    monkeypatch.setattr("deploy.settings.access_file.time.monotonic", clock)
     monkeypatch.setattr(Reloading.__init__, "__defaults__", (1.0, clock))
     known = settings(tmp_path)
     access = wiring.access(known)

@@ -1,0 +1,100 @@
+"""docs/features.md says of a session exactly what the fold does: a second implementation of its text agrees."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+import stream.fold.partition
+from ingest.events import Control, Event, Tick
+from stream.fold.result import FoldResult
+from stream.scored import ScoredSession
+from tests.stream.test_properties import MINUTE, a_log, counterexample
+from tests.support.events import NOON, event
+from tests.support.log import log_of, partition
+from tests.support.specification import Identity, SpecifiedPartition
+
+
+def said(update: ScoredSession) -> dict[str, Any]:
+    names = (
+        *("Administrative", "Administrative_Duration", "Informational", "Informational_Duration", "ProductRelated"),
+        *("ProductRelated_Duration", "Month", "Weekend"),
+    )
+    return {
+        "visitor_id": update.visitor_id,
+        "visitor_type": update.features.VisitorType,
+        "started_at": update.started_at,
+        "last_event_at": update.last_event_at,
+        "ended": update.status == "ended",
+        "events": update.counts.events,
+        "page_views": update.counts.page_views,
+        "orders": update.counts.purchases,
+        "revenue": update.revenue,
+        "amount": round(update.amount, 6),
+        "unverified": update.unverified_purchases,
+        **{name: getattr(update.features, name) for name in names},
+    }
+
+
+def the_page_says_what_the_fold_does(records: list[Event | Control]) -> None:
+    state, by_page = partition(), SpecifiedPartition()
+    sessions: dict[Identity, dict[str, Any]] = {}
+    closed: set[Identity] = set()
+    counts: dict[str, int] = {}
+    for record in log_of(records):
+        into = FoldResult()
+        state.fold(record, into)
+        by_page.read(record)
+        for update in into.sessions:
+            identity = (update.site, update.session_id, update.opened_at)
+            if update.status == "closed":
+                closed.add(identity)
+            else:
+                sessions[identity] = said(update)
+        for outcome, number in into.counts.items():
+            counts[outcome] = counts.get(outcome, 0) + number
+    assert {outcome: by_page.outcomes.count(outcome) for outcome in counts} == counts
+    specified = by_page.sessions
+    assert sessions.keys() == specified.keys()
+    for identity, session in sessions.items():
+        assert session == pytest.approx(specified[identity], abs=1e-6)
+    still_open = {(*key, each.opened_at) for clock in by_page.open.values() for key, each in clock.items()}
+    assert sessions.keys() - closed == still_open
+
+
+@settings(max_examples=120, deadline=None)
+@given(a_log())
+def test_the_page_says_what_the_fold_does(records: list[Event | Control]) -> None:
+    the_page_says_what_the_fold_does(records)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([event(1), event(2, NOON + 40 * MINUTE - 1)], id="39 minutes are one session"),
+        pytest.param([event(1), event(2, NOON + 40 * MINUTE)], id="40 minutes are two"),
+        pytest.param(
+            [event(1), event(1, received_at=NOON + 39 * MINUTE), event(2, NOON + 70 * MINUTE)],
+            id="a duplicate keeps a session open",
+        ),
+        pytest.param(
+            [event(1), event(2, NOON - MINUTE, received_at=NOON + 30 * MINUTE), event(3, NOON + 45 * MINUTE)],
+            id="a late event does not",
+        ),
+        pytest.param([event(2, NOON), event(1, NOON), event(3, NOON)], id="one millisecond is ordered by id"),
+        pytest.param([event(1, NOON + 6 * MINUTE, received_at=NOON)], id="six minutes ahead occurred when received"),
+        pytest.param([event(1), Tick("live", NOON + 40 * MINUTE)], id="a tick closes"),
+        pytest.param([event(1, type="session_end"), event(2, NOON + MINUTE)], id="an end that is not the last event"),
+        pytest.param(
+            [event(1, NOON + 15 * 60 * MINUTE + 59 * MINUTE), event(2, NOON + 16 * 60 * MINUTE)], id="the cut at 04:00"
+        ),
+        pytest.param([event(number, NOON + number) for number in range(2_002)], id="2,000 events"),
+    ],
+)
+def test_the_page_says_it_at_the_edges(records: list[Event | Control]) -> None:
+    the_page_says_what_the_fold_does(records)
+
+
+def test_another_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.fold.partition, "IDLE", 41 * MINUTE)
+    assert counterexample(the_page_says_what_the_fold_does, a_log())

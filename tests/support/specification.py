@@ -1,0 +1,120 @@
+"""docs/features.md, "The session, as a specification", step by step; shares no code with the fold."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ingest.events import Event, Tick, UndecodableError, decode
+from tests.support.log import LogRecord
+from tests.support.recount import recount
+
+MINUTE = 60_000
+
+#: (site, session_id, opened_at)
+Identity = tuple[str, str, int]
+
+
+class SpecifiedSession:
+    def __init__(self, opened_at: int) -> None:
+        self.opened_at = self.seen = opened_at
+        self.events: dict[str, Event] = {}
+
+
+class SpecifiedPartition:
+    """A partition of sites in UTC without special days, page statistics and erasures."""
+
+    def __init__(self) -> None:
+        self.clocks: dict[str, int] = {}
+        self.open: dict[str, dict[tuple[str, str], SpecifiedSession]] = defaultdict(dict)
+        self._sessions: dict[Identity, SpecifiedSession] = {}
+        self.outcomes: list[str] = []
+
+    def read(self, record: LogRecord) -> None:
+        try:
+            content = decode(record.key, record.value)
+        except UndecodableError:
+            self.outcomes.append("undecodable")
+            return
+        if isinstance(content, Event):
+            self.outcomes.append(self._event(record, content))
+        else:
+            if isinstance(content, Tick):
+                self._move(content.clock, content.to)
+            self.outcomes.append("control")
+
+    @property
+    def sessions(self) -> dict[Identity, dict[str, Any]]:
+        """What each session says, open or closed."""
+        return {identity: says(session.events.values()) for identity, session in self._sessions.items()}
+
+    def _event(self, record: LogRecord, event: Event) -> str:
+        live = event.clock == "live"
+        if live and 0 < record.timestamp < event.received_at - 15 * MINUTE:
+            return "failed"
+        clock = "live" if live else event.site
+        now = self._move(clock, event.received_at)
+        key = (event.site, event.session_id)
+        session = self.open[clock].get(key)
+        if session is not None and event.event_id in session.events:
+            session.seen = now
+            return "duplicate"
+        at = event.occurred_at if event.occurred_at <= event.received_at + 5 * MINUTE else event.received_at
+        cut = last_cut(now)
+        if event.received_at - at > 10 * MINUTE or at < cut:
+            return "late"
+        if session is not None and session.opened_at < cut:
+            del self.open[clock][key]
+            session = None
+        if session is None:
+            session = self.open[clock][key] = SpecifiedSession(now)
+        session.seen = now
+        if len(session.events) >= 2_000:
+            return "overflow"
+        session.events[event.event_id] = Event(
+            **({name: getattr(event, name) for name in event.__struct_fields__} | {"occurred_at": at})
+        )
+        self._sessions[(*key, session.opened_at)] = session
+        return "scored"
+
+    def _move(self, clock: str, to: int) -> int:
+        now = self.clocks[clock] = max(self.clocks.get(clock, to), to)
+        self.open[clock] = {
+            key: session for key, session in self.open[clock].items() if session.seen + 40 * MINUTE > now
+        }
+        return now
+
+
+def last_cut(now: int) -> int:
+    """04:00 UTC of the day, or of the day before."""
+    moment = datetime.fromtimestamp(now / 1000, UTC)
+    cut = moment.replace(hour=4, minute=0, second=0, microsecond=0)
+    if cut > moment:
+        cut -= timedelta(days=1)
+    return int(cut.timestamp() * 1000)
+
+
+def says(events: Iterable[Event]) -> dict[str, Any]:
+    """What the events of a session say, whatever order they come in."""
+    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    first, last = ordered[0], ordered[-1]
+    orders = defaultdict(list)
+    for event in ordered:
+        if event.purchase is not None:
+            orders[event.purchase.order_id or event.event_id].append(event.purchase)
+    verified = [next((each for each in told if each.verified), None) for told in orders.values()]
+    amounts = [each.amount for each in verified if each is not None]
+    return {
+        "visitor_id": first.visitor_id,
+        "visitor_type": first.context.visitor_type,
+        "started_at": first.occurred_at,
+        "last_event_at": last.occurred_at,
+        "ended": last.type == "session_end",
+        "events": len(ordered),
+        "page_views": sum(event.type == "page_view" for event in ordered),
+        "orders": len(orders),
+        "revenue": bool(amounts),
+        "amount": round(sum(amounts), 6),
+        "unverified": len(orders) - len(amounts),
+        **recount(ordered),
+    }
