@@ -122,6 +122,15 @@ class IngestSettings(Group):
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    key_sessions_per_second: float = Field(
+        500, gt=0, description="New sessions per second and key, bursts of ten seconds."
+    )
+    address_sessions_per_second: float = Field(
+        10, gt=0, description="New sessions per second and client address, bursts of a minute."
+    )
+    max_open_sessions: int = Field(
+        200_000, ge=1, description="Most open sessions that one ingest process lets in with write keys."
+    )
     max_connections_per_address: int = Field(
         1_024,
         ge=1,
