@@ -95,7 +95,9 @@ class AdminReads(Queries):
     def statistics(self, chosen: ResolvedFilter, grain: Grain) -> Statistics:
         """Statistics of the sessions that are chosen."""
         conditions, t = _conditions(chosen), sessions.c
-        counted = (func.count(), func.coalesce(func.sum(t.revenue), 0), func.coalesce(func.sum(t.amount), 0.0))
+        # As a number: SQLAlchemy gives the sum of truths back as a truth.
+        bought_rows = func.coalesce(func.sum(cast(t.revenue, Integer)), 0)
+        counted = (func.count(), bought_rows, func.coalesce(func.sum(t.amount), 0.0))
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
         sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
         count, bought, amount, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
