@@ -43,7 +43,7 @@ class PagesReader:
             self._next = follower.next
 
 
-async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow]) -> int:
+async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow], pinned: bool = False) -> int:
     """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced."""
     batch = uuid4().hex
     written = {(row.site, row.path): msgspec.structs.replace(row, batch=batch) for row in rows}
@@ -54,5 +54,5 @@ async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[Pag
             await asyncio.gather(*pending)
             pending = []
     await asyncio.gather(*pending)
-    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written))), partition=0)
+    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written), pinned)), partition=0)
     return int(marker.offset)
