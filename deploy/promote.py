@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from deploy.errors import SetupError
 from deploy.log import controls, topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import Settings
 from deploy.wiring.models import registry
 from ingest.events import UseModel
@@ -60,7 +60,7 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion) -> Promo
 
 async def _standing(settings: Settings, folder: Place) -> tuple[str, list[str]]:
     """The log's name, and the versions that came into force on it, the one in force last."""
-    log = await topics.log_id(client_options(settings.kafka))
+    log = await topics.log_id(kafka_clients(settings.kafka))
     return log, in_force(promotions(folder, log)) or [settings.scoring.model or current(folder)]
 
 

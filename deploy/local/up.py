@@ -12,7 +12,7 @@ from deploy.errors import AwayError, PortTakenError, SetupError
 from deploy.local import broker
 from deploy.local.erased_before import erased_before
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.controls import LogError, keep_erasures
 from deploy.processes import probes
 from deploy.processes.ports import free_port, listen, speaks_kafka
@@ -57,7 +57,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         environment[variable("shop.port")] = str(shop.port)
 
     async def prepare(supervisor: Supervisor) -> None:
-        await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
         await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
 
     def new_broker() -> Child:
@@ -92,7 +92,7 @@ def services(settings: Settings, folder: Path) -> LaunchPlan:
     }
 
     async def prepare(supervisor: Supervisor) -> None:
-        await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
+        await topics.ensure(kafka_clients(settings.kafka), topics.wanted(settings.kafka))
         code, last = await supervisor.run_once(Child("migrate", [*OPECOM, "migrate"], environment), asyncio.Event())
         if code:
             raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")

@@ -12,13 +12,13 @@ from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
 from deploy.log import controls
-from deploy.log.client_options import client_options
 from deploy.settings.model import Settings
 from deploy.wiring.followed import PATIENCE
 from storage.database.errors import DatabaseUnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.pages import PageStatistics
+from stream.kafka.clients import KafkaClients
 from stream.kafka.pages_topic import pages_follower
 from stream.kafka.topic_follower import TopicMissingError
 from stream.waiting import set_within
@@ -31,10 +31,10 @@ DAY = 24 * 3_600.0
 
 
 @contextlib.asynccontextmanager
-async def refresher(settings: Settings, client: Any) -> AsyncIterator[Refresher]:
+async def refresher(settings: Settings, clients: KafkaClients, client: Any) -> AsyncIterator[Refresher]:
     """A refresher that counts by this ClickHouse client; raises KafkaError where the topic cannot be read."""
     statistics = PageStatistics()
-    follower = pages_follower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, PATIENCE)
+    follower = pages_follower(clients, settings.kafka.pages_topic, statistics, PATIENCE)
     try:
         await follower.start()
         yield Refresher(Tallies(client), statistics, follower.caught_up, partial(controls.put_pages, settings.kafka))
@@ -42,13 +42,13 @@ async def refresher(settings: Settings, client: Any) -> AsyncIterator[Refresher]
         await follower.stop()
 
 
-async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> None:
+async def keep_fresh(settings: Settings, clients: KafkaClients, client: Any, stop: asyncio.Event) -> None:
     """Refresh until `stop`, all pages once a day; a refresh that fails is told, and the next one is due as usual."""
     seconds, whole_at = interval(settings), time.monotonic()
     while seconds and not await set_within(stop, seconds):
         whole = time.monotonic() - whole_at >= DAY
         try:
-            async with refresher(settings, client) as pages:
+            async with refresher(settings, clients, client) as pages:
                 await pages.refresh(whole)
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)

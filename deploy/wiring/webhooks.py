@@ -3,24 +3,21 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from deploy.errors import AwayError
 from deploy.http.status import create_status_app, serving
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import explained, relational
-from deploy.wiring.writer import group_consumer, outcome
+from deploy.wiring.writer import outcome
 from storage.database import migrate
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.migrate import SchemaError
@@ -71,11 +68,11 @@ async def _both(
     settings: Settings, engine: Engine, metrics: WebhookMetrics, running: list[CrossingConsumer], stop: asyncio.Event
 ) -> None:
     """Both until `stop`, or until either fails."""
-    topic, own = settings.kafka.scored_topic, settings.webhooks
-    log_name = await log_id(client_options(settings.kafka))
+    topic, own, clients = settings.kafka.scored_topic, settings.webhooks, kafka_clients(settings.kafka)
+    log_name = await log_id(clients)
     known = await asyncio.to_thread(bands.places, engine, log_name)
     written = [LastWritten("scored", number, place.next, place.timestamp) for number, place in known.items()]
-    await continuity.check(written, {"scored": topic}, client_options(settings.kafka))
+    await continuity.check(written, {"scored": topic}, clients)
     resolve, ending = Resolver(), asyncio.Event()
     sender = DeliverySender(
         engine,
@@ -87,7 +84,10 @@ async def _both(
         log_days=own.log_days,
     )
     erasures = Erasures()
-    async with following_erasures(settings.kafka, erasures), _consumer(settings) as consumer:
+    async with (
+        following_erasures(settings.kafka, clients, erasures),
+        clients.member(own.group) as consumer,
+    ):
         watch = CrossingConsumer(
             engine=engine,
             log_id=log_name,
@@ -137,15 +137,3 @@ async def _fit(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
                 raise
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.2)
-
-
-@contextlib.asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = group_consumer(settings.kafka, settings.webhooks.group)
-    try:
-        await consumer.start()
-        yield consumer
-    finally:
-        # aiokafka can wait for ever for a broker that is gone.
-        with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(consumer.stop(), 10)

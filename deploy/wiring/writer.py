@@ -3,20 +3,18 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.http.status import create_status_app, serving
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
-from deploy.settings.model import KafkaSettings, Settings
+from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
@@ -36,8 +34,6 @@ from stream.kafka.topic_follower import TopicMissingError
 log = logging.getLogger(__name__)
 
 STOPPED, FAILED = 0, 70
-#: aiokafka would leave the group when a database is away for longer; its heartbeats go on by themselves.
-A_WEEK_MS = 7 * 24 * 3600 * 1000
 #: Fetches that fill a block at once when there is a backlog.
 FETCH_BYTES = 8 * 1024 * 1024
 
@@ -77,16 +73,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 async def write(settings: Settings, opened: DatabaseHandles, standing: WriterStatus, stop: asyncio.Event) -> None:
     """Write until `stop`; raises KafkaUnavailableError, WriterError, ContinuityError, KafkaError and SetupError."""
     engine, client = opened
-    topics = _topics(settings)
-    log_name = await log_id(client_options(settings.kafka))
+    topics, clients = _topics(settings), kafka_clients(settings.kafka)
+    log_name = await log_id(clients)
     if settings.profile == "embedded":
         closed = await asyncio.to_thread(close_orphans, engine, log_name)
         if closed:
             log.info("closed %d sessions that an earlier log left open", closed)
     known = await asyncio.to_thread(continuity.written, engine, log_name)
-    await continuity.check(known, topics, client_options(settings.kafka))
+    await continuity.check(known, topics, clients)
     erasures = Erasures()
-    async with _kafka(settings) as (consumer, producer), following_erasures(settings.kafka, erasures) as follower:
+    async with (
+        clients.member(settings.storage.group, max_partition_fetch_bytes=FETCH_BYTES) as consumer,
+        clients.producing() as producer,
+        following_erasures(settings.kafka, clients, erasures) as follower,
+    ):
         standing.writer = Writer(
             log_id=log_name,
             topics=topics,
@@ -103,7 +103,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             erasures=erasures,
             erasures_reached=follower.reached,
         )
-        refreshing = asyncio.create_task(keep_fresh(settings, client, stop))
+        refreshing = asyncio.create_task(keep_fresh(settings, clients, client, stop))
         try:
             await standing.writer.run(stop)
         finally:
@@ -131,33 +131,3 @@ async def outcome(part: Awaitable[None]) -> int:
 def _topics(settings: Settings) -> dict[Role, str]:
     kafka = settings.kafka
     return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
-
-
-def group_consumer(kafka: KafkaSettings, group: str, **more: Any) -> AIOKafkaConsumer:
-    """A consumer that commits when it is told to, and may take its time between two fetches."""
-    return AIOKafkaConsumer(
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_poll_interval_ms=A_WEEK_MS,
-        rebalance_timeout_ms=10_000,
-        fetch_max_wait_ms=kafka.fetch_wait_ms,
-        **more,
-        **client_options(kafka),
-    )
-
-
-@contextlib.asynccontextmanager
-async def _kafka(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
-    options = client_options(settings.kafka)
-    consumer = group_consumer(settings.kafka, settings.storage.group, max_partition_fetch_bytes=FETCH_BYTES)
-    producer = AIOKafkaProducer(acks="all", enable_idempotence=settings.kafka.idempotent, **options)
-    try:
-        await consumer.start()
-        await producer.start()
-        yield consumer, producer
-    finally:
-        # aiokafka can wait for ever for a broker that is gone.
-        for client in (producer, consumer):
-            with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(client.stop(), 10)

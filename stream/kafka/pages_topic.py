@@ -1,21 +1,21 @@
 """The `page-stats` topic: following it into PageStatistics, and adding a version to it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from uuid import uuid4
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics, encode
+from stream.kafka.clients import KafkaClients
 from stream.kafka.topic_follower import TopicFollower
 
 
-def pages_follower(options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float) -> TopicFollower:
+def pages_follower(clients: KafkaClients, topic: str, statistics: PageStatistics, timeout: float) -> TopicFollower:
     """Reads `page-stats` into `statistics`; `timeout` in seconds."""
     return TopicFollower(
-        *(options, topic, statistics, timeout), what="page statistics", mend="import or refresh the statistics again"
+        *(clients, topic, statistics, timeout), what="page statistics", mend="import or refresh the statistics again"
     )
 
 

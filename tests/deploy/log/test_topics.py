@@ -6,7 +6,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.errors import SetupError
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.processes.ports import free_port
 from deploy.settings.model import KafkaSettings
 from tests.support.services import Broker
@@ -22,11 +22,11 @@ async def make(kafka: KafkaSettings, name: str, partitions: int, **settings: str
 
 
 async def ensure(kafka: KafkaSettings) -> list[str]:
-    return await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    return await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
 
 
 async def check(kafka: KafkaSettings) -> list[str]:
-    return [fault.line for fault in await topics.check(client_options(kafka), topics.wanted(kafka))]
+    return [fault.line for fault in await topics.check(kafka_clients(kafka), topics.wanted(kafka))]
 
 
 async def test_missing_topics_are_said_then_made_then_left_alone(broker: Broker) -> None:
@@ -122,9 +122,9 @@ async def test_a_broker_that_is_away_is_a_line() -> None:
 
 
 async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
-    options = client_options(broker.settings())
-    assert len(await topics.log_id(options)) == 22
-    assert await topics.log_id(options) == await topics.log_id(options)
+    clients = kafka_clients(broker.settings())
+    assert len(await topics.log_id(clients)) == 22
+    assert await topics.log_id(clients) == await topics.log_id(clients)
 
 
 def test_all_that_must_be_equal_is_equal() -> None:
