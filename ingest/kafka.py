@@ -247,7 +247,8 @@ class KafkaPublisher:
             except Exception as error:
                 self._trouble = error.reason if isinstance(error, LogUnavailableError) else self._not_reached(error)
                 if self._trouble != told:
-                    _log.error("%s", self._trouble)
+                    reached = isinstance(error, LogUnavailableError)
+                    _log.error("%s", self._trouble, extra=None if reached else {"outage": "kafka-away"})
                     told = self._trouble
                 await self._close(producer)
                 await self._pause(pause)
@@ -260,7 +261,7 @@ class KafkaPublisher:
                 await self._broken.wait()
             self._producer = None
             if not self._stopping.is_set():
-                _log.error("%s; connecting to Kafka again", self._trouble)
+                _log.error("%s; connecting to Kafka again", self._trouble, extra={"outage": "kafka-away"})
             await self._close(producer)
         self._trouble = "the ingest API is stopping"
 

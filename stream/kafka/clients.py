@@ -21,6 +21,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 
+from stream.kafka.client_log import watch_answers
+
 log = logging.getLogger(__name__)
 
 #: aiokafka would leave the group when a database is away for longer; its heartbeats go on by themselves.
@@ -59,17 +61,17 @@ class KafkaClients:
 
     def consumer(self, *topics: str, **more: Any) -> AIOKafkaConsumer:
         """A consumer that is not started; it commits nothing by itself and begins at the start of a topic."""
-        return AIOKafkaConsumer(
-            *topics, **{"enable_auto_commit": False, "auto_offset_reset": "earliest", **self.options, **more}
-        )
+        given = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **self.options, **more}
+        return _watched(AIOKafkaConsumer(*topics, **given))
 
     def producer(self, **more: Any) -> AIOKafkaProducer:
         """A producer that is not started; every in-sync replica acknowledges, and where Kafka can, nothing doubles."""
-        return AIOKafkaProducer(**{"acks": "all", "enable_idempotence": self.idempotent, **self.options, **more})
+        given = {"acks": "all", "enable_idempotence": self.idempotent, **self.options, **more}
+        return _watched(AIOKafkaProducer(**given))
 
     def admin(self) -> AIOKafkaAdminClient:
         """An admin client that is not started."""
-        return AIOKafkaAdminClient(**self.options)
+        return _watched(AIOKafkaAdminClient(**self.options))
 
     def consuming(self, **more: Any) -> contextlib.AbstractAsyncContextManager[AIOKafkaConsumer]:
         """A consumer between its start and its end; raises KafkaError."""
@@ -181,6 +183,11 @@ async def partitions_of(client: Any, *topics: str) -> list[TopicPartition]:
 
 async def _stop(client: Any) -> None:
     await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+
+
+def _watched(client: Client) -> Client:
+    watch_answers(_connections(client))
+    return client
 
 
 def _connections(client: Any) -> Any:

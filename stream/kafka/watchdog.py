@@ -13,6 +13,7 @@ from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.kafka.client_log import AWAY
 from stream.kafka.clients import KafkaClients, answered, close, start
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ async def _watch(
                 else {}
             )
         except Exception as error:
-            log.warning("the watchdog cannot ask Kafka for the log's end: %s", error)
+            log.warning("the watchdog cannot ask Kafka for the log's end: %s", error, extra=AWAY)
             continue
         for number, position in known.items():
             lag(number, max(0, ends[number] - position))
