@@ -17,7 +17,7 @@ from deploy.log.controls import LogError, keep_erasures
 from deploy.processes import probes
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
-from deploy.processes.supervise import PATIENCE, Child, Supervisor
+from deploy.processes.supervise import PATIENCE, Child, Supervisor, remedy, said
 from deploy.settings.model import KafkaSettings, Settings, variable
 
 #: Without a broker there is nothing to drain; the parts get so many seconds then.
@@ -186,7 +186,8 @@ async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop:
         stopping.cancel()
         broker_stop.set()
         await asyncio.wait([living])
-    return ready, living.result()[1]
+    code, last = living.result()
+    return ready, f"{said(code)}; {remedy(code, supervisor.log_of(child))}; its last line: {last or 'none'}"
 
 
 async def _ready(child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool]) -> bool:

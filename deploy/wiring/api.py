@@ -55,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             await answer(settings, opened, permitted, listener, registry, stop)
 
     with listener:
-        return await outcome(alone())
+        return await outcome(alone(), settings)
 
 
 async def answer(

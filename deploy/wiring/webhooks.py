@@ -13,10 +13,11 @@ from deploy.errors import AwayError
 from deploy.http.status import create_status_app, serving
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
+from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import explained, relational
+from deploy.wiring.storage import explained, own_folder, relational, relational_setting
 from deploy.wiring.writer import outcome
 from storage.database import migrate
 from storage.database.errors import DatabaseUnavailableError
@@ -45,8 +46,16 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     add_process_metrics(registry, "webhooks")
     metrics = WebhookMetrics(registry)
     running: list[CrossingConsumer] = []
+    folder = own_folder(settings)
+
+    def degraded() -> str:
+        return "; ".join(filter(None, [*(watch.degraded for watch in running), disk_full(folder) if folder else ""]))
+
     app = create_status_app(
-        registry, lambda: any(watch.ready for watch in running), "database not open or partitions not assigned yet"
+        registry,
+        lambda: any(watch.ready for watch in running),
+        "database not open or partitions not assigned yet",
+        degraded,
     )
 
     async def both() -> None:
@@ -56,12 +65,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             if not stop.is_set():
                 await _both(settings, engine, metrics, running, stop)
         except DatabaseUnavailableError as error:
-            raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
+            setting = relational_setting(settings)
+            raise AwayError(f"the relational database does not answer ({error}): see {setting}") from error
         finally:
             engine.dispose()
 
     async with serving(app, settings.webhooks.metrics_host, settings.webhooks.metrics_port):
-        return await outcome(both())
+        return await outcome(both(), settings)
 
 
 async def _both(
@@ -97,6 +107,7 @@ async def _both(
             made=sender.wake,
             erasures=erasures,
             alone=settings.profile == "embedded",
+            setting=relational_setting(settings),
         )
         running.append(watch)
         parts = [asyncio.create_task(watch.run(ending)), asyncio.create_task(sender.run(ending))]

@@ -31,6 +31,7 @@ from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
 
+NOT_YET = "no partition claimed yet"
 #: Largest record batch; Kafka's own limit of a message is 1,048,588 bytes.
 BATCH_BYTES = 900_000
 
@@ -84,7 +85,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         lambda number, behind: metrics.lag.labels(number).set(behind),
     )
     ended = asyncio.Event()
-    status = create_status_app(metrics.registry, lambda: app.ready, "no partition claimed yet")
+    status = create_status_app(
+        metrics.registry, lambda: app.ready and not worker.recovery, lambda: worker.recovery or NOT_YET
+    )
     serving = asyncio.create_task(serve(status, host, port, ended, listener=listener)) if listener else None
     failure: BaseException | None = None
     try:

@@ -14,11 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from deploy.http.status import create_status_app, serving
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
+from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import DatabaseHandles, databases
+from deploy.wiring.storage import DatabaseHandles, analytics_setting, databases, own_folder, relational_setting
 from storage.database.migrate import SchemaError
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
@@ -48,26 +49,32 @@ class WriterStatus:
         self.registry = CollectorRegistry()
         add_process_metrics(self.registry, *parts, folder=folder)
         self.writer: Writer | None = None
+        self._folder = folder
 
     def serving(self, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
         """`/livez`, `/readyz` and `/metrics` on storage.metrics_host and metrics_port; raises PortTakenError."""
-        app = create_status_app(self.registry, self._ready, "databases not open or partitions not assigned yet")
+        not_yet = "databases not open or partitions not assigned yet"
+        app = create_status_app(self.registry, self._ready, not_yet, self._degraded)
         return serving(app, settings.storage.metrics_host, settings.storage.metrics_port)
 
     def _ready(self) -> bool:
         return self.writer is not None and self.writer.ready
 
+    def _degraded(self) -> str:
+        reasons = (self.writer.degraded if self.writer else "", disk_full(self._folder) if self._folder else "")
+        return "; ".join(filter(None, reasons))
+
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
-    standing = WriterStatus("writer")
+    standing = WriterStatus("writer", folder=own_folder(settings))
 
     async def alone() -> None:
         async with databases(settings) as opened:
             await write(settings, opened, standing, stop)
 
     async with standing.serving(settings):
-        return await outcome(alone())
+        return await outcome(alone(), settings)
 
 
 async def write(settings: Settings, opened: DatabaseHandles, standing: WriterStatus, stop: asyncio.Event) -> None:
@@ -93,8 +100,8 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             consumer=consumer,
             producer=producer,
             databases=(
-                Database(RELATIONAL, "storage.url", RelationalSink(engine)),
-                Database(CLICKHOUSE, "storage.clickhouse_host", AnalyticsSink(client)),
+                Database(RELATIONAL, relational_setting(settings), RelationalSink(engine)),
+                Database(CLICKHOUSE, analytics_setting(settings), AnalyticsSink(client)),
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,
@@ -111,7 +118,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             await asyncio.wait({refreshing})
 
 
-async def outcome(part: Awaitable[None]) -> int:
+async def outcome(part: Awaitable[None], settings: Settings) -> int:
     """The exit code of a part; what it cannot go on with is one line of the log."""
     try:
         await part
@@ -122,7 +129,8 @@ async def outcome(part: Awaitable[None]) -> int:
     except (SQLAlchemyError, ClickHouseError) as error:
         # It was there when it was opened, and went away before the writer insists.
         said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        log.error("a database failed (%s): see storage.url and storage.clickhouse_host", said)
+        setting = relational_setting(settings) if isinstance(error, SQLAlchemyError) else analytics_setting(settings)
+        log.error("a database failed (%s): see %s", said, setting)
     else:
         return STOPPED
     return FAILED

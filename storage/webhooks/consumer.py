@@ -18,6 +18,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine
 
+from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import bands, registry
 from storage.webhooks.bands import PartitionPosition, PositionMovedError, ReadBatch, StepResult
@@ -48,7 +49,7 @@ class CrossingConsumer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other part of this kind: see GroupConsumer. `made` is called when deliveries were
-    made, and `erasures` says who is forgotten, of whom nothing is told.
+    made, and `erasures` says who is forgotten, of whom nothing is told. `setting` says where the database is.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class CrossingConsumer:
         made: Callable[[], None],
         erasures: Erasures,
         alone: bool = False,
+        setting: str = "storage.url",
     ) -> None:
         self._engine = engine
         self._log_id = log_id
@@ -72,7 +74,8 @@ class CrossingConsumer:
         self._threads = ThreadPoolExecutor(1, "webhook-crossings")
         self._stop = asyncio.Event()
         self._group = GroupConsumer(consumer, [topic], alone=alone, positions=self._positions, on_gap=self._report_gap)
-        self._away = False
+        self._setting = setting
+        self._outage = OutageLog(log, "the database answers again")
         #: Where the database is in each of our partitions, and what was read since.
         self._places: dict[TopicPartition, PartitionPosition] = {}
         self._read: dict[TopicPartition, tuple[int, int]] = {}
@@ -82,6 +85,11 @@ class CrossingConsumer:
     def ready(self) -> bool:
         """Whether it has its place in the group, and the positions of its partitions; there may be none for it."""
         return self._group.ready
+
+    @property
+    def degraded(self) -> str:
+        """Why nothing is read now, "" where it is."""
+        return self._outage.reason
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises KafkaUnavailableError when Kafka fails."""
@@ -212,13 +220,13 @@ class CrossingConsumer:
         log.error("%s: %d records before %d are gone (kafka.scored_retention_hours)", partition, gap, first)
 
     def _tell_away(self, error: DatabaseUnavailableError) -> None:
-        if not self._away:
-            log.warning("the database does not answer (%s); nothing is lost, trying again. See storage.url", error)
-        self._away = True
+        self._outage.failed(
+            f"the database does not answer ({error}); nothing is lost, trying again. {self._setting} says where it is"
+        )
         self._metrics.away.set(1)
 
     def _tell_there(self) -> None:
-        self._away = False
+        self._outage.answered()
         self._metrics.away.set(0)
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
 from storage.metrics import WriterMetrics
 from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 #: So many refused records without a good one between them are no accident of data.
 MAX_REFUSED_IN_A_ROW = 50
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
+#: Seconds between two looks at the topics' ends while a block waits for a database.
+LAG_SECONDS = 5.0
 
 
 class WriterError(RuntimeError):
@@ -74,6 +77,7 @@ class Writer:
             metrics.away.labels(database.name)
             metrics.retries.labels(database.name)
         self._refused_in_a_row = 0
+        self._outages = {each.name: OutageLog(log, f"{each.name} takes writes again") for each in databases}
         self._group = GroupConsumer(
             consumer, list(self._roles), alone=alone, on_gap=self._report_gap, on_reread=metrics.rereads.inc
         )
@@ -82,6 +86,11 @@ class Writer:
     def ready(self) -> bool:
         """Whether the writer has its place in the group: its partitions are started, and there may be none for it."""
         return self._group.ready
+
+    @property
+    def degraded(self) -> str:
+        """Why blocks are not written now, "" where they are."""
+        return "; ".join(outage.reason for outage in self._outages.values() if outage.away)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop` is set.
@@ -144,7 +153,11 @@ class Writer:
             asyncio.create_task(self._insist(database, block, threads[database.name], stop))
             for database in self._databases
         ]
-        results = await asyncio.gather(*writes)
+        looking = asyncio.create_task(self._keep_reporting_lag(batches))
+        try:
+            results = await asyncio.gather(*writes)
+        finally:
+            looking.cancel()
         refusals: list[Refusal] = [(record, record.detail) for record in unreadable]
         for result in results:
             if result is None:
@@ -185,7 +198,7 @@ class Writer:
     ) -> list[Refusal] | None:
         """Write until the database takes it; what it refused for good, or None when `stop` came first."""
         delay = FIRST_DELAY
-        away = self._metrics.away.labels(database.name)
+        away, outage = self._metrics.away.labels(database.name), self._outages[database.name]
         while True:
             began = time.monotonic()
             try:
@@ -193,17 +206,15 @@ class Writer:
                     thread, functools.partial(deliver, database.sink, block)
                 )
             except DatabaseUnavailableError as error:
-                if delay == FIRST_DELAY:
-                    log.warning(
-                        "%s does not take writes (%s); nothing is lost, trying again. %s says where it is",
-                        *(database.name, error, database.setting),
-                    )
+                outage.failed(
+                    f"{database.name} does not take writes ({error}); nothing is lost, trying again. "
+                    f"{database.setting} says where it is"
+                )
                 away.set(1)
                 self._metrics.retries.labels(database.name).inc()
             else:
                 self._metrics.database_seconds.labels(database.name).observe(time.monotonic() - began)
-                if delay > FIRST_DELAY:
-                    log.warning("%s takes writes again", database.name)
+                outage.answered()
                 away.set(0)
                 return refusals
             if await set_within(stop, delay):
@@ -238,6 +249,13 @@ class Writer:
             self._metrics.records.labels(TOPICS[self._roles[partition.topic]]).inc(len(records))
         self._metrics.block_records.observe(sum(map(len, batches.values())))
         self._tell_lag({})
+
+    async def _keep_reporting_lag(self, pending: Batches) -> None:
+        """While a block waits for a database nothing is fetched, so Kafka is asked how far the topics have grown."""
+        while True:
+            await asyncio.sleep(LAG_SECONDS)
+            await self._group.look_at_ends()
+            self._tell_lag(pending)
 
     def _tell_lag(self, pending: Batches) -> None:
         """How far the databases are behind; `pending` is what they do not have yet although it was fetched."""
