@@ -139,7 +139,8 @@ class KafkaPublisher:
             raise LogUnavailableError(self._trouble)
         reached = False
         with contextlib.suppress(Exception):
-            reached = await asyncio.wait_for(producer.client.force_metadata_update(), CHECK_SECONDS)
+            async with asyncio.timeout(CHECK_SECONDS):
+                reached = await producer.client.force_metadata_update()
         if not reached:
             raise LogUnavailableError(f"Kafka at {self._clients.bootstrap} does not answer")
 
@@ -154,7 +155,8 @@ class KafkaPublisher:
         if self._connecting is not None:
             self._broken.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._connecting, self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    await self._connecting
             self._connecting = None
         self._lose_all(LogUnavailableError("the ingest API stopped before Kafka acknowledged"))
 
@@ -280,7 +282,8 @@ class KafkaPublisher:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _close(self, producer: Any) -> None:
         """Let what is on its way arrive, but not for ever."""

@@ -134,7 +134,8 @@ class BenchLog:
 
     async def forget(self, names: list[str]) -> None:
         with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self.admin.delete_topics(names), 10)
+            async with asyncio.timeout(10):
+                await self.admin.delete_topics(names)
 
 
 def scored_id(value: bytes) -> str | None:

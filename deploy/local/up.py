@@ -161,7 +161,8 @@ async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, not
             raise SetupError(f"the broker does not start ({how})")
         notify(f"the broker ended ({how}); what it held is gone, and everything starts anew")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), failures)
+            async with asyncio.timeout(failures):
+                await stop.wait()
 
 
 async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:

@@ -29,10 +29,10 @@ class LogError(SetupError):
     """The log did not take the records."""
 
 
-async def write_control(kafka: KafkaSettings, control: Control) -> None:
-    """Append the control to every partition of `events`; raises LogError."""
+async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition of `events`; returns its offset in each. Raises LogError."""
     async with _producer(kafka) as producer:
-        await _to_every_partition(producer, kafka, control)
+        return await _to_every_partition(producer, kafka, control)
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
@@ -40,14 +40,17 @@ async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
     await write_control(kafka, Tick(clock, to))
 
 
-async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
+async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], pinned: bool = False) -> int:
     """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
+
+    A `pinned` version is left as it is by refreshes.
 
     1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
     uses, which changes no answer.
     """
     async with _producer(kafka) as producer:
-        version = await asyncio.wait_for(add_version(producer, kafka.pages_topic, rows), PAGES_SECONDS)
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_version(producer, kafka.pages_topic, rows, pinned)
         await _to_every_partition(producer, kafka, UsePages(version))
     return version
 
@@ -62,7 +65,8 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     now, offsets = int(time.time() * 1000), dict[int, int]()
     async with _producer(kafka) as producer:
         written = [ErasureRecord(digest, now, settled) for digest in digests]
-        version = await asyncio.wait_for(add_erasures(producer, kafka.erasures_topic, written), PAGES_SECONDS)
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_erasures(producer, kafka.erasures_topic, written)
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
     return offsets

@@ -112,7 +112,8 @@ class Supervisor:
             why = f"{child.name} ended ({said(code)}; {remedy(code, self.log_of(child))}): {last}"
             self._notify(f"{why}; it starts again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await stop.wait()
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _end(self, process: asyncio.subprocess.Process) -> int:
@@ -120,7 +121,8 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(process.wait(), self.patience)
+                async with asyncio.timeout(self.patience):
+                    return await process.wait()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         return await process.wait()

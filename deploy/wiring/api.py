@@ -18,11 +18,11 @@ from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
-from deploy.wiring.access import access
+from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
-from deploy.wiring.pages import refresher
+from deploy.wiring.pages import opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
@@ -112,11 +112,11 @@ def app(
         ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
-        pages=partial(refresher, settings, clients, opened.client),
+        pages=partial(opened_refresher, settings, clients, opened.client),
         predictions=predictions(settings, permitted),
         admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,
-        origins=api.origins,
+        origins=read_origins(settings),
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
     )

@@ -147,4 +147,5 @@ async def _fit(settings: Settings, engine: Engine, stop: asyncio.Event) -> None:
             if monotonic() > deadline:
                 raise
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), 0.2)
+            async with asyncio.timeout(0.2):
+                await stop.wait()

@@ -86,7 +86,8 @@ async def holds(consumer: AIOKafkaConsumer, place: LastWritten, topic: str, wait
             consumer.assign([partition])
             consumer.seek(partition, last)
             try:
-                record = await asyncio.wait_for(consumer.getone(partition), wait_seconds / 2)
+                async with asyncio.timeout(wait_seconds / 2):
+                    record = await consumer.getone(partition)
             except (TimeoutError, OffsetOutOfRangeError):
                 record = None
             if record is not None:

@@ -1,7 +1,8 @@
 """A session and how one event changes it: `apply(session, event)`.
 
 What a session says depends on the set of its events, never on the order they arrive in: events are ordered by
-(occurred_at, event_id) and counted once per event_id. Durations are sums of whole milliseconds, so they are exact in
+(occurred_at, event_id) and counted once per event_id; a verified purchase counts beside another event that has its id.
+Durations are sums of whole milliseconds, so they are exact in
 any order. Knows no clock, no Kafka, no model.
 """
 
@@ -123,17 +124,35 @@ def text_of(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def has(session: Session, raw: bytes) -> bool:
-    """Whether the session has counted the event of this id."""
+def is_verified(event: Event) -> bool:
+    """Whether this is a purchase that its sender proved."""
+    return event.purchase is not None and event.purchase.verified
+
+
+def has(session: Session, raw: bytes, verified: bool = False) -> bool:
+    """Whether the session has counted the event of this id; `verified`: of the verified purchase of this id.
+
+    A verified purchase and any other event of its id are two events: whoever guesses the id of an order that is yet to
+    come, and sends something else with it, takes nothing from the order.
+    """
     ids, greatest = session.ids, session.greatest * ID
     # Ids that begin with their time, as those of the tracker do, grow: there is mostly nothing to look for.
     if raw > ids[greatest : greatest + ID]:
         return False
-    at = ids.find(raw)
+    at = _place(ids, raw, 0)
+    if at < 0:
+        return False
+    proven = any(order.verified and order.id == raw for order in session.orders)
+    return proven if verified else not proven or _place(ids, raw, at + 1) >= 0
+
+
+def _place(ids: bytes, raw: bytes, start: int) -> int:
+    """Where an id stands in `ids` from `start` on; -1 where it does not."""
+    at = ids.find(raw, start)
     # Bytes of two neighbours may look like an id.
     while at > 0 and at % ID:
         at = ids.find(raw, at + 1)
-    return at >= 0
+    return at
 
 
 def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: SeenPage | None) -> tuple[int, ...]:
@@ -145,13 +164,15 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
     """
     ids = session.ids
     number = len(ids) // ID
+    verified = is_verified(event)
     first = not number or (
-        occurred_at <= session.first_at and _before(session, occurred_at, raw, session.first_at, session.first)
+        occurred_at <= session.first_at
+        and _before(session, occurred_at, raw, session.first_at, session.first, verified)
     )
     later = (
         not number
         or occurred_at > session.last_at
-        or not _before(session, occurred_at, raw, session.last_at, session.last)
+        or not _before(session, occurred_at, raw, session.last_at, session.last, verified)
     )
     day = session.calendar.day(occurred_at) if first else session.day
     if event.purchase is not None:
@@ -182,9 +203,12 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
     return changed
 
 
-def _before(session: Session, at: int, raw: bytes, other_at: int, other: int) -> bool:
-    """Whether an event comes before another one of the session."""
-    return at < other_at or (at == other_at and raw < session.id_at(other))
+def _before(session: Session, at: int, raw: bytes, other_at: int, other: int, verified: bool = False) -> bool:
+    """Whether an event comes before another one of the session; of two with one id the verified purchase is later."""
+    if at != other_at:
+        return at < other_at
+    known = session.id_at(other)
+    return raw < known or (raw == known and not verified)
 
 
 def _last_moves(session: Session, at: int) -> tuple[int, ...]:

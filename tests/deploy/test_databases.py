@@ -13,11 +13,11 @@ from pydantic import SecretStr
 
 from deploy.cli.failures import lines
 from deploy.errors import AwayError, SetupError
-from deploy.processes.ports import free_port
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring.storage import databases, migrate_all
 from deploy.wiring.writer import FAILED, outcome
 from storage.database.migrate import SchemaError
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

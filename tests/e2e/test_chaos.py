@@ -59,7 +59,9 @@ def shop(kafka: Broker, mariadb: MariaDb, tmp_path: Path) -> Iterator[Shop]:
 
 
 def disturb(shop: Shop, parts: Parts, times: int) -> Counter[str]:
-    """Kill a part every few seconds; of three kills two meet a database that is away. How often each was away.
+    """Kill a part now and then, at any moment of its work; of three kills two meet a database that is away.
+
+    Returns how often each was away.
 
     One thread, as Linux lets what a thread has started die with that thread.
     """
@@ -85,7 +87,7 @@ def endure(shop: Shop, folder: Path, times: int) -> str:
         parts.start()
         ledger.start()
         away = disturb(shop, parts, times)
-        time.sleep(2)
+        ledger.wait_for(2 * RATE)
         accepted = ledger.stop()
         parts.settle()
         began = time.monotonic()

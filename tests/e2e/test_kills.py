@@ -14,9 +14,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
-from deploy.processes.ports import free_port
 from deploy.settings.model import IngestSettings, Settings, WorkerSettings
 from tests.support.ledger import Ledger
+from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.services import Broker
 from tests.support.truth import check_truth, read_topic
@@ -94,7 +94,7 @@ def stalls(settings: Settings, moments: list[tuple[str, float]]) -> str:
     return ", ".join(told)
 
 
-def kills(settings: Settings, folder: Path, times: int, backlog: float, said: list[str]) -> None:
+def kills(settings: Settings, folder: Path, times: int, backlog: int, said: list[str]) -> None:
     keyless = {"OPECOM_SITES__DEFAULT__KEYLESS_LOOPBACK": "true"}
     ingest = Part("ingest", folder, environment(settings) | keyless, settings.ingest.port).wait_ready()
     ledger = Ledger(f"http://127.0.0.1:{settings.ingest.port}", folder / "accepted", RATE * (6 if backlog else 1))
@@ -103,7 +103,8 @@ def kills(settings: Settings, folder: Path, times: int, backlog: float, said: li
     moments: list[tuple[str, float]] = []
     try:
         ledger.start()
-        time.sleep(backlog)
+        if backlog:
+            ledger.wait_for(backlog)
         workers.add()
         workers.add()
         for part in workers.running:
@@ -115,6 +116,7 @@ def kills(settings: Settings, folder: Path, times: int, backlog: float, said: li
                     workers.add()
                 else:
                     getattr(workers, what)(chance.randrange(len(workers.running)))
+                # At any moment of a rebalance.
                 time.sleep(chance.uniform(0.5, 4.0))
         accepted = ledger.stop()
         asyncio.run(caught_up(settings))
@@ -127,12 +129,12 @@ def kills(settings: Settings, folder: Path, times: int, backlog: float, said: li
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("backlog", [pytest.param(0.0, id="live"), pytest.param(8.0, id="with a backlog")])
+@pytest.mark.parametrize("backlog", [pytest.param(0, id="live"), pytest.param(10_000, id="with a backlog")])
 @pytest.mark.parametrize(
     "times", [pytest.param(3, id="3 times"), pytest.param(20, id="20 times", marks=pytest.mark.long)]
 )
 def test_workers_killed_added_and_stopped(
-    settings: Settings, tmp_path: Path, times: int, backlog: float, capsys: pytest.CaptureFixture[str]
+    settings: Settings, tmp_path: Path, times: int, backlog: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: list[str] = []
     kills(settings, tmp_path, times, backlog, said)

@@ -50,7 +50,7 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
 def test_rules_and_dashboard_name_only_what_the_parts_tell(stack: Stack) -> None:
     wanted = {each for expression in EXPRESSIONS for each in asked(expression)}
     assert len(wanted) > 50
-    until, missing = time.monotonic() + 20, wanted
+    until, missing = time.monotonic() + 60, wanted
     # The lag of the worker is told by its watchdog, every five seconds.
     while missing and time.monotonic() < until:
         told = samples(stack)

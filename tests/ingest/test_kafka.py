@@ -11,11 +11,12 @@ import pytest
 from deploy.local import broker as embedded
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
-from deploy.processes.ports import free_port, speaks_kafka
+from deploy.processes.ports import speaks_kafka
 from deploy.processes.programs import Program
 from deploy.settings.model import KafkaSettings
 from ingest.kafka import KafkaPublisher
 from ingest.publish import LogUnavailableError
+from tests.support.ports import free_port
 from tests.support.publishers import kafka_log, publisher, reached
 from tests.support.services import Broker
 

@@ -20,7 +20,7 @@ from tests.support.scored import scored
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.mark.mariadb

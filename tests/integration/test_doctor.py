@@ -15,10 +15,10 @@ from deploy.doctor.log import log
 from deploy.errors import AwayError
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
-from deploy.processes.ports import free_port
 from deploy.settings.model import KafkaSettings, Settings, StorageSettings, WorkerSettings
 from deploy.wiring.storage import relational
 from storage.database import migrate
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 NEWEST = migrate.steps("mariadb")[-1].version

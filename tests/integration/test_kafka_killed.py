@@ -14,12 +14,12 @@ from aiokafka.errors import KafkaError
 
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
-from deploy.processes.ports import free_port
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.services import kafka as service
 from deploy.settings.model import KafkaSettings, user_cache
 from ingest.events import encode, key_of
 from tests.support.events import event
+from tests.support.ports import free_port
 from tests.support.services import find
 
 HERE = "127.0.0.1"

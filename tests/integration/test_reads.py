@@ -18,17 +18,18 @@ from aiokafka import AIOKafkaProducer
 from deploy.errors import PortTakenError
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
-from deploy.processes.ports import free_port, listen
+from deploy.processes.ports import listen
 from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
 from ingest.events import key_of
 from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter, follow
 from stream.scored import ScoredSession, encode
 from tests.support.example import consumer, running_consumer
+from tests.support.ports import free_port
 from tests.support.scored import scored
 from tests.support.services import Broker
 
-PATIENCE = 40
+PATIENCE = 90
 ROOT = Path(__file__).parents[2]
 
 

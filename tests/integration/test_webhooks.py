@@ -16,7 +16,6 @@ from sqlalchemy import Engine
 
 from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
-from deploy.processes.ports import free_port
 from deploy.settings.model import Settings, StorageSettings, WebhooksSettings
 from deploy.wiring import webhooks
 from deploy.wiring.storage import relational_of_this_program
@@ -29,13 +28,14 @@ from stream.fold.erasures import visitor_digest
 from stream.scored import ScoredSession, encode
 from tests.support.events import NOON
 from tests.support.gate import gate
+from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.receiver import Receiver, receiver
 from tests.support.scored import scored
 from tests.support.services import Broker
 from tests.support.webhooks import kept
 
-PATIENCE = 60
+PATIENCE = 90
 PARTITIONS = 3
 #: The exit code of a part that Kafka or its database failed.
 FAILED = 70

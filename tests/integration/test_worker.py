@@ -21,7 +21,7 @@ from stream.scored import DeadLetter, ScoredSession, decode, decode_dead
 from tests.support.events import NOON, event
 from tests.support.services import Broker
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.fixture

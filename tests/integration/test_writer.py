@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
-from deploy.processes.ports import free_port, wait_until
+from deploy.processes.ports import wait_until
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import writer
@@ -31,11 +31,12 @@ from storage.write.block import Role
 from stream import scored as contract
 from stream.scored import DeadLetter, ScoredSession
 from tests.support.events import NOON, event
+from tests.support.ports import free_port
 from tests.support.scored import scored, view
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.log.controls import LogError, keep_erasures, put_erasures, put_pages, tick, write_control
-from deploy.processes.ports import free_port
 from deploy.settings.model import KafkaSettings
 from ingest.events import Erase, Tick, UseModel, UsePages, decode
 from stream.fold.erasures import Erasures, visitor_digest
 from stream.fold.pages import PageRow, PageStatistics
 from stream.fold.pages import decode as decode_page
 from stream.kafka.erasures_topic import erasures_follower
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 

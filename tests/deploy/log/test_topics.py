@@ -1,14 +1,18 @@
 """Topics on both brokers: made as the settings say, mended where Kafka can, refused where nobody can."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.errors import SetupError
-from deploy.log import topics
+from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
-from deploy.processes.ports import free_port
 from deploy.settings.model import KafkaSettings
+from ingest.events import Tick
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 
@@ -119,6 +123,27 @@ async def test_a_broker_that_is_away_is_a_line() -> None:
     kafka = KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}")
     with pytest.raises(SetupError, match=r"\(kafka.bootstrap, OPECOM_KAFKA__BOOTSTRAP\) does not answer"):
         await check(kafka)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [lambda kafka: topics.log_id(kafka_clients(kafka)), lambda kafka: controls.write_control(kafka, Tick("shop", 1))],
+    ids=["the log's name", "a control"],
+)
+async def test_who_is_cancelled_while_kafka_is_away_ends(call: Callable[[KafkaSettings], Awaitable[object]]) -> None:
+    """At whichever step: one that takes the cancel for Kafka's refusal goes on, and who waits for its end hangs."""
+    kafka = KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}", request_timeout_ms=1_000)
+    for steps in range(1_000):
+        task = asyncio.ensure_future(call(kafka))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if task.done():
+            assert isinstance(task.exception(), SetupError)
+            break
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled(), f"the cancel after {steps} steps is lost"
+    assert 0 < steps < 999
 
 
 async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
