@@ -71,7 +71,14 @@ def started(settings: Settings, *, need_mariadb: bool = False) -> Iterator[Run]:
         (folder / "data").mkdir()
         settings = settings.model_copy(update={"data_dir": folder / "data", "sites": {SITE: _site()}})
         # All trackers sit at one address, and the limits are not what is measured.
-        settings = changed(settings, "ingest", key_rate_per_second=1e6, address_rate_per_second=1e6)
+        settings = changed(
+            settings,
+            "ingest",
+            key_rate_per_second=1e6,
+            address_rate_per_second=1e6,
+            key_sessions_per_second=1e6,
+            max_open_sessions=10**7,
+        )
         if settings.profile == "services":
             print(f"on the services of the settings: Kafka at {settings.kafka.bootstrap}", flush=True)
             yield Run(settings, folder, (("kafka", "not told by the broker"),))

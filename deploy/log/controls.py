@@ -30,10 +30,10 @@ class LogError(SetupError):
     """The log did not take the records."""
 
 
-async def write_control(kafka: KafkaSettings, control: Control) -> None:
-    """Append the control to every partition of `events`; raises LogError."""
+async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition of `events`; returns its offset in each. Raises LogError."""
     async with _producer(kafka) as producer:
-        await _to_every_partition(producer, kafka, control)
+        return await _to_every_partition(producer, kafka, control)
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
@@ -41,15 +41,17 @@ async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
     await write_control(kafka, Tick(clock, to))
 
 
-async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
+async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], pinned: bool = False) -> int:
     """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
+
+    A `pinned` version is left as it is by refreshes.
 
     1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
     uses, which changes no answer.
     """
     async with _producer(kafka) as producer:
         async with asyncio.timeout(PAGES_SECONDS):
-            version = await add_version(producer, kafka.pages_topic, rows)
+            version = await add_version(producer, kafka.pages_topic, rows, pinned)
         await _to_every_partition(producer, kafka, UsePages(version))
     return version
 

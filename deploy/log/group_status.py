@@ -46,6 +46,19 @@ class GroupStatus:
             return f"Kafka does not say how far workers and writer are ({error or type(error).__name__})"
         return ""
 
+    async def lagging(self, controls: Mapping[int, int], patience: float) -> tuple[int, ...]:
+        """The partitions whose worker has not committed past these offsets of `events` within `patience` seconds.
+
+        Raises KafkaError and OSError.
+        """
+        kafka, until = self._settings.kafka, monotonic() + patience
+        while True:
+            committed = await self._committed(self._settings.worker.group, kafka.events_topic)
+            behind = tuple(number for number, end in sorted(_after(controls).items()) if committed.get(number, 0) < end)
+            if not behind or monotonic() >= until:
+                return behind
+            await asyncio.sleep(LOOK_EVERY)
+
     async def _wait(self, group: str, wanted: Mapping[str, Mapping[int, int]]) -> int:
         """How many records the group lacks when it has stood still for PATIENCE; 0 as soon as it has all."""
         last, since = -1, monotonic()

@@ -22,7 +22,7 @@ from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
-from deploy.wiring.pages import refresher
+from deploy.wiring.pages import opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
@@ -110,7 +110,7 @@ def app(
         ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
-        pages=partial(refresher, settings, opened.client),
+        pages=partial(opened_refresher, settings, opened.client),
         predictions=predictions(settings, permitted),
         admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,

@@ -22,6 +22,7 @@ from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
 from ingest.admission.limits import AddressBuckets, TokenBuckets
 from ingest.admission.origins import Origins, checked_origin
+from ingest.admission.sessions import SessionAdmission
 from ingest.admission.signatures import checked_secret
 from ingest.api import IngestApp
 from ingest.body_reader import BodyReader
@@ -173,14 +174,18 @@ def app(
     Raises SetupError, which names the setting, for what does not fit together.
     """
     ingest, known = settings.ingest, known or AccessSnapshot(settings)
+    sessions = SessionAdmission(
+        ingest.key_sessions_per_second, ingest.address_sessions_per_second, ingest.max_open_sessions
+    )
     guard = Guard(
         known.keys,
         known.origins,
         proxies_of(settings),
         per_key=TokenBuckets(ingest.key_rate_per_second),
         per_address=AddressBuckets(ingest.address_rate_per_second),
+        sessions=sessions,
     )
-    metrics = IngestMetrics(lambda: publisher.in_flight)
+    metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions))
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = IngestContext(

@@ -18,6 +18,7 @@ from storage.admin.rows import (
     session_of,
     view_of,
 )
+from storage.database.columns import SESSION_COLUMNS
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.queries import Queries
@@ -37,12 +38,7 @@ MOST_VIEWS = 10_000
 EXPORT_PAGE = 2_000
 
 #: Columns of `sessions` behind the features of the UCI file, in its order.
-UCI_COLUMNS = (
-    *("administrative_count", "administrative_duration", "informational_count", "informational_duration"),
-    *("product_related_count", "product_related_duration", "bounce_rates", "exit_rates", "page_values"),
-    *("special_day", "month", "operating_system_code", "browser_code", "region", "traffic_type"),
-    *("visitor_type", "is_weekend", "revenue"),
-)
+UCI_COLUMNS = (*(column.name for column in SESSION_COLUMNS if column.field == "features"), "revenue")
 UCI_NAMES = (*NAMES, "Revenue")
 
 
@@ -99,7 +95,9 @@ class AdminReads(Queries):
     def statistics(self, chosen: ResolvedFilter, grain: Grain) -> Statistics:
         """Statistics of the sessions that are chosen."""
         conditions, t = _conditions(chosen), sessions.c
-        counted = (func.count(), func.coalesce(func.sum(t.revenue), 0), func.coalesce(func.sum(t.amount), 0.0))
+        # As a number: SQLAlchemy gives the sum of truths back as a truth.
+        bought_rows = func.coalesce(func.sum(cast(t.revenue, Integer)), 0)
+        counted = (func.count(), bought_rows, func.coalesce(func.sum(t.amount), 0.0))
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
         sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
         count, bought, amount, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]

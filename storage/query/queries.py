@@ -13,13 +13,12 @@ from clickhouse_connect.driver import exceptions
 from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from scoring.features import NAMES
 from scoring.model import Band
 from storage.database.sites import of_sites, seen
 from storage.database.tables import sessions
 from storage.http.errors import ReadError
 from storage.metrics import CLICKHOUSE, RELATIONAL
-from storage.query.intents import Intent, Timeline, Update, intent_of_row, update_of_row
+from storage.query.intents import UPDATE_COLUMNS, Intent, Timeline, Update, intent_of_row, update_of_row
 from stream.scored import Identity
 
 log = logging.getLogger(__name__)
@@ -149,16 +148,13 @@ def _newest(sites: str) -> str:
     )
 
 
-_TIMES = ("occurred_at", "updated_at")
-_PLAIN = (
-    *("version", "closed", "offset", "event_id", "event_type", "page_type", "path", "status", "probability", "label"),
-    *("band", "reasons", "event_count", "page_view_count", "ping_count", "custom_count", "purchase_count", "revenue"),
-    *("amount", "unverified_purchases", "model_version", "pages_version"),
-    *NAMES,
+_SELECTED = ", ".join(
+    ["closed"]
+    + [f"toUnixTimestamp64Milli(s.{c.name}) AS {c.name}" if c.is_time else f"s.{c.name}" for c in UPDATE_COLUMNS]
 )
 # Several logs of one session (an embedded broker started anew) follow each other in time; offsets order one log.
 _UPDATES = (
-    f"SELECT {', '.join((*_PLAIN, *(f'toUnixTimestamp64Milli(s.{name}) AS {name}' for name in _TIMES)))} "  # noqa: S608  our names
+    f"SELECT {_SELECTED} "  # noqa: S608  our names
     "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
     "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') AND NOT void "
     "ORDER BY s.updated_at DESC, offset DESC, closed DESC LIMIT {most:UInt32}"

@@ -19,9 +19,9 @@ from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import PartitionPlan
 from stream.fold.partition import LogRecord
-from stream.fold.update import UnscoredUpdate
 from stream.replay import ReplayBatch
 from stream.scored import ScoredSession, identity_of
+from stream.step import ScoredUpdate
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
@@ -77,7 +77,7 @@ class FeatureTarget:
     async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         await in_thread(self._finish)
 
-    def _take(self, updates: Iterable[UnscoredUpdate]) -> None:
+    def _take(self, updates: Iterable[ScoredUpdate]) -> None:
         ready: list[Row] = []
         for update in updates:
             session, identity = update.session, identity_of(update.session)

@@ -34,11 +34,19 @@ class TopicFollower:
     """Reads the topic for as long as it runs; `reached` waits for a version.
 
     `what` is what the topic keeps, and `mend` what to do where a version is not there, both for messages; `timeout` is
-    in seconds.
+    in seconds. `start` is the offset from which to read, where `known` has what stands before it.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], topic: str, known: TopicSnapshot, timeout: float, *, what: str, mend: str
+        self,
+        options: Mapping[str, Any],
+        topic: str,
+        known: TopicSnapshot,
+        timeout: float,
+        *,
+        what: str,
+        mend: str,
+        start: int = 0,
     ) -> None:
         self._options = options
         self._partition = TopicPartition(topic, 0)
@@ -48,13 +56,27 @@ class TopicFollower:
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
-        self._next = 0
+        self._next = start
+
+    @property
+    def next(self) -> int:
+        """The offset that is read next."""
+        return self._next
 
     async def start(self) -> None:
         self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, auto_offset_reset="earliest")
         await self._consumer.start()
         self._consumer.assign([self._partition])
-        await self._consumer.seek_to_beginning(self._partition)
+        if self._next:
+            end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+            if end < self._next:
+                raise TopicMissingError(
+                    f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was made anew; "
+                    f"{self._mend}"
+                )
+            self._consumer.seek(self._partition, self._next)
+        else:
+            await self._consumer.seek_to_beginning(self._partition)
         self._task = asyncio.create_task(self._follow(self._consumer))
 
     async def stop(self) -> None:

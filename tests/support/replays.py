@@ -39,6 +39,9 @@ from tests.support.log import LogRecord, log_of
 
 LOG = "log"
 PARTITIONS = 2
+ANALYTICS_TABLES = (
+    *("events", "scored_sessions", "dead_letters", "page_tally_source", "page_tally_changes", "page_tallies"),
+)
 TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions", "erasures")
 
 
@@ -175,7 +178,7 @@ class Shop:
                     connection.execute(text(f"DROP TABLE {table}"))
             migrate.migrate(migrate.relational_kind(self.engine), migrate.relational_run(self.engine))
         if analytics:
-            for table in ("events", "scored_sessions", "dead_letters"):
+            for table in ANALYTICS_TABLES:
                 self.client.command(f"TRUNCATE TABLE {table}")
 
     def _make(self, number: int, mark: Mark) -> Partition:
