@@ -119,7 +119,8 @@ class EventEndpoint(PostEndpoint):
         house = self._house
         admitted = self._admitted(scope, headers)
         body = await house.reader.read(headers, receive)
-        collected, answer = self._work(body, self._sender(admitted, headers, body))
+        sender = self._sender(admitted, headers, body)
+        collected, answer = self._work(body, sender)
         house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
         for refused in collected.refused:
             house.metrics.refused.labels(refused.code).inc()
@@ -134,6 +135,8 @@ class EventEndpoint(PostEndpoint):
         house.metrics.publish_seconds.observe(time.perf_counter() - began)
         house.metrics.request_events.observe(len(collected.records))
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
+        if sender.agent.bot:
+            house.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
     def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> RequestOrigin:
