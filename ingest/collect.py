@@ -5,10 +5,11 @@ itself. Both ways give the same events (a test compares them).
 """
 
 import hashlib
+import hmac
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -38,8 +39,8 @@ Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
 Record = tuple[bytes, bytes]
 
-#: Under which the event ids of verified orders are made.
-_ORDERS = uuid.UUID("5f0a4a8e-4a55-5a2c-9c3b-8f5e0d1f7b61")
+#: What the ids of verified orders are made for: the same key makes nothing else that looks like them.
+_ORDERS = b"opecom order "
 #: Some editors and libraries write this before UTF-8; it says nothing.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
@@ -375,13 +376,21 @@ def purchase(body: schemas.PurchaseMade, sender: RequestOrigin) -> tuple[SentEve
             raise RequestRefusedError(
                 "invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order"
             )
-        body = msgspec.structs.replace(body, event_id=order_event_id(sender.grant.site.name, order))
+        site = sender.grant.site
+        body = msgspec.structs.replace(body, event_id=order_event_id(site.purchase_secrets, site.name, order))
     return _single(body, body.session_id, "purchase", sender, purchase=given)
 
 
-def order_event_id(site: str, order_id: str) -> str:
-    """The event_id of a site's verified order. A browser's own report of it has another: both are folded into one."""
-    return str(uuid.uuid5(_ORDERS, f"{site}/{order_id}"))
+def order_event_id(secrets: Sequence[str], site: str, order_id: str) -> str:
+    """The event_id of a site's verified order, a digest that nobody can make without a purchase secret of the site.
+
+    Of several secrets the oldest, the last one, is the key: a repetition has the same id whichever of them signs it,
+    until the oldest is retired. A browser's own report of the order has another id: both are folded into one.
+    """
+    digest = bytearray(hmac.digest(secrets[-1].encode(), _ORDERS + f"{site}/{order_id}".encode(), hashlib.sha256)[:16])
+    # Version and variant of a UUID of one's own making (RFC 9562, 5.8).
+    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest)))
 
 
 def end(body: schemas.SessionEnd, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:

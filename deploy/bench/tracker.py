@@ -90,7 +90,8 @@ async def _view(page: Any, session: Any, site: "_BenchPage", path: str, number: 
     if not await asyncio.to_thread(site.arrived.wait, SECONDS):
         raise BenchError(f"no batch arrived within {SECONDS:.0f} s of page view {number}")
     await session.send("Tracing.end")
-    await asyncio.wait_for(done.wait(), SECONDS)
+    async with asyncio.timeout(SECONDS):
+        await done.wait()
     session.remove_listener("Tracing.dataCollected", collect)
     own = slices(events, path)
     if not own:
