@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
 from deploy.log import controls, topics, uptake
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.uptake import PATIENCE
 from deploy.settings.model import Settings
 from deploy.wiring.models import writable_registry
@@ -104,7 +104,7 @@ async def _asked(question: Awaitable[Answer]) -> Answer | None:
 
 async def _standing(settings: Settings, folder: Place) -> tuple[str, list[str]]:
     """The log's name, and the versions that came into force on it, the one in force last."""
-    log = await topics.log_id(client_options(settings.kafka))
+    log = await topics.log_id(kafka_clients(settings.kafka))
     return log, in_force(promotions(folder, log)) or [settings.scoring.model or current(folder)]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from msgspec import DecodeError
 
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.group_status import GroupStatus
 from deploy.settings.model import Settings
 from stream.scored import decode_dead
@@ -45,16 +45,15 @@ async def dead_ends(settings: Settings) -> dict[int, int]:
     """Where the dead letters end now; raises KafkaError and OSError."""
     kafka = settings.kafka
     places = [TopicPartition(kafka.dead_topic, number) for number in range(kafka.partitions)]
-    async with AIOKafkaConsumer(**client_options(kafka)) as consumer:
-        ends = await consumer.end_offsets(places)
-    return {place.partition: end for place, end in ends.items()}
+    return {place.partition: end for place, end in (await kafka_clients(kafka).ends(places)).items()}
 
 
 async def uptake(
     settings: Settings, controls: Mapping[int, int], dead_from: Mapping[int, int], patience: float
 ) -> Uptake:
     """Wait until the workers have read the controls at these offsets, `patience` seconds at most; raises KafkaError."""
-    waiting = await GroupStatus(settings).lagging(controls, patience)
+    kafka = settings.kafka
+    waiting = await GroupStatus(settings, kafka_clients(kafka)).lagging(controls, patience)
     refused = await _refused(settings, controls, dead_from) if len(waiting) < len(controls) else {}
     return Uptake(refused, tuple(number for number in waiting if number not in refused))
 
@@ -63,7 +62,7 @@ async def _refused(settings: Settings, controls: Mapping[int, int], dead_from: M
     """Why controls were refused, by partition: what the dead letters say up to where they end now."""
     kafka, refused = settings.kafka, dict[int, str]()
     places = [TopicPartition(kafka.dead_topic, number) for number in controls]
-    async with AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="earliest") as consumer:
+    async with kafka_clients(kafka).consuming() as consumer:
         ends = await consumer.end_offsets(places)
         consumer.assign(places)
         for place in places:

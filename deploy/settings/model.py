@@ -6,7 +6,7 @@ the one that OPECOM_SETTINGS names). `opecom settings` prints what is in force. 
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import (
@@ -65,11 +65,21 @@ class PathRule(Group):
     type: PageKind = Field(description="The page type of paths that start so.")
 
 
+#: A path with at least one `*`.
+PathPatternText = Annotated[str, Field(pattern=r"^/[^*\s]*\*[^\s]*$", max_length=200)]
+
+
 class SiteSettings(Group):
     timezone: str = Field("UTC", description="IANA time zone: month, weekend and the daily 04:00 cut are local.")
     holidays: str = Field("", description="Country code for the `holidays` library, such as DE or US; empty: none.")
     special_days: tuple[str, ...] = Field((), description="The site's own special days, MM-DD.")
     path_rules: tuple[PathRule, ...] = Field((), description="Page types by path, where the page does not say its own.")
+    path_patterns: tuple[PathPatternText, ...] = Field(
+        (),
+        max_length=100,
+        description="Paths that are one page to the page statistics, such as `/order/*` or `/search/*`; `*` stands for "
+        "any text.",
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may send events; empty: none but loopback.")
     write_keys: tuple[str, ...] = Field((), description="Public keys that may write events of this site.")
     import_keys: tuple[SecretStr, ...] = Field(
@@ -112,6 +122,15 @@ class IngestSettings(Group):
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    key_sessions_per_second: float = Field(
+        500, gt=0, description="New sessions per second and key, bursts of ten seconds."
+    )
+    address_sessions_per_second: float = Field(
+        10, gt=0, description="New sessions per second and client address, bursts of a minute."
+    )
+    max_open_sessions: int = Field(
+        200_000, ge=1, description="Most open sessions that one ingest process lets in with write keys."
+    )
     max_connections_per_address: int = Field(
         1_024,
         ge=1,

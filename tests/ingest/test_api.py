@@ -344,6 +344,49 @@ async def test_rates_hold_for_bad_requests_too(log: ListPublisher) -> None:
     assert [answer.status_code for answer in answers] == [400, 400, 429]
 
 
+@pytest.mark.parametrize(
+    "content", [b"[" * 20_000, b"0," * 10_000, b"{}" + b" " * 19_998], ids=["nested", "list", "blank"]
+)
+async def test_a_large_body_is_paid_for_before_it_is_read(content: bytes, log: ListPublisher) -> None:
+    async with door(log, settings(address_rate_per_second=2)) as client:
+        answers = [await client.post("/v1/batch", content=content) for _ in range(2)]
+    assert [answer.status_code for answer in answers] in ([400, 429], [422, 429])
+
+
+async def test_a_gzip_bomb_is_refused_and_paid_for(log: ListPublisher) -> None:
+    bomb = gzip.compress(b" " * 2_000_000)
+    async with door(log, settings(address_rate_per_second=10)) as client:
+        gzipped = {"content-encoding": "gzip"}
+        answers = [await client.post("/tracker/pageview", content=bomb, headers=gzipped) for _ in range(2)]
+        honest = await client.post("/tracker/pageview", json=VIEW)
+    assert refusal(answers[0]) == (413, "too_large")
+    assert [refusal(answers[1]), refusal(honest)] == [(429, "rate")] * 2
+
+
+async def test_new_sessions_have_a_rate_of_their_own(log: ListPublisher) -> None:
+    async with door(log, settings(key_sessions_per_second=0.5)) as client:
+        first = [await client.post("/tracker/pageview", json=VIEW | {"session_id": f"s{n}"}) for n in range(6)]
+        again = await client.post("/tracker/pageview", json=VIEW | {"session_id": "s0"})
+        ends = [{"type": "session_end", "session_id": f"s{n}"} for n in range(6)]
+        many: dict[str, Any] = {"sent_at": NOON, "events": ends}
+        batch = await client.post("/v1/batch", json=many)
+        past = [event | {"received_at": NOON} for event in many["events"]]
+        loader = {"x-opecom-key": IMPORT_KEY}
+        history = await client.post("/v1/batch", json={"sent_at": NOON, "events": past}, headers=loader)
+        text = (await client.get("/metrics")).text
+    assert [answer.status_code for answer in first] == [202] * 5 + [429]
+    assert "ingest.key_sessions_per_second" in first[-1].text
+    assert [again.status_code, batch.status_code, history.status_code] == [202, 429, 202]
+    assert "opecom_ingest_open_sessions 5.0" in text
+
+
+async def test_open_sessions_have_a_bound(log: ListPublisher) -> None:
+    async with door(log, settings(max_open_sessions=2)) as client:
+        answers = [await client.post("/tracker/pageview", json=VIEW | {"session_id": f"s{n}"}) for n in (0, 1, 2, 0)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429, 202]
+    assert answers[2].headers["retry-after"] == "60"
+
+
 async def test_a_batch_of_too_many(log: ListPublisher) -> None:
     many = {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * 501}
     assert refusal(await post("/v1/batch", log, json=many)) == (413, "too_many")

@@ -13,7 +13,7 @@ from stream.scored import (
     decode,
     decode_dead,
     encode,
-    stored_reasons,
+    stored_list,
 )
 from tests.support.scored import scored
 
@@ -58,4 +58,4 @@ def test_a_record_of_an_earlier_version_has_no_words_and_is_read() -> None:
 
 def test_the_databases_keep_reasons_without_words() -> None:
     record = scored(1, reasons=(Reason("Month", "Feb", -0.05, "month, February, lowers it by 5 points"),))
-    assert stored_reasons(record) == b'[{"feature":"Month","value":"Feb","contribution":-0.05}]'
+    assert stored_list(record.reasons) == b'[{"feature":"Month","value":"Feb","contribution":-0.05}]'
