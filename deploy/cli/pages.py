@@ -5,7 +5,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -45,7 +45,23 @@ def refresh(
     body = ask(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", admin_key(settings))
     found = msgspec.json.decode(body, type=Refreshed)
     line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
+    if found.pinned:
+        line = f"version {found.version} was put back and stays: `opecom pages release` lets refreshes go on"
     print(body.decode() if json else line)
+
+
+@app.command()
+def restore(version: Annotated[int, typer.Argument(min=1, help="The version, as `show` says it.")]) -> None:
+    """Puts the statistics as of an earlier version in force again; refreshes leave them until `release`."""
+    found = _post("/pages/restore", {"version": version})
+    print(f"version {found.version}: as of version {version}, {found.written:,} rows written; refreshes leave it alone")
+
+
+@app.command()
+def release() -> None:
+    """Lets refreshes go on after `restore`, and counts now."""
+    found = _post("/pages/refresh", {"release": True})
+    print(f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written")
 
 
 @app.command("import")
@@ -84,6 +100,13 @@ def import_(
     rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
     version = asyncio.run(controls.put_pages(settings.kafka, rows))
     print(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
+
+
+def _post(path: str, query: dict[str, Any]) -> Refreshed:
+    settings = load()
+    keys = settings.api.admin_keys
+    key = keys[0].get_secret_value() if keys else ""
+    return msgspec.json.decode(ask(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", key), type=Refreshed)
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:

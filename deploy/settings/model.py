@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -173,11 +182,18 @@ class WorkerSettings(Group):
 
 
 class ScoringSettings(Group):
-    registry: str = Field("", description="Folder of model versions, or its URL; empty: the shipped ones.")
+    registry: str = Field("", description="Folder of model versions, or its URL; empty: `models` in the data folder.")
     model: str = Field(
         "",
         description="Version that predicts, and scores until the log names another; empty: the registry's current.",
     )
+    #: The registry where none is named; Settings say which, as they know the data folder.
+    _own: Path | None = PrivateAttr(None)
+
+    @property
+    def own_registry(self) -> Path | None:
+        """The folder that is the registry where `registry` is empty; None where there is no data folder."""
+        return self._own
 
 
 class StorageSettings(Group):
@@ -283,7 +299,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     ingest: IngestSettings = IngestSettings()
     worker: WorkerSettings = WorkerSettings()
-    scoring: ScoringSettings = ScoringSettings()
+    scoring: ScoringSettings = Field(ScoringSettings(), validate_default=True)
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
     shop: ShopSettings = ShopSettings()
@@ -293,6 +309,15 @@ class Settings(BaseSettings):
         default_factory=_default_sites,
         description="Sites by name. Shipped: `uci` and `clicks`, for simulations, and `default`, until you name one.",
     )
+
+    @field_validator("scoring")
+    @classmethod
+    def _with_own_registry(cls, given: ScoringSettings, info: ValidationInfo) -> ScoringSettings:
+        """The same with the registry of this data folder, which the group alone does not know."""
+        made = given.model_copy()
+        if "data_dir" in info.data:
+            made._own = info.data["data_dir"] / "models"
+        return made
 
     @field_validator("sites", mode="before")
     @classmethod

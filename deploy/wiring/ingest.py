@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from deploy.errors import SetupError
 from deploy.http.connections import ConnectionLimits
 from deploy.http.serve import most_connections, serve
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings
@@ -135,10 +135,9 @@ class AccessSnapshot:
 
 def publisher(settings: Settings) -> KafkaPublisher:
     return KafkaPublisher(
-        client_options(settings.kafka),
+        kafka_clients(settings.kafka),
         settings.kafka.events_topic,
         settings.kafka.partitions,
-        idempotent=settings.kafka.idempotent,
         max_in_flight=settings.ingest.max_in_flight,
         timeout_ms=settings.ingest.publish_timeout_ms,
     )

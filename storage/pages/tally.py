@@ -1,7 +1,8 @@
 """Counts pages over closed sessions in ClickHouse. The definitions are those of Google's Universal Analytics.
 
 An *entrance* is the first page view of a session, an *exit* the last, a *bounce* the only one. A page's value is the
-revenue of the sessions in which it was viewed before the purchase, counted once per session.
+revenue of the sessions in which it was viewed before the purchase, counted once per session. Sessions of programs do
+not count, and of one network only a share.
 
 What is counted is kept, by the hour and the day (UTC) in which sessions opened. ClickHouse notes for each hour how
 often its closings have changed: by live scoring, a replay, or an erasure. Only hours that changed since they were
@@ -23,6 +24,9 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 #: Pages of a site that are counted by themselves in an hour, a day, and all of the time.
 MOST_COUNTED = 2 * MOST_PAGES
+#: Sessions of one network that count in an hour of a site: so many, or the others' sessions divided by so many, and
+#: beside them all that bought. A visitor has a network; whoever wants to move a shop's statistics needs many.
+NETWORK_SESSIONS, NETWORK_SHARE = 5, 10
 #: Hours of sites that one statement counts: parameters travel in its address.
 HOURS_AT_ONCE = 500
 
@@ -195,7 +199,18 @@ _COUNT_HOURS = f"""
 INSERT INTO page_tallies
 WITH
 source AS (SELECT * FROM page_tally_source FINAL WHERE {_OF_HOURS}),
-closings AS (SELECT {_SESSION}, amount FROM source WHERE closed),
+ranked AS (
+    SELECT {_SESSION}, amount, network, count() OVER (PARTITION BY site, hour) AS everybody,
+        count() OVER (PARTITION BY site, hour, network) AS of_network,
+        row_number() OVER
+            (PARTITION BY site, hour, network ORDER BY amount > 0 DESC, opened_at, session_id, log) AS rank
+    FROM source WHERE closed AND NOT bot
+),
+closings AS (
+    SELECT {_SESSION}, amount FROM ranked
+    WHERE network = '' OR amount > 0
+        OR rank <= greatest({NETWORK_SESSIONS}, intDiv(everybody - of_network, {NETWORK_SHARE}))
+),
 bought AS (
     SELECT {_SESSION}, max(occurred_at) AS bought_at FROM source WHERE kind = 'purchase' GROUP BY {_SESSION}
 ),

@@ -53,11 +53,12 @@ class PageRow(Struct, frozen=True, gc=False, omit_defaults=True, tag="row", tag_
     shared: bool = False
 
 
-class PagesMarker(Struct, frozen=True, gc=False, tag="marker", tag_field="kind"):
-    """Ends a batch of `rows` rows and makes them a version."""
+class PagesMarker(Struct, frozen=True, gc=False, omit_defaults=True, tag="marker", tag_field="kind"):
+    """Ends a batch of `rows` rows and makes them a version; a `pinned` one stays until somebody releases it."""
 
     batch: str
     rows: int
+    pinned: bool = False
 
 
 class SeenPage(Struct, frozen=True, gc=False):
@@ -175,6 +176,8 @@ class PageStatistics:
         self.version = 0
         #: Records read; grows while the topic is being read.
         self.records = 0
+        #: Whether refreshes leave the newest version as it is.
+        self.pinned = False
         self._pending: dict[str, dict[tuple[str, str], PageRow]] = {}
         self._taken: dict[str, None] = {}
         self._sites: dict[str, SitePages] = {}
@@ -201,6 +204,7 @@ class PageStatistics:
         self.version = offset
         if len(rows) == record.rows:
             self._taken[record.batch] = None
+            self.pinned = record.pinned
             if len(self._taken) > MOST_TAKEN:
                 del self._taken[next(iter(self._taken))]
             self._add(offset, rows.values())

@@ -13,7 +13,7 @@ import pytest
 
 from deploy.errors import PortTakenError, SetupError
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import listen
 from deploy.settings.model import SIMULATED_SITES, IngestSettings, KafkaSettings, PathRule, Settings, SiteSettings
 from deploy.wiring import ingest
@@ -146,7 +146,7 @@ async def test_from_a_socket_to_the_log_and_a_clean_end(embedded_kafka: Broker, 
     kafka = embedded_kafka.settings()
     async with running(kafka, tmp_path) as client:
         await _readiness(client, "opecom topics create")
-        await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
         await _readiness(client, '"ready"')
         body = gzip.compress(b'{"session_id":"s1","page_url":"http://localhost:5173/p/1"}')
         headers = {"content-encoding": "gzip", "origin": "http://localhost:5173"}

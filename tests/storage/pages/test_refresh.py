@@ -11,7 +11,7 @@ import pytest
 
 from ingest.events import Event, Page, Purchase, Tick
 from storage.database import migrate
-from storage.pages.refresh import TRAILING_MS, Refresher
+from storage.pages.refresh import TRAILING_MS, Refreshed, Refresher, VersionError
 from storage.pages.smooth import FEW
 from storage.pages.tally import Tallies, Tally
 from storage.write import clickhouse_sink as analytics
@@ -105,12 +105,12 @@ class Topic:
 
     async def caught_up(self) -> None: ...
 
-    async def put(self, rows: Sequence[PageRow]) -> int:
+    async def put(self, rows: Sequence[PageRow], pinned: bool = False) -> int:
         self.puts.append(list(rows))
         for row in rows:
             self.statistics.read(self._next(), msgspec.structs.replace(row, batch=str(len(self.puts))))
         version = self._next()
-        self.statistics.read(version, PagesMarker(str(len(self.puts)), len(rows)))
+        self.statistics.read(version, PagesMarker(str(len(self.puts)), len(rows), pinned))
         return version
 
     def _next(self) -> int:
@@ -205,3 +205,30 @@ async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
     assert unknown.tally.views == 0
     assert unknown.in_force is not None
     assert unknown.in_force.path == "*"
+
+
+async def test_a_version_that_is_put_back_stays_until_it_is_released() -> None:
+    topic, counted = Topic(), Counted(PAGE)
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    good = (await refresher.refresh()).version
+    counted.tallies = [
+        Tally("shop", "/a", 4_000, 4_000, 4_000, 4_000, 4_000, 300.0),
+        Tally("shop", "/b", *[99] * 5, 0.0),
+    ]
+    bad = (await refresher.refresh()).version
+    back = await refresher.restore(good)
+    assert back.version > bad
+    assert topic.statistics.rows(back.version) == topic.statistics.rows(good)
+    assert topic.statistics.rows(bad) != topic.statistics.rows(good)
+    for whole in (False, True):
+        assert await refresher.refresh(whole) == Refreshed(back.version, 0, 0, pinned=True)
+    released = await refresher.refresh(release=True)
+    assert topic.statistics.rows(released.version) == topic.statistics.rows(bad)
+    assert not (await refresher.refresh()).pinned
+    same = await refresher.restore(released.version)
+    assert (same.written, same.pinned, topic.statistics.pinned) == (0, True, True)
+    assert (await refresher.refresh(release=True)).written == 0
+    assert not topic.statistics.pinned
+    for version in (0, 9_999):
+        with pytest.raises(VersionError, match=f"there is no version {version} of page statistics"):
+            await refresher.restore(version)
