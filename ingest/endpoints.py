@@ -19,7 +19,7 @@ from ingest.admission import signatures
 from ingest.admission.guard import Admission, Guard, origin_of
 from ingest.admission.origins import Origins
 from ingest.answers import Answers
-from ingest.body_reader import BodyReader, ClientGoneError
+from ingest.body_reader import BodyReader, ClientGoneError, price
 from ingest.collect import Collected, RequestOrigin
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.headers import joined
@@ -92,6 +92,19 @@ class PostEndpoint:
         peer = scope["client"][0] if scope.get("client") else ""
         return self._house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
 
+    async def _body(self, admitted: Admission, headers: Mapping[bytes, bytes], receive: Receive) -> tuple[bytes, int]:
+        """The body, and the tokens that were paid for it: it is paid before it is read as JSON, by its size."""
+        guard, reader = self._house.guard, self._house.reader
+        try:
+            body = await reader.read(headers, receive)
+        except RequestRefusedError as refusal:
+            if refusal.code in ("too_large", "encoding"):
+                guard.fine(admitted, reader.price_of_refused, time.monotonic())
+            raise
+        tokens = price(len(body))
+        guard.charge(admitted, tokens, time.monotonic())
+        return body, tokens
+
     async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
         origin = origin_of(headers)
         if method != "OPTIONS":
@@ -118,10 +131,12 @@ class EventEndpoint(PostEndpoint):
         """The answer of an accepted request, after Kafka's acknowledgement; raises RequestRefusedError."""
         house = self._house
         admitted = self._admitted(scope, headers)
-        body = await house.reader.read(headers, receive)
+        body, paid = await self._body(admitted, headers, receive)
         sender = self._sender(admitted, headers, body)
         collected, answer = self._work(body, sender)
-        house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
+        events = len(collected.records) + len(collected.refused)
+        house.guard.charge(admitted, events, time.monotonic(), paid)
+        house.guard.begin_sessions(admitted, {key for key, _ in collected.records}, time.monotonic())
         for refused in collected.refused:
             house.metrics.refused.labels(refused.code).inc()
         began = time.perf_counter()

@@ -18,6 +18,8 @@ from scoring.model import Manifest
 from scoring.onnx import GraphError, OnnxModel
 
 SHIPPED = Path(__file__).parent / "models"
+#: The file by which a folder of one's own says that the shipped version was put into it.
+SEEDED = "seeded"
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -125,6 +127,24 @@ def promote(folder: Place, version: str) -> None:
     """Make this version the folder's current one, once it has been loaded and found whole; raises RegistryError."""
     load(folder, version)
     write(folder / "current", f"{version}\n".encode())
+
+
+def is_seeded(folder: Path) -> bool:
+    """Whether `seed` has made this folder a registry."""
+    return (folder / SEEDED).is_file()
+
+
+def seed(folder: Path) -> None:
+    """Make the folder a registry that has the shipped version, which scores until another is promoted.
+
+    A version that was put in force there stays so, and one that came with an earlier program stays there. Raises
+    RegistryError where it cannot be written.
+    """
+    version = current(SHIPPED)
+    add(folder, graph_of(SHIPPED, version), manifest(SHIPPED, version), card(SHIPPED, version))
+    if not is_seeded(folder):
+        promote(folder, version)
+        write(folder / SEEDED, b"")
 
 
 def _names(folder: Place) -> list[str]:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from deploy.errors import AwayError
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
@@ -57,10 +57,10 @@ async def _follow(
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    kafka, options = settings.kafka, client_options(settings.kafka)
-    log_name = await log_id(options)
+    kafka, clients = settings.kafka, kafka_clients(settings.kafka)
+    log_name = await log_id(clients)
     try:
-        async with follow(options, kafka.scored_topic, log_name, wanted, start, kafka.fetch_wait_ms) as follower:
+        async with follow(clients, kafka.scored_topic, log_name, wanted, start) as follower:
             while not stop.is_set():
                 for found in await follower.more(0.25):
                     tell(found.update)

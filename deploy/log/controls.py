@@ -8,13 +8,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
 from stream.fold.erasures import ErasureRecord
@@ -30,10 +29,10 @@ class LogError(SetupError):
     """The log did not take the records."""
 
 
-async def write_control(kafka: KafkaSettings, control: Control) -> None:
-    """Append the control to every partition of `events`; raises LogError."""
+async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition of `events`; returns its offset in each. Raises LogError."""
     async with _producer(kafka) as producer:
-        await _to_every_partition(producer, kafka, control)
+        return await _to_every_partition(producer, kafka, control)
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
@@ -82,7 +81,7 @@ async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
         await add_erasures(producer, kafka.erasures_topic, [ErasureRecord(digest, now, True) for digest in digests])
 
 
-async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> dict[int, int]:
+async def _to_every_partition(producer: AIOKafkaProducer, kafka: KafkaSettings, control: Control) -> dict[int, int]:
     """Append the control to every partition; returns its offset in each."""
     offsets = {}
     async with asyncio.timeout(kafka.request_timeout_ms / 1000):
@@ -99,22 +98,13 @@ async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Cont
 
 
 @contextlib.asynccontextmanager
-async def _producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
-    producer = AIOKafkaProducer(
-        **client_options(kafka), acks="all", enable_idempotence=kafka.idempotent, linger_ms=2, max_batch_size=256 * 1024
-    )
-    seconds = kafka.request_timeout_ms / 1000
+async def _producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    clients = kafka_clients(kafka)
     try:
-        async with asyncio.timeout(seconds):
-            await producer.start()
-        yield producer
+        async with clients.producing(linger_ms=2, max_batch_size=256 * 1024) as producer:
+            yield producer
     except (KafkaError, OSError, TimeoutError) as error:
         raise LogError(
             f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: {error or type(error).__name__}: "
             "start it, with `opecom up` where it is the embedded one"
         ) from error
-    finally:
-        # aiokafka can wait for ever here when Kafka is away.
-        with contextlib.suppress(TimeoutError, KafkaError):
-            async with asyncio.timeout(seconds):
-                await producer.stop()

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -113,6 +122,15 @@ class IngestSettings(Group):
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    key_sessions_per_second: float = Field(
+        500, gt=0, description="New sessions per second and key, bursts of ten seconds."
+    )
+    address_sessions_per_second: float = Field(
+        10, gt=0, description="New sessions per second and client address, bursts of a minute."
+    )
+    max_open_sessions: int = Field(
+        200_000, ge=1, description="Most open sessions that one ingest process lets in with write keys."
+    )
     max_connections_per_address: int = Field(
         1_024,
         ge=1,
@@ -158,11 +176,18 @@ class WorkerSettings(Group):
 
 
 class ScoringSettings(Group):
-    registry: str = Field("", description="Folder of model versions, or its URL; empty: the shipped ones.")
+    registry: str = Field("", description="Folder of model versions, or its URL; empty: `models` in the data folder.")
     model: str = Field(
         "",
         description="Version that predicts, and scores until the log names another; empty: the registry's current.",
     )
+    #: The registry where none is named; Settings say which, as they know the data folder.
+    _own: Path | None = PrivateAttr(None)
+
+    @property
+    def own_registry(self) -> Path | None:
+        """The folder that is the registry where `registry` is empty; None where there is no data folder."""
+        return self._own
 
 
 class StorageSettings(Group):
@@ -268,7 +293,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     ingest: IngestSettings = IngestSettings()
     worker: WorkerSettings = WorkerSettings()
-    scoring: ScoringSettings = ScoringSettings()
+    scoring: ScoringSettings = Field(ScoringSettings(), validate_default=True)
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
     shop: ShopSettings = ShopSettings()
@@ -278,6 +303,15 @@ class Settings(BaseSettings):
         default_factory=_default_sites,
         description="Sites by name. Shipped: `uci` and `clicks`, for simulations, and `default`, until you name one.",
     )
+
+    @field_validator("scoring")
+    @classmethod
+    def _with_own_registry(cls, given: ScoringSettings, info: ValidationInfo) -> ScoringSettings:
+        """The same with the registry of this data folder, which the group alone does not know."""
+        made = given.model_copy()
+        if "data_dir" in info.data:
+            made._own = info.data["data_dir"] / "models"
+        return made
 
     @field_validator("sites", mode="before")
     @classmethod

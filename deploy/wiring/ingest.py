@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from deploy.errors import SetupError
 from deploy.http.connections import ConnectionLimits
 from deploy.http.serve import most_connections, serve
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings
@@ -22,6 +22,7 @@ from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
 from ingest.admission.limits import AddressBuckets, TokenBuckets
 from ingest.admission.origins import Origins, checked_origin
+from ingest.admission.sessions import SessionAdmission
 from ingest.admission.signatures import checked_secret
 from ingest.api import IngestApp
 from ingest.body_reader import BodyReader
@@ -130,10 +131,9 @@ class AccessSnapshot:
 
 def publisher(settings: Settings) -> KafkaPublisher:
     return KafkaPublisher(
-        client_options(settings.kafka),
+        kafka_clients(settings.kafka),
         settings.kafka.events_topic,
         settings.kafka.partitions,
-        idempotent=settings.kafka.idempotent,
         max_in_flight=settings.ingest.max_in_flight,
         timeout_ms=settings.ingest.publish_timeout_ms,
     )
@@ -173,14 +173,18 @@ def app(
     Raises SetupError, which names the setting, for what does not fit together.
     """
     ingest, known = settings.ingest, known or AccessSnapshot(settings)
+    sessions = SessionAdmission(
+        ingest.key_sessions_per_second, ingest.address_sessions_per_second, ingest.max_open_sessions
+    )
     guard = Guard(
         known.keys,
         known.origins,
         proxies_of(settings),
         per_key=TokenBuckets(ingest.key_rate_per_second),
         per_address=AddressBuckets(ingest.address_rate_per_second),
+        sessions=sessions,
     )
-    metrics = IngestMetrics(lambda: publisher.in_flight)
+    metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions))
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = IngestContext(

@@ -12,7 +12,6 @@ from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
 from deploy.log import controls
-from deploy.log.client_options import client_options
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.wiring.followed import PATIENCE
@@ -20,6 +19,7 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.path_patterns import PathPatterns
+from stream.kafka.clients import KafkaClients
 from stream.kafka.pages_topic import PagesReader
 from stream.kafka.topic_follower import TopicMissingError
 from stream.waiting import set_within
@@ -31,17 +31,17 @@ EMBEDDED_SECONDS, SERVICES_SECONDS = 60, 3_600
 DAY = 24 * 3_600.0
 
 
-def refresher(settings: Settings, client: Any) -> Refresher:
+def refresher(settings: Settings, clients: KafkaClients, client: Any) -> Refresher:
     """A refresher that counts by this ClickHouse client; it connects to Kafka whenever it is used."""
-    reader = PagesReader(client_options(settings.kafka), settings.kafka.pages_topic, PATIENCE)
+    reader = PagesReader(clients, settings.kafka.pages_topic, PATIENCE)
     tallies = Tallies(client, partial(path_patterns, settings))
     return Refresher(tallies, reader.statistics, reader.caught_up, partial(controls.put_pages, settings.kafka))
 
 
 @contextlib.asynccontextmanager
-async def opened_refresher(settings: Settings, client: Any) -> AsyncIterator[Refresher]:
+async def opened_refresher(settings: Settings, clients: KafkaClients, client: Any) -> AsyncIterator[Refresher]:
     """A refresher for one request."""
-    yield refresher(settings, client)
+    yield refresher(settings, clients, client)
 
 
 def path_patterns(settings: Settings) -> dict[str, PathPatterns]:
@@ -49,10 +49,10 @@ def path_patterns(settings: Settings) -> dict[str, PathPatterns]:
     return {name: PathPatterns(site.path_patterns) for name, site in sites_of(settings).items() if site.path_patterns}
 
 
-async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> None:
+async def keep_fresh(settings: Settings, clients: KafkaClients, client: Any, stop: asyncio.Event) -> None:
     """Refresh until `stop`, all pages once a day; a refresh that fails is logged, and the next one is due as usual."""
     seconds, whole_at = interval(settings), time.monotonic()
-    pages = refresher(settings, client)
+    pages = refresher(settings, clients, client)
     while seconds and not await set_within(stop, seconds):
         whole = time.monotonic() - whole_at >= DAY
         try:
@@ -60,7 +60,7 @@ async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> No
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)
             # What was read of the topic may be of one that is gone.
-            pages = refresher(settings, client)
+            pages = refresher(settings, clients, client)
         else:
             whole_at = time.monotonic() if whole else whole_at
 

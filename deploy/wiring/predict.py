@@ -1,7 +1,6 @@
 """Builds the prediction API: routes for the query API, and an application that needs no Kafka and no database."""
 
 import asyncio
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -41,7 +40,7 @@ def predictions(settings: Settings, permitted: Access) -> APIRouter:
     def check(request: Request) -> None:
         permitted.check(request.headers, request.client.host if request.client else "")
 
-    return prediction_routes(model, partial(manifests, model.folder), check, version("op-ecom"))
+    return prediction_routes(model, lambda: manifests(model.folder), check, version("op-ecom"))
 
 
 class _PredictionApp(FastAPI):

@@ -11,18 +11,18 @@ from functools import lru_cache
 from ingest.addresses import parsed
 
 BURST_SECONDS = 10.0
-#: Buckets of each kind; the ones unused for longest go first, and a bucket unused for ten seconds is full anyway.
+#: Buckets of each kind; the ones unused for longest go first, and a bucket unused for its burst is full anyway.
 MAX_BUCKETS = 50_000
 #: A /48 of IPv6 may send as much as so many of its 65,536 networks of one subscriber.
 NETWORK_FACTOR = 16
 
 
 class TokenBuckets:
-    """`rate` tokens a second for each holder, saved up for ten seconds."""
+    """`rate` tokens a second for each holder, saved up for `burst_seconds`."""
 
-    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS) -> None:
+    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS, burst_seconds: float = BURST_SECONDS) -> None:
         self._rate = rate
-        self._burst = max(rate * BURST_SECONDS, 1.0)
+        self._burst = max(rate * burst_seconds, 1.0)
         self._max_buckets = max_buckets
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -65,9 +65,9 @@ class AddressBuckets:
     has whole, and that /64 shares those of its /48, which holds NETWORK_FACTOR times as many.
     """
 
-    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS) -> None:
-        self._own = TokenBuckets(rate, max_buckets)
-        self._networks = TokenBuckets(rate * NETWORK_FACTOR, max_buckets)
+    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS, burst_seconds: float = BURST_SECONDS) -> None:
+        self._own = TokenBuckets(rate, max_buckets, burst_seconds)
+        self._networks = TokenBuckets(rate * NETWORK_FACTOR, max_buckets, burst_seconds)
 
     def take(self, address: str, tokens: int, now: float) -> int:
         """As `TokenBuckets.take`: where either has too few tokens, none are taken."""

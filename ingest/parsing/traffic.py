@@ -36,7 +36,7 @@ class _Click(NamedTuple):
 
 _FREE = ("social", "organic")
 #: We read that they are there and never keep them. Names in lower case.
-_CLICK_IDS = {
+CLICK_IDS = {
     **dict.fromkeys(("gclid", "gbraid", "wbraid", "gad_source"), _Click("google", "cpc")),
     "msclkid": _Click("bing", "cpc"),
     "yclid": _Click("yandex", "cpc"),
@@ -70,7 +70,7 @@ def traffic(url: str, referrer: str | None, home: str | None, own: frozenset[str
         return UNKNOWN
     given = _parameters(here.query)
     source, medium = given.get("utm_source", ""), given.get("utm_medium", "")
-    click = next((_CLICK_IDS[name] for name in given if name in _CLICK_IDS), None)
+    click = next((CLICK_IDS[name] for name in given if name in CLICK_IDS), None)
     if source or medium or click:
         return _campaign(source, medium, given.get("utm_campaign", ""), click)
     return _referred(here.hostname or home, referrer, own, ignored)

@@ -1,23 +1,23 @@
 """The `page-stats` topic: following it into PageStatistics, and adding a version to it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from uuid import uuid4
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics, encode
+from stream.kafka.clients import KafkaClients
 from stream.kafka.topic_follower import TopicFollower
 
 
 def pages_follower(
-    options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float, start: int = 0
+    clients: KafkaClients, topic: str, statistics: PageStatistics, timeout: float, start: int = 0
 ) -> TopicFollower:
     """Reads `page-stats` into `statistics`, which has what stands before offset `start`; `timeout` in seconds."""
     return TopicFollower(
-        *(options, topic, statistics, timeout),
+        *(clients, topic, statistics, timeout),
         what="page statistics",
         mend="import or refresh the statistics again",
         start=start,
@@ -27,14 +27,14 @@ def pages_follower(
 class PagesReader:
     """Reads `page-stats` up to its end whenever it is asked to, from where it read last."""
 
-    def __init__(self, options: Mapping[str, Any], topic: str, timeout: float) -> None:
+    def __init__(self, clients: KafkaClients, topic: str, timeout: float) -> None:
         self.statistics = PageStatistics()
-        self._options, self._topic, self._timeout = options, topic, timeout
+        self._clients, self._topic, self._timeout = clients, topic, timeout
         self._next = 0
 
     async def caught_up(self) -> None:
         """Raises TopicMissingError, where the topic was made anew or gives nothing, and KafkaError."""
-        follower = pages_follower(self._options, self._topic, self.statistics, self._timeout, self._next)
+        follower = pages_follower(self._clients, self._topic, self.statistics, self._timeout, self._next)
         try:
             await follower.start()
             await follower.caught_up()

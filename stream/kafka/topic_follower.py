@@ -6,11 +6,12 @@ What the records mean is given: whoever folds waits here for the versions that t
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream.kafka.clients import CLOSE_SECONDS, KafkaClients, answered, close, settled, start
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class TopicFollower:
 
     def __init__(
         self,
-        options: Mapping[str, Any],
+        clients: KafkaClients,
         topic: str,
         known: TopicSnapshot,
         timeout: float,
@@ -48,7 +49,7 @@ class TopicFollower:
         mend: str,
         start: int = 0,
     ) -> None:
-        self._options = options
+        self._clients = clients
         self._partition = TopicPartition(topic, 0)
         self._known = known
         self._timeout = timeout
@@ -64,11 +65,11 @@ class TopicFollower:
         return self._next
 
     async def start(self) -> None:
-        self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, auto_offset_reset="earliest")
-        await self._consumer.start()
+        self._consumer = self._clients.consumer()
+        await start(self._consumer)
         self._consumer.assign([self._partition])
         if self._next:
-            end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+            end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
             if end < self._next:
                 raise TopicMissingError(
                     f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was made anew; "
@@ -82,15 +83,14 @@ class TopicFollower:
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._task
+            await settled(self._task, CLOSE_SECONDS)
         if self._consumer is not None:
-            await self._consumer.stop()
+            await close(self._consumer)
 
     async def caught_up(self) -> None:
         """Return when everything that the topic held at the call has been read; raises TopicMissingError."""
         assert self._consumer is not None  # noqa: S101 - started
-        end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+        end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
         try:
             async with asyncio.timeout(self._timeout):
                 async with self._moved:

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page
 
 from deploy.processes.ports import wait_until
-from tests.support.tracked import SECONDS, Tracked, Visit, counted, stored
+from tests.support.tracked import SECONDS, Tracked, counted, stored
 
 TRACK = "for (let i = 0; i < {count}; i++) opEcomTracker.trackEvent('n', String(i), {label})"
 
@@ -16,14 +16,19 @@ def track(count: int, label: str = "''") -> str:
     return TRACK.format(count=count, label=label)
 
 
-def still(visit: Visit) -> Page:
-    """A page, its view sent, in which no timer fires: nothing goes by itself, however slow the machine is."""
-    page = visit.tab()
-    page.clock.install()
-    page.goto(visit.site.pages.url)
-    page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
-    counted(page)
-    return page
+#: No batch goes by itself, however slow the machine is, and a page leaves once.
+STILL = """
+    const real = setTimeout;
+    window.setTimeout = (work, after, ...given) => (after >= 3000 ? 0 : real(work, after, ...given));
+    for (const type of ['pagehide', 'visibilitychange'])
+        addEventListener(type, (event) => { if (window.gone) event.stopImmediatePropagation(); }, true);
+"""
+
+
+def leave(page: Page) -> None:
+    """Close a page after what it does when it leaves: a browser ends a page that takes long over that."""
+    page.evaluate("(dispatchEvent(new PageTransitionEvent('pagehide')), window.gone = true)")
+    page.close()
 
 
 def test_offline_and_back(tracked: Tracked) -> None:
@@ -157,10 +162,10 @@ def test_a_batch_that_is_too_large_is_sent_in_halves(tracked: Tracked) -> None:
 
 def test_what_does_not_fit_on_leaving_waits_for_the_next_page(tracked: Tracked) -> None:
     """Some 200 kB of events, of which a page that goes away may send 64."""
-    with tracked.visit() as visit:
-        page = still(visit)
+    with tracked.visit(STILL) as visit:
+        page = visit.open()
         page.evaluate(track(400, "'é'.repeat(200)"))
-        page.close()
+        leave(page)
         assert wait_until(lambda: any(batch.beacon for batch in tracked.proxy.sent), SECONDS)
         (left,) = [batch for batch in tracked.proxy.sent if batch.beacon]
         assert 40_000 < left.size <= 65_536
@@ -170,11 +175,11 @@ def test_what_does_not_fit_on_leaving_waits_for_the_next_page(tracked: Tracked) 
 
 
 def test_leaving_while_the_server_fails_loses_nothing(tracked: Tracked) -> None:
-    with tracked.visit() as visit:
-        page = still(visit)
+    with tracked.visit(STILL) as visit:
+        page = visit.open()
         tracked.proxy.fail(0)
         page.evaluate(track(3))
-        page.close()
+        leave(page)
         assert wait_until(lambda: tracked.proxy.sent[-1].beacon, SECONDS)
         other = visit.open()
         assert wait_until(lambda: not tracked.proxy.sent[-1].beacon, SECONDS)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
 from deploy.wiring.storage import migrate_all
@@ -53,7 +53,7 @@ def shop(kafka: Broker, mariadb: MariaDb, tmp_path: Path) -> Iterator[Shop]:
             OPECOM_INGEST__KEY_RATE_PER_SECOND="1000000",
         )
         settings = stack.settings
-        asyncio.run(topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka)))
+        asyncio.run(topics.ensure(kafka_clients(settings.kafka), topics.wanted(settings.kafka)))
         migrate_all(settings)
         yield Shop(stack, settings, (relational, front))
 

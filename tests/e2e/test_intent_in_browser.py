@@ -140,8 +140,9 @@ async def test_a_page_hears_of_no_other_session(stack: Stack) -> None:
 
 
 async def test_a_stream_ends_with_its_token(stack: Stack) -> None:
-    short = SessionTokens(SECRET.encode(), 2, time.time).issue("default", "short", "all").token
     async with page(stack) as http:
+        # Long enough to reach the API on a busy machine.
+        short = SessionTokens(SECRET.encode(), 5, time.time).issue("default", "short", "all").token
         async with stream(http, short) as events:
             assert await events.next() == ("expired", "fetch a new token")
             with pytest.raises(StopAsyncIteration):

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import IngestSettings, Settings, WorkerSettings
 from tests.support.ledger import Ledger
 from tests.support.ports import free_port
@@ -30,7 +30,7 @@ def settings(kafka: Broker, tmp_path: Path) -> Settings:
     worker = WorkerSettings(group=f"kills-{topic_names.events_topic}", session_timeout_ms=6_000)
     ingest = IngestSettings(port=free_port(), address_rate_per_second=1e6, key_rate_per_second=1e6)
     built = Settings(profile="services", kafka=topic_names, data_dir=tmp_path, worker=worker, ingest=ingest)
-    asyncio.run(topics.ensure(client_options(built.kafka), topics.wanted(built.kafka)))
+    asyncio.run(topics.ensure(kafka_clients(built.kafka), topics.wanted(built.kafka)))
     return built
 
 
@@ -129,7 +129,7 @@ def kills(settings: Settings, folder: Path, times: int, backlog: int, said: list
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("backlog", [pytest.param(0, id="live"), pytest.param(20_000, id="with a backlog")])
+@pytest.mark.parametrize("backlog", [pytest.param(0, id="live"), pytest.param(10_000, id="with a backlog")])
 @pytest.mark.parametrize(
     "times", [pytest.param(3, id="3 times"), pytest.param(20, id="20 times", marks=pytest.mark.long)]
 )

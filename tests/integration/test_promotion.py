@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.errors import SetupError
 from deploy.log import controls, topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.log.topics import log_id
 from deploy.promote import promote, roll_back
 from deploy.settings.model import KafkaSettings, ScoringSettings, Settings, WorkerSettings
@@ -59,7 +59,7 @@ async def records(kafka: KafkaSettings, topic: str, count: int) -> list[tuple[in
 async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(settings: Settings) -> None:
     kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     stop, enough = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(worker.run(settings, stop))
     sent = 0
@@ -123,15 +123,41 @@ async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(se
     assert all("m3" in letter.detail and "sha256" in letter.detail for letter in letters)
 
 
+async def test_a_model_that_only_the_promoter_has_is_taken_by_nobody(settings: Settings, tmp_path: Path) -> None:
+    kafka = settings.kafka
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(settings, stop))
+    elsewhere = ScoringSettings(registry=str(registry_of(tmp_path / "elsewhere", "m1", "own")))
+    lines: list[str] = []
+    # The worker joins its group first, which takes long on a busy machine.
+    await promote(settings, "m1", 4 * PATIENCE, lines.append)
+    refusal = r"^no worker has taken own, m1 goes on: partition 0, 1: .*'own' is not in"
+    with pytest.raises(SetupError, match=refusal) as no:
+        await promote(settings.model_copy(update={"scoring": elsewhere}), "own", PATIENCE, lines.append)
+    assert "\n" not in str(no.value)
+    assert lines == []
+    assert registry.current(tmp_path / "elsewhere") == "m1"
+    assert promotions(tmp_path / "elsewhere", await log_id(kafka_clients(kafka))) == []
+    assert (await promote(settings, "m2", PATIENCE, lines.append)).version == "m2"
+    assert lines == []
+    stop.set()
+    assert await asyncio.wait_for(running, 25) == 0
+    await promote(settings, "m3", 0, lines.append)
+    assert lines == [
+        "partition 0, 1: no worker has read it within 0 s; one takes it when it runs, or refuses it in its log"
+    ]
+
+
 async def test_a_rollback_goes_back_step_by_step_and_stops_at_the_first(settings: Settings) -> None:
     kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     for version in ("m2", "m2", "m3"):
-        await promote(settings, version)
-    log = await log_id(client_options(kafka))
+        await promote(settings, version, patience=0)
+    log = await log_id(kafka_clients(kafka))
     assert in_force(promotions(folder, log)) == ["m1", "m2", "m3"]
-    assert [(await roll_back(settings)).version for _ in range(2)] == ["m2", "m1"]
+    assert [(await roll_back(settings, patience=0)).version for _ in range(2)] == ["m2", "m1"]
     with pytest.raises(SetupError, match="remembers no promotion on this log that could be taken back"):
         await roll_back(settings)
     controls_ = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 10)]

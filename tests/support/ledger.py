@@ -40,7 +40,7 @@ class Ledger:
         assert accepted, "nothing was accepted"
         return accepted
 
-    def wait_for(self, count: int, seconds: float = 120) -> None:
+    def wait_for(self, count: int, seconds: float = 240) -> None:
         """Until so many more events are accepted."""
         wanted = self.count + count
         assert wait_until(lambda: self.count >= wanted, seconds), f"{self.count} of {wanted} events were accepted"

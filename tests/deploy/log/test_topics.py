@@ -9,7 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.errors import SetupError
 from deploy.log import controls, topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import KafkaSettings
 from ingest.events import Tick
 from tests.support.ports import free_port
@@ -26,11 +26,11 @@ async def make(kafka: KafkaSettings, name: str, partitions: int, **settings: str
 
 
 async def ensure(kafka: KafkaSettings) -> list[str]:
-    return await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    return await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
 
 
 async def check(kafka: KafkaSettings) -> list[str]:
-    return [fault.line for fault in await topics.check(client_options(kafka), topics.wanted(kafka))]
+    return [fault.line for fault in await topics.check(kafka_clients(kafka), topics.wanted(kafka))]
 
 
 async def test_missing_topics_are_said_then_made_then_left_alone(broker: Broker) -> None:
@@ -127,7 +127,7 @@ async def test_a_broker_that_is_away_is_a_line() -> None:
 
 @pytest.mark.parametrize(
     "call",
-    [lambda kafka: topics.log_id(client_options(kafka)), lambda kafka: controls.write_control(kafka, Tick("shop", 1))],
+    [lambda kafka: topics.log_id(kafka_clients(kafka)), lambda kafka: controls.write_control(kafka, Tick("shop", 1))],
     ids=["the log's name", "a control"],
 )
 async def test_who_is_cancelled_while_kafka_is_away_ends(call: Callable[[KafkaSettings], Awaitable[object]]) -> None:
@@ -147,9 +147,9 @@ async def test_who_is_cancelled_while_kafka_is_away_ends(call: Callable[[KafkaSe
 
 
 async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
-    options = client_options(broker.settings())
-    assert len(await topics.log_id(options)) == 22
-    assert await topics.log_id(options) == await topics.log_id(options)
+    clients = kafka_clients(broker.settings())
+    assert len(await topics.log_id(clients)) == 22
+    assert await topics.log_id(clients) == await topics.log_id(clients)
 
 
 def test_all_that_must_be_equal_is_equal() -> None:
