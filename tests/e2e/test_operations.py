@@ -37,10 +37,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
     ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT", "WEBHOOKS__METRICS_PORT")
-    found, key = [], stack.admin_headers["X-OPECOM-Key"]
+    found = []
     for port in ports:
-        address = ProbeAddress("127.0.0.1", int(stack.environment[f"OPECOM_{port}"]))
-        status, text = get(address, "/metrics", key)
+        status, text = get(ProbeAddress("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
         assert status == 200, port
         found += [
             (sample.name, sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples
