@@ -2,16 +2,23 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo train check browser test test-long test-train bench lock clean
 
+# Without bytecode on disk each process compiles all that it imports: `opecom --help` then takes 7 s of CPU instead of 3.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 EXTRA ?= dev
 DATA ?=
-BENCH ?= worker latency ingest writer replay sessions model predict
+BENCH ?= worker latency ingest writer replay sessions model predict tracker
 # PyTorch brings several GB, so it has an environment of its own: everything of `dev`, in the same versions, and `train`.
 VENV := $(if $(filter train,$(EXTRA)),.venv-train,.venv)
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 STAMP := $(VENV)/.installed-$(EXTRA)
+# Many tests wait for programs that they start, so one worker more than cores.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Seconds that one test may take where the limits of pyproject.toml are too low.
+LONG := --timeout 7200 -o faulthandler_timeout=7260
 LOCKED := $(if $(filter train,$(EXTRA)),dev train,$(EXTRA))
 
 help: ## Lists the commands
@@ -55,17 +62,17 @@ browser:
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; then exit 0; fi; \
 	echo "no Chromium: the tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
 
-test: setup browser ## Runs the tests
-	$(BIN)/python -m pytest -m "not long" $(ARGS)
+test: setup browser ## Runs the tests (WORKERS=0: in one process)
+	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(ARGS)
 
 test-long: setup ## Runs the long forms of the tests
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(BIN)/python -m pytest -m long $(LONG) $(ARGS)
 
 test-train: ## Runs the tests of training, which need PyTorch
 	@$(MAKE) --no-print-directory setup EXTRA=train
-	.venv-train/bin/python -m pytest -m "train and not long" tests/scoring/training $(ARGS)
+	.venv-train/bin/python -m pytest -m "train and not long" $(LONG) tests/scoring/training $(ARGS)
 
-bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict", DATA=the UCI file
+bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
 
 lock: $(UV) ## Locks the dependencies anew, with hashes

@@ -1,34 +1,53 @@
 """Puts a model in force: checked, announced to every partition of the log, remembered in the registry."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeVar
+
+from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
-from deploy.log import controls, topics
-from deploy.log.client_options import client_options
+from deploy.log import controls, topics, uptake
+from deploy.log.client_options import kafka_clients
+from deploy.log.uptake import PATIENCE
 from deploy.settings.model import Settings
-from deploy.wiring.models import registry
+from deploy.wiring.models import writable_registry
 from ingest.events import UseModel
 from scoring.folder import Place, RegistryError
 from scoring.promotions import Promotion, in_force, promotions, remember
 from scoring.registry import SHIPPED, current, load
 from scoring.registry import promote as make_current
 
+Answer = TypeVar("Answer")
+#: Hears a line for the user.
+Say = Callable[[str], None]
 
-async def promote(settings: Settings, version: str) -> Promotion:
-    """Put this version in force from here on; raises SetupError where it cannot be used or the log does not take it."""
+
+class NotTakenError(SetupError):
+    """Workers refused the model; the line says which partitions, and why."""
+
+    exit_code = 1
+
+
+async def promote(settings: Settings, version: str, patience: float = PATIENCE, say: Say = print) -> Promotion:
+    """Put this version in force from here on, and wait until the workers have taken it.
+
+    Raises SetupError where it cannot be used, the log does not take it or workers refuse it; `say` hears of workers
+    that have not read it within `patience` seconds.
+    """
     try:
-        folder = registry(settings.scoring)
+        folder = writable_registry(settings.scoring)
         load(folder, version)
         log, stack = await _standing(settings, folder)
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("promote", version, stack[-1], log))
+    return await _put(settings, folder, _promotion("promote", version, stack[-1], log), patience, say)
 
 
-async def roll_back(settings: Settings) -> Promotion:
+async def roll_back(settings: Settings, patience: float = PATIENCE, say: Say = print) -> Promotion:
     """Put the version in force again that was before the last promotion; raises SetupError as `promote` does."""
     try:
-        folder = registry(settings.scoring)
+        folder = writable_registry(settings.scoring)
         log, stack = await _standing(settings, folder)
         if len(stack) < 2:
             raise SetupError(
@@ -38,16 +57,21 @@ async def roll_back(settings: Settings) -> Promotion:
         load(folder, stack[-2])
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log))
+    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log), patience, say)
 
 
-async def _put(settings: Settings, folder: Place, promotion: Promotion) -> Promotion:
-    """1 the controls, acknowledged for every partition · 2 what is remembered · 3 the current version.
+async def _put(settings: Settings, folder: Place, promotion: Promotion, patience: float, say: Say) -> Promotion:
+    """1 the controls, acknowledged for every partition · 2 the workers · 3 what is remembered · 4 the current version.
 
-    Where it stops in between, `promote` with the version puts it right: a control that names the version in force
-    changes nothing, and what was remembered already is not remembered twice.
+    What every worker refused is in force nowhere, and is not remembered. Where it stops in between, `promote` with the
+    version puts it right: a control that names the version in force changes nothing, and what was remembered already
+    is not remembered twice.
     """
-    await controls.write_control(settings.kafka, UseModel(promotion.version))
+    dead_from = await _asked(uptake.dead_ends(settings))
+    written = await controls.write_control(settings.kafka, UseModel(promotion.version))
+    taken = await _asked(uptake.uptake(settings, written, dead_from or {}, patience))
+    if taken is not None and len(taken.refused) == len(written):
+        raise NotTakenError(f"no worker has taken {promotion.version}, {promotion.before} goes on: {taken.refusals()}")
     if folder != SHIPPED:
         try:
             if promotion.version != promotion.before:
@@ -55,12 +79,32 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion) -> Promo
             make_current(folder, promotion.version)
         except RegistryError as error:
             raise SetupError(str(error)) from error
+    if taken is None:
+        say("Kafka does not say whether the workers have taken it: see opecom_worker_refused_models_total")
+    elif taken.waiting:
+        say(
+            f"partition {uptake.listed(taken.waiting)}: no worker has read it within {patience:g} s; one takes it "
+            "when it runs, or refuses it in its log"
+        )
+    if taken is not None and taken.refused:
+        raise NotTakenError(
+            f"{promotion.version} is in force in some partitions only; give all workers one registry, then promote it "
+            f"again: {taken.refusals()}"
+        )
     return promotion
+
+
+async def _asked(question: Awaitable[Answer]) -> Answer | None:
+    """What Kafka answers; None where it does not."""
+    try:
+        return await question
+    except (KafkaError, OSError, TimeoutError):
+        return None
 
 
 async def _standing(settings: Settings, folder: Place) -> tuple[str, list[str]]:
     """The log's name, and the versions that came into force on it, the one in force last."""
-    log = await topics.log_id(client_options(settings.kafka))
+    log = await topics.log_id(kafka_clients(settings.kafka))
     return log, in_force(promotions(folder, log)) or [settings.scoring.model or current(folder)]
 
 

@@ -11,6 +11,16 @@ from ingest.errors import RequestRefusedError
 #: sendBeacon sends text/plain, which needs no preflight; a body without a type is taken for JSON.
 JSON_TYPES = frozenset({b"", b"application/json", b"text/plain"})
 BODY_SECONDS = 15.0
+#: A gzip body that opens to more than a plain one may have opens to at most so many times its size; batches of events
+#: open to 10 to 25 times theirs.
+MOST_RATIO = 50
+#: Bytes of a body that cost as much as one event.
+BYTES_PER_TOKEN = 1024
+
+
+def price(size: int) -> int:
+    """The tokens of a body of so many bytes: those of the events that fit into it, if they are small."""
+    return max(1, -(-size // BYTES_PER_TOKEN))
 
 
 class ClientGoneError(Exception):
@@ -18,7 +28,11 @@ class ClientGoneError(Exception):
 
 
 class BodyReader:
+    """`max_bytes` of a body as sent, `max_decompressed` of one after gzip."""
+
     def __init__(self, max_bytes: int, max_decompressed: int) -> None:
+        #: The tokens of a body that was refused for its size, or as no gzip: the most that looking at it can cost.
+        self.price_of_refused = price(max_bytes)
         self._max_bytes = max_bytes
         self._max_decompressed = max_decompressed
 
@@ -26,7 +40,11 @@ class BodyReader:
         """The whole body, decompressed; raises RequestRefusedError (media_type, encoding, too_large, slow_body)."""
         gzipped = _check_types(headers)
         body = await self.received(headers, receive)
-        return decompress(body, self._max_decompressed) if gzipped else body
+        return decompress(body, self._at_most(body)) if gzipped else body
+
+    def _at_most(self, body: bytes) -> int:
+        """What a gzip body may open to: never less than a plain body may have."""
+        return min(self._max_decompressed, max(self._max_bytes, MOST_RATIO * len(body)))
 
     async def received(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The whole body as it was sent, of any type.
@@ -77,14 +95,17 @@ def decompress(body: bytes, at_most: int) -> bytes:
     Raises RequestRefusedError: too_large, or encoding when it is not gzip, is cut off, or more follows.
     """
     unpacker = zlib.decompressobj(wbits=31)
+    too_large = RequestRefusedError(
+        "too_large",
+        f"the gzip body of {len(body)} bytes opens to more than {at_most} bytes (ingest.max_decompressed_bytes): "
+        "send fewer events at once, or send them plain",
+    )
     try:
         whole = unpacker.decompress(body, at_most + 1)
     except zlib.error:
         raise RequestRefusedError("encoding", "the body is not gzip, though Content-Encoding says so") from None
     if len(whole) > at_most:
-        raise RequestRefusedError(
-            "too_large", f"the body unpacks to more than {at_most} bytes (ingest.max_decompressed_bytes)"
-        )
+        raise too_large
     if not unpacker.eof or unpacker.unused_data:
         raise RequestRefusedError("encoding", "the gzip body is cut off or has something behind it")
     return whole

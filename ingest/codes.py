@@ -107,6 +107,16 @@ REFERRAL = Code(7, "Referral")
 DISPLAY = Code(8, "Display")
 AFFILIATE = Code(9, "Affiliate")
 CAMPAIGN = Code(10, "Other campaign")
+AI_ASSISTANT = Code(11, "AI assistant")
+ORGANIC_SHOPPING = Code(12, "Organic search (shopping)")
+PAID_SHOPPING = Code(13, "Paid shopping")
+ORGANIC_VIDEO = Code(14, "Video")
+PAID_VIDEO = Code(15, "Paid video")
+PAID_OTHER = Code(16, "Paid other")
+CROSS_NETWORK = Code(17, "Cross-network")
+AUDIO = Code(18, "Audio")
+SMS = Code(19, "SMS")
+PUSH = Code(20, "Mobile push")
 TRAFFIC_TYPES = (
     UNKNOWN,
     DIRECT,
@@ -119,33 +129,32 @@ TRAFFIC_TYPES = (
     DISPLAY,
     AFFILIATE,
     CAMPAIGN,
+    AI_ASSISTANT,
+    ORGANIC_SHOPPING,
+    PAID_SHOPPING,
+    ORGANIC_VIDEO,
+    PAID_VIDEO,
+    PAID_OTHER,
+    CROSS_NETWORK,
+    AUDIO,
+    SMS,
+    PUSH,
 )
 
-PAID_MEDIA = frozenset({"cpc", "ppc", "cpm", "paid", "paidsearch", "paid-search", "paid_search", "sem"})
-PAID_SOCIAL_MEDIA = frozenset({"paidsocial", "paid-social", "paid_social", "social-paid", "social_paid"})
-SOCIAL_MEDIA = frozenset({"social", "social-network", "social_network", "social-media", "social_media", "sm"})
-EMAIL_MEDIA = frozenset({"email", "e-mail", "e_mail", "mail", "newsletter"})
-DISPLAY_MEDIA = frozenset({"display", "banner", "interstitial", "cpv"})
+#: utm_medium that says by itself what was paid for, in lower case.
+PAID_MEDIA = {
+    **dict.fromkeys(("display", "banner", "expandable", "interstitial", "cpm"), DISPLAY),
+    **dict.fromkeys(("sem", "paidsearch", "paid-search", "paid_search", "paid search"), PAID_SEARCH),
+    **dict.fromkeys(("paidsocial", "paid-social", "paid_social", "paid social"), PAID_SOCIAL),
+    **dict.fromkeys(("social-paid", "social_paid"), PAID_SOCIAL),
+}
+SOCIAL_MEDIA = frozenset(
+    {"social", "social-network", "social-media", "sm", "social network", "social media", "social_network"}
+    | {"social_media"}
+)
+REFERRAL_MEDIA = frozenset({"referral", "app", "link"})
+EMAIL_MEDIA = frozenset({"email", "e-mail", "e_mail", "e mail", "mail", "newsletter"})
 AFFILIATE_MEDIA = frozenset({"affiliate", "affiliates", "partner"})
-
-#: Names that stand as a label of a host (www.google.co.uk) or as utm_source.
-SEARCH_ENGINES = frozenset(
-    {"google", "bing", "yahoo", "duckduckgo", "ecosia", "baidu", "yandex"}
-    | {"startpage", "qwant", "naver", "seznam", "sogou", "aol", "brave"}
-)
-SOCIAL_NETWORKS = frozenset(
-    {"facebook", "instagram", "twitter", "linkedin", "pinterest", "reddit", "tiktok", "youtube"}
-    | {"snapchat", "threads", "mastodon", "bsky", "weibo", "whatsapp", "telegram"}
-)
-#: As utm_source these short names are clear; as a label of a host they are not.
-SOCIAL_SOURCES = SOCIAL_NETWORKS | {"fb", "ig", "x", "vk", "yt"}
-#: Short hosts whose name says nothing by itself.
-SOCIAL_HOSTS = frozenset(
-    {"t.co", "x.com", "youtu.be", "lnkd.in", "pin.it", "t.me", "wa.me", "vk.com", "fb.me", "redd.it"}
-)
-#: Click ids that an advertising network adds to a URL; we read that they are there and never keep them.
-SEARCH_CLICK_IDS = frozenset({"gclid", "gbraid", "wbraid", "msclkid", "yclid"})
-SOCIAL_CLICK_IDS = frozenset({"ttclid", "twclid", "li_fat_id"})
 
 #: ISO 3166-1 alpha-2; a country's region code is its place in this list, from 1.
 _COUNTRY_LIST = (

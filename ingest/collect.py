@@ -4,9 +4,14 @@ A batch is decoded in one go; only when that fails are its events read one by on
 itself. Both ways give the same events (a test compares them).
 """
 
+import hashlib
+import hmac
+import json
+import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,15 +21,35 @@ from msgspec import Struct
 from ingest import enrich, schemas
 from ingest.admission.keys import Grant
 from ingest.errors import RequestRefusedError
-from ingest.events import UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
-from ingest.schemas import ImportedEvent, RefusedEvent, SentEvent, SentPage, SentPurchase
+from ingest.events import LATEST_MS, UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
+from ingest.parsing.field_errors import TIME_FORM, explained
+from ingest.parsing.texts import printable
+from ingest.schemas import (
+    MAX_AMOUNT,
+    ImportedEvent,
+    Moment,
+    RefusedEvent,
+    SentCustom,
+    SentEvent,
+    SentPage,
+    SentPurchase,
+)
 
 Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
 Record = tuple[bytes, bytes]
 
-#: Under which the event ids of verified orders are made.
-_ORDERS = uuid.UUID("5f0a4a8e-4a55-5a2c-9c3b-8f5e0d1f7b61")
+#: What the ids of verified orders are made for: the same key makes nothing else that looks like them.
+_ORDERS = b"opecom order "
+#: Some editors and libraries write this before UTF-8; it says nothing.
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
+#: As milliseconds these are of 1970 to 1973, as seconds of 1973 to 5138: nobody means the former.
+_SECONDS = range(100_000_000, 100_000_000_000)
+MAX_ORDER_ID = 64
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
+_CUT_TEXT = "a text has half of a surrogate pair: cut texts between characters"
 #: A reason names the field that is wrong, but gives back no kilobytes of it.
 MAX_REASON = 300
 #: The member that each type must have and no other type may have, but for `page`: any event may bring it to tell where
@@ -92,27 +117,34 @@ _envelope = msgspec.json.Decoder(schemas.Envelope)
 
 def decoded(decoder: "msgspec.json.Decoder[Body]", body: bytes | msgspec.Raw) -> Body:
     """Read JSON; raises RequestRefusedError: invalid when a field is wrong, malformed when it is no JSON in UTF-8."""
+    raw = _without_mark(body) if isinstance(body, bytes) else body
     try:
-        return decoder.decode(body)
+        return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        raise RequestRefusedError("invalid", str(error)[:MAX_REASON]) from None
+        raise RequestRefusedError("invalid", explained(str(error), decoder.type)[:MAX_REASON]) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RequestRefusedError("malformed", str(error)[:MAX_REASON]) from None
+        reason = _CUT_TEXT if _HALF_PAIR.search(raw) else str(error)
+        raise RequestRefusedError("malformed", reason[:MAX_REASON]) from None
     except RecursionError:
         raise RequestRefusedError("malformed", "the JSON is nested too deeply") from None
 
 
+def _without_mark(body: bytes) -> bytes:
+    return body[len(_BYTE_ORDER_MARK) :] if body.startswith(_BYTE_ORDER_MARK) else body
+
+
 def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     """The records of a batch and what was refused of it; raises RequestRefusedError when the whole of it is."""
+    body = _without_mark(body)
     try:
         whole = _batch[sender.grant.scope].decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return batch_one_by_one(body, sender, max_events)
     _check_size(whole.events, max_events)
-    collected, site = Collected(), sender.grant.name_for(whole.site)
+    collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), _millis(whole.sent_at, "sent_at")
     for index, sent in enumerate(whole.events):
         try:
-            collected.records.append(record(sent, site, whole.sent_at, sender))
+            collected.records.append(_record(sent, site, sent_at, sender))
         except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
@@ -120,16 +152,40 @@ def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
 
 def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     """As `batch`, for a body in which something is wrong."""
-    whole = decoded(_envelope, body)
+    whole = _opened(body)
     _check_size(whole.events, max_events)
-    collected, site = Collected(), sender.grant.name_for(whole.site)
+    collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), _millis(whole.sent_at, "sent_at")
     for index, raw in enumerate(whole.events):
         try:
             sent = decoded(_one[sender.grant.scope], raw)
-            collected.records.append(record(sent, site, whole.sent_at, sender))
+            collected.records.append(_record(sent, site, sent_at, sender))
         except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
+
+
+def _opened(body: bytes) -> schemas.Envelope:
+    """The envelope of a batch; raises RequestRefusedError.
+
+    msgspec does not read past half of a surrogate pair, Python's own reader does. It writes each event anew, so that
+    only those are refused that have one.
+    """
+    try:
+        return decoded(_envelope, body)
+    except RequestRefusedError as refusal:
+        if refusal.code != "malformed" or not _HALF_PAIR.search(body):
+            raise
+        return _opened_in_python(body, refusal)
+
+
+def _opened_in_python(body: bytes, refusal: RequestRefusedError) -> schemas.Envelope:
+    try:
+        read = json.loads(body.decode("utf-8", "surrogateescape"))
+        written = [msgspec.Raw(json.dumps(event).encode()) for event in list(read["events"])]
+        around = json.dumps({**read, "events": []}).encode()
+    except (ValueError, RecursionError, TypeError, LookupError):
+        raise refusal from None
+    return msgspec.structs.replace(decoded(_envelope, around), events=written)
 
 
 def _check_size(events: list[Any], max_events: int) -> None:
@@ -139,8 +195,12 @@ def _check_size(events: list[Any], max_events: int) -> None:
         )
 
 
-def record(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Record:
+def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Record:
     """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
+    return _record(sent, site, None if sent_at is None else _millis(sent_at, "sent_at"), sender)
+
+
+def _record(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Record:
     event = event_of(sent, site, sent_at, sender)
     return key_of(site, event.session_id), encode(event)
 
@@ -149,10 +209,14 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOri
     """The Event that we make of what was sent; raises RequestRefusedError(invalid)."""
     _check_members(sent)
     imported = isinstance(sent, ImportedEvent)
-    received_at = sent.received_at if isinstance(sent, ImportedEvent) else sender.received_at
-    occurred_at, corrected = enrich.clock(sent.occurred_at, None if imported else sent_at, received_at)
+    received_at = _millis(sent.received_at, "received_at") if isinstance(sent, ImportedEvent) else sender.received_at
+    occurred_at, corrected = enrich.clock(
+        None if sent.occurred_at is None else _millis(sent.occurred_at, "occurred_at"),
+        None if imported else sent_at,
+        received_at,
+    )
     return Event(
-        event_id=sent.event_id or sender.new_id(),
+        event_id=sent.event_id.lower() if sent.event_id else sender.new_id(),
         site=site,
         session_id=sent.session_id,
         visitor_id=sent.visitor_id or sent.session_id,
@@ -161,7 +225,7 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOri
         received_at=received_at,
         page=_page(sent.page, sender) if sent.type == "page_view" and sent.page else None,
         ping=sent.ping,
-        custom=sent.custom,
+        custom=_custom(sent.custom) if sent.custom else None,
         purchase=_purchase(sent.purchase, sender) if sent.purchase else None,
         context=_imported_context(sent) if isinstance(sent, ImportedEvent) else _context(sent, sender),
         clock="replayed" if imported else "live",
@@ -187,9 +251,51 @@ def _page(page: SentPage, sender: RequestOrigin) -> Any:
         ) from None
 
 
+def _millis(moment: Moment, name: str) -> int:
+    """Milliseconds since 1970; raises RequestRefusedError for what are seconds, or a date that no calendar holds."""
+    if type(moment) is int and moment >= _SECONDS.stop:
+        return moment
+    if isinstance(moment, datetime):
+        given = (moment - _EPOCH) // _MILLISECOND
+        if 0 <= given <= LATEST_MS:
+            return given
+        raise RequestRefusedError("invalid", f"`{name}` is {moment.isoformat()}; times are of 1970 to 2199")
+    whole = int(moment)
+    if whole in _SECONDS:
+        raise RequestRefusedError("invalid", f"`{name}` is {moment}, which are seconds; {TIME_FORM}")
+    return whole
+
+
+def _custom(custom: SentCustom) -> Custom:
+    label = printable(custom.label) if custom.label is not None else None
+    value = float(custom.value) if custom.value is not None else None
+    return Custom(printable(custom.category), printable(custom.action), label, value)
+
+
 def _purchase(purchase: SentPurchase, sender: RequestOrigin) -> Purchase:
     verified = sender.verified or sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
-    return Purchase(purchase.amount, purchase.order_id, purchase.currency, verified)
+    return Purchase(_amount(purchase.amount), order_id(purchase.order_id), _currency(purchase.currency), verified)
+
+
+def _amount(given: float | str) -> float:
+    amount = float(given)
+    if not 0 <= amount <= MAX_AMOUNT:
+        raise RequestRefusedError("invalid", f"`amount` is {given}; a purchase has 0 to {MAX_AMOUNT}")
+    return amount
+
+
+def order_id(given: str | int | None) -> str | None:
+    """An order's id as it is kept. Of a long one the beginning and a digest: two that begin alike stay two orders."""
+    text = printable(str(given)).strip() if given is not None else ""
+    if len(text) <= MAX_ORDER_ID:
+        return text or None
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return f"{text[: MAX_ORDER_ID - len(digest) - 1]}~{digest}"
+
+
+def _currency(given: str | None) -> str | None:
+    code = given.strip().upper() if given else ""
+    return code if _CURRENCY.fullmatch(code) else None
 
 
 def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
@@ -197,7 +303,9 @@ def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
         sender.agent.browser,
         sender.agent.operating_system,
         sender.region,
-        enrich.traffic(sent.page.url, sent.page.referrer, sender.home) if sent.page else UNKNOWN,
+        enrich.traffic(sent.page.url, sent.page.referrer, sender.home, sender.grant.site.rules)
+        if sent.page
+        else UNKNOWN,
         sent.visitor_type or "New_Visitor",
         sender.ip,
     )
@@ -205,10 +313,18 @@ def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
 
 def _imported_context(sent: ImportedEvent) -> Context:
     """The context that history gives; the request of an import tells nothing of the visitor."""
-    context = sent.context or Context()
+    context = _printable_names(sent.context) if sent.context else Context()
     if sent.visitor_type is not None:
         context = msgspec.structs.replace(context, visitor_type=sent.visitor_type)
     return msgspec.structs.replace(context, ip=enrich.cut_address(context.ip)) if context.ip else context
+
+
+def _printable_names(context: Context) -> Context:
+    names = {name: getattr(context, name) for name in ("browser", "operating_system", "region", "traffic_type")}
+    changed = {
+        name: Code(code.code, printable(code.name)) for name, code in names.items() if not code.name.isprintable()
+    }
+    return msgspec.structs.replace(context, **changed) if changed else context
 
 
 def _flags(bot: bool, corrected: str | None) -> tuple[Any, ...]:
@@ -220,7 +336,9 @@ def _flags(bot: bool, corrected: str | None) -> tuple[Any, ...]:
 def start(body: schemas.SessionStart, sender: RequestOrigin) -> tuple[SentEvent, schemas.SessionStarted]:
     """A session start, with ids made here where the client sends none."""
     answer = schemas.SessionStarted(
-        body.session_id or sender.new_id(), body.visitor_id or sender.new_id(), body.event_id or sender.new_id()
+        body.session_id or sender.new_id(),
+        body.visitor_id or sender.new_id(),
+        (body.event_id or sender.new_id()).lower(),
     )
     sent = SentEvent(
         type="session_start",
@@ -242,7 +360,7 @@ def pageview(body: schemas.PageView, sender: RequestOrigin) -> tuple[SentEvent, 
 
 
 def custom(body: schemas.CustomEvent, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
-    given = Custom(body.category, body.action, body.label, body.value)
+    given = SentCustom(body.category, body.action, body.label, body.value)
     return _single(body, body.session_id, "custom", sender, custom=given)
 
 
@@ -251,19 +369,28 @@ def purchase(body: schemas.PurchaseMade, sender: RequestOrigin) -> tuple[SentEve
 
     Its time must be given: so a repetition that comes late is late, and cannot count in a session of its own.
     """
-    given = SentPurchase(body.amount, body.order_id, body.currency)
+    order = order_id(body.order_id)
+    given = SentPurchase(body.amount, order, body.currency)
     if sender.verified:
-        if not body.order_id or body.occurred_at is None:
+        if order is None or body.occurred_at is None:
             raise RequestRefusedError(
                 "invalid", "a signed purchase needs `order_id` and `occurred_at`, the time of the order"
             )
-        body = msgspec.structs.replace(body, event_id=order_event_id(sender.grant.site.name, body.order_id))
+        site = sender.grant.site
+        body = msgspec.structs.replace(body, event_id=order_event_id(site.purchase_secrets, site.name, order))
     return _single(body, body.session_id, "purchase", sender, purchase=given)
 
 
-def order_event_id(site: str, order_id: str) -> str:
-    """The event_id of a site's verified order. A browser's own report of it has another: both are folded into one."""
-    return str(uuid.uuid5(_ORDERS, f"{site}/{order_id}"))
+def order_event_id(secrets: Sequence[str], site: str, order_id: str) -> str:
+    """The event_id of a site's verified order, a digest that nobody can make without a purchase secret of the site.
+
+    Of several secrets the oldest, the last one, is the key: a repetition has the same id whichever of them signs it,
+    until the oldest is retired. A browser's own report of the order has another id: both are folded into one.
+    """
+    digest = bytearray(hmac.digest(secrets[-1].encode(), _ORDERS + f"{site}/{order_id}".encode(), hashlib.sha256)[:16])
+    # Version and variant of a UUID of one's own making (RFC 9562, 5.8).
+    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest)))
 
 
 def end(body: schemas.SessionEnd, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
@@ -273,7 +400,7 @@ def end(body: schemas.SessionEnd, sender: RequestOrigin) -> tuple[SentEvent, sch
 def _single(
     body: schemas.Timed, session_id: str, kind: EventType, sender: RequestOrigin, **member: Any
 ) -> tuple[SentEvent, schemas.Accepted]:
-    event_id = body.event_id or sender.new_id()
+    event_id = (body.event_id or sender.new_id()).lower()
     sent = SentEvent(
         type=kind,
         session_id=session_id,

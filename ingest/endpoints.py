@@ -19,9 +19,10 @@ from ingest.admission import signatures
 from ingest.admission.guard import Admission, Guard, origin_of
 from ingest.admission.origins import Origins
 from ingest.answers import Answers
-from ingest.body_reader import BodyReader, ClientGoneError
+from ingest.body_reader import BodyReader, ClientGoneError, price
 from ingest.collect import Collected, RequestOrigin
 from ingest.errors import FAULT, RequestRefusedError
+from ingest.headers import joined
 from ingest.metrics import IngestMetrics
 from ingest.publish import LogUnavailableError, Publisher
 from ingest.schemas import BatchAnswer, SentEvent
@@ -64,7 +65,7 @@ class PostEndpoint:
         self._seconds = house.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = joined(scope["headers"])
         if scope["method"] != "POST":
             await self._not_a_post(scope["method"], headers, send)
             return
@@ -90,6 +91,19 @@ class PostEndpoint:
     def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Admission:
         peer = scope["client"][0] if scope.get("client") else ""
         return self._house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+
+    async def _body(self, admitted: Admission, headers: Mapping[bytes, bytes], receive: Receive) -> tuple[bytes, int]:
+        """The body, and the tokens that were paid for it: it is paid before it is read as JSON, by its size."""
+        guard, reader = self._house.guard, self._house.reader
+        try:
+            body = await reader.read(headers, receive)
+        except RequestRefusedError as refusal:
+            if refusal.code in ("too_large", "encoding"):
+                guard.fine(admitted, reader.price_of_refused, time.monotonic())
+            raise
+        tokens = price(len(body))
+        guard.charge(admitted, tokens, time.monotonic())
+        return body, tokens
 
     async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
         origin = origin_of(headers)
@@ -117,9 +131,12 @@ class EventEndpoint(PostEndpoint):
         """The answer of an accepted request, after Kafka's acknowledgement; raises RequestRefusedError."""
         house = self._house
         admitted = self._admitted(scope, headers)
-        body = await house.reader.read(headers, receive)
-        collected, answer = self._work(body, self._sender(admitted, headers, body))
-        house.guard.count(admitted, len(collected.records) + len(collected.refused), time.monotonic())
+        body, paid = await self._body(admitted, headers, receive)
+        sender = self._sender(admitted, headers, body)
+        collected, answer = self._work(body, sender)
+        events = len(collected.records) + len(collected.refused)
+        house.guard.charge(admitted, events, time.monotonic(), paid)
+        house.guard.begin_sessions(admitted, {key for key, _ in collected.records}, time.monotonic())
         for refused in collected.refused:
             house.metrics.refused.labels(refused.code).inc()
         began = time.perf_counter()
@@ -133,6 +150,8 @@ class EventEndpoint(PostEndpoint):
         house.metrics.publish_seconds.observe(time.perf_counter() - began)
         house.metrics.request_events.observe(len(collected.records))
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
+        if sender.agent.bot:
+            house.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
     def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> RequestOrigin:

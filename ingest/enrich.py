@@ -6,47 +6,43 @@ cut, URL parameters pass an allow-list, client clocks are corrected.
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import ua_parser
 from msgspec import Struct
 
 from ingest import codes
 from ingest.addresses import parsed
 from ingest.events import UNKNOWN, Code, Page, PageType
+from ingest.parsing import hosts, paths
+from ingest.parsing import traffic as sources
+from ingest.parsing.agents import MAX_USER_AGENT, UNKNOWN_AGENT, Agent, agent
+from ingest.parsing.paths import MAX_PATH, split_url
+
+__all__ = ["MAX_PATH", "MAX_USER_AGENT", "UNKNOWN_AGENT", "Agent", "agent", "split_url"]
 
 #: A client clock may be this wrong, in ms, before sent_at corrects it: the way of the request is no skew.
 SKEW_TOLERANCE_MS = 5_000
 #: An event this far in the future, in ms, is taken to have occurred when it was received.
 FUTURE_TOLERANCE_MS = 5 * 60_000
-#: No real user agent needs more; matching costs by length.
-MAX_USER_AGENT = 512
-MAX_PATH = 500
 #: Entries of each cache; a URL may have kilobytes.
 CACHED = 2_048
 
-_BOT = re.compile(
-    r"bot\b|bots?[/;) ]|crawl|spider|slurp|headless|phantomjs|lighthouse|preview|monitor|pingdom|curl/|wget/|python|"
-    r"httpx|aiohttp|okhttp|go-http-client|java/|libwww|scrapy|facebookexternalhit|mediapartners",
-    re.IGNORECASE,
-)
 _LANGUAGE_REGION = re.compile(r"^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2})$")
 
 
-class Agent(Struct, frozen=True):
-    """What a user agent says of itself."""
+class PageRules(Struct, frozen=True, eq=False):
+    """How a site reads its URLs: parameters that are kept, page types by path prefix (the longest wins), and which
+    referrers are no source: more domains of its own, and places on the way. `page_rules` makes one.
 
-    browser: Code = UNKNOWN
-    operating_system: Code = UNKNOWN
-    bot: bool = False
-
-
-class PageRules(Struct, frozen=True):
-    """How a site reads its URLs: parameters that are kept, and page types by path prefix, the longest wins."""
+    Compared by identity, as it is part of the key of caches.
+    """
 
     allowed_query: frozenset[str] = frozenset()
     path_types: tuple[tuple[str, PageType], ...] = ()
+    own_domains: frozenset[str] = frozenset()
+    ignored_referrers: frozenset[str] = frozenset()
 
     def type_of(self, path: str) -> PageType | None:
         fitting = [rule for rule in self.path_types if path.startswith(rule[0])]
@@ -54,19 +50,28 @@ class PageRules(Struct, frozen=True):
 
 
 PLAIN_RULES = PageRules()
-UNKNOWN_AGENT = Agent()
 
 
-@lru_cache(CACHED)
-def agent(user_agent: str) -> Agent:
-    """Browser, operating system and whether it is a program; unreadable ones are unknown."""
-    text = user_agent[:MAX_USER_AGENT]
-    browser, system = ua_parser.parse_user_agent(text), ua_parser.parse_os(text)
-    return Agent(
-        codes.browser(browser.family) if browser else UNKNOWN,
-        codes.system(system.family) if system else UNKNOWN,
-        _BOT.search(text) is not None,
+def page_rules(
+    allowed_query: Iterable[str] = (),
+    path_types: Iterable[tuple[str, PageType]] = (),
+    own_domains: Iterable[str] = (),
+    ignored_referrers: Iterable[str] = (),
+) -> PageRules:
+    """The rules of a site from its settings: prefixes are spelled as paths are; raises ValueError for no domain."""
+    return PageRules(
+        frozenset(allowed_query),
+        tuple((paths.normal_path(prefix), kind) for prefix, kind in path_types),
+        frozenset(map(hosts.checked_domain, own_domains)),
+        frozenset(map(hosts.checked_domain, ignored_referrers)),
     )
+
+
+def sites_of(origins: Iterable[str]) -> list[str]:
+    """The registrable domains of origins, https://checkout.shop.example being of shop.example."""
+    found = (hosts.site_of(hosts.ascii_host(urlsplit(origin).hostname or "")) for origin in origins)
+    # An IPv6 address is no domain; a page and a referrer of the same one are compared as they are.
+    return [domain for domain in found if domain and ":" not in domain]
 
 
 @lru_cache(CACHED)
@@ -91,13 +96,6 @@ def cut_address(address: str) -> str | None:
     return str(ipaddress.ip_network(f"{whole}/{kept}", strict=False).network_address)
 
 
-def split_url(url: str) -> SplitResult:
-    """The parts of a URL; raises ValueError when it is none."""
-    parts = urlsplit(url)
-    parts.hostname  # noqa: B018  (reading it is what checks the host)
-    return parts
-
-
 @lru_cache(CACHED)
 def page(url: str, referrer: str | None, given: PageType | None, rules: PageRules) -> Page:
     """The page as it is kept: path with allowed parameters, referrer without secrets, type given or by the rules.
@@ -105,9 +103,10 @@ def page(url: str, referrer: str | None, given: PageType | None, rules: PageRule
     Raises ValueError when `url` is not a URL; a referrer that is none is dropped.
     """
     parts = split_url(url)
-    path = parts.path if parts.path.startswith("/") else "/" + parts.path
+    path = paths.normal_path(parts.path)
     kind = given or rules.type_of(path)
-    return Page((path + _allowed(parts.query, rules.allowed_query))[:MAX_PATH], kind, _kept_referrer(referrer, rules))
+    kept = paths.clipped(path + _allowed(parts.query, rules.allowed_query))
+    return Page(kept, kind, _kept_referrer(referrer, rules))
 
 
 def _allowed(query: str, allowed: frozenset[str]) -> str:
@@ -123,73 +122,18 @@ def _kept_referrer(referrer: str | None, rules: PageRules) -> str | None:
     except ValueError:
         return None
     #: user:password@host is cut to host.
-    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else ""
-    return (origin + parts.path + _allowed(parts.query, rules.allowed_query))[:MAX_PATH]
+    host = parts.netloc.rpartition("@")[2]
+    if not host.isprintable():
+        return None
+    origin = f"{parts.scheme}://{host}" if host else ""
+    path = paths.normal_path(parts.path) if parts.path or not host else ""
+    return paths.clipped(origin + path + _allowed(parts.query, rules.allowed_query))
 
 
 @lru_cache(CACHED)
-def traffic(url: str, referrer: str | None, home: str | None) -> Code:
-    """Where the visitor came from: campaign parameters first, then the referrer; own pages and none are direct.
-
-    `home` is the site's own host, where `url` does not name it.
-    """
-    try:
-        here = split_url(url)
-    except ValueError:
-        return UNKNOWN
-    query = dict(parse_qsl(here.query)) if here.query else {}
-    medium, source = query.get("utm_medium", "").strip().lower(), query.get("utm_source", "").strip().lower()
-    if medium or source or query.keys() & codes.SEARCH_CLICK_IDS or query.keys() & codes.SOCIAL_CLICK_IDS:
-        return _campaign(medium, source, query)
-    return _referred(here.hostname or home, referrer)
-
-
-def _campaign(medium: str, source: str, query: dict[str, str]) -> Code:  # noqa: PLR0911  (a table of cases)
-    social = _names(source) & codes.SOCIAL_SOURCES or query.keys() & codes.SOCIAL_CLICK_IDS
-    if medium in codes.EMAIL_MEDIA:
-        return codes.EMAIL
-    if medium in codes.AFFILIATE_MEDIA:
-        return codes.AFFILIATE
-    if medium in codes.DISPLAY_MEDIA:
-        return codes.DISPLAY
-    if medium in codes.PAID_SOCIAL_MEDIA or (medium in codes.PAID_MEDIA and social):
-        return codes.PAID_SOCIAL
-    if medium in codes.PAID_MEDIA or query.keys() & codes.SEARCH_CLICK_IDS:
-        return codes.PAID_SEARCH
-    if medium in codes.SOCIAL_MEDIA or social:
-        return codes.SOCIAL if medium or source else codes.PAID_SOCIAL
-    if medium == "organic":
-        return codes.ORGANIC_SEARCH
-    if medium == "referral":
-        return codes.REFERRAL
-    return codes.CAMPAIGN
-
-
-def _referred(host: str | None, referrer: str | None) -> Code:
-    if not referrer:
-        return codes.DIRECT
-    try:
-        there = split_url(referrer).hostname
-    except ValueError:
-        return UNKNOWN
-    if not there or (host and _site_name(there) == _site_name(host)):
-        return codes.DIRECT
-    names = _names(there)
-    if there in codes.SOCIAL_HOSTS or names & codes.SOCIAL_NETWORKS:
-        return codes.SOCIAL
-    if names & {"mail", "outlook", "webmail"}:
-        return codes.EMAIL
-    return codes.ORGANIC_SEARCH if names & codes.SEARCH_ENGINES else codes.REFERRAL
-
-
-def _names(host: str) -> set[str]:
-    """The labels of a host but the last, which names no one; a single word stands for itself."""
-    labels = host.split(".")
-    return set(labels[:-1] or labels)
-
-
-def _site_name(host: str) -> str:
-    return host.removeprefix("www.")
+def traffic(url: str, referrer: str | None, home: str | None, rules: PageRules = PLAIN_RULES) -> Code:
+    """Where the visitor came from, see `ingest/parsing/traffic.py`; `home` is the host of the page that asks."""
+    return sources.traffic(url, referrer, home, rules.own_domains, rules.ignored_referrers)
 
 
 def clock(occurred_at: int | None, sent_at: int | None, received_at: int) -> tuple[int, str | None]:

@@ -22,9 +22,9 @@ ClockKind = Literal["live", "replayed"]
 Site = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}(~[a-z0-9_.-]{1,32})?$(?!\n)")]
 SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
 VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
-EventId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", max_length=36)]
 #: 1970 to 2200: room for history and for a wrong clock, none for a value that no calendar holds.
-Millis = Annotated[int, Meta(ge=0, le=7_258_118_400_000)]
+LATEST_MS = 7_258_118_400_000
+Millis = Annotated[int, Meta(ge=0, le=LATEST_MS)]
 Text = Annotated[str, Meta(max_length=200)]
 Url = Annotated[str, Meta(max_length=500)]
 #: SHA-256 in hexadecimal.

@@ -1,17 +1,16 @@
 """The Kafka publisher: batches that grow with the load, one on its way per partition, every record acknowledged.
 
-Knows records, not events. aiokafka's `send` and `stop` can wait for ever when Kafka is away, so each wait of ours has
-an end; after a failed batch the producer is made anew, because an idempotent one must not go on with a gap.
+Knows records, not events, and takes its producers from whoever makes Kafka clients. aiokafka's `send` can wait for
+ever when Kafka is away, so each wait of ours has an end; after a failed batch the producer is made anew, because an
+idempotent one must not go on with a gap.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from aiokafka import AIOKafkaProducer
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from ingest.partition import partition_of
 from ingest.publish import LogUnavailableError, Record
@@ -51,31 +50,48 @@ class _Ticket:
 _Waiting = tuple[bytes, bytes, _Ticket]
 
 
+class ProducerClients(Protocol):
+    """What makes producers of one Kafka, and ends them (stream.kafka.clients.KafkaClients)."""
+
+    options: dict[str, Any]
+
+    @property
+    def bootstrap(self) -> str: ...
+    def within(self, request_timeout_ms: int) -> "ProducerClients":
+        """The same Kafka, with a time-out of its own for requests."""
+        ...
+
+    def producer(self, **more: Any) -> Any:
+        """aiokafka's producer, acknowledged by all replicas, not started."""
+        ...
+
+    async def partitions_of(self, client: Any, *topics: str) -> Sequence[Any]:
+        """The partitions of these topics, none of one that is missing, and without making it."""
+        ...
+
+    async def close(self, client: Any, seconds: float) -> None:
+        """End a client for sure; never raises."""
+        ...
+
+
 class KafkaPublisher:
     """Publishes to `topic`; `start` returns at once and the connection is made, and made again, behind it.
 
-    `options` are aiokafka's connection arguments. The topic must have `partitions` partitions: with another number,
+    The topic must have `partitions` partitions: with another number,
     keys would move. timeout_ms: how long a record may wait for its acknowledgement.
     """
 
     def __init__(
         self,
-        options: Mapping[str, Any],
+        clients: ProducerClients,
         topic: str,
         partitions: int,
         *,
-        idempotent: bool,
         max_in_flight: int,
         timeout_ms: int,
     ) -> None:
-        self._options = {
-            **options,
-            "acks": "all",
-            "enable_idempotence": idempotent,
-            "max_batch_size": MAX_BATCH_BYTES,
-            # aiokafka gives up on a batch after this; our own time-out stands behind it.
-            "request_timeout_ms": min(int(options.get("request_timeout_ms", timeout_ms)), timeout_ms),
-        }
+        # aiokafka gives up on a batch after the request time-out; our own time-out stands behind it.
+        self._clients = clients.within(min(int(clients.options.get("request_timeout_ms", timeout_ms)), timeout_ms))
         self._topic = topic
         self._partitions = partitions
         self._max_in_flight = max_in_flight
@@ -123,9 +139,10 @@ class KafkaPublisher:
             raise LogUnavailableError(self._trouble)
         reached = False
         with contextlib.suppress(Exception):
-            reached = await asyncio.wait_for(producer.client.force_metadata_update(), CHECK_SECONDS)
+            async with asyncio.timeout(CHECK_SECONDS):
+                reached = await producer.client.force_metadata_update()
         if not reached:
-            raise LogUnavailableError(f"Kafka at {self._options.get('bootstrap_servers')} does not answer")
+            raise LogUnavailableError(f"Kafka at {self._clients.bootstrap} does not answer")
 
     async def stop(self) -> None:
         """In this order, each with an end: take no more, wait for what is on its way, close the connection."""
@@ -138,7 +155,8 @@ class KafkaPublisher:
         if self._connecting is not None:
             self._broken.set()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._connecting, self._timeout)
+                async with asyncio.timeout(self._timeout):
+                    await self._connecting
             self._connecting = None
         self._lose_all(LogUnavailableError("the ingest API stopped before Kafka acknowledged"))
 
@@ -223,7 +241,7 @@ class KafkaPublisher:
     async def _keep_connected(self) -> None:
         pause, told = FIRST_PAUSE, ""
         while not self._stopping.is_set():
-            producer = AIOKafkaProducer(**self._options)
+            producer = self._clients.producer(max_batch_size=MAX_BATCH_BYTES)
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     await producer.start()
@@ -231,7 +249,8 @@ class KafkaPublisher:
             except Exception as error:
                 self._trouble = error.reason if isinstance(error, LogUnavailableError) else self._not_reached(error)
                 if self._trouble != told:
-                    _log.error("%s", self._trouble)
+                    reached = isinstance(error, LogUnavailableError)
+                    _log.error("%s", self._trouble, extra=None if reached else {"outage": "kafka-away"})
                     told = self._trouble
                 await self._close(producer)
                 await self._pause(pause)
@@ -244,14 +263,12 @@ class KafkaPublisher:
                 await self._broken.wait()
             self._producer = None
             if not self._stopping.is_set():
-                _log.error("%s; connecting to Kafka again", self._trouble)
+                _log.error("%s; connecting to Kafka again", self._trouble, extra={"outage": "kafka-away"})
             await self._close(producer)
         self._trouble = "the ingest API is stopping"
 
     async def _check_topic(self, producer: Any) -> None:
-        # Of all topics, not of this one: some brokers make a topic that they are asked about, with their own number.
-        known = await producer.client.fetch_all_metadata()
-        found = len(known.partitions_for_topic(self._topic) or ())
+        found = len(await self._clients.partitions_of(producer, self._topic))
         if not found:
             raise LogUnavailableError(f"there is no topic {self._topic} in Kafka: run `opecom topics create`")
         if found != self._partitions:
@@ -261,23 +278,17 @@ class KafkaPublisher:
             )
 
     def _not_reached(self, error: Exception) -> str:
-        return f"cannot reach Kafka at {self._options.get('bootstrap_servers')} (kafka.bootstrap): {_spoken(error)}"
+        return f"cannot reach Kafka at {self._clients.bootstrap} (kafka.bootstrap): {_spoken(error)}"
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _close(self, producer: Any) -> None:
-        """Let what is on its way arrive, but not for ever; then end the producer's task and connections for sure."""
+        """Let what is on its way arrive, but not for ever."""
         on_its_way = any(lane is not None for lane in self._lanes)
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(producer.stop(), self._timeout if on_its_way else CHECK_SECONDS)
-            return
-        # aiokafka's stop, cut off, leaves both running and sends old batches to a broker that comes back.
-        with contextlib.suppress(Exception):
-            await producer._sender.close()
-        with contextlib.suppress(Exception):
-            await producer.client.close()
+        await self._clients.close(producer, self._timeout if on_its_way else CHECK_SECONDS)
 
 
 def _spoken(error: Exception) -> str:

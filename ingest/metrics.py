@@ -12,10 +12,10 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 class IngestMetrics:
     """Counters with a registry of their own, so that two apps in one process do not share them.
 
-    `in_flight` says how many events wait for Kafka.
+    `in_flight` says how many events wait for Kafka, `open_sessions` how many sessions sent an event lately.
     """
 
-    def __init__(self, in_flight: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, in_flight: Callable[[], int] = lambda: 0, open_sessions: Callable[[], int] = lambda: 0) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "opecom_ingest_requests", "Requests by path and status.", ["path", "status"], registry=self.registry
@@ -36,6 +36,9 @@ class IngestMetrics:
         self.events = Counter(
             "opecom_ingest_events", "Events accepted by Kafka, by site.", ["site"], registry=self.registry
         )
+        self.bot_events = Counter(
+            "opecom_ingest_bot_events", "Of these, events of programs, by site.", ["site"], registry=self.registry
+        )
         self.refused = Counter(
             "opecom_ingest_refused", "Requests and events refused, by code.", ["code"], registry=self.registry
         )
@@ -51,3 +54,8 @@ class IngestMetrics:
         Gauge(
             "opecom_ingest_events_in_flight", "Events that wait for Kafka's acknowledgement.", registry=self.registry
         ).set_function(in_flight)
+        Gauge(
+            "opecom_ingest_open_sessions",
+            "Sessions that sent an event in the last 20 to 40 minutes.",
+            registry=self.registry,
+        ).set_function(open_sessions)

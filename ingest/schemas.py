@@ -1,20 +1,19 @@
 """The bodies that clients send and the answers they get: strict, unknown fields refused.
 
-Times are ms UTC by the client's clock. Distinct from the Event contract: these are what a browser may say, an Event
-is what we make of it.
+Times are ms UTC by the client's clock, or ISO 8601. Distinct from the Event contract: these are what a browser may say,
+an Event is what we make of it.
 """
 
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from ingest.events import (
+    LATEST_MS,
     Context,
-    Custom,
-    EventId,
     EventType,
-    Millis,
     PageType,
     Ping,
     SessionId,
@@ -26,14 +25,29 @@ from ingest.events import (
 
 #: Browsers send whole URLs; only the path and allowed parameters, at most 500 characters, are kept.
 LongUrl = Annotated[str, Meta(max_length=4000)]
+#: When something happened: ms since 1970, whole or not, or ISO 8601 with a zone.
+Moment = (
+    Annotated[int, Meta(ge=0, le=LATEST_MS)]
+    | Annotated[float, Meta(ge=0, le=LATEST_MS)]
+    | Annotated[datetime, Meta(tz=True)]
+)
+#: A number as text, as many shops keep their sums: "99.99".
+Digits = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,20})?$", max_length=40)]
 #: A sum that no shop takes is refused here rather than carried into every mean.
-Amount = Annotated[float, Meta(ge=0, le=1_000_000_000_000)]
+MAX_AMOUNT = 1_000_000_000_000
+Amount = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)] | Digits
 OwnEventId = Annotated[
-    EventId | None,
+    Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", max_length=36)] | None,
     Meta(description="Send your own, and the event counts once however often it is sent; else one is made."),
 ]
-OrderId = Annotated[str, Meta(max_length=64)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", max_length=3)]
+#: What adorns a purchase never costs it: any text is taken, and kept as far as it can be read.
+OrderId = Annotated[
+    str | int | None,
+    Meta(description="Your own number of the order; of more than 64 characters the beginning and a digest are kept."),
+]
+Currency = Annotated[
+    str | None, Meta(description="Three letters of ISO 4217, in either case; anything else is left out.")
+]
 
 
 class SentPage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,10 +58,17 @@ class SentPage(Struct, frozen=True, forbid_unknown_fields=True):
     referrer: LongUrl | None = None
 
 
+class SentCustom(Struct, frozen=True, forbid_unknown_fields=True):
+    category: Text
+    action: Text
+    label: Text | None = None
+    value: float | Digits | None = None
+
+
 class SentPurchase(Struct, frozen=True, forbid_unknown_fields=True):
     amount: Amount
-    order_id: OrderId | None = None
-    currency: Currency | None = None
+    order_id: OrderId = None
+    currency: Currency = None
 
 
 class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,30 +79,30 @@ class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     event_id: OwnEventId = None
     visitor_id: VisitorId | None = None
     visitor_type: VisitorType | None = None
-    occurred_at: Millis | None = None
+    occurred_at: Moment | None = None
     page: SentPage | None = None
     ping: Ping | None = None
-    custom: Custom | None = None
+    custom: SentCustom | None = None
     purchase: SentPurchase | None = None
 
 
 class ImportedEvent(SentEvent, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One event of a batch sent with an import key: history, with the clock and the context it had."""
 
-    received_at: Millis
+    received_at: Moment
     context: Context | None = None
 
 
 class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Many events of one site; a bad event refuses only itself."""
 
-    sent_at: Millis
+    sent_at: Moment
     events: list[SentEvent]
     site: Site | None = None
 
 
 class ImportBatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    sent_at: Millis
+    sent_at: Moment
     events: list[ImportedEvent]
     site: Site | None = None
 
@@ -89,7 +110,7 @@ class ImportBatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A batch whose events are still bytes, to be read one by one."""
 
-    sent_at: Millis
+    sent_at: Moment
     events: list[msgspec.Raw]
     site: Site | None = None
 
@@ -104,8 +125,8 @@ class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     event_id: OwnEventId = None
     visitor_id: VisitorId | None = None
     visitor_type: VisitorType | None = None
-    occurred_at: Millis | None = None
-    sent_at: Millis | None = None
+    occurred_at: Moment | None = None
+    sent_at: Moment | None = None
 
 
 class SessionStart(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,14 +149,14 @@ class CustomEvent(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     category: Text
     action: Text
     label: Text | None = None
-    value: float | None = None
+    value: float | Digits | None = None
 
 
 class PurchaseMade(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: SessionId
     amount: Amount
-    order_id: OrderId | None = None
-    currency: Currency | None = None
+    order_id: OrderId = None
+    currency: Currency = None
 
 
 class SessionEnd(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ TYPESCRIPT = "application/typescript; charset=utf-8"
 
 @dataclass(frozen=True)
 class ScriptFile:
-    """One file and what its tag needs: `integrity` is for the attribute of that name, `digest` for its pinned name."""
+    """One file and what its tag needs: `integrity` is for the attribute of that name, `digest` for its ETag."""
 
     content: bytes
     media_type: str = JAVASCRIPT
@@ -41,50 +41,82 @@ class ScriptFile:
         return "sha384-" + base64.b64encode(hashlib.sha384(self.content).digest()).decode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
-    """The classic script, the same as an ES module, and the module's types, beside each other under one name.
+    """The classic script, the same as an ES module, the module's types, the stub and the parts, under one name.
 
-    `path` is where the script is, /static/tracker.js: whoever renames it renames all of them.
+    `path` is where the script is, /static/tracker.js: whoever renames it renames all of them. `parts` are modules that
+    the script loads from beside it, by name; only pages that use them load them.
     """
 
     path: str
     script: ScriptFile
     module: ScriptFile
     types: ScriptFile
+    stub: ScriptFile
+    parts: Mapping[str, ScriptFile]
 
     @property
     def stem(self) -> str:
         return self.path.removesuffix(".js")
 
+    @cached_property
+    def digest(self) -> str:
+        """The release in a pinned name: that of all files, so that a pinned script loads the parts it was made with."""
+        files = (self.script, self.module, *self.parts.values())
+        return hashlib.sha256(b"".join(file.content for file in files)).hexdigest()[:12]
+
     @property
     def pinned_path(self) -> str:
-        return f"{self.stem}.{self.script.digest}.js"
+        return f"{self.stem}.{self.digest}.js"
 
     @property
     def pinned_module_path(self) -> str:
-        return f"{self.stem}.{self.module.digest}.mjs"
+        return f"{self.stem}.{self.digest}.mjs"
 
     @property
     def plain(self) -> Mapping[str, ScriptFile]:
-        return {self.path: self.script, f"{self.stem}.mjs": self.module, f"{self.stem}.d.ts": self.types}
+        own = {self.path: self.script, f"{self.stem}.mjs": self.module, f"{self.stem}.d.ts": self.types}
+        return own | {f"{self.stem}.stub.js": self.stub} | self._parts(self.stem)
 
     @property
     def pinned(self) -> Mapping[str, ScriptFile]:
-        return {self.pinned_path: self.script, self.pinned_module_path: self.module}
+        own = {self.pinned_path: self.script, self.pinned_module_path: self.module}
+        return own | self._parts(f"{self.stem}.{self.digest}")
 
-    def described(self) -> bytes:
+    def _parts(self, stem: str) -> dict[str, ScriptFile]:
+        return {f"{stem}.{name}.mjs": file for name, file in self.parts.items()}
+
+    @cached_property
+    def inline_stub(self) -> str:
+        """The stub in one line, for a page to have in its own text."""
+        return " ".join(line.strip() for line in self.stub.content.decode().splitlines())
+
+    @property
+    def stub_hash(self) -> str:
+        """The source that lets a Content-Security-Policy run the stub, and no other inline script."""
+        return f"'sha256-{base64.b64encode(hashlib.sha256(self.inline_stub.encode()).digest()).decode()}'"
+
+    def manifest(self) -> bytes:
         """The names and hashes as JSON, for programs that write pages."""
+
+        def entry(path: str, pinned: str, file: ScriptFile) -> dict[str, str]:
+            return {"path": path, "pinned": pinned, "integrity": file.integrity}
+
+        stem, pinned = self.stem, f"{self.stem}.{self.digest}"
+        parts = {name: entry(f"{stem}.{name}.mjs", f"{pinned}.{name}.mjs", file) for name, file in self.parts.items()}
         return msgspec.json.encode(
             {
-                "script": {"path": self.path, "pinned": self.pinned_path, "integrity": self.script.integrity},
-                "module": {
-                    "path": f"{self.stem}.mjs",
-                    "pinned": self.pinned_module_path,
-                    "integrity": self.module.integrity,
-                },
+                "script": entry(self.path, self.pinned_path, self.script),
+                "module": entry(f"{stem}.mjs", self.pinned_module_path, self.module),
+                "parts": parts,
+                "stub": {"path": f"{stem}.stub.js", "text": self.inline_stub, "csp": self.stub_hash},
             }
         )
+
+
+#: Modules beside the script: those of `onIntent`, and of data-cookie-domain and data-link-domains.
+PARTS = ("intent", "domains")
 
 
 def read(path: str) -> Script:
@@ -93,7 +125,12 @@ def read(path: str) -> Script:
     script = (folder / "tracker.js").read_bytes()
     module = script + (folder / "exports.mjs").read_bytes()
     return Script(
-        path, ScriptFile(script), ScriptFile(module), ScriptFile((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT)
+        path,
+        ScriptFile(script),
+        ScriptFile(module),
+        ScriptFile((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT),
+        ScriptFile((folder / "stub.js").read_bytes()),
+        {name: ScriptFile((folder / f"{name}.mjs").read_bytes()) for name in PARTS},
     )
 
 
@@ -104,9 +141,7 @@ def add_script(app: FastAPI, script: Script) -> None:
     for path, file in script.pinned.items():
         # Not in the document: its names change with every release.
         _add(app, path, file, PINNED_CACHE, None)
-    _add(
-        app, f"{script.stem}.json", ScriptFile(script.described(), "application/json"), PLAIN_CACHE, "Names and hashes"
-    )
+    _add(app, f"{script.stem}.json", ScriptFile(script.manifest(), "application/json"), PLAIN_CACHE, "Names and hashes")
 
 
 def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | None) -> None:

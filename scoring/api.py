@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
+from email.message import Message
 from time import perf_counter
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from msgspec import Struct
 
+from scoring.csv_text import EncodingError, decoded
 from scoring.model import Manifest, Model, ModelError
 from scoring.predict import BatchPrediction, Prediction, predict, predict_many
 from scoring.prediction import FieldError, PredictionRequest, decode, decode_list
@@ -142,10 +144,10 @@ def prediction_routes(
     async def many(request: Request) -> Response:
         check(request)
         try:
-            with_reasons = _wanted(request)
-            kind = _require(request, JSON, CSV)
+            with_reasons, locale = _wanted(request, "locale"), request.query_params.get("locale", "")
+            kind, charset = _require(request, JSON, CSV), _charset(request)
             body = await _read(request, MOST_BATCH_BYTES)
-            asked = await asyncio.to_thread(_sessions, body, kind)
+            asked = await asyncio.to_thread(_sessions, body, kind, charset, locale)
         except (FieldError, TableError) as error:
             place = f"session {error.index}, " if isinstance(error, FieldError) and error.index is not None else ""
             return _refusal("invalid", f"{place}{error}")
@@ -167,14 +169,14 @@ def with_structs(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _sessions(body: bytes, kind: str) -> list[PredictionRequest]:
+def _sessions(body: bytes, kind: str, charset: str, locale: str) -> list[PredictionRequest]:
     if kind == JSON:
         return decode_list(body)
     try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TableError(f"byte {error.start} is not UTF-8") from None
-    return list(read_csv(io.StringIO(text, newline="")))
+        text = decoded(body, "charset= in Content-Type", charset)
+    except EncodingError as error:
+        raise TableError(str(error)) from None
+    return read_csv(text, locale, "?locale=")
 
 
 async def _scored(
@@ -205,15 +207,27 @@ def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _wanted(request: Request) -> bool:
-    """Whether reasons were asked for; a misspelt parameter would silently ask for something else."""
-    given = dict(request.query_params)
-    said = given.pop("reasons", "false")
-    if given:
-        raise _PredictionRefusedError("invalid", f"{next(iter(given))[:40]!r} is no parameter: there is only `reasons`")
-    if said not in ("true", "false"):
-        raise _PredictionRefusedError("invalid", f"reasons: say true or false, not {said[:40]!r}")
-    return said == "true"
+def _wanted(request: Request, *more: str) -> bool:
+    """Whether reasons were asked for; a misspelt parameter would silently ask for something else.
+
+    more: what the route knows beside `reasons`.
+    """
+    known = ("reasons", *more)
+    for name in request.query_params:
+        if name not in known:
+            names = " and ".join(f"`{each}`" for each in known)
+            raise _PredictionRefusedError("invalid", f"{name[:40]!r} is no parameter: there is only {names}")
+    given = request.query_params.get("reasons", "false")
+    if given not in ("true", "false"):
+        raise _PredictionRefusedError("invalid", f"reasons: say true or false, not {given[:40]!r}")
+    return given == "true"
+
+
+def _charset(request: Request) -> str:
+    """The body's encoding, where its type names one."""
+    message = Message()
+    message["content-type"] = request.headers.get("content-type", "")
+    return str(message.get_param("charset") or "")
 
 
 def _require(request: Request, *kinds: str) -> str:

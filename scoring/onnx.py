@@ -10,6 +10,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
+from scoring.external_data import WireError, external_tensors
 from scoring.features import NAMES
 from scoring.model import Manifest, Scores, check_rows
 
@@ -27,6 +28,15 @@ class OnnxModel:
     def __init__(self, graph: bytes, manifest: Manifest) -> None:
         """Raises GraphError with what is wrong with the graph."""
         self.manifest = manifest
+        try:
+            elsewhere = external_tensors(graph)
+        except WireError as error:
+            raise GraphError(f"onnxruntime cannot read it: it is no ONNX file ({error})") from error
+        if elsewhere:
+            raise GraphError(
+                f"the data of {', '.join(elsewhere[:3])} lies in another file (external data), which no checksum "
+                "covers: save the graph with its data inside"
+            )
         try:
             self._session = session(graph)
         except Exception as error:  # onnxruntime's exceptions share no base class but this one

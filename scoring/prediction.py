@@ -55,6 +55,10 @@ FIELDS: tuple[str, ...] = PredictionRequest.__struct_fields__
 FIELD_OF: Mapping[str, str] = dict(zip(NAMES, FIELDS, strict=True))
 #: The greatest code of each kind in the UCI data, which every model so far was trained on.
 VOCABULARY = {"operating_systems": 8, "browser": 13, "region": 9, "traffic_type": 20}
+#: The fields that are whole numbers, those that are 0 to 1, and all that are numbers.
+WHOLE = frozenset(("administrative", "informational", "product_related", *VOCABULARY))
+SHARES = frozenset(("bounce_rates", "exit_rates", "special_day"))
+NUMBERS = tuple(name for name in FIELDS if name not in ("month", "visitor_type", "weekend"))
 
 
 class FieldError(ValueError):
@@ -129,7 +133,7 @@ def _whole(said: Any) -> Any:
     if not isinstance(said, dict):
         return said
     return {
-        name: int(value) if name in _WHOLE and isinstance(value, float) and value.is_integer() else value
+        name: int(value) if name in WHOLE and isinstance(value, float) and value.is_integer() else value
         for name, value in said.items()
     }
 
@@ -152,7 +156,6 @@ def _explained(error: Exception, body: bytes, cells: Mapping[str, Any] | None = 
     return FieldError(" ".join(f"{name}: {reason}".split()) if name else reason, index)
 
 
-_WHOLE = frozenset(("administrative", "informational", "product_related", *VOCABULARY))
 _PLACE = re.compile(r"at `\$(?:\[(\d+)\])?(?:\.(\w+))?")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _KEY = re.compile(r'"([A-Za-z_]{1,40})"\s*:\s*[-+]?$')

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import msgspec
 
+from scoring.acceptance import UnfitModelError, accept
 from scoring.features import CONTRACT_VERSION, NAMES
 from scoring.folder import Place, RegistryError, names, read, there, write
 from scoring.model import Manifest
 from scoring.onnx import GraphError, OnnxModel
 
 SHIPPED = Path(__file__).parent / "models"
+#: The file by which a folder of one's own says that the shipped version was put into it.
+SEEDED = "seeded"
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -39,7 +42,8 @@ def current(folder: Place = SHIPPED) -> str:
 def load(folder: Place = SHIPPED, version: str = "") -> OnnxModel:
     """The model of that version, or the current one when version is empty.
 
-    Raises RegistryError when it is not there, was changed after training, or belongs to another feature contract.
+    Raises RegistryError when it is not there, was changed after training, belongs to another feature contract, or does
+    not answer as its manifest says.
     """
     return _loaded(folder, version)[0]
 
@@ -63,9 +67,11 @@ def _loaded(folder: Place, version: str) -> tuple[OnnxModel, bytes]:
     if hashlib.sha256(graph).hexdigest() != manifest.sha256:
         raise RegistryError(f"{folder / version}/model.onnx is not the file that was trained (sha256): copy it again")
     try:
-        return OnnxModel(graph, manifest), graph
-    except GraphError as error:
+        model = OnnxModel(graph, manifest)
+        accept(model)
+    except (GraphError, UnfitModelError) as error:
         raise RegistryError(f"{folder / version}/model.onnx cannot be used: {error}: train it again") from error
+    return model, graph
 
 
 def add(folder: Place, graph: bytes, manifest: Manifest, card: str) -> Place:
@@ -121,6 +127,24 @@ def promote(folder: Place, version: str) -> None:
     """Make this version the folder's current one, once it has been loaded and found whole; raises RegistryError."""
     load(folder, version)
     write(folder / "current", f"{version}\n".encode())
+
+
+def is_seeded(folder: Path) -> bool:
+    """Whether `seed` has made this folder a registry."""
+    return (folder / SEEDED).is_file()
+
+
+def seed(folder: Path) -> None:
+    """Make the folder a registry that has the shipped version, which scores until another is promoted.
+
+    A version that was put in force there stays so, and one that came with an earlier program stays there. Raises
+    RegistryError where it cannot be written.
+    """
+    version = current(SHIPPED)
+    add(folder, graph_of(SHIPPED, version), manifest(SHIPPED, version), card(SHIPPED, version))
+    if not is_seeded(folder):
+        promote(folder, version)
+        write(folder / SEEDED, b"")
 
 
 def _names(folder: Place) -> list[str]:

@@ -9,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from scoring.csv_text import EncodingError, encoding_of, undecodable
 from scoring.model import Model
+from scoring.number_format import NumberFormat
 from scoring.predict import predict_many
 from scoring.prediction import FIELD_OF, FIELDS, PredictionRequest
-from scoring.table import REASONS, SCORE, TableError, cell, places, requests, table_cells
+from scoring.table import REASONS, SCORE, TableError, cell, number_format, places, requests, separator, table_cells
 
 #: Rows that are in memory at a time.
 CHUNK = 2_048
@@ -23,12 +25,26 @@ Row = Sequence[Any]
 Moved = Callable[[float], None]
 
 
+class FileFormat(NamedTuple):
+    """How a CSV file is read, where it does not show that itself: a locale for its numbers, an encoding."""
+
+    locale: str = ""
+    encoding: str = ""
+
+
+AS_SHOWN = FileFormat()
+
+
 class _Source(NamedTuple):
-    """A file's header, its rows in chunks with the share that is read, and its columns' Arrow types if it has any."""
+    """A file's header, its rows in chunks with the share that is read, and its columns' Arrow types if it has any.
+
+    numbers: how its texts write numbers; None where it has types.
+    """
 
     header: Sequence[str]
     chunks: Iterator[tuple[list[Row], float]]
     kinds: dict[str, Any]
+    numbers: NumberFormat | None = None
 
 
 class _Target(Protocol):
@@ -51,7 +67,14 @@ def check(file: Path, option: str) -> None:
             ) from None
 
 
-def score_file(model: Model, source: Path, target: Path, with_reasons: bool, moved: Moved = lambda _: None) -> int:
+def score_file(
+    model: Model,
+    source: Path,
+    target: Path,
+    with_reasons: bool,
+    moved: Moved = lambda _: None,
+    given_format: FileFormat = AS_SHOWN,
+) -> int:
     """Write every row of `source` with its score to `target`; returns how many there were.
 
     Raises TableError with row and column, and OSError; then `target` is as it was.
@@ -63,13 +86,13 @@ def score_file(model: Model, source: Path, target: Path, with_reasons: bool, mov
     rows = 0
     with contextlib.ExitStack() as held:
         held.callback(made.unlink, missing_ok=True)
-        given = held.enter_context(_opened(source))
+        given = held.enter_context(_opened(source, given_format))
         where = places(given.header)
         kept = [place for place, column in enumerate(given.header) if column not in (*SCORE, *REASONS)]
         header = [*(given.header[place] for place in kept), *added]
         out = held.enter_context(_writing(made, target.suffix, header, given.kinds))
         for chunk, share in given.chunks:
-            asked = list(requests(chunk, where, len(given.header), rows + 1))
+            asked = list(requests(chunk, where, len(given.header), rows + 1, given.numbers))
             scored = predict_many(model, asked, with_reasons)
             typed = {place: name for name, place in where.items()} if target.suffix == ".parquet" else {}
             out.write(
@@ -91,34 +114,59 @@ def _kept(row: Row, request: PredictionRequest, kept: Sequence[int], typed: dict
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[_Source]:
+def _opened(file: Path, given: FileFormat) -> Iterator[_Source]:
     if file.suffix == ".parquet":
         with file.open("rb") as raw:
             yield _parquet(raw)
-    else:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            yield _csv(text)
+        return
+    try:
+        with file.open("rb") as raw:
+            encoding = encoding_of(raw.read(4_096), given.encoding)
+    except EncodingError as error:
+        raise TableError(str(error)) from None
+    with file.open(newline="", encoding=encoding) as text:
+        numbers = _number_format(text, encoding, given.locale)
+    with file.open(newline="", encoding=encoding) as text:
+        yield _csv(text, encoding, numbers)
 
 
-def _csv(text: io.TextIOWrapper) -> _Source:
+def _number_format(text: io.TextIOWrapper, encoding: str, locale: str) -> NumberFormat:
+    """By a first way through the whole file, as its last number may decide for its first."""
+    reader = _reader(text, encoding)
+    where = places(_read(reader, encoding, lambda: next(reader, [])))
+    rows = iter(lambda: _read(reader, encoding, lambda: next(reader, None)), None)
+    return number_format((row for row in rows if row), where, locale, "--locale")
+
+
+def _csv(text: io.TextIOWrapper, encoding: str, numbers: NumberFormat) -> _Source:
     size = os.fstat(text.fileno()).st_size or 1
-    reader = csv.reader(text, strict=True)
+    reader = _reader(text, encoding)
 
     def chunks() -> Iterator[tuple[list[Row], float]]:
         rows = (row for row in reader if row)
-        while chunk := _read(reader, lambda: list(islice(rows, CHUNK))):
+        while chunk := _read(reader, encoding, lambda: list(islice(rows, CHUNK))):
             yield chunk, os.lseek(text.fileno(), 0, os.SEEK_CUR) / size
 
-    return _Source(_read(reader, lambda: next(reader, [])), chunks(), {})
+    return _Source(_read(reader, encoding, lambda: next(reader, [])), chunks(), {}, numbers)
 
 
-def _read(reader: Any, read: Callable[[], Any]) -> Any:
+def _reader(text: io.TextIOWrapper, encoding: str) -> Any:
+    """The file's rows, from its beginning; raises TableError."""
+    try:
+        mark = separator(text.readline())
+    except UnicodeError:
+        raise TableError(undecodable("its beginning", encoding, "--encoding")) from None
+    text.seek(0)
+    return csv.reader(text, delimiter=mark, strict=True)
+
+
+def _read(reader: Any, encoding: str, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except csv.Error as error:
         raise TableError(f"line {reader.line_num} is not CSV: {error}") from None
-    except UnicodeDecodeError:
-        raise TableError(f"after line {reader.line_num} it is not UTF-8") from None
+    except UnicodeError:
+        raise TableError(undecodable(f"after line {reader.line_num}", encoding, "--encoding")) from None
 
 
 def _parquet(raw: io.BufferedReader) -> _Source:

@@ -97,6 +97,11 @@ class WorkerMetrics:
         self.next_offset = Gauge(
             "opecom_worker_next_offset", "The offset folded next, by partition", ["partition"], registry=self.registry
         )
+        self.recovery_left = Gauge(
+            "opecom_worker_recovery_left_records",
+            "Records that the recovery of a partition has still to fold; 0 while there is none",
+            registry=self.registry,
+        )
         self.lag = Gauge("opecom_worker_lag", "Records behind the log's end", ["partition"], registry=self.registry)
         self.seeks = Counter(
             "opecom_worker_seeks", "Times the client's position was wrong and was put right", registry=self.registry

@@ -4,6 +4,7 @@ There is no snapshot and no changelog: the state is a function of the log, so a 
 are the same operation.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
@@ -19,6 +20,8 @@ from stream.step import Models
 
 log = logging.getLogger(__name__)
 
+#: How long a fold may keep the event loop from everything else, in seconds; looked at every so many records.
+YIELD_SECONDS, YIELD_RECORDS = 0.02, 64
 #: How long the log may give nothing while committed records are still to be read, in seconds.
 PATIENCE = 30.0
 
@@ -58,6 +61,8 @@ class RequiredVersions(NamedTuple):
     erasures: int = 0
 
 
+#: Called with how many records of a recovery are folded, and how many there are.
+RecoveryReport = Callable[[int, int], None]
 #: Returns when these versions are read; raises TopicMissingError.
 Reached = Callable[[RequiredVersions], Awaitable[None]]
 
@@ -80,6 +85,7 @@ async def recover(
     make: Callable[[Mark], Partition],
     reached: Reached,
     models: Models,
+    report: RecoveryReport = lambda done, total: None,
 ) -> Partition:
     """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
 
@@ -99,7 +105,7 @@ async def recover(
         return kept
     partition = kept or make(_usable(decode_mark(metadata), number, start))
     if offset > start:
-        await _fold_to(log_reader, partition, offset, reached, models)
+        await _fold_to(log_reader, partition, offset, reached, models, report)
     return partition
 
 
@@ -121,11 +127,14 @@ async def _fold_to(
     end: int,
     until: Reached,
     models: Models,
+    report: RecoveryReport,
 ) -> None:
-    """Fold silently up to `end`, and see that the log really reaches that far."""
+    """Fold silently up to `end`, and see that the log really reaches that far; probes are answered meanwhile."""
     first = min(partition.next, end - 1)
+    report(0, end - first)
     patience = monotonic() + PATIENCE
-    began, folded = monotonic(), 0
+    began = yielded = monotonic()
+    folded = 0
     async with log_reader.read(partition.number, first) as reading:
         reached = first
         while reached < end:
@@ -138,12 +147,17 @@ async def _fold_to(
             await until(needed(records))
             await refuse_unusable(partition, records, models)
             for record in records:
+                if record.offset % YIELD_RECORDS == 0 and monotonic() - yielded >= YIELD_SECONDS:
+                    report(record.offset - first, end - first)
+                    await asyncio.sleep(0)
+                    yielded = monotonic()
                 if partition.next < record.offset < end:
                     pass_gap(partition, record.offset)
                 if record.offset == partition.next and record.offset < end:
                     partition.fold(record, None)
                     folded += 1
             reached = records[-1].offset + 1
+            report(min(reached, end) - first, end - first)
     if folded:
         log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
 

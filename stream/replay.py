@@ -13,9 +13,8 @@ from stream.fold.late import LateEvents
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.session import Session
-from stream.fold.update import UnscoredUpdate
 from stream.scored import DeadLetter, version_of
-from stream.step import FAILURES_IN_A_ROW, Models, fold, score
+from stream.step import FAILURES_IN_A_ROW, Models, ScoredUpdate, fold, score
 
 #: How long before the window folding begins, in ms: whatever is open then ends at a daily cut before the window does
 #: begin, also on a day of 25 hours, and so the sessions of the window are whole.
@@ -77,7 +76,7 @@ class Backfill:
 class ReplayBatch(Struct, frozen=True):
     """What a batch brought: scored updates, dead letters, and how many records ended in which way."""
 
-    updates: Sequence[UnscoredUpdate]
+    updates: Sequence[ScoredUpdate]
     dead: Sequence[DeadLetter]
     counts: Mapping[str, int]
 
@@ -107,9 +106,8 @@ class PartitionReplay:
         wanted = between(records, self.partition.next, self.cut + 1)
         follow(self.partition, between(wanted, 0, self._tell_from), self._late)
         folded = self._fold(between(wanted, self._tell_from, self.cut + 1))
-        for _ in score(folded.updates, self._models):
-            pass
-        return ReplayBatch(folded.updates, folded.dead, folded.counts)
+        scored = [update for ready in score(folded.updates, self._models) for update in ready]
+        return ReplayBatch(scored, folded.dead, folded.counts)
 
     def _fold(self, records: Sequence[LogRecord]) -> FoldResult:
         partition = self.partition

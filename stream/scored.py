@@ -6,7 +6,7 @@ version come from the same events.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
 from scoring.model import Band, Label
+from stream.stored import REPORT_NAMES, Stored
 
 Decoded = TypeVar("Decoded")
 
@@ -49,8 +50,8 @@ class Cause(Struct, frozen=True, gc=False, omit_defaults=True):
     """The record that caused this update; a session that the clock closed names no event, only the offset."""
 
     offset: Whole
-    id: Id | None = None
-    type: Name | None = None
+    id: Annotated[Id | None, Stored("event_id")] = None
+    type: Annotated[Name | None, Stored("event_type")] = None
     page_type: PageType | None = None
     path: Url | None = None
 
@@ -59,10 +60,10 @@ class View(Struct, frozen=True, gc=False):
     """A page view that this update added or changed; viewed_at in ms UTC, page_value in the site's currency."""
 
     event_id: Id
-    type: PageType | None
-    path: Url
+    type: Annotated[PageType | None, Stored("page_type")]
+    path: Annotated[Url, Stored("page_url")]
     viewed_at: Millis
-    seconds: float
+    seconds: Annotated[float, Stored("duration_seconds")]
     is_bounce: bool
     is_exit: bool
     page_value: float
@@ -71,11 +72,11 @@ class View(Struct, frozen=True, gc=False):
 class Counts(Struct, frozen=True, gc=False):
     """De-duplicated events of the session, by kind."""
 
-    events: Count
-    page_views: Count
-    pings: Count
-    customs: Count
-    purchases: Count
+    events: Annotated[Count, Stored("event_count")]
+    page_views: Annotated[Count, Stored("page_view_count")]
+    pings: Annotated[Count, Stored("ping_count")]
+    customs: Annotated[Count, Stored("custom_count")]
+    purchases: Annotated[Count, Stored("purchase_count")]
 
 
 class Origin(Struct, frozen=True, gc=False):
@@ -83,54 +84,72 @@ class Origin(Struct, frozen=True, gc=False):
 
     browser: Name
     operating_system: Name
-    region: Name
-    traffic_type: Name
+    region: Annotated[Name, Stored("region_name")]
+    traffic_type: Annotated[Name, Stored("traffic_type_name")]
 
 
-class Reason(Struct, frozen=True, gc=False):
-    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved."""
+class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved it.
+
+    `text` is the same in words; records of earlier versions have none.
+    """
 
     feature: Name
     value: float | int | Text | bool
     contribution: float
+    text: Text = ""
 
 
-class ScoredSession(Struct, gc=False):
-    """One update of a session.
+class SessionUpdate(Struct, frozen=True, gc=False):
+    """One update of a session, without its score: what the fold says. stream/step.py makes a ScoredSession of it.
 
-    The fold makes it whole but for its score, and stream/step.py sets probability, label, band, reasons and model
-    version. Not frozen for that reason: a second struct, or a copy, would cost a tenth of the whole step.
+    The one declaration of a session's fields. A line here brings a field to the topic, to the tables `sessions` and
+    `scored_sessions`, to the timeline and to the admin rows, unless its mark `Stored` says otherwise; the fold takes it
+    from the attribute of the session that has its name. It needs a default, with which older records are read, and a
+    migration of each database. The order is that of stream/fold/update.py: attributes of the session, what an update
+    is made of, and again attributes, which have defaults.
     """
 
     site: Site
     session_id: Id
-    opened_at: Millis
+    opened_at: Annotated[Millis, Stored(is_key=True)]
     visitor_id: Id
-    version: Whole
-    event: Cause
-    #: When the causing event occurred; for a closing, the clock that closed it.
-    occurred_at: Millis
     #: First and last event of the session, by the visitor's time.
     started_at: Millis
     last_event_at: Millis
-    #: The clock (received_at) at this update.
-    updated_at: Millis
-    status: Status
-    features: Features
-    counts: Counts
-    origin: Origin
+    origin: Annotated[Origin, Stored(tables=("sessions",))]
     revenue: bool
     amount: float
     #: Purchases that nobody verified: shown, never revenue.
     unverified_purchases: Count
+    version: Whole
+    event: Annotated[Cause, Stored(tables=("scored_sessions",))]
+    #: When the causing event occurred; for a closing, the clock that closed it.
+    occurred_at: Annotated[Millis, Stored(tables=("scored_sessions",))]
+    #: The clock (received_at) at this update.
+    updated_at: Millis
+    status: Status
+    features: Annotated[Features, Stored(names={"sessions": REPORT_NAMES})]
+    counts: Counts
+    pages_version: Whole
+    views: Annotated[tuple[View, ...], Stored(tables=())]
+    #: A program, by the user agent of the earliest event. Scored like any other, and left out of what is counted,
+    #: learned, exported, listed and streamed, unless it is asked for.
+    bot: bool = False
+    #: The visitor's network: a digest of the site and of the cut address of the earliest event; empty where that has
+    #: none, or a private one. It bounds what one network can do to page statistics.
+    network: Annotated[Name, Stored(tables=("scored_sessions",))] = ""
+
+
+class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
+    """One update of a session with its score."""
+
     probability: float
     label: Label
     band: Band
     reasons: tuple[Reason, ...]
     model_version: Name
-    pages_version: Whole
-    views: tuple[View, ...]
-    schema_version: Literal[1] = 1
+    schema_version: Annotated[Literal[1], Stored(tables=())] = 1
 
 
 class DeadLetter(Struct, frozen=True, gc=False, kw_only=True):
@@ -154,6 +173,13 @@ _encoder = msgspec.json.Encoder()
 
 def encode(record: ScoredSession | DeadLetter) -> bytes:
     return _encoder.encode(record)
+
+
+def stored_list(values: Sequence[Any]) -> bytes:
+    """A list of a record as both databases keep it: JSON, of reasons without the words, which follow from the rest."""
+    return _encoder.encode(
+        [Reason(each.feature, each.value, each.contribution) if isinstance(each, Reason) else each for each in values]
+    )
 
 
 def encode_lines(records: Sequence[ScoredSession]) -> bytes:
@@ -182,7 +208,7 @@ def dead_record(letter: DeadLetter) -> tuple[bytes, bytes]:
     return f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(), encode(told)
 
 
-def identity_of(update: ScoredSession) -> Identity:
+def identity_of(update: SessionUpdate) -> Identity:
     return update.site, update.session_id, update.opened_at
 
 

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
 from scoring.model import Model, judged
-from scoring.reasons import named, strongest
+from scoring.reasons import named, strongest, text
+from stream.compiled import constructor
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
-from stream.scored import Reason, ScoredSession
+from stream.scored import Reason, ScoredSession, SessionUpdate
 
 #: Rows that one run of the model takes, and records that are encoded and told at a time.
 SCORE_ROWS = 2_048
@@ -27,6 +29,18 @@ REASONS = 3
 
 #: The model of a version in force, the empty version being the default model; raises ModelError where there is none.
 Models = Callable[[str], Model]
+
+
+_SCORE = ("probability", "label", "band", "reasons", "model_version")
+_with_score = constructor(ScoredSession, SessionUpdate.__struct_fields__, _SCORE)
+
+
+class ScoredUpdate(Struct, frozen=True, gc=False):
+    """Where a record of `scored-sessions` goes, and the record."""
+
+    partition: int
+    key: bytes
+    session: ScoredSession
 
 
 class Round(NamedTuple):
@@ -61,8 +75,8 @@ def fold(
     return Round(folded, seek)
 
 
-def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequence[UnscoredUpdate]]:
-    """Set the scores of updates, each by the model that was in force for it; gives them back as they are ready.
+def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequence[ScoredUpdate]]:
+    """Score updates, each by the model that was in force for it; gives them as they are ready.
 
     They come in their order, SCORE_ROWS at a time at most.
     """
@@ -72,24 +86,23 @@ def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequenc
         end = start + 1
         while end < len(updates) and end - start < SCORE_ROWS and updates[end].model == version:
             end += 1
-        ready = updates[start:end]
-        _set_scores([update.session for update in ready], models(version))
-        yield ready
+        yield _scored(updates[start:end], models(version))
         start = end
 
 
-def _set_scores(sessions: list[ScoredSession], model: Model) -> None:
+def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
     manifest = model.manifest
-    scores = model.score(np.array([row(session.features) for session in sessions], np.float32))
+    scores = model.score(np.array([row(update.session.features) for update in updates], np.float32))
     best, moved = strongest(scores.reasons, REASONS)
-    for session, probability, columns, contributions in zip(
-        sessions, scores.probability.tolist(), best.tolist(), moved.tolist(), strict=True
+    ready = []
+    for update, probability, columns, contributions in zip(
+        updates, scores.probability.tolist(), best.tolist(), moved.tolist(), strict=True
     ):
-        session.probability = probability
-        session.label, session.band = judged(probability, manifest)
-        session.reasons = _reasons(session.features, columns, contributions)
-        session.model_version = manifest.version
+        reasons = _reasons(update.session.features, columns, contributions)
+        session = _with_score(update.session, probability, *judged(probability, manifest), reasons, manifest.version)
+        ready.append(ScoredUpdate(update.partition, update.key, session))
+    return ready
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    return tuple([Reason(*reason) for reason in named(NAMES, astuple(features), columns, contributions)])
+    return tuple([Reason(*reason, text(*reason)) for reason in named(NAMES, astuple(features), columns, contributions)])

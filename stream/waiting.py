@@ -6,7 +6,8 @@ import asyncio
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
     """Whether `event` is set within these seconds; returns as soon as it is."""
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     except TimeoutError:
         return False
     return True

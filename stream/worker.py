@@ -5,6 +5,7 @@ Knows Kafka only through the small protocols below, so tests drive it with lists
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from time import monotonic, perf_counter, time
 from typing import NamedTuple, Protocol
@@ -73,6 +74,8 @@ class Worker:
         metrics: WorkerMetrics,
     ) -> None:
         self.partitions: dict[int, Partition] = {}
+        #: How far a recovery is, as a line; "" while there is none.
+        self.recovery = ""
         self._topics = topics
         self._log = log_reader
         self._make = make
@@ -102,16 +105,23 @@ class Worker:
                 lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
                 self._reached,
                 self._models,
+                partial(self._report_recovery, number),
             )
             self._metrics.refused_models.inc(await require_usable(claimed[number], self._models))
             await client.seek(number, claimed[number].next)
         self.partitions = claimed
+        self.recovery = ""
+        self._metrics.recovery_left.set(0)
         self._committed = {}
         self._ticked = {}
         self._sought = {}
         self._metrics.forget_partitions()
         self._metrics.claims.inc(len(claimed))
         self._metrics.stall_seconds.observe(monotonic() - began)
+
+    def _report_recovery(self, number: int, done: int, total: int) -> None:
+        self.recovery = f"recovering partition {number}: {done:,} of {total:,} records folded"
+        self._metrics.recovery_left.set(total - done)
 
     async def round(self, batches: Mapping[int, Sequence[LogRecord]], client: ConsumerClient) -> None:
         """One round.

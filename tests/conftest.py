@@ -1,21 +1,53 @@
-"""Services for every test: started when the first test asks, shared by the session, stopped at its end."""
+"""Services for every test: started when the first test asks, shared by all workers, stopped when the run ends."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support import services, skips
+from tests.support import hung, services, shared, skips
+from tests.support.parallel import Groups
 from tests.support.services import Broker, ClickHouse, MariaDb
+
+SHARED = pytest.StashKey[shared.SharedServices]()
+SERVER = pytest.StashKey[shared.ServiceServer]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     _own_environment(config)
-    if skips.strict():
+    _share_services(config)
+    config.pluginmanager.register(Groups())
+    config.pluginmanager.register(hung)
+    # Under pytest-xdist the process that starts the workers hears of every test.
+    if skips.strict() and not _is_worker(config):
         config.pluginmanager.register(skips.Skips(skips.ALLOWED))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist starts: say where it finds the services."""
+    config = node.config
+    if SERVER not in config.stash:
+        config.stash[SERVER] = shared.ServiceServer(config.stash[SHARED])
+        config.add_cleanup(config.stash[SERVER].close)
+    node.workerinput["services"] = config.stash[SERVER].address
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _share_services(config: pytest.Config) -> None:
+    if _is_worker(config):
+        config.stash[SHARED] = shared.ServicesOfController(config.workerinput["services"])
+    else:
+        config.stash[SHARED] = own = shared.OwnServices()
+        config.add_cleanup(own.close)
 
 
 def _own_environment(config: pytest.Config) -> None:
@@ -31,6 +63,9 @@ def _own_environment(config: pytest.Config) -> None:
         if name.startswith("OPECOM_") and not name.startswith("OPECOM_TEST_"):
             del os.environ[name]
     os.environ["OPECOM_SETTINGS"] = str(file)
+    # Hundreds of processes start: without bytecode on disk each compiles all that it imports, which takes seconds.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_report_header() -> list[str]:
@@ -61,11 +96,11 @@ def fresh_embedded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Apache Kafka; keep tests apart by `kafka.settings()`, whose topics are new."""
+def kafka(pytestconfig: pytest.Config) -> Broker:
+    """Apache Kafka, one for all workers; keep tests apart by `kafka.settings()`, whose topics are new."""
     _require("OPECOM_TEST_KAFKA")
-    with services.real_kafka(tmp_path_factory.mktemp("kafka")) as broker:
-        yield broker
+    broker: Broker = pytestconfig.stash[SHARED].get("kafka")
+    return broker
 
 
 @pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
@@ -76,11 +111,11 @@ def broker(request: pytest.FixtureRequest) -> Broker:
 
 
 @pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
-    """A MariaDB server; most tests want `mariadb_url`."""
+def mariadb(pytestconfig: pytest.Config) -> MariaDb:
+    """A MariaDB server, one for all workers; most tests want `mariadb_url`."""
     _require("OPECOM_TEST_MARIADB")
-    with services.real_mariadb(tmp_path_factory.mktemp("mariadb")) as server:
-        yield server
+    server: MariaDb = pytestconfig.stash[SHARED].get("mariadb")
+    return server
 
 
 @pytest.fixture

@@ -8,7 +8,11 @@ from prometheus_client import CollectorRegistry
 
 from deploy.settings.model import KafkaSettings
 from deploy.wiring.process_metrics import add_process_metrics
+from ingest.codes import TRAFFIC_TYPES
+from ingest.events import Code
 from ingest.metrics import IngestMetrics
+from ingest.parsing.hosts import IGNORED_REFERRERS
+from ingest.parsing.traffic import CLICK_IDS
 from storage.metrics import ApiMetrics, WriterMetrics
 from storage.webhooks.metrics import WebhookMetrics
 from stream.metrics import WorkerMetrics
@@ -42,6 +46,21 @@ def test_every_metric_is_documented(name: str) -> None:
 )
 def test_every_topic_is_documented(topic: str) -> None:
     assert topic in read("docs/architecture.md") + read("docs/operations.md")
+
+
+@pytest.mark.parametrize("code", TRAFFIC_TYPES[1:], ids=lambda code: code.name)
+def test_every_traffic_type_is_documented(code: Code) -> None:
+    assert f"| {code.code} | {code.name} |" in read("docs/features.md")
+
+
+def test_every_click_id_is_documented() -> None:
+    named = {name.lower() for name in re.findall(r"`([A-Za-z_]+)`", read("docs/features.md"))}
+    assert set(CLICK_IDS) <= named
+
+
+def test_every_ignored_referrer_is_documented() -> None:
+    named = set(re.findall(r"`([a-z0-9.-]+)`", read("docs/sites-and-keys.md")))
+    assert named >= IGNORED_REFERRERS
 
 
 def test_the_readme_runs_commands_that_exist() -> None:

@@ -7,9 +7,7 @@ import asyncio
 from itertools import chain
 from time import monotonic
 
-from aiokafka import AIOKafkaConsumer
-
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
@@ -32,15 +30,17 @@ async def loop(settings: Settings) -> None:
     """Fetch, fold, score, publish, await; commit once a second."""
     collect_rarely()
     kafka = settings.kafka
-    options = client_options(kafka)
-    followed = FollowedTopics(kafka, 60)
-    producer = scored_producer(kafka)
-    consumer = AIOKafkaConsumer(
-        kafka.events_topic, **options, group_id=settings.worker.group, enable_auto_commit=False,
-        auto_offset_reset="earliest", fetch_max_wait_ms=kafka.fetch_wait_ms, max_partition_fetch_bytes=4 * 1024 * 1024,
-    )  # fmt: skip
+    clients = kafka_clients(kafka)
+    followed = FollowedTopics(kafka, clients, 60)
+    producer = scored_producer(clients)
+    consumer = clients.consumer(
+        kafka.events_topic,
+        group_id=settings.worker.group,
+        fetch_max_wait_ms=kafka.fetch_wait_ms,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
     model = models(settings.scoring)
-    log_name, known = await log_id(options), calendars(settings)
+    log_name, known = await log_id(clients), calendars(settings)
     for client in (producer, followed, consumer):
         await client.start()
     records = KafkaRecordPublisher(producer, 60)

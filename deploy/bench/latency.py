@@ -75,7 +75,7 @@ class Load:
 async def _drive(log: BenchLog, them: Connections, traffic: Iterator[Event], count: int) -> Load:
     load = Load()
     kafka = log.settings.kafka
-    consumer = AIOKafkaConsumer(**log.options, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = log.clients.consumer()
     await consumer.start()
     gc.collect()
     gc.freeze()

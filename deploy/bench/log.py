@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,10 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from msgspec import Struct
 
 from deploy.bench.errors import BenchError
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import Settings
 from stream.fold.pages import PageRow
+from stream.kafka.clients import KafkaClients
 from stream.kafka.pages_topic import add_version
 from stream.kafka.publish import KafkaRecordPublisher
 from stream.publish import KeyedRecord
@@ -43,6 +44,7 @@ class BenchLog:
     """Kafka with the topics of `settings`."""
 
     settings: Settings
+    clients: KafkaClients
     producer: AIOKafkaProducer
     admin: AIOKafkaAdminClient
     consumer: AIOKafkaConsumer
@@ -50,24 +52,17 @@ class BenchLog:
     @staticmethod
     @asynccontextmanager
     async def connected(settings: Settings) -> AsyncIterator["BenchLog"]:
-        options = client_options(settings.kafka)
-        producer = AIOKafkaProducer(**options, acks="all", max_batch_size=900_000)
-        admin = AIOKafkaAdminClient(**options)
-        consumer = AIOKafkaConsumer(
-            **options, enable_auto_commit=False, fetch_max_bytes=32 << 20, max_partition_fetch_bytes=8 << 20
-        )
-        try:
-            for client in (producer, admin, consumer):
-                await client.start()
-            yield BenchLog(settings, producer, admin, consumer)
-        finally:
-            for stop in (producer.stop, admin.close, consumer.stop):
-                with suppress(KafkaError, TimeoutError):
-                    await asyncio.wait_for(stop(), 10)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return client_options(self.settings.kafka)
+        clients = kafka_clients(settings.kafka)
+        async with AsyncExitStack() as held:
+            yield BenchLog(
+                settings,
+                clients,
+                await held.enter_async_context(clients.producing(enable_idempotence=False, max_batch_size=900_000)),
+                await held.enter_async_context(clients.administering()),
+                await held.enter_async_context(
+                    clients.consuming(fetch_max_bytes=32 << 20, max_partition_fetch_bytes=8 << 20)
+                ),
+            )
 
     async def fill(self, topic: str, partition: int, records: Iterable[tuple[bytes | None, bytes]]) -> int:
         """Append the records in order, acknowledged; returns how many."""
@@ -103,7 +98,7 @@ class BenchLog:
     async def commit(self, group: str, topic: str, offsets: Mapping[int, tuple[int, str]]) -> None:
         """Commit offset and metadata of partitions for a group that has no members."""
         await self._coordinated(group)
-        async with AIOKafkaConsumer(**self.options, group_id=group, enable_auto_commit=False) as consumer:
+        async with self.clients.consuming(group_id=group) as consumer:
             places = {TopicPartition(topic, number): told for number, told in offsets.items()}
             consumer.assign(list(places))
             await consumer.commit(places)
@@ -139,7 +134,8 @@ class BenchLog:
 
     async def forget(self, names: list[str]) -> None:
         with suppress(KafkaError, TimeoutError):
-            await asyncio.wait_for(self.admin.delete_topics(names), 10)
+            async with asyncio.timeout(10):
+                await self.admin.delete_topics(names)
 
 
 def scored_id(value: bytes) -> str | None:

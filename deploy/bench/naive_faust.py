@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
@@ -155,7 +155,7 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
 
 async def run(settings: Settings) -> None:
     statistics = PageStatistics()
-    follower = pages_follower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, 60)
+    follower = pages_follower(kafka_clients(settings.kafka), settings.kafka.pages_topic, statistics, 60)
     await follower.start()
     await follower.reached(1)
     app = create(settings, statistics)

@@ -64,6 +64,11 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
         "p99_ms": FigureTarget(5, at_most=True),
         "rss_mb": FigureTarget(150, at_most=True),
     },
+    "tracker": {
+        "cpu_ms_per_page_view": FigureTarget(5, at_most=True),
+        "longest_slice_ms": FigureTarget(50, at_most=True),
+        "gzipped_bytes": FigureTarget(7_000, at_most=True),
+    },
 }
 
 

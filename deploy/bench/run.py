@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr
 from deploy.bench.log import BenchLog
 from deploy.bench.simulation import SITE, site_settings
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import free_port
 from deploy.services import kafka, mariadb
 from deploy.services.artefacts import jars
@@ -37,10 +37,6 @@ class Run:
         """The settings as variables for a process; `given` are others, `worker__group="w"` for worker.group."""
         return environment(self.settings) | {variable(name.replace("__", ".")): str(v) for name, v in given.items()}
 
-    @property
-    def options(self) -> dict[str, Any]:
-        return client_options(self.settings.kafka)
-
     @asynccontextmanager
     async def log(self, name: str, settings: Settings | None = None) -> AsyncIterator[BenchLog]:
         """Topics of their own for a part, called after it: the settings with their names, and a client on them."""
@@ -52,7 +48,7 @@ class Run:
         settings = changed(settings, "ingest", host="127.0.0.1", port=free_port())
         settings = changed(settings, "storage", group=settings.worker.group, metrics_port=free_port())
         wanted = topics.wanted(settings.kafka)
-        await topics.ensure(self.options, wanted)
+        await topics.ensure(kafka_clients(settings.kafka), wanted)
         async with BenchLog.connected(settings) as log:
             try:
                 yield log
@@ -71,7 +67,14 @@ def started(settings: Settings, *, need_mariadb: bool = False) -> Iterator[Run]:
         (folder / "data").mkdir()
         settings = settings.model_copy(update={"data_dir": folder / "data", "sites": {SITE: _site()}})
         # All trackers sit at one address, and the limits are not what is measured.
-        settings = changed(settings, "ingest", key_rate_per_second=1e6, address_rate_per_second=1e6)
+        settings = changed(
+            settings,
+            "ingest",
+            key_rate_per_second=1e6,
+            address_rate_per_second=1e6,
+            key_sessions_per_second=1e6,
+            max_open_sessions=10**7,
+        )
         if settings.profile == "services":
             print(f"on the services of the settings: Kafka at {settings.kafka.bootstrap}", flush=True)
             yield Run(settings, folder, (("kafka", "not told by the broker"),))

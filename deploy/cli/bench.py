@@ -14,9 +14,9 @@ from deploy.bench.result import Result
 from deploy.bench.run import alone, started
 from deploy.settings.model import load
 
-Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict"]
+Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker"]
 #: They need no Kafka.
-ALONE = ("model", "predict")
+ALONE = ("model", "predict", "tracker")
 
 
 def bench(

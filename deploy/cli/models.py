@@ -13,7 +13,7 @@ from rich.table import Table
 from deploy.errors import SetupError
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
-from deploy.wiring.models import registry as where
+from deploy.wiring.models import writable_registry
 from scoring import registry
 from scoring.folder import Place, RegistryError
 from scoring.model import Manifest
@@ -42,7 +42,7 @@ def list_(json: Json = False) -> None:
         cells = (each.track, each.created_at, "" if auc is None else f"{auc:.4f}", f"{each.threshold:.4f}", said)
         table.add_row(escape(each.version), *cells)
     Console().print(table)
-    print(f"registry: {settings.scoring.registry or 'the shipped one'}")
+    print(f"registry: {_folder(settings)}")
 
 
 @app.command()
@@ -116,9 +116,7 @@ def rollback() -> None:
 
 def _say(settings: Settings, done: Promotion) -> None:
     print(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
-    if not settings.scoring.registry:
-        print("the shipped registry remembers nothing: `opecom models promote` with a version is the way back")
-    elif settings.scoring.model not in ("", done.version):
+    if settings.scoring.model not in ("", done.version):
         print(
             f"scoring.model still says {settings.scoring.model}: a new log and the prediction API begin with that one"
         )
@@ -135,7 +133,7 @@ def _manifests(settings: Settings) -> tuple[list[Manifest], str]:
 
 def _folder(settings: Settings) -> Place:
     try:
-        return where(settings.scoring)
+        return writable_registry(settings.scoring)
     except RegistryError as error:
         raise SetupError(str(error)) from error
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -20,8 +21,12 @@ from deploy.settings.model import SIMULATED_SITES, Settings, load
 from deploy.terminal import pages as page_tables
 from deploy.terminal.query_client import ask, read
 from ingest.enrich import PageRules, page
+from scoring.csv_text import EncodingError, decoded
 from storage.pages import ga
+from storage.pages.ga_headers import HEADERS
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from stream.fold.pages import MOST_PAGES
+from stream.fold.path_patterns import PathPatterns
 
 app = typer.Typer(help="Page statistics: bounce rate, exit rate and value of each page.", no_args_is_help=True)
 
@@ -41,27 +46,79 @@ def refresh(
     body = ask(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", key)
     found = msgspec.json.decode(body, type=Refreshed)
     line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
+    if found.pinned:
+        line = f"version {found.version} was put back and stays: `opecom pages release` lets refreshes go on"
     print(body.decode() if json else line)
+
+
+@app.command()
+def restore(version: Annotated[int, typer.Argument(min=1, help="The version, as `show` says it.")]) -> None:
+    """Puts the statistics as of an earlier version in force again; refreshes leave them until `release`."""
+    found = _post("/pages/restore", {"version": version})
+    print(f"version {found.version}: as of version {version}, {found.written:,} rows written; refreshes leave it alone")
+
+
+@app.command()
+def release() -> None:
+    """Lets refreshes go on after `restore`, and counts now."""
+    found = _post("/pages/refresh", {"release": True})
+    print(f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written")
 
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A page export of Google Analytics, as CSV.")], site: Site = ""
+    file: Annotated[Path, typer.Argument(help="A page export of Google Analytics, as CSV.")],
+    site: Site = "",
+    locale: Annotated[
+        str,
+        typer.Option(help="How numbers are written: en has a decimal point, de a comma; none: as all show."),
+    ] = "",
+    encoding: Annotated[str, typer.Option(help="Such as cp1252; none: UTF-8 or UTF-16, as the file shows.")] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND=NAME for a column of another name; a KIND is page, views, bounce, exit or value."),
+    ] = None,
 ) -> None:
     """Takes the statistics of a page export of Google Analytics, and puts them in force."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     settings = as_running(load())
     name = site_named(settings, site)
-    rules = PageRules(frozenset(sites_of(settings)[name].allowed_query))
+    site_settings = sites_of(settings)[name]
+    rules, patterns = PageRules(frozenset(site_settings.allowed_query)), PathPatterns(site_settings.path_patterns)
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = ga.read(lines, name, partial(_path, rules=rules))
-    except ga.PagesExportError as error:
+        lines = decoded(file.read_bytes(), "--encoding", encoding).splitlines(keepends=True)
+        path_of = partial(_path, rules=rules, patterns=patterns)
+        rows = ga.read(lines, name, path_of, locale, _columns(column or []))
+    except (ga.PagesExportError, EncodingError) as error:
         raise SetupError(f"{file}, {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SetupError(f"cannot read {file}: {error}") from None
+    if len(rows) > MOST_PAGES:
+        raise SetupError(
+            f"{file} has {len(rows):,} pages, a site keeps {MOST_PAGES:,}: put families of paths, such as /order/*, "
+            f"into sites.{name}.path_patterns"
+        )
+    rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
     version = asyncio.run(controls.put_pages(settings.kafka, rows))
     print(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
+
+
+def _post(path: str, query: dict[str, Any]) -> Refreshed:
+    settings = load()
+    keys = settings.api.admin_keys
+    key = keys[0].get_secret_value() if keys else ""
+    return msgspec.json.decode(ask(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", key), type=Refreshed)
+
+
+def _columns(given: Sequence[str]) -> dict[str, str]:
+    """The names of columns by their kind; raises SetupError."""
+    columns = {}
+    for each in given:
+        kind, equals, name = each.partition("=")
+        if kind not in HEADERS or not equals or not name.strip():
+            raise SetupError(f"--column {each[:80]}: say KIND=NAME, the kind one of {', '.join(HEADERS)}")
+        columns[kind] = name
+    return columns
 
 
 @app.command()
@@ -96,8 +153,9 @@ def explain(
         Console().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
 
 
-def _path(url: str, rules: PageRules) -> str:
-    return page(url, None, None, rules).path
+def _path(url: str, rules: PageRules, patterns: PathPatterns) -> str:
+    path = page(url, None, None, rules).path
+    return patterns.of(path) or path
 
 
 def site_named(settings: Settings, given: str) -> str:

@@ -15,6 +15,7 @@ import typer
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
 from deploy.settings.model import Settings, load
+from stream.kafka.client_log import KafkaLogFilter
 
 #: Seconds after the signal in which a part must have ended by itself.
 LIMIT = 20
@@ -68,6 +69,9 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for package in ("ingest", "scoring", "stream", "storage", "deploy"):
         logging.getLogger(package).setLevel(logging.INFO)
+    quiet = KafkaLogFilter()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(quiet)
 
 
 async def _until_told(part: RunPart, settings: Settings, limit: float) -> int:

@@ -12,7 +12,7 @@ from deploy.settings.model import load
 from deploy.wiring.models import registry
 from scoring.folder import RegistryError
 from scoring.registry import load as load_model
-from scoring.score_file import score_file
+from scoring.score_file import FileFormat, score_file
 from scoring.table import TableError
 
 
@@ -27,6 +27,10 @@ def score(
     target: Annotated[Path, typer.Option("--output", help="The file to write: .csv or .parquet.")],
     reasons: Annotated[bool, typer.Option("--reasons", help="Adds the three strongest reasons of each row.")] = False,
     model: Annotated[str, typer.Option(help="A version; none: the one that scores where nothing else is said.")] = "",
+    locale: Annotated[
+        str, typer.Option(help="How CSV writes numbers: en has a decimal point, de a comma; none: as all show.")
+    ] = "",
+    encoding: Annotated[str, typer.Option(help="Of CSV, such as cp1252; none: UTF-8 or UTF-16, as it shows.")] = "",
 ) -> None:
     """Scores every row of a file; where one cannot be used, nothing is written."""
     settings = load()
@@ -38,7 +42,8 @@ def score(
             TimeRemainingColumn(), console=console, disable=not console.is_terminal,
         ) as bar:  # fmt: skip
             task = bar.add_task("", total=1.0)
-            rows = score_file(loaded, source, target, reasons, lambda share: bar.update(task, completed=share))
+            given = FileFormat(locale, encoding)
+            rows = score_file(loaded, source, target, reasons, lambda share: bar.update(task, completed=share), given)
     except RegistryError as error:
         raise SetupError(str(error)) from error
     except TableError as error:

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from deploy.errors import AwayError
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
@@ -29,6 +29,7 @@ def subscribe(
     band: Annotated[Band | None, typer.Option(help="One band; none: all.")] = None,
     min_probability: Annotated[float, typer.Option(min=0, max=1, help="The least probability.")] = 0.0,
     from_start: Annotated[bool, typer.Option("--from-start", help="All that the topic holds, first.")] = False,
+    bots: Annotated[bool, typer.Option("--bots", help="Also sessions of programs.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The records of the topic as they are, one per line.")] = False,
 ) -> None:
     """Follows scored sessions as they come, until Ctrl-C."""
@@ -42,7 +43,7 @@ def subscribe(
     def as_line(update: ScoredSession) -> None:
         console.print(tables.line(intent_of(update)))
 
-    wanted = UpdateFilter(site, band, min_probability)
+    wanted = UpdateFilter(site, band, min_probability, bots=bots)
     # Whoever reads our lines may have read enough: `opecom subscribe --json | head -1`.
     with contextlib.suppress(BrokenPipeError):
         asyncio.run(_follow(settings, wanted, "start" if from_start else "end", as_json if json else as_line))
@@ -56,10 +57,10 @@ async def _follow(
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    kafka, options = settings.kafka, client_options(settings.kafka)
-    log_name = await log_id(options)
+    kafka, clients = settings.kafka, kafka_clients(settings.kafka)
+    log_name = await log_id(clients)
     try:
-        async with follow(options, kafka.scored_topic, log_name, wanted, start, kafka.fetch_wait_ms) as follower:
+        async with follow(clients, kafka.scored_topic, log_name, wanted, start) as follower:
             while not stop.is_set():
                 for found in await follower.more(0.25):
                     tell(found.update)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from deploy.log import topics as all_topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import load
 
 
@@ -22,10 +22,10 @@ def topics(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     wanted = all_topics.wanted(kafka)
     if what == "create":
-        done = asyncio.run(all_topics.ensure(client_options(kafka), wanted))
+        done = asyncio.run(all_topics.ensure(kafka_clients(kafka), wanted))
         print("\n".join(done) or "the topics are as they must be")
         return
-    faults = asyncio.run(all_topics.check(client_options(kafka), wanted))
+    faults = asyncio.run(all_topics.check(kafka_clients(kafka), wanted))
     print("\n".join(fault.line for fault in faults) or "the topics are as they must be")
     if faults:
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ import typer
 
 from deploy.errors import SetupError
 from deploy.settings.model import load
+from deploy.wiring.models import writable_registry
 
 
 def train(
@@ -60,7 +61,7 @@ def train(
         if fetch:
             say(f"download to {data}")
             download(data)
-        folder = place(out or settings.scoring.registry or settings.data_dir / "models")
+        folder = place(out) if out else writable_registry(settings.scoring)
         trained = run(data, folder, day, report, extent, with_ablation, say)
     except (DataError, ExportError, RegistryError) as error:
         raise SetupError(str(error)) from None
@@ -68,6 +69,8 @@ def train(
     print(json.dumps(figures, indent=2))
     for each in trained.added:
         print(f"{each.manifest.version} is in {each.folder}")
+    if not out:
+        print(f"`opecom models promote {trained.added[0].manifest.version}` puts it in force")
     if report is not None:
         print(f"report: {report / 'report.html'}")
     if as_json:

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -14,8 +13,9 @@ from deploy.doctor import kafka as judge
 from deploy.doctor.finding import Finding
 from deploy.errors import AwayError
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import Settings
+from stream.kafka.clients import KafkaClients, partitions_of
 
 #: Seconds: for one request, for the newest record of a partition to come, and for a group to find who keeps it.
 REQUEST, NEWEST, COORDINATOR = 5, 2.0, 10
@@ -26,10 +26,10 @@ Spans = dict[TopicPartition, tuple[int, int]]
 async def log(settings: Settings) -> tuple[list[Finding], dict[str, float]]:
     """The findings, and how many seconds Kafka's clock is ahead, where its newest records tell. Raises AwayError."""
     kafka = settings.kafka
-    options = client_options(kafka.model_copy(update={"request_timeout_ms": REQUEST * 1000}))
+    clients = kafka_clients(kafka).within(REQUEST * 1000)
     wanted = topics.wanted(kafka)
-    faults = await topics.check(options, wanted)
-    async with _clients(options) as (admin, consumer):
+    faults = await topics.check(clients, wanted)
+    async with _clients(clients) as (admin, consumer):
         described = await admin.describe_cluster()
         requests: dict[int, object] = next((each._versions for each in admin._client._conns.values()), {})
         findings = [
@@ -51,26 +51,18 @@ async def log(settings: Settings) -> tuple[list[Finding], dict[str, float]]:
 
 
 @contextlib.asynccontextmanager
-async def _clients(options: Mapping[str, Any]) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
-    admin = AIOKafkaAdminClient(**options)
-    consumer = AIOKafkaConsumer(enable_auto_commit=False, auto_offset_reset="earliest", **options)
+async def _clients(clients: KafkaClients) -> AsyncIterator[tuple[AIOKafkaAdminClient, AIOKafkaConsumer]]:
     try:
-        await admin.start()
-        await consumer.start()
-        yield admin, consumer
+        async with clients.administering() as admin, clients.consuming() as consumer:
+            yield admin, consumer
     except (KafkaError, OSError, TimeoutError) as error:
-        where = options["bootstrap_servers"]
+        where = clients.bootstrap
         raise AwayError(f"Kafka at {where} (kafka.bootstrap) does not tell what it has: {error!r:.200}") from error
-    finally:
-        await consumer.stop()
-        await admin.close()
 
 
 async def _spans(consumer: AIOKafkaConsumer, names: Iterable[str]) -> Spans:
     """Start and end of each partition of these topics."""
-    # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
-    cluster = await consumer._client.fetch_all_metadata()
-    places = [TopicPartition(name, number) for name in names for number in cluster.partitions_for_topic(name) or ()]
+    places = await partitions_of(consumer, *names)
     if not places:
         return {}
     starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)

@@ -5,10 +5,13 @@ import contextlib
 import resource
 import socket
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import uvicorn
 
+from deploy.http.connections import ConnectionLimits, LimitedProtocol, OpenConnections
+from deploy.http.head_requests import HeadAsGet
 from deploy.processes.ports import listen
 
 #: Seconds that answers under way get to finish; the application's own shutdown comes after them.
@@ -33,17 +36,26 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: Any, host: str, port: int, stop: asyncio.Event, *, listener: socket.socket | None = None) -> None:
+async def serve(
+    app: Any,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    *,
+    listener: socket.socket | None = None,
+    limits: ConnectionLimits | None = None,
+) -> None:
     """Listens on `host:port`, or on `listener` where the caller has bound one, until `stop` is set.
 
-    More connections than three quarters of the files that the process may open are answered 503.
+    More connections than three quarters of the files that the process may open are answered 503; headers that are too
+    large or too slow end their connection, as `limits` says. HEAD is answered as GET, without a body.
     Answers under way get eight seconds after `stop`; an endless one (a stream) should watch `stop` itself. Client
     addresses are those of the connection: X-Forwarded-For is the application's affair. Raises PortTakenError where it
     cannot listen, RuntimeError where the application's startup failed (which is logged).
     """
     config = uvicorn.Config(
-        app,
-        http="httptools",
+        HeadAsGet(app),
+        http=partial(LimitedProtocol, connections_open=OpenConnections(limits or ConnectionLimits())),  # type: ignore[arg-type]
         ws="none",
         log_config=None,
         access_log=False,

@@ -23,7 +23,7 @@ _PACKAGE = Path(__file__).parents[1]
 #: Where the files are: in an installed wheel, and in the source tree.
 _FOLDERS = (_PACKAGE / "web" / "shop", _PACKAGE.parent / "web" / "shop")
 #: The tag of web/shop/index.html, which Vite fills in by itself.
-_TAG = re.compile(r'<script defer src="%VITE_[^>]*></script>')
+_TAG = re.compile(r'<script async src="%VITE_[^>]*></script>')
 
 
 def folder() -> Path:
@@ -42,10 +42,12 @@ def page(files: Path, tag: str) -> str:
     return text
 
 
-def create_app(files: Path, html: Callable[[], str], ingest: str, more: Sequence[BaseRoute] = ()) -> Starlette:
+def create_app(
+    files: Path, html: Callable[[], str], ingest: str, inline: str, more: Sequence[BaseRoute] = ()
+) -> Starlette:
     """The shop over `files`, whose page is `html()` now; `more` are further routes.
 
-    Its pages may speak to the server `ingest` and to no other.
+    Its pages may speak to the server `ingest` and to no other, and run the one inline script whose hash is `inline`.
     """
     public = StaticFiles(directory=files / "public")
 
@@ -57,16 +59,16 @@ def create_app(files: Path, html: Callable[[], str], ingest: str, more: Sequence
         return HTMLResponse(html())
 
     folders = [Mount(f"/{name}", StaticFiles(directory=files / name)) for name in ("src", "styles")]
-    guard = Middleware(_Guarded, _headers(ingest))
+    guard = Middleware(_Guarded, _headers(ingest, inline))
     return Starlette(routes=[*more, *folders, Route("/{path:path}", shown)], middleware=[guard])
 
 
-def _headers(ingest: str) -> dict[str, str]:
+def _headers(ingest: str, inline: str) -> dict[str, str]:
     parts = urlsplit(ingest)
     server = f"{parts.scheme}://{parts.netloc}"
     policy = {
         "default-src": "'none'",
-        "script-src": f"'self' {server}",
+        "script-src": f"'self' {inline} {server}",
         "connect-src": server,
         "style-src": "'self'",
         "img-src": "'self'",

@@ -16,16 +16,28 @@ from deploy.processes.ports import listen
 STOP_SECONDS = 5.0
 
 
-def create_status_app(registry: CollectorRegistry, ready: Callable[[], bool], not_yet: str) -> Starlette:
-    """`/livez`, `/readyz` (503 and the line `not_yet` until ready) and `/metrics`."""
+def create_status_app(
+    registry: CollectorRegistry,
+    ready: Callable[[], bool],
+    not_yet: str | Callable[[], str],
+    degraded: Callable[[], str] = lambda: "",
+) -> Starlette:
+    """`/livez`, `/readyz` and `/metrics`.
+
+    `/readyz` answers 503 and the line `not_yet` until ready, and then 503 with what `degraded` says, while that says
+    why the part cannot do its work although nothing is wrong with it.
+    """
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        if ready():
+        line = f"degraded: {reason}" if (reason := degraded()) else ""
+        if not ready():
+            line = not_yet if isinstance(not_yet, str) else not_yet()
+        if not line:
             return PlainTextResponse("ok\n")
-        return PlainTextResponse(f"{not_yet}\n", status_code=503, headers={"Retry-After": "1"})
+        return PlainTextResponse(f"{line}\n", status_code=503, headers={"Retry-After": "1"})
 
     async def tell(_: Request) -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

@@ -1,24 +1,47 @@
 """The script tag that a site pastes into its pages."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+from urllib.parse import urlencode
 
 from deploy.errors import SetupError
+from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from ingest import script
 
 
+@dataclass(frozen=True, slots=True)
+class TagOptions:
+    """What a tag has beside its site.
+
+    `pinned` names exactly this release by hash and integrity: the browser runs nothing else, so the tag is to be pasted
+    again with each release. `has_stub` puts the stub before the tag, which keeps the calls until the script has come.
+    `in_address` puts the settings into the script's address, for tag managers that take data attributes away.
+    `cookie_domain` and `link_domains` are for sites on several hosts.
+    """
+
+    pinned: bool = False
+    has_stub: bool = True
+    in_address: bool = False
+    cookie_domain: str = ""
+    link_domains: Sequence[str] = ()
+
+
+DEFAULT_OPTIONS = TagOptions()
+
+
 def public_url(settings: Settings) -> str:
     """The address under which browsers reach the ingest API, without its prefix."""
     ingest = settings.ingest
-    return ingest.public_url or f"http://{ingest.host}:{ingest.port}"
+    return ingest.public_url or ProbeAddress.reached(ingest.host, ingest.port).url
 
 
-def script_tag(settings: Settings, site: str, key: str = "", pinned: bool = False) -> str:
-    """The tag of `site`; `key` is a write key, else the first one of the site.
+def script_tag(settings: Settings, site: str, key: str = "", options: TagOptions = DEFAULT_OPTIONS) -> str:
+    """The tag of `site`, after its stub; `key` is a write key, else the first one of the site.
 
-    A pinned tag names exactly this release by hash and integrity: the browser runs nothing else, so the tag is to be
-    pasted anew with each release. Raises SetupError for a site that is not known, if no key is given.
+    Raises SetupError for a site that is not known, if no key is given.
     """
     if not key:
         known = sites_of(settings)
@@ -26,9 +49,30 @@ def script_tag(settings: Settings, site: str, key: str = "", pinned: bool = Fals
             raise SetupError(f"there is no site {site}: `opecom sites add {site}` makes it")
         key = next(iter(known[site].write_keys), "")
     served, url = script.read(settings.ingest.script_path), public_url(settings)
-    attributes = {"src": url + (served.pinned_path if pinned else served.path)}
-    if pinned:
+    source = url + (served.pinned_path if options.pinned else served.path)
+    given = {
+        "api": url + settings.ingest.prefix,
+        "key": key,
+        "site": site,
+        "cookie-domain": options.cookie_domain,
+        "link-domains": " ".join(options.link_domains),
+    }
+    given = {name: value for name, value in given.items() if value}
+    if options.in_address:
+        attributes = {"src": f"{source}?{urlencode(given)}"}
+    else:
+        attributes = {"src": source} | {f"data-{name}": value for name, value in given.items()}
+    if options.pinned:
         attributes |= {"integrity": served.script.integrity, "crossorigin": "anonymous"}
-    attributes |= {"data-api": url + settings.ingest.prefix, "data-key": key, "data-site": site}
-    said = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items() if value)
-    return f"<script defer {said}></script>"
+    stub = f"<script>{served.inline_stub}</script>\n" if options.has_stub else ""
+    return f"{stub}<script async {_written(attributes)}></script>"
+
+
+def content_security_policy(settings: Settings) -> Mapping[str, str]:
+    """What a page's policy must allow for the tag: its directives, with the sources of each."""
+    url = public_url(settings)
+    return {"script-src": f"{script.read(settings.ingest.script_path).stub_hash} {url}", "connect-src": url}
+
+
+def _written(attributes: Mapping[str, str]) -> str:
+    return " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items())

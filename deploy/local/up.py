@@ -12,12 +12,12 @@ from deploy.errors import AwayError, PortTakenError, SetupError
 from deploy.local import broker
 from deploy.local.erased_before import erased_before
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.controls import LogError, keep_erasures
 from deploy.processes import probes
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
-from deploy.processes.supervise import PATIENCE, Child, Supervisor
+from deploy.processes.supervise import PATIENCE, Child, Supervisor, remedy, said
 from deploy.settings.model import KafkaSettings, Settings, variable
 
 #: Without a broker there is nothing to drain; the parts get so many seconds then.
@@ -57,7 +57,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         environment[variable("shop.port")] = str(shop.port)
 
     async def prepare(supervisor: Supervisor) -> None:
-        await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
         await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
 
     def new_broker() -> Child:
@@ -92,7 +92,7 @@ def services(settings: Settings, folder: Path) -> LaunchPlan:
     }
 
     async def prepare(supervisor: Supervisor) -> None:
-        await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
+        await topics.ensure(kafka_clients(settings.kafka), topics.wanted(settings.kafka))
         code, last = await supervisor.run_once(Child("migrate", [*OPECOM, "migrate"], environment), asyncio.Event())
         if code:
             raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")
@@ -161,7 +161,8 @@ async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, not
             raise SetupError(f"the broker does not start ({how})")
         notify(f"the broker ended ({how}); what it held is gone, and everything starts anew")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), failures)
+            async with asyncio.timeout(failures):
+                await stop.wait()
 
 
 async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:
@@ -186,7 +187,8 @@ async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop:
         stopping.cancel()
         broker_stop.set()
         await asyncio.wait([living])
-    return ready, living.result()[1]
+    code, last = living.result()
+    return ready, f"{said(code)}; {remedy(code, supervisor.log_of(child))}; its last line: {last or 'none'}"
 
 
 async def _ready(child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool]) -> bool:

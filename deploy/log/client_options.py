@@ -4,6 +4,12 @@ import ssl
 from typing import Any
 
 from deploy.settings.model import KafkaSettings
+from stream.kafka.clients import KafkaClients
+
+
+def kafka_clients(kafka: KafkaSettings) -> KafkaClients:
+    """What makes the clients of this Kafka: built once where a part or a command begins, and handed on."""
+    return KafkaClients(client_options(kafka), fetch_wait_ms=kafka.fetch_wait_ms, idempotent=kafka.idempotent)
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:

@@ -8,13 +8,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
 from stream.fold.erasures import ErasureRecord
@@ -30,10 +29,10 @@ class LogError(SetupError):
     """The log did not take the records."""
 
 
-async def write_control(kafka: KafkaSettings, control: Control) -> None:
-    """Append the control to every partition of `events`; raises LogError."""
+async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int]:
+    """Append the control to every partition of `events`; returns its offset in each. Raises LogError."""
     async with _producer(kafka) as producer:
-        await _to_every_partition(producer, kafka, control)
+        return await _to_every_partition(producer, kafka, control)
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
@@ -41,14 +40,17 @@ async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
     await write_control(kafka, Tick(clock, to))
 
 
-async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow]) -> int:
+async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], pinned: bool = False) -> int:
     """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
+
+    A `pinned` version is left as it is by refreshes.
 
     1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
     uses, which changes no answer.
     """
     async with _producer(kafka) as producer:
-        version = await asyncio.wait_for(add_version(producer, kafka.pages_topic, rows), PAGES_SECONDS)
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_version(producer, kafka.pages_topic, rows, pinned)
         await _to_every_partition(producer, kafka, UsePages(version))
     return version
 
@@ -63,7 +65,8 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     now, offsets = int(time.time() * 1000), dict[int, int]()
     async with _producer(kafka) as producer:
         written = [ErasureRecord(digest, now, settled) for digest in digests]
-        version = await asyncio.wait_for(add_erasures(producer, kafka.erasures_topic, written), PAGES_SECONDS)
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_erasures(producer, kafka.erasures_topic, written)
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
     return offsets
@@ -78,7 +81,7 @@ async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
         await add_erasures(producer, kafka.erasures_topic, [ErasureRecord(digest, now, True) for digest in digests])
 
 
-async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Control) -> dict[int, int]:
+async def _to_every_partition(producer: AIOKafkaProducer, kafka: KafkaSettings, control: Control) -> dict[int, int]:
     """Append the control to every partition; returns its offset in each."""
     offsets = {}
     async with asyncio.timeout(kafka.request_timeout_ms / 1000):
@@ -95,20 +98,13 @@ async def _to_every_partition(producer: Any, kafka: KafkaSettings, control: Cont
 
 
 @contextlib.asynccontextmanager
-async def _producer(kafka: KafkaSettings) -> AsyncIterator[Any]:
-    producer = AIOKafkaProducer(
-        **client_options(kafka), acks="all", enable_idempotence=kafka.idempotent, linger_ms=2, max_batch_size=256 * 1024
-    )
-    seconds = kafka.request_timeout_ms / 1000
+async def _producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    clients = kafka_clients(kafka)
     try:
-        await asyncio.wait_for(producer.start(), seconds)
-        yield producer
+        async with clients.producing(linger_ms=2, max_batch_size=256 * 1024) as producer:
+            yield producer
     except (KafkaError, OSError, TimeoutError) as error:
         raise LogError(
             f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: {error or type(error).__name__}: "
             "start it, with `opecom up` where it is the embedded one"
         ) from error
-    finally:
-        # aiokafka can wait for ever here when Kafka is away.
-        with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(producer.stop(), seconds)

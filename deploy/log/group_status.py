@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from time import monotonic
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from deploy.log.client_options import client_options
 from deploy.settings.model import Settings
+from stream.kafka.clients import KafkaClients
 
 #: Seconds between two looks, and seconds without a move after which nobody is waited for.
 LOOK_EVERY, PATIENCE = 0.3, 15.0
@@ -19,8 +17,9 @@ LOOK_EVERY, PATIENCE = 0.3, 15.0
 class GroupStatus:
     """Asks the Kafka of these settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clients: KafkaClients) -> None:
         self._settings = settings
+        self._clients = clients
 
     async def passed(self, cuts: Mapping[int, int]) -> str:
         """Wait until the workers have told, and the writer has stored, all up to these offsets of `events`.
@@ -46,6 +45,27 @@ class GroupStatus:
             return f"Kafka does not say how far workers and writer are ({error or type(error).__name__})"
         return ""
 
+    async def lagging(self, controls: Mapping[int, int], patience: float) -> tuple[int, ...]:
+        """The partitions whose worker has not committed past these offsets of `events` within `patience` seconds.
+
+        Raises KafkaError and OSError where Kafka does not say it in that time: it does not know the coordinator of a
+        new group at once.
+        """
+        kafka, until = self._settings.kafka, monotonic() + patience
+        while True:
+            is_last = monotonic() >= until
+            try:
+                committed = await self._committed(self._settings.worker.group, kafka.events_topic)
+            except (KafkaError, OSError):
+                if is_last:
+                    raise
+            else:
+                after = _after(controls)
+                behind = tuple(number for number, end in sorted(after.items()) if committed.get(number, 0) < end)
+                if not behind or is_last:
+                    return behind
+            await asyncio.sleep(LOOK_EVERY)
+
     async def _wait(self, group: str, wanted: Mapping[str, Mapping[int, int]]) -> int:
         """How many records the group lacks when it has stood still for PATIENCE; 0 as soon as it has all."""
         last, since = -1, monotonic()
@@ -65,25 +85,14 @@ class GroupStatus:
             await asyncio.sleep(LOOK_EVERY)
 
     async def _committed(self, group: str, topic: str) -> dict[int, int]:
-        admin = AIOKafkaAdminClient(**self._options)
-        await admin.start()
-        try:
-            found = await admin.list_consumer_group_offsets(group, partitions=self._places(topic))
-        finally:
-            await admin.close()
-        return {place.partition: offset.offset for place, offset in found.items() if offset.offset >= 0}
+        found = await self._clients.committed(group, self._places(topic))
+        return {place.partition: offset.offset for place, offset in found.items()}
 
     async def _ends(self, topic: str) -> dict[int, int]:
-        async with AIOKafkaConsumer(**self._options) as consumer:
-            ends = await consumer.end_offsets(self._places(topic))
-        return {place.partition: end for place, end in ends.items()}
+        return {place.partition: end for place, end in (await self._clients.ends(self._places(topic))).items()}
 
     def _places(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, number) for number in range(self._settings.kafka.partitions)]
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        return client_options(self._settings.kafka)
 
 
 def _after(cuts: Mapping[int, int]) -> dict[int, int]:

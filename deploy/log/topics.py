@@ -12,6 +12,7 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, TopicAlreadyE
 
 from deploy.errors import AwayError, SetupError
 from deploy.settings.model import KafkaSettings, variable
+from stream.kafka.clients import KafkaClients
 
 _HOUR_MS = 3_600_000
 #: Kafka's code for a value that somebody set on this topic; any other is a default.
@@ -64,13 +65,13 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
     ]
 
 
-async def ensure(options: Mapping[str, Any], topics: Iterable[Topic]) -> list[str]:
+async def ensure(clients: KafkaClients, topics: Iterable[Topic]) -> list[str]:
     """Makes what is missing, mends what can be mended, and says what it did; raises SetupError for the rest.
 
-    `options` are those of aiokafka's clients. Where something cannot be mended, nothing is done.
+    Where something cannot be mended, nothing is done.
     """
     topics = list(topics)
-    async with _admin(options) as admin:
+    async with _admin(clients) as admin:
         missing, faults = await _compare(admin, topics)
         _refuse([fault for fault in faults if fault.repair is None])
         done = [await _create(admin, topic) for topic in missing]
@@ -83,36 +84,33 @@ async def ensure(options: Mapping[str, Any], topics: Iterable[Topic]) -> list[st
         return done
 
 
-async def check(options: Mapping[str, Any], topics: Iterable[Topic]) -> list[Fault]:
+async def check(clients: KafkaClients, topics: Iterable[Topic]) -> list[Fault]:
     """Everything about the topics that is not as wanted; changes nothing."""
-    async with _admin(options) as admin:
+    async with _admin(clients) as admin:
         missing, faults = await _compare(admin, topics)
     lines = [Fault(each.name, f"topic {each.name} is missing: `opecom topics create` makes it") for each in missing]
     return lines + faults
 
 
-async def require(options: Mapping[str, Any], topics: Iterable[Topic]) -> None:
+async def require(clients: KafkaClients, topics: Iterable[Topic]) -> None:
     """Raises SetupError for topics that are missing or that nothing can mend: how a part that uses them begins."""
-    _refuse([fault for fault in await check(options, topics) if fault.repair is None])
+    _refuse([fault for fault in await check(clients, topics) if fault.repair is None])
 
 
-async def log_id(options: Mapping[str, Any]) -> str:
+async def log_id(clients: KafkaClients) -> str:
     """The name of the log: the broker's cluster id."""
-    async with _admin(options) as admin:
+    async with _admin(clients) as admin:
         return str((await admin.describe_cluster())["cluster_id"])
 
 
 @asynccontextmanager
-async def _admin(options: Mapping[str, Any]) -> AsyncGenerator[AIOKafkaAdminClient, None]:
-    admin = AIOKafkaAdminClient(**options)
-    where = f"Kafka at {options.get('bootstrap_servers')} (kafka.bootstrap, {variable('kafka.bootstrap')})"
+async def _admin(clients: KafkaClients) -> AsyncGenerator[AIOKafkaAdminClient, None]:
+    where = f"Kafka at {clients.bootstrap} (kafka.bootstrap, {variable('kafka.bootstrap')})"
     try:
-        await asyncio.wait_for(admin.start(), 30)
-        yield admin
+        async with clients.administering() as admin:
+            yield admin
     except (KafkaError, OSError, TimeoutError) as error:
         raise AwayError(f"{where} does not answer: {error or type(error).__name__}") from error
-    finally:
-        await admin.close()
 
 
 async def _compare(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> tuple[list[Topic], list[Fault]]:

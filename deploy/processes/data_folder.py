@@ -16,6 +16,17 @@ from deploy.settings.model import Settings, variable
 ROOM = 200_000_000
 
 
+def disk_full(folder: Path) -> str:
+    """A line where the disk of the data folder has less than ROOM left, "" where it has more or cannot be asked."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return ""
+    if free >= ROOM:
+        return ""
+    return f"the disk of data_dir ({folder}) has {free // 1_000_000} MB left of {ROOM // 1_000_000}: make room"
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """What other commands need to know of the system that runs on a data folder."""

@@ -19,6 +19,8 @@ PATIENCE = 20.0
 FIRST_PAUSE, LAST_PAUSE, STEADY = 0.5, 30.0, 60.0
 #: The exit code of a part that was refused by its settings or its machine: starting it again would not help.
 REFUSED = SetupError.exit_code
+#: That of a part which Kafka, the model or a database failed.
+FAILED = 70
 
 Notify = Callable[[str], None]
 
@@ -63,7 +65,7 @@ class Supervisor:
 
     async def run_once(self, child: Child, stop: asyncio.Event) -> tuple[int, str]:
         """Runs a child until it ends or `stop` is set; its exit code (negative: the signal) and its last line."""
-        log = BoundedLog(self._logs / f"{child.name}.log")
+        log = BoundedLog(self.log_of(child))
         process = await asyncio.create_subprocess_exec(
             *child.command,
             env={**os.environ, **child.environment},
@@ -92,6 +94,9 @@ class Supervisor:
             log.close()
         return code, log.last_words()
 
+    def log_of(self, child: Child) -> Path:
+        return self._logs / f"{child.name}.log"
+
     async def _keep_one(self, child: Child, own_stop: asyncio.Event, stop: asyncio.Event) -> None:
         """Until `own_stop`; what ends while all are to stop, before its turn, is not started again."""
         pause = self._pause
@@ -104,9 +109,11 @@ class Supervisor:
                 raise SetupError(f"{child.name} cannot start: {last.removeprefix('opecom: ')}")
             if time.monotonic() - began > STEADY:
                 pause = self._pause
-            self._notify(f"{child.name} ended ({said(code)}): {last}; it starts again in {pause:g} s")
+            why = f"{child.name} ended ({said(code)}; {remedy(code, self.log_of(child))}): {last}"
+            self._notify(f"{why}; it starts again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await stop.wait()
             pause = min(pause * 2, LAST_PAUSE)
 
     async def _end(self, process: asyncio.subprocess.Process) -> int:
@@ -114,7 +121,8 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                return await asyncio.wait_for(process.wait(), self.patience)
+                async with asyncio.timeout(self.patience):
+                    return await process.wait()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         return await process.wait()
@@ -123,6 +131,20 @@ class Supervisor:
 def said(code: int) -> str:
     """An exit code in words."""
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def remedy(code: int, log: Path) -> str:
+    """What helps after a process ended so; `log` is where its own lines are."""
+    match -code:
+        case signal.SIGKILL:
+            return f"by the operator, or by the kernel where memory ran out: see `dmesg`, and {log}"
+        case signal.SIGTERM | signal.SIGINT:
+            return "somebody ended it, nothing is to be mended"
+        case signal.SIGBUS:
+            return f"where the disk is full, make room: see `df`, and {log}"
+    if code == FAILED:
+        return "what it needs was away or failed, as its last line says; nothing is lost"
+    return f"a fault of the program: its lines are in {log}"
 
 
 async def _copy(output: asyncio.StreamReader | None, log: BoundedLog) -> None:

@@ -47,7 +47,9 @@ def program(folder: Path) -> Program:
     return Program("kafka", folder)
 
 
-def start(folder: Path, cache: Path, port: int, controller: int, *, die_with_parent: bool = False) -> None:
+def start(
+    folder: Path, cache: Path, port: int, controller: int, *, die_with_parent: bool = False, seconds: float = 60
+) -> None:
     """Starts the broker on these loopback ports, its log kept in `folder`; raises SetupError."""
     require_free(port)
     require_free(controller)
@@ -69,6 +71,7 @@ def start(folder: Path, cache: Path, port: int, controller: int, *, die_with_par
     program(folder).start(
         [*runtime, "kafka.Kafka", str(properties)],
         lambda: speaks_kafka(port),
+        seconds=seconds,
         die_with_parent=die_with_parent,
     )
 

@@ -6,10 +6,19 @@ the one that OPECOM_SETTINGS names). `opecom settings` prints what is in force. 
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, SecretStr, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -56,11 +65,21 @@ class PathRule(Group):
     type: PageKind = Field(description="The page type of paths that start so.")
 
 
+#: A path with at least one `*`.
+PathPatternText = Annotated[str, Field(pattern=r"^/[^*\s]*\*[^\s]*$", max_length=200)]
+
+
 class SiteSettings(Group):
     timezone: str = Field("UTC", description="IANA time zone: month, weekend and the daily 04:00 cut are local.")
     holidays: str = Field("", description="Country code for the `holidays` library, such as DE or US; empty: none.")
     special_days: tuple[str, ...] = Field((), description="The site's own special days, MM-DD.")
     path_rules: tuple[PathRule, ...] = Field((), description="Page types by path, where the page does not say its own.")
+    path_patterns: tuple[PathPatternText, ...] = Field(
+        (),
+        max_length=100,
+        description="Paths that are one page to the page statistics, such as `/order/*` or `/search/*`; `*` stands for "
+        "any text.",
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may send events; empty: none but loopback.")
     write_keys: tuple[str, ...] = Field((), description="Public keys that may write events of this site.")
     import_keys: tuple[SecretStr, ...] = Field(
@@ -76,6 +95,16 @@ class SiteSettings(Group):
     )
     allowed_query: tuple[str, ...] = Field(
         ("utm_source", "utm_medium", "utm_campaign"), description="URL query parameters that are kept."
+    )
+    own_domains: tuple[str, ...] = Field(
+        (),
+        description="More domains of the site, shop.example with all beneath: visitors from there came from no other "
+        "site. The domains of `origins` need not stand here.",
+    )
+    ignored_referrers: tuple[str, ...] = Field(
+        (),
+        description="Hosts that visitors pass on their way and that sent nobody (payment, sign-in), each with all "
+        "beneath, beside those of docs/sites-and-keys.md.",
     )
     intent_in_browser: bool | Literal["embedded", "band"] = Field(
         False,
@@ -93,6 +122,21 @@ class IngestSettings(Group):
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")
+    key_sessions_per_second: float = Field(
+        500, gt=0, description="New sessions per second and key, bursts of ten seconds."
+    )
+    address_sessions_per_second: float = Field(
+        10, gt=0, description="New sessions per second and client address, bursts of a minute."
+    )
+    max_open_sessions: int = Field(
+        200_000, ge=1, description="Most open sessions that one ingest process lets in with write keys."
+    )
+    max_connections_per_address: int = Field(
+        1_024,
+        ge=1,
+        description="Most connections at once of an address or an IPv6 /64, of a /48 sixteen times as many; of "
+        "`trusted_proxies` any number.",
+    )
     trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For is believed.")
     api_url: str = Field(
         "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
@@ -132,11 +176,18 @@ class WorkerSettings(Group):
 
 
 class ScoringSettings(Group):
-    registry: str = Field("", description="Folder of model versions, or its URL; empty: the shipped ones.")
+    registry: str = Field("", description="Folder of model versions, or its URL; empty: `models` in the data folder.")
     model: str = Field(
         "",
         description="Version that predicts, and scores until the log names another; empty: the registry's current.",
     )
+    #: The registry where none is named; Settings say which, as they know the data folder.
+    _own: Path | None = PrivateAttr(None)
+
+    @property
+    def own_registry(self) -> Path | None:
+        """The folder that is the registry where `registry` is empty; None where there is no data folder."""
+        return self._own
 
 
 class StorageSettings(Group):
@@ -242,7 +293,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     ingest: IngestSettings = IngestSettings()
     worker: WorkerSettings = WorkerSettings()
-    scoring: ScoringSettings = ScoringSettings()
+    scoring: ScoringSettings = Field(ScoringSettings(), validate_default=True)
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
     shop: ShopSettings = ShopSettings()
@@ -252,6 +303,15 @@ class Settings(BaseSettings):
         default_factory=_default_sites,
         description="Sites by name. Shipped: `uci` and `clicks`, for simulations, and `default`, until you name one.",
     )
+
+    @field_validator("scoring")
+    @classmethod
+    def _with_own_registry(cls, given: ScoringSettings, info: ValidationInfo) -> ScoringSettings:
+        """The same with the registry of this data folder, which the group alone does not know."""
+        made = given.model_copy()
+        if "data_dir" in info.data:
+            made._own = info.data["data_dir"] / "models"
+        return made
 
     @field_validator("sites", mode="before")
     @classmethod

@@ -24,6 +24,7 @@ from deploy.settings.access_file import AccessFile, parsed, place, read, sites_o
 from deploy.settings.model import Settings, SiteSettings
 from deploy.wiring import calendars, ingest
 from ingest.admission.keys import Keys
+from ingest.admission.origins import checked_origin
 from storage.http.access import Scope
 
 Kind = Literal["write", "import", "purchase"]
@@ -40,12 +41,16 @@ _HEAD = (
 def add_site(settings: Settings, name: str, origins: Sequence[str], fields: dict[str, str]) -> str:
     """Add a site, or to a site these origins and fields; returns the write key that was made, "" where it has one.
 
-    Raises SetupError.
+    Origins are kept as browsers spell them. Raises SetupError.
     """
+    try:
+        spelled = [checked_origin(origin) for origin in origins]
+    except ValueError as error:
+        raise SetupError(f"--origin: {error}") from None
 
     def change(document: tomlkit.TOMLDocument) -> str:
         site = _table(document, "sites", name)
-        _join(site, "origins", origins)
+        _join(site, "origins", spelled)
         for field, value in fields.items():
             site[field] = value
         known = sites_of(settings, read(place(settings))).get(name)

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.errors import SetupError
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import as_running
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.programs import death_with
@@ -233,4 +233,4 @@ def _api_address(settings: Settings) -> ProbeAddress:
 
 async def _entries(settings: Settings) -> list[BackfillEntry]:
     async with databases(settings) as opened:
-        return Journal(opened.engine, await topics.log_id(client_options(settings.kafka))).entries()
+        return Journal(opened.engine, await topics.log_id(kafka_clients(settings.kafka))).entries()

@@ -3,6 +3,7 @@
 from deploy.errors import SetupError
 from deploy.settings.access_file import AccessFile, Reloading
 from deploy.settings.model import Settings
+from ingest.admission.origins import checked_origin
 from storage.http.access import Access, Scope, SecretKey, digest_of
 
 #: Characters of a key, at least.
@@ -26,6 +27,17 @@ def access(settings: Settings) -> Access:
             "`opecom keys add NAME --scope read` makes it, or set api.read_keys"
         )
     return Access(keys, settings.profile == "embedded")
+
+
+def read_origins(settings: Settings) -> list[str]:
+    """The origins whose pages may read, as browsers spell them; raises SetupError for one that is none.
+
+    A lone * stands for all pages: a key or a token is needed in any case.
+    """
+    try:
+        return [origin if origin == "*" else checked_origin(origin) for origin in settings.api.origins]
+    except ValueError as error:
+        raise SetupError(f"api.origins: {error}") from None
 
 
 def _of_settings(settings: Settings) -> tuple[SecretKey, ...]:

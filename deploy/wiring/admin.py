@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from deploy.errors import SetupError
 from deploy.log import controls, topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.group_status import GroupStatus
 from deploy.settings.model import Settings
 from deploy.wiring.storage import DatabaseHandles
@@ -20,16 +20,18 @@ from storage.admin.visitor import VisitorReads
 from storage.http.access import Access
 from storage.query.queries import Waited
 from storage.replay.journal import Journal
+from stream.kafka.clients import KafkaClients
 
 
 def eraser(settings: Settings, opened: DatabaseHandles) -> Eraser:
     """What forgets visitors of the log and of these databases."""
-    log = _Log(settings, opened)
+    clients = kafka_clients(settings.kafka)
+    log = _Log(settings, clients, opened)
     return Eraser(
         ErasureJournal(opened.engine),
         VisitorDatabases(*opened),
         log.announce,
-        GroupStatus(settings).passed,
+        GroupStatus(settings, clients).passed,
         log.held,
     )
 
@@ -43,14 +45,15 @@ def routes(opened: DatabaseHandles, erasing: Eraser, permitted: Access, waited: 
 class _Log:
     """The log as an erasure sees it; asks for its name when that is needed, so that reads need no Kafka."""
 
-    def __init__(self, settings: Settings, opened: DatabaseHandles) -> None:
+    def __init__(self, settings: Settings, clients: KafkaClients, opened: DatabaseHandles) -> None:
         self._settings = settings
+        self._clients = clients
         self._opened = opened
         self._name = ""
 
     async def announce(self, digests: Sequence[str], settled: bool) -> Mapping[int, int]:
         try:
-            self._name = await topics.log_id(client_options(self._settings.kafka))
+            self._name = await topics.log_id(self._clients)
             return await controls.put_erasures(self._settings.kafka, digests, settled)
         except SetupError as error:
             raise LogAwayError(str(error)) from error

@@ -14,15 +14,15 @@ from prometheus_client import CollectorRegistry
 
 from deploy.errors import AwayError
 from deploy.http.serve import serve
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
-from deploy.wiring.access import access
+from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
-from deploy.wiring.pages import refresher
+from deploy.wiring.pages import opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
@@ -42,6 +42,7 @@ from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
 from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
+from stream.kafka.clients import KafkaClients
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -54,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             await answer(settings, opened, permitted, listener, registry, stop)
 
     with listener:
-        return await outcome(alone())
+        return await outcome(alone(), settings)
 
 
 async def answer(
@@ -99,7 +100,8 @@ def app(
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
-    queries, following = Queries(*opened, metrics.waited), _Following(settings)
+    clients = kafka_clients(settings.kafka)
+    queries, following = Queries(*opened, metrics.waited), _Following(settings.kafka.scored_topic, clients)
     built = create_app(
         queries=queries,
         access=permitted,
@@ -110,11 +112,11 @@ def app(
         ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,
-        pages=partial(refresher, settings, opened.client),
+        pages=partial(opened_refresher, settings, clients, opened.client),
         predictions=predictions(settings, permitted),
         admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
         metrics=metrics,
-        origins=api.origins,
+        origins=read_origins(settings),
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
     )
@@ -125,19 +127,17 @@ def app(
 class _Following:
     """Opens followers of the scored topic; asks for the log's name at the first one, so that reads need no Kafka."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._kafka = settings.kafka
+    def __init__(self, topic: str, clients: KafkaClients) -> None:
+        self._topic = topic
+        self._clients = clients
         self._log: str | None = None
 
     @contextlib.asynccontextmanager
     async def __call__(self, wanted: UpdateFilter, start: Start) -> AsyncIterator[ScoredConsumer]:
-        options = client_options(self._kafka)
         if self._log is None:
             try:
-                self._log = await log_id(options)
+                self._log = await log_id(self._clients)
             except AwayError as error:
                 raise ReadError("unavailable", str(error), retry_after=2) from error
-        async with follow(
-            options, self._kafka.scored_topic, self._log, wanted, start, self._kafka.fetch_wait_ms
-        ) as follower:
+        async with follow(self._clients, self._topic, self._log, wanted, start) as follower:
             yield follower

@@ -1,15 +1,12 @@
 """Builds the followers of the topics that a fold needs beside `events`: page statistics and erasures."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from aiokafka.errors import KafkaError
-
-from deploy.log.client_options import client_options
 from deploy.settings.model import KafkaSettings
 from stream.fold.erasures import Erasures
 from stream.fold.pages import PageStatistics
+from stream.kafka.clients import KafkaClients
 from stream.kafka.erasures_topic import erasures_follower
 from stream.kafka.pages_topic import pages_follower
 from stream.kafka.topic_follower import TopicFollower
@@ -22,12 +19,11 @@ PATIENCE = 30.0
 class FollowedTopics:
     """What both topics say, kept up to date between `start` and `stop`."""
 
-    def __init__(self, kafka: KafkaSettings, patience: float = PATIENCE) -> None:
-        options = client_options(kafka)
+    def __init__(self, kafka: KafkaSettings, clients: KafkaClients, patience: float = PATIENCE) -> None:
         self.statistics = PageStatistics()
         self.erasures = Erasures()
-        self._pages = pages_follower(options, kafka.pages_topic, self.statistics, patience)
-        self._erased = erasures_follower(options, kafka.erasures_topic, self.erasures, patience)
+        self._pages = pages_follower(clients, kafka.pages_topic, self.statistics, patience)
+        self._erased = erasures_follower(clients, kafka.erasures_topic, self.erasures, patience)
 
     async def start(self) -> None:
         """Begin to follow; returns when all erasures are read, as a fold needs them from the beginning.
@@ -49,13 +45,14 @@ class FollowedTopics:
 
 
 @contextlib.asynccontextmanager
-async def following_erasures(kafka: KafkaSettings, erasures: Erasures) -> AsyncIterator[TopicFollower]:
+async def following_erasures(
+    kafka: KafkaSettings, clients: KafkaClients, erasures: Erasures
+) -> AsyncIterator[TopicFollower]:
     """Follows the topic of erasures alone, all of which are known when this is entered; raises as `start` does."""
-    follower = erasures_follower(client_options(kafka), kafka.erasures_topic, erasures, PATIENCE)
+    follower = erasures_follower(clients, kafka.erasures_topic, erasures, PATIENCE)
     try:
         await follower.start()
         await follower.caught_up()
         yield follower
     finally:
-        with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(follower.stop(), 10)
+        await follower.stop()

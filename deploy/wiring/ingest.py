@@ -7,8 +7,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
+from deploy.http.connections import ConnectionLimits
 from deploy.http.serve import most_connections, serve
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings
@@ -19,8 +20,9 @@ from ingest import enrich
 from ingest.addresses import TrustedProxies
 from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
-from ingest.admission.limits import TokenBuckets
+from ingest.admission.limits import AddressBuckets, TokenBuckets
 from ingest.admission.origins import Origins, checked_origin
+from ingest.admission.sessions import SessionAdmission
 from ingest.admission.signatures import checked_secret
 from ingest.api import IngestApp
 from ingest.body_reader import BodyReader
@@ -50,9 +52,7 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         raise SetupError(f"sites.{name}.purchase_secrets: {error}") from None
     return SiteAccess(
         name,
-        enrich.PageRules(
-            frozenset(settings.allowed_query), tuple((rule.prefix, rule.type) for rule in settings.path_rules)
-        ),
+        _page_rules(name, settings, origins),
         origins,
         settings.write_keys,
         tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
@@ -60,6 +60,20 @@ def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tu
         embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
         settings.count_unverified_purchases,
         shown(settings.intent_in_browser, embedded),
+    )
+
+
+def _page_rules(name: str, settings: SiteSettings, origins: frozenset[str]) -> enrich.PageRules:
+    for field in ("own_domains", "ignored_referrers"):
+        try:
+            enrich.page_rules(**{field: getattr(settings, field)})
+        except ValueError as error:
+            raise SetupError(f"sites.{name}.{field}: {error}") from None
+    return enrich.page_rules(
+        settings.allowed_query,
+        ((rule.prefix, rule.type) for rule in settings.path_rules),
+        (*settings.own_domains, *enrich.sites_of(origins)),
+        settings.ignored_referrers,
     )
 
 
@@ -117,10 +131,9 @@ class AccessSnapshot:
 
 def publisher(settings: Settings) -> KafkaPublisher:
     return KafkaPublisher(
-        client_options(settings.kafka),
+        kafka_clients(settings.kafka),
         settings.kafka.events_topic,
         settings.kafka.partitions,
-        idempotent=settings.kafka.idempotent,
         max_in_flight=settings.ingest.max_in_flight,
         timeout_ms=settings.ingest.publish_timeout_ms,
     )
@@ -144,6 +157,14 @@ def upstream(settings: Settings, reader: BodyReader) -> Upstream:
     return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most, public)
 
 
+def proxies_of(settings: Settings) -> TrustedProxies:
+    """The proxies that are believed; raises SetupError for what is no address."""
+    try:
+        return TrustedProxies(settings.ingest.trusted_proxies)
+    except ValueError as error:
+        raise SetupError(f"ingest.trusted_proxies: {error}") from None
+
+
 def app(
     settings: Settings, publisher: Publisher, known: AccessSnapshot | None = None, stop: asyncio.Event | None = None
 ) -> IngestApp:
@@ -152,18 +173,18 @@ def app(
     Raises SetupError, which names the setting, for what does not fit together.
     """
     ingest, known = settings.ingest, known or AccessSnapshot(settings)
-    try:
-        proxies = TrustedProxies(ingest.trusted_proxies)
-    except ValueError as error:
-        raise SetupError(f"ingest.trusted_proxies: {error}") from None
+    sessions = SessionAdmission(
+        ingest.key_sessions_per_second, ingest.address_sessions_per_second, ingest.max_open_sessions
+    )
     guard = Guard(
         known.keys,
         known.origins,
-        proxies,
+        proxies_of(settings),
         per_key=TokenBuckets(ingest.key_rate_per_second),
-        per_address=TokenBuckets(ingest.address_rate_per_second),
+        per_address=AddressBuckets(ingest.address_rate_per_second),
+        sessions=sessions,
     )
-    metrics = IngestMetrics(lambda: publisher.in_flight)
+    metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions))
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = IngestContext(
@@ -201,7 +222,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log.start()
     renewing = asyncio.create_task(known.keep(stop))
     try:
-        await serve(built, settings.ingest.host, settings.ingest.port, stop)
+        limits = ConnectionLimits(settings.ingest.max_connections_per_address, proxies_of(settings).trusts)
+        await serve(built, settings.ingest.host, settings.ingest.port, stop, limits=limits)
     finally:
         renewing.cancel()
         await built.close()

@@ -13,7 +13,7 @@ from deploy.settings.model import ScoringSettings
 from scoring.folder import Place, RegistryError, place
 from scoring.model import Model
 from scoring.promotions import promotions
-from scoring.registry import SHIPPED, current, load
+from scoring.registry import SHIPPED, current, is_seeded, load, seed
 from stream.step import Models
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,23 @@ LOOK_EVERY, LOOK_FAR_EVERY = 1.0, 15.0
 
 
 def registry(scoring: ScoringSettings) -> Place:
-    """The folder of versions; raises RegistryError for a URL that cannot be one."""
-    return place(scoring.registry) if scoring.registry else SHIPPED
+    """The folder of versions; raises RegistryError for a URL that cannot be one.
+
+    Where none is named, it is `models` in the data folder, or the shipped one until something was put there. So it is
+    looked up each time: a running part finds what was trained after it started.
+    """
+    if scoring.registry:
+        return place(scoring.registry)
+    own = scoring.own_registry
+    return own if own is not None and is_seeded(own) else SHIPPED
+
+
+def writable_registry(scoring: ScoringSettings) -> Place:
+    """The same, for whoever trains, promotes or compares: one's own folder is made, with the shipped version in it."""
+    own = scoring.own_registry
+    if not scoring.registry and own is not None:
+        seed(own)
+    return registry(scoring)
 
 
 def models(scoring: ScoringSettings, log: str = "") -> Models:
@@ -43,7 +58,7 @@ def models(scoring: ScoringSettings, log: str = "") -> Models:
 
     @lru_cache(maxsize=8)
     def model(version: str) -> Model:
-        return load(folder, version or default)
+        return load(registry(scoring), version or default)
 
     try:
         model("")
@@ -64,11 +79,16 @@ class CurrentModel:
         self._pinned = scoring.model
         self._looked = monotonic()
         try:
-            self.folder = registry(scoring)
+            self._scoring = scoring
             self._model = _warm(load(self.folder, self._pinned))
         except RegistryError as error:
             raise SetupError(str(error)) from error
         self._refused = ""
+
+    @property
+    def folder(self) -> Place:
+        """The registry, which may be another one from the first training on."""
+        return registry(self._scoring)
 
     def __call__(self) -> Model:
         """The model that answers now."""

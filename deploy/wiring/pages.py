@@ -12,14 +12,15 @@ from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
 from deploy.log import controls
-from deploy.log.client_options import client_options
+from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.wiring.followed import PATIENCE
 from storage.database.errors import DatabaseUnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
-from stream.fold.pages import PageStatistics
-from stream.kafka.pages_topic import pages_follower
+from stream.fold.path_patterns import PathPatterns
+from stream.kafka.clients import KafkaClients
+from stream.kafka.pages_topic import PagesReader
 from stream.kafka.topic_follower import TopicMissingError
 from stream.waiting import set_within
 
@@ -30,28 +31,36 @@ EMBEDDED_SECONDS, SERVICES_SECONDS = 60, 3_600
 DAY = 24 * 3_600.0
 
 
+def refresher(settings: Settings, clients: KafkaClients, client: Any) -> Refresher:
+    """A refresher that counts by this ClickHouse client; it connects to Kafka whenever it is used."""
+    reader = PagesReader(clients, settings.kafka.pages_topic, PATIENCE)
+    tallies = Tallies(client, partial(path_patterns, settings))
+    return Refresher(tallies, reader.statistics, reader.caught_up, partial(controls.put_pages, settings.kafka))
+
+
 @contextlib.asynccontextmanager
-async def refresher(settings: Settings, client: Any) -> AsyncIterator[Refresher]:
-    """A refresher that counts by this ClickHouse client; raises KafkaError where the topic cannot be read."""
-    statistics = PageStatistics()
-    follower = pages_follower(client_options(settings.kafka), settings.kafka.pages_topic, statistics, PATIENCE)
-    try:
-        await follower.start()
-        yield Refresher(Tallies(client), statistics, follower.caught_up, partial(controls.put_pages, settings.kafka))
-    finally:
-        await follower.stop()
+async def opened_refresher(settings: Settings, clients: KafkaClients, client: Any) -> AsyncIterator[Refresher]:
+    """A refresher for one request."""
+    yield refresher(settings, clients, client)
 
 
-async def keep_fresh(settings: Settings, client: Any, stop: asyncio.Event) -> None:
-    """Refresh until `stop`, all pages once a day; a refresh that fails is told, and the next one is due as usual."""
+def path_patterns(settings: Settings) -> dict[str, PathPatterns]:
+    """The path patterns of the sites that have some, as settings and file of sites say now; raises SetupError."""
+    return {name: PathPatterns(site.path_patterns) for name, site in sites_of(settings).items() if site.path_patterns}
+
+
+async def keep_fresh(settings: Settings, clients: KafkaClients, client: Any, stop: asyncio.Event) -> None:
+    """Refresh until `stop`, all pages once a day; a refresh that fails is logged, and the next one is due as usual."""
     seconds, whole_at = interval(settings), time.monotonic()
+    pages = refresher(settings, clients, client)
     while seconds and not await set_within(stop, seconds):
         whole = time.monotonic() - whole_at >= DAY
         try:
-            async with refresher(settings, client) as pages:
-                await pages.refresh(whole)
+            await pages.refresh(whole)
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)
+            # What was read of the topic may be of one that is gone.
+            pages = refresher(settings, clients, client)
         else:
             whole_at = time.monotonic() if whole else whole_at
 

@@ -1,7 +1,6 @@
 """Builds the prediction API: routes for the query API, and an application that needs no Kafka and no database."""
 
 import asyncio
-from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from deploy.http.serve import serve
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
-from deploy.wiring.access import access
+from deploy.wiring.access import access, read_origins
 from deploy.wiring.documents import add_documents
 from deploy.wiring.models import CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
@@ -41,7 +40,7 @@ def predictions(settings: Settings, permitted: Access) -> APIRouter:
     def check(request: Request) -> None:
         permitted.check(request.headers, request.client.host if request.client else "")
 
-    return prediction_routes(model, partial(manifests, model.folder), check, version("op-ecom"))
+    return prediction_routes(model, lambda: manifests(model.folder), check, version("op-ecom"))
 
 
 class _PredictionApp(FastAPI):
@@ -80,7 +79,7 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
 
     built.add_middleware(
         CORSMiddleware,
-        allow_origins=list(settings.api.origins),
+        allow_origins=read_origins(settings),
         allow_methods=["GET", "POST"],
         allow_headers=["X-OPECOM-Key"],
         expose_headers=["X-OPECOM-Model"],

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.group_status import GroupStatus
 from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
@@ -33,6 +33,7 @@ from storage.replay.targets import DatabaseTarget, DryRunTarget, FileTarget, Rep
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
 from stream.fold.partition import Partition
+from stream.kafka.clients import KafkaClients, running
 from stream.kafka.log_reader import KafkaLogReader
 from stream.kafka.publish import KafkaRecordPublisher
 from stream.kafka.source import KafkaSource
@@ -42,16 +43,16 @@ from stream.kafka.topic_follower import TopicMissingError
 @contextlib.asynccontextmanager
 async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySelection) -> AsyncIterator[ReplayContext]:
     """Everything for one replay over open databases; raises SetupError and AwayError."""
-    kafka, options = settings.kafka, client_options(settings.kafka)
-    log = await topics.log_id(options)
-    known, followed = calendars(settings), FollowedTopics(kafka)
+    kafka, clients = settings.kafka, kafka_clients(settings.kafka)
+    log = await topics.log_id(clients)
+    known, followed = calendars(settings), FollowedTopics(kafka, clients)
     sessions = StoredSessions(opened.engine, log)
     async with contextlib.AsyncExitStack() as held:
         held.push_async_callback(followed.stop)
         await followed.start()
         topic: ReplayTarget = DryRunTarget()
         if request.into == "topic":
-            topic = await _into_topic(settings, request.target, held)
+            topic = await _into_topic(settings, clients, request.target, held)
 
         def target(request: ReplaySelection) -> ReplayTarget:
             if request.into == "databases":
@@ -59,13 +60,13 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
                     log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions, followed.erasures
                 )
             if request.into == "features":
-                return FeatureTarget(Path(request.target))
+                return FeatureTarget(Path(request.target), request.bots)
             return FileTarget(Path(request.target)) if request.into == "file" else topic
 
         yield ReplayContext(
             log=log,
             partitions=kafka.partitions,
-            kafka=KafkaSource(options, kafka.events_topic),
+            kafka=KafkaSource(clients, kafka.events_topic),
             stored=StoredLog(opened.client, log),
             sessions=sessions,
             timeline=StoredTimeline(opened.client, log),
@@ -75,8 +76,8 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
             make=lambda number, mark: Partition(log, number, known, followed.statistics, mark, followed.erasures),
             erasures=followed.erasures,
             reached=followed.reached,
-            committed=KafkaLogReader(options, kafka.events_topic, settings.worker.group).committed,
-            written=GroupStatus(settings).passed,
+            committed=KafkaLogReader(clients, kafka.events_topic, settings.worker.group).committed,
+            written=GroupStatus(settings, clients).passed,
             target=target,
         )
 
@@ -102,24 +103,23 @@ async def job(
 async def part(settings: Settings, number: int, partitions: Collection[int]) -> None:
     """Tell some partitions of a replay that another process has begun; raises ReplayError and SetupError."""
     async with databases(settings) as opened:
-        entry = Journal(opened.engine, await topics.log_id(client_options(settings.kafka))).entry(number)
+        entry = Journal(opened.engine, await topics.log_id(kafka_clients(settings.kafka))).entry(number)
         if entry is None:
             raise SetupError(f"there is no replay {number}")
         async with world(settings, opened, entry.request) as built:
             await tell_partitions(built, number, partitions)
 
 
-async def _into_topic(settings: Settings, name: str, held: contextlib.AsyncExitStack) -> ReplayTarget:
+async def _into_topic(
+    settings: Settings, clients: KafkaClients, name: str, held: contextlib.AsyncExitStack
+) -> ReplayTarget:
     """A topic with a partition for each of the log's, made where it is missing; raises SetupError where it is ours."""
     kafka = settings.kafka
     scored = next(topic for topic in topics.wanted(kafka) if topic.name == kafka.scored_topic)
     if name in {topic.name for topic in topics.wanted(kafka)}:
         raise SetupError(f"--into topic {name}: that is a topic of the system itself; name another one")
-    options = client_options(kafka)
-    await topics.ensure(options, [topics.Topic(name, kafka.partitions, kafka.replication, scored.settings, "--into")])
-    producer = scored_producer(kafka)
-    held.push_async_callback(producer.stop)
-    await producer.start()
+    await topics.ensure(clients, [topics.Topic(name, kafka.partitions, kafka.replication, scored.settings, "--into")])
+    producer = await held.enter_async_context(running(scored_producer(clients)))
     return TopicTarget(KafkaRecordPublisher(producer, PATIENCE), name)
 
 

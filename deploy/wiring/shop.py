@@ -13,6 +13,7 @@ from deploy.http.tag import public_url, script_tag
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings
 from deploy.wiring.process_metrics import add_process_metrics
+from ingest import script
 
 
 def site(settings: Settings, file: AccessFile) -> str:
@@ -33,7 +34,8 @@ def app(settings: Settings, look: float = LOOK) -> Starlette:
     add_process_metrics(registry, "shop")
     status, files = create_status_app(registry, lambda: True, ""), shop.folder()
     html = Reloading(settings, lambda file: shop.page(files, script_tag(settings, site(settings, file))), look)
-    return shop.create_app(files, html, public_url(settings), status.routes)
+    stub = script.read(settings.ingest.script_path).stub_hash
+    return shop.create_app(files, html, public_url(settings), stub, status.routes)
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
@@ -23,6 +24,22 @@ class DatabaseHandles(NamedTuple):
 
     engine: Engine
     client: Any
+
+
+def relational_setting(settings: Settings) -> str:
+    """The setting that says where the relational database is: what to look at when it is away."""
+    return "storage.url" if settings.storage.url.get_secret_value() else f"data_dir ({settings.data_dir})"
+
+
+def analytics_setting(settings: Settings) -> str:
+    """The setting that says where ClickHouse is; chDB is in the data folder."""
+    return "storage.clickhouse_host" if settings.storage.clickhouse_host else f"data_dir ({settings.data_dir})"
+
+
+def own_folder(settings: Settings) -> Path | None:
+    """The data folder, where a database of this process is in it."""
+    servers = settings.storage.url.get_secret_value() and settings.storage.clickhouse_host
+    return None if servers else settings.data_dir
 
 
 def relational(settings: Settings) -> Engine:

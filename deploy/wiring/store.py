@@ -33,4 +33,4 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     with listener:
         async with standing.serving(settings):
-            return await outcome(both())
+            return await outcome(both(), settings)

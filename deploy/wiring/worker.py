@@ -3,16 +3,16 @@
 import asyncio
 import gc
 import logging
+from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from deploy.http.serve import serve
 from deploy.http.status import create_status_app
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import listen
-from deploy.settings.model import KafkaSettings, Settings
+from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.followed import PATIENCE, FollowedTopics
 from deploy.wiring.models import models
@@ -21,6 +21,7 @@ from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.app import create_app, credentials_of
 from stream.kafka.app import run as run_app
+from stream.kafka.clients import KafkaClients, close, start
 from stream.kafka.log_reader import KafkaLogReader
 from stream.kafka.publish import KafkaRecordPublisher
 from stream.kafka.topic_follower import TopicMissingError
@@ -30,6 +31,7 @@ from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
 
+NOT_YET = "no partition claimed yet"
 #: Largest record batch; Kafka's own limit of a message is 1,048,588 bytes.
 BATCH_BYTES = 900_000
 
@@ -41,23 +43,23 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     """
     collect_rarely()
     kafka, host, port = settings.kafka, settings.worker.metrics_host, settings.worker.metrics_port
-    options = client_options(kafka)
+    clients = kafka_clients(kafka)
     known = calendars(settings)
-    await topics.require(options, topics.wanted(kafka))
-    log_name = await topics.log_id(options)
+    await topics.require(clients, topics.wanted(kafka))
+    log_name = await topics.log_id(clients)
     scorers = models(settings.scoring, log_name)
     listener = listen(host, port) if port else None
-    metrics, followed = WorkerMetrics(), FollowedTopics(kafka)
+    metrics, followed = WorkerMetrics(), FollowedTopics(kafka, clients)
     add_process_metrics(metrics.registry, "worker")
     metrics.scored_by(scorers("").manifest.version)
-    producer = scored_producer(kafka)
+    producer = scored_producer(clients)
 
     def make(number: int, mark: Mark) -> Partition:
         return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
 
     worker = Worker(
         topics=WorkerTopics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
-        log_reader=KafkaLogReader(options, kafka.events_topic, settings.worker.group),
+        log_reader=KafkaLogReader(clients, kafka.events_topic, settings.worker.group),
         make=make,
         reached=followed.reached,
         models=scorers,
@@ -67,7 +69,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     app = create_app(
         worker,
         bootstrap=kafka.bootstrap,
-        credentials=credentials_of(options),
+        credentials=credentials_of(clients.options),
         group=settings.worker.group,
         events_topic=kafka.events_topic,
         session_timeout_ms=settings.worker.session_timeout_ms,
@@ -76,18 +78,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         round_records=settings.worker.round_records,
     )
     unwatch = watch(
-        options,
+        clients,
         kafka.events_topic,
         lambda: {number: partition.next for number, partition in worker.partitions.items()},
         settings.worker.watchdog_seconds,
         lambda number, behind: metrics.lag.labels(number).set(behind),
     )
     ended = asyncio.Event()
-    status = create_status_app(metrics.registry, lambda: app.ready, "no partition claimed yet")
+    status = create_status_app(
+        metrics.registry, lambda: app.ready and not worker.recovery, lambda: worker.recovery or NOT_YET
+    )
     serving = asyncio.create_task(serve(status, host, port, ended, listener=listener)) if listener else None
     failure: BaseException | None = None
     try:
-        await producer.start()
+        await start(producer)
         await followed.start()
         failure = await run_app(app, stop)
     except (KafkaError, OSError, TimeoutError, TopicMissingError) as error:
@@ -96,12 +100,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     ended.set()
     if serving is not None:
         await asyncio.wait({serving}, timeout=5)
-    for part in (followed, producer):
-        try:
-            async with asyncio.timeout(5):
-                await part.stop()
-        except (TimeoutError, KafkaError) as error:
-            log.warning("left a Kafka client behind: %r", error)
+    await asyncio.gather(followed.stop(), close(producer))
     if failure is not None:
         log.error("the worker ends: %s: %s", type(failure).__name__, failure)
         return EXIT_FAILURE
@@ -113,12 +112,6 @@ def collect_rarely() -> None:
     gc.set_threshold(100_000, 50, 1_000)
 
 
-def scored_producer(kafka: KafkaSettings) -> AIOKafkaProducer:
-    """The worker's producer: all replicas acknowledge, and on a real Kafka nothing is doubled or reordered."""
-    return AIOKafkaProducer(
-        **client_options(kafka),
-        acks="all",
-        enable_idempotence=kafka.idempotent,
-        max_batch_size=BATCH_BYTES,
-        linger_ms=0,
-    )
+def scored_producer(clients: KafkaClients) -> Any:
+    """The worker's producer, not started: what waits goes at once, in batches as large as there is to send."""
+    return clients.producer(max_batch_size=BATCH_BYTES, linger_ms=0)

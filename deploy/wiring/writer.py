@@ -3,24 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.http.status import create_status_app, serving
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
-from deploy.settings.model import KafkaSettings, Settings
+from deploy.processes.data_folder import disk_full
+from deploy.settings.model import Settings
 from deploy.wiring.followed import following_erasures
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import DatabaseHandles, databases
+from deploy.wiring.storage import DatabaseHandles, analytics_setting, databases, own_folder, relational_setting
 from storage.database.migrate import SchemaError
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
@@ -36,8 +35,6 @@ from stream.kafka.topic_follower import TopicMissingError
 log = logging.getLogger(__name__)
 
 STOPPED, FAILED = 0, 70
-#: aiokafka would leave the group when a database is away for longer; its heartbeats go on by themselves.
-A_WEEK_MS = 7 * 24 * 3600 * 1000
 #: Fetches that fill a block at once when there is a backlog.
 FETCH_BYTES = 8 * 1024 * 1024
 
@@ -52,49 +49,59 @@ class WriterStatus:
         self.registry = CollectorRegistry()
         add_process_metrics(self.registry, *parts, folder=folder)
         self.writer: Writer | None = None
+        self._folder = folder
 
     def serving(self, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
         """`/livez`, `/readyz` and `/metrics` on storage.metrics_host and metrics_port; raises PortTakenError."""
-        app = create_status_app(self.registry, self._ready, "databases not open or partitions not assigned yet")
+        not_yet = "databases not open or partitions not assigned yet"
+        app = create_status_app(self.registry, self._ready, not_yet, self._degraded)
         return serving(app, settings.storage.metrics_host, settings.storage.metrics_port)
 
     def _ready(self) -> bool:
         return self.writer is not None and self.writer.ready
 
+    def _degraded(self) -> str:
+        reasons = (self.writer.degraded if self.writer else "", disk_full(self._folder) if self._folder else "")
+        return "; ".join(filter(None, reasons))
+
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
-    standing = WriterStatus("writer")
+    standing = WriterStatus("writer", folder=own_folder(settings))
 
     async def alone() -> None:
         async with databases(settings) as opened:
             await write(settings, opened, standing, stop)
 
     async with standing.serving(settings):
-        return await outcome(alone())
+        return await outcome(alone(), settings)
 
 
 async def write(settings: Settings, opened: DatabaseHandles, standing: WriterStatus, stop: asyncio.Event) -> None:
     """Write until `stop`; raises KafkaUnavailableError, WriterError, ContinuityError, KafkaError and SetupError."""
     engine, client = opened
-    topics = _topics(settings)
-    log_name = await log_id(client_options(settings.kafka))
+    topics, clients = _topics(settings), kafka_clients(settings.kafka)
+    log_name = await log_id(clients)
     if settings.profile == "embedded":
         closed = await asyncio.to_thread(close_orphans, engine, log_name)
         if closed:
             log.info("closed %d sessions that an earlier log left open", closed)
     known = await asyncio.to_thread(continuity.written, engine, log_name)
-    await continuity.check(known, topics, client_options(settings.kafka))
+    await continuity.check(known, topics, clients)
     erasures = Erasures()
-    async with _kafka(settings) as (consumer, producer), following_erasures(settings.kafka, erasures) as follower:
+    async with (
+        clients.member(settings.storage.group, max_partition_fetch_bytes=FETCH_BYTES) as consumer,
+        clients.producing() as producer,
+        following_erasures(settings.kafka, clients, erasures) as follower,
+    ):
         standing.writer = Writer(
             log_id=log_name,
             topics=topics,
             consumer=consumer,
             producer=producer,
             databases=(
-                Database(RELATIONAL, "storage.url", RelationalSink(engine)),
-                Database(CLICKHOUSE, "storage.clickhouse_host", AnalyticsSink(client)),
+                Database(RELATIONAL, relational_setting(settings), RelationalSink(engine)),
+                Database(CLICKHOUSE, analytics_setting(settings), AnalyticsSink(client)),
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,
@@ -103,7 +110,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             erasures=erasures,
             erasures_reached=follower.reached,
         )
-        refreshing = asyncio.create_task(keep_fresh(settings, client, stop))
+        refreshing = asyncio.create_task(keep_fresh(settings, clients, client, stop))
         try:
             await standing.writer.run(stop)
         finally:
@@ -111,7 +118,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             await asyncio.wait({refreshing})
 
 
-async def outcome(part: Awaitable[None]) -> int:
+async def outcome(part: Awaitable[None], settings: Settings) -> int:
     """The exit code of a part; what it cannot go on with is one line of the log."""
     try:
         await part
@@ -122,7 +129,8 @@ async def outcome(part: Awaitable[None]) -> int:
     except (SQLAlchemyError, ClickHouseError) as error:
         # It was there when it was opened, and went away before the writer insists.
         said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        log.error("a database failed (%s): see storage.url and storage.clickhouse_host", said)
+        setting = relational_setting(settings) if isinstance(error, SQLAlchemyError) else analytics_setting(settings)
+        log.error("a database failed (%s): see %s", said, setting)
     else:
         return STOPPED
     return FAILED
@@ -131,33 +139,3 @@ async def outcome(part: Awaitable[None]) -> int:
 def _topics(settings: Settings) -> dict[Role, str]:
     kafka = settings.kafka
     return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
-
-
-def group_consumer(kafka: KafkaSettings, group: str, **more: Any) -> AIOKafkaConsumer:
-    """A consumer that commits when it is told to, and may take its time between two fetches."""
-    return AIOKafkaConsumer(
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_poll_interval_ms=A_WEEK_MS,
-        rebalance_timeout_ms=10_000,
-        fetch_max_wait_ms=kafka.fetch_wait_ms,
-        **more,
-        **client_options(kafka),
-    )
-
-
-@contextlib.asynccontextmanager
-async def _kafka(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
-    options = client_options(settings.kafka)
-    consumer = group_consumer(settings.kafka, settings.storage.group, max_partition_fetch_bytes=FETCH_BYTES)
-    producer = AIOKafkaProducer(acks="all", enable_idempotence=settings.kafka.idempotent, **options)
-    try:
-        await consumer.start()
-        await producer.start()
-        yield consumer, producer
-    finally:
-        # aiokafka can wait for ever for a broker that is gone.
-        for client in (producer, consumer):
-            with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(client.stop(), 10)

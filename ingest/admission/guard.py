@@ -2,14 +2,15 @@
 how often with this key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from ingest.addresses import ClientAddress, TrustedProxies
+from ingest.addresses import ClientAddress, TrustedProxies, is_proxy_header
 from ingest.admission.keys import Grant, Keys
-from ingest.admission.limits import TokenBuckets, address_holder
+from ingest.admission.limits import AddressBuckets, TokenBuckets
 from ingest.admission.origins import Origins
+from ingest.admission.sessions import SessionAdmission
 from ingest.errors import RequestRefusedError
 
 
@@ -26,27 +27,33 @@ class Guard:
     """Import keys are secret and trusted: no rate holds for them. No address rate holds for this machine itself."""
 
     def __init__(
-        self, keys: Keys, origins: Origins, proxies: TrustedProxies, per_key: TokenBuckets, per_address: TokenBuckets
+        self,
+        keys: Keys,
+        origins: Origins,
+        proxies: TrustedProxies,
+        per_key: TokenBuckets,
+        per_address: AddressBuckets,
+        sessions: SessionAdmission,
     ) -> None:
         self._keys = keys
         self._origins = origins
         self._proxies = proxies
         self._per_key = per_key
         self._per_address = per_address
+        self._sessions = sessions
 
     def admit(self, headers: Mapping[bytes, bytes], query: bytes, peer: str, now: float) -> Admission:
         """Who asks; raises RequestRefusedError. `now` in monotonic seconds.
 
         Takes one token of each rate. The address pays whatever comes of the request: else keys could be guessed freely.
         """
-        forwarded = headers.get(b"x-forwarded-for")
-        client = self._proxies.client(peer, forwarded.decode("latin-1") if forwarded is not None else None)
+        client = self.client(headers, peer)
         address = _address(client)
         if address is not None and (wait := self._per_address.take(address, 1, now)):
             raise _too_often(wait, "ingest.address_rate_per_second")
         header_key = headers.get(b"x-opecom-key", b"").decode("latin-1")
         query_key = parse_qs(query.decode("latin-1")).get("key", [""])[0] if query else ""
-        grant = self._keys.grant(header_key, query_key, client.on_this_machine and b"forwarded" not in headers)
+        grant = self._keys.grant(header_key, query_key, not header_key and _from_here(client, headers))
         origin = origin_of(headers)
         self._origins.check(origin, grant.site)
         key = _key(grant)
@@ -54,23 +61,38 @@ class Guard:
             raise _too_often(wait, "ingest.key_rate_per_second")
         return Admission(client, grant, origin)
 
-    def count(self, admitted: Admission, events: int, now: float) -> None:
-        """Takes the tokens of a batch beyond its first event; raises RequestRefusedError(rate).
+    def charge(self, admitted: Admission, tokens: int, now: float, paid: int = 1) -> None:
+        """Take the tokens of a request beyond those that it has paid; raises RequestRefusedError(rate).
 
-        An address owes a batch that it may not send, as that has been read: what it sends before the debt is paid is
+        An address owes a request that it may not send, as that has been read: what it sends before the debt is paid is
         refused unread. A key owes nothing, for all browsers of a site share it, and no address pays for its refusal.
         """
-        more = events - 1
+        more = tokens - paid
         if more < 1:
             return
         address, key = _address(admitted.client), _key(admitted.grant)
         if address is not None and self._per_address.wait(address, more, now):
             self._per_address.owe(address, more, now)
-            raise _too_often(self._per_address.wait(address, events, now), "ingest.address_rate_per_second")
+            raise _too_often(self._per_address.wait(address, tokens, now), "ingest.address_rate_per_second")
         if key is not None and (wait := self._per_key.take(key, more, now)):
             raise _too_often(wait, "ingest.key_rate_per_second")
         if address is not None:
             self._per_address.take(address, more, now)
+
+    def begin_sessions(self, admitted: Admission, sessions: Collection[bytes], now: float) -> None:
+        """Let the events of these sessions pass; raises RequestRefusedError(rate) where too many of them are new."""
+        if (key := _key(admitted.grant)) is not None:
+            self._sessions.admit(sessions, key, _address(admitted.client), now)
+
+    def client(self, headers: Mapping[bytes, bytes], peer: str) -> ClientAddress:
+        """Where a request comes from, which a trusted proxy may have passed on."""
+        forwarded = headers.get(b"x-forwarded-for")
+        return self._proxies.client(peer, forwarded.decode("latin-1") if forwarded is not None else None)
+
+    def fine(self, admitted: Admission, tokens: int, now: float) -> None:
+        """Let the address owe the tokens of a request that was refused after work was spent on it."""
+        if (address := _address(admitted.client)) is not None:
+            self._per_address.owe(address, tokens, now)
 
 
 def _too_often(wait: int, setting: str) -> RequestRefusedError:
@@ -82,8 +104,13 @@ def origin_of(headers: Mapping[bytes, bytes]) -> str | None:
     return origin.decode("latin-1") if origin is not None else None
 
 
+def _from_here(client: ClientAddress, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the request comes from this machine itself: what a proxy here passes on may come from anywhere."""
+    return client.on_this_machine and not any(is_proxy_header(name.decode("latin-1")) for name in headers)
+
+
 def _address(client: ClientAddress) -> str | None:
-    return None if client.on_this_machine else address_holder(client.address)
+    return None if client.on_this_machine else client.address
 
 
 def _key(grant: Grant) -> str | None:

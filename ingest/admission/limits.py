@@ -1,4 +1,7 @@
-"""Rates per key and per client address: token buckets in bounded memory. Time is passed in, in seconds."""
+"""Rates per key, per client address and per its network: token buckets in bounded memory.
+
+Time is passed in, in seconds.
+"""
 
 import ipaddress
 import math
@@ -8,16 +11,18 @@ from functools import lru_cache
 from ingest.addresses import parsed
 
 BURST_SECONDS = 10.0
-#: Buckets of each kind; the ones unused for longest go first, and a bucket unused for ten seconds is full anyway.
+#: Buckets of each kind; the ones unused for longest go first, and a bucket unused for its burst is full anyway.
 MAX_BUCKETS = 50_000
+#: A /48 of IPv6 may send as much as so many of its 65,536 networks of one subscriber.
+NETWORK_FACTOR = 16
 
 
 class TokenBuckets:
-    """`rate` tokens a second for each holder, saved up for ten seconds."""
+    """`rate` tokens a second for each holder, saved up for `burst_seconds`."""
 
-    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS) -> None:
+    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS, burst_seconds: float = BURST_SECONDS) -> None:
         self._rate = rate
-        self._burst = max(rate * BURST_SECONDS, 1.0)
+        self._burst = max(rate * burst_seconds, 1.0)
         self._max_buckets = max_buckets
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -55,6 +60,37 @@ class TokenBuckets:
             self._buckets.popitem(last=False)
 
 
+class AddressBuckets:
+    """`rate` tokens a second for each address. An IPv6 address shares its tokens with its /64, which one subscriber
+    has whole, and that /64 shares those of its /48, which holds NETWORK_FACTOR times as many.
+    """
+
+    def __init__(self, rate: float, max_buckets: int = MAX_BUCKETS, burst_seconds: float = BURST_SECONDS) -> None:
+        self._own = TokenBuckets(rate, max_buckets, burst_seconds)
+        self._networks = TokenBuckets(rate * NETWORK_FACTOR, max_buckets, burst_seconds)
+
+    def take(self, address: str, tokens: int, now: float) -> int:
+        """As `TokenBuckets.take`: where either has too few tokens, none are taken."""
+        wait = self.wait(address, tokens, now)
+        if not wait:
+            self._own.take(address_holder(address), tokens, now)
+            if network := network_holder(address):
+                self._networks.take(network, tokens, now)
+        return wait
+
+    def wait(self, address: str, tokens: int, now: float) -> int:
+        """As `TokenBuckets.wait`, the longer of the two."""
+        network = network_holder(address)
+        wait = self._own.wait(address_holder(address), tokens, now)
+        return max(wait, self._networks.wait(network, tokens, now)) if network else wait
+
+    def owe(self, address: str, tokens: int, now: float) -> None:
+        """As `TokenBuckets.owe`, of both."""
+        self._own.owe(address_holder(address), tokens, now)
+        if network := network_holder(address):
+            self._networks.owe(network, tokens, now)
+
+
 @lru_cache(4_096)
 def address_holder(address: str) -> str:
     """Whose rate an address counts to: itself, or for IPv6 its /64, which one subscriber has whole."""
@@ -62,3 +98,10 @@ def address_holder(address: str) -> str:
     if whole is None:
         return address[:64]
     return str(whole) if whole.version == 4 else str(ipaddress.ip_network(f"{whole}/64", strict=False))
+
+
+@lru_cache(4_096)
+def network_holder(address: str) -> str | None:
+    """The /48 of an IPv6 address, None for any other."""
+    whole = parsed(address)
+    return str(ipaddress.ip_network(f"{whole}/48", strict=False)) if whole is not None and whole.version == 6 else None

@@ -1,11 +1,20 @@
 """Which pages may send events: the origins of each site, and the answers that CORS asks for."""
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+import idna
+
+from ingest.addresses import parsed
 from ingest.admission.keys import SiteAccess
 from ingest.errors import RequestRefusedError
 
+#: Of pages. An extension's page may call itself chrome-extension://localhost.
+PAGE_SCHEMES = ("http", "https")
+#: A host as browsers spell it, which takes more than the names that may be registered: under_score, a dot at the end.
+_HOST = re.compile(r"[a-z0-9_.-]+")
+DEFAULT_PORTS = {"http": 80, "https": 443}
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"POST"),
@@ -18,18 +27,48 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 def checked_origin(origin: str) -> str:
     """An origin of the settings as browsers spell it; raises ValueError unless it is scheme://host[:port]."""
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/") or parts.query:
+    try:
+        parts = urlsplit(origin)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.scheme not in PAGE_SCHEMES or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"{origin!r} is no origin; write it as https://shop.example")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    if "@" in parts.netloc:
+        raise ValueError(f"{origin!r} names a user, which no browser does; write it as https://shop.example")
+    if "*" in host:
+        raise ValueError(_wildcard(origin, parts.scheme, host))
+    own = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    return f"{parts.scheme}://{_ascii(origin, host)}{own}"
+
+
+def _wildcard(origin: str, scheme: str, host: str) -> str:
+    rest = host.rpartition("*")[2].strip(".") or "shop.example"
+    return (
+        f"{origin!r} is a wildcard, which is not taken: write every origin by itself, {scheme}://{rest} and "
+        f"{scheme}://www.{rest} for example"
+    )
+
+
+def _ascii(origin: str, host: str) -> str:
+    """The host as a browser spells it in Origin: IPv6 in its brackets, international names by UTS 46."""
+    if ":" in host:
+        return f"[{parsed(host) or host}]"
+    if _HOST.fullmatch(host):
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise ValueError(f"{origin!r} is no origin: {host!r} is no name of a host ({error})") from None
 
 
 def is_loopback_page(origin: str) -> bool:
     """Whether a page of this machine sent it: http://localhost:5173."""
     try:
-        return urlsplit(origin).hostname in LOOPBACK_HOSTS
+        parts = urlsplit(origin)
     except ValueError:
         return False
+    return parts.scheme in PAGE_SCHEMES and parts.hostname in LOOPBACK_HOSTS
 
 
 class Origins:

@@ -20,6 +20,7 @@ from ingest.body_reader import ClientGoneError
 from ingest.endpoints import IngestContext, PostEndpoint
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.events import SessionId
+from ingest.headers import joined
 from ingest.proxy.upstream import ProxyOptions, Upstream
 from ingest.tokens import SessionTokens, TokenError
 
@@ -47,11 +48,13 @@ class IntentTokenEndpoint(PostEndpoint):
         self._decoder = msgspec.json.Decoder(IntentTokenRequest)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        grant = self._admitted(scope, headers).grant
+        admitted = self._admitted(scope, headers)
+        grant = admitted.grant
         if grant.scope == "import":
             raise RequestRefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
         site = grant.site
-        asked = collect.decoded(self._decoder, await self._house.reader.read(headers, receive))
+        body, _ = await self._body(admitted, headers, receive)
+        asked = collect.decoded(self._decoder, body)
         if site.intent is None:
             raise RequestRefusedError(
                 "intent_off", f"pages do not show their intent (sites.{site.name}.intent_in_browser)"
@@ -76,7 +79,7 @@ class IntentStream:
         self._answers = Answers(STREAM_PATH, house.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: Mapping[bytes, bytes] = dict(scope["headers"])
+        headers = joined(scope["headers"])
         cors = self._house.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)

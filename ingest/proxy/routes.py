@@ -11,9 +11,11 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from ingest.admission.guard import origin_of
+from ingest.admission.origins import PAGE_SCHEMES
 from ingest.answers import Answers
 from ingest.body_reader import ClientGoneError
 from ingest.errors import FAULT, RequestRefusedError
+from ingest.headers import joined
 from ingest.metrics import IngestMetrics
 from ingest.proxy.upstream import ProxyOptions, Upstream
 
@@ -52,7 +54,7 @@ class ProxiedRoutes:
 
 def _check(scope: Scope) -> None:
     """Raise RequestRefusedError for pages of other origins, and for paths that two servers may read differently."""
-    headers = dict(scope["headers"])
+    headers = joined(scope["headers"])
     origin, host = origin_of(headers), headers.get(b"host", b"").decode("latin-1")
     if origin is not None and _host_of(origin) != host.lower():
         raise RequestRefusedError("wrong_origin", f"pages of {origin[:100]} may not ask for {scope['path'][:60]}")
@@ -61,10 +63,12 @@ def _check(scope: Scope) -> None:
 
 
 def _host_of(origin: str) -> str:
+    """The host and port of a page's origin; empty where it is no web page, such as a browser's extension."""
     try:
-        return urlsplit(origin).netloc.lower()
+        parts = urlsplit(origin)
     except ValueError:
         return ""
+    return parts.netloc.lower() if parts.scheme in PAGE_SCHEMES else ""
 
 
 async def with_passed(

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from ingest.addresses import is_loopback
+from ingest.addresses import is_loopback, is_proxy_header
 from ingest.admission.origins import RawHeaders
 from ingest.body_reader import BodyReader, ClientGoneError
 from ingest.errors import RequestRefusedError
@@ -32,8 +32,8 @@ _HOP_BY_HOP = frozenset({
 })  # fmt: skip
 #: The body is whole when it goes on: its length is set anew, and nobody has to be asked for it.
 _OF_THE_BODY = frozenset({b"content-length", b"expect"})
-#: What `Connection` cannot take away, as access rests on it.
-_KEPT = frozenset({b"host", b"x-forwarded-for", b"forwarded", b"x-opecom-key", b"origin", b"content-type"})
+#: What `Connection` cannot take away, as access rests on it; neither can it take a proxy's marks.
+_KEPT = frozenset({b"host", b"x-opecom-key", b"origin", b"content-type"})
 _SET_HERE = frozenset({b"date", b"server"})
 
 
@@ -192,11 +192,13 @@ def forwarded(headers: Iterable[tuple[bytes, bytes]], peer: str, public: bool = 
     `public`: as of Upstream.
     """
     given = list(headers)
-    dropped = _HOP_BY_HOP | _OF_THE_BODY | (_named_in_connection(given) - _KEPT)
+    named = {name for name in _named_in_connection(given) - _KEPT if not is_proxy_header(name.decode("latin-1"))}
+    dropped = _HOP_BY_HOP | _OF_THE_BODY | named
     kept = [(name, value) for name, value in given if name not in dropped and name != b"x-forwarded-for"]
     chain = [value for name, value in given if name == b"x-forwarded-for"]
     names = {name for name, _ in given}
-    if public or chain or not is_loopback(peer) or b"forwarded" in names or b"host" not in names:
+    proxied = any(is_proxy_header(name.decode("latin-1")) for name in names)
+    if public or proxied or not is_loopback(peer) or b"host" not in names:
         kept.append((b"x-forwarded-for", b", ".join([*chain, peer.encode() or b"unknown"])))
     return kept
 

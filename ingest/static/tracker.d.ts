@@ -12,12 +12,18 @@ export interface StartOptions {
   consent?: 'required';
   /** Only `page(type)` counts page views. */
   pages?: 'manual';
+  /** A domain of this page: its hosts share visitor, session and consent in one cookie. */
+  cookieDomain?: string;
+  /** Other domains, apart by spaces, to which links and forms carry visitor and session. */
+  linkDomains?: string;
+  /** The address of tracker.js or tracker.mjs, beside which its parts are; known where the browser says it. */
+  src?: string;
 }
 
 export interface PurchaseOptions {
-  /** The same order, told twice, counts once. */
+  /** An order counts once: this browser remembers it. */
   orderId?: string;
-  /** Three capital letters: EUR. */
+  /** Three letters: EUR. */
   currency?: string;
 }
 
@@ -66,7 +72,7 @@ export interface Tracker {
   start(options: StartOptions): void;
   trackEvent(category: string, action: string, label?: string, value?: number): void;
   trackPurchase(amount: number, options?: PurchaseOptions): void;
-  /** Gives the page view that is about to be counted its type; otherwise counts one. */
+  /** Gives the newest page view its type until it is sent; counts one where the address has changed, or with pages: 'manual'. */
   page(type?: PageType): void;
   /** Given or taken back; either is remembered. */
   consent(given: boolean): void;

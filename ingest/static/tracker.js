@@ -1,28 +1,31 @@
-// Tells POST {api}/v1/batch what happens in this browser; docs/tracker.md says what is sent and kept.
-// Whatever fails in here, the page must not notice.
+// See docs/tracker.md. Whatever fails in here, the page must not notice.
 (function (window, document) {
   'use strict';
-  if (window.opEcomTracker) return;
+  const SECOND = 1000, MINUTE = 60 * SECOND, IDLE = 30 * MINUTE, CAP = 24 * 60 * MINUTE, SKEW = 5 * MINUTE;
+  const BATCH_AFTER = 3 * SECOND, HEARTBEAT = 15 * SECOND, DRAW = 50, MAX_QUEUED = 1000;
+  const MAX_BYTES = 60000, TYPES = ['Administrative', 'Informational', 'ProductRelated'];
 
-  const SECOND = 1000, MINUTE = 60 * SECOND, IDLE = 30 * MINUTE, CAP = 24 * 60 * MINUTE;
-  const BATCH_AFTER = 3 * SECOND, HEARTBEAT = 15 * SECOND, MOST_QUEUED = 1000;
-  const MOST_BYTES = 60000; // requests that outlive their page may have 64 kB
-  const TYPES = ['Administrative', 'Informational', 'ProductRelated'];
+  let settings, prefix, startAt, started, ready, arrived, running, past = 0;
+  let timer = 0, fails = 0, isDeferred, maxEvents = 100;
+  let view = null, waits, drawn, drawing, marked, shown, here, wanted;
+  let activeSince = 0, leftAt = 0, lastAt = 0, lastTick, movingOnAt, beat;
 
-  let settings, prefix, started, running = false, timer = 0, fails = 0, asked = false, mostEvents = 100;
-  let view = null, waiting = 0, here, wanted, activeSince = 0, leftAt = 0, lastAt = 0, movingOnAt = 0, beat = 0;
-
-  const safe = (work) => function () {
+  const safe = (work) => function (...given) {
     try {
-      const result = work.apply(this, arguments);
+      const result = work.apply(this, given);
       return result instanceof Promise ? result.catch(() => {}) : result;
     } catch {}
   };
-  const on = (target, type, work) => target.addEventListener(type, safe(work), true);
-  const warn = (text) => console.warn('OP-ECOM tracker: ' + text);
+  const on = (target, type, work) => EventTarget.prototype.addEventListener.call(target, type, safe(work), true);
+  const warn = (text) => console.warn('OP-ECOM tracker:', text);
   const parsed = (text) => { try { return JSON.parse(text); } catch { return null; } };
+  // A form or an image with the name of a property hides it.
+  const dom = (name) => Reflect.get(Document.prototype, name, document);
 
-  // localStorage may be blocked or full.
+  // A machine's clock may be set, ahead or back: `tick` is for ages.
+  const now = () => past || Date.now();
+  const tick = () => performance.now();
+
   const memory = {};
   const store = {
     get(name) {
@@ -37,31 +40,32 @@
       try { localStorage.removeItem(prefix + name); } catch {}
     },
     names(begin) {
-      let names = Object.keys(memory).map((name) => prefix + name);
-      try { names = names.concat(Object.keys(localStorage)); } catch {}
-      return names.filter((name) => name.startsWith(prefix + begin)).map((name) => name.slice(prefix.length)).sort();
+      let names = [];
+      try { names = Object.keys(localStorage).filter((name) => name.startsWith(prefix)); } catch {}
+      names = names.map((name) => name.slice(prefix.length)).concat(Object.keys(memory));
+      return names.filter((name) => name.startsWith(begin)).sort();
     },
   };
 
-  // UUIDv7: a time, a count within it, and chance.
   let idTime = 0, idCount = 0;
   const hex = (number, width) => number.toString(16).padStart(width, '0');
   function uuid(at) {
-    const chance = crypto.getRandomValues(new Uint16Array(4));
     if (at > idTime || idCount > 4094) {
       idTime = Math.max(at, idTime + 1);
       idCount = 0;
     }
-    const all = hex(idTime, 12) + hex(0x7000 + idCount++, 4) + hex(chance[0] & 0x3fff | 0x8000, 4) +
-      hex(chance[1], 4) + hex(chance[2], 4) + hex(chance[3], 4);
-    return all.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const [a, b, c, d] = crypto.getRandomValues(new Uint16Array(4));
+    const parts = [0x7000 + idCount++, a & 0x3fff | 0x8000, b, c, d].map((part) => hex(part, 4));
+    return (hex(idTime, 12) + parts.join('')).replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 
-  // ---- The session, one for all tabs.
+  const isAhead = (at) => at - Date.now() > SKEW;
 
   function current(at) {
     const open = parsed(store.get('session'));
-    return open && at - open.last < IDLE && at - open.at < CAP ? open : null;
+    const own = open && open.last === lastAt;
+    if (!open || isAhead(open.last) && !own) return null;
+    return Math.max(at - open.last, own ? tick() - lastTick : 0) < IDLE && at - open.at < CAP ? open : null;
   }
 
   function begin(at) {
@@ -69,160 +73,203 @@
     if (wanted || type === 'New_Visitor') store.set('visitor', wanted || uuid(at));
     store.set('session', JSON.stringify({ id: uuid(at), at, last: at, type }));
     make('session_start', at, { page: { url: address(), referrer: referrer() } });
-    if (stream) { unwatch(); watch(); }
+    watch();
   }
 
   function make(type, at, member) {
     if (halted()) return;
+    at = Math.min(at, Date.now());
     if (!current(at)) {
       begin(at);
-      // Whoever comes back to an open page looks at it in the new session.
       if (type !== 'page_view') makeView(at);
     }
     const open = current(at);
-    open.last = Math.max(open.last, at);
+    lastAt = open.last = isAhead(open.last) ? at : Math.max(open.last, at);
+    lastTick = tick();
+    open.at = Math.min(open.at, at);
     open.ended = type === 'session_end';
     store.set('session', JSON.stringify(open));
-    lastAt = at;
     const event = {
       type, event_id: uuid(at), session_id: open.id, visitor_id: store.get('visitor'), visitor_type: open.type,
       occurred_at: at, ...member,
     };
     store.set('e.' + event.event_id, JSON.stringify(event));
     const queued = store.names('e.');
-    queued.slice(0, Math.max(0, queued.length - MOST_QUEUED)).forEach(store.remove);
+    queued.slice(0, Math.max(0, queued.length - MAX_QUEUED))
+      .forEach((name) => /^{"type":"purchase"/.test(store.get(name)) || store.remove(name));
     schedule();
+    return event.event_id;
   }
 
-  // ---- Page views.
-
-  // #/cart and #!/cart are routes; other fragments are places, or secrets.
+  // Fragments that are no routes are places, or secrets.
   function address() {
     const route = /^#!?(\/.*)/.exec(location.hash);
     const path = route ? location.pathname.replace(/\/$/, '') + route[1] : location.pathname;
     return (location.origin + path + (path.includes('?') ? '' : location.search)).slice(0, 4000);
   }
 
-  const referrer = () => (view ? view.url : document.referrer.slice(0, 4000)) || undefined;
+  const referrer = () => (view ? view.url : dom('referrer').slice(0, 4000)) || undefined;
+
+  function readType(isNew) {
+    const found = dom('querySelector').call(document, '[data-page-type]');
+    shown = found && Element.prototype.getAttribute.call(found, 'data-page-type');
+    drawn = TYPES.includes(shown) && (isNew || drawn || found !== marked);
+    marked = found;
+  }
+
+  function newView(at) {
+    view = { at, url: address(), referrer: referrer(), tick: tick(), engaged: 0, reported: 0, deep: 0 };
+    if (activeSince) activeSince = view.tick;
+    waits = true;
+    readType();
+    drawn = false;
+  }
 
   function makeView(at, type) {
-    const marked = document.querySelector('[data-page-type]');
-    const page = { url: address(), type: type || (marked && marked.dataset.pageType), referrer: referrer() };
-    if (!TYPES.includes(page.type)) delete page.type;
-    view = { at, url: page.url, engaged: 0, told: 0, deep: 0 };
-    if (activeSince) activeSince = at;
-    make('page_view', at, { page });
+    newView(at);
+    settle(type);
   }
 
-  // A page draws after its route has changed.
   function awaitView() {
-    settle();
+    settle(shown || '-');
     look();
-    tell(waiting = Date.now());
-    const later = () => setTimeout(safe(settle), 50);
-    if (document.readyState === 'loading') on(document, 'DOMContentLoaded', later);
-    else later();
+    report(now());
+    newView(now());
+    schedule();
+    poll(DRAW);
   }
 
-  function settle(type) {
-    const at = waiting;
-    waiting = 0;
-    if (at) makeView(at, type);
-    return at;
+  function poll(wait) {
+    clearTimeout(drawing);
+    drawing = setTimeout(safe(() => {
+      readType();
+      if (drawn || wait > 500 && dom('readyState') !== 'loading') settle();
+      else poll(2 * wait);
+    }), wait);
   }
 
-  function moved(alsoQuery) {
+  const settle = safe((type) => {
+    if (!waits) return false;
+    waits = false;
+    clearTimeout(drawing);
+    if (!type) readType();
+    const page = { url: view.url, type: TYPES.find((each) => each === (type || shown)), referrer: view.referrer };
+    view.id = make('page_view', view.at, { page });
+    return true;
+  });
+
+  function moved(isReplaced) {
     const before = here;
     here = address();
-    const same = alsoQuery ? before === here : before.split('?')[0] === here.split('?')[0];
-    if (running && !same && settings.pages !== 'manual') awaitView();
+    const same = isReplaced ? before.split('?')[0] === here.split('?')[0] : before === here;
+    if (!running || same || settings.pages === 'manual') return;
+    // A redirect
+    if (isReplaced && waits) view.url = here;
+    else awaitView();
   }
 
-  function follow(name, alsoQuery) {
-    const original = history[name], after = safe(moved);
-    history[name] = function () {
-      const result = original.apply(this, arguments);
-      after(alsoQuery);
-      return result;
-    };
-  }
-
-  // ---- Time on a page: while it is visible and has the focus.
-
-  function look(leaving) {
-    const now = Date.now(), was = activeSince;
-    const active = !leaving && document.visibilityState === 'visible' && document.hasFocus();
-    // A sleeping machine is not looked at.
-    if (was && view) view.engaged += Math.min(Math.max(now - was, 0), 2 * HEARTBEAT);
-    activeSince = active ? now : 0;
-    if (active === !!was) return;
-    clearInterval(beat);
-    if (active) {
-      // No view counts longer: a forgotten page must not keep its session open.
-      beat = setInterval(safe(() => { look(); if (activeSince && activeSince - view.at < IDLE) ping(activeSince); }), HEARTBEAT);
-      const open = current(now);
-      if (!open || open.ended) ping(now);
+  function followRoutes() {
+    if (window.hasOwnProperty('navigation')) {
+      on(navigation, 'currententrychange', ({ navigationType }) => moved(navigationType === 'replace'));
+      on(navigation, 'navigate', ({ destination, downloadRequest }) => {
+        const isOwn = new URL(destination.url).origin === location.origin;
+        if (!destination.sameDocument) movingOnAt = isOwn && downloadRequest == null ? tick() : NaN;
+      });
     } else {
-      leftAt = now;
-      tell(now);
+      for (const name of ['pushState', 'replaceState']) {
+        const original = history[name], after = safe(moved);
+        history[name] = function () {
+          const result = original.apply(this, arguments);
+          after(name === 'replaceState');
+          return result;
+        };
+      }
+      for (const name of ['popstate', 'hashchange']) on(window, name, () => moved());
     }
   }
 
-  function tell(at) {
-    if (view && view.engaged - view.told >= SECOND) ping(at);
+  function look(isLeaving) {
+    const was = activeSince;
+    const active = !isLeaving && dom('visibilityState') === 'visible' && dom('hasFocus').call(document);
+    activeSince = active ? tick() : 0;
+    if (was && view) view.engaged += Math.min(tick() - was, 2 * HEARTBEAT);
+    if (active === !!was) return;
+    clearInterval(beat);
+    if (active) {
+      // A forgotten page must not keep its session open.
+      beat = setInterval(safe(() => {
+        look();
+        if (activeSince && activeSince - view.tick < IDLE) ping(now());
+      }), HEARTBEAT);
+      const open = current(now());
+      if (!open || open.ended) ping(now());
+    } else {
+      leftAt = now();
+      report(leftAt);
+    }
+  }
+
+  function report(at) {
+    if (view && view.engaged - view.reported >= SECOND) ping(at);
   }
 
   function ping(at) {
     if (halted() || !view) return;
+    settle();
     if (!current(at)) return makeView(at);
-    view.told = view.engaged;
-    const height = document.documentElement.scrollHeight || 1;
+    view.reported = view.engaged;
+    const height = dom('documentElement').scrollHeight || 1;
     const depth = Math.min(100, Math.round(100 * Math.max(view.deep, scrollY + innerHeight) / height));
-    make('page_ping', at, { ping: { engaged_ms: view.engaged, scroll_depth: depth } });
+    make('page_ping', at, { ping: { engaged_ms: Math.round(view.engaged), scroll_depth: depth } });
   }
 
   function hide() {
-    const now = Date.now(), active = activeSince;
+    const at = now(), active = activeSince;
     settle();
     look(true);
-    const at = Math.max(active ? now : leftAt, lastAt);
-    // Going on within the site ends nothing, nor does a tab in the background.
-    if (now - movingOnAt > 10 * SECOND && now - at < 5 * MINUTE && current(now)) make('session_end', at);
+    const end = Math.max(active ? at : leftAt, lastAt);
+    if (!(tick() - movingOnAt < 10 * SECOND) && at - end < 5 * MINUTE && current(at)) make('session_end', end);
     leave();
-    unwatch();
   }
 
-  // ---- Sending. A key for each event, so that tabs cannot overwrite each other's: `e.` waits, `u.` is on its way.
+  // `e.` waits, `u.` is on its way.
 
-  function move(from, to, id) {
-    const text = store.get(from + id);
-    if (text) { store.set(to + id, text); store.remove(from + id); }
+  function move(ids, from, to) {
+    for (const id of ids) {
+      const text = store.get(from + id);
+      if (text && to) store.set(to + id, text);
+      store.remove(from + id);
+    }
   }
-  const forget = (ids) => ids.forEach((id) => { store.remove('u.' + id); store.remove('e.' + id); });
-  const back = (ids) => ids.forEach((id) => move('u.', 'e.', id));
+  const back = (ids) => move(ids, 'u.', 'e.');
+  const forget = (ids) => { move(ids, 'u.'); move(ids, 'e.'); };
   const unsure = () => store.names('u.').map((name) => name.slice(2));
 
   function take() {
     const ids = [], texts = [];
     let size = 200;
-    for (const name of store.names('e.').slice(0, mostEvents)) {
+    for (const name of store.names('e.').slice(0, maxEvents)) {
       const text = store.get(name);
       if (!text) continue;
       size += new Blob([text]).size + 1;
-      if (size > MOST_BYTES) break;
+      if (size > MAX_BYTES) break;
       ids.push(name.slice(2));
       texts.push(text);
     }
-    ids.forEach((id) => move('e.', 'u.', id));
-    const site = settings.site ? `"site":${JSON.stringify(settings.site)},` : '';
-    return { ids, body: `{${site}"sent_at":${Date.now()},"events":[${texts.join()}]}` };
+    move(ids, 'e.', 'u.');
+    const head = JSON.stringify({ site: settings.site || undefined, sent_at: Date.now() });
+    return { ids, body: `${head.slice(0, -1)},"events":[${texts.join()}]}` };
   }
 
-  const pause = () => Math.min(Math.max(0, store.get('wait') - Date.now()), 60 * MINUTE);
+  function until(name, most) {
+    const left = store.get(name) - Date.now();
+    return left > 0 && left < most ? left : 0;
+  }
+  const pause = () => until('wait', 60 * MINUTE);
   const backoff = (times) => Math.min(5 * MINUTE, BATCH_AFTER * 2 ** times) * (0.5 + Math.random() / 2);
 
   function schedule() {
-    if (!timer) timer = setTimeout(safe(send), Math.max(BATCH_AFTER, pause()));
+    if (!timer) timer = setTimeout(send, Math.max(BATCH_AFTER, pause()));
   }
 
   function request(path, body) {
@@ -235,34 +282,35 @@
   const isFinal = (status) => status >= 400 && status < 500 && status !== 408 && status !== 429;
 
   async function post({ ids, body }) {
-    let status = 0, told = 0, answer = null;
+    let status = 0, retryAfter = 0, answer = null;
     try {
       const response = await request('/v1/batch', body);
       status = response.status;
       const after = response.headers.get('retry-after');
-      told = after ? after * SECOND || Math.max(0, Date.parse(after) - Date.now()) : 0;
+      retryAfter = after ? after * SECOND || Math.max(0, Date.parse(after) - Date.now()) : 0;
       answer = await response.json();
     } catch {}
     if (status >= 200 && status < 300 && answer && answer.refused) {
-      // With the way open, what an earlier page sent on leaving has arrived too.
+      // What an earlier page sent on leaving has arrived too.
       answer.refused.forEach(({ index, reason }) => warn(`${ids[index]} refused: ${reason}`));
       forget(ids.concat(unsure()));
       store.remove('wait');
       fails = 0;
     } else if (status === 413 && ids.length > 1) {
-      mostEvents = ids.length >> 1;
+      maxEvents = ids.length >> 1;
       back(ids);
     } else if (isFinal(status)) {
       warn(`${ids.length} events refused: ${status} ${answer && answer.reason}`);
       forget(ids);
     } else {
       back(unsure());
-      asked = told > 0;
-      store.set('wait', Date.now() + (told ? told + Math.random() * BATCH_AFTER : backoff(++fails)));
+      isDeferred = retryAfter > 0;
+      const wait = retryAfter ? retryAfter + Math.random() * BATCH_AFTER : backoff(++fails);
+      store.set('wait', Date.now() + Math.min(wait, 59 * MINUTE));
     }
   }
 
-  const send = safe(async function () {
+  const send = safe(async () => {
     clearTimeout(timer);
     timer = 0;
     if (!running || navigator.onLine === false) return;
@@ -272,13 +320,13 @@
     if (store.names('e.').length) schedule();
   });
 
-  // One tab sends at a time. Pages without TLS have no locks, only a lease.
+  // One tab sends at a time. Pages without TLS have no locks.
   async function alone(work) {
     if (navigator.locks) {
       await navigator.locks.request(prefix + 'send', work);
       return;
     }
-    if (store.get('lease') > Date.now()) return;
+    if (until('lease', MINUTE + SECOND)) return;
     const lease = String(Date.now() + MINUTE + Math.random());
     store.set('lease', lease);
     await new Promise((done) => setTimeout(done, 50));
@@ -286,7 +334,6 @@
     try { await work(); } finally { store.remove('lease'); }
   }
 
-  // A page that goes away cannot wait.
   function leave() {
     if (!running || pause() || navigator.onLine === false) return;
     const { ids, body } = take();
@@ -298,148 +345,158 @@
     if (!sent) back(ids);
   }
 
-  // ---- The live intent.
-
+  // What few pages need is in files beside this one.
   const watchers = new Set();
-  let stream = null, latest = null, tries = 0;
+  const core = {
+    store, on, safe, warn, request, isFinal, backoff, watchers, session: () => !halted() && current(Date.now()),
+    goOn: () => { movingOnAt = tick(); },
+  };
+  let loading;
 
-  function unwatch() {
-    if (stream && stream.source) stream.source.close();
-    stream = latest = null;
+  async function part(name) {
+    try {
+      return (await import(settings.src.replace(/\.m?js(\?.*)?$/, `.${name}.mjs`))).default(core);
+    } catch (error) {
+      loading = 0;
+      warn(error);
+    }
   }
 
-  const watch = safe(async function () {
-    const open = !halted() && current(Date.now());
-    if (stream || !open || !watchers.size) return;
-    const mine = stream = {};
-    const again = (wait) => {
-      if (stream !== mine) return;
-      unwatch();
-      setTimeout(safe(watch), wait);
-    };
-    try {
-      const response = await request('/tracker/intent/token', JSON.stringify({ session_id: open.id }));
-      const { token, reason } = await response.json();
-      if (isFinal(response.status)) { warn(`no live intent: ${reason}`); return; }
-      if (stream !== mine) return;
-      mine.source = new EventSource(settings.api + '/tracker/intent/stream?token=' + encodeURIComponent(token));
-    } catch { again(backoff(tries++)); return; }
-    on(mine.source, 'intent', (event) => {
-      tries = 0;
-      latest = JSON.parse(event.data);
-      watchers.forEach((watcher) => safe(watcher)(latest));
-    });
-    // 2: closed for good.
-    on(mine.source, 'error', () => { if (mine.source.readyState === 2) again(backoff(tries++)); });
+  const watch = safe(async () => {
+    if (running && watchers.size) loading = loading || part('intent');
+    (await loading)();
   });
 
-  // ---- Starting and stopping.
-
   function run() {
+    const at = now();
     running = true;
     here = address();
-    if (!current(Date.now())) begin(Date.now());
+    for (const name in arrived) store.set(name, arrived[name]);
+    arrived = null;
+    if (!current(at)) begin(at);
     if (wanted) store.set('visitor', wanted);
-    if (settings.pages !== 'manual') awaitView();
+    if (settings.pages !== 'manual') {
+      awaitView();
+      readType(true);
+    }
     look();
     schedule();
     watch();
   }
 
-  // Another tab may have said so.
+  // Another tab may have withdrawn consent.
   function halted() {
     if (running && store.get('consent') === '0') {
-      unwatch();
-      running = false;
+      running = waits = false;
       view = null;
-      waiting = 0;
       wipe();
+      watch();
     }
     return !running;
   }
 
   const wipe = () => store.names('').forEach((name) => name === 'consent' || store.remove(name));
 
-  function allowed() {
+  function isAllowed() {
     const { globalPrivacyControl, doNotTrack, webdriver, userAgent } = navigator;
     if (globalPrivacyControl || doNotTrack === '1' || webdriver) return false;
-    return !/(^|[^u])bot\b|crawl|spider|headless|lighthouse/i.test(userAgent);
+    const robots = /bot\b|crawl|spider|headless|lighthouse|ptst|synthetic|audit|monitor|preview|-user|google(-|other)/i;
+    return !robots.test(userAgent.replace(/cubot/i, ''));
   }
 
   function start(options) {
-    if (started) return;
+    if (started || !options.api) return;
     started = true;
-    settings = { ...options, api: options.api.replace(/\/+$/, '') };
+    startAt = now();
+    settings = core.settings = { src: found.src, ...options, api: options.api.replace(/\/+$/, '') };
     prefix = `opecom.${settings.site || ''}.`;
-    if (!allowed()) return;
-    if (document.prerendering) on(document, 'prerenderingchange', go);
-    else go();
+    if (!isAllowed()) {
+      ready = true;
+      calls.length = 0;
+    } else if (settings.cookieDomain || settings.linkDomains) join();
+    else awaitShown();
+  }
+
+  async function join() {
+    const late = new Promise((done) => setTimeout(done, 2 * SECOND));
+    await Promise.race([late, part('domains').then((state) => { arrived = state; })]);
+    awaitShown();
+  }
+
+  function awaitShown() {
+    if (!dom('prerendering')) return go();
+    startAt = 0;
+    on(document, 'prerenderingchange', go);
   }
 
   function go() {
-    follow('pushState', true);
-    follow('replaceState', false);
-    on(window, 'popstate', () => moved(true));
-    on(window, 'hashchange', () => moved(true));
-    if (window.navigation) {
-      on(window.navigation, 'navigate', ({ destination, downloadRequest }) => {
-        const own = new URL(destination.url).origin === location.origin;
-        if (!destination.sameDocument) movingOnAt = own && downloadRequest == null ? Date.now() : 0;
-      });
-    }
-    on(window, 'focus', () => look());
-    on(window, 'blur', () => look());
-    on(document, 'visibilitychange', () => { look(); if (document.visibilityState === 'hidden') leave(); });
+    safe(followRoutes)();
+    for (const name of ['focus', 'blur']) on(window, name, () => look());
+    on(document, 'visibilitychange', () => { look(); if (dom('visibilityState') === 'hidden') leave(); });
     on(window, 'scroll', () => { if (view) view.deep = Math.max(view.deep, scrollY + innerHeight); });
-    on(window, 'online', () => { if (!asked) store.remove('wait'); send(); });
+    on(window, 'online', () => { if (!isDeferred) store.remove('wait'); send(); });
     on(window, 'pagehide', hide);
     on(window, 'pageshow', (event) => {
       if (!event.persisted || halted()) return;
-      movingOnAt = 0;
+      movingOnAt = NaN;
       if (settings.pages !== 'manual') makeView(Date.now());
       look();
-      watch();
     });
-    on(window, 'storage', ({ key }) => { if (key === prefix + 'consent') heed(); });
-    heed();
+    on(window, 'storage', ({ key }) => { if (key === prefix + 'consent') applyConsent(); });
+    const observer = new MutationObserver(safe(() => readType(true)));
+    observer.observe(document, { subtree: true, attributeFilter: ['data-page-type'] });
+    ready = true;
+    past = startAt;
+    safe(applyConsent)();
+    past = 0;
+    calls.splice(0).forEach(call);
   }
 
-  function heed() {
-    const said = store.get('consent');
-    if (halted() && (said === '1' || (said !== '0' && settings.consent !== 'required'))) run();
+  function applyConsent() {
+    const given = store.get('consent');
+    if (given === '0') wipe();
+    if (halted() && (given === '1' || (given !== '0' && settings.consent !== 'required'))) run();
   }
 
-  function consent(given) {
-    if (!started || !allowed()) return;
-    if (!given) wipe();
-    store.set('consent', given ? '1' : '0');
-    heed();
-  }
+  const text = safe((given) => (given == null ? undefined : String(given).slice(0, 200).replace(/\p{Cs}/gu, '\ufffd')));
 
-  // Half a character spoils a batch.
-  const text = (given) => (given == null ? undefined : String(given).slice(0, 200).replace(/\p{Cs}/gu, '\ufffd'));
-
-  const tracker = {
+  const methods = {
     start,
-    consent,
+    consent(given) {
+      if (!started || !isAllowed()) return;
+      if (!given) wipe();
+      store.set('consent', given ? '1' : '0');
+      applyConsent();
+    },
     session() {
       const open = !halted() && current(Date.now());
       return open ? { sessionId: open.id, visitorId: store.get('visitor') } : null;
     },
     trackEvent(category, action, label, value) {
       settle();
-      const number = value == null ? undefined : Number(value);
-      const custom = { category: text(category), action: text(action), label: text(label), value: number };
-      make('custom', Date.now(), { custom });
+      value = value == null ? undefined : Number(value);
+      make('custom', now(), { custom: { category: text(category), action: text(action), label: text(label), value } });
     },
-    trackPurchase(amount, { orderId, currency } = {}) {
+    trackPurchase(amount, options) {
+      if (halted()) return;
       settle();
-      const purchase = { amount: Number(amount), order_id: text(orderId), currency: text(currency) };
-      make('purchase', Date.now(), { purchase });
+      const { orderId, currency } = options || {}, order = text(orderId), orders = parsed(store.get('orders')) || [];
+      if (order && orders.includes(order)) return;
+      const [code] = /^[A-Z]{3}$/.exec(String(text(currency)).trim().toUpperCase()) || [];
+      const fits = order && order.length <= 64 ? order : undefined;
+      if (currency && !code || order && !fits) warn('purchase without its currency or orderId');
+      make('purchase', now(), { purchase: { amount: Number(amount), order_id: fits, currency: code } });
+      if (order) store.set('orders', JSON.stringify(orders.concat(order).slice(-100)));
       send();
     },
     page(type) {
-      if (!halted() && !settle(type)) makeView(Date.now(), type);
+      if (halted() || settle(type)) return;
+      const name = 'e.' + (view && view.id), event = parsed(store.get(name));
+      if (settings.pages === 'manual' || !view || view.url !== address()) makeView(now(), type);
+      else if (event && TYPES.includes(type)) {
+        event.page.type = type;
+        store.set(name, JSON.stringify(event));
+      }
     },
     identify(visitorId) {
       if (!/^[\w.:~-]{1,64}$/.test(visitorId)) return;
@@ -452,14 +509,43 @@
     },
     onIntent(callback) {
       watchers.add(callback);
-      if (latest) safe(callback)(latest);
+      if (core.latest) safe(callback)(core.latest);
       watch();
-      return () => { if (watchers.delete(callback) && !watchers.size) unwatch(); };
+      return () => { if (watchers.delete(callback)) watch(); };
     },
   };
-  for (const name of Object.keys(tracker)) tracker[name] = safe(tracker[name]);
-  window.opEcomTracker = tracker;
 
-  const tag = document.currentScript;
-  if (tag && tag.dataset.api) tracker.start(tag.dataset);
+  const calls = [];
+  const call = safe((each) => {
+    const [name, given, at] = each;
+    if (!ready && /^(track|page|consent)/.test(name)) {
+      calls.push(each);
+      return;
+    }
+    past = at;
+    try { return each[3] = safe(methods[name])(...given); } finally { past = 0; }
+  });
+
+  // Tag managers take attributes away.
+  const tag = dom('currentScript'), found = tag ? { src: tag.src } : {};
+  safe(() => new URL(tag.src).searchParams.forEach((value, name) => {
+    found[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = value;
+  }))();
+  Object.assign(found, tag && tag.dataset);
+
+  let tracker = window.opEcomTracker;
+  const stub = tracker && Array.isArray(tracker.q) && tracker;
+  if (!stub && tracker && typeof tracker.start === 'function') {
+    tracker.start(found);
+    return;
+  }
+  tracker = window.opEcomTracker = stub || {};
+  for (const name of Object.keys(methods)) tracker[name] = (...given) => call([name, given, Date.now()]);
+  if (found.api) call(['start', [found], stub ? stub.t : Date.now()]);
+  else if (tag) setTimeout(() => started || warn('not started: no data-api'), 5 * SECOND);
+  if (stub) {
+    const waiting = stub.q;
+    stub.q = { push: call };
+    waiting.forEach(call);
+  }
 })(window, document);

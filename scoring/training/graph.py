@@ -140,7 +140,7 @@ def stair(
             steps.append((name, *_step(code)))
             of_steps.append(now - before)
         before = now
-    return steps, np.array(of_steps).reshape(len(steps), -1)
+    return steps, np.array(of_steps).reshape(len(steps), weights.shape[1])
 
 
 def _step(code: int) -> tuple[float, float]:

@@ -69,7 +69,9 @@ def fit_logistic(train: Sessions, track: Track) -> FittedLogistic:
         return np.clip(np.log1p(np.maximum(values, 0) * SCALE[columns(NUMBERS)]), low, high)
 
     scaled = FunctionTransformer(logs_within_range, feature_names_out="one-to-one")
-    words = vocabularies(train, [name for name in WORDS if name not in track.unknown])
+    found = vocabularies(train, [name for name in WORDS if name not in track.unknown])
+    # A word of which only 0, unknown, was ever seen has no column.
+    words = {name: codes for name, codes in found.items() if codes}
     one_hot = OneHotEncoder(
         categories=[np.array(codes, np.float64) for codes in words.values()],
         handle_unknown="ignore",

@@ -87,7 +87,7 @@ def probability(network: nn.Module, rows: NDArray[np.float64]) -> NDArray[np.flo
 def _edges(logs: Tensor, bins: int) -> list[Tensor]:
     """The bins' edges by number; one that never varies has bins beyond its only value, of which nothing is learned."""
     varied = (logs != logs[0]).any(dim=0)
-    found = iter(compute_bins(logs[:, varied], bins))
+    found = iter(compute_bins(logs[:, varied], bins) if varied.any() else [])
     return [
         next(found) if varied[place] else logs[0, place] + torch.tensor([0.0, 0.5, 1.0]) for place in range(len(varied))
     ]

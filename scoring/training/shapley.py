@@ -30,10 +30,18 @@ def agreement(graph: bytes, rows: NDArray[np.float64], reference: NDArray[np.flo
         ["reasons"], {"features": rows.astype(np.float32)}
     )
     ranks = [
-        spearmanr(_values(session, row, reference).round(7), given.round(7)).statistic
+        _correlation(_values(session, row, reference).round(7), given.round(7))
         for row, given in zip(rows, reasons.astype(np.float64), strict=True)
     ]
     return float(np.mean(ranks))
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Spearman's; of two sets of reasons that do not differ among themselves 1, of one such set and another 0."""
+    is_level, is_other_level = np.ptp(one) == 0, np.ptp(other) == 0
+    if is_level or is_other_level:
+        return float(is_level == is_other_level)
+    return float(spearmanr(one, other).statistic)
 
 
 def _values(session: InferenceSession, row: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from scoring.training.register import Candidate, Registered, register
 from scoring.training.report import write
 from scoring.training.split import split
 from scoring.training.study import Extent, Say, Seeds, Study, study
+from scoring.training.variety import leave_out, with_variety
 
 #: `--quick`: the whole way in little time; its figures say nothing.
 LITTLE = Extent(seeds=1, pace=QUICK, reported_epochs=1, grid=((7, 60, 0.8),), resamples=20, explained=4, timed=200)
@@ -51,13 +52,16 @@ def train(
     one line.
     """
     sessions = load(data)
-    parts = split(sessions)
+    variety = with_variety(split(sessions))
+    parts = variety.parts
+    if variety.flat:
+        say(variety.line())
 
     fitted = study(parts, extent, say)
 
     say("export and check")
     models = fitted.servable()
-    graphs = {name: export(model.fitted, parts.test) for name, model in models.items()}
+    graphs = {name: leave_out(export(model.fitted, parts.test), variety.flat) for name, model in models.items()}
 
     say("evaluate")
     evaluation = evaluate(parts, fitted, graphs, extent)
@@ -65,8 +69,9 @@ def train(
 
     say("register")
     more = {"TabM, track live": _live_notes(fitted), "TabM, track uci": _weights(fitted.uci)}
+    left_out = (f"**Columns** {variety.line()}.",) if variety.flat else ()
     candidates = [
-        Candidate(model, graphs[name], (_explained(evaluation, name, extent), *more.get(name, ())))
+        Candidate(model, graphs[name], (_explained(evaluation, name, extent), *more.get(name, ()), *left_out))
         for name, model in models.items()
     ]
     added = tuple(register(candidate, parts, out, date, sessions.sha256) for candidate in candidates)

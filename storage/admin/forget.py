@@ -15,6 +15,7 @@ from sqlalchemy import Engine, delete, func, select
 from storage.database.engine import reached
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
+from storage.pages.forget import forget_counted
 from storage.webhooks.forget import forget as forget_deliveries
 from storage.write.clickhouse_sink import ask, change, drop_changes
 
@@ -78,14 +79,15 @@ class VisitorDatabases:
     def forget(self, visitor: Visitor, shared: Collection[Key]) -> Deleted:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
 
-        1 deliveries of webhooks · 2 page views and sessions · 3 updates, piece by piece: what a replay has voided names
-        no visitor · 4 of shared sessions, piece by piece, and then of the visitor: dead letters and events · 5 what
-        ClickHouse remembers of having done so. Each is found by what comes after it, so that whoever begins again finds
-        the rest.
+        1 deliveries of webhooks · 2 page views and sessions · 3 piece by piece, what pages are counted from and then
+        updates: what a replay has voided names no visitor · 4 of shared sessions, piece by piece, and then of the
+        visitor: dead letters and events · 5 what ClickHouse remembers of having done so. Each is found by what comes
+        after it, so that whoever begins again finds the rest.
         """
         nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
         deleted = Deleted(deliveries=self._delete_deliveries(visitor, keys)) + self._delete_rows(keys)
         for piece in _pieces(keys):
+            forget_counted(self._client, piece)
             deleted += Deleted(updates=self._change(_UPDATES, nobody, piece))
         for piece in _pieces(shared):
             deleted += self._change_log(nobody, piece)

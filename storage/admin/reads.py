@@ -18,6 +18,7 @@ from storage.admin.rows import (
     session_of,
     view_of,
 )
+from storage.database.columns import SESSION_COLUMNS
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.queries import Queries
@@ -37,18 +38,13 @@ MOST_VIEWS = 10_000
 EXPORT_PAGE = 2_000
 
 #: Columns of `sessions` behind the features of the UCI file, in its order.
-UCI_COLUMNS = (
-    *("administrative_count", "administrative_duration", "informational_count", "informational_duration"),
-    *("product_related_count", "product_related_duration", "bounce_rates", "exit_rates", "page_values"),
-    *("special_day", "month", "operating_system_code", "browser_code", "region", "traffic_type"),
-    *("visitor_type", "is_weekend", "revenue"),
-)
+UCI_COLUMNS = (*(column.name for column in SESSION_COLUMNS if column.field == "features"), "revenue")
 UCI_NAMES = (*NAMES, "Revenue")
 
 
 class ResolvedFilter(Struct, frozen=True, kw_only=True):
     """Which sessions. `site` stands for its runs as well; `since` and `until` are opening times, ms UTC; `sites` are
-    those that the caller sees, None for all."""
+    those that the caller sees, None for all. Sessions of programs only with `bots`."""
 
     site: str | None = None
     status: Status | None = None
@@ -58,6 +54,7 @@ class ResolvedFilter(Struct, frozen=True, kw_only=True):
     visitor_type: str | None = None
     since: int | None = None
     until: int | None = None
+    bots: bool = False
     sites: Collection[str] | None = None
 
 
@@ -99,7 +96,9 @@ class AdminReads(Queries):
     def statistics(self, chosen: ResolvedFilter, grain: Grain) -> Statistics:
         """Statistics of the sessions that are chosen."""
         conditions, t = _conditions(chosen), sessions.c
-        counted = (func.count(), func.coalesce(func.sum(t.revenue), 0), func.coalesce(func.sum(t.amount), 0.0))
+        # As a number: SQLAlchemy gives the sum of truths back as a truth.
+        bought_rows = func.coalesce(func.sum(cast(t.revenue, Integer)), 0)
+        counted = (func.count(), bought_rows, func.coalesce(func.sum(t.amount), 0.0))
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
         sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
         count, bought, amount, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
@@ -167,6 +166,8 @@ def _conditions(chosen: ResolvedFilter) -> list[Any]:
         value = getattr(chosen, name)
         if value is not None:
             said.append(t[name] == value)
+    if not chosen.bots:
+        said.append(cast(t.bot, Integer) == 0)
     if chosen.revenue is not None:
         said.append(cast(t.revenue, Integer) == int(chosen.revenue))
     if chosen.since is not None:

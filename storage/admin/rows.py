@@ -1,77 +1,24 @@
 """What the admin routes answer: rows as the tables name them, lists of them, and statistics. Times are ms UTC."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, answer_reader, plain, types_of, with_fields
 from storage.query.intents import Update
 
-_EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 
-
+@with_fields(types_of([column for column in SESSION_COLUMNS if column.name != "version"]))
 class SessionRow(Struct, frozen=True, kw_only=True):
     """A row of the table `sessions`; durations in seconds, amount in the site's currency."""
 
-    site: str
-    session_id: str
-    opened_at: int
-    visitor_id: str
-    visitor_type: str
-    browser: str
-    operating_system: str
-    region: int
-    traffic_type: int
-    browser_code: int
-    operating_system_code: int
-    region_name: str
-    traffic_type_name: str
-    is_weekend: bool
-    month: str
-    special_day: float
-    started_at: int
     ended_at: int | None
-    last_event_at: int
-    revenue: bool
-    amount: float
-    unverified_purchases: int
-    administrative_count: int
-    administrative_duration: float
-    informational_count: int
-    informational_duration: float
-    product_related_count: int
-    product_related_duration: float
-    bounce_rates: float
-    exit_rates: float
-    page_values: float
-    event_count: int
-    page_view_count: int
-    ping_count: int
-    custom_count: int
-    purchase_count: int
-    probability: float
-    label: str
-    band: str
-    reasons: msgspec.Raw
-    status: str
-    model_version: str
-    pages_version: int
-    updated_at: int
 
 
+@with_fields(types_of(VIEW_COLUMNS))
 class PageViewRow(Struct, frozen=True, kw_only=True):
     """A row of the table `page_views`."""
-
-    event_id: str
-    page_type: str | None
-    page_url: str
-    duration_seconds: float
-    is_bounce: bool
-    is_exit: bool
-    page_value: float
-    viewed_at: int
 
 
 class SessionList(Struct, frozen=True):
@@ -135,20 +82,13 @@ class Statistics(Struct, frozen=True):
 
 def session_of(row: Mapping[str, Any]) -> SessionRow:
     """A row of `sessions`."""
-    given = {name: _plain(row[name]) for name in SessionRow.__struct_fields__}
-    for name in ("is_weekend", "revenue"):
-        given[name] = bool(given[name])
-    given["reasons"] = msgspec.Raw(str(row["reasons"]).encode())
-    return SessionRow(**given)
+    return SessionRow(ended_at=plain(row["ended_at"]), **{name: read(row) for name, read in _SESSION})
 
 
 def view_of(row: Mapping[str, Any]) -> PageViewRow:
     """A row of `page_views`."""
-    given = {name: _plain(row[name]) for name in PageViewRow.__struct_fields__}
-    return PageViewRow(**given | {name: bool(given[name]) for name in ("is_bounce", "is_exit")})
+    return PageViewRow(**{name: read(row) for name, read in _VIEW})
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return (value.replace(tzinfo=None) - _EPOCH) // timedelta(milliseconds=1)
-    return value
+_SESSION = [(column.name, answer_reader(column)) for column in SESSION_COLUMNS if column.name != "version"]
+_VIEW = [(column.name, answer_reader(column)) for column in VIEW_COLUMNS]

@@ -43,7 +43,8 @@ def migrate(kind: str, run: Run) -> list[Step]:
     pending = [step for step in steps(kind) if step.version > known]
     for step in pending:
         for statement in step.statements:
-            run(statement)
+            if not (kind == "sqlite" and _has_column(statement, run)):
+                run(statement)
         run(
             "INSERT INTO schema_version (version, name, applied_at) "  # noqa: S608  our own numbers and file names
             f"VALUES ({step.version}, '{step.name}', {int(time.time() * 1000)})"
@@ -89,6 +90,15 @@ def clickhouse_run(client: Any) -> Run:
         return ()
 
     return run
+
+
+def _has_column(statement: str, run: Run) -> bool:
+    """Whether SQLite already has the column that the statement adds: it has no ADD COLUMN IF NOT EXISTS."""
+    match = re.match(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", statement)
+    if match is None:
+        return False
+    query = f"SELECT count(*) FROM pragma_table_info('{match[1]}') WHERE name = '{match[2]}'"  # noqa: S608  our names
+    return bool(run(query)[0][0])
 
 
 def _create_table(kind: str, run: Run) -> None:

@@ -1,94 +1,28 @@
 """A scored session and its page views as rows of the relational tables."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
-from scoring.features import Features
-from stream.scored import Identity, ScoredSession, View
+from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
+from stream.compiled import tuple_of
+from stream.scored import Identity, ScoredSession, View, stored_list
 
 Row = tuple[Any, ...]
-
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 
 
-_json = msgspec.json.Encoder()
-
-
 def session_row(log: str, update: ScoredSession) -> Row:
     """The columns of `sessions`, in their order."""
-    f: Features = update.features
-    counts = update.counts
-    origin = update.origin
-    last_event_at = _moment(update.last_event_at)
-    return (
-        update.site,
-        update.session_id,
-        update.opened_at,
-        update.visitor_id,
-        f.VisitorType,
-        origin.browser,
-        origin.operating_system,
-        f.Region,
-        f.TrafficType,
-        f.Browser,
-        f.OperatingSystems,
-        origin.region,
-        origin.traffic_type,
-        f.Weekend,
-        f.Month,
-        f.SpecialDay,
-        _moment(update.started_at),
-        None if update.status == "open" else last_event_at,
-        last_event_at,
-        update.revenue,
-        update.amount,
-        update.unverified_purchases,
-        f.Administrative,
-        f.Administrative_Duration,
-        f.Informational,
-        f.Informational_Duration,
-        f.ProductRelated,
-        f.ProductRelated_Duration,
-        f.BounceRates,
-        f.ExitRates,
-        f.PageValues,
-        counts.events,
-        counts.page_views,
-        counts.pings,
-        counts.customs,
-        counts.purchases,
-        update.probability,
-        update.label,
-        update.band,
-        _json.encode(update.reasons).decode(),
-        update.status,
-        update.model_version,
-        update.pages_version,
-        _moment(update.updated_at),
-        update.version,
-        log,
-    )
+    row = _session_values(update)
+    return (*row, None if update.status == "open" else row[_LAST_EVENT_AT], log)
 
 
 def view_row(log: str, identity: Identity, version: int, view: View) -> Row:
     """The columns of `page_views`, in their order."""
-    return (
-        *identity,
-        view.event_id,
-        view.type,
-        view.path,
-        view.seconds,
-        view.is_bounce,
-        view.is_exit,
-        view.page_value,
-        _moment(view.viewed_at),
-        version,
-        log,
-    )
+    return (*identity, *_view_values(view), version, log)
 
 
 def _moment(ms: int) -> str:
@@ -101,3 +35,19 @@ def _moment(ms: int) -> str:
 def _second(seconds: int) -> str:
     # Sessions and views come again and again with the same times; formatting one takes 2 µs.
     return (_EPOCH + timedelta(seconds=seconds)).isoformat(" ")
+
+
+def _list(values: Sequence[Any]) -> str:
+    return stored_list(values).decode()
+
+
+def _values(columns: Sequence[StoredColumn]) -> Callable[[Any], Row]:
+    """Takes the values of these columns from a record, times and lists as a column writes them."""
+    written: dict[str, Callable[[Any], Any]] = {column.path: _moment for column in columns if column.is_time}
+    written |= {column.path: _list for column in columns if column.is_json}
+    return tuple_of([column.path for column in columns], written)
+
+
+_session_values = _values(SESSION_COLUMNS)
+_view_values = _values(VIEW_COLUMNS)
+_LAST_EVENT_AT = [column.name for column in SESSION_COLUMNS].index("last_event_at")

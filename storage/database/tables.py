@@ -2,7 +2,10 @@
 
 Names are the report's (section 7.2). Times that people read are DATETIME(3) in UTC; opened_at is part of the
 identity and stays in milliseconds, as on the topic. `log` names the Kafka cluster whose offsets `version` counts.
+What a record keeps in `sessions` and `page_views` is declared in stream/scored.py.
 """
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -19,56 +22,39 @@ from sqlalchemy import (
     Text,
 )
 
+from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
+
 metadata = MetaData()
+
+#: Texts of a few words that we choose ourselves, and the reasons.
+_WORD, _LIST = 20, 2000
+
+
+def _column(stored: StoredColumn) -> Column[Any]:
+    """The column as MariaDB and SQLite have it."""
+    kind: Any
+    if stored.is_json:
+        kind = String(_LIST)
+    elif stored.is_text:
+        kind = String(stored.most or _WORD)
+    elif stored.type is bool:
+        kind = Boolean
+    elif stored.type is float:
+        kind = Double
+    elif stored.is_time:
+        kind = DateTime
+    else:
+        kind = BigInteger if (stored.most or 0) >= _LARGE else Integer
+    return Column(stored.name, kind, nullable=stored.nullable)
+
+
+_LARGE = 2**31
 
 sessions = Table(
     "sessions",
     metadata,
-    Column("site", String(97), nullable=False),
-    Column("session_id", String(64), nullable=False),
-    Column("opened_at", BigInteger, nullable=False),
-    Column("visitor_id", String(64), nullable=False),
-    Column("visitor_type", String(20), nullable=False),
-    Column("browser", String(64), nullable=False),
-    Column("operating_system", String(64), nullable=False),
-    Column("region", Integer, nullable=False),
-    Column("traffic_type", Integer, nullable=False),
-    Column("browser_code", Integer, nullable=False),
-    Column("operating_system_code", Integer, nullable=False),
-    Column("region_name", String(64), nullable=False),
-    Column("traffic_type_name", String(64), nullable=False),
-    Column("is_weekend", Boolean, nullable=False),
-    Column("month", String(10), nullable=False),
-    Column("special_day", Double, nullable=False),
-    Column("started_at", DateTime, nullable=False),
+    *map(_column, SESSION_COLUMNS),
     Column("ended_at", DateTime),
-    Column("last_event_at", DateTime, nullable=False),
-    Column("revenue", Boolean, nullable=False),
-    Column("amount", Double, nullable=False),
-    Column("unverified_purchases", Integer, nullable=False),
-    Column("administrative_count", Integer, nullable=False),
-    Column("administrative_duration", Double, nullable=False),
-    Column("informational_count", Integer, nullable=False),
-    Column("informational_duration", Double, nullable=False),
-    Column("product_related_count", Integer, nullable=False),
-    Column("product_related_duration", Double, nullable=False),
-    Column("bounce_rates", Double, nullable=False),
-    Column("exit_rates", Double, nullable=False),
-    Column("page_values", Double, nullable=False),
-    Column("event_count", Integer, nullable=False),
-    Column("page_view_count", Integer, nullable=False),
-    Column("ping_count", Integer, nullable=False),
-    Column("custom_count", Integer, nullable=False),
-    Column("purchase_count", Integer, nullable=False),
-    Column("probability", Double, nullable=False),
-    Column("label", String(3), nullable=False),
-    Column("band", String(10), nullable=False),
-    Column("reasons", String(2000), nullable=False),
-    Column("status", String(10), nullable=False),
-    Column("model_version", String(64), nullable=False),
-    Column("pages_version", BigInteger, nullable=False),
-    Column("updated_at", DateTime, nullable=False),
-    Column("version", BigInteger, nullable=False),
     Column("log", String(64), nullable=False),
     PrimaryKeyConstraint("site", "session_id", "opened_at"),
     Index("sessions_by_id", "session_id"),
@@ -82,14 +68,7 @@ page_views = Table(
     Column("site", String(97), nullable=False),
     Column("session_id", String(64), nullable=False),
     Column("opened_at", BigInteger, nullable=False),
-    Column("event_id", String(64), nullable=False),
-    Column("page_type", String(20)),
-    Column("page_url", String(500), nullable=False),
-    Column("duration_seconds", Double, nullable=False),
-    Column("is_bounce", Boolean, nullable=False),
-    Column("is_exit", Boolean, nullable=False),
-    Column("page_value", Double, nullable=False),
-    Column("viewed_at", DateTime, nullable=False),
+    *map(_column, VIEW_COLUMNS),
     Column("version", BigInteger, nullable=False),
     Column("log", String(64), nullable=False),
     PrimaryKeyConstraint("site", "session_id", "opened_at", "event_id"),

@@ -2,13 +2,13 @@
 
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from starlette.requests import Request
 
+from ingest.addresses import is_loopback, is_proxy_header
 from ingest.events import base_site
 from storage.http.errors import ReadError
 
@@ -16,8 +16,6 @@ from storage.http.errors import ReadError
 #: about a visitor, and forgetting it. admin: everything.
 Scope = Literal["read", "export", "personal", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
-#: Headers that only a proxy sets; nginx sets none of them unless it is told to.
-_OF_PROXIES = ("x-forwarded-for", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +102,8 @@ def require_json(headers: Mapping[str, str]) -> None:
 
 def _from_here(headers: Mapping[str, str], peer: str) -> bool:
     """A proxy here speaks for others, and a foreign name that points here is a web page reading through a browser."""
-    if any(name in headers for name in _OF_PROXIES):
+    if any(is_proxy_header(name.lower()) for name in headers):
         return False
     host = headers.get("host", "")
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    return _is_loopback(peer) and (name == "localhost" or _is_loopback(name.strip("[]")))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(peer) and (name == "localhost" or is_loopback(name.strip("[]")))

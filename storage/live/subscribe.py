@@ -3,11 +3,10 @@
 Knows Kafka and nothing of HTTP. A follower is in no consumer group: its position is its own, and fits in a resume id.
 """
 
-import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from ingest.events import base_site
 from scoring.model import Band
+from stream.kafka.clients import KafkaClients, answered, partitions_of
 from stream.scored import ScoredSession, decode
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 #: Bytes that one partition's fetch may bring; a follower holds at most one of each partition.
 FETCH_BYTES = 256 * 1024
 MOST_RECORDS = 500
-CLOSE_SECONDS = 5.0
 
 _RESUME_ID = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})*)@([!-~]{1,100})", re.ASCII)
 
@@ -37,6 +36,8 @@ class UpdateFilter(Struct, frozen=True):
     min_probability: float = 0.0
     #: Those of which the subscriber may hear.
     sites: frozenset[str] | None = None
+    #: Also sessions of programs.
+    bots: bool = False
 
     def may_want(self, key: bytes | None) -> bool:
         """Whether the record is worth decoding: its key is `site/session_id`."""
@@ -49,6 +50,7 @@ class UpdateFilter(Struct, frozen=True):
             self._of(update.site)
             and (self.band is None or update.band == self.band)
             and update.probability >= self.min_probability
+            and (self.bots or not update.bot)
         )
 
     def _of(self, site: str) -> bool:
@@ -140,41 +142,27 @@ def _read(partition: TopicPartition, record: Any) -> ScoredSession | None:
 
 @contextlib.asynccontextmanager
 async def follow(
-    options: Mapping[str, Any], topic: str, log_id: str, wanted: UpdateFilter, start: Start, fetch_wait_ms: int
+    clients: KafkaClients, topic: str, log_id: str, wanted: UpdateFilter, start: Start
 ) -> AsyncIterator[ScoredConsumer]:
-    """A follower from `start` on; `options` are aiokafka's connection options. Raises KafkaError.
+    """A follower from `start` on; raises KafkaError.
 
     A position in another log begins at the topic's start: all that stands there is newer. What retention has deleted
     is passed over. The embedded broker's end lies up to a batch low, so that a follower from the end may see that
     batch again.
     """
-    consumer = AIOKafkaConsumer(
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=fetch_wait_ms,
-        max_partition_fetch_bytes=FETCH_BYTES,
-        **options,
-    )
-    try:
-        await consumer.start()
+    async with clients.consuming(
+        fetch_max_wait_ms=clients.fetch_wait_ms, max_partition_fetch_bytes=FETCH_BYTES
+    ) as consumer:
         yield ScoredConsumer(consumer, topic, log_id, wanted, await _begin(consumer, topic, log_id, start))
-    finally:
-        # aiokafka can wait for ever for a broker that is gone.
-        with contextlib.suppress(TimeoutError, KafkaError):
-            await asyncio.wait_for(consumer.stop(), CLOSE_SECONDS)
 
 
 async def _begin(consumer: AIOKafkaConsumer, topic: str, log_id: str, start: Start) -> dict[int, int]:
     """Send the client to where each partition begins; returns those offsets by partition number."""
-    # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
-    cluster = await consumer._client.fetch_all_metadata()
-    numbers = sorted(cluster.partitions_for_topic(topic) or ())
-    partitions = [TopicPartition(topic, number) for number in numbers]
+    partitions = await partitions_of(consumer, topic)
     if not partitions:
         raise KafkaError(f"topic {topic} is missing: run `opecom topics create`")
-    firsts = await consumer.beginning_offsets(partitions)
-    lasts = await consumer.end_offsets(partitions) if start in ("end", "recent") else {}
+    firsts = await answered(consumer.beginning_offsets(partitions))
+    lasts = await answered(consumer.end_offsets(partitions)) if start in ("end", "recent") else {}
     if start == "recent":
         lasts = {partition: last - RECENT_RECORDS for partition, last in lasts.items()}
     known = dict(enumerate(start.offsets)) if isinstance(start, ResumePosition) and start.log == log_id else {}

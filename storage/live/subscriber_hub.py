@@ -56,7 +56,8 @@ class Subscription:
     async def next(self, seconds: float) -> Intent | None:
         """The newest, if it is news; None after so many seconds without, and once the seat is closed."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         newest, self._newest = self._newest, None
         if not self.closed:
             self._news.clear()
@@ -106,7 +107,8 @@ class SubscriberHub:
             self._task = asyncio.create_task(self._run())
         failure = "it takes too long"
         with contextlib.suppress(TimeoutError):
-            failure = await asyncio.wait_for(asyncio.shield(self._opened), OPEN_SECONDS)
+            async with asyncio.timeout(OPEN_SECONDS):
+                failure = await asyncio.shield(self._opened)
         if failure:
             why = f"no stream, Kafka does not give the scores ({failure}); see kafka.bootstrap"
             raise ReadError("unavailable", why, retry_after=2)
@@ -152,7 +154,8 @@ class SubscriberHub:
             self._opened = asyncio.get_running_loop().create_future()
         self._opened.set_result(why)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), PAUSE)
+            async with asyncio.timeout(PAUSE):
+                await self._stop.wait()
         self._opened = asyncio.get_running_loop().create_future()
 
     async def _listen(self, follower: ScoredConsumer) -> None:

@@ -14,7 +14,7 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.http.access import Access, Caller, require_json
 from storage.http.answers import answered, encode
 from storage.http.errors import ReadError
-from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher
+from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher, VersionError
 from stream.kafka.topic_follower import TopicMissingError
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False)
@@ -75,9 +75,26 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         summary="Count again now, and put what changed in force",
         responses=answered(Refreshed, "unavailable"),
     )
-    async def refresh(request: Request, caller: Annotated[Caller, Depends(admins.of)], whole: bool = False) -> Response:
+    async def refresh(
+        request: Request, caller: Annotated[Caller, Depends(admins.of)], whole: bool = False, release: bool = False
+    ) -> Response:
         require_json(request.headers)
         caller.require_all_sites("a refresh")
-        return await answer(lambda pages: pages.refresh(whole))
+        return await answer(lambda pages: pages.refresh(whole, release))
+
+    @router.post(
+        "/restore",
+        summary="Put an earlier version in force again, and keep it until a refresh releases it",
+        responses=answered(Refreshed, "not_found", "unavailable"),
+    )
+    async def restore(
+        request: Request, caller: Annotated[Caller, Depends(admins.of)], version: Annotated[int, Query(ge=1)]
+    ) -> Response:
+        require_json(request.headers)
+        caller.require_all_sites("putting a version back")
+        try:
+            return await answer(lambda pages: pages.restore(version))
+        except VersionError as error:
+            raise ReadError("not_found", str(error)) from error
 
     return router

@@ -4,16 +4,22 @@ With n visits a page's rate is (count + WEIGHT x mean) / (n + WEIGHT): the mean 
 the site's rate with the weight of WEIGHT visits (additive smoothing).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
+
 from storage.pages.tally import Tally
-from stream.fold.pages import ANY_PATH, PageRow
+from stream.fold.pages import ANY_PATH, MOST_PAGES, PageRow
+from stream.fold.path_patterns import PathPatterns
 
 #: Visits that the site's mean weighs as much as.
 WEIGHT = 20
+#: Sessions below which a page has no statistics of its own: with WEIGHT, it would be the site's for four fifths.
+FEW = 5
 #: Decimals of a rate and of a value.
 RATE_DIGITS, VALUE_DIGITS = 6, 4
 #: A page is written again when a rate moved by this, or its value by this and by this share of it.
@@ -21,6 +27,8 @@ RATE_MOVED, VALUE_MOVED, VALUE_SHARE = 0.0005, 0.01, 0.01
 
 #: (site, path)
 Place = tuple[str, str]
+NO_ROWS: Mapping[Place, PageRow] = MappingProxyType({})
+NO_PATTERNS: Mapping[str, PathPatterns] = MappingProxyType({})
 
 
 class Means(NamedTuple):
@@ -53,20 +61,65 @@ def smoothed(tally: Tally, mean: Means) -> PageRow:
     )
 
 
-def rows(tallies: Iterable[Tally], known: Iterable[Place] = ()) -> list[PageRow]:
-    """The statistics of all pages, and each site's means as those of any other page.
+def rows(
+    tallies: Iterable[Tally],
+    known: Mapping[Place, PageRow] = NO_ROWS,
+    patterns: Mapping[str, PathPatterns] = NO_PATTERNS,
+    whole: bool = False,
+) -> list[PageRow]:
+    """The statistics of all pages that have their own, each site's means as those of any other page, and the rows that
+    end what pages have.
 
-    `known` are pages that had statistics: one that nobody visited any more has the site's means.
+    `known` are the rows in force. A page ends when it has few visits left, falls under a pattern or is one that is no
+    longer given, when its place is needed, and, with `whole`, when nobody visits it any more.
     """
-    made: dict[Place, PageRow] = {}
+    made: list[PageRow] = []
     for site, group in groupby(sorted(tallies, key=attrgetter("site", "path")), key=attrgetter("site")):
         of_site = list(group)
         mean = means(of_site)
-        made.update(((t.site, t.path), smoothed(t, mean)) for t in of_site)
-        for _, path in (place for place in known if place[0] == site):
-            made.setdefault((site, path), smoothed(Tally(site, path, 0, 0, 0, 0, 0, 0.0), mean))
-        made[site, ANY_PATH] = smoothed(Tally(site, ANY_PATH, 0, 0, 0, 0, 0, 0.0), mean)
-    return list(made.values())
+        mine = {path: row for (name, path), row in known.items() if name == site and path != ANY_PATH}
+        own = _chosen(of_site, mine, patterns.get(site))
+        counted = {tally.path for tally in of_site}
+        made += [_named(smoothed(tally, mean), patterns.get(site)) for tally in own]
+        names = {tally.path for tally in own}
+        crowded = len(names | mine.keys()) > MOST_PAGES
+        for path, row in mine.items():
+            ends = whole or crowded or path in counted or _is_stale(row, patterns.get(site))
+            if path not in names and ends:
+                made.append(msgspec.structs.replace(smoothed(_none(site, path), mean), shared=True))
+        made.append(smoothed(_none(site, ANY_PATH), mean))
+    return made
+
+
+def _chosen(tallies: Sequence[Tally], known: Container[str], patterns: PathPatterns | None) -> list[Tally]:
+    """The pages that have statistics of their own: those of patterns, and the most visited ones.
+
+    One that is new takes the place of one that has its own only with twice the visits, so that made-up paths of few
+    visits each cannot take turns.
+    """
+    texts = _texts(patterns)
+    fit = [each for each in tallies if each.path in texts or (each.sessions >= FEW and each.path != ANY_PATH)]
+    fit.sort(key=lambda each: (each.path not in texts, -each.sessions * (2 if each.path in known else 1), each.path))
+    return fit[:MOST_PAGES]
+
+
+def _is_stale(row: PageRow, patterns: PathPatterns | None) -> bool:
+    """Whether the row is that of a pattern which is no longer given, or of a page that falls under one."""
+    if row.pattern:
+        return row.path not in _texts(patterns)
+    return patterns is not None and patterns.of(row.path) is not None
+
+
+def _named(row: PageRow, patterns: PathPatterns | None) -> PageRow:
+    return msgspec.structs.replace(row, pattern=True) if row.path in _texts(patterns) else row
+
+
+def _texts(patterns: PathPatterns | None) -> frozenset[str]:
+    return patterns.texts if patterns is not None else frozenset()
+
+
+def _none(site: str, path: str) -> Tally:
+    return Tally(site, path, 0, 0, 0, 0, 0, 0.0)
 
 
 def changed(made: Iterable[PageRow], known: Mapping[Place, PageRow]) -> list[PageRow]:
@@ -75,7 +128,7 @@ def changed(made: Iterable[PageRow], known: Mapping[Place, PageRow]) -> list[Pag
 
 
 def _moved(row: PageRow, known: PageRow | None) -> bool:
-    if known is None:
+    if known is None or row.shared or row.pattern != known.pattern:
         return True
     value = abs(row.page_value - known.page_value)
     return (

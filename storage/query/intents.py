@@ -5,20 +5,21 @@ Made from a scored session, from a row of `sessions`, or from rows of the timeli
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 
-from scoring.features import NAMES, Features
+from scoring.features import Features
 from scoring.model import Band, Label
 from scoring.reasons import ReasonText, spoken
+from storage.database.columns import FIELDS, SESSION_READERS, TIMELINE_COLUMNS, TIMELINE_READERS, with_fields
 from stream.scored import Cause, Counts, ScoredSession, Status
 
-_EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
-_MILLISECOND = timedelta(milliseconds=1)
+#: Of the whole session, and not of an update: `Timeline` says it once, or the session's row does.
+_OF_SESSION = ("site", "session_id", "opened_at", "visitor_id", "started_at", "last_event_at")
 
 
+@with_fields({name: field.answered for name, field in FIELDS.items() if field.mark.in_intent})
 class Intent(Struct, frozen=True, gc=False, kw_only=True):
     """A session's newest score and what it was made from."""
 
@@ -57,6 +58,7 @@ class LiveSessions(Struct, frozen=True):
     sessions: list[Intent]
 
 
+@with_fields({name: FIELDS[name].answered for name in TIMELINE_READERS if name not in _OF_SESSION})
 class Update(Struct, frozen=True, gc=False, kw_only=True):
     """One update of a session: the record that caused it, and the score after it."""
 
@@ -89,21 +91,7 @@ class Timeline(Struct, frozen=True):
 
 
 def intent_of(update: ScoredSession) -> Intent:
-    return Intent(
-        site=update.site,
-        session_id=update.session_id,
-        opened_at=update.opened_at,
-        status=update.status,
-        probability=update.probability,
-        label=update.label,
-        band=update.band,
-        reasons=reasons_of(update),
-        features=update.features,
-        counts=update.counts,
-        updated_at=update.updated_at,
-        model_version=update.model_version,
-        version=update.version,
-    )
+    return Intent(reasons=reasons_of(update), **{name: getattr(update, name) for name in _OF_INTENT})
 
 
 def band_only_of(intent: Intent) -> BandOnlyIntent:
@@ -112,51 +100,14 @@ def band_only_of(intent: Intent) -> BandOnlyIntent:
 
 def intent_of_row(row: Mapping[str, Any]) -> Intent:
     """The intent that a row of `sessions` holds, by column name."""
-    return Intent(
-        site=row["site"],
-        session_id=row["session_id"],
-        opened_at=row["opened_at"],
-        status=row["status"],
-        probability=row["probability"],
-        label=row["label"],
-        band=row["band"],
-        reasons=stored_reasons(row["reasons"]),
-        features=_features_of_row(row),
-        counts=counts_of(row),
-        updated_at=(row["updated_at"] - _EPOCH) // _MILLISECOND,
-        model_version=row["model_version"],
-        version=row["version"],
-    )
+    given = {name: SESSION_READERS[name](row) for name in _OF_INTENT}
+    return Intent(reasons=stored_reasons(row["reasons"]), **given)
 
 
 def update_of_row(row: Mapping[str, Any]) -> Update:
     """One update, from a row of the timeline by column name, times in ms."""
-    return Update(
-        version=row["version"],
-        closed=row["closed"],
-        event=Cause(row["offset"], row["event_id"], row["event_type"], row["page_type"], row["path"]),
-        occurred_at=row["occurred_at"],
-        updated_at=row["updated_at"],
-        status=row["status"],
-        probability=row["probability"],
-        label=row["label"],
-        band=row["band"],
-        reasons=stored_reasons(row["reasons"]),
-        features=Features(*(row[name] for name in NAMES)),
-        counts=counts_of(row),
-        revenue=row["revenue"],
-        amount=row["amount"],
-        unverified_purchases=row["unverified_purchases"],
-        model_version=row["model_version"],
-        pages_version=row["pages_version"],
-    )
-
-
-def counts_of(row: Mapping[str, Any]) -> Counts:
-    """Both databases name the counts alike."""
-    return Counts(
-        row["event_count"], row["page_view_count"], row["ping_count"], row["custom_count"], row["purchase_count"]
-    )
+    given = {name: TIMELINE_READERS[name](row) for name in _OF_UPDATE}
+    return Update(closed=row["closed"], reasons=stored_reasons(row["reasons"]), **given)
 
 
 def reasons_of(update: ScoredSession) -> tuple[ReasonText, ...]:
@@ -168,23 +119,7 @@ def stored_reasons(stored: str) -> tuple[ReasonText, ...]:
     return spoken((each["feature"], each["value"], each["contribution"]) for each in json.loads(stored))
 
 
-def _features_of_row(row: Mapping[str, Any]) -> Features:
-    return Features(
-        Administrative=row["administrative_count"],
-        Administrative_Duration=row["administrative_duration"],
-        Informational=row["informational_count"],
-        Informational_Duration=row["informational_duration"],
-        ProductRelated=row["product_related_count"],
-        ProductRelated_Duration=row["product_related_duration"],
-        BounceRates=row["bounce_rates"],
-        ExitRates=row["exit_rates"],
-        PageValues=row["page_values"],
-        SpecialDay=row["special_day"],
-        Month=row["month"],
-        OperatingSystems=row["operating_system_code"],
-        Browser=row["browser_code"],
-        Region=row["region"],
-        TrafficType=row["traffic_type"],
-        VisitorType=row["visitor_type"],
-        Weekend=bool(row["is_weekend"]),
-    )
+_OF_INTENT = [name for name in Intent.__struct_fields__ if name != "reasons"]
+_OF_UPDATE = [name for name in Update.__struct_fields__ if name not in ("reasons", "closed")]
+#: Columns of the timeline that an update is read from, beside `closed`.
+UPDATE_COLUMNS = [column for column in TIMELINE_COLUMNS if column.field in (*_OF_UPDATE, "reasons")]

@@ -10,16 +10,15 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from clickhouse_connect.driver import exceptions
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Integer, cast, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from scoring.features import NAMES
 from scoring.model import Band
 from storage.database.sites import of_sites, seen
 from storage.database.tables import sessions
 from storage.http.errors import ReadError
 from storage.metrics import CLICKHOUSE, RELATIONAL
-from storage.query.intents import Intent, Timeline, Update, intent_of_row, update_of_row
+from storage.query.intents import UPDATE_COLUMNS, Intent, Timeline, Update, intent_of_row, update_of_row
 from stream.scored import Identity
 
 log = logging.getLogger(__name__)
@@ -68,10 +67,16 @@ class Queries:
         site: str | None,
         limit: int,
         sites: Collection[str] | None = None,
+        bots: bool = False,
     ) -> list[Intent]:
-        """Open sessions of at least this probability, the highest first; raises ReadError: unavailable."""
+        """Open sessions of at least this probability, the highest first, those of programs only with `bots`.
+
+        Raises ReadError: unavailable.
+        """
         query = select(sessions).where(sessions.c.status == "open", sessions.c.probability >= min_probability)
         query = query.where(of_sites(sessions.c.site, sites))
+        if not bots:
+            query = query.where(cast(sessions.c.bot, Integer) == 0)
         if band is not None:
             query = query.where(sessions.c.band == band)
         if site is not None:
@@ -149,16 +154,13 @@ def _newest(sites: str) -> str:
     )
 
 
-_TIMES = ("occurred_at", "updated_at")
-_PLAIN = (
-    *("version", "closed", "offset", "event_id", "event_type", "page_type", "path", "status", "probability", "label"),
-    *("band", "reasons", "event_count", "page_view_count", "ping_count", "custom_count", "purchase_count", "revenue"),
-    *("amount", "unverified_purchases", "model_version", "pages_version"),
-    *NAMES,
+_SELECTED = ", ".join(
+    ["closed"]
+    + [f"toUnixTimestamp64Milli(s.{c.name}) AS {c.name}" if c.is_time else f"s.{c.name}" for c in UPDATE_COLUMNS]
 )
 # Several logs of one session (an embedded broker started anew) follow each other in time; offsets order one log.
 _UPDATES = (
-    f"SELECT {', '.join((*_PLAIN, *(f'toUnixTimestamp64Milli(s.{name}) AS {name}' for name in _TIMES)))} "  # noqa: S608  our names
+    f"SELECT {_SELECTED} "  # noqa: S608  our names
     "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
     "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') AND NOT void "
     "ORDER BY s.updated_at DESC, offset DESC, closed DESC LIMIT {most:UInt32}"

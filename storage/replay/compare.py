@@ -14,8 +14,8 @@ from storage.database.rows import Row, session_row, view_row
 from storage.database.tables import page_views, sessions
 from storage.replay.account import Account, Mover, TableDiff
 from storage.write.clickhouse_sink import scored_columns
-from stream.fold.update import UnscoredUpdate
 from stream.scored import Identity, ScoredSession, View, identity_of
+from stream.step import ScoredUpdate
 
 ABSOLUTE, RELATIVE = 1e-6, 1e-9
 #: Columns that say where a row comes from, not what it says.
@@ -61,7 +61,7 @@ def compare_views(
 
 
 def compare_updates(
-    log: str, updates: Sequence[UnscoredUpdate], stored: Mapping[Moment, Mapping[str, Any]], account: Account
+    log: str, updates: Sequence[ScoredUpdate], stored: Mapping[Moment, Mapping[str, Any]], account: Account
 ) -> set[Moment]:
     """Count updates against the rows of the timeline; returns the stored ones that were not made, uncounted."""
     table, left = account.table("scored_sessions"), set(stored)
@@ -76,7 +76,7 @@ def compare_updates(
     return left
 
 
-def made_updates(log: str, updates: Sequence[UnscoredUpdate]) -> Iterator[tuple[Moment, dict[str, Any]]]:
+def made_updates(log: str, updates: Sequence[ScoredUpdate]) -> Iterator[tuple[Moment, dict[str, Any]]]:
     """The updates as rows of the timeline, by what makes them one."""
     columns = scored_columns(log, [(update.partition, update.session) for update in updates])
     names = list(columns)

@@ -19,9 +19,9 @@ from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import PartitionPlan
 from stream.fold.partition import LogRecord
-from stream.fold.update import UnscoredUpdate
 from stream.replay import ReplayBatch
 from stream.scored import ScoredSession, identity_of
+from stream.step import ScoredUpdate
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
@@ -54,11 +54,12 @@ def check(file: Path) -> None:
 
 
 class FeatureTarget:
-    """A Target; the file is there when it is whole."""
+    """A Target; the file is there when it is whole. Sessions of programs are in it only with `bots`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, bots: bool = False) -> None:
         check(file)
         self._file = file
+        self._bots = bots
         self._made = file.with_name(f"{file.name}.part")
         self._writer: FeatureWriter | None = None
         self._waiting = sqlite3.connect("", check_same_thread=False)
@@ -77,7 +78,7 @@ class FeatureTarget:
     async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         await in_thread(self._finish)
 
-    def _take(self, updates: Iterable[UnscoredUpdate]) -> None:
+    def _take(self, updates: Iterable[ScoredUpdate]) -> None:
         ready: list[Row] = []
         for update in updates:
             session, identity = update.session, identity_of(update.session)
@@ -88,7 +89,8 @@ class FeatureTarget:
             place = "WHERE site = ? AND session_id = ? AND opened_at = ?"
             found = self._waiting.execute(f"SELECT row FROM waiting {place} ORDER BY number", identity)  # noqa: S608
             outcome = (session.revenue, session.amount)
-            ready += [(*msgspec.msgpack.decode(row), *outcome) for (row,) in found]
+            if self._bots or not session.bot:
+                ready += [(*msgspec.msgpack.decode(row), *outcome) for (row,) in found]
             self._waiting.execute(f"DELETE FROM waiting {place}", identity)  # noqa: S608
         if ready:
             self._write(ready)

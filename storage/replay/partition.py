@@ -21,10 +21,10 @@ from storage.replay.targets import ReplayTarget
 from stream.fold.late import LateEvents
 from stream.fold.mark import Mark
 from stream.fold.partition import LogRecord, Partition
-from stream.fold.update import UnscoredUpdate
 from stream.recovery import needed
 from stream.replay import NEVER, Backfill, PartitionReplay, ReplayBatch, between, follow
 from stream.scored import Identity, identity_of
+from stream.step import ScoredUpdate
 
 #: Seconds between two checkpoints.
 CHECKPOINT_EVERY = 1.0
@@ -149,7 +149,7 @@ class PartitionRun:
         account.sessions += sum(update.session.event.id is None for update in told.updates)
 
     def _compare(
-        self, plan: PartitionPlan, updates: Sequence[UnscoredUpdate], account: Account, first: int, end: int
+        self, plan: PartitionPlan, updates: Sequence[ScoredUpdate], account: Account, first: int, end: int
     ) -> None:
         world, log = self._world, self._world.log
         closed = [update.session for update in updates if update.session.event.id is None]

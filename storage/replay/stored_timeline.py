@@ -8,7 +8,7 @@ from typing import Any
 
 from clickhouse_connect.driver import exceptions
 
-from scoring.features import NAMES
+from storage.database.columns import TIMELINE_COLUMNS
 from storage.database.errors import DatabaseUnavailableError
 from storage.replay.compare import Moment
 from storage.write.clickhouse_sink import ask
@@ -89,14 +89,10 @@ class StoredTimeline:
 
 
 # What the timeline says of itself, times in ms: compared column by column with what a replay made.
-_MILLIS = ("opened_at", "occurred_at", "started_at", "last_event_at", "updated_at")
-_PLAIN = (
-    *("site", "session_id", "offset", "closed", "void", "visitor_id", "event_id", "event_type", "page_type", "path"),
-    *("status", "event_count", "page_view_count", "ping_count", "custom_count", "purchase_count", "revenue", "amount"),
-    *("unverified_purchases", "probability", "label", "band", "reasons", "model_version", "pages_version"),
-    *NAMES,
+_COLUMNS = ", ".join(
+    ["closed", "void"]
+    + [f"toUnixTimestamp64Milli(s.{c.name}) AS {c.name}" if c.is_time else f"s.{c.name}" for c in TIMELINE_COLUMNS]
 )
-_COLUMNS = ", ".join((*_PLAIN, *(f"toUnixTimestamp64Milli(s.{name}) AS {name}" for name in _MILLIS)))
 _PLACE = "log = {log:String} AND partition = {partition:UInt32}"
 _RANGE = "offset >= {first:UInt64} AND offset < {end:UInt64}"
 _ONE = "site, session_id, opened_at, log, offset, closed"

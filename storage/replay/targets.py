@@ -22,10 +22,10 @@ from storage.write.erased import erases, kept
 from storage.write.sink import BACKFILL_MASK, Sink
 from stream.fold.erasures import Erasures
 from stream.fold.partition import LogRecord
-from stream.fold.update import UnscoredUpdate
 from stream.publish import KeyedRecord, RecordPublisher
 from stream.replay import ReplayBatch
 from stream.scored import encode, encode_lines, identity_of
+from stream.step import ScoredUpdate
 
 
 class ReplayTarget(Protocol):
@@ -195,6 +195,6 @@ class FileTarget:
         return self._file.with_name(f"{self._file.name}.{partition}.part")
 
 
-def _record(update: UnscoredUpdate) -> TopicRecord:
+def _record(update: ScoredUpdate) -> TopicRecord:
     """What stands for the update where a database refuses it."""
     return TopicRecord("scored", update.partition, update.session.event.offset, 0, update.key, b"", update.session)

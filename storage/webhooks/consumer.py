@@ -8,16 +8,17 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine
 
+from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import bands, registry
 from storage.webhooks.bands import PartitionPosition, PositionMovedError, ReadBatch, StepResult
@@ -26,8 +27,7 @@ from storage.webhooks.metrics import WebhookMetrics
 from storage.write.erased import erases
 from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
-from stream.kafka.group import commit, unbroken
-from stream.kafka.positions import ReadPositions, SeekBack
+from stream.kafka.group import Batches, GroupConsumer
 from stream.scored import ScoredSession, decode
 from stream.waiting import set_within
 
@@ -41,7 +41,6 @@ FETCH_SECONDS, GATHER_SECONDS = 0.2, 0.1
 MOST_RECORDS = 4_000
 RETRY_SECONDS = 0.5
 
-Batches = dict[TopicPartition, list[ConsumerRecord]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -49,9 +48,8 @@ T = TypeVar("T")
 class CrossingConsumer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
-    `alone` says that there is no other part of this kind: it then takes every partition at once, without joining the
-    group, which takes the embedded broker five seconds. `made` is called when deliveries were made, and
-    `erasures` says who is forgotten, of whom nothing is told.
+    `alone` says that there is no other part of this kind: see GroupConsumer. `made` is called when deliveries were
+    made, and `erasures` says who is forgotten, of whom nothing is told. `setting` says where the database is.
     """
 
     def __init__(
@@ -65,20 +63,19 @@ class CrossingConsumer:
         made: Callable[[], None],
         erasures: Erasures,
         alone: bool = False,
+        setting: str = "storage.url",
     ) -> None:
         self._engine = engine
         self._log_id = log_id
         self._topic = topic
-        self._consumer = consumer
         self._metrics = metrics
         self._made = made
         self._erasures = erasures
-        self._alone = alone
         self._threads = ThreadPoolExecutor(1, "webhook-crossings")
-        self._assignments = _CrossingAssignments()
-        self._begun = 0
-        self._away = False
-        self._progress: ReadPositions[TopicPartition] = ReadPositions()
+        self._stop = asyncio.Event()
+        self._group = GroupConsumer(consumer, [topic], alone=alone, positions=self._positions, on_gap=self._report_gap)
+        self._setting = setting
+        self._outage = OutageLog(log, "the database answers again")
         #: Where the database is in each of our partitions, and what was read since.
         self._places: dict[TopicPartition, PartitionPosition] = {}
         self._read: dict[TopicPartition, tuple[int, int]] = {}
@@ -87,23 +84,24 @@ class CrossingConsumer:
     @property
     def ready(self) -> bool:
         """Whether it has its place in the group, and the positions of its partitions; there may be none for it."""
-        return 0 < self._begun == self._assignments.generation
+        return self._group.ready
+
+    @property
+    def degraded(self) -> str:
+        """Why nothing is read now, "" where it is."""
+        return self._outage.reason
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop`; raises KafkaUnavailableError when Kafka fails."""
+        self._stop = stop
         try:
-            if self._alone:
-                everything = await self._partitions()
-                self._consumer.assign(everything)
-                await self._assignments.on_partitions_assigned(set(everything))
-            else:
-                self._consumer.subscribe([self._topic], listener=self._assignments)
+            await self._group.join()
             while not stop.is_set():
                 try:
                     await self._step(stop)
                 except IllegalStateError:
                     # A rebalance took a partition in the middle of the round; what was not written is read again.
-                    self._begun = 0
+                    self._group.begin_again()
         except KafkaError as error:
             raise KafkaUnavailableError(
                 f"Kafka failed the webhooks ({error!r}); kafka.bootstrap says where it is"
@@ -114,11 +112,9 @@ class CrossingConsumer:
     async def _step(self, stop: asyncio.Event) -> None:
         """One round. A crash between any two steps repeats the earlier ones, which then change nothing.
 
-        1 start new partitions where the database is · 2 fetch · 3 check that the batch follows · 4 decode what concerns
-        a site with webhooks · 5 move positions, bands and deliveries in one transaction · 6 commit to the group.
+        1 start new partitions where the database is, and fetch what follows · 2 decode what concerns a site with
+        webhooks · 3 move positions, bands and deliveries in one transaction · 4 commit to the group.
         """
-        if self._begun != self._assignments.generation and not await self._begin(stop):
-            return
         batches = await self._gather(stop)
         self._tell_lag()
         if not batches and not self._overdue():
@@ -128,7 +124,7 @@ class CrossingConsumer:
                 moved = await self._in_thread(self._move, batches)
             except PositionMovedError:
                 log.info("another part has moved a partition on; reading its position anew")
-                self._begun = 0
+                self._group.begin_again()
                 return
             except DatabaseUnavailableError as error:
                 self._tell_away(error)
@@ -145,66 +141,34 @@ class CrossingConsumer:
 
     async def _gather(self, stop: asyncio.Event) -> Batches:
         """What follows of a fetch, and of what came soon after it."""
-        batches: Batches = {}
-        fetched = await self._consumer.getmany(timeout_ms=round(FETCH_SECONDS * 1000), max_records=MOST_RECORDS)
-        count = self._sort_in(fetched, batches)
+        batches = await self._group.fetch(round(FETCH_SECONDS * 1000), MOST_RECORDS)
+        count = sum(map(len, batches.values()))
         if 0 < count < MOST_RECORDS:
+            generation = self._group.generation
             await set_within(stop, GATHER_SECONDS)
-            self._sort_in(await self._consumer.getmany(timeout_ms=0, max_records=MOST_RECORDS - count), batches)
+            more = await self._group.fetch(0, MOST_RECORDS - count)
+            if generation != self._group.generation:
+                # Nothing of before is written: it is read again from where the database is.
+                return more
+            for partition, records in more.items():
+                batches.setdefault(partition, []).extend(records)
+        self._metrics.records.inc(sum(map(len, batches.values())))
         return batches
 
-    def _sort_in(self, fetched: Batches, batches: Batches) -> int:
-        for partition, records in fetched.items():
-            for run in unbroken(records):
-                following = self._following(partition, run)
-                if following is None:
-                    break
-                if following:
-                    batches.setdefault(partition, []).extend(following)
-        return sum(map(len, batches.values()))
-
-    async def _begin(self, stop: asyncio.Event) -> bool:
-        """Send the client to the database's positions, from which alone is read; False when something came first."""
-        generation, assigned = self._assignments.generation, self._consumer.assignment()
+    async def _positions(self, assigned: set[TopicPartition]) -> Mapping[TopicPartition, int] | None:
+        """Where the database is, from which alone is read; None when the end came first."""
         while True:
             try:
                 known = await self._in_thread(bands.places, self._engine, self._log_id)
                 break
             except DatabaseUnavailableError as error:
                 self._tell_away(error)
-            if await set_within(stop, RETRY_SECONDS):
-                return False
-        begins = await self._consumer.beginning_offsets(list(assigned)) if assigned else {}
+            if await set_within(self._stop, RETRY_SECONDS):
+                return None
         self._places = {partition: known.get(partition.partition, PartitionPosition()) for partition in assigned}
         self._read = {}
-        for partition, place in self._places.items():
-            start = max(place.next, begins[partition])
-            if place.known and start > place.next:
-                self._tell_gap(partition, start - place.next, start)
-            self._progress.start(partition, start)
-            self._consumer.seek(partition, start)
         self._tell_there()
-        # What was assigned meanwhile begins in the next round.
-        self._begun = generation
-        return generation == self._assignments.generation
-
-    def _following(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord] | None:
-        """Those of an unbroken run that follow what was read; None where the client skipped some, and is sent back."""
-        wanted = self._progress.next(partition)
-        if partition not in self._places or wanted is None:
-            return None
-        records = [record for record in records if record.offset >= wanted]
-        if not records:
-            return []
-        verdict = self._progress.accept(partition, records[0].offset, records[-1].offset)
-        if isinstance(verdict, SeekBack):
-            log.warning("%s: the client skipped to %d, reading again from %d", partition, records[0].offset, wanted)
-            self._consumer.seek(partition, verdict.offset)
-            return None
-        if verdict.gap:
-            self._tell_gap(partition, verdict.gap, records[0].offset)
-        self._metrics.records.inc(len(records))
-        return records
+        return {partition: place.next for partition, place in self._places.items() if place.known}
 
     def _move(self, batches: Batches) -> StepResult | None:
         """Move the positions on; None where nothing concerns a webhook: that may be read again, so it can wait."""
@@ -243,49 +207,27 @@ class CrossingConsumer:
     async def _commit(self) -> None:
         offsets = {partition: to[0] for partition, to in self._read.items()}
         self._read = {}
-        await commit(self._consumer, offsets, "the position in the database holds")
+        await self._group.commit(offsets, "the position in the database holds")
 
     def _overdue(self) -> bool:
         return bool(self._read) and time.monotonic() - self._quiet_since >= QUIET_SECONDS
 
-    async def _partitions(self) -> list[TopicPartition]:
-        # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
-        cluster = await self._consumer._client.fetch_all_metadata()
-        return [TopicPartition(self._topic, number) for number in cluster.partitions_for_topic(self._topic) or ()]
-
     def _tell_lag(self) -> None:
-        lag = 0
-        for partition in self._places.keys() & self._consumer.assignment():
-            end, here = self._consumer.highwater(partition), self._progress.next(partition)
-            lag += max(end - here, 0) if end is not None and here is not None else 0
-        self._metrics.lag.set(lag)
+        self._metrics.lag.set(sum(self._group.lag().values()))
 
-    def _tell_gap(self, partition: TopicPartition, gap: int, first: int) -> None:
+    def _report_gap(self, partition: TopicPartition, gap: int, first: int) -> None:
         self._metrics.gaps.inc()
         log.error("%s: %d records before %d are gone (kafka.scored_retention_hours)", partition, gap, first)
 
     def _tell_away(self, error: DatabaseUnavailableError) -> None:
-        if not self._away:
-            log.warning("the database does not answer (%s); nothing is lost, trying again. See storage.url", error)
-        self._away = True
+        self._outage.failed(
+            f"the database does not answer ({error}); nothing is lost, trying again. {self._setting} says where it is"
+        )
         self._metrics.away.set(1)
 
     def _tell_there(self) -> None:
-        self._away = False
+        self._outage.answered()
         self._metrics.away.set(0)
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *args, **named))
-
-
-class _CrossingAssignments(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Counts assignments; whoever polls begins anew after one, outside Kafka's own tasks."""
-
-    def __init__(self) -> None:
-        self.generation = 0
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        pass
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self.generation += 1

@@ -11,20 +11,17 @@ from operator import attrgetter
 from typing import Any
 
 import clickhouse_connect
-import msgspec
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
 from ingest.events import Erase, Event, Tick, UseModel, UsePages
-from scoring.features import NAMES
+from storage.database.columns import TIMELINE_COLUMNS
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.write.block import Block, TopicRecord
 from storage.write.sink import BACKFILL_MASK
-from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession
+from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, stored_list
 
 Columns = dict[str, Sequence[Any]]
-
-_json = msgspec.json.Encoder()
 
 
 def embedded_client(path: str, database: str) -> Any:
@@ -63,6 +60,14 @@ def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
     """The answer to a query with these parameters; raises DatabaseUnavailableError where ClickHouse gives none."""
     try:
         return client.query(query, parameters=given, **how)
+    except (exceptions.Error, OSError) as error:
+        raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
+
+
+def command(client: Any, statement: str, given: Mapping[str, Any]) -> None:
+    """Run a statement that has no answer; raises DatabaseUnavailableError where ClickHouse does not."""
+    try:
+        client.command(statement, parameters=given)
     except (exceptions.Error, OSError) as error:
         raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
@@ -141,36 +146,19 @@ def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Col
     A backfill's closing has the version of its cut, but keeps its place in the timeline.
     """
     updates = [update for _, update in placed]
-    columns: Columns = {name: list(map(attrgetter(source), updates)) for name, source in _SCORED.items()}
+    columns: Columns = {name: list(map(take, updates)) for name, take in _TAKEN}
+    for name in _LISTS:
+        columns[name] = list(map(stored_list, columns[name]))
     versions = columns["version"]
     columns["log"] = [log] * len(updates)
     columns["partition"] = [partition for partition, _ in placed]
     columns["closed"] = [bool(version & CLOSED_BIT) for version in versions]
     columns["backfill"] = [version & BACKFILL_MASK for version in versions]
-    columns["reasons"] = [_json.encode(update.reasons) for update in updates]
     return columns
 
 
-_SCORED = {
-    name: name
-    for name in (
-        *("site", "session_id", "opened_at", "version", "visitor_id", "occurred_at", "started_at", "last_event_at"),
-        *("updated_at", "status", "revenue", "amount", "unverified_purchases", "probability", "label", "band"),
-        *("model_version", "pages_version"),
-    )
-} | {
-    "offset": "event.offset",
-    "event_id": "event.id",
-    "event_type": "event.type",
-    "page_type": "event.page_type",
-    "path": "event.path",
-    "event_count": "counts.events",
-    "page_view_count": "counts.page_views",
-    "ping_count": "counts.pings",
-    "custom_count": "counts.customs",
-    "purchase_count": "counts.purchases",
-    **{name: f"features.{name}" for name in NAMES},
-}
+_TAKEN = [(column.name, attrgetter(column.path)) for column in TIMELINE_COLUMNS]
+_LISTS = [column.name for column in TIMELINE_COLUMNS if column.is_json]
 
 
 def event_columns(log: str, records: Sequence[TopicRecord]) -> Columns:

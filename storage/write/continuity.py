@@ -7,7 +7,6 @@ says nothing, the embedded one's lies low: it counts where the record did not co
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, select
 
 from storage.database.tables import log_positions
 from storage.write.block import Role
+from stream.kafka.clients import KafkaClients, partitions_of
 from stream.kafka.errors import KafkaUnavailableError
 
 WAIT_SECONDS = 10.0
@@ -45,34 +45,30 @@ def written(engine: Engine, log: str) -> list[LastWritten]:
 async def check(
     known: Iterable[LastWritten],
     topics: Mapping[Role, str],
-    options: Mapping[str, Any],
+    clients: KafkaClients,
     wait_seconds: float = WAIT_SECONDS,
 ) -> None:
     """Raise ContinuityError unless every topic is there and holds the last record written of each partition.
 
-    `options` are aiokafka's connection options; `wait_seconds` is how long an answer may take to come. A last record
+    `wait_seconds` is how long an answer may take to come. A last record
     that retention has deleted cannot be compared. Raises KafkaUnavailableError and KafkaError where Kafka does not
     answer: that says nothing of the topic.
     """
-    consumer = AIOKafkaConsumer(group_id=None, enable_auto_commit=False, auto_offset_reset="none", **options)
-    await consumer.start()
-    try:
-        # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
-        cluster = await consumer._client.fetch_all_metadata()
-        partitions = {topic: cluster.partitions_for_topic(topic) or set() for topic in topics.values()}
+    async with clients.consuming(auto_offset_reset="none") as consumer:
+        places = set(await partitions_of(consumer, *topics.values()))
         for role, topic in topics.items():
-            if not partitions[topic]:
+            if not any(place.topic == topic for place in places):
                 raise ContinuityError(f"topic `{topic}` is missing: run `opecom topics` (kafka.{role}_topic names it)")
-        for place in known:
-            topic = topics[place.role]
-            if place.partition not in partitions[topic] or not await holds(consumer, place, topic, wait_seconds):
+        for last in known:
+            topic = topics[last.role]
+            if TopicPartition(topic, last.partition) not in places or not await holds(
+                consumer, last, topic, wait_seconds
+            ):
                 raise ContinuityError(
-                    f"topic `{topic}` was made anew: the databases know {place.next} records of its partition "
-                    f"{place.partition} that it does not have. Bring the topic back, or give the new one databases of "
+                    f"topic `{topic}` was made anew: the databases know {last.next} records of its partition "
+                    f"{last.partition} that it does not have. Bring the topic back, or give the new one databases of "
                     "its own (storage.url, storage.clickhouse_database)"
                 )
-    finally:
-        await consumer.stop()
 
 
 async def holds(consumer: AIOKafkaConsumer, place: LastWritten, topic: str, wait_seconds: float) -> bool:
@@ -90,7 +86,8 @@ async def holds(consumer: AIOKafkaConsumer, place: LastWritten, topic: str, wait
             consumer.assign([partition])
             consumer.seek(partition, last)
             try:
-                record = await asyncio.wait_for(consumer.getone(partition), wait_seconds / 2)
+                async with asyncio.timeout(wait_seconds / 2):
+                    record = await consumer.getone(partition)
             except (TimeoutError, OffsetOutOfRangeError):
                 record = None
             if record is not None:

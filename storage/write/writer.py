@@ -13,17 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.structs import ConsumerRecord
 
+from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
 from storage.metrics import WriterMetrics
 from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
 from storage.write.deliver import Database, Refusal, deliver
 from storage.write.erased import kept
 from stream.fold.erasures import Erasures
+from stream.kafka.clients import answered
 from stream.kafka.errors import KafkaUnavailableError
-from stream.kafka.group import KAFKA_SECONDS, GroupAssignments, commit, unbroken
-from stream.kafka.positions import ReadPositions, SeekBack
+from stream.kafka.group import Batches, GroupConsumer
 from stream.recovery import needed
 from stream.scored import dead_record
 from stream.waiting import set_within
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 #: So many refused records without a good one between them are no accident of data.
 MAX_REFUSED_IN_A_ROW = 50
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
-
-Batches = dict[TopicPartition, list[ConsumerRecord]]
+#: Seconds between two looks at the topics' ends while a block waits for a database.
+LAG_SECONDS = 5.0
 
 
 class WriterError(RuntimeError):
@@ -44,9 +44,8 @@ class WriterError(RuntimeError):
 class Writer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
-    `alone` says that there is no other writer: it then takes every partition at once, without joining the group,
-    which takes the embedded broker five seconds. `erasures` says who is forgotten, and `erasures_reached` waits until
-    a version of them is known.
+    `alone` says that there is no other writer: see GroupConsumer. `erasures` says who is forgotten, and
+    `erasures_reached` waits until a version of them is known.
     """
 
     def __init__(
@@ -67,26 +66,31 @@ class Writer:
         self._log_id = log_id
         self._topics = topics
         self._roles: dict[str, Role] = {topic: role for role, topic in topics.items()}
-        self._consumer = consumer
         self._producer = producer
         self._databases = databases
         self._gather_seconds = gather_seconds
         self._max_block = max_block
         self._metrics = metrics
-        self._alone = alone
         self._erasures = erasures or Erasures()
         self._erasures_reached = erasures_reached
         for database in databases:
             metrics.away.labels(database.name)
             metrics.retries.labels(database.name)
-        self._progress: ReadPositions[TopicPartition] = ReadPositions()
         self._refused_in_a_row = 0
-        self._assignments = GroupAssignments(consumer, self._progress)
+        self._outages = {each.name: OutageLog(log, f"{each.name} takes writes again") for each in databases}
+        self._group = GroupConsumer(
+            consumer, list(self._roles), alone=alone, on_gap=self._report_gap, on_reread=metrics.rereads.inc
+        )
 
     @property
     def ready(self) -> bool:
         """Whether the writer has its place in the group: its partitions are started, and there may be none for it."""
-        return self._assignments.started
+        return self._group.ready
+
+    @property
+    def degraded(self) -> str:
+        """Why blocks are not written now, "" where they are."""
+        return "; ".join(outage.reason for outage in self._outages.values() if outage.away)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop` is set.
@@ -95,12 +99,7 @@ class Writer:
         """
         threads = {database.name: ThreadPoolExecutor(1, f"write-{database.name}") for database in self._databases}
         try:
-            if self._alone:
-                everything = await self._partitions()
-                self._consumer.assign(everything)
-                await self._assignments.on_partitions_assigned(set(everything))
-            else:
-                self._consumer.subscribe(list(self._roles), listener=self._assignments)
+            await self._group.join()
             while not stop.is_set():
                 batches, since = await self._gather()
                 if batches and not await self._write(batches, threads, stop):
@@ -116,45 +115,29 @@ class Writer:
             for thread in threads.values():
                 thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _partitions(self) -> list[TopicPartition]:
-        # Not partitions_for_topic of the consumer: on Apache Kafka that knows only what is assigned.
-        cluster = await self._consumer._client.fetch_all_metadata()
-        return [TopicPartition(topic, p) for topic in self._roles for p in cluster.partitions_for_topic(topic) or ()]
-
     async def _gather(self) -> tuple[Batches, float]:
         """What came within the gathering time after the first record, or a full block; and when it began."""
         batches: Batches = {}
         count = 0
         began = time.monotonic()
+        generation = self._group.generation
         while True:
             left = began + self._gather_seconds - time.monotonic()
             if left <= 0 or count >= self._max_block:
                 return batches, began
-            fetched = await self._consumer.getmany(timeout_ms=int(left * 1000) + 1, max_records=self._max_block - count)
+            fetched = await self._group.fetch(int(left * 1000) + 1, self._max_block - count)
             if not count:
                 began = time.monotonic()
             for partition, records in fetched.items():
-                for run in unbroken(records):
-                    if not self._follows(partition, run):
-                        break
-                    batches.setdefault(partition, []).extend(run)
-                    count += len(run)
-            if not fetched and not count:
+                batches.setdefault(partition, []).extend(records)
+                count += len(records)
+            # What follows a rebalance begins where it was committed: that is another block.
+            if (not fetched and not count) or generation != self._group.generation:
                 return batches, began
 
-    def _follows(self, partition: TopicPartition, records: list[ConsumerRecord]) -> bool:
-        verdict = self._progress.accept(partition, records[0].offset, records[-1].offset)
-        if isinstance(verdict, SeekBack):
-            self._metrics.rereads.inc()
-            log.warning(
-                "%s: the client skipped to %d, reading again from %d", *(partition, records[0].offset), verdict.offset
-            )
-            self._consumer.seek(partition, verdict.offset)
-            return False
-        if verdict.gap:
-            self._metrics.gaps.inc()
-            log.error("%s: %d records before %d are gone", partition, verdict.gap, records[0].offset)
-        return True
+    def _report_gap(self, partition: TopicPartition, gap: int, first: int) -> None:
+        self._metrics.gaps.inc()
+        log.error("%s: %d records before %d are gone", partition, gap, first)
 
     async def _write(self, batches: Batches, threads: Mapping[str, ThreadPoolExecutor], stop: asyncio.Event) -> bool:
         """Write one block; False when `stop` came first. A crash between any two steps only repeats the earlier ones.
@@ -170,7 +153,11 @@ class Writer:
             asyncio.create_task(self._insist(database, block, threads[database.name], stop))
             for database in self._databases
         ]
-        results = await asyncio.gather(*writes)
+        looking = asyncio.create_task(self._keep_reporting_lag(batches))
+        try:
+            results = await asyncio.gather(*writes)
+        finally:
+            looking.cancel()
         refusals: list[Refusal] = [(record, record.detail) for record in unreadable]
         for result in results:
             if result is None:
@@ -211,7 +198,7 @@ class Writer:
     ) -> list[Refusal] | None:
         """Write until the database takes it; what it refused for good, or None when `stop` came first."""
         delay = FIRST_DELAY
-        away = self._metrics.away.labels(database.name)
+        away, outage = self._metrics.away.labels(database.name), self._outages[database.name]
         while True:
             began = time.monotonic()
             try:
@@ -219,17 +206,15 @@ class Writer:
                     thread, functools.partial(deliver, database.sink, block)
                 )
             except DatabaseUnavailableError as error:
-                if delay == FIRST_DELAY:
-                    log.warning(
-                        "%s does not take writes (%s); nothing is lost, trying again. %s says where it is",
-                        *(database.name, error, database.setting),
-                    )
+                outage.failed(
+                    f"{database.name} does not take writes ({error}); nothing is lost, trying again. "
+                    f"{database.setting} says where it is"
+                )
                 away.set(1)
                 self._metrics.retries.labels(database.name).inc()
             else:
                 self._metrics.database_seconds.labels(database.name).observe(time.monotonic() - began)
-                if delay > FIRST_DELAY:
-                    log.warning("%s takes writes again", database.name)
+                outage.answered()
                 away.set(0)
                 return refusals
             if await set_within(stop, delay):
@@ -252,14 +237,12 @@ class Writer:
             self._metrics.refused.inc()
             if record.role != "dead":
                 key, value = dead_record(dead_letter(self._log_id, record, why))
-                await asyncio.wait_for(
-                    self._producer.send_and_wait(self._topics["dead"], value, key=key), KAFKA_SECONDS
-                )
+                await answered(self._producer.send_and_wait(self._topics["dead"], value, key=key))
 
     async def _commit(self, batches: Batches) -> None:
         # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.
         offsets = {partition: records[-1].offset + 1 for partition, records in batches.items()}
-        await commit(self._consumer, offsets, "the block will be written again")
+        await self._group.commit(offsets, "the block will be written again")
 
     def _count(self, batches: Batches) -> None:
         for partition, records in batches.items():
@@ -267,14 +250,15 @@ class Writer:
         self._metrics.block_records.observe(sum(map(len, batches.values())))
         self._tell_lag({})
 
+    async def _keep_reporting_lag(self, pending: Batches) -> None:
+        """While a block waits for a database nothing is fetched, so Kafka is asked how far the topics have grown."""
+        while True:
+            await asyncio.sleep(LAG_SECONDS)
+            await self._group.look_at_ends()
+            self._tell_lag(pending)
+
     def _tell_lag(self, pending: Batches) -> None:
         """How far the databases are behind; `pending` is what they do not have yet although it was fetched."""
-        lag: dict[str, int] = {}
-        for partition in self._consumer.assignment():
-            end, here = self._consumer.highwater(partition), self._progress.next(partition)
-            if partition in pending:
-                here = pending[partition][0].offset
-            topic = TOPICS[self._roles[partition.topic]]
-            lag[topic] = lag.get(topic, 0) + (max(end - here, 0) if end is not None and here is not None else 0)
-        for topic, records_behind in lag.items():
-            self._metrics.lag.labels(topic).set(records_behind)
+        behind = self._group.lag({partition: records[0].offset for partition, records in pending.items()})
+        for topic, records in behind.items():
+            self._metrics.lag.labels(TOPICS[self._roles[topic]]).set(records)

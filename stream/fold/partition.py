@@ -28,8 +28,8 @@ from stream.fold.erasures import Erasures, digests_of
 from stream.fold.mark import Mark
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
-from stream.fold.session import Session, apply, has, id_of
-from stream.fold.update import UnscoredUpdate, cause_of, unscored
+from stream.fold.session import Session, apply, has, id_of, is_verified
+from stream.fold.update import UnscoredUpdate, cause_of, update_of
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
 #: An event that arrives later than this after it occurred is late; in ms.
@@ -196,7 +196,7 @@ class Partition:
         clock = self._move(clock_of(event), received_at, offset, into)
         key = record.key or b""
         session = clock.open.get(key)
-        if session is not None and has(session, raw):
+        if session is not None and has(session, raw, is_verified(event)):
             self._see(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
@@ -298,7 +298,7 @@ class Partition:
             version = told
             if closed:
                 changed = range(len(session.times))
-        update = unscored(session, version, cause, occurred_at, changed, self.pages)
+        update = update_of(session, version, cause, occurred_at, changed, self.pages)
         into.updates.append(UnscoredUpdate(self.number, key, self.model, update))
 
     def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:

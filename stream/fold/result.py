@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 from stream.fold.session import Session
 from stream.fold.update import UnscoredUpdate
-from stream.scored import DeadLetter, ScoredSession
+from stream.scored import DeadLetter, SessionUpdate
 
 Outcome = Literal["scored", "duplicate", "control", "erased", "undecodable", "late", "overflow", "failed"]
 
@@ -38,6 +38,6 @@ class FoldResult:
         self.failures_at_most = max(self.failures, self.failures_at_most)
 
     @property
-    def sessions(self) -> list[ScoredSession]:
-        """The records of the updates."""
+    def sessions(self) -> list[SessionUpdate]:
+        """The updates themselves."""
         return [update.session for update in self.updates]

@@ -1,13 +1,16 @@
 """A session and how one event changes it: `apply(session, event)`.
 
 What a session says depends on the set of its events, never on the order they arrive in: events are ordered by
-(occurred_at, event_id) and counted once per event_id. Durations are sums of whole milliseconds, so they are exact in
+(occurred_at, event_id) and counted once per event_id; a verified purchase counts beside another event that has its id.
+Durations are sums of whole milliseconds, so they are exact in
 any order. Knows no clock, no Kafka, no model.
 """
 
+import re
 from array import array
 from bisect import bisect_left
 from functools import lru_cache
+from hashlib import blake2b
 from math import isfinite
 from sys import intern
 from typing import NamedTuple
@@ -22,6 +25,8 @@ from stream.scored import Origin
 ID = 16
 #: The longest that one page view can count, in ms.
 VIEW_CAP = 30 * 60 * 1000
+#: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
+_PRIVATE = re.compile(r"10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|::|f[cd]|fe[89ab]")
 
 
 class SessionContext(NamedTuple):
@@ -52,9 +57,9 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset", "greatest",
-        "ids", "last", "last_at", "millis", "opened_at", "orders", "pages", "pings", "rates", "revenue", "seen",
-        "session_id", "site", "times", "unverified", "viewed", "visitor_id", "whence",
+        "amount", "bot", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset",
+        "greatest", "ids", "last", "last_at", "millis", "network", "opened_at", "orders", "pages", "pings",
+        "rates", "revenue", "seen", "session_id", "site", "times", "unverified", "viewed", "visitor_id", "whence",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -67,6 +72,8 @@ class Session:
         self.seen = opened_at
         self.visitor_id = ""
         self.whence: SessionContext | None = None
+        self.bot = False
+        self.network = ""
         self.day: Day | None = None
         #: Ids of all events, ID bytes each, as they were folded.
         self.ids = b""
@@ -123,17 +130,35 @@ def text_of(raw: bytes) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def has(session: Session, raw: bytes) -> bool:
-    """Whether the session has counted the event of this id."""
+def is_verified(event: Event) -> bool:
+    """Whether this is a purchase that its sender proved."""
+    return event.purchase is not None and event.purchase.verified
+
+
+def has(session: Session, raw: bytes, verified: bool = False) -> bool:
+    """Whether the session has counted the event of this id; `verified`: of the verified purchase of this id.
+
+    A verified purchase and any other event of its id are two events: whoever guesses the id of an order that is yet to
+    come, and sends something else with it, takes nothing from the order.
+    """
     ids, greatest = session.ids, session.greatest * ID
     # Ids that begin with their time, as those of the tracker do, grow: there is mostly nothing to look for.
     if raw > ids[greatest : greatest + ID]:
         return False
-    at = ids.find(raw)
+    at = _place(ids, raw, 0)
+    if at < 0:
+        return False
+    proven = any(order.verified and order.id == raw for order in session.orders)
+    return proven if verified else not proven or _place(ids, raw, at + 1) >= 0
+
+
+def _place(ids: bytes, raw: bytes, start: int) -> int:
+    """Where an id stands in `ids` from `start` on; -1 where it does not."""
+    at = ids.find(raw, start)
     # Bytes of two neighbours may look like an id.
     while at > 0 and at % ID:
         at = ids.find(raw, at + 1)
-    return at >= 0
+    return at
 
 
 def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: SeenPage | None) -> tuple[int, ...]:
@@ -145,13 +170,15 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
     """
     ids = session.ids
     number = len(ids) // ID
+    verified = is_verified(event)
     first = not number or (
-        occurred_at <= session.first_at and _before(session, occurred_at, raw, session.first_at, session.first)
+        occurred_at <= session.first_at
+        and _before(session, occurred_at, raw, session.first_at, session.first, verified)
     )
     later = (
         not number
         or occurred_at > session.last_at
-        or not _before(session, occurred_at, raw, session.last_at, session.last)
+        or not _before(session, occurred_at, raw, session.last_at, session.last, verified)
     )
     day = session.calendar.day(occurred_at) if first else session.day
     if event.purchase is not None:
@@ -162,6 +189,8 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
         session.day = day
         session.visitor_id = event.visitor_id
         session.whence = _whence(event.context)
+        session.bot = "bot" in event.flags
+        session.network = network_of(event.site, event.context.ip) if event.context.ip else ""
     greatest = session.greatest * ID
     if raw > ids[greatest : greatest + ID]:
         session.greatest = number
@@ -182,9 +211,12 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
     return changed
 
 
-def _before(session: Session, at: int, raw: bytes, other_at: int, other: int) -> bool:
-    """Whether an event comes before another one of the session."""
-    return at < other_at or (at == other_at and raw < session.id_at(other))
+def _before(session: Session, at: int, raw: bytes, other_at: int, other: int, verified: bool = False) -> bool:
+    """Whether an event comes before another one of the session; of two with one id the verified purchase is later."""
+    if at != other_at:
+        return at < other_at
+    known = session.id_at(other)
+    return raw < known or (raw == known and not verified)
 
 
 def _last_moves(session: Session, at: int) -> tuple[int, ...]:
@@ -272,6 +304,14 @@ def _whence(context: Context) -> SessionContext:
     region, traffic = context.region, context.traffic_type
     origin = Origin(browser.name, system.name, region.name, traffic.name)
     return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
+
+
+@lru_cache(maxsize=20_000)
+def network_of(site: str, cut_address: str) -> str:
+    """A name for the network of a cut address, another one on each site; empty for a private one."""
+    if _PRIVATE.match(cut_address):
+        return ""
+    return blake2b(cut_address.encode(), key=site.encode()[:64], digest_size=6).hexdigest()
 
 
 @lru_cache(maxsize=20_000)

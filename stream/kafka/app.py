@@ -9,6 +9,7 @@ import faust
 from faust.auth import SASLCredentials, SSLCredentials
 from yarl import URL
 
+from stream.kafka.clients import settled
 from stream.kafka.consumer import RoundsTransport
 from stream.worker import Worker
 
@@ -108,10 +109,11 @@ async def run(app: WorkerApp, stop: asyncio.Event) -> BaseException | None:
         if app.ready and failure is None:
             async with asyncio.timeout(DRAIN_TIMEOUT):
                 await app.drained.wait()
-        async with asyncio.timeout(STOP_TIMEOUT):
-            await app.stop()
-    except TimeoutError:
-        log.warning("the worker did not stop in time; what it had not committed is folded again")
+        unwell = await settled(app.stop(), STOP_TIMEOUT)
+    except TimeoutError as error:
+        unwell = error
+    if unwell is not None:
+        log.warning("the worker did not stop well (%r); what it had not committed is folded again", unwell)
     return failure
 
 

@@ -25,6 +25,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP
 
 from stream.fold.partition import LogRecord
+from stream.kafka.client_log import watch_answers
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1,500 ms, which a broker that does not wake waiting fetches turns into latency.
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
+        watch_answers(consumer._client)
         return consumer
 
     def verify_event_path(self, now: float, tp: TP) -> None:

@@ -1,18 +1,18 @@
 """The `erasures` topic: following it into Erasures, and adding to it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
 from stream.fold.erasures import ErasureRecord, Erasures, encode
+from stream.kafka.clients import KafkaClients
 from stream.kafka.topic_follower import TopicFollower
 
 
-def erasures_follower(options: Mapping[str, Any], topic: str, erasures: Erasures, timeout: float) -> TopicFollower:
+def erasures_follower(clients: KafkaClients, topic: str, erasures: Erasures, timeout: float) -> TopicFollower:
     """Reads `erasures`; `timeout` in seconds."""
-    return TopicFollower(*(options, topic, erasures, timeout), what="erasures", mend="erase the visitors again")
+    return TopicFollower(*(clients, topic, erasures, timeout), what="erasures", mend="erase the visitors again")
 
 
 async def add_erasures(producer: AIOKafkaProducer, topic: str, erasures: Sequence[ErasureRecord]) -> int:

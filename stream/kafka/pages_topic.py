@@ -1,25 +1,49 @@
 """The `page-stats` topic: following it into PageStatistics, and adding a version to it."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from uuid import uuid4
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics, encode
+from stream.kafka.clients import KafkaClients
 from stream.kafka.topic_follower import TopicFollower
 
 
-def pages_follower(options: Mapping[str, Any], topic: str, statistics: PageStatistics, timeout: float) -> TopicFollower:
-    """Reads `page-stats` into `statistics`; `timeout` in seconds."""
+def pages_follower(
+    clients: KafkaClients, topic: str, statistics: PageStatistics, timeout: float, start: int = 0
+) -> TopicFollower:
+    """Reads `page-stats` into `statistics`, which has what stands before offset `start`; `timeout` in seconds."""
     return TopicFollower(
-        *(options, topic, statistics, timeout), what="page statistics", mend="import or refresh the statistics again"
+        *(clients, topic, statistics, timeout),
+        what="page statistics",
+        mend="import or refresh the statistics again",
+        start=start,
     )
 
 
-async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow]) -> int:
+class PagesReader:
+    """Reads `page-stats` up to its end whenever it is asked to, from where it read last."""
+
+    def __init__(self, clients: KafkaClients, topic: str, timeout: float) -> None:
+        self.statistics = PageStatistics()
+        self._clients, self._topic, self._timeout = clients, topic, timeout
+        self._next = 0
+
+    async def caught_up(self) -> None:
+        """Raises TopicMissingError, where the topic was made anew or gives nothing, and KafkaError."""
+        follower = pages_follower(self._clients, self._topic, self.statistics, self._timeout, self._next)
+        try:
+            await follower.start()
+            await follower.caught_up()
+        finally:
+            await follower.stop()
+            self._next = follower.next
+
+
+async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow], pinned: bool = False) -> int:
     """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced."""
     batch = uuid4().hex
     written = {(row.site, row.path): msgspec.structs.replace(row, batch=batch) for row in rows}
@@ -30,5 +54,5 @@ async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[Pag
             await asyncio.gather(*pending)
             pending = []
     await asyncio.gather(*pending)
-    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written))), partition=0)
+    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written), pinned)), partition=0)
     return int(marker.offset)

@@ -3,13 +3,15 @@
 A replay reads each partition once, in order, up to an end that is fixed before.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from time import monotonic
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.fold.partition import LogRecord
+from stream.kafka.clients import KafkaClients
 
 #: Records handed over at a time.
 PIECE = 5_000
@@ -41,12 +43,12 @@ class Source(Protocol):
 
 
 class KafkaSource:
-    """The `events` topic; `options` are aiokafka's connection options."""
+    """The `events` topic."""
 
     name = "kafka"
 
-    def __init__(self, options: Mapping[str, Any], topic: str) -> None:
-        self._options = options
+    def __init__(self, clients: KafkaClients, topic: str) -> None:
+        self._clients = clients
         self._topic = topic
 
     async def bounds(self, partition: int) -> Bounds:
@@ -71,7 +73,6 @@ class KafkaSource:
 
     async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
         if offset >= end:
-            # aiokafka cannot stop a consumer that was assigned something and has not awaited anything since.
             return
         place = TopicPartition(self._topic, partition)
         async with self._consumer() as consumer:
@@ -87,11 +88,8 @@ class KafkaSource:
                 elif monotonic() > deadline:
                     raise self._silent(partition, offset)
 
-    def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            **self._options, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_bytes=8 * 1024 * 1024,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-        )  # fmt: skip
+    def _consumer(self) -> contextlib.AbstractAsyncContextManager[AIOKafkaConsumer]:
+        return self._clients.consuming(fetch_max_bytes=8 * 1024 * 1024, max_partition_fetch_bytes=4 * 1024 * 1024)
 
     def _silent(self, partition: int, offset: int) -> SourceError:
         return SourceError(

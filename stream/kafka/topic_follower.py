@@ -6,11 +6,12 @@ What the records mean is given: whoever folds waits here for the versions that t
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream.kafka.clients import CLOSE_SECONDS, KafkaClients, answered, close, settled, start
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +35,21 @@ class TopicFollower:
     """Reads the topic for as long as it runs; `reached` waits for a version.
 
     `what` is what the topic keeps, and `mend` what to do where a version is not there, both for messages; `timeout` is
-    in seconds.
+    in seconds. `start` is the offset from which to read, where `known` has what stands before it.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], topic: str, known: TopicSnapshot, timeout: float, *, what: str, mend: str
+        self,
+        clients: KafkaClients,
+        topic: str,
+        known: TopicSnapshot,
+        timeout: float,
+        *,
+        what: str,
+        mend: str,
+        start: int = 0,
     ) -> None:
-        self._options = options
+        self._clients = clients
         self._partition = TopicPartition(topic, 0)
         self._known = known
         self._timeout = timeout
@@ -48,27 +57,40 @@ class TopicFollower:
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
-        self._next = 0
+        self._next = start
+
+    @property
+    def next(self) -> int:
+        """The offset that is read next."""
+        return self._next
 
     async def start(self) -> None:
-        self._consumer = AIOKafkaConsumer(**self._options, enable_auto_commit=False, auto_offset_reset="earliest")
-        await self._consumer.start()
+        self._consumer = self._clients.consumer()
+        await start(self._consumer)
         self._consumer.assign([self._partition])
-        await self._consumer.seek_to_beginning(self._partition)
+        if self._next:
+            end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
+            if end < self._next:
+                raise TopicMissingError(
+                    f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was made anew; "
+                    f"{self._mend}"
+                )
+            self._consumer.seek(self._partition, self._next)
+        else:
+            await self._consumer.seek_to_beginning(self._partition)
         self._task = asyncio.create_task(self._follow(self._consumer))
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._task
+            await settled(self._task, CLOSE_SECONDS)
         if self._consumer is not None:
-            await self._consumer.stop()
+            await close(self._consumer)
 
     async def caught_up(self) -> None:
         """Return when everything that the topic held at the call has been read; raises TopicMissingError."""
         assert self._consumer is not None  # noqa: S101 - started
-        end = (await self._consumer.end_offsets([self._partition]))[self._partition]
+        end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
         try:
             async with asyncio.timeout(self._timeout):
                 async with self._moved:

@@ -10,9 +10,11 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from stream.kafka.client_log import AWAY
+from stream.kafka.clients import KafkaClients, answered, close, start
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class PartitionProgress:
 
 
 def watch(
-    options: Mapping[str, Any],
+    clients: KafkaClients,
     topic: str,
     positions: Callable[[], Mapping[int, int]],
     patience: float,
@@ -52,7 +54,7 @@ def watch(
     """Start watching; call what is returned to end it. `lag` is told each partition's lag in records."""
     done = threading.Event()
     thread = threading.Thread(
-        target=lambda: asyncio.run(_watch(options, topic, positions, PartitionProgress(patience), lag, done)),
+        target=lambda: asyncio.run(_watch(clients, topic, positions, PartitionProgress(patience), lag, done)),
         name="watchdog",
         daemon=True,
     )
@@ -66,7 +68,7 @@ def watch(
 
 
 async def _watch(
-    options: Mapping[str, Any],
+    clients: KafkaClients,
     topic: str,
     positions: Callable[[], Mapping[int, int]],
     progress: PartitionProgress,
@@ -77,14 +79,16 @@ async def _watch(
     while not await asyncio.to_thread(done.wait, LOOK_EVERY):
         try:
             if consumer is None:
-                consumer = await _started(options)
+                consumer = await _started(clients)
             known = dict(positions())
             places = [TopicPartition(topic, number) for number in known]
             ends = (
-                {place.partition: end for place, end in (await consumer.end_offsets(places)).items()} if places else {}
+                {place.partition: end for place, end in (await answered(consumer.end_offsets(places))).items()}
+                if places
+                else {}
             )
         except Exception as error:
-            log.warning("the watchdog cannot ask Kafka for the log's end: %s", error)
+            log.warning("the watchdog cannot ask Kafka for the log's end: %s", error, extra=AWAY)
             continue
         for number, position in known.items():
             lag(number, max(0, ends[number] - position))
@@ -95,14 +99,14 @@ async def _watch(
             )
             os._exit(EXIT_FAILURE)
     if consumer is not None:
-        await consumer.stop()
+        await close(consumer)
 
 
-async def _started(options: Mapping[str, Any]) -> AIOKafkaConsumer:
-    consumer = AIOKafkaConsumer(**options)
+async def _started(clients: KafkaClients) -> AIOKafkaConsumer:
+    consumer = clients.consumer()
     try:
-        await consumer.start()
+        await start(consumer)
     except BaseException:
-        await consumer.stop()
+        await close(consumer)
         raise
     return consumer

@@ -63,16 +63,14 @@ def test_a_telephone_is_no_robot_by_its_name(tracked: Tracked) -> None:
 
 def test_nothing_before_consent(tracked: Tracked) -> None:
     with tracked.visit() as visit:
-        data = {"api": tracked.proxy.api, "key": "write-key-of-shop", "site": SITE, "consent": "required"}
-        tracked.pages.content["*"] = tracked.page(tracked.tag(**data))
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**tracked.settings(consent="required")))
         page = visit.open(ready=False)
         keeps_still(visit, page)
 
 
 def test_consent_off_then_on_then_off(tracked: Tracked) -> None:
     with tracked.visit() as visit:
-        data = {"api": tracked.proxy.api, "key": "write-key-of-shop", "site": SITE, "consent": "required"}
-        tracked.pages.content["*"] = tracked.page(tracked.tag(**data))
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**tracked.settings(consent="required")))
         page = visit.open(ready=False)
         page.evaluate("opEcomTracker.trackEvent('before', 'consent')")
         page.evaluate("opEcomTracker.consent(true)")
@@ -116,8 +114,7 @@ def test_refusing_holds_in_every_tab(tracked: Tracked) -> None:
 
 def test_consent_holds_in_every_tab(tracked: Tracked) -> None:
     with tracked.visit() as visit:
-        data = {"api": tracked.proxy.api, "key": "write-key-of-shop", "site": SITE, "consent": "required"}
-        tracked.pages.content["*"] = tracked.page(tracked.tag(**data))
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**tracked.settings(consent="required")))
         other, page = visit.open(ready=False), visit.open(ready=False)
         page.evaluate("opEcomTracker.consent(true)")
         counted(other)
@@ -128,7 +125,9 @@ def test_consent_holds_in_every_tab(tracked: Tracked) -> None:
 
 
 def test_a_prerendered_page_counts_when_it_is_shown(tracked: Tracked) -> None:
-    prerendering = "let hidden = true; Object.defineProperty(document, 'prerendering', { get: () => hidden });"
+    prerendering = (
+        "let hidden = true; Object.defineProperty(Document.prototype, 'prerendering', { get: () => hidden });"
+    )
     shown = "window.show = () => { hidden = false; document.dispatchEvent(new Event('prerenderingchange')); };"
     with tracked.visit(prerendering + shown) as visit:
         page = visit.open(ready=False)

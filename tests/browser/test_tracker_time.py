@@ -1,5 +1,6 @@
 """Sessions and heartbeats over hours, by a clock that the test moves."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -8,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from deploy.processes.ports import wait_until
-from tests.support.tracked import Tracked, Visit, counted
+from tests.support.tracked import SECONDS, Tracked, Visit, counted, stored
 
 #: Lets a test say whether the page can be seen.
 SEEN = """
@@ -16,6 +17,11 @@ SEEN = """
     Object.defineProperty(Document.prototype, 'visibilityState', { get: () => state });
     window.see = (now) => { state = now; document.dispatchEvent(new Event('visibilitychange')); };
 """
+
+
+#: Lets a test set the wall's clock, as a user or a time server does: the page's own clock goes on.
+SET = "const real = Date.now; window.ahead = Number(localStorage.ahead || 0); Date.now = () => real() + ahead;"
+HOUR = 3_600_000
 
 
 @contextmanager
@@ -44,7 +50,7 @@ def hours(visit: Visit, page: Page) -> Iterator[None]:
 def sent(visit: Visit, page: Page, after: int) -> list[dict[str, Any]]:
     """What was accepted beyond the first `after` events; waits for what a hidden page has sent."""
     page.evaluate("opEcomTracker.flush()")
-    wait_until(lambda: len(visit.accepted()) > after, 3)
+    assert wait_until(lambda: len(visit.accepted()) > after, SECONDS)
     return visit.accepted()[after:]
 
 
@@ -115,3 +121,62 @@ def test_a_tab_that_lay_in_the_background_ends_nothing(tracked: Tracked) -> None
         page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
         page.wait_for_timeout(200)
         assert "session_end" not in [event["type"] for event in sent(visit, page, 0)]
+
+
+def test_a_clock_that_is_set_back_keeps_no_session_alive(tracked: Tracked) -> None:
+    """By the wall no time has passed since, but the page knows better."""
+    with still(tracked) as (visit, page):
+        page.evaluate("see('hidden')")
+        before, first = page.evaluate("[Date.now(), opEcomTracker.session().sessionId]")
+        with hours(visit, page):
+            page.clock.run_for(31 * 60_000)
+            page.clock.set_system_time((before - HOUR) / 1000)
+            assert page.evaluate("Date.now()") - (before - HOUR) < 60_000
+            page.evaluate("opEcomTracker.trackEvent('after', 'half an hour')")
+        assert wait_until(lambda: any(event["type"] == "custom" for event in visit.accepted()), SECONDS)
+        (custom,) = [event for event in visit.accepted() if event["type"] == "custom"]
+        starts = [event["session_id"] for event in visit.accepted() if event["type"] == "session_start"]
+        assert len(set(starts)) == 2
+        assert custom["session_id"] != first
+
+
+def test_a_clock_that_is_set_back_ends_no_session_that_goes_on(tracked: Tracked) -> None:
+    with tracked.visit(SET) as visit:
+        page = visit.open()
+        page.evaluate("ahead = -3600000, opEcomTracker.trackEvent('an hour', 'back')")
+        page.evaluate("opEcomTracker.flush()")
+        events = [event for event in visit.accepted() if event["type"] != "page_ping"]
+        assert [event["type"] for event in events] == ["custom", "session_start", "page_view"]
+        assert len({event["session_id"] for event in events}) == 1
+
+
+def test_a_wait_of_another_clock_is_no_wait(tracked: Tracked) -> None:
+    with tracked.visit("delete Navigator.prototype.locks;") as visit:
+        page = visit.open()
+        far = "String(Date.now() + 3 * 24 * 3600000)"
+        page.evaluate(f"localStorage['opecom.shop.wait'] = localStorage['opecom.shop.lease'] = {far}")
+        page.evaluate("opEcomTracker.trackEvent('not', 'held up')")
+        page.evaluate("opEcomTracker.flush()")
+        visit.made("session_start", "page_view", "custom")
+
+
+def test_a_clock_that_was_ahead_is_not_believed_later(tracked: Tracked) -> None:
+    """One view with a clock three days ahead, then the right time: later visits are sessions of their own."""
+    with tracked.visit(SET) as visit:
+        page = visit.open()
+        page.evaluate(f"localStorage.ahead = {72 * HOUR}")
+        page.close()
+        ahead = visit.open("/ahead")
+        made = json.loads(ahead.evaluate("localStorage['opecom.shop.session']"))
+        assert made["last"] - ahead.evaluate("Date.now()") < 60_000
+        ahead.evaluate("delete localStorage.ahead")
+        ahead.close()
+        right = visit.open("/right")
+        now = json.loads(right.evaluate("localStorage['opecom.shop.session']"))
+        assert now["id"] != made["id"]
+        assert abs(now["last"] - right.evaluate("Date.now()")) < 60_000
+        # From now on it is a session like any other: another page goes on with it.
+        right.close()
+        again = json.loads(visit.open("/again").evaluate("localStorage['opecom.shop.session']"))
+        assert again["id"] == now["id"]
+        assert stored(visit.open("/last"), "visitor")

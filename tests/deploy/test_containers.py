@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from deploy.errors import SetupError
-from deploy.processes.ports import free_port, speaks_kafka, wait_until
+from deploy.processes.ports import speaks_kafka, wait_until
 from deploy.processes.programs import Program, death_with
 from deploy.services.artefacts import jars, java
 from deploy.settings.model import user_cache, variable
 from tests.support import compose, kubernetes, wheel
+from tests.support.ports import free_port
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse_front
 
@@ -143,7 +144,7 @@ def test_what_needs_databases_waits_for_them_by_being_started_again(name: str, c
 def test_ingest_lives_without_kafka_and_is_not_healthy(commands: Path, tmp_path: Path) -> None:
     ingest = Container("ingest", commands, tmp_path, nobody())
     try:
-        assert wait_until(lambda: status(ingest.port, "/livez") == 200, 30), ingest.log.read_text()
+        assert wait_until(lambda: status(ingest.port, "/livez") == 200, 60), ingest.log.read_text()
         assert not ingest.healthy()
     finally:
         assert ingest.stop() == 0
@@ -236,7 +237,7 @@ def test_the_whole_becomes_healthy_and_scores_a_visit(given: dict[str, str], com
             answer = httpx.get(intent, headers=key, timeout=10)
             return answer.status_code == 200 and answer.json()["counts"]["page_views"] == 1
 
-        assert wait_until(scored, 30), httpx.get(intent, headers=key).text
+        assert wait_until(scored, 60), httpx.get(intent, headers=key).text
     finally:
         ended = {name: each.stop() for name, each in running.items()}
     assert set(ended.values()) == {0}

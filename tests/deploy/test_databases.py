@@ -13,13 +13,15 @@ from pydantic import SecretStr
 
 from deploy.cli.failures import lines
 from deploy.errors import AwayError, SetupError
-from deploy.processes.ports import free_port
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring.storage import databases, migrate_all
 from deploy.wiring.writer import FAILED, outcome
 from storage.database.migrate import SchemaError
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
+
+ALCHEMY = sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone"))
 
 
 async def opened(settings: Settings) -> None:
@@ -130,15 +132,21 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [sqlalchemy.exc.OperationalError("SELECT 1", {}, Exception("gone")), ClickHouseError("gone")],
-    ids=["relational", "clickhouse"],
+    ("error", "storage", "setting"),
+    [
+        (ALCHEMY, {}, "data_dir (data)"),
+        (ALCHEMY, {"url": "mariadb+pymysql://u@h/n"}, "storage.url"),
+        (ClickHouseError("gone"), {}, "data_dir (data)"),
+        (ClickHouseError("gone"), {"clickhouse_host": "clickhouse"}, "storage.clickhouse_host"),
+    ],
+    ids=["sqlite", "mariadb", "chdb", "clickhouse"],
 )
-async def test_a_database_that_goes_away_as_a_part_begins_is_a_line(
-    error: Exception, caplog: pytest.LogCaptureFixture
+async def test_a_database_that_goes_away_as_a_part_begins_is_a_line_that_names_what_mends_it(
+    error: Exception, storage: dict[str, Any], setting: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def begins() -> None:
         raise error
 
-    assert await outcome(begins()) == FAILED
-    assert caplog.messages == ["a database failed (gone): see storage.url and storage.clickhouse_host"]
+    settings = Settings(data_dir=Path("data"), storage=StorageSettings(**storage))
+    assert await outcome(begins(), settings) == FAILED
+    assert caplog.messages == [f"a database failed (gone): see {setting}"]

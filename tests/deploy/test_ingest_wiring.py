@@ -13,15 +13,16 @@ import pytest
 
 from deploy.errors import PortTakenError, SetupError
 from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port, listen
-from deploy.settings.model import SIMULATED_SITES, IngestSettings, KafkaSettings, Settings
+from deploy.log.client_options import kafka_clients
+from deploy.processes.ports import listen
+from deploy.settings.model import SIMULATED_SITES, IngestSettings, KafkaSettings, PathRule, Settings, SiteSettings
 from deploy.wiring import ingest
 from deploy.wiring.keys import import_key
 from ingest.events import Event, decode
 from ingest.publish import ListPublisher
 from tests.support.door import SITES, events
 from tests.support.events import NOON
+from tests.support.ports import free_port
 from tests.support.publishers import read
 from tests.support.services import Broker
 
@@ -32,6 +33,14 @@ from tests.support.services import Broker
         pytest.param(
             {"sites": {"shop": {"origins": ["shop.example"]}}},
             r"^sites\.shop\.origins: 'shop\.example' is no origin", id="an origin without a scheme",
+        ),
+        pytest.param(
+            {"sites": {"shop": {"own_domains": ["https://shop.example"]}}},
+            r"^sites\.shop\.own_domains: 'https://shop\.example' is no host", id="a domain with a scheme",
+        ),
+        pytest.param(
+            {"sites": {"shop": {"ignored_referrers": ["id.example/login"]}}},
+            r"^sites\.shop\.ignored_referrers: 'id\.example/login' is no host", id="a host with a path",
         ),
         pytest.param(
             {"ingest": {"trusted_proxies": ["nginx"]}}, r"^ingest\.trusted_proxies: 'nginx'", id="a proxy by name"
@@ -49,6 +58,19 @@ def test_settings_that_do_not_fit_are_one_line(given: dict[str, Any], line: str,
     with pytest.raises(SetupError, match=line) as refused:
         ingest.app(Settings(data_dir=tmp_path, **given), ListPublisher())
     assert "\n" not in str(refused.value)
+
+
+def test_a_sites_domains_and_rules_are_spelled_as_urls_are() -> None:
+    given = SiteSettings(
+        origins=("https://checkout.shop.example",),
+        own_domains=("Bücher.example",),
+        ignored_referrers=("ID.bank.example",),
+        path_rules=(PathRule(prefix="/b%c3%bccher", type="ProductRelated"),),
+    )
+    rules = ingest.site("shop", given, embedded=False).rules
+    assert rules.own_domains == {"shop.example", "xn--bcher-kva.example"}
+    assert rules.ignored_referrers == {"id.bank.example"}
+    assert rules.type_of("/bücher/1") == "ProductRelated"
 
 
 def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
@@ -124,7 +146,7 @@ async def test_from_a_socket_to_the_log_and_a_clean_end(embedded_kafka: Broker, 
     kafka = embedded_kafka.settings()
     async with running(kafka, tmp_path) as client:
         await _readiness(client, "opecom topics create")
-        await topics.ensure(client_options(kafka), topics.wanted(kafka))
+        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
         await _readiness(client, '"ready"')
         body = gzip.compress(b'{"session_id":"s1","page_url":"http://localhost:5173/p/1"}')
         headers = {"content-encoding": "gzip", "origin": "http://localhost:5173"}

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from deploy.cli.main import app
 from deploy.errors import SetupError
+from deploy.settings.model import load
+from deploy.wiring.models import CurrentModel, models, writable_registry
 from scoring import registry
 from scoring.folder import RegistryError
 from scoring.promotions import Promotion, in_force, promotions, remember
@@ -84,5 +86,40 @@ def test_promotions_are_remembered_by_log(tmp_path: Path) -> None:
         promotions(tmp_path, "k")
 
 
-def test_the_shipped_registry_is_listed_without_settings() -> None:
+def test_one_registry_serves_trains_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without settings: `models` in the data folder, with the shipped version, which scores until one is promoted."""
+    monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("OPECOM_SCORING__REGISTRY", "")
+    shipped, scoring = registry.current(), load().scoring
+    answering, scorers = CurrentModel(scoring), models(scoring)
+    assert json.loads(said("list", "--json"))["current"] == shipped
+    # As `opecom train` adds a version; an earlier one made it current.
+    own = Path(str(writable_registry(scoring)))
+    assert own == tmp_path / "models"
+    known = registry.manifest(own, shipped)
+    registry.add(own, registry.graph_of(own, shipped), msgspec.structs.replace(known, version="own"), "card")
+    listed = json.loads(said("list", "--json"))
+    assert (listed["current"], [each["version"] for each in listed["models"]]) == (shipped, ["own", shipped])
+    assert "own" in said("compare", shipped, "own")
+    assert scorers("own").manifest.version == "own"
+    assert (scorers("").manifest.version, answering().manifest.version) == (shipped, shipped)
+    registry.promote(own, "own")
+    answering._looked = float("-inf")
+    assert answering().manifest.version == "own"
+    assert CurrentModel(load().scoring)().manifest.version == "own"
+
+
+def test_what_an_earlier_training_left_is_listed_and_not_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path))
+    registry_of(tmp_path / "models", "trained")
+    assert CurrentModel(load().scoring)().manifest.version == registry.current()
+    listed = json.loads(said("list", "--json"))
+    assert listed["current"] == registry.current()
+    assert "trained" in [each["version"] for each in listed["models"]]
+
+
+def test_the_shipped_registry_is_listed_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path))
     assert json.loads(said("list", "--json"))["current"] == registry.current()

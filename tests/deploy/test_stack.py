@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy
 
 from deploy.errors import PortTakenError, SetupError
-from deploy.processes.ports import free_port, listen, speaks_kafka
+from deploy.processes.ports import listen, speaks_kafka
 from deploy.processes.programs import Program
 from deploy.services import artefacts, mariadb, stack
 from deploy.settings.model import user_cache
 from tests.support.children import alive
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 CACHE = user_cache()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
 from deploy.wiring.storage import migrate_all
@@ -53,13 +53,15 @@ def shop(kafka: Broker, mariadb: MariaDb, tmp_path: Path) -> Iterator[Shop]:
             OPECOM_INGEST__KEY_RATE_PER_SECOND="1000000",
         )
         settings = stack.settings
-        asyncio.run(topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka)))
+        asyncio.run(topics.ensure(kafka_clients(settings.kafka), topics.wanted(settings.kafka)))
         migrate_all(settings)
         yield Shop(stack, settings, (relational, front))
 
 
 def disturb(shop: Shop, parts: Parts, times: int) -> Counter[str]:
-    """Kill a part every few seconds; of three kills two meet a database that is away. How often each was away.
+    """Kill a part now and then, at any moment of its work; of three kills two meet a database that is away.
+
+    Returns how often each was away.
 
     One thread, as Linux lets what a thread has started die with that thread.
     """
@@ -85,7 +87,7 @@ def endure(shop: Shop, folder: Path, times: int) -> str:
         parts.start()
         ledger.start()
         away = disturb(shop, parts, times)
-        time.sleep(2)
+        ledger.wait_for(2 * RATE)
         accepted = ledger.stop()
         parts.settle()
         began = time.monotonic()

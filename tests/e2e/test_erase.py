@@ -55,13 +55,13 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def fill(system: System) -> None:
     asyncio.run(say(system.settings, visits()))
-    assert wait_until(lambda: len(listed(system)) == len(OTHERS | THEIRS) - 2, 30)
+    assert wait_until(lambda: len(listed(system)) == len(OTHERS | THEIRS) - 2, 60)
     sent(system, "web-gone", GONE)
     sent(system, "web-other", "v2")
     # The others were long ago, and are closed by ticks.
     assert wait_until(lambda: listed(system, status="open") == {"web-gone", "web-other"}, 60)
     assert listed(system) == OTHERS | THEIRS
-    assert wait_until(lambda: len(document(system)["dead_letters"]) == 4, 30)
+    assert wait_until(lambda: len(document(system)["dead_letters"]) == 4, 60)
 
 
 async def say(settings: Settings, said: Sequence[Event | Control]) -> None:
@@ -199,8 +199,8 @@ def test_a_replay_finds_what_is_there(system: System, tmp_path: Path) -> None:
 def test_later_visits_are_taken_and_forgotten_also_after_a_crash(system: System) -> None:
     sent(system, "later-gone", GONE)
     sent(system, "later-other", "v2")
-    assert wait_until(lambda: "later-other" in listed(system), 30)
-    assert wait_until(lambda: erased_count(system) >= 1, 30)
+    assert wait_until(lambda: "later-other" in listed(system), 60)
+    assert wait_until(lambda: erased_count(system) >= 1, 60)
     parts = ("worker", "store" if system.embedded else "writer")
     for process in [system.stack.process_of(part) for part in parts]:
         process.kill()

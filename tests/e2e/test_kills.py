@@ -13,10 +13,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import IngestSettings, Settings, WorkerSettings
 from tests.support.ledger import Ledger
+from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.services import Broker
 from tests.support.truth import check_truth, read_topic
@@ -30,7 +30,7 @@ def settings(kafka: Broker, tmp_path: Path) -> Settings:
     worker = WorkerSettings(group=f"kills-{topic_names.events_topic}", session_timeout_ms=6_000)
     ingest = IngestSettings(port=free_port(), address_rate_per_second=1e6, key_rate_per_second=1e6)
     built = Settings(profile="services", kafka=topic_names, data_dir=tmp_path, worker=worker, ingest=ingest)
-    asyncio.run(topics.ensure(client_options(built.kafka), topics.wanted(built.kafka)))
+    asyncio.run(topics.ensure(kafka_clients(built.kafka), topics.wanted(built.kafka)))
     return built
 
 
@@ -94,7 +94,7 @@ def stalls(settings: Settings, moments: list[tuple[str, float]]) -> str:
     return ", ".join(told)
 
 
-def kills(settings: Settings, folder: Path, times: int, backlog: float, said: list[str]) -> None:
+def kills(settings: Settings, folder: Path, times: int, backlog: int, said: list[str]) -> None:
     keyless = {"OPECOM_SITES__DEFAULT__KEYLESS_LOOPBACK": "true"}
     ingest = Part("ingest", folder, environment(settings) | keyless, settings.ingest.port).wait_ready()
     ledger = Ledger(f"http://127.0.0.1:{settings.ingest.port}", folder / "accepted", RATE * (6 if backlog else 1))
@@ -103,7 +103,8 @@ def kills(settings: Settings, folder: Path, times: int, backlog: float, said: li
     moments: list[tuple[str, float]] = []
     try:
         ledger.start()
-        time.sleep(backlog)
+        if backlog:
+            ledger.wait_for(backlog)
         workers.add()
         workers.add()
         for part in workers.running:
@@ -115,6 +116,7 @@ def kills(settings: Settings, folder: Path, times: int, backlog: float, said: li
                     workers.add()
                 else:
                     getattr(workers, what)(chance.randrange(len(workers.running)))
+                # At any moment of a rebalance.
                 time.sleep(chance.uniform(0.5, 4.0))
         accepted = ledger.stop()
         asyncio.run(caught_up(settings))
@@ -127,12 +129,12 @@ def kills(settings: Settings, folder: Path, times: int, backlog: float, said: li
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("backlog", [pytest.param(0.0, id="live"), pytest.param(8.0, id="with a backlog")])
+@pytest.mark.parametrize("backlog", [pytest.param(0, id="live"), pytest.param(10_000, id="with a backlog")])
 @pytest.mark.parametrize(
     "times", [pytest.param(3, id="3 times"), pytest.param(20, id="20 times", marks=pytest.mark.long)]
 )
 def test_workers_killed_added_and_stopped(
-    settings: Settings, tmp_path: Path, times: int, backlog: float, capsys: pytest.CaptureFixture[str]
+    settings: Settings, tmp_path: Path, times: int, backlog: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said: list[str] = []
     kills(settings, tmp_path, times, backlog, said)

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.processes.probes import ProbeAddress, get
 from storage.database.engine import engine_of
 from storage.database.migrate import relational_run
@@ -50,7 +50,7 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
 def test_rules_and_dashboard_name_only_what_the_parts_tell(stack: Stack) -> None:
     wanted = {each for expression in EXPRESSIONS for each in asked(expression)}
     assert len(wanted) > 50
-    until, missing = time.monotonic() + 20, wanted
+    until, missing = time.monotonic() + 60, wanted
     # The lag of the worker is told by its watchdog, every five seconds.
     while missing and time.monotonic() < until:
         told = samples(stack)
@@ -114,7 +114,7 @@ def test_a_setting_that_is_none_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.mariadb
 async def test_faults_of_kafka_and_mariadb_are_a_line_each(kafka: Broker, mariadb_url: str, tmp_path: Path) -> None:
     made = kafka.settings(partitions=2)
-    await topics.ensure(client_options(made), topics.wanted(made))
+    await topics.ensure(kafka_clients(made), topics.wanted(made))
     names = ("events_topic", "scored_topic", "pages_topic", "erasures_topic", "dead_topic")
     stack = new_stack(
         tmp_path,

@@ -66,7 +66,7 @@ def opecom(stack: Stack, *arguments: str) -> str:
 def test_statistics_are_counted_put_in_force_and_part_of_what_a_replay_gives(stack: Stack, tmp_path: Path) -> None:
     now = int(time.time() * 1000)
     asyncio.run(say(stack, *visits(now, 30, 1), Tick("live", now - HOUR)))
-    counted = wait_until(lambda: json.loads(opecom(stack, "pages", "refresh", "--json"))["pages"] == 5, 20)
+    counted = wait_until(lambda: json.loads(opecom(stack, "pages", "refresh", "--json"))["pages"] == 5, 60)
     assert counted, opecom(stack, "pages", "show", "--json")
     shown = {page["path"]: page for page in json.loads(opecom(stack, "pages", "show", "--json"))["pages"]}
     assert set(shown) == {"/", "/cart", "/products/0", "/products/1", "/products/2", "*"}
@@ -87,7 +87,7 @@ def test_statistics_are_counted_put_in_force_and_part_of_what_a_replay_gives(sta
         features.update(answer.json().get("features", {}))
         return answer.status_code == 200
 
-    assert wait_until(scored, 10)
+    assert wait_until(scored, 60)
     assert features["PageValues"] == shown["/products/1"]["page_value"]
 
     export = tmp_path / "export.csv"

@@ -43,16 +43,16 @@ async def say_what_the_door_would_not(bootstrap: str) -> None:
 
 
 def run_the_system(stack: Stack, folder: Path) -> set[str]:
-    """Ten seconds of traffic; returns the ids of what was accepted, when all of it is in the database."""
+    """Some traffic; returns the ids of what was accepted, when all of it is in the database."""
     with up(stack):
-        ledger = Ledger(stack.ingest.url, folder / "accepted", rate=150)
+        ledger = Ledger(stack.ingest.url, folder / "accepted", rate=300)
         ledger.start()
         asyncio.run(say_what_the_door_would_not(stack.environment["OPECOM_KAFKA__BOOTSTRAP"]))
-        time.sleep(10)
+        ledger.wait_for(1_500)
         accepted = ledger.stop()
         expected = len(accepted) + 1
         rows = stack.folder / "data" / "opecom.sqlite"
-        assert wait_until(lambda: counted(rows) >= expected, 30), f"{counted(rows)} of {expected} are in the database"
+        assert wait_until(lambda: counted(rows) >= expected, 60), f"{counted(rows)} of {expected} are in the database"
     return accepted
 
 

@@ -181,7 +181,7 @@ def test_another_model_moves_scores_only_while_live_sessions_go_on(
     memory = [process.memory_info().rss]
     with httpx.Client(timeout=30) as http, livez:
         visitor.view(http)
-        assert wait_until(lambda: visitor.all_seen(http), 20)
+        assert wait_until(lambda: visitor.all_seen(http), 60)
         running = system.stack.begin("replay", "--model", "other", "--json")
         while running.poll() is None:
             visitor.view(http)
@@ -189,7 +189,7 @@ def test_another_model_moves_scores_only_while_live_sessions_go_on(
             time.sleep(0.1)
         account = account_of(running.communicate()[0])
         visitor.view(http)
-        assert wait_until(lambda: visitor.all_seen(http), 20), f"{visitor.sent} sent, seen {max(visitor.seen)}"
+        assert wait_until(lambda: visitor.all_seen(http), 60), f"{visitor.sent} sent, seen {max(visitor.seen)}"
     assert livez.failure is None
     entry = system.last_replay()
     assert entry is not None
@@ -414,7 +414,7 @@ def test_a_job_over_http_is_watched_stopped_and_goes_on(system: System) -> None:
         job = begun.json()["id"]
         busy = http.post(replays, json=order)
         assert (busy.status_code, busy.json()["error"]) == (409, "busy")
-        assert wait_until(lambda: http.get(f"{replays}/{job}").json()["number"] > 0, 30)
+        assert wait_until(lambda: http.get(f"{replays}/{job}").json()["number"] > 0, 60)
         assert http.delete(f"{replays}/{job}").status_code == 200
         state = http.get(f"{replays}/{job}").json()
         assert state["state"] == "stopped"

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.processes.ports import free_port, wait_until
+from deploy.processes.ports import wait_until
 from deploy.processes.programs import death_with
+from tests.support.ports import free_port
 from tests.support.receiver import receiver
 from tests.support.stack import Stack, new_stack, up
 
@@ -56,7 +57,7 @@ def visit(stack: Stack, session: str, *pages: str) -> list[dict[str, Any]]:
             answer = reads.get(f"{stack.api.url}/sessions/{session}/timeline", headers=stack.read_headers)
             return list(answer.json()["updates"]) if answer.status_code == 200 else []
 
-        assert wait_until(lambda: len(updates()) == 1 + len(pages), 30), updates()
+        assert wait_until(lambda: len(updates()) == 1 + len(pages), 60), updates()
         return updates()
 
 
@@ -67,7 +68,7 @@ def test_a_session_that_becomes_high_is_told_and_agrees_with_what_is_read(stack:
         steps = list(pairwise(["low", *(each["band"] for each in updates)]))
         wanted = [(*step, each["version"]) for step, each in zip(steps, updates, strict=True) if step[0] != step[1]]
         assert "high" in {each[1] for each in wanted}
-        assert wait_until(lambda: len(there.taken) == len(wanted), 30)
+        assert wait_until(lambda: len(there.taken) == len(wanted), 60)
         opecom(stack, "webhooks", "remove", made["id"])
     data = {got.id: got.verified(made["secret"])["data"] for got in there.got}
     assert sorted((each["from"], each["to"], each["version"]) for each in data.values()) == sorted(wanted)
@@ -100,7 +101,7 @@ def test_the_documented_receiver_verifies_what_is_sent_and_refuses_the_rest(stac
         def told() -> list[dict[str, Any]]:
             return [json.loads(line) for line in said.read_text().splitlines() if line.startswith("{")]
 
-        assert wait_until(lambda: len(told()) == 2, 30), said.read_text()
+        assert wait_until(lambda: len(told()) == 2, 60), said.read_text()
         assert httpx.post(f"http://127.0.0.1:{port}/", content=b"{}", timeout=5).status_code == 400
         assert [each.get("to") for each in told()] == [None, "high"]
         assert told()[1]["session_id"] == "another-buyer"
@@ -119,13 +120,13 @@ def test_the_log_lists_what_is_dead_and_sends_it_again(stack: Stack) -> None:
             said = opecom(stack, "webhooks", "deliveries", "--dead", "--webhook", made["id"], "--json")
             return list(json.loads(said))
 
-        assert wait_until(lambda: len(dead()) == 1, 30)
+        assert wait_until(lambda: len(dead()) == 1, 60)
         (delivery,) = dead()
         assert (delivery["attempts"], delivery["status"], delivery["state"]) == (3, 500, "dead")
         there.always = "take"
         opecom(stack, "webhooks", "resend", delivery["id"])
-        assert wait_until(lambda: there.taken == [delivery["id"]], 30)
-        assert wait_until(lambda: dead() == [], 30)
+        assert wait_until(lambda: there.taken == [delivery["id"]], 60)
+        assert wait_until(lambda: dead() == [], 60)
 
 
 def test_the_list_shows_no_secret_and_a_webhook_that_is_gone_is_a_line(stack: Stack) -> None:

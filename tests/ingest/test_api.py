@@ -75,6 +75,40 @@ async def test_the_other_endpoints(log: ListPublisher) -> None:
     ]  # fmt: skip
 
 
+async def test_what_shops_send_is_taken(log: ListPublisher) -> None:
+    body = b'\xef\xbb\xbf{"session_id":"s1","amount":"99.99","order_id":1001,"currency":"eur"}'
+    given = event_id(0xAB).upper()
+    async with door(log) as client:
+        paid = await client.post("/tracker/purchase", content=body)
+        viewed = await client.post(
+            "/tracker/pageview", json={"session_id": "s1", "page_url": "//p/7", "event_id": given}
+        )
+    assert (paid.status_code, viewed.status_code, viewed.json()) == (202, 202, {"event_id": given.lower()})
+    purchase, view = events(log)
+    assert purchase.purchase == Purchase(99.99, "1001", "EUR")
+    assert (view.event_id, view.page) == (given.lower(), Page("/p/7", "ProductRelated"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "what_to_do"),
+    [
+        pytest.param(
+            "/tracker/purchase", {"session_id": "s1", "amount": 1, "orderId": 7}, "did you mean order_id?", id="1"
+        ),
+        pytest.param("/tracker/session/end", {"session_id": "s1", "occurred_at": NOON // 1000}, "milliseconds", id="2"),
+        pytest.param("/tracker/session/end", {"session_id": "s1", "sent_at": NOON // 1000}, "milliseconds", id="3"),
+        pytest.param("/v1/batch", {"sent_at": NOON // 1000, "events": []}, "milliseconds", id="4"),
+    ],
+)
+async def test_what_is_refused_says_what_to_send(
+    log: ListPublisher, path: str, body: dict[str, Any], what_to_do: str
+) -> None:
+    response = await post(path, log, json=body)
+    assert refusal(response) == (422, "invalid")
+    assert what_to_do in response.json()["reason"]
+    assert not log.records
+
+
 async def test_sent_at_corrects_a_single_event(log: ListPublisher) -> None:
     body = VIEW | {"occurred_at": NOON, "sent_at": NOON + 1_000, "event_id": event_id(3)}
     assert (await post("/tracker/pageview", log, json=body)).json() == {"event_id": event_id(3)}
@@ -241,7 +275,7 @@ async def test_this_machine_needs_no_key_where_the_site_says_so(log: ListPublish
     assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=foreign)) == (403, "wrong_origin")
 
 
-@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-proto"])
 async def test_an_unnamed_proxy_of_this_machine_opens_nothing(header: str, log: ListPublisher) -> None:
     headers = {"x-opecom-key": "", header: "127.0.0.1"}
     assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=headers)) == (401, "no_key")
@@ -253,6 +287,22 @@ async def test_a_trusted_proxy_tells_the_address(log: ListPublisher) -> None:
     await post("/tracker/pageview", log, given=given, peer="127.0.0.1", headers=headers)
     context = events(log)[0].context
     assert (context.ip, context.region.name) == ("198.51.100.0", "JP")
+
+
+async def test_a_chain_in_two_lines_is_one(log: ListPublisher) -> None:
+    given = settings(trusted_proxies=("127.0.0.1", "10.0.0.0/8"))
+    lines = [("x-forwarded-for", "198.51.100.9:51234"), ("x-forwarded-for", "10.0.0.7")]
+    async with door(log, given, "127.0.0.1") as client:
+        headers = [*client.headers.multi_items(), *lines]
+        assert (await client.post("/tracker/pageview", json=VIEW, headers=headers)).status_code == 202
+    assert events(log)[0].context.ip == "198.51.100.0"
+
+
+async def test_an_extension_is_no_page_of_this_machine(log: ListPublisher) -> None:
+    headers = {"x-opecom-key": "", "origin": "chrome-extension://localhost"}
+    refused = await post("/tracker/pageview", log, peer="127.0.0.1", headers=headers)
+    assert refusal(refused) == (403, "wrong_origin")
+    assert "access-control-allow-origin" not in refused.headers
 
 
 async def test_rates(log: ListPublisher) -> None:
@@ -292,6 +342,49 @@ async def test_rates_hold_for_bad_requests_too(log: ListPublisher) -> None:
     async with door(log, settings(address_rate_per_second=0.2)) as client:
         answers = [await client.post("/tracker/pageview", content=b"{") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [400, 400, 429]
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 20_000, b"0," * 10_000, b"{}" + b" " * 19_998], ids=["nested", "list", "blank"]
+)
+async def test_a_large_body_is_paid_for_before_it_is_read(content: bytes, log: ListPublisher) -> None:
+    async with door(log, settings(address_rate_per_second=2)) as client:
+        answers = [await client.post("/v1/batch", content=content) for _ in range(2)]
+    assert [answer.status_code for answer in answers] in ([400, 429], [422, 429])
+
+
+async def test_a_gzip_bomb_is_refused_and_paid_for(log: ListPublisher) -> None:
+    bomb = gzip.compress(b" " * 2_000_000)
+    async with door(log, settings(address_rate_per_second=10)) as client:
+        gzipped = {"content-encoding": "gzip"}
+        answers = [await client.post("/tracker/pageview", content=bomb, headers=gzipped) for _ in range(2)]
+        honest = await client.post("/tracker/pageview", json=VIEW)
+    assert refusal(answers[0]) == (413, "too_large")
+    assert [refusal(answers[1]), refusal(honest)] == [(429, "rate")] * 2
+
+
+async def test_new_sessions_have_a_rate_of_their_own(log: ListPublisher) -> None:
+    async with door(log, settings(key_sessions_per_second=0.5)) as client:
+        first = [await client.post("/tracker/pageview", json=VIEW | {"session_id": f"s{n}"}) for n in range(6)]
+        again = await client.post("/tracker/pageview", json=VIEW | {"session_id": "s0"})
+        ends = [{"type": "session_end", "session_id": f"s{n}"} for n in range(6)]
+        many: dict[str, Any] = {"sent_at": NOON, "events": ends}
+        batch = await client.post("/v1/batch", json=many)
+        past = [event | {"received_at": NOON} for event in many["events"]]
+        loader = {"x-opecom-key": IMPORT_KEY}
+        history = await client.post("/v1/batch", json={"sent_at": NOON, "events": past}, headers=loader)
+        text = (await client.get("/metrics")).text
+    assert [answer.status_code for answer in first] == [202] * 5 + [429]
+    assert "ingest.key_sessions_per_second" in first[-1].text
+    assert [again.status_code, batch.status_code, history.status_code] == [202, 429, 202]
+    assert "opecom_ingest_open_sessions 5.0" in text
+
+
+async def test_open_sessions_have_a_bound(log: ListPublisher) -> None:
+    async with door(log, settings(max_open_sessions=2)) as client:
+        answers = [await client.post("/tracker/pageview", json=VIEW | {"session_id": f"s{n}"}) for n in (0, 1, 2, 0)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429, 202]
+    assert answers[2].headers["retry-after"] == "60"
 
 
 async def test_a_batch_of_too_many(log: ListPublisher) -> None:

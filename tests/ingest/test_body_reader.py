@@ -2,13 +2,14 @@
 
 import asyncio
 import gzip
+import os
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from ingest.body_reader import BodyReader, ClientGoneError, decompress
+from ingest.body_reader import BodyReader, ClientGoneError, decompress, price
 from ingest.errors import RequestRefusedError
 
 READER = BodyReader(max_bytes=1_000, max_decompressed=5_000)
@@ -35,7 +36,42 @@ async def test_plain_and_in_parts() -> None:
 
 async def test_gzip() -> None:
     headers = {b"content-encoding": b"gzip", b"content-type": b"text/plain;charset=UTF-8"}
-    assert await READER.read(headers, whole(gzip.compress(b"x" * 5_000))) == b"x" * 5_000
+    body = os.urandom(200) + b"x" * 4_800
+    assert await READER.read(headers, whole(gzip.compress(body))) == body
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"),
+    [
+        pytest.param(100_000, True, id="no larger than a plain body"),
+        pytest.param(100_001, False, id="a bomb"),
+        pytest.param(2_000_000, False, id="a bomb within the largest size"),
+    ],
+)
+def test_a_small_gzip_body_opens_to_no_more_than_a_plain_one(size: int, fits: bool) -> None:
+    reader = BodyReader(max_bytes=100_000, max_decompressed=2_000_000)
+    body = gzip.compress(b" " * size)
+    assert len(body) < 2_000
+    assert (reader._at_most(body) >= size) == fits
+
+
+async def test_a_bomb_is_refused_before_it_is_opened() -> None:
+    reader, headers = BodyReader(256 * 1024, 2 * 1024 * 1024), {b"content-encoding": b"gzip"}
+    bomb = gzip.compress(b'{"events":[' + b"0," * 1_000_000 + b"0]}")
+    assert len(bomb) < 3_000
+    tracemalloc.start()
+    with pytest.raises(RequestRefusedError) as refused:
+        await reader.read(headers, whole(bomb))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (refused.value.code, peak < 1_000_000) == ("too_large", True)
+    text = "".join(f'{{"number":{number}}},' for number in range(50_000)).encode()
+    assert await reader.read(headers, whole(gzip.compress(text))) == text
+
+
+@pytest.mark.parametrize(("size", "tokens"), [(0, 1), (1, 1), (1_024, 1), (1_025, 2), (262_144, 256)])
+def test_the_price_of_a_body(size: int, tokens: int) -> None:
+    assert price(size) == tokens
 
 
 @pytest.mark.parametrize(

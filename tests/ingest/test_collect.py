@@ -1,5 +1,7 @@
 """From bytes to events: the fast way and the careful way agree, and a bad event refuses only itself."""
 
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -7,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest import codes, collect
+from ingest import codes, collect, schemas
 from ingest.admission.keys import Grant, SiteAccess
 from ingest.collect import RequestOrigin
-from ingest.enrich import Agent
+from ingest.enrich import Agent, page_rules
 from ingest.errors import RequestRefusedError
-from ingest.events import Code, Context, Event, Page, decode
+from ingest.events import Code, Context, Custom, Event, Page, Purchase, decode
 from tests.support.events import NOON, event_id
 
 LIVE = Grant(SiteAccess("shop"), "write", "shop")
@@ -22,6 +24,10 @@ IMPORT = Grant(SiteAccess("shop"), "import", "shop")
 def sender(grant: Grant = LIVE, **given: Any) -> RequestOrigin:
     numbers = iter(range(900, 10_000))
     return RequestOrigin(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
+
+
+def iso(moment: int, zone: tzinfo) -> str:
+    return datetime.fromtimestamp(moment / 1000, zone).isoformat()
 
 
 def page_view(number: int = 1, **given: Any) -> dict[str, Any]:
@@ -114,6 +120,16 @@ def test_what_a_client_leaves_out() -> None:
         ),
         pytest.param(page_view(occurred_at=-1), "occurred_at", id="before 1970"),
         pytest.param(page_view(occurred_at=1e15), "occurred_at", id="beyond every calendar"),
+        pytest.param(page_view(occurred_at=NOON // 1000), "milliseconds", id="seconds"),
+        pytest.param(page_view(occurred_at=NOON / 1000), "milliseconds", id="seconds and a fraction"),
+        pytest.param(page_view(occurred_at="2026-11-24T12:00:00"), "zone", id="a time without a zone"),
+        pytest.param(page_view(occurred_at="1969-12-31T00:00:00Z"), "1970", id="a time before 1970"),
+        pytest.param(page_view(type="purchase", purchase={"amount": "-1"}), "amount", id="a negative sum as text"),
+        pytest.param(page_view(type="purchase", purchase={"amount": "9" * 15}), "amount", id="an absurd sum as text"),
+        pytest.param(page_view(type="purchase", purchase={"amount": "12,50"}), "99.99", id="a decimal comma"),
+        pytest.param(
+            page_view(type="purchase", purchase={"amount": 1, "orderId": "7"}), "did you mean order_id?", id="orderId"
+        ),
         pytest.param([], "object", id="no object"),
         pytest.param(None, "object", id="null"),
     ],
@@ -206,6 +222,166 @@ def test_flags_are_kept_together() -> None:
     assert only(collect.batch(body, sender(agent=Agent(bot=True)), 50)).flags == ("bot", "skew")
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(NOON - 10_000, NOON - 10_000, id="milliseconds"),
+        pytest.param(float(NOON - 10_000), NOON - 10_000, id="milliseconds as a float"),
+        pytest.param(NOON - 10_000 + 0.9, NOON - 10_000, id="a fraction of a millisecond"),
+        pytest.param(iso(NOON - 10_000, UTC), NOON - 10_000, id="ISO 8601"),
+        pytest.param(iso(NOON - 10_000, UTC).replace("+00:00", "Z"), NOON - 10_000, id="ISO 8601 with Z"),
+        pytest.param(iso(NOON - 10_000, timezone(timedelta(hours=-5))), NOON - 10_000, id="ISO 8601 in another zone"),
+        pytest.param("2026-01-01T00:00:00.123456Z", 1_767_225_600_123, id="microseconds"),
+    ],
+)
+def test_when_an_event_occurred(given: Any, expected: int) -> None:
+    body = {"sent_at": expected, "events": [page_view(occurred_at=given)]}
+    read = collect.batch(msgspec.json.encode(body), RequestOrigin(LIVE, expected), 50)
+    assert (only(read).occurred_at, only(read).flags) == (expected, ())
+
+
+def test_all_times_of_an_import_may_be_text() -> None:
+    sent = page_view(received_at=iso(NOON - 90_000, UTC), occurred_at=iso(NOON - 95_000, UTC))
+    body = msgspec.json.encode({"sent_at": iso(NOON, UTC), "events": [sent]})
+    event = only(collect.batch(body, sender(IMPORT), 50))
+    assert (event.received_at, event.occurred_at) == (NOON - 90_000, NOON - 95_000)
+    (refused,) = batch(page_view(received_at=NOON // 1000), grant=IMPORT).refused
+    assert (refused.code, "milliseconds" in refused.reason) == ("invalid", True)
+
+
+def test_a_batch_sent_at_a_time_in_seconds_is_refused() -> None:
+    for read in (collect.batch, collect.batch_one_by_one):
+        with pytest.raises(RequestRefusedError, match="milliseconds") as refused:
+            read(msgspec.json.encode({"sent_at": NOON // 1000, "events": [page_view()]}), sender(), 50)
+        assert refused.value.code == "invalid"
+
+
+LONG = "A-" + "7" * 68
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({"amount": 99.99, "order_id": "7", "currency": "EUR"}, Purchase(99.99, "7", "EUR"), id="as it is"),
+        pytest.param({"amount": "99.99"}, Purchase(99.99), id="a sum as text"),
+        pytest.param({"amount": "100"}, Purchase(100.0), id="a whole sum as text"),
+        pytest.param({"amount": 1, "order_id": 1001}, Purchase(1.0, "1001"), id="an order's number"),
+        pytest.param({"amount": 1, "order_id": " 7 "}, Purchase(1.0, "7"), id="blanks"),
+        pytest.param({"amount": 1, "order_id": ""}, Purchase(1.0), id="an empty order id"),
+        pytest.param({"amount": 1, "order_id": "\x1b[2J7"}, Purchase(1.0, "␛[2J7"), id="a terminal escape"),
+        pytest.param({"amount": 1, "order_id": None, "currency": None}, Purchase(1.0), id="null"),
+        pytest.param({"amount": 1, "currency": "eur"}, Purchase(1.0, None, "EUR"), id="in lower case"),
+        pytest.param({"amount": 1, "currency": ""}, Purchase(1.0), id="an empty currency"),
+        pytest.param({"amount": 1, "currency": "Euro"}, Purchase(1.0), id="no currency"),
+        pytest.param({"amount": 1, "currency": "€"}, Purchase(1.0), id="a sign"),
+        pytest.param({"amount": 1, "order_id": "A" * 64}, Purchase(1.0, "A" * 64), id="64 characters"),
+        pytest.param(
+            {"amount": 1, "order_id": LONG},
+            Purchase(1.0, LONG[:31] + "~" + sha256(LONG.encode()).hexdigest()[:32]),
+            id="70 characters",
+        ),
+    ],
+)
+def test_what_adorns_costs_no_purchase(given: dict[str, Any], expected: Purchase) -> None:
+    assert only(batch(page_view(type="purchase", page=None, purchase=given))).purchase == expected
+    body = schemas.PurchaseMade(session_id="s1", **given)
+    sent, _ = collect.purchase(body, sender())
+    assert collect.event_of(sent, "shop", None, sender()).purchase == expected
+
+
+def test_long_order_ids_stay_different_orders() -> None:
+    made = {collect.order_id(LONG + end) for end in ("1", "2", "12")}
+    assert {len(each or "") for each in made} == {64}
+    assert len(made) == 3
+    assert collect.order_id(int("7" * 100)) == collect.order_id("7" * 100)
+
+
+def test_a_signed_order_is_one_however_its_id_is_written() -> None:
+    verified = sender(Grant(SiteAccess("shop", purchase_secrets=("whsec_secret",)), "write", ""), verified=True)
+    ids = {
+        collect.purchase(schemas.PurchaseMade(session_id="s1", amount=1, order_id=given, occurred_at=NOON), verified)[1]
+        for given in ("1001", 1001, " 1001 ")
+    }
+    assert len(ids) == 1
+    with pytest.raises(RequestRefusedError, match="order_id"):
+        collect.purchase(schemas.PurchaseMade(session_id="s1", amount=1, order_id=" ", occurred_at=NOON), verified)
+
+
+def test_an_event_id_in_upper_case_is_the_same_event() -> None:
+    given = event_id(0xABCDEF)
+    assert given.upper() != given
+    assert only(batch(page_view(event_id=given.upper()))).event_id == given
+    sent, answer = collect.end(schemas.SessionEnd(session_id="s1", event_id=given.upper()), sender())
+    assert (sent.event_id, answer.event_id) == (given, given)
+    begun, started = collect.start(schemas.SessionStart(event_id=given.upper()), sender())
+    assert (begun.event_id, started.event_id) == (given, given)
+
+
+def test_texts_have_no_control_characters() -> None:
+    made = only(
+        batch(
+            page_view(
+                type="custom",
+                page=None,
+                custom={"category": "a\x1b[2J", "action": "b\nc", "label": "\u202ed", "value": "1.50"},
+            )
+        )
+    )
+    assert made.custom == Custom("a␛[2J", "b c", "\ufffdd", 1.5)
+    context = {"browser": {"code": 1, "name": "\x1b]0;x"}}
+    imported = only(batch(page_view(received_at=NOON, context=context), grant=IMPORT))
+    assert imported.context.browser == Code(1, "␛]0;x")
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(b"\\ud83d", id="the first half"),
+        pytest.param(b"\\ud83d and more", id="the first half, inside"),
+        pytest.param(b"\\udc00", id="the second half"),
+        pytest.param(b"\\ud83d\\ud83d\\ude00", id="the first half twice"),
+    ],
+)
+def test_half_a_surrogate_pair_refuses_only_its_event(half: bytes) -> None:
+    bad = b'{"type":"custom","session_id":"s1","custom":{"category":"c","action":"' + half + b'"}}'
+    good = msgspec.json.encode(page_view(1)), msgspec.json.encode(page_view(3, page={"url": "/😀/ü"}))
+    body = b'{"sent_at":%d,"events":[%s,%s,%s]}' % (NOON, good[0], bad, good[1])
+    collected = collect.batch(body, sender(), 50)
+    kept = [decode(*record) for record in collected.records]
+    assert [(event.event_id, event.page and event.page.path) for event in kept] == [  # type: ignore[union-attr]
+        (event_id(1), "/p/1"),
+        (event_id(3), "/😀/ü"),
+    ]
+    (refused,) = collected.refused
+    assert (refused.index, refused.code) == (1, "malformed")
+    assert "surrogate pair" in refused.reason
+
+
+def test_half_a_pair_beside_other_rubbish() -> None:
+    good = msgspec.json.encode(page_view(1))
+    middle = good.replace(b"s1", b"\\ud800"), good.replace(b"s1", b"\xff"), b'{"type":"page_view","x":1e999}'
+    body = b'{"sent_at":%d,"events":[%s,%s,%s,%s,%s]}' % (NOON, good, *middle, good)
+    collected = collect.batch(body, sender(), 50)
+    assert (len(collected.records), [refused.index for refused in collected.refused]) == (2, [1, 2, 3])
+    with pytest.raises(RequestRefusedError, match="surrogate"):
+        collect.batch(body[:-2], sender(), 50)
+
+
+def test_a_byte_order_mark_says_nothing() -> None:
+    body = b"\xef\xbb\xbf" + msgspec.json.encode({"sent_at": NOON, "events": [page_view()]})
+    assert collect.batch(body, sender(), 50) == collect.batch(body[3:], sender(), 50)
+    assert len(collect.batch_one_by_one(body, sender(), 50).records) == 1
+    single = b'\xef\xbb\xbf{"session_id":"s1"}'
+    assert collect.decoded(msgspec.json.Decoder(schemas.SessionEnd), single).session_id == "s1"
+
+
+def test_own_domains_of_a_site_are_no_source() -> None:
+    site = SiteAccess("shop", page_rules(own_domains=["pay.example"], ignored_referrers=["id.example"]))
+    for referrer in ("https://pay.example/", "https://id.example/", "https://www.paypal.com/checkoutnow"):
+        sent = page_view(page={"url": "https://shop.example/", "referrer": referrer})
+        assert only(batch(sent, grant=Grant(site, "write", ""))).context.traffic_type == codes.DIRECT
+
+
 def test_ids_made_here_grow() -> None:
     made = [collect.new_id() for _ in range(1_000)]
     assert made == sorted(set(made))
@@ -219,11 +395,11 @@ SENT = st.fixed_dictionaries(
         "event_id": st.one_of(st.integers(0, 9).map(event_id), FIELD),
         "visitor_id": FIELD,
         "visitor_type": st.one_of(st.sampled_from(["Other", "New_Visitor"]), FIELD),
-        "occurred_at": st.one_of(st.integers(NOON - 9_000_000, NOON + 9_000_000), FIELD),
+        "occurred_at": st.one_of(st.integers(NOON - 9_000_000, NOON + 9_000_000), st.just(NOON // 1000), FIELD),
         "page": st.one_of(st.just({"url": "/p"}), st.just({"url": "http://[/", "type": None}), FIELD),
         "ping": st.one_of(st.just({"engaged_ms": 5}), FIELD),
         "custom": st.one_of(st.just({"category": "c", "action": "a", "value": 1.5}), FIELD),
-        "purchase": st.one_of(st.just({"amount": 1}), FIELD),
+        "purchase": st.one_of(st.just({"amount": 1}), st.just({"amount": "1.5", "order_id": 7, "currency": ""}), FIELD),
         "extra": FIELD,
     },
 )

@@ -10,12 +10,13 @@ import pytest
 
 from deploy.local import broker as embedded
 from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port, speaks_kafka
+from deploy.log.client_options import kafka_clients
+from deploy.processes.ports import speaks_kafka
 from deploy.processes.programs import Program
 from deploy.settings.model import KafkaSettings
 from ingest.kafka import KafkaPublisher
 from ingest.publish import LogUnavailableError
+from tests.support.ports import free_port
 from tests.support.publishers import kafka_log, publisher, reached
 from tests.support.services import Broker
 
@@ -47,8 +48,8 @@ async def test_a_missing_topic_is_said_with_the_command_and_not_made(embedded_ka
     kafka = embedded_kafka.settings()
     made = publisher(kafka)
     assert f"no topic {kafka.events_topic}" in await reason(made, "no topic")
-    assert any("is missing" in each.line for each in await topics.check(client_options(kafka), topics.wanted(kafka)))
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    assert any("is missing" in each.line for each in await topics.check(kafka_clients(kafka), topics.wanted(kafka)))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     await reached(made)
     await made.publish([(b"a", b"b")])
     await made.stop()
@@ -56,7 +57,7 @@ async def test_a_missing_topic_is_said_with_the_command_and_not_made(embedded_ka
 
 async def test_a_topic_of_another_number_of_partitions_is_refused(embedded_kafka: Broker) -> None:
     kafka = embedded_kafka.settings(partitions=3)
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     made = publisher(kafka.model_copy(update={"partitions": 4}))
     assert "has 3 partitions, kafka.partitions says 4" in await reason(made, "partitions")
     await made.stop()
@@ -162,7 +163,7 @@ async def test_a_broker_that_dies_and_comes_back(tmp_path: Path) -> None:
             # Until the old connection is given up: what it still sends, Tansu would take without a topic.
             assert "(kafka.bootstrap)" in await reason(log.publisher, "kafka.bootstrap")
             program = start()
-            await topics.ensure(client_options(kafka), topics.wanted(kafka))
+            await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
             await reached(log.publisher)
             await log.publisher.publish([(b"a", b"3")])
             assert [value for partition in await log.read(1) for _, value in partition] == [b"3"]

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import writer
 from ingest.events import key_of
@@ -20,7 +20,7 @@ from tests.support.scored import scored
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.mark.mariadb
@@ -28,7 +28,7 @@ async def test_a_mariadb_that_goes_away_pauses_the_writer_and_loses_nothing(
     embedded_kafka: Broker, mariadb_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     kafka = embedded_kafka.settings(partitions=1)
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     url = sqlalchemy.make_url(mariadb_url)
     async with gate(url.host or "127.0.0.1", url.port or 3306) as front:
         through = url.set(host="127.0.0.1", port=front.port).render_as_string(hide_password=False)

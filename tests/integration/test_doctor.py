@@ -14,11 +14,11 @@ from deploy.doctor.finding import Finding
 from deploy.doctor.log import log
 from deploy.errors import AwayError
 from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import KafkaSettings, Settings, StorageSettings, WorkerSettings
 from deploy.wiring.storage import relational
 from storage.database import migrate
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 NEWEST = migrate.steps("mariadb")[-1].version
@@ -38,7 +38,7 @@ def settings_on(kafka: KafkaSettings, **given: Any) -> Settings:
 async def made(kafka: Broker) -> KafkaSettings:
     """Apache Kafka with topics that are as they must be."""
     settings = kafka.settings(partitions=2)
-    await topics.ensure(client_options(settings), topics.wanted(settings))
+    await topics.ensure(kafka_clients(settings), topics.wanted(settings))
     return settings
 
 
@@ -115,7 +115,7 @@ async def test_a_broker_that_is_away_is_one_error() -> None:
 async def test_records_from_the_future_tell_of_the_clock(kafka: Broker) -> None:
     settings = kafka.settings(partitions=1)
     options = client_options(settings)
-    await topics.ensure(options, topics.wanted(settings))
+    await topics.ensure(kafka_clients(settings), topics.wanted(settings))
     ahead = (await log(settings_on(settings)))[1]
     assert ahead == {}
     # The newest record of a topic that takes the producer's time stands for a broker whose clock is ahead.

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.errors import SetupError
 from deploy.log import controls, topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.log.topics import log_id
 from deploy.promote import promote, roll_back
 from deploy.settings.model import KafkaSettings, ScoringSettings, Settings, WorkerSettings
@@ -28,7 +28,7 @@ from tests.support.events import event
 from tests.support.models import break_graph, registry_of
 from tests.support.services import Broker
 
-PATIENCE = 60
+PATIENCE = 90
 EVENTS = 3_000
 
 
@@ -59,39 +59,49 @@ async def records(kafka: KafkaSettings, topic: str, count: int) -> list[tuple[in
 async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(settings: Settings) -> None:
     kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
-    stop, sending = asyncio.Event(), asyncio.Event()
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    stop, enough = asyncio.Event(), asyncio.Event()
     running = asyncio.create_task(worker.run(settings, stop))
+    sent = 0
 
     async def send(made: AIOKafkaProducer) -> None:
+        nonlocal sent
         now = int(time.time() * 1000)
-        for number in range(EVENTS):
-            each = event(number + 1, now + number, session_id=f"s{number % 40}")
+        while sent < EVENTS or not enough.is_set():
+            each = event(sent + 1, now + sent, session_id=f"s{sent % 40}")
             key = key_of(each.site, each.session_id)
-            await made.send(kafka.events_topic, encode(each), key=key, partition=number % 2)
-            if number % 20 == 0:
+            await made.send(kafka.events_topic, encode(each), key=key, partition=sent % 2)
+            sent += 1
+            if sent % 20 == 0:
                 await made.flush()
                 await asyncio.sleep(0.02)
-            if number == EVENTS // 6:
-                sending.set()
         await made.flush()
+
+    async def events_come() -> None:
+        """Until a tenth of the events has come since."""
+        before = sent
+        async with asyncio.timeout(PATIENCE):
+            while sent < before + EVENTS // 10:  # noqa: ASYNC110 - the sender counts
+                await asyncio.sleep(0.01)
 
     async with AIOKafkaProducer(**client_options(kafka), acks="all") as made:
         load = asyncio.create_task(send(made))
-        await sending.wait()
+        await events_come()
         done = await promote(settings, "m2")
         assert (done.before, registry.current(folder)) == ("m1", "m2")
-        await asyncio.sleep(0.3)
+        await events_come()
         break_graph(folder, "m3")
         with pytest.raises(SetupError, match="sha256"):
             await promote(settings, "m3")
         # Somebody whose registry is another one.
         await controls.write_control(kafka, UseModel("m3"))
-        await asyncio.sleep(0.3)
+        await events_come()
         assert (await roll_back(settings)).version == "m1"
+        await events_come()
+        enough.set()
         await load
-    log = await records(kafka, kafka.events_topic, EVENTS + 6)
-    scored = await records(kafka, kafka.scored_topic, EVENTS)
+    log = await records(kafka, kafka.events_topic, sent + 6)
+    scored = await records(kafka, kafka.scored_topic, sent)
     dead = await records(kafka, kafka.dead_topic, 2)
     stop.set()
     assert await asyncio.wait_for(running, 25) == 0
@@ -106,22 +116,50 @@ async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(se
             expected[said.event_id] = in_force_at[partition]
     told = [decode_scored(value) for *_, value in scored]
     assert {str(each.event.id): each.model_version for each in told} == expected
-    assert len(told) == len(expected) == EVENTS
+    assert len(told) == len(expected) == sent
     assert Counter(expected.values()).keys() == {"m1", "m2"}
     letters = [decode_dead(value) for *_, value in dead]
     assert {(letter.partition, letter.reason) for letter in letters} == {(0, "failed"), (1, "failed")}
     assert all("m3" in letter.detail and "sha256" in letter.detail for letter in letters)
 
 
+async def test_a_model_that_only_the_promoter_has_is_taken_by_nobody(settings: Settings, tmp_path: Path) -> None:
+    kafka = settings.kafka
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    elsewhere = ScoringSettings(registry=str(registry_of(tmp_path / "elsewhere", "m1", "own")))
+    refusal = r"^no worker has taken own, m1 goes on: partition 0, 1: .*'own' is not in"
+    lines: list[str] = []
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(settings, stop))
+    try:
+        # The worker joins its group first, which takes long on a busy machine.
+        await promote(settings, "m1", 4 * PATIENCE, lines.append)
+        with pytest.raises(SetupError, match=refusal) as no:
+            await promote(settings.model_copy(update={"scoring": elsewhere}), "own", PATIENCE, lines.append)
+        assert (await promote(settings, "m2", PATIENCE, lines.append)).version == "m2"
+    finally:
+        stop.set()
+        async with asyncio.timeout(PATIENCE):
+            assert await running == 0
+    assert "\n" not in str(no.value)
+    assert lines == []
+    assert registry.current(tmp_path / "elsewhere") == "m1"
+    assert promotions(tmp_path / "elsewhere", await log_id(kafka_clients(kafka))) == []
+    await promote(settings, "m3", 0, lines.append)
+    assert lines == [
+        "partition 0, 1: no worker has read it within 0 s; one takes it when it runs, or refuses it in its log"
+    ]
+
+
 async def test_a_rollback_goes_back_step_by_step_and_stops_at_the_first(settings: Settings) -> None:
     kafka, folder = settings.kafka, Path(settings.scoring.registry)
     assert folder is not None
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     for version in ("m2", "m2", "m3"):
-        await promote(settings, version)
-    log = await log_id(client_options(kafka))
+        await promote(settings, version, patience=0)
+    log = await log_id(kafka_clients(kafka))
     assert in_force(promotions(folder, log)) == ["m1", "m2", "m3"]
-    assert [(await roll_back(settings)).version for _ in range(2)] == ["m2", "m1"]
+    assert [(await roll_back(settings, patience=0)).version for _ in range(2)] == ["m2", "m1"]
     with pytest.raises(SetupError, match="remembers no promotion on this log that could be taken back"):
         await roll_back(settings)
     controls_ = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 10)]

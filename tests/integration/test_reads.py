@@ -17,18 +17,19 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.errors import PortTakenError
 from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port, listen
+from deploy.log.client_options import client_options, kafka_clients
+from deploy.processes.ports import listen
 from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
 from ingest.events import key_of
 from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter, follow
 from stream.scored import ScoredSession, encode
 from tests.support.example import consumer, running_consumer
+from tests.support.ports import free_port
 from tests.support.scored import scored
 from tests.support.services import Broker
 
-PATIENCE = 40
+PATIENCE = 90
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,7 +46,7 @@ async def say(kafka: KafkaSettings, updates: Iterable[ScoredSession], raw: bytes
 @pytest.fixture
 async def kafka(broker: Broker) -> KafkaSettings:
     made = broker.settings(partitions=2)
-    await topics.ensure(client_options(made), topics.wanted(made))
+    await topics.ensure(kafka_clients(made), topics.wanted(made))
     return made
 
 
@@ -53,10 +54,7 @@ async def kafka(broker: Broker) -> KafkaSettings:
 async def following(
     kafka: KafkaSettings, start: Start, wanted: UpdateFilter | None = None, log: str = "log"
 ) -> AsyncIterator[ScoredConsumer]:
-    options = client_options(kafka)
-    async with follow(
-        options, kafka.scored_topic, log, wanted or UpdateFilter(), start, kafka.fetch_wait_ms
-    ) as follower:
+    async with follow(kafka_clients(kafka), kafka.scored_topic, log, wanted or UpdateFilter(), start) as follower:
         yield follower
 
 
@@ -129,7 +127,7 @@ async def test_the_consumer_of_the_documents_runs(kafka: KafkaSettings, tmp_path
 @pytest.fixture
 async def settings(embedded_kafka: Broker, tmp_path: Path) -> Settings:
     kafka = embedded_kafka.settings(partitions=2)
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     storage = StorageSettings(metrics_port=0, group=f"writer-{kafka.events_topic}")
     return Settings(kafka=kafka, data_dir=tmp_path, storage=storage, api=ApiSettings(port=free_port(), max_streams=2))
 

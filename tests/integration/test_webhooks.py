@@ -15,8 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from deploy.log import controls, topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import Settings, StorageSettings, WebhooksSettings
 from deploy.wiring import webhooks
 from deploy.wiring.storage import relational_of_this_program
@@ -29,13 +28,14 @@ from stream.fold.erasures import visitor_digest
 from stream.scored import ScoredSession, encode
 from tests.support.events import NOON
 from tests.support.gate import gate
+from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.receiver import Receiver, receiver
 from tests.support.scored import scored
 from tests.support.services import Broker
 from tests.support.webhooks import kept
 
-PATIENCE = 60
+PATIENCE = 90
 PARTITIONS = 3
 #: The exit code of a part that Kafka or its database failed.
 FAILED = 70
@@ -110,7 +110,7 @@ async def made(broker: Broker, folder: Path, url: str = "", **given: Any) -> Set
         storage=StorageSettings(url=SecretStr(url or f"sqlite:///{folder / 'rows.sqlite'}")),
         webhooks=WebhooksSettings(**(whole | given)),
     )
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     await asyncio.to_thread(
         lambda: relational_of_this_program(settings.model_copy(update={"profile": "embedded"})).dispose()
     )
@@ -297,7 +297,7 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
     embedded_kafka: Broker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = await made(embedded_kafka, tmp_path)
-    log = await topics.log_id(client_options(settings.kafka))
+    log = await topics.log_id(kafka_clients(settings.kafka))
     with opened(settings) as engine:
         bands.move(engine, log, {0: bands.ReadBatch(bands.PartitionPosition(), 500, NOON, [])}, {}, NOON)
     assert await webhooks.run(settings, asyncio.Event()) == FAILED

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy.errors import SetupError
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import KafkaSettings, Settings, WorkerSettings
 from deploy.wiring import worker
 from ingest.events import Event, Page, Tick, UsePages, encode, key_of
@@ -21,7 +21,7 @@ from stream.scored import DeadLetter, ScoredSession, decode, decode_dead
 from tests.support.events import NOON, event
 from tests.support.services import Broker
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def scored(kafka: KafkaSettings, count: int) -> list[ScoredSession]:
 
 async def test_an_event_becomes_a_score_and_a_restart_goes_on_where_it_was(settings: Settings) -> None:
     kafka = settings.kafka
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     now = int(time.time() * 1000)
     async with producer(kafka) as made:
         async with running(settings):
@@ -88,7 +88,7 @@ async def test_an_event_becomes_a_score_and_a_restart_goes_on_where_it_was(setti
 
 async def test_dead_letters_go_to_their_topic_and_the_rest_goes_on(settings: Settings) -> None:
     kafka = settings.kafka
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     now = int(time.time() * 1000)
     late = event(7, now - 3_600_000, received_at=now)
     async with producer(kafka) as made, running(settings):
@@ -104,7 +104,7 @@ async def test_dead_letters_go_to_their_topic_and_the_rest_goes_on(settings: Set
 
 async def test_a_view_waits_for_the_page_statistics_that_the_log_announced(settings: Settings) -> None:
     kafka = settings.kafka
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     async with producer(kafka) as made, running(settings):
         now = int(time.time() * 1000)
         rows = [PageRow("", "default", "/p/1", 0.1, 0.2, 30.0), PageRow("", "default", "*", 0.5, 0.6, 1.0)]
@@ -119,7 +119,7 @@ async def test_a_view_waits_for_the_page_statistics_that_the_log_announced(setti
 
 async def test_a_tick_closes_and_wall_time_appends_one_where_nobody_writes(settings: Settings) -> None:
     kafka = settings.kafka
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     async with producer(kafka) as made, running(settings):
         await say(made, kafka.events_topic, event(1))
         replayed = event(2, NOON, site="past", session_id="r1", clock="replayed")
@@ -137,7 +137,7 @@ async def test_a_worker_without_its_topics_says_how_to_make_them(settings: Setti
 
 
 async def test_a_worker_refuses_a_log_with_another_number_of_partitions(settings: Settings) -> None:
-    await topics.ensure(client_options(settings.kafka), topics.wanted(settings.kafka))
+    await topics.ensure(kafka_clients(settings.kafka), topics.wanted(settings.kafka))
     kafka = settings.kafka.model_copy(update={"partitions": 3})
     with pytest.raises(SetupError, match="2 partitions"):
         await worker.run(settings.model_copy(update={"kafka": kafka}), asyncio.Event())

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port, wait_until
+from deploy.log.client_options import client_options, kafka_clients
+from deploy.processes.ports import wait_until
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import writer
@@ -31,11 +31,12 @@ from storage.write.block import Role
 from stream import scored as contract
 from stream.scored import DeadLetter, ScoredSession
 from tests.support.events import NOON, event
+from tests.support.ports import free_port
 from tests.support.scored import scored, view
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse
 
-PATIENCE = 40
+PATIENCE = 90
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def settings(broker: Broker, tmp_path: Path) -> Settings:
     )
     profile = "services" if broker.idempotent else "embedded"
     made = Settings(profile=profile, kafka=kafka, data_dir=tmp_path, storage=storage)
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     await asyncio.to_thread(migrate_all, made)
     return made
 
@@ -154,25 +155,25 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
         await say(producer, kafka.scored_topic, [scored(n) for n in range(20)])
         async with running(settings):
             await until(settings, SEEN, lambda seen: seen == 20)
-        log = await topics.log_id(client_options(kafka))
+        log = await topics.log_id(kafka_clients(kafka))
         engine = engine_of(settings.storage.url.get_secret_value())
         known = continuity.written(engine, log)
         engine.dispose()
         assert [(place.role, place.next) for place in known] == [("scored", 20)]
 
         names: dict[Role, str] = {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
-        await continuity.check(known, names, client_options(kafka))
+        await continuity.check(known, names, kafka_clients(kafka))
 
         anew = kafka.model_copy(update={"scored_topic": f"{kafka.scored_topic}-anew"})
-        await topics.ensure(client_options(anew), topics.wanted(anew))
+        await topics.ensure(kafka_clients(anew), topics.wanted(anew))
         other = {**names, "scored": anew.scored_topic}
         for count in (0, 5, 30):
             # Empty, shorter than what was written, and longer: the last record is another one then.
             await say(producer, anew.scored_topic, [scored(n) for n in range(count)])
             with pytest.raises(continuity.ContinuityError, match="was made anew: the databases know 20 records"):
-                await continuity.check(known, other, client_options(kafka), wait_seconds=2)
+                await continuity.check(known, other, kafka_clients(kafka), wait_seconds=2)
         with pytest.raises(continuity.ContinuityError, match="is missing: run `opecom topics"):
-            await continuity.check(known, {**names, "scored": "no-such-topic"}, client_options(kafka))
+            await continuity.check(known, {**names, "scored": "no-such-topic"}, kafka_clients(kafka))
 
     changed = settings.model_copy(update={"kafka": anew})
     assert await writer.run(changed, asyncio.Event()) == 70

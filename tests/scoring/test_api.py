@@ -12,6 +12,7 @@ import pytest
 from scoring import api, registry
 from scoring.features import MONTHS, NAMES, VISITOR_TYPES
 from scoring.prediction import FIELDS
+from scoring.words import words_of
 from tests.support.models import registry_of
 from tests.support.predictions import EXAMPLE, client
 
@@ -45,7 +46,7 @@ async def test_reasons_come_where_they_are_asked_for() -> None:
     assert len(said["reasons"]) == 3
     strengths = [abs(each["contribution"]) for each in said["reasons"]]
     assert strengths == sorted(strengths, reverse=True)
-    assert all(each["text"].startswith(f"{each['feature']} ") for each in said["reasons"])
+    assert all(each["text"].startswith(f"{words_of(each['feature']).name}, ") for each in said["reasons"])
 
 
 async def test_a_feature_at_its_reference_value_gives_no_reason() -> None:
@@ -64,7 +65,7 @@ async def test_a_feature_at_its_reference_value_gives_no_reason() -> None:
         higher = (await http.post("/predict?reasons=true", json=said_so | words | {"page_values": 30.0})).json()
     assert {each["feature"] for each in said["reasons"]} <= set(moved)
     assert {each["feature"] for each in higher["reasons"]} <= {"PageValues", *moved}
-    assert higher["reasons"][0]["text"].startswith("PageValues 30 raises it by ")
+    assert higher["reasons"][0]["text"].startswith("value of the pages, 30, raises it by ")
 
 
 @pytest.mark.parametrize(
@@ -244,3 +245,28 @@ async def test_the_metrics_count_predictions() -> None:
         docs = await http.get("/docs")
     assert re.search(r'opecom_api_requests_total\{route="/predict",status="200"\} 1\.0', metrics)
     assert docs.status_code == 200
+
+
+async def test_a_table_of_another_country_is_predicted_the_same() -> None:
+    there = table(EXAMPLE).replace(",", ";").replace(".", ",")
+    async with client() as http:
+        ours = await http.post("/predict/batch", content=table(EXAMPLE), headers={"content-type": "text/csv"})
+        for body, kind in [(there.encode(), "text/csv"), (there.encode("utf-16"), "text/csv; charset=utf-16")]:
+            theirs = await http.post("/predict/batch", content=body, headers={"content-type": kind})
+            assert (theirs.status_code, theirs.text) == (200, ours.text)
+
+
+async def test_a_number_that_stays_open_is_decided_by_the_request() -> None:
+    open_ = EXAMPLE | {"product_related_duration": "1.234", "bounce_rates": 0, "exit_rates": 0, "page_values": 3}
+    open_ |= {"administrative_duration": 0, "informational_duration": 0, "special_day": 0}
+    async with client() as http:
+
+        async def post(query: str) -> Any:
+            return await http.post(f"/predict/batch{query}", content=table(open_), headers={"content-type": "text/csv"})
+
+        refused = await post("")
+        assert refused.status_code == 422
+        assert "row 1, column product_related_duration: '1.234' may be" in refused.json()["reason"]
+        assert "?locale=" in refused.json()["reason"]
+        assert (await post("?locale=en")).text != (await post("?locale=de")).text
+        assert "is no locale" in (await post("?locale=xx")).json()["reason"]

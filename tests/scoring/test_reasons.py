@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from scoring.features import NAMES
 from scoring.reasons import named, spoken, strongest, text, top
+from scoring.words import WORDS
 
 
 def contributions(**given: float) -> np.ndarray:
@@ -40,14 +42,26 @@ def test_agrees_with_sorting_by_hand() -> None:
 @pytest.mark.parametrize(
     ("feature", "value", "contribution", "expected"),
     [
-        ("PageValues", 23.4, 0.31, "PageValues 23.4 raises it by 0.31"),
-        ("ExitRates", 0.051234, -0.08, "ExitRates 0.0512 lowers it by 0.08"),
-        ("ProductRelated", 12, 0.004, "ProductRelated 12 raises it by less than 0.01"),
-        ("ProductRelated_Duration", 63973.52, -0.2, "ProductRelated_Duration 63974 lowers it by 0.20"),
-        ("ProductRelated_Duration", 600.0, -0.2, "ProductRelated_Duration 600 lowers it by 0.20"),
-        ("Month", "Nov", 0.05, "Month Nov raises it by 0.05"),
-        ("Weekend", True, 0.02, "Weekend yes raises it by 0.02"),
-        ("Weekend", False, 1e-9, "Weekend no does not change it"),
+        ("ProductRelated_Duration", 23.2, -0.08, "time on product pages, 23 s, lowers it by 8 points"),
+        ("ProductRelated_Duration", 0.4, -0.08, "time on product pages, 0.4 s, lowers it by 8 points"),
+        ("ProductRelated_Duration", 600.0, -0.2, "time on product pages, 10 min, lowers it by 20 points"),
+        ("ProductRelated_Duration", 63973.52, -0.2, "time on product pages, 17.8 h, lowers it by 20 points"),
+        ("Informational_Duration", 119.6, 0.0995, "time on information pages, 2 min, raises it by 10 points"),
+        ("Administrative", 2, 0.084, "cart and checkout pages, 2, raises it by 8.4 points"),
+        ("ProductRelated", 12, 0.0004, "product pages, 12, raises it by less than 0.1 points"),
+        ("PageValues", 23.4, 0.31, "value of the pages, 23.4, raises it by 31 points"),
+        ("PageValues", 1234567.8, 0.31, "value of the pages, 1234568, raises it by 31 points"),
+        ("ExitRates", 0.051234, -0.01, "exit rate of the pages, 5.1 %, lowers it by 1 point"),
+        ("BounceRates", 0.0, -0.011, "bounce rate of the pages, 0 %, lowers it by 1.1 points"),
+        ("SpecialDay", 0.6, -0.02, "closeness to a special day, 0.6, lowers it by 2 points"),
+        ("Month", "Nov", 0.05, "month, November, raises it by 5 points"),
+        ("Month", "June", 0.05, "month, June, raises it by 5 points"),
+        ("VisitorType", "Returning_Visitor", -0.05, "visitor, returning, lowers it by 5 points"),
+        ("VisitorType", "Other", -0.05, "visitor, other, lowers it by 5 points"),
+        ("Browser", 2, -0.05, "browser code, 2, lowers it by 5 points"),
+        ("Weekend", True, 0.02, "weekend, yes, raises it by 2 points"),
+        ("Weekend", False, 1e-9, "weekend, no, does not change it"),
+        ("AFeatureToCome", 1.5, 0.02, "AFeatureToCome, 1.5, raises it by 2 points"),
     ],
 )
 def test_text(feature: str, value: float | str | bool, contribution: float, expected: str) -> None:
@@ -65,4 +79,10 @@ def test_what_moved_nothing_is_no_reason_whatever_its_last_bits_say() -> None:
 def test_a_spoken_reason_is_the_reason_and_its_sentence() -> None:
     [reason] = spoken([("PageValues", 23.4, 0.31)])
     assert (reason.feature, reason.value, reason.contribution) == ("PageValues", 23.4, 0.31)
-    assert reason.text == "PageValues 23.4 raises it by 0.31"
+    assert reason.text == "value of the pages, 23.4, raises it by 31 points"
+
+
+def test_every_feature_has_words_and_none_is_a_column_name() -> None:
+    assert list(WORDS) == list(NAMES)
+    assert not {words.name for words in WORDS.values()} & set(NAMES)
+    assert not [words.name for words in WORDS.values() if "," in words.name]

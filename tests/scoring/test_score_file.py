@@ -118,7 +118,7 @@ def test_what_cannot_be_used_is_one_line_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        pytest.param("a.csv", b"\xff\xfe", "it is not UTF-8", id="bytes"),
+        pytest.param("a.csv", b"Month;\xfc", "it is not UTF-8", id="bytes"),
         pytest.param("a.csv", b"", "the header lacks", id="nothing"),
         pytest.param("a.parquet", b"PAR1 not", "it is not Parquet", id="no Parquet"),
         pytest.param("a.txt", b"", "ends in .csv or .parquet", id="another ending"),
@@ -170,3 +170,48 @@ def test_without_pyarrow_parquet_is_a_line(monkeypatch: pytest.MonkeyPatch, mode
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(TableError, match=r"install op-ecom\[embedded\], or name a \.csv file"):
         score_file.check(tmp_path / "a.parquet", "--input")
+
+
+def localised(folder: Path, rows: list[list[Any]]) -> Path:
+    """The rows as a spreadsheet of a German office saves them."""
+
+    def write(value: Any) -> str:
+        if isinstance(value, bool):
+            return "WAHR" if value else "FALSCH"
+        return f"{value:_.3f}".replace(".", ",").replace("_", ".") if isinstance(value, float) else str(value)
+
+    file = folder / "deutsch.csv"
+    lines = [";".join(HEADER), *(";".join(map(write, row)) for row in rows)]
+    file.write_text("\n".join(lines), encoding="utf-16")
+    return file
+
+
+def test_a_table_of_another_country_scores_the_same(model: Model, tmp_path: Path) -> None:
+    rows = sessions(5, product_related_duration=12345.5)
+    score(model, written(tmp_path, rows), tmp_path / "a.csv", False)
+    score(model, localised(tmp_path, rows), tmp_path / "b.csv", False)
+    ours, theirs = read(tmp_path / "a.csv"), read(tmp_path / "b.csv")
+    assert [row["probability"] for row in theirs] == [row["probability"] for row in ours]
+    assert theirs[0]["ProductRelated_Duration"] == "12.345,500"
+
+
+OPEN = {"product_related_duration": "1.234", "bounce_rates": 0, "exit_rates": 0, "page_values": 3, "special_day": 0}
+OPEN |= {"administrative_duration": 0, "informational_duration": 0}
+
+
+def test_a_number_that_stays_open_is_decided_by_the_locale(model: Model, tmp_path: Path) -> None:
+    rows = sessions(1, **OPEN)
+    source = written(tmp_path, rows)
+    with pytest.raises(TableError, match=r"^row 1, column product_related_duration: '1.234' may be .*--locale"):
+        score(model, source, tmp_path / "out.csv", False)
+    said = {}
+    for locale in ("en", "de"):
+        score(model, source, tmp_path / f"{locale}.csv", False, given_format=score_file.FileFormat(locale))
+        said[locale] = read(tmp_path / f"{locale}.csv")[0]["probability"]
+    assert said["en"] != said["de"]
+
+
+def test_two_ways_of_writing_are_refused_by_row_and_column(model: Model, tmp_path: Path) -> None:
+    rows = [*sessions(1), *sessions(1, exit_rates="0,04")]
+    with pytest.raises(TableError, match=r"^row 2, column exit_rates: '0,04' is written otherwise than "):
+        score(model, written(tmp_path, rows), tmp_path / "out.csv", False)

@@ -64,6 +64,21 @@ def told_otherwise(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
     return events, draw(st.permutations(events + again))
 
 
+@st.composite
+def told_with_twins(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
+    """As `told_otherwise`, where some verified purchases have the id of another event."""
+    events = [draw(an_event(number)) for number in range(1, draw(st.integers(2, 7)))]
+    plain = [one for one in events if not (one.purchase and one.purchase.verified)]
+    for one in draw(st.lists(st.sampled_from(plain), max_size=3, unique=True)) if plain else []:
+        at = draw(st.sampled_from([one.occurred_at, NOON, NOON + LATE]))
+        proof = Purchase(draw(st.integers(1, 99)) / 10, draw(st.sampled_from(["o1", "o3"])), verified=True)
+        given_ = {"event_id": one.event_id, "type": "purchase", "purchase": proof, "received_at": NOON + LATE}
+        visitor = draw(st.sampled_from(["v1", "v2"]))
+        events.append(event(0, at, visitor_id=visitor, context=Context(visitor_type="Other"), **given_))
+    again = [draw(st.sampled_from(events)) for _ in range(draw(st.integers(0, 3)))]
+    return events, draw(st.permutations(events + again))
+
+
 def said(update: ScoredSession) -> tuple[Any, ...]:
     """What an update says of the session as a whole."""
     return (
@@ -88,6 +103,20 @@ def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
 @given(told_otherwise())
 def test_order_duplication_and_splitting_change_nothing(example: tuple[list[Event], list[Event]]) -> None:
     order_changes_nothing(example)
+
+
+def every_proof_counts(example: tuple[list[Event], list[Event]]) -> None:
+    events, otherwise = example
+    last = folded(log_of(otherwise)).sessions[-1]
+    proven = {one.purchase.order_id for one in events if one.purchase and one.purchase.verified}
+    assert last.revenue == bool(proven)
+    assert last.counts.events == len({(one.event_id, bool(one.purchase and one.purchase.verified)) for one in events})
+
+
+@given(told_with_twins())
+def test_a_verified_purchase_counts_whatever_else_has_its_id(example: tuple[list[Event], list[Event]]) -> None:
+    order_changes_nothing(example)
+    every_proof_counts(example)
 
 
 @st.composite
@@ -220,8 +249,20 @@ def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.Monk
     assert counterexample(order_changes_nothing, told_otherwise())
 
 
+def test_where_an_id_alone_makes_a_duplicate_the_property_of_proofs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stream.fold.session.has
+    monkeypatch.setattr(stream.fold.partition, "has", lambda session, raw, _: known(session, raw))
+    assert counterexample(every_proof_counts, told_with_twins())
+
+
+def test_without_an_order_of_twins_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = stream.fold.session._before
+    monkeypatch.setattr(stream.fold.session, "_before", lambda *given_: known(*given_[:5], True))
+    assert counterexample(order_changes_nothing, told_with_twins())
+
+
 def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.fold.session, "_position", lambda session, _: len(session.times))
+    monkeypatch.setattr(stream.fold.session, "_position", lambda session, *_: len(session.times))
     assert counterexample(order_changes_nothing, told_otherwise())
 
 

@@ -1,5 +1,6 @@
 """Where a partition was, found again: also when the log is not what it was."""
 
+import asyncio
 import logging
 
 import pytest
@@ -134,3 +135,21 @@ def test_a_mark_fits_into_kafkas_metadata_whatever_was_replayed() -> None:
     assert kept is not None
     assert kept.clocks["live"] == NOON
     assert list(clocks)[-1] in kept.clocks
+
+
+async def test_a_recovery_yields_to_probes_and_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.recovery, "YIELD_SECONDS", 0.0)
+    log = FakeLog({0: a_log(count=1_000)})
+    log.commits[0] = (1_000, encode_mark(Mark(0, {})))
+    worker = worker_on(log, ListRecordPublisher())
+    claiming = asyncio.create_task(worker.claim({0}, FakeClient(log)))
+    lines = []
+    while not claiming.done():
+        await asyncio.sleep(0)
+        lines.append(worker.recovery)
+    await claiming
+    assert "recovering partition 0: 64 of 1,000 records folded" in lines
+    assert "recovering partition 0: 960 of 1,000 records folded" in lines
+    assert sum(line.startswith("recovering") for line in lines) > 10, "the loop was never held for long"
+    assert worker.recovery == ""
+    assert worker.partitions[0].next == 1_000

@@ -29,6 +29,11 @@ async def test_a_round_puts_label_band_and_reasons_to_every_update() -> None:
     assert [(reason.feature, round(reason.contribution, 6)) for reason in told[1].reasons] == [
         ("Administrative", 0.3), ("Administrative_Duration", -0.2), ("ProductRelated", 0.1),
     ]  # fmt: skip
+    assert [reason.text for reason in told[1].reasons] == [
+        "cart and checkout pages, 0, raises it by 30 points",
+        "time on cart and checkout pages, 0 s, lowers it by 20 points",
+        "product pages, 2, raises it by 10 points",
+    ]
     assert [row.key for row in records.topics[TOPICS.scored]] == [b"default/s1"] * 2
 
 

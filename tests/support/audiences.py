@@ -11,7 +11,7 @@ from storage.live.subscriber_hub import SubscriberHub, Subscription
 from storage.query.intents import Intent
 from stream.scored import ScoredSession, encode
 
-SECONDS = 5.0
+SECONDS = 30.0
 
 
 class Saying:

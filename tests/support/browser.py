@@ -14,6 +14,8 @@ PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 #: A browser that is driven says so, and the tracker then keeps still.
 UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"
+#: Hosts of several names, all on this machine.
+RESOLVE = "--host-resolver-rules=MAP *.example 127.0.0.1, MAP example 127.0.0.1"
 MISSING = "no Chromium: make test installs it where it may; OPECOM_TEST_CHROMIUM names another one"
 
 
@@ -37,7 +39,7 @@ def launched() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", RESOLVE],
             ignore_default_args=["--disable-back-forward-cache"],
         )
         try:

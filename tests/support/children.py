@@ -49,7 +49,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_for(holds: Callable[[], object], seconds: float = 20) -> None:
+def wait_for(holds: Callable[[], object], seconds: float = 60) -> None:
     """Fails the test unless `holds` comes true in time."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -51,8 +51,9 @@ class Front(BaseHTTPRequestHandler):
         given = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
         query = given.get("query", "").encode()
         statement, data = (query, body) if query else (body, b"")
-        if statement[:11].upper() == b"INSERT INTO" and b"\n" in statement and not data:
-            statement, _, data = statement.partition(b"\n")
+        first, _, rest = statement.partition(b"\n")
+        if first[:11].upper() == b"INSERT INTO" and b" FORMAT " in first and not data:
+            statement, data = first, rest
         params = {name[6:]: value for name, value in given.items() if name.startswith("param_")}
         settings = {k: v for k, v in given.items() if k not in TRANSPORT and not k.startswith("param_")}
         style = self.headers.get("X-ClickHouse-Format") or given.get("default_format") or "TabSeparated"

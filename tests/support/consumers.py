@@ -53,6 +53,9 @@ class ListConsumer:
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._positions[partition] = offset
 
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: self.highwater(partition) for partition in partitions}
+
     def highwater(self, partition: TopicPartition) -> int:
         return self._begins.get(partition, 0) + len(self.log[partition])
 

@@ -10,6 +10,8 @@ from uuid import UUID
 import httpx
 import uuid_utils
 
+from deploy.processes.ports import wait_until
+
 
 class Ledger:
     """Sends page views of many sessions at a steady rate from a thread; resends whatever has no clear answer."""
@@ -23,7 +25,8 @@ class Ledger:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._sessions = [self._new_session() for _ in range(60)]
-        self.resent = 0
+        #: Batches that were sent again, and events that were accepted.
+        self.resent, self.count = 0, 0
 
     def start(self) -> None:
         self._thread.start()
@@ -36,6 +39,11 @@ class Ledger:
         accepted = self.accepted()
         assert accepted, "nothing was accepted"
         return accepted
+
+    def wait_for(self, count: int, seconds: float = 240) -> None:
+        """Until so many more events are accepted."""
+        wanted = self.count + count
+        assert wait_until(lambda: self.count >= wanted, seconds), f"{self.count} of {wanted} events were accepted"
 
     def accepted(self) -> set[str]:
         return set(self._file.read_text().split()) if self._file.exists() else set()
@@ -53,6 +61,7 @@ class Ledger:
                 file.write("".join(f"{event['event_id']}\n" for event in events))
                 file.flush()
                 os.fsync(file.fileno())
+                self.count += len(events)
 
     def _send(self, client: httpx.Client, events: list[dict[str, object]]) -> bool:
         body = {"site": "default", "sent_at": int(time.time() * 1000), "events": events}

@@ -44,7 +44,7 @@ class Part:
                 preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
             )
 
-    def wait_ready(self, seconds: float = 40) -> "Part":
+    def wait_ready(self, seconds: float = 90) -> "Part":
         ready = wait_until(lambda: self._process.poll() is not None or self._answers(), seconds)
         assert ready, f"{self.name} was not ready:\n{self.words()}"
         assert self._process.poll() is None, f"{self.name} ended:\n{self.words()}"
@@ -55,7 +55,7 @@ class Part:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)
 
-    def stop(self, seconds: float = 25) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """SIGTERM; returns the exit code."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(seconds)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from deploy.processes.probes import ProbeAddress
 
+HOSTS = ("shop.example", "checkout.shop.example", "pay.example")
 BATCH, STREAM = "/v1/batch", "/tracker/intent/stream"
 #: Headers of one connection, which the next one has its own of.
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "date", "server"}
@@ -229,6 +230,14 @@ class Pages:
     url: str
     content: dict[str, str | bytes] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> list[str]:
+        """By address and by the names that the tests' browser knows: two hosts of one domain, and another domain."""
+        return [self.url, *(self.origin(host) for host in HOSTS)]
+
+    def origin(self, host: str) -> str:
+        return f"http://{host}:{urlsplit(self.url).port}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
 from ingest.kafka import KafkaPublisher
@@ -83,7 +83,7 @@ async def reached(publisher: Publisher, seconds: float = 15) -> None:
 @asynccontextmanager
 async def kafka_log(kafka: KafkaSettings, **of_ingest: Any) -> AsyncIterator[KafkaLog]:
     """A publisher to topics that are made for it, stopped at the end."""
-    await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     made = publisher(kafka, **of_ingest)
     try:
         await reached(made)

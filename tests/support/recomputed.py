@@ -27,7 +27,7 @@ from stream.fold.partition import Partition
 from stream.fold.result import FoldResult
 from stream.fold.update import UnscoredUpdate
 from stream.scored import Identity
-from stream.step import score
+from stream.step import ScoredUpdate, score
 from tests.support.truth import read_topic
 
 #: Where a row comes from, not what it says.
@@ -157,7 +157,7 @@ def _folded(
     return states, into
 
 
-def _rows(told: Sequence[UnscoredUpdate]) -> Tables:
+def _rows(told: Sequence[ScoredUpdate]) -> Tables:
     updates = [update.session for update in told]
     columns = scored_columns("again", [(update.partition, update.session) for update in told])
     names = list(columns)

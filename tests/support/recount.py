@@ -9,10 +9,15 @@ from scoring.features import MONTHS
 KINDS = ("Administrative", "Informational", "ProductRelated")
 
 
+def _is_proven(event: Event) -> bool:
+    """A purchase that its sender proved counts beside any other event of its id."""
+    return event.purchase is not None and event.purchase.verified
+
+
 def recount(events: Iterable[Event]) -> dict[str, object]:
     """Counts, durations (s) and calendar of one session in UTC without special days and statistics."""
-    unique = {event.event_id: event for event in events}
-    ordered = sorted(unique.values(), key=lambda event: (event.occurred_at, event.event_id))
+    unique = {(event.event_id, _is_proven(event)): event for event in events}
+    ordered = [unique[name] for name in sorted(unique, key=lambda name: (unique[name].occurred_at, *name))]
     views = [event for event in ordered if event.type == "page_view"]
     seconds = dict.fromkeys(KINDS, 0.0)
     counts = dict.fromkeys(KINDS, 0)

@@ -39,6 +39,9 @@ from tests.support.log import LogRecord, log_of
 
 LOG = "log"
 PARTITIONS = 2
+ANALYTICS_TABLES = (
+    *("events", "scored_sessions", "dead_letters", "page_tally_source", "page_tally_changes", "page_tallies"),
+)
 TABLES = ("sessions", "page_views", "log_positions", "backfills", "backfill_partitions", "erasures")
 
 
@@ -127,7 +130,7 @@ class Shop:
                     LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions, self.erasures
                 )
             if request.into == "features":
-                return FeatureTarget(Path(request.target))
+                return FeatureTarget(Path(request.target), request.bots)
             if request.into == "file":
                 return FileTarget(Path(request.target))
             return TopicTarget(self.topic, request.target) if request.into == "topic" else DryRunTarget()
@@ -175,7 +178,7 @@ class Shop:
                     connection.execute(text(f"DROP TABLE {table}"))
             migrate.migrate(migrate.relational_kind(self.engine), migrate.relational_run(self.engine))
         if analytics:
-            for table in ("events", "scored_sessions", "dead_letters"):
+            for table in ANALYTICS_TABLES:
                 self.client.command(f"TRUNCATE TABLE {table}")
 
     def _make(self, number: int, mark: Mark) -> Partition:

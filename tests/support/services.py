@@ -18,13 +18,14 @@ import sqlalchemy
 
 from deploy.errors import SetupError
 from deploy.local import broker
-from deploy.processes.ports import free_port, speaks_kafka, speaks_mariadb, wait_until
+from deploy.processes.ports import speaks_kafka, speaks_mariadb, wait_until
 from deploy.processes.programs import Program
 from deploy.services import kafka, mariadb
 from deploy.services.artefacts import java, maven
 from deploy.settings.model import KafkaSettings, user_cache
 from storage.write.clickhouse_sink import server_client
 from tests.support import compose
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)

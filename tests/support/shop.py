@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from sqlalchemy import Engine
 
-from deploy.processes.ports import free_port, wait_until
+from deploy.processes.ports import wait_until
 from deploy.processes.probes import ProbeAddress, is_ready
 from storage.database.engine import engine_of
 from tests.support.browser import visitor
+from tests.support.ports import free_port
 from tests.support.stack import Stack, new_stack, up
 
 #: Kept by the page itself: what its policy refused, and how far things moved by themselves.
@@ -109,7 +110,7 @@ def running(browser: Browser, folder: Path, **settings: str) -> Iterator[Shop]:
         engine = engine_of(f"sqlite:///{folder / 'data' / 'opecom.sqlite'}")
         try:
             shop = Shop(stack, engine, browser)
-            if not wait_until(lambda: is_ready(shop.address), 30):
+            if not wait_until(lambda: is_ready(shop.address), 60):
                 pytest.fail("the shop is not ready: " + (folder / "up.log").read_text())
             yield shop
         finally:

@@ -15,13 +15,13 @@ from unittest import mock
 import psutil
 
 from deploy.processes.data_folder import running
-from deploy.processes.ports import free_port
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.programs import death_with
 from deploy.settings.model import Settings, load
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
-READY_SECONDS = 90.0
+READY_SECONDS = 150.0
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from typing import Protocol
 import httpx
 import sqlalchemy
 
-from deploy.processes.ports import free_port, wait_until
+from deploy.processes.ports import wait_until
 from deploy.services import mariadb
 from deploy.settings.model import user_cache
 from tests.support import services
 from tests.support.gate import Gate
+from tests.support.ports import free_port
 
 
 class Switched(Protocol):
@@ -40,7 +41,7 @@ class ClickHouseFront:
         self._process = subprocess.Popen(
             [sys.executable, program, self._folder, str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
-        assert wait_until(self._answers, 30), "the ClickHouse front did not start"
+        assert wait_until(self._answers, 60), "the ClickHouse front did not start"
 
     def _answers(self) -> bool:
         try:

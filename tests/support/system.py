@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
 from storage.database.engine import engine_of
@@ -59,7 +59,7 @@ class System:
 
     @property
     def journal(self) -> Journal:
-        return Journal(self.engine, asyncio.run(topics.log_id(client_options(self.settings.kafka))))
+        return Journal(self.engine, asyncio.run(topics.log_id(kafka_clients(self.settings.kafka))))
 
     def last_replay(self) -> BackfillEntry | None:
         return next(iter(self.journal.entries()), None)

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import Engine, select
 
 from deploy.processes.ports import wait_until
+from ingest import script
 from ingest.events import Event, UndecodableError, decode
 from storage.database import tables
 from stream.scored import DeadLetter
@@ -25,7 +26,9 @@ from tests.support.truth import read_topic
 
 SITE = "shop"
 KEY = "write-key-of-shop"
-SECONDS = 8.0
+#: The limit of every wait: far more than anything takes, as other work may share the machine.
+SECONDS = 45.0
+SCRIPT = script.read("/static/tracker.js")
 HTML = """<!doctype html><html lang="en"><head><title>Shop</title>{tag}</head>
 <body data-page-type="{kind}"><h1>Shop</h1><a id="next" href="/next">next</a><div style="height:3000px"></div></body>
 </html>"""
@@ -41,11 +44,22 @@ class Tracked:
     pages: Pages
     browser: Browser
 
+    def settings(self, **more: str) -> dict[str, str]:
+        """The settings of a tag of the site, and more."""
+        return {"api": self.proxy.api, "key": KEY, "site": SITE, **more}
+
     def tag(self, **data: str) -> str:
-        """The script tag with these data attributes; those of the site, if none are given."""
-        data = data or {"api": self.proxy.api, "key": KEY, "site": SITE}
-        said = " ".join(f'data-{name}="{value}"' for name, value in data.items())
-        return f'<script defer src="{self.proxy.url}/static/tracker.js" {said}></script>'
+        """Stub and script tag with these data attributes; those of the site, if none are given."""
+        return f"<script>{SCRIPT.inline_stub}</script>" + self.bare_tag(**(data or self.settings()))
+
+    def bare_tag(self, source: str = "", **data: str) -> str:
+        """A script tag without a stub; `source` is its address, that of the proxy if empty."""
+        attributes = " ".join(f'data-{name}="{value}"' for name, value in data.items())
+        return f'<script async src="{source or self.source}" {attributes}></script>'
+
+    @property
+    def source(self) -> str:
+        return f"{self.proxy.url}{SCRIPT.path}"
 
     def page(self, tag: str | None = None, kind: str = "ProductRelated") -> str:
         return HTML.format(tag=self.tag() if tag is None else tag, kind=kind)
@@ -70,11 +84,16 @@ class Visit:
     context: BrowserContext
     errors: list[str] = field(default_factory=list)
 
-    def open(self, path: str = "/", ready: bool = True) -> Page:
-        """A new tab with a page of the site, its view counted."""
+    def tab(self) -> Page:
+        """A new tab; what goes wrong in its pages is kept."""
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(self.site.pages.url + path)
+        return page
+
+    def open(self, path: str = "/", ready: bool = True, origin: str = "") -> Page:
+        """A new tab with a page of the site, its view counted; `origin` is another host of the site."""
+        page = self.tab()
+        page.goto((origin or self.site.pages.url) + path)
         if ready:
             counted(page)
         return page
@@ -159,7 +178,7 @@ class Visit:
 
 
 def counted(page: Page) -> None:
-    """Wait until the tracker of a page has counted its view, and no later than it must have."""
+    """Wait until the tracker of a page has counted its view."""
     # Asked from here, as a page whose clock stands still does not look again.
     assert wait_until(lambda: page.evaluate("!!window.opEcomTracker && !!opEcomTracker.session()"), SECONDS)
     page.evaluate("opEcomTracker.flush()")

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from deploy.http.serve import serve
-from deploy.processes.ports import free_port, listen
+from deploy.processes.ports import listen
 from deploy.settings.model import IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
+from tests.support.ports import free_port
 
 PART = b"0123456789abcdef" * 4096
 

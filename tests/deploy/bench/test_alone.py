@@ -1,12 +1,14 @@
 """The benchmarks that need no Kafka, small: every figure is there, and what is compared answers alike."""
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import model, predict
+from deploy.bench import model, predict, tracker
+from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
 from deploy.bench.run import alone
@@ -14,6 +16,7 @@ from deploy.settings.model import Settings
 from scoring import registry
 from scoring.onnx import session
 from scoring.prediction import decode, row
+from tests.support.browser import MISSING, chromium
 
 
 def test_model(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,3 +69,36 @@ def test_predict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(figure > 0 for figure in figures.values())
     assert any(note.startswith("2 workers: ") for note in notes)
     assert [note.partition(":")[0] for note in notes[-4:]] == list(predict.STAGES)
+
+
+@pytest.mark.skipif(chromium() is None, reason=MISSING)
+def test_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracker, "QUICK_LOADS", 2)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(tracker.measure(run, None, True))
+    assert figures.keys() == TARGETS["tracker"].keys()
+    assert 0 < figures["longest_slice_ms"] <= figures["cpu_ms_per_page_view"]
+    assert figures["gzipped_bytes"] <= TARGETS["tracker"]["gzipped_bytes"].bound
+    assert notes[0].startswith("2 page views")
+
+
+def test_tracker_without_a_browser_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "chromium"
+    monkeypatch.setattr(tracker.shutil, "which", lambda _: str(program))
+    with alone(Settings()) as run, pytest.raises(BenchError, match=r"make browser") as failure:
+        asyncio.run(tracker.measure(run, None, True))
+    assert "\n" not in str(failure.value)
+
+
+def test_a_slice_within_another_one_counts_once() -> None:
+    def slice_of(name: str, begin: int, long: int, url: str = "http://x/static/tracker.js") -> dict[str, object]:
+        return {"ph": "X", "name": name, "ts": begin, "dur": long, "tdur": long, "tid": 1, "args": {"url": url}}
+
+    events = [
+        slice_of("EvaluateScript", 0, 4_000),
+        slice_of("v8.compile", 0, 1_000),
+        slice_of("FunctionCall", 9_000, 500),
+        slice_of("FunctionCall", 20_000, 9_000, "http://x/shop.js"),
+        slice_of("Layout", 30_000, 9_000),
+    ]
+    assert tracker.slices(events, "/static/tracker.js") == [4.0, 0.5]

@@ -7,22 +7,22 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.log.controls import LogError, keep_erasures, put_erasures, put_pages, tick, write_control
-from deploy.processes.ports import free_port
 from deploy.settings.model import KafkaSettings
 from ingest.events import Erase, Tick, UseModel, UsePages, decode
 from stream.fold.erasures import Erasures, visitor_digest
 from stream.fold.pages import PageRow, PageStatistics
 from stream.fold.pages import decode as decode_page
 from stream.kafka.erasures_topic import erasures_follower
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 
 @pytest.fixture
 async def kafka_settings(broker: Broker) -> KafkaSettings:
     settings = broker.settings(partitions=3)
-    await topics.ensure(client_options(settings), topics.wanted(settings))
+    await topics.ensure(kafka_clients(settings), topics.wanted(settings))
     return settings
 
 
@@ -79,7 +79,7 @@ async def test_whoever_begins_to_follow_knows_everybody_who_is_forgotten(kafka_s
     await keep_erasures(kafka_settings, [])
     await keep_erasures(kafka_settings, [visitor_digest("default", f"many{number}") for number in range(50)])
     erasures = Erasures()
-    follower = erasures_follower(client_options(kafka_settings), kafka_settings.erasures_topic, erasures, 20)
+    follower = erasures_follower(kafka_clients(kafka_settings), kafka_settings.erasures_topic, erasures, 20)
     try:
         await follower.start()
         await follower.caught_up()

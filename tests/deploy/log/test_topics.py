@@ -1,14 +1,18 @@
 """Topics on both brokers: made as the settings say, mended where Kafka can, refused where nobody can."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from deploy.errors import SetupError
-from deploy.log import topics
-from deploy.log.client_options import client_options
-from deploy.processes.ports import free_port
+from deploy.log import controls, topics
+from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import KafkaSettings
+from ingest.events import Tick
+from tests.support.ports import free_port
 from tests.support.services import Broker
 
 
@@ -22,11 +26,11 @@ async def make(kafka: KafkaSettings, name: str, partitions: int, **settings: str
 
 
 async def ensure(kafka: KafkaSettings) -> list[str]:
-    return await topics.ensure(client_options(kafka), topics.wanted(kafka))
+    return await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
 
 
 async def check(kafka: KafkaSettings) -> list[str]:
-    return [fault.line for fault in await topics.check(client_options(kafka), topics.wanted(kafka))]
+    return [fault.line for fault in await topics.check(kafka_clients(kafka), topics.wanted(kafka))]
 
 
 async def test_missing_topics_are_said_then_made_then_left_alone(broker: Broker) -> None:
@@ -121,10 +125,31 @@ async def test_a_broker_that_is_away_is_a_line() -> None:
         await check(kafka)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [lambda kafka: topics.log_id(kafka_clients(kafka)), lambda kafka: controls.write_control(kafka, Tick("shop", 1))],
+    ids=["the log's name", "a control"],
+)
+async def test_who_is_cancelled_while_kafka_is_away_ends(call: Callable[[KafkaSettings], Awaitable[object]]) -> None:
+    """At whichever step: one that takes the cancel for Kafka's refusal goes on, and who waits for its end hangs."""
+    kafka = KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}", request_timeout_ms=1_000)
+    for steps in range(1_000):
+        task = asyncio.ensure_future(call(kafka))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if task.done():
+            assert isinstance(task.exception(), SetupError)
+            break
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled(), f"the cancel after {steps} steps is lost"
+    assert 0 < steps < 999
+
+
 async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
-    options = client_options(broker.settings())
-    assert len(await topics.log_id(options)) == 22
-    assert await topics.log_id(options) == await topics.log_id(options)
+    clients = kafka_clients(broker.settings())
+    assert len(await topics.log_id(clients)) == 22
+    assert await topics.log_id(clients) == await topics.log_id(clients)
 
 
 def test_all_that_must_be_equal_is_equal() -> None:

@@ -80,7 +80,7 @@ def test_up_shows_the_keys_at_its_first_start_alone(tmp_path: Path) -> None:
 
 def opens(api: str, key: str, status: int) -> bool:
     headers = {"x-opecom-key": key, "x-forwarded-for": FAR}
-    return wait_until(lambda: httpx.get(f"{api}/sessions/live", headers=headers).status_code == status, 10)
+    return wait_until(lambda: httpx.get(f"{api}/sessions/live", headers=headers).status_code == status, 60)
 
 
 def sends(ingest: str, key: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.admission.limits import TokenBuckets, address_holder
+from ingest.admission.limits import NETWORK_FACTOR, AddressBuckets, TokenBuckets, address_holder
 
 
 def test_a_burst_of_ten_seconds_then_the_rate() -> None:
@@ -67,3 +67,20 @@ def test_a_debt_lifts_nobody_out_of_a_deeper_one() -> None:
     assert buckets.take("a", 100, 0.0) == 0
     buckets.owe("a", 1, 0.0)
     assert buckets.wait("a", 1, 0.0) == 91
+
+
+def test_the_subscribers_of_one_network_share_its_tokens() -> None:
+    buckets = AddressBuckets(rate=1)
+    taken = [buckets.take(f"2001:db8:0:{subscriber:x}::1", 10, 0.0) for subscriber in range(NETWORK_FACTOR + 1)]
+    assert taken == [0] * NETWORK_FACTOR + [1]
+    # What was refused took nothing, neither of the address nor of its network.
+    assert buckets.take(f"2001:db8:0:{NETWORK_FACTOR:x}::1", 10, 1.0) == 0
+    assert buckets.take("2001:db8:1::1", 10, 0.0) == 0
+
+
+def test_addresses_of_one_subscriber_share_a_rate_and_others_have_their_own() -> None:
+    buckets = AddressBuckets(rate=1)
+    assert [buckets.take("2001:db8::1", 10, 0.0), buckets.take("2001:db8::2", 1, 0.0)] == [0, 1]
+    assert [buckets.take("203.0.113.1", 10, 0.0), buckets.take("203.0.113.2", 10, 0.0)] == [0, 0]
+    buckets.owe("2001:db8::3", 5, 0.0)
+    assert buckets.wait("2001:db8::1", 1, 0.0) == 6

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,11 +22,12 @@ from tests.support.log import folded, log_of
 
 SECRET, NEWER = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "whsec_" + "bmV3ZXItbmV3ZXItbmV3ZXItbmV3ZXI="
 FOREIGN = "whsec_" + "Zm9yZWlnbi1mb3JlaWduLWZvcmVpZ24="
+SECRETS = [SECRET, NEWER]
 ORDER = {"session_id": "s1", "amount": 49.9, "currency": "EUR", "order_id": "A-1001"}
 
 
 def signing() -> Settings:
-    return settings({**SITES, "shop": {**SITES["shop"], "purchase_secrets": [SECRET, NEWER]}})
+    return settings({**SITES, "shop": {**SITES["shop"], "purchase_secrets": SECRETS}})
 
 
 def now_ms() -> int:
@@ -58,7 +60,7 @@ async def test_a_signed_purchase_is_verified_and_says_nothing_of_the_visitor(sec
     assert answer.status_code == 202
     (bought,) = events(log)
     assert bought.purchase == Purchase(49.9, "A-1001", "EUR", verified=True)
-    assert answer.json() == {"event_id": bought.event_id} == {"event_id": order_event_id("shop", "A-1001")}
+    assert answer.json() == {"event_id": bought.event_id} == {"event_id": order_event_id(SECRETS, "shop", "A-1001")}
     assert (bought.context.ip, bought.context.browser, bought.context.region) == (None, UNKNOWN, UNKNOWN)
     assert bought.flags == ()
 
@@ -68,8 +70,28 @@ async def test_an_order_has_one_event_id_however_often_it_is_sent() -> None:
     for own in ({}, {"event_id": "01890000-0000-7000-8000-000000000001"}, {"amount": 1.0}):
         body = order(**own)
         await send(log, body, headers(body))
-    assert {bought.event_id for bought in events(log)} == {order_event_id("shop", "A-1001")}
-    assert order_event_id("other", "A-1001") != order_event_id("shop", "A-1001")
+    body = order()
+    await send(log, body, headers(body, NEWER))
+    made = order_event_id(SECRETS, "shop", "A-1001")
+    assert {bought.event_id for bought in events(log)} == {made}
+    assert len(events(log)) == 4
+    assert made not in {
+        order_event_id(SECRETS, "other", "A-1001"),
+        order_event_id(SECRETS, "shop", "A-1002"),
+        order_event_id([FOREIGN], "shop", "A-1001"),
+        str(uuid.uuid5(uuid.UUID("5f0a4a8e-4a55-5a2c-9c3b-8f5e0d1f7b61"), "shop/A-1001")),
+    }
+
+
+async def test_an_event_that_has_an_orders_id_takes_nothing_from_the_order() -> None:
+    log, body = ListPublisher(), order()
+    taken = order_event_id(SECRETS, "shop", "A-1001")
+    view = {"session_id": "s1", "page_url": "/p/1", "event_id": taken, "occurred_at": json.loads(body)["occurred_at"]}
+    assert (await send(log, json.dumps(view).encode(), {}, "/tracker/pageview")).status_code == 202
+    assert (await send(log, body, headers(body))).status_code == 202
+    for arrived in itertools.permutations(events(log) * 2):
+        update = folded(log_of(list(arrived))).sessions[-1]
+        assert (update.revenue, update.amount, update.counts.events, update.counts.page_views) == (True, 49.9, 2, 1)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -167,7 +189,7 @@ def bought(number: int, at: int, amount: float, verified: bool, event_id: str | 
 
 
 def test_a_browsers_report_and_the_servers_count_once_in_any_order() -> None:
-    verified = order_event_id("default", "A-1001")
+    verified = order_event_id([SECRET], "default", "A-1001")
     told = [
         bought(1, NOON, 49.0, False),
         bought(2, NOON + 5, 49.0, False),
@@ -180,7 +202,7 @@ def test_a_browsers_report_and_the_servers_count_once_in_any_order() -> None:
 
 
 def test_an_order_that_is_sent_again_hours_later_is_late_and_opens_no_session() -> None:
-    verified = order_event_id("default", "A-1001")
+    verified = order_event_id([SECRET], "default", "A-1001")
     first = bought(1, NOON, 49.9, True, verified)
     hours_later = 3 * 3_600_000
     again = event(1, NOON, event_id=verified, received_at=NOON + hours_later, type="purchase", purchase=first.purchase)

@@ -142,11 +142,19 @@ async def test_the_other_server_away_is_a_line_that_names_the_setting() -> None:
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("https://evil.example", 403), ("http://localhost:5173", 403), ("null", 403), ("http://[", 403), (None, 418)],
+    [
+        ("https://evil.example", 403),
+        ("http://localhost:5173", 403),
+        ("chrome-extension://{host}", 403),
+        ("null", 403),
+        ("http://[", 403),
+        (None, 418),
+    ],
 )
 async def test_pages_of_other_origins_get_nothing(origin: str | None, status: int) -> None:
     async with passing() as (_, client):
-        headers = {"origin": origin} if origin else {"origin": f"http://127.0.0.1:{client.base_url.port}"}
+        host = f"127.0.0.1:{client.base_url.port}"
+        headers = {"origin": origin.replace("{host}", host) if origin else f"http://{host}"}
         assert (await client.post("/admin/echo/x", headers=headers)).status_code == status
         assert (await client.options("/admin/echo/x", headers=headers)).status_code == status
 
@@ -162,6 +170,15 @@ async def test_a_forwarded_request_stays_one() -> None:
         headers = {"x-forwarded-for": "10.0.0.1", "connection": "x-forwarded-for"}
         told = await echoed(client, "GET", "/admin/echo/x", headers=headers)
     assert dict(told["headers"])["x-forwarded-for"] == "10.0.0.1, 127.0.0.1"
+
+
+async def test_the_marks_of_a_proxy_arrive_whatever_connection_names() -> None:
+    async with passing() as (_, client):
+        marks = {"via": "1.1 nginx", "x-real-ip": "203.0.113.7"}
+        told = await echoed(client, "GET", "/admin/echo/x", headers=marks | {"connection": "via, x-real-ip"})
+    headers = dict(told["headers"])
+    assert marks.items() <= headers.items()
+    assert headers["x-forwarded-for"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ingest.addresses import PROXY_HEADERS
 from ingest.admission.origins import RawHeaders
 from ingest.proxy.upstream import forwarded, returned
 
@@ -27,6 +28,11 @@ HERE, FAR = "127.0.0.1", "203.0.113.7"
         pytest.param(
             [HOST, (b"connection", b"X-Forwarded-For, close"), (b"x-forwarded-for", b"10.0.0.1")],
             HERE, b"10.0.0.1, 127.0.0.1", id="a chain that Connection should hide",
+        ),
+        pytest.param([HOST, (b"x-real-ip", b"10.0.0.1")], HERE, b"127.0.0.1", id="a proxy that names its client"),
+        pytest.param(
+            [HOST, (b"connection", b"Via, X-Real-IP"), (b"via", b"1.1 x"), (b"x-real-ip", b"10.0.0.1")],
+            HERE, b"127.0.0.1", id="marks that Connection should hide",
         ),
     ],
 )  # fmt: skip
@@ -73,3 +79,11 @@ def test_an_answer_comes_back_without_the_servers_own_connection_and_cors() -> N
     assert returned(answered) == [
         (b"content-length", b"3"), (b"content-encoding", b"gzip"), (b"set-cookie", b"a"), (b"set-cookie", b"b"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", sorted({*PROXY_HEADERS, "x-forwarded-proto", "x-forwarded-host", "x-forwarded"}))
+def test_nobody_takes_the_marks_of_a_proxy_away(mark: str) -> None:
+    sent = [HOST, (b"connection", f"close, {mark.title()}".encode()), (mark.encode(), b"x")]
+    passed = forwarded(sent, HERE)
+    assert (mark.encode(), b"x") in passed
+    assert (b"x-forwarded-for", b"127.0.0.1") in passed

@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from scoring import registry
+from scoring.features import NAMES
+from scoring.training.encoding import CODES
 from scoring.training.load import load
 from scoring.training.metrics import best_f1
 from scoring.training.split import split
@@ -127,6 +129,27 @@ def test_a_refusal_is_one_line_and_writes_nothing(tmp_path: Path, content: str |
         file.write_text(content)
     assert message in refusal(file, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_table_whose_code_columns_are_zero_trains(tmp_path: Path) -> None:
+    """As `/admin/export` writes them for a site whose server enriches nothing."""
+    given = sessions(400)
+    places = [NAMES.index(name) for name in CODES]
+    given.rows[:, places] = 0
+    printed = train(write_csv(tmp_path / "export.csv", given), tmp_path / "models", "--quick")
+    values = ", ".join(f"{name} (0)" for name in CODES)
+    assert (
+        sum(line.endswith(f"left out, as all training sessions have one value there: {values}") for line in printed)
+        == 1
+    )
+    assert len(registry.versions(tmp_path / "models")) == 7
+    for version in registry.versions(tmp_path / "models"):
+        assert "left out" in (tmp_path / "models" / version / "card.md").read_text()
+        model = registry.load(tmp_path / "models", version)
+        rows = given.rows[:5].astype(np.float32)
+        before = model.score(rows).probability
+        rows[:, places] = 3
+        assert (model.score(rows).probability == before).all()
 
 
 def test_too_few_buyers_are_refused(tmp_path: Path) -> None:

@@ -117,6 +117,31 @@ async def test_lists_are_filtered_sorted_and_paged(asked: dict[str, Any], found:
     assert answer["total"] == (6 if "limit" in asked or "offset" in asked else len(found))
 
 
+async def test_sessions_of_programs_are_counted_listed_and_exported_only_if_asked_for(tmp_path: Path, url: str) -> None:
+    bought = {"revenue": True, "amount": 20.0}
+    given = [
+        *(scored(n, True, session_id=f"s{n}", **bought) for n in (1, 2)),
+        *(scored(n, True, session_id=f"bot{n}", bot=True, **bought) for n in (3, 4, 5)),
+    ]
+    async with client(tmp_path, given, url) as http:
+        found = {}
+        for bots in ("false", "true"):
+            asked = {"bots": bots}
+            listed = (await http.get("/admin/sessions", params=asked)).json()
+            totals = (await http.get("/admin/stats", params=asked)).json()["totals"]
+            lines = (await http.get("/admin/export", params=asked)).text.splitlines()
+            found[bots] = (
+                listed["total"],
+                totals["sessions"],
+                totals["with_revenue"],
+                totals["revenue"],
+                len(lines) - 1,
+            )
+        one = (await http.get("/admin/sessions/bot3")).json()["session"]
+    assert found == {"false": (2, 2, 2, 40.0, 2), "true": (5, 5, 5, 100.0, 5)}
+    assert one["bot"] is True
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -129,6 +154,34 @@ async def test_what_is_no_filter_is_refused(asked: dict[str, Any], tmp_path: Pat
     async with client(tmp_path, []) as http:
         answer = await http.get("/admin/sessions", params=asked)
     assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
+
+
+async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: str) -> None:
+    def of(number: int, hours: int, **given: Any) -> ScoredSession:
+        at = NOON + hours * HOUR
+        counts = Counts(10 + number, 5, 3, 2, 1)
+        return scored(number, True, session_id=f"s{number}", opened_at=at, counts=counts, **given)
+
+    buyer = {"revenue": True, "band": "high", "label": "YES"}
+    updates = [
+        *(of(number, 0, amount=10.0 * number, unverified_purchases=2, **buyer) for number in (1, 2, 3)),
+        of(4, 24, amount=2.5, **buyer),
+        of(5, 24),
+    ]
+    async with client(tmp_path, updates, url) as http:
+        answer = (await http.get("/admin/stats")).json()
+        bought = (await http.get("/admin/sessions", params={"revenue": "true", "limit": 2})).json()
+    assert answer["totals"] == {
+        "sessions": 5, "open": 0, "ended": 0, "closed": 5, "with_revenue": 4, "conversion": 0.8,
+        "revenue": 62.5, "unverified_purchases": 6,
+    }  # fmt: skip
+    assert answer["events"] == {"events": 65, "page_views": 25, "pings": 15, "customs": 10, "purchases": 5}
+    assert [(span["sessions"], span["with_revenue"], span["revenue"]) for span in answer["spans"]] == [
+        (3, 3, 60.0),
+        (2, 1, 2.5),
+    ]
+    assert (answer["bands"], answer["labels"]) == ({"building": 1, "high": 4}, {"NO": 1, "YES": 4})
+    assert (bought["total"], len(bought["sessions"])) == (4, 2)
 
 
 async def test_a_session_with_its_views_and_updates(tmp_path: Path, url: str) -> None:

@@ -20,7 +20,7 @@ from storage.write.erased import kept
 from stream.fold.erasures import ErasureRecord, session_digest, visitor_digest
 from stream.fold.erasures import encode as encode_erasure
 from tests.support.events import NOON, event
-from tests.support.replays import LOG, Shop, placed
+from tests.support.replays import ANALYTICS_TABLES, LOG, Shop, placed
 from tests.support.scored import scored
 from tests.support.visits import GONE, visits
 from tests.support.webhooks import kept as deliveries_kept
@@ -28,7 +28,6 @@ from tests.support.webhooks import webhook
 
 VISITOR = Visitor("default", GONE)
 SHARED = [("default", "s4"), ("default", "s6")]
-TABLES = ("events", "scored_sessions", "dead_letters")
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def everything(shop: Shop) -> str:
     with shop.engine.connect() as connection:
         for table in ("sessions", "page_views", "backfills", "backfill_partitions"):
             said += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
-    for table in TABLES:
+    for table in ANALYTICS_TABLES:
         said += [repr(row) for row in shop.client.query(f"SELECT * FROM {table}").result_rows]  # noqa: S608
     said += [repr(row) for row in shop.client.query("SELECT command FROM system.mutations").result_rows]
     return "\n".join(said)

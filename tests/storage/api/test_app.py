@@ -69,10 +69,15 @@ async def test_intent_tells_the_newest_score_and_why(tmp_path: Path, url: str) -
                 "feature": "PageValues",
                 "value": 4.5,
                 "contribution": 0.2,
-                "text": "PageValues 4.5 raises it by 0.20",
+                "text": "value of the pages, 4.5, raises it by 20 points",
             },
-            {"feature": "Month", "value": "Feb", "contribution": -0.05, "text": "Month Feb lowers it by 0.05"},
-            {"feature": "Weekend", "value": True, "contribution": 0.01, "text": "Weekend yes raises it by 0.01"},
+            {
+                "feature": "Month",
+                "value": "Feb",
+                "contribution": -0.05,
+                "text": "month, February, lowers it by 5 points",
+            },
+            {"feature": "Weekend", "value": True, "contribution": 0.01, "text": "weekend, yes, raises it by 1 point"},
         ],
         "features": {name: getattr(FEATURES, name) for name in NAMES},
         "counts": {"events": 5, "page_views": 4, "pings": 1, "customs": 0, "purchases": 0},
@@ -193,7 +198,7 @@ async def test_timeline_tells_every_update_in_order(tmp_path: Path) -> None:
         "page_type": "ProductRelated",
         "path": "/p/1",
     }
-    assert first["reasons"][0]["text"] == "PageValues 4.5 raises it by 0.20"
+    assert first["reasons"][0]["text"] == "value of the pages, 4.5, raises it by 20 points"
     assert first["features"] == {name: getattr(FEATURES, name) for name in NAMES}
     assert (second["occurred_at"], second["revenue"], second["amount"]) == (NOON + 7, True, 12.5)
     assert last["event"] == {"offset": 5}

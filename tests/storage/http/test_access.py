@@ -48,7 +48,7 @@ KEYS = [
         pytest.param({"host": "localhost", "forwarded": "for=x"}, HERE, "read", "no_key", id="none, by a proxy here"),
         *(
             pytest.param({"host": "localhost", name: "x"}, HERE, "read", "no_key", id=f"none, and {name}")
-            for name in ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-real-ip", "via")
+            for name in ("x-forwarded-for", "X-Forwarded-Proto", "x-forwarded-host", "x-real-ip", "via", "cf-ray")
         ),
     ],
 )

@@ -81,3 +81,61 @@ def test_a_broken_file_is_named_by_row_and_column(text: str, line: str) -> None:
         read(text.splitlines(keepends=True), "shop", path_of)
     assert line in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+GERMAN = """\
+# Seiten und Bildschirme
+Seitenpfad und Bildschirmklasse;Aufrufe;Absprungrate;Ausstiegsrate;Seitenwert
+/;1.234;0,5 %;12,5 %;1.234,56 €
+/b;17;100 %;0 %;12,50 €
+Gesamt;1.251;1 %;1 %;1 €
+"""
+FRENCH = """\
+Chemin de la page et classe de l’écran\tVues\tTaux de rebond\tValeur de la page
+/\t1 234\t0,5 %\t1 234,56 €
+/b\t17\t100 %\t12,50 €
+"""
+
+
+@pytest.mark.parametrize("text", [GERMAN, FRENCH], ids=["German", "French"])
+def test_exports_of_other_languages(text: str) -> None:
+    home, other = read(text.splitlines(keepends=True), "shop", path_of)
+    assert (home.path, home.bounce_rate, home.page_value) == ("/", pytest.approx(0.005), 1234.56)
+    assert (other.path, other.bounce_rate, other.page_value) == ("/b", 1.0, 12.5)
+
+
+def test_a_decimal_comma_in_quotes_is_no_thousand() -> None:
+    (row,) = read(["Page,Page Value\n", '/,"12,50"\n'], "shop", path_of)
+    assert row.page_value == 12.5
+
+
+def test_what_stays_open_is_decided_by_the_locale() -> None:
+    lines = ["Page,Page Value\n", '/,"1,234"\n']
+    with pytest.raises(PagesExportError, match=r"^row 2, column value: '1,234' may be .*say --locale"):
+        read(lines, "shop", path_of)
+    assert read(lines, "shop", path_of, "de")[0].page_value == 1.234
+    assert read(lines, "shop", path_of, "en_US")[0].page_value == 1234
+    with pytest.raises(PagesExportError, match=r"row 2, column value: '1,23' is no number with a decimal point"):
+        read(["Page,Page Value\n", '/,"1,23"\n'], "shop", path_of, "en")
+
+
+@pytest.mark.parametrize("text", ["NaN", "inf", "-inf", "Infinity", "1e999"])
+@pytest.mark.parametrize("column", ["Pageviews", "Bounce Rate", "% Exit", "Page Value"])
+def test_no_number_is_taken_for_one(column: str, text: str) -> None:
+    lines = (
+        [f"Page,{column},Page Value \n", f"/,{text},1\n"]
+        if column != "Page Value"
+        else ["Page,Page Value\n", f"/,{text}\n"]
+    )
+    with pytest.raises(PagesExportError, match=r"^row 2, column (views|bounce|exit|value): ") as caught:
+        read(lines, "shop", path_of)
+    assert repr(text) in str(caught.value)
+
+
+def test_a_column_of_another_name_is_named() -> None:
+    lines = ["Sivu;Arvo\n", "/;12,50\n"]
+    with pytest.raises(PagesExportError, match="--column page=NAME"):
+        read(lines, "shop", path_of)
+    assert read(lines, "shop", path_of, columns={"page": "Sivu", "value": "Arvo"})[0].page_value == 12.5
+    with pytest.raises(PagesExportError, match="no column 'Nimi', which --column value= names"):
+        read(lines, "shop", path_of, columns={"page": "Sivu", "value": "Nimi"})

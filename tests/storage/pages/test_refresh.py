@@ -6,14 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingest.events import Event, Page, Purchase, Tick
 from storage.database import migrate
-from storage.pages.refresh import TRAILING_MS, Refresher
+from storage.pages.refresh import TRAILING_MS, Refreshed, Refresher, VersionError
+from storage.pages.smooth import FEW
 from storage.pages.tally import Tallies, Tally
 from storage.write import clickhouse_sink as analytics
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics
+from stream.fold.path_patterns import PathPatterns
 from tests.support.events import NOON, event
 from tests.support.replays import Shop, placed
 from tests.support.sinks import clickhouse, clickhouse_front, sql
@@ -102,21 +105,17 @@ class Topic:
 
     async def caught_up(self) -> None: ...
 
-    async def put(self, rows: Sequence[PageRow]) -> int:
+    async def put(self, rows: Sequence[PageRow], pinned: bool = False) -> int:
         self.puts.append(list(rows))
         for row in rows:
-            self.statistics.read(self._next(), PageRow(str(len(self.puts)), *_values(row)))
+            self.statistics.read(self._next(), msgspec.structs.replace(row, batch=str(len(self.puts))))
         version = self._next()
-        self.statistics.read(version, PagesMarker(str(len(self.puts)), len(rows)))
+        self.statistics.read(version, PagesMarker(str(len(self.puts)), len(rows), pinned))
         return version
 
     def _next(self) -> int:
         self._offset += 1
         return self._offset - 1
-
-
-def _values(row: PageRow) -> tuple[str, str, float, float, float]:
-    return row.site, row.path, row.bounce_rate, row.exit_rate, row.page_value
 
 
 class Counted:
@@ -125,6 +124,14 @@ class Counted:
     def __init__(self, *tallies: Tally) -> None:
         self.tallies = list(tallies)
         self.asked: list[int] = []
+        self.recounted: list[int] = []
+        self.given: dict[str, PathPatterns] = {}
+
+    def patterns(self) -> dict[str, PathPatterns]:
+        return self.given
+
+    def recount(self, opened_at: int) -> None:
+        self.recounted.append(opened_at)
 
     def since(self, opened_at: int, site: str = "") -> list[Tally]:
         self.asked.append(opened_at)
@@ -142,14 +149,44 @@ async def test_a_refresh_writes_what_moved_and_nothing_twice() -> None:
     assert counted.asked == [5]
     again = await refresher.refresh()
     assert (again.version, again.written) == (first.version, 0)
-    counted.tallies.append(Tally("shop", "/b", 1, 1, 0, 1, 0, 0.0))
+    counted.tallies.append(Tally("shop", "/b", FEW, FEW, 0, 1, 0, 0.0))
+    counted.tallies.append(Tally("shop", "/few", FEW - 1, FEW - 1, 0, 1, 0, 0.0))
     more = await refresher.refresh()
     assert more.version > first.version
-    assert {row.path for row in topic.puts[-1]} >= {"/b"}
+    paths = {row.path for row in topic.puts[-1]}
+    assert "/b" in paths
+    assert "/few" not in paths
+    assert counted.recounted == []
     counted.tallies.pop(0)
     whole = await refresher.refresh(whole=True)
-    assert {row.path for row in topic.puts[-1]} == {"/a", "/b", "*"}
+    assert counted.recounted == [5]
+    assert {(row.path, row.shared) for row in topic.puts[-1]} == {("/a", True), ("/b", False), ("*", False)}
     assert whole.written == 3
+    page = topic.statistics.page("shop", "/a", None, whole.version)
+    assert page.exit_rate == topic.statistics.page("shop", "/nobody", None, whole.version).exit_rate
+
+
+async def test_paths_of_a_pattern_are_one_page_and_their_own_statistics_end() -> None:
+    topic, counted = Topic(), Counted(Tally("shop", "/order/1", 200, 100, 100, 50, 20, 300.0))
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    await refresher.refresh()
+    counted.given = {"shop": PathPatterns(["/order/*"])}
+    counted.tallies = [Tally("shop", "/order/*", 400, 200, 200, 100, 40, 600.0)]
+    version = (await refresher.refresh()).version
+    assert {(row.path, row.pattern, row.shared) for row in topic.puts[-1]} == {
+        ("/order/1", False, True),
+        ("/order/*", True, False),
+    }
+    pages = topic.statistics
+    assert ("shop", "/order/1") not in pages.rows(version)
+    assert pages.page("shop", "/order/7", None, version).page_value == 3.0
+    assert (await refresher.explain("shop", "/order/7")).tally.path == "/order/*"
+    counted.given = {}
+    counted.tallies = [Tally("shop", "/order/1", 200, 100, 100, 50, 20, 600.0)]
+    version = (await refresher.refresh()).version
+    assert pages.page("shop", "/order/1", None, version).page_value == 6.0
+    assert pages.page("shop", "/order/7", None, version).page_value == 6.0
+    assert pages.rows(version).keys() == {("shop", "/order/1"), ("shop", "*")}
 
 
 async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
@@ -168,3 +205,30 @@ async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
     assert unknown.tally.views == 0
     assert unknown.in_force is not None
     assert unknown.in_force.path == "*"
+
+
+async def test_a_version_that_is_put_back_stays_until_it_is_released() -> None:
+    topic, counted = Topic(), Counted(PAGE)
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    good = (await refresher.refresh()).version
+    counted.tallies = [
+        Tally("shop", "/a", 4_000, 4_000, 4_000, 4_000, 4_000, 300.0),
+        Tally("shop", "/b", *[99] * 5, 0.0),
+    ]
+    bad = (await refresher.refresh()).version
+    back = await refresher.restore(good)
+    assert back.version > bad
+    assert topic.statistics.rows(back.version) == topic.statistics.rows(good)
+    assert topic.statistics.rows(bad) != topic.statistics.rows(good)
+    for whole in (False, True):
+        assert await refresher.refresh(whole) == Refreshed(back.version, 0, 0, pinned=True)
+    released = await refresher.refresh(release=True)
+    assert topic.statistics.rows(released.version) == topic.statistics.rows(bad)
+    assert not (await refresher.refresh()).pinned
+    same = await refresher.restore(released.version)
+    assert (same.written, same.pinned, topic.statistics.pinned) == (0, True, True)
+    assert (await refresher.refresh(release=True)).written == 0
+    assert not topic.statistics.pinned
+    for version in (0, 9_999):
+        with pytest.raises(VersionError, match=f"there is no version {version} of page statistics"):
+            await refresher.restore(version)

@@ -20,7 +20,7 @@ def test_a_crossing_says_who_where_and_why() -> None:
     assert said["type"] == "session.band"
     assert said["timestamp"] == "2025-01-01T12:00:01.000Z"
     reasons = said["data"].pop("reasons")
-    assert reasons[0]["text"] == "PageValues 4.5 raises it by 0.20"
+    assert reasons[0]["text"] == "value of the pages, 4.5, raises it by 20 points"
     assert said["data"] == {
         "site": "default",
         "session_id": "s1",

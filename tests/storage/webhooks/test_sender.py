@@ -23,7 +23,7 @@ from tests.support.receiver import Behaviour, Receiver, receiver
 from tests.support.scored import scored
 from tests.support.webhooks import kept
 
-PATIENCE = 20.0
+PATIENCE = 90
 #: Seconds that an attempt may take, and pauses after which it is made again: three attempts.
 ATTEMPT, PAUSES = 1.0, (0.05, 0.05)
 

@@ -1,7 +1,8 @@
 """The writer over lists: nothing is lost, nothing is committed early, nothing stops it that should not."""
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from stream.fold.erasures import encode as encode_erasure
 from stream.scored import DEAD_BYTES, DeadLetter, decode_dead, encode, version_of
 from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
 from tests.support.events import NOON, event
+from tests.support.monitoring import ALERTS
+from tests.support.promql import asked
 from tests.support.scored import scored
 
 SCORED = ("scored-sessions", 0)
@@ -154,7 +157,7 @@ async def test_an_event_is_stored_until_it_is_settled_in_which_sessions_its_visi
 
 
 async def test_a_client_that_skips_records_is_sent_back() -> None:
-    desk = Desk({SCORED: updates(30)}, skip=[(*SCORED, offset) for offset in (0, 1, 11, 29)])
+    desk = Desk({SCORED: updates(30)}, skip=[(*SCORED, offset) for offset in (0, 1, 11, 17, 29)])
     await desk.run(max_block=7)
     assert len(desk.relational.sessions) == len(desk.analytics.sessions) == 30
     assert desk.committed() == {SCORED: 30}
@@ -297,3 +300,44 @@ async def test_it_is_ready_once_it_has_its_place_and_not_while_partitions_move(l
     assert writer.ready
     await desk.consumer.listener.on_partitions_revoked(desk.consumer.assignment())
     assert not writer.ready
+
+
+async def test_lag_grows_while_a_database_is_away_and_the_alert_on_it_fires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is fetched meanwhile: the writer asks Kafka where the topics end, so its alert has something to see."""
+    monkeypatch.setattr("storage.write.writer.LAG_SECONDS", 0.01)
+    seen: list[float | None] = []
+
+    def away(_: Block) -> Exception | None:
+        ends[0] += 40_000
+        seen.append(desk.metric("lag_records", topic="scored-sessions"))
+        if len(seen) == 4:
+            desk.stop.set()
+        assert writer.degraded.startswith("the relational database does not take writes") or len(seen) == 1
+        return DatabaseUnavailableError("connection refused")
+
+    ends, desk = [9], Desk({SCORED: updates(9)}, FailingSink(away))
+
+    async def end_offsets(partitions: list[Any]) -> dict[Any, int]:
+        return dict.fromkeys(partitions, ends[0])
+
+    desk.consumer.end_offsets = end_offsets  # type: ignore[method-assign]
+    # It would end the writer as soon as it has nothing more to hand out.
+    desk.consumer._stop = asyncio.Event()
+    writer = desk.writer()
+    assert writer.degraded == ""
+    await writer.run(desk.stop)
+    counts = [count or 0 for count in seen]
+    assert counts[0] == 9
+    assert counts == sorted(counts)
+    (rule,) = [rule for rule in ALERTS if rule["alert"] == "OpecomWriterLags"]
+    least = float(re.search(r"sum\(opecom_writer_lag_records\) > (\d+)", rule["expr"])[1])  # type: ignore[index]
+    assert all(each.in_samples(list(samples(desk.registry))) for each in asked(rule["expr"]))
+    now = desk.metric("lag_records", topic="scored-sessions") or 0
+    assert now > least, "the first half of the rule"
+    assert now >= counts[1], "the second half: it does not get less"
+
+
+def samples(registry: CollectorRegistry) -> Iterator[tuple[str, dict[str, str]]]:
+    for family in registry.collect():
+        for sample in family.samples:
+            yield sample.name, sample.labels

@@ -2,6 +2,7 @@
 
 import pytest
 
+from stream.fold import pages
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics, decode, encode
 
 
@@ -45,3 +46,74 @@ def test_a_marker_that_was_sent_twice_is_the_same_version_again(caplog: pytest.L
     known = statistics(row("/a", 1), PagesMarker("b", 1), PagesMarker("b", 1))
     assert [known.page("default", "/a", None, version).page_value for version in (1, 2)] == [1, 1]
     assert caplog.text == ""
+
+
+def pattern(path: str, value: float, batch: str = "b") -> PageRow:
+    return PageRow(batch, "default", path, 0.1, 0.2, value, pattern=True)
+
+
+def shared(path: str, batch: str) -> PageRow:
+    return PageRow(batch, "default", path, 0.1, 0.2, 5, shared=True)
+
+
+def test_a_page_has_its_own_row_else_its_longest_patterns_else_the_sites() -> None:
+    known = statistics(
+        *(row("*", 1), pattern("/order/*", 2), pattern("/order/*/pay", 3), row("/order/7", 4), row("/s*", 5)),
+        PagesMarker("b", 5),
+    )
+    values = {
+        path: known.page("default", path, None, 5).page_value
+        for path in ("/", "/order/1", "/order/1/pay", "/order/7", "/s*", "/search", "/order", "/a/order/1")
+    }
+    # What a visitor calls /s* is a page and no pattern.
+    assert values == {
+        "/": 1, "/order/1": 2, "/order/1/pay": 3, "/order/7": 4, "/s*": 5, "/search": 1, "/order": 1, "/a/order/1": 1
+    }  # fmt: skip
+
+
+def test_a_shared_row_ends_a_pages_own_from_its_version_on() -> None:
+    known = statistics(
+        *(row("*", 1), pattern("/o/*", 2), row("/o/1", 3), row("/a", 4), PagesMarker("b", 4)),
+        *(shared("/o/1", "c"), shared("/a", "c"), shared("/never", "c"), PagesMarker("c", 3)),
+        *(row("/a", 6, "d"), shared("/o/*", "d"), PagesMarker("d", 2)),
+    )
+    at = {
+        path: [known.page("default", path, None, v).page_value for v in (4, 8, 11)] for path in ("/a", "/o/1", "/o/2")
+    }
+    assert at == {"/a": [4, 1, 6], "/o/1": [3, 2, 1], "/o/2": [2, 2, 1]}
+    assert known.rows(8).keys() == {("default", "*"), ("default", "/o/*")}
+    assert known.rows(11).keys() == {("default", "*"), ("default", "/a")}
+
+
+def test_pages_beyond_the_bound_share_and_an_ended_page_makes_room(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pages, "MOST_PAGES", 2)
+    known = statistics(
+        *(row("*", 1), row("/a", 2), row("/b", 3), row("/c", 4), row("/a", 9, site="other"), PagesMarker("b", 5)),
+        *(row("/c", 5, "c"), shared("/a", "c"), row("/d", 6, "c"), PagesMarker("c", 3)),
+    )
+    assert known.rows(5).keys() == {("default", "*"), ("default", "/a"), ("default", "/b"), ("other", "/a")}
+    assert known.page("default", "/c", None, 5).page_value == 1
+    assert "1 pages of default share the site's statistics" in caplog.text
+    assert "sites.default.path_patterns" in caplog.text
+    assert known.rows(9, "default").keys() == {("default", "*"), ("default", "/b"), ("default", "/c")}
+
+
+def test_records_of_the_version_before_have_neither_pattern_nor_end() -> None:
+    old = b'{"kind":"row","batch":"b","site":"default","path":"/a","bounce_rate":0.1,"exit_rate":0.2,"page_value":3.0}'
+    assert decode(old) == row("/a", 3.0)
+    assert encode(row("/a", 3.0)) == old
+
+
+def test_what_never_gets_a_marker_and_old_markers_are_not_kept_for_ever() -> None:
+    known = PageStatistics()
+    for n in range(3 * pages.MOST_PENDING):
+        known.read(2 * n, row("/a", 1, f"lost{n}"))
+    for n in range(1_000, 3_000):
+        known.read(2 * n, row("/a", n, f"b{n}"))
+        known.read(2 * n + 1, PagesMarker(f"b{n}", 1))
+    assert len(known._pending) <= pages.MOST_PENDING
+    assert len(known._taken) == pages.MOST_TAKEN
+    assert known.page("default", "/a", None, 2 * 1_500).page_value == 1_499
+    assert known.page("default", "/a", None, 9_999).page_value == 2_999

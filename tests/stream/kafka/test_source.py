@@ -1,10 +1,9 @@
 """The log as a replay reads it from a broker."""
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from stream.kafka.source import Bounds, KafkaSource
 from tests.support.services import Broker
 
@@ -19,11 +18,11 @@ from tests.support.services import Broker
 )
 async def test_the_records_of_a_range(broker: Broker, offset: int, end: int, read: list[int]) -> None:
     kafka = broker.settings()
-    options = client_options(kafka)
-    await topics.ensure(options, topics.wanted(kafka))
-    async with AIOKafkaProducer(**options) as producer:
+    clients = kafka_clients(kafka)
+    await topics.ensure(clients, topics.wanted(kafka))
+    async with clients.producing() as producer:
         for number in range(3):
             await producer.send_and_wait(kafka.events_topic, key=b"k", value=b"%d" % number, partition=0)
-    source = KafkaSource(options, kafka.events_topic)
+    source = KafkaSource(clients, kafka.events_topic)
     assert await source.bounds(0) == Bounds(0, 3)
     assert [record.offset async for piece in source.read(0, offset, end) for record in piece] == read

@@ -37,5 +37,4 @@ function countPieces() {
 start(document.querySelector("main"));
 countPieces();
 cart.watch(countPieces);
-// By then the tracker, which stands at the end of the page, has started or has failed to load.
-window.addEventListener("DOMContentLoaded", startOverlay);
+startOverlay();

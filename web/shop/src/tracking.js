@@ -1,8 +1,10 @@
-// What the shop tells the tracker, and what the tracker tells the shop. The shop works the same where the tracker was
+// What the shop reports to the tracker, and what the tracker reports to the shop. The shop works the same where the tracker was
 // blocked or its server is away.
 
-/** While a page is looked at the tracker tells of it every 15 s, so that an intent comes at least so often. */
+/** While a page is looked at the tracker reports it every 15 s, so that an intent comes at least so often. */
 const SILENT_AFTER = 25_000;
+/** The page does not wait for the tracker, so it may come late; only then is it missing. */
+const MISSING_AFTER = 3_000, LOOK_EVERY = 250;
 
 export function event(category, action, label, value) {
   window.opEcomTracker?.trackEvent(category, action, label, value);
@@ -13,17 +15,19 @@ export function purchase(amount, orderId, currency) {
   window.opEcomTracker?.trackPurchase(amount, { orderId, currency });
 }
 
+/** Until the tracker has come, its stub stands in for it, whose calls are in an array. */
+function isLoaded() {
+  const tracker = window.opEcomTracker;
+  return Boolean(tracker) && !Array.isArray(tracker.q);
+}
+
 /**
  * Calls `arrived` with this session's intent now and after every change, and `changed` with "waiting", "lost" or "off"
  * (with the reason), until the function that it returns is called.
  */
 export function followIntent(arrived, changed) {
-  const tracker = window.opEcomTracker;
-  if (!tracker) {
-    changed("off", "The tracker did not load, so nothing is measured: is the ingest API running?");
-    return () => {};
-  }
-  let timer = 0;
+  let timer = 0, looking = 0, stop;
+  const since = performance.now();
   function expect() {
     clearTimeout(timer);
     timer = setTimeout(silent, SILENT_AFTER);
@@ -36,16 +40,27 @@ export function followIntent(arrived, changed) {
   function offline() {
     changed("lost", "This browser is offline; what you do is sent when it is back.");
   }
-  if (tracker.session()) changed("waiting");
-  else changed("off", "Nothing is measured: this browser asks not to be tracked, has not agreed to it, or looks like a program.");
-  const stop = tracker.onIntent((intent) => {
-    arrived(intent);
-    expect();
-  });
+  function begin() {
+    if (isLoaded()) {
+      clearInterval(looking);
+      if (window.opEcomTracker.session()) changed("waiting");
+      else changed("off", "Nothing is measured: this browser asks not to be tracked, has not agreed to it, or looks like a program.");
+      stop = window.opEcomTracker.onIntent((intent) => {
+        arrived(intent);
+        expect();
+      });
+      expect();
+    } else if (performance.now() - since > MISSING_AFTER) {
+      changed("off", "The tracker did not load, so nothing is measured: is the ingest API running?");
+    }
+  }
+  changed("waiting");
+  looking = setInterval(begin, LOOK_EVERY);
+  begin();
   window.addEventListener("offline", offline);
-  expect();
   return () => {
     clearTimeout(timer);
+    clearInterval(looking);
     window.removeEventListener("offline", offline);
     stop?.();
   };

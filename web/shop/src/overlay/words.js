@@ -1,4 +1,4 @@
-// How the overlay names and writes what an intent has.
+// How the overlay writes what an intent has. Reasons come with words of their own, from the server.
 
 const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const points = new Intl.NumberFormat("en", { maximumFractionDigits: 1, minimumFractionDigits: 1, signDisplay: "exceptZero" });
@@ -32,13 +32,6 @@ export const GROUPS = [
     ["TrafficType", "Traffic code", ""],
   ]],
 ];
-
-const NAMES = new Map(GROUPS.flatMap(([, features]) => features.map(([feature, name]) => [feature, name])));
-
-export function featureName(feature) {
-  const name = NAMES.get(feature) ?? feature;
-  return feature.endsWith("_Duration") ? `Time on ${NAMES.get(feature.slice(0, -9)).toLowerCase()}` : name;
-}
 
 export function featureValue(value, unit) {
   if (typeof value === "boolean") return value ? "yes" : "no";

@@ -1,0 +1,45 @@
+"""Log lines about a service that goes away and comes back: one when it goes, one a minute, one when it is back."""
+
+import logging
+from collections.abc import Callable
+from time import monotonic
+
+#: Seconds between two lines about a service that stays away.
+EVERY = 60.0
+
+
+class OutageLog:
+    """The outages of one service; `back` is the line for its return. Times are those of `clock`, in seconds."""
+
+    def __init__(self, log: logging.Logger, back: str, clock: Callable[[], float] = monotonic) -> None:
+        self._log = log
+        self._back = back
+        self._clock = clock
+        self._since: float | None = None
+        self._line_at: float | None = None
+        #: Why the service is away, "" while it is not.
+        self.reason = ""
+
+    @property
+    def away(self) -> bool:
+        return self._since is not None
+
+    def failed(self, line: str) -> bool:
+        """Take note of a failed attempt; whether it was worth a line. A service that flaps costs no more of them."""
+        now = self._clock()
+        since = self._since = now if self._since is None else self._since
+        self.reason = line
+        if self._line_at is not None and now - self._line_at < EVERY:
+            return False
+        self._line_at = now
+        if now > since:
+            line = f"{line} (for {now - since:.0f} s now)"
+        self._log.warning("%s", line, extra={"outage": "line"})
+        return True
+
+    def answered(self) -> None:
+        """Take note that the service answers."""
+        if self._since is not None:
+            away = self._clock() - self._since
+            self._log.warning("%s, after %.0f s", self._back, away, extra={"outage": "line"})
+        self._since, self.reason = None, ""

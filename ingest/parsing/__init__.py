@@ -1,0 +1,1 @@
+"""What clients send as text, read and normalised: user agents, URLs, referrers, campaigns, field names. Pure."""

@@ -1,0 +1,99 @@
+"""User agent -> browser, operating system, and whether it is a program.
+
+Both lists are kept by others: ua-parser's (browsers, systems) and crawler-user-agents' (programs). Both are matched by
+ua-parser-rs, whose time hardly grows with the length of a text that fits nothing.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+from ingest import codes
+from ingest.events import UNKNOWN, Code
+from ingest.parsing.texts import printable
+
+#: No real user agent needs more; matching costs by length.
+MAX_USER_AGENT = 512
+#: Entries of the cache.
+CACHED = 2_048
+
+#: Beside the list: words by which programs name themselves, and programs that the list does not have.
+#: CUBOT makes phones.
+_PROGRAM = re.compile(
+    r"(?<!cu)bots?\b|crawl|spider|slurp|headless|phantomjs|lighthouse|preview|monitor|pingdom|curl/|wget/|python|httpx|"
+    r"aiohttp|okhttp|go-http-client|java/|libwww|scrapy|facebookexternalhit|mediapartners|axios/|node-fetch|undici|"
+    r"postmanruntime|insomnia/|ptst/|datadog|synthetic|guzzlehttp|faraday|rest-client|^(?:node|bun|deno|ruby)\b|\bk6/|"
+    r"puppeteer|playwright|selenium|cypress",
+    re.IGNORECASE,
+)
+
+
+class Agent(Struct, frozen=True):
+    """What a user agent says of itself."""
+
+    browser: Code = UNKNOWN
+    operating_system: Code = UNKNOWN
+    bot: bool = False
+
+
+UNKNOWN_AGENT = Agent()
+
+
+_Row: TypeAlias = tuple[str, str | None, str | None, str | None, str | None, str | None]
+
+
+class _Matchers(NamedTuple):
+    browsers: Any
+    systems: Any
+    programs: Any
+
+
+@lru_cache(CACHED)
+def agent(user_agent: str) -> Agent:
+    """Browser, operating system and whether it is a program; unreadable ones are unknown."""
+    text, matchers = user_agent[:MAX_USER_AGENT], _matchers()
+    browser, system = matchers.browsers.extract(text), matchers.systems.extract(text)
+    return Agent(
+        codes.browser(printable(browser.family)) if browser else UNKNOWN,
+        codes.system(printable(system.family)) if system else UNKNOWN,
+        matchers.programs.extract(text) is not None or _PROGRAM.search(text) is not None,
+    )
+
+
+@lru_cache(1)
+def _matchers() -> _Matchers:
+    # Imported and compiled at the first look (half a second of CPU), not by every command that imports this module.
+    import crawleruseragents
+    import ua_parser_rs
+    from ua_parser.loaders import load_builtins
+
+    browsers, systems, _ = load_builtins()
+    return _Matchers(
+        ua_parser_rs.UserAgentExtractor(map(_row, browsers)),
+        ua_parser_rs.OSExtractor(map(_row, systems)),
+        _programs(ua_parser_rs, [each["pattern"] for each in crawleruseragents.CRAWLER_USER_AGENTS_DATA]),
+    )
+
+
+def _row(matcher: Any) -> _Row:
+    return matcher.regex, matcher.family, matcher.major, matcher.minor, matcher.patch, matcher.patch_minor
+
+
+def _programs(library: Any, patterns: Iterable[str]) -> Any:
+    rows: list[_Row] = [(pattern, "program", None, None, None, None) for pattern in patterns]
+    try:
+        return library.UserAgentExtractor(rows)
+    except ValueError:
+        # A later list may have a pattern that only a backtracking engine knows: the others still hold.
+        return library.UserAgentExtractor([row for row in rows if _compiles(library, row)])
+
+
+def _compiles(library: Any, row: _Row) -> bool:
+    try:
+        library.UserAgentExtractor([row])
+    except ValueError:
+        return False
+    return True

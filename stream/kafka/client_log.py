@@ -1,0 +1,74 @@
+"""What the log says while Kafka is away: aiokafka and Faust write up to 64 lines a second, we write one a minute."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from ingest.outage import EVERY, OutageLog
+
+log = logging.getLogger(__name__)
+
+#: Loggers of libraries that speak with Kafka.
+LIBRARIES = ("aiokafka", "faust", "mode")
+#: What their records say when they do not reach a broker, or hear nothing from it.
+UNREACHED = re.compile(
+    r"KafkaConnectionError|NodeNotReady|RequestTimedOut|KafkaTimeoutError|ConnectionError|Connect call failed|"
+    r"Unable (to )?connect|Unable to (request|update) metadata|CoordinatorNotAvailable|marked as dead|"
+    r"Connection (to|at) \S+ (closed|lost)|Failed to bootstrap|No broker metadata|UnknownMemberId|[Hh]eartbeat"
+)
+#: Mark a record of our own about Kafka by these: it was not reached, or it answered.
+AWAY, ANSWERS = {"outage": "kafka-away"}, {"outage": "kafka-answers"}
+
+
+class KafkaLogFilter(logging.Filter):
+    """For a handler: turns what libraries say of a Kafka that is away into the few lines of an outage.
+
+    A warning of theirs about anything else passes once a minute.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._outage = OutageLog(log, "Kafka answers again", clock)
+        self._lock = threading.RLock()
+        self._shown: dict[tuple[str, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        mark = getattr(record, "outage", "")
+        library = record.name.partition(".")[0] in LIBRARIES
+        if mark == "line" or not (mark or library):
+            return True
+        with self._lock:
+            if mark == ANSWERS["outage"]:
+                self._outage.answered()
+                return False
+            text = record.getMessage()
+            if mark == AWAY["outage"] or UNREACHED.search(f"{text} {record.exc_info[1] if record.exc_info else ''}"):
+                self._outage.failed(
+                    f"Kafka does not answer ({text.partition(chr(10))[0]:.200}); trying again, nothing is lost. "
+                    "kafka.bootstrap says where it is"
+                )
+                return False
+            return not self._outage.away and self._is_due(record)
+
+    def _is_due(self, record: logging.LogRecord) -> bool:
+        now, kind = self._clock(), (record.name, record.msg)
+        if now - self._shown.get(kind, -EVERY) < EVERY:
+            return False
+        if len(self._shown) > 1_000:
+            self._shown.clear()
+        self._shown[kind] = now
+        return True
+
+
+def watch_answers(connections: Any) -> None:
+    """Let a client of aiokafka tell the log whenever Kafka has answered it: every answer brings metadata sooner or
+    later, and after a failure at once."""
+    connections.cluster.add_listener(_answers)
+
+
+def _answers(_: object) -> None:
+    log.info("Kafka answers", extra=ANSWERS)

@@ -1,0 +1,47 @@
+"""How the databases keep a field of a scored session: the mark that stands at the field's declaration.
+
+Knows no database. storage/database/columns.py makes tables, rows and reads of the marks.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+StoredTable = Literal["sessions", "scored_sessions"]
+
+
+class Stored(Struct, frozen=True):
+    """What a field's type and name do not say of its column. Without a mark a field is kept by both tables.
+
+    `column` is the column's name where it is not the field's; `names` the same for the fields of a struct, by table;
+    `in_intent` shows the field to whoever may see a session's intent; `is_key` keeps a time in milliseconds.
+    """
+
+    column: str | None = None
+    tables: tuple[StoredTable, ...] = ("sessions", "scored_sessions")
+    names: Mapping[str, Mapping[str, str]] = {}
+    in_intent: bool = False
+    is_key: bool = False
+
+
+#: The report's names (section 7.2) for the features; the timeline keeps those of the UCI file.
+REPORT_NAMES = {
+    "Administrative": "administrative_count",
+    "Administrative_Duration": "administrative_duration",
+    "Informational": "informational_count",
+    "Informational_Duration": "informational_duration",
+    "ProductRelated": "product_related_count",
+    "ProductRelated_Duration": "product_related_duration",
+    "BounceRates": "bounce_rates",
+    "ExitRates": "exit_rates",
+    "PageValues": "page_values",
+    "SpecialDay": "special_day",
+    "Month": "month",
+    "OperatingSystems": "operating_system_code",
+    "Browser": "browser_code",
+    "Region": "region",
+    "TrafficType": "traffic_type",
+    "VisitorType": "visitor_type",
+    "Weekend": "is_weekend",
+}

@@ -1,0 +1,69 @@
+"""What libraries write while Kafka is away becomes a line a minute; what else they say passes once a minute."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from stream.kafka.client_log import ANSWERS, AWAY, KafkaLogFilter
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.name}: {record.getMessage()}")
+
+
+CLOCK = Clock()
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    handler, root, ours = Lines(), logging.getLogger(), logging.getLogger("stream.kafka.client_log")
+    level, CLOCK.now = ours.level, 0.0
+    handler.addFilter(KafkaLogFilter(CLOCK))
+    root.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    yield handler.lines
+    root.removeHandler(handler)
+    ours.setLevel(level)
+
+
+def test_an_outage_of_kafka_is_a_line_a_minute_whatever_the_libraries_say(lines: list[str]) -> None:
+    log, faust = logging.getLogger("aiokafka.client"), logging.getLogger("faust.transport.drivers.aiokafka")
+    ours = logging.getLogger("stream.kafka.client_log")
+    for number in range(64 * 90):
+        CLOCK.now = number / 64
+        log.error("Unable connect to node with id 1: [Errno 111] Connect call failed ('127.0.0.1', 9092)")
+        log.warning("Topic events is not available during auto-create initialization")
+        faust.error("Crashed reason=KafkaConnectionError()")
+        ours.warning("the watchdog cannot ask Kafka for the log's end", extra=AWAY)
+    ours.info("Kafka answers", extra=ANSWERS)
+    ours.info("Kafka answers", extra=ANSWERS)
+    away = "stream.kafka.client_log: Kafka does not answer (Unable connect to node with id 1"
+    assert [line.startswith(away) for line in lines] == [True, True, False]
+    assert "kafka.bootstrap says where it is (for 60 s now)" in lines[1]
+    assert lines[2] == "stream.kafka.client_log: Kafka answers again, after 90 s"
+
+
+def test_other_warnings_of_a_library_pass_once_a_minute_and_lines_of_ours_always(lines: list[str]) -> None:
+    log, ours = logging.getLogger("aiokafka.consumer.group_coordinator"), logging.getLogger("stream.worker")
+    for second in range(61):
+        CLOCK.now = second
+        log.warning("a member of %s left", second)
+        ours.warning("a line of ours")
+    assert [line for line in lines if "left" in line] == [
+        "aiokafka.consumer.group_coordinator: a member of 0 left",
+        "aiokafka.consumer.group_coordinator: a member of 60 left",
+    ]
+    assert lines.count("stream.worker: a line of ours") == 61
