@@ -132,7 +132,8 @@ class EventEndpoint(PostEndpoint):
         house = self._house
         admitted = self._admitted(scope, headers)
         body, paid = await self._body(admitted, headers, receive)
-        collected, answer = self._work(body, self._sender(admitted, headers, body))
+        sender = self._sender(admitted, headers, body)
+        collected, answer = self._work(body, sender)
         events = len(collected.records) + len(collected.refused)
         house.guard.charge(admitted, events, time.monotonic(), paid)
         house.guard.begin_sessions(admitted, {key for key, _ in collected.records}, time.monotonic())
@@ -149,6 +150,8 @@ class EventEndpoint(PostEndpoint):
         house.metrics.publish_seconds.observe(time.perf_counter() - began)
         house.metrics.request_events.observe(len(collected.records))
         house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
+        if sender.agent.bot:
+            house.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
     def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> RequestOrigin:

@@ -36,6 +36,9 @@ class IngestMetrics:
         self.events = Counter(
             "opecom_ingest_events", "Events accepted by Kafka, by site.", ["site"], registry=self.registry
         )
+        self.bot_events = Counter(
+            "opecom_ingest_bot_events", "Of these, events of programs, by site.", ["site"], registry=self.registry
+        )
         self.refused = Counter(
             "opecom_ingest_refused", "Requests and events refused, by code.", ["code"], registry=self.registry
         )

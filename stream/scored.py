@@ -133,6 +133,12 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     counts: Counts
     pages_version: Whole
     views: Annotated[tuple[View, ...], Stored(tables=())]
+    #: A program, by the user agent of the earliest event. Scored like any other, and left out of what is counted,
+    #: learned, exported, listed and streamed, unless it is asked for.
+    bot: bool = False
+    #: The visitor's network: a digest of the site and of the cut address of the earliest event; empty where that has
+    #: none, or a private one. It bounds what one network can do to page statistics.
+    network: Annotated[Name, Stored(tables=("scored_sessions",))] = ""
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):

@@ -1,6 +1,7 @@
 """Services for every test: started when the first test asks, shared by all workers, stopped when the run ends."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -62,6 +63,9 @@ def _own_environment(config: pytest.Config) -> None:
         if name.startswith("OPECOM_") and not name.startswith("OPECOM_TEST_"):
             del os.environ[name]
     os.environ["OPECOM_SETTINGS"] = str(file)
+    # Hundreds of processes start: without bytecode on disk each compiles all that it imports, which takes seconds.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 def pytest_report_header() -> list[str]:

@@ -18,6 +18,7 @@ def features(
     until: Annotated[str | None, typer.Option("--to", help="Sessions opened before.")] = None,
     site: Annotated[str, typer.Option(help="One site, with its runs; none: all.")] = "",
     source: Annotated[Literal["kafka", "clickhouse"], typer.Option(help="Where the events are read.")] = "kafka",
+    bots: Annotated[bool, typer.Option("--bots", help="Also sessions of programs.")] = False,
 ) -> None:
     """Writes one row per update of every closed session: the features as they were then, and the final outcome."""
     # Here, so that no other command loads clients of databases.
@@ -39,5 +40,6 @@ def features(
         source=source,
         into="features",
         target=str(file),
+        bots=bots,
     )
     raise typer.Exit(replays.features(load(), request))

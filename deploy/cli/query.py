@@ -34,10 +34,11 @@ def live(
     band: Annotated[Band | None, typer.Option(help="One band; none: all.")] = None,
     site: Annotated[str | None, typer.Option(help="One site; none: all.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most sessions.")] = 20,
+    bots: Annotated[bool, typer.Option("--bots", help="Also sessions of programs.")] = False,
     json: Json = False,
 ) -> None:
     """Open sessions, the highest probability first."""
-    asked = {"min_probability": min_probability, "band": band, "site": site, "limit": limit}
+    asked = {"min_probability": min_probability, "band": band, "site": site, "limit": limit, "bots": bots}
     body = _ask("/sessions/live", asked)
     _show(body, json, lambda: tables.live_table(msgspec.json.decode(body, type=LiveSessions).sessions))
 

@@ -29,6 +29,7 @@ def subscribe(
     band: Annotated[Band | None, typer.Option(help="One band; none: all.")] = None,
     min_probability: Annotated[float, typer.Option(min=0, max=1, help="The least probability.")] = 0.0,
     from_start: Annotated[bool, typer.Option("--from-start", help="All that the topic holds, first.")] = False,
+    bots: Annotated[bool, typer.Option("--bots", help="Also sessions of programs.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The records of the topic as they are, one per line.")] = False,
 ) -> None:
     """Follows scored sessions as they come, until Ctrl-C."""
@@ -42,7 +43,7 @@ def subscribe(
     def as_line(update: ScoredSession) -> None:
         console.print(tables.line(intent_of(update)))
 
-    wanted = UpdateFilter(site, band, min_probability)
+    wanted = UpdateFilter(site, band, min_probability, bots=bots)
     # Whoever reads our lines may have read enough: `opecom subscribe --json | head -1`.
     with contextlib.suppress(BrokenPipeError):
         asyncio.run(_follow(settings, wanted, "start" if from_start else "end", as_json if json else as_line))

@@ -60,7 +60,7 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
                     log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions, followed.erasures
                 )
             if request.into == "features":
-                return FeatureTarget(Path(request.target))
+                return FeatureTarget(Path(request.target), request.bots)
             return FileTarget(Path(request.target)) if request.into == "file" else topic
 
         yield ReplayContext(

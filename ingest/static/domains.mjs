@@ -14,10 +14,21 @@ export default function domains(core) {
   const { cookieDomain, linkDomains } = core.settings;
   if (cookieDomain) share(core, cookieDomain);
   const linked = (linkDomains || '').split(/[\s,]+/).filter(Boolean);
+  goOnAt(core, linked.concat(cookieDomain || []));
   if (!linked.length) return {};
   const isLinked = (host) => host !== location.hostname && linked.some((domain) => isWithin(host, domain));
   decorate(core, isLinked);
   return arrive(isLinked);
+}
+
+// Going on to another host of these ends no session: a browser may end the old page when the new one is there already.
+function goOnAt({ on, goOn }, hosts) {
+  if (!window.hasOwnProperty('navigation')) return;
+  // After the tracker's own listener, which knows this host only.
+  setTimeout(() => on(navigation, 'navigate', ({ destination, downloadRequest }) => {
+    const { hostname } = new URL(destination.url);
+    if (!destination.sameDocument && downloadRequest == null && hosts.some((each) => isWithin(hostname, each))) goOn();
+  }));
 }
 
 // ---- One cookie beside localStorage, which is each host's own.

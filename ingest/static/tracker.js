@@ -349,6 +349,7 @@
   const watchers = new Set();
   const core = {
     store, on, safe, warn, request, isFinal, backoff, watchers, session: () => !halted() && current(Date.now()),
+    goOn: () => { movingOnAt = tick(); },
   };
   let loading;
 

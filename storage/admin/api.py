@@ -52,6 +52,7 @@ class SessionFilter(BaseModel):
     visitor_type: Literal["New_Visitor", "Returning_Visitor", "Other"] | None = Field(None, description="One type.")
     since: datetime | None = Field(None, alias="from", description="Opened since, ISO 8601 (UTC).")
     until: datetime | None = Field(None, alias="to", description="Opened before.")
+    bots: bool = Field(False, description="With the sessions of programs.")
 
     def chosen(self, caller: Caller) -> ResolvedFilter:
         """What of it the caller sees."""
@@ -64,6 +65,7 @@ class SessionFilter(BaseModel):
             visitor_type=self.visitor_type,
             since=_millis(self.since),
             until=_millis(self.until),
+            bots=self.bots,
             sites=caller.sites,
         )
 

@@ -44,7 +44,7 @@ UCI_NAMES = (*NAMES, "Revenue")
 
 class ResolvedFilter(Struct, frozen=True, kw_only=True):
     """Which sessions. `site` stands for its runs as well; `since` and `until` are opening times, ms UTC; `sites` are
-    those that the caller sees, None for all."""
+    those that the caller sees, None for all. Sessions of programs only with `bots`."""
 
     site: str | None = None
     status: Status | None = None
@@ -54,6 +54,7 @@ class ResolvedFilter(Struct, frozen=True, kw_only=True):
     visitor_type: str | None = None
     since: int | None = None
     until: int | None = None
+    bots: bool = False
     sites: Collection[str] | None = None
 
 
@@ -165,6 +166,8 @@ def _conditions(chosen: ResolvedFilter) -> list[Any]:
         value = getattr(chosen, name)
         if value is not None:
             said.append(t[name] == value)
+    if not chosen.bots:
+        said.append(cast(t.bot, Integer) == 0)
     if chosen.revenue is not None:
         said.append(cast(t.revenue, Integer) == int(chosen.revenue))
     if chosen.since is not None:

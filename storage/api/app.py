@@ -58,6 +58,7 @@ class ListParams(QueryParams):
     site: str | None = Field(None, max_length=97, description="One site; none: all.")
     band: Band | None = Field(None, description="One band; none: all.")
     min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
+    bots: bool = Field(False, description="With the sessions of programs.")
 
 
 class LiveParams(ListParams):
@@ -149,7 +150,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
     )
     async def live(asked: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]) -> Response:
         found = await asyncio.to_thread(
-            queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites
+            queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites, asked.bots
         )
         return _json(LiveSessions(found))
 
@@ -199,7 +200,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
     ) -> Response:
         sites = tokens.check(asked.token) if asked.token is not None else (await access.of(request)).sites
-        wanted = UpdateFilter(asked.site, asked.band, asked.min_probability, sites)
+        wanted = UpdateFilter(asked.site, asked.band, asked.min_probability, sites, asked.bots)
         return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
 
     @app.post(

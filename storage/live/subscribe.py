@@ -36,6 +36,8 @@ class UpdateFilter(Struct, frozen=True):
     min_probability: float = 0.0
     #: Those of which the subscriber may hear.
     sites: frozenset[str] | None = None
+    #: Also sessions of programs.
+    bots: bool = False
 
     def may_want(self, key: bytes | None) -> bool:
         """Whether the record is worth decoding: its key is `site/session_id`."""
@@ -48,6 +50,7 @@ class UpdateFilter(Struct, frozen=True):
             self._of(update.site)
             and (self.band is None or update.band == self.band)
             and update.probability >= self.min_probability
+            and (self.bots or not update.bot)
         )
 
     def _of(self, site: str) -> bool:

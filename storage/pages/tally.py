@@ -1,7 +1,8 @@
 """Counts pages over closed sessions in ClickHouse. The definitions are those of Google's Universal Analytics.
 
 An *entrance* is the first page view of a session, an *exit* the last, a *bounce* the only one. A page's value is the
-revenue of the sessions in which it was viewed before the purchase, counted once per session.
+revenue of the sessions in which it was viewed before the purchase, counted once per session. Sessions of programs do
+not count, and of one network only a share.
 
 What is counted is kept, by the hour and the day (UTC) in which sessions opened. ClickHouse notes for each hour how
 often its closings have changed: by live scoring, a replay, or an erasure. Only hours that changed since they were
@@ -23,6 +24,9 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 #: Pages of a site that are counted by themselves in an hour, a day, and all of the time.
 MOST_COUNTED = 2 * MOST_PAGES
+#: Sessions of one network that count in an hour of a site: so many, or the others' sessions divided by so many, and
+#: beside them all that bought. A visitor has a network; whoever wants to move a shop's statistics needs many.
+NETWORK_SESSIONS, NETWORK_SHARE = 5, 10
 #: Hours of sites that one statement counts: parameters travel in its address.
 HOURS_AT_ONCE = 500
 
@@ -41,14 +45,14 @@ class Tally(Struct, frozen=True):
     value: float
 
 
-class Span(NamedTuple):
+class TallySpan(NamedTuple):
     """An hour or a day of a site, as its number since 1970."""
 
     start: int
     site: str
 
 
-class Counted(NamedTuple):
+class TallyState(NamedTuple):
     """How many changes of a span a count has seen, and by which rules it was made."""
 
     changes: int
@@ -101,22 +105,27 @@ class Tallies:
             command(self._client, _COUNT_DAY, {"day": start, "sites": sites, "most": MOST_COUNTED})
         return bool(stale)
 
-    def _changes(self, query: str, **given: Any) -> dict[Span, int]:
-        return {Span(start, site): changes for start, site, changes in ask(self._client, query, given).result_rows}
+    def _changes(self, query: str, **given: Any) -> dict[TallySpan, int]:
+        return {TallySpan(start, site): changes for start, site, changes in ask(self._client, query, given).result_rows}
 
     def _stale(
-        self, span: str, changes: Mapping[Span, int], patterns: Mapping[str, PathPatterns], everything: bool, day: int
-    ) -> dict[Span, int]:
+        self,
+        span: str,
+        changes: Mapping[TallySpan, int],
+        patterns: Mapping[str, PathPatterns],
+        everything: bool,
+        day: int,
+    ) -> dict[TallySpan, int]:
         """The spans that are not counted as they stand now, with their changes."""
         rows = ask(self._client, _COUNTED, {"span": span, "start": day}).result_rows if changes else ()
-        counted = {Span(start, site): Counted(seen, rules) for start, site, seen, rules in rows}
+        counted = {TallySpan(start, site): TallyState(seen, rules) for start, site, seen, rules in rows}
         return {
             each: now
             for each, now in changes.items()
-            if everything or counted.get(each) != Counted(now, _rules(patterns, each.site))
+            if everything or counted.get(each) != TallyState(now, _rules(patterns, each.site))
         }
 
-    def _count_hours(self, hours: Mapping[Span, int], patterns: Mapping[str, PathPatterns]) -> None:
+    def _count_hours(self, hours: Mapping[TallySpan, int], patterns: Mapping[str, PathPatterns]) -> None:
         sites = sorted({each.site for each in hours})
         page, named = _page_of({site: patterns[site] for site in sites if site in patterns})
         given = {
@@ -130,7 +139,7 @@ class Tallies:
         command(self._client, _COUNT_HOURS.replace("{page}", page), {**given, **named})
 
 
-def _by_start(spans: Iterable[Span]) -> dict[int, list[str]]:
+def _by_start(spans: Iterable[TallySpan]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for start, site in sorted(spans):
         found[start].append(site)
@@ -195,7 +204,18 @@ _COUNT_HOURS = f"""
 INSERT INTO page_tallies
 WITH
 source AS (SELECT * FROM page_tally_source FINAL WHERE {_OF_HOURS}),
-closings AS (SELECT {_SESSION}, amount FROM source WHERE closed),
+ranked AS (
+    SELECT {_SESSION}, amount, network, count() OVER (PARTITION BY site, hour) AS everybody,
+        count() OVER (PARTITION BY site, hour, network) AS of_network,
+        row_number() OVER
+            (PARTITION BY site, hour, network ORDER BY amount > 0 DESC, opened_at, session_id, log) AS rank
+    FROM source WHERE closed AND NOT bot
+),
+closings AS (
+    SELECT {_SESSION}, amount FROM ranked
+    WHERE network = '' OR amount > 0
+        OR rank <= greatest({NETWORK_SESSIONS}, intDiv(everybody - of_network, {NETWORK_SHARE}))
+),
 bought AS (
     SELECT {_SESSION}, max(occurred_at) AS bought_at FROM source WHERE kind = 'purchase' GROUP BY {_SESSION}
 ),

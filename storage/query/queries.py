@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from clickhouse_connect.driver import exceptions
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, Integer, cast, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from scoring.model import Band
@@ -67,10 +67,16 @@ class Queries:
         site: str | None,
         limit: int,
         sites: Collection[str] | None = None,
+        bots: bool = False,
     ) -> list[Intent]:
-        """Open sessions of at least this probability, the highest first; raises ReadError: unavailable."""
+        """Open sessions of at least this probability, the highest first, those of programs only with `bots`.
+
+        Raises ReadError: unavailable.
+        """
         query = select(sessions).where(sessions.c.status == "open", sessions.c.probability >= min_probability)
         query = query.where(of_sites(sessions.c.site, sites))
+        if not bots:
+            query = query.where(cast(sessions.c.bot, Integer) == 0)
         if band is not None:
             query = query.where(sessions.c.band == band)
         if site is not None:

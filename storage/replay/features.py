@@ -54,11 +54,12 @@ def check(file: Path) -> None:
 
 
 class FeatureTarget:
-    """A Target; the file is there when it is whole."""
+    """A Target; the file is there when it is whole. Sessions of programs are in it only with `bots`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, bots: bool = False) -> None:
         check(file)
         self._file = file
+        self._bots = bots
         self._made = file.with_name(f"{file.name}.part")
         self._writer: FeatureWriter | None = None
         self._waiting = sqlite3.connect("", check_same_thread=False)
@@ -88,7 +89,8 @@ class FeatureTarget:
             place = "WHERE site = ? AND session_id = ? AND opened_at = ?"
             found = self._waiting.execute(f"SELECT row FROM waiting {place} ORDER BY number", identity)  # noqa: S608
             outcome = (session.revenue, session.amount)
-            ready += [(*msgspec.msgpack.decode(row), *outcome) for (row,) in found]
+            if self._bots or not session.bot:
+                ready += [(*msgspec.msgpack.decode(row), *outcome) for (row,) in found]
             self._waiting.execute(f"DELETE FROM waiting {place}", identity)  # noqa: S608
         if ready:
             self._write(ready)

@@ -26,6 +26,8 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     target: Annotated[str, Meta(max_length=4_096)] = ""
     include_late: bool = False
     diff: bool = False
+    #: Of a training set: also sessions of programs.
+    bots: bool = False
 
     @property
     def window(self) -> Window:

@@ -6,9 +6,11 @@ Durations are sums of whole milliseconds, so they are exact in
 any order. Knows no clock, no Kafka, no model.
 """
 
+import re
 from array import array
 from bisect import bisect_left
 from functools import lru_cache
+from hashlib import blake2b
 from math import isfinite
 from sys import intern
 from typing import NamedTuple
@@ -23,6 +25,8 @@ from stream.scored import Origin
 ID = 16
 #: The longest that one page view can count, in ms.
 VIEW_CAP = 30 * 60 * 1000
+#: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
+_PRIVATE = re.compile(r"10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|::|f[cd]|fe[89ab]")
 
 
 class SessionContext(NamedTuple):
@@ -53,9 +57,9 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset", "greatest",
-        "ids", "last", "last_at", "millis", "opened_at", "orders", "pages", "pings", "rates", "revenue", "seen",
-        "session_id", "site", "times", "unverified", "viewed", "visitor_id", "whence",
+        "amount", "bot", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset",
+        "greatest", "ids", "last", "last_at", "millis", "network", "opened_at", "orders", "pages", "pings",
+        "rates", "revenue", "seen", "session_id", "site", "times", "unverified", "viewed", "visitor_id", "whence",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -68,6 +72,8 @@ class Session:
         self.seen = opened_at
         self.visitor_id = ""
         self.whence: SessionContext | None = None
+        self.bot = False
+        self.network = ""
         self.day: Day | None = None
         #: Ids of all events, ID bytes each, as they were folded.
         self.ids = b""
@@ -183,6 +189,8 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
         session.day = day
         session.visitor_id = event.visitor_id
         session.whence = _whence(event.context)
+        session.bot = "bot" in event.flags
+        session.network = network_of(event.site, event.context.ip) if event.context.ip else ""
     greatest = session.greatest * ID
     if raw > ids[greatest : greatest + ID]:
         session.greatest = number
@@ -296,6 +304,14 @@ def _whence(context: Context) -> SessionContext:
     region, traffic = context.region, context.traffic_type
     origin = Origin(browser.name, system.name, region.name, traffic.name)
     return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
+
+
+@lru_cache(maxsize=20_000)
+def network_of(site: str, cut_address: str) -> str:
+    """A name for the network of a cut address, another one on each site; empty for a private one."""
+    if _PRIVATE.match(cut_address):
+        return ""
+    return blake2b(cut_address.encode(), key=site.encode()[:64], digest_size=6).hexdigest()
 
 
 @lru_cache(maxsize=20_000)

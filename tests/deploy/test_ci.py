@@ -29,6 +29,20 @@ async def waits():
     await asyncio.Event().wait()  # for ever
 """
 
+FORMS = """
+import pytest
+
+@pytest.fixture(
+    scope="module",
+    params=["embedded", "services"],
+)
+def stack(request):
+    return request.param
+
+@pytest.mark.parametrize("number", range(9))
+def test_it(stack, number): pass
+"""
+
 CONFTEST = """
 from pathlib import Path
 from tests.support import skips
@@ -51,7 +65,7 @@ def run_pytest(folder: Path, *options: str, ci: str = "") -> subprocess.Complete
     )
 
 
-@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1", "--dist", "loadgroup")], ids=["alone", "by-xdist"])
+@pytest.mark.parametrize("options", [(), ("-p", "xdist", "-n", "1")], ids=["alone", "by-xdist"])
 @pytest.mark.parametrize(
     ("ci", "mark", "allowed", "code"),
     [
@@ -90,13 +104,29 @@ def test_tests_of_one_stack_are_one_group(tmp_path: Path) -> None:
     (tmp_path / "tests/browser/conftest.py").write_text('@pytest.fixture(scope="package")\ndef browser(): ...')
     (tmp_path / "tests/e2e/test_a.py").write_text("@pytest.fixture\ndef stack(): ...")
     (tmp_path / "tests/e2e/test_b.py").write_text('@pytest.fixture(\n    scope="module",\n)\ndef stack(): ...')
+    (tmp_path / "tests/e2e/test_c.py").write_text(FORMS)
     groups = {
-        "tests/e2e/test_a.py": "",
-        "tests/e2e/test_b.py": "tests/e2e/test_b.py",
-        "tests/browser/test_c.py": "tests/browser",
-        "tests/stream/test_d.py": "tests/stream/test_d.py",
+        "tests/e2e/test_a.py::test_it": "tests/e2e/test_a.py::test_it",
+        "tests/e2e/test_b.py::test_it": "tests/e2e/test_b.py",
+        "tests/e2e/test_c.py::test_it[embedded]": "tests/e2e/test_c.py embedded",
+        "tests/e2e/test_c.py::test_it[services-2]": "tests/e2e/test_c.py services",
+        "tests/browser/test_c.py::test_it": "tests/browser",
+        "tests/stream/test_d.py::test_it[2]": "tests/stream/test_d.py",
     }
-    assert {file: group_of(file, tmp_path) for file in groups} == groups
+    assert {test: group_of(test, tmp_path) for test in groups} == groups
+
+
+def test_one_worker_runs_a_whole_group(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.support.parallel import Groups\n"
+        "def pytest_configure(config):\n    config.pluginmanager.register(Groups())\n"
+    )
+    (tmp_path / "test_it.py").write_text(FORMS)
+    said = run_pytest(tmp_path, "-p", "xdist", "-n", "2", "-vv").stdout
+    workers: dict[str, set[str]] = {}
+    for worker, form in re.findall(r"^\[(gw\d)\].* PASSED \S+\[(\w+)-\d\]", said, re.MULTILINE):
+        workers.setdefault(form, set()).add(worker)
+    assert {form: len(its) for form, its in workers.items()} == {"embedded": 1, "services": 1}, said
 
 
 def test_no_two_runs_have_a_port_in_common() -> None:

@@ -4,36 +4,37 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from storage.pages.tally import DAY_MS, Tally
+from storage.pages.tally import DAY_MS, HOUR_MS, NETWORK_SESSIONS, NETWORK_SHARE, Tally
 from stream.fold.path_patterns import PathPatterns
 
 _QUERY = """
 SELECT site, session_id, toUnixTimestamp64Milli(s.opened_at) AS opened, log, closed, event_type, ifNull(event_id, ''),
-    ifNull(path, ''), toUnixTimestamp64Milli(s.occurred_at) AS occurred, amount
+    ifNull(path, ''), toUnixTimestamp64Milli(s.occurred_at) AS occurred, amount, bot, network
 FROM scored_sessions AS s FINAL WHERE NOT void AND position(site, '~') = 0
 """
+Key = tuple[str, str, int, str]
 
 
 def full_tally(client: Any, since: int, patterns: Mapping[str, PathPatterns] | None = None) -> list[Tally]:
     """All pages over the closed sessions opened since the day of `since`, ms."""
-    closings: dict[Any, float] = {}
-    views: dict[Any, list[tuple[int, str, str]]] = defaultdict(list)
-    bought: dict[Any, int] = {}
-    for site, session_id, opened, log, closed, kind, event_id, path, occurred, amount in client.query(
+    closings: dict[Key, tuple[float, str]] = {}
+    views: dict[Key, list[tuple[int, str, str]]] = defaultdict(list)
+    bought: dict[Key, int] = {}
+    for site, session_id, opened, log, closed, kind, event_id, path, occurred, amount, bot, network in client.query(
         _QUERY
     ).result_rows:
         key = (site, session_id, opened, log)
         if opened < since // DAY_MS * DAY_MS:
             continue
-        if closed:
-            closings[key] = amount
-        elif kind == "page_view":
+        if closed and not bot:
+            closings[key] = (amount, network)
+        elif not closed and kind == "page_view":
             of_site = (patterns or {}).get(site)
             views[key].append((occurred, event_id, (of_site.of(path) if of_site else None) or path))
-        elif kind == "purchase":
+        elif not closed and kind == "purchase":
             bought[key] = max(bought.get(key, 0), occurred)
     counts: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0] * 6)
-    for key, amount in closings.items():
+    for key, amount in _trusted(closings).items():
         seen = sorted(views[key])
         for path in {page for _, _, page in seen}:
             times = [at for at, _, page in seen if page == path]
@@ -45,3 +46,22 @@ def full_tally(client: Any, since: int, patterns: Mapping[str, PathPatterns] | N
             row[4] += len(seen) == 1
             row[5] += amount if key in bought and bought[key] >= times[0] else 0.0
     return [Tally(*place, *map(int, row[:5]), row[5]) for place, row in sorted(counts.items())]
+
+
+def _trusted(closings: Mapping[Key, tuple[float, str]]) -> dict[Key, float]:
+    """Amounts of the sessions that count, by session: of one network only a share of the hour's."""
+    hours: dict[tuple[str, int], list[Key]] = defaultdict(list)
+    for key in closings:
+        hours[key[0], key[2] // HOUR_MS].append(key)
+    kept = {}
+    for keys in hours.values():
+        networks: dict[str, list[Key]] = defaultdict(list)
+        for key in keys:
+            networks[closings[key][1]].append(key)
+        for network, mine in networks.items():
+            mine.sort(key=lambda key: (closings[key][0] == 0, key[2], key[1], key[3]))
+            most = max(NETWORK_SESSIONS, (len(keys) - len(mine)) // NETWORK_SHARE)
+            for place, key in enumerate(mine):
+                if not network or closings[key][0] > 0 or place < most:
+                    kept[key] = closings[key][0]
+    return kept

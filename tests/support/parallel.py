@@ -1,33 +1,57 @@
 """Which tests one worker of pytest-xdist runs together, and which come first.
 
 The tests of a file are one group, as they may share what takes long to make: a running stack, a browser, a large file.
-A test that takes long by itself goes to whichever worker is free, unless its file has such a fixture.
+Where that comes in several forms (an embedded stack, one of services), each form is a group. A test that takes long by
+itself goes to whichever worker is free, unless its file has such a fixture.
 """
 
 import functools
 import re
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 #: What takes longest comes first, so that no worker is left with it at the end; other folders follow.
 FIRST = ("tests/e2e", "tests/browser", "tests/integration", "tests/deploy", "tests/contract", "tests/storage")
 #: Folders of tests that take long each.
 SPREAD = ("tests/e2e", "tests/integration", "tests/deploy", "tests/contract")
 
-_SCOPE = re.compile(r'^@pytest\.fixture\([^@]*?scope="(class|module|package)"', re.MULTILINE)
+_SHARED = re.compile(
+    r'^@pytest\.fixture\((?P<given>(?:(?!^def ).)*?scope="(?P<scope>class|module|package)"(?:(?!^def ).)*?)^def ',
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class SharedFixture(NamedTuple):
+    """A fixture that several tests share, but not all; `forms` has the names of its parameters."""
+
+    scope: str
+    forms: tuple[str, ...]
 
 
 class Groups:
-    """Sorts the tests, and marks the groups for pytest-xdist."""
+    """Sorts the tests, and gives each worker whole groups.
+
+    pytest-xdist's own groups (--dist loadgroup) are without effect under pytest 9.2: it writes them into an attribute
+    that pytest no longer reads.
+    """
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        for item in items:
-            file = item.nodeid.partition("::")[0]
-            if group := group_of(file, config.rootpath):
-                item.add_marker(pytest.mark.xdist_group(group))
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: rank(item.nodeid))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> LoadScopeScheduling:
+        # In the order of the tests, not the largest groups first.
+        config.option.loadscopereorder = False
+        return _Scheduling(config, log)
+
+
+class _Scheduling(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid, self.config.rootpath)
 
 
 def rank(test: str) -> int:
@@ -35,23 +59,22 @@ def rank(test: str) -> int:
     return next((place for place, folder in enumerate(FIRST) if test.startswith(f"{folder}/")), len(FIRST))
 
 
-def group_of(file: str, root: Path) -> str:
-    """The group of a file's tests: the folder whose tests share a fixture, or the file; "" for tests by themselves."""
+def group_of(test: str, root: Path) -> str:
+    """The group of a test: the folder whose tests share a fixture, or its file with the fixture's form, or itself."""
+    file, _, name = test.partition("::")
     folder = Path(file).parent
-    if "package" in _scopes(root / folder / "conftest.py"):
+    around = shared(root / folder / "conftest.py")
+    if any(fixture.scope == "package" for fixture in around):
         return folder.as_posix()
-    spread = any(file.startswith(f"{each}/") for each in SPREAD)
-    if spread and not _scopes(root / file) | _scopes(root / folder / "conftest.py"):
-        return ""
-    return file
+    fixtures = shared(root / file) + around
+    if not fixtures and any(file.startswith(f"{each}/") for each in SPREAD):
+        return test
+    given = name.partition("[")[2]
+    return " ".join([file, *(form for fixture in fixtures for form in fixture.forms if form in given)])
 
 
 @functools.cache
-def _scopes(file: Path) -> frozenset[str]:
-    """The scopes of a file's fixtures that several tests share, but not all."""
-    return frozenset(_SCOPE.findall(file.read_text())) if file.exists() else frozenset()
-
-
-def without_group(test: str) -> str:
-    """A test's id as it is without pytest-xdist, which writes the group behind it."""
-    return test.rpartition("@")[0] if test.rfind("@") > test.rfind("]") else test
+def shared(file: Path) -> tuple[SharedFixture, ...]:
+    """The fixtures of a file that several tests share, but not all."""
+    found = _SHARED.finditer(file.read_text()) if file.exists() else ()
+    return tuple(SharedFixture(each["scope"], tuple(re.findall(r'"([^"]+)"', each["given"]))) for each in found)

@@ -130,7 +130,7 @@ class Shop:
                     LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions, self.erasures
                 )
             if request.into == "features":
-                return FeatureTarget(Path(request.target))
+                return FeatureTarget(Path(request.target), request.bots)
             if request.into == "file":
                 return FileTarget(Path(request.target))
             return TopicTarget(self.topic, request.target) if request.into == "topic" else DryRunTarget()

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.parallel import without_group
-
 ALLOWED = Path(__file__).parents[1] / "allowed_skips.toml"
 
 
@@ -68,4 +66,4 @@ class Skips:
 
     def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        self._skipped[without_group(report.nodeid)] = why
+        self._skipped[report.nodeid] = why

@@ -117,6 +117,31 @@ async def test_lists_are_filtered_sorted_and_paged(asked: dict[str, Any], found:
     assert answer["total"] == (6 if "limit" in asked or "offset" in asked else len(found))
 
 
+async def test_sessions_of_programs_are_counted_listed_and_exported_only_if_asked_for(tmp_path: Path, url: str) -> None:
+    bought = {"revenue": True, "amount": 20.0}
+    given = [
+        *(scored(n, True, session_id=f"s{n}", **bought) for n in (1, 2)),
+        *(scored(n, True, session_id=f"bot{n}", bot=True, **bought) for n in (3, 4, 5)),
+    ]
+    async with client(tmp_path, given, url) as http:
+        found = {}
+        for bots in ("false", "true"):
+            asked = {"bots": bots}
+            listed = (await http.get("/admin/sessions", params=asked)).json()
+            totals = (await http.get("/admin/stats", params=asked)).json()["totals"]
+            lines = (await http.get("/admin/export", params=asked)).text.splitlines()
+            found[bots] = (
+                listed["total"],
+                totals["sessions"],
+                totals["with_revenue"],
+                totals["revenue"],
+                len(lines) - 1,
+            )
+        one = (await http.get("/admin/sessions/bot3")).json()["session"]
+    assert found == {"false": (2, 2, 2, 40.0, 2), "true": (5, 5, 5, 100.0, 5)}
+    assert one["bot"] is True
+
+
 @pytest.mark.parametrize(
     "asked",
     [

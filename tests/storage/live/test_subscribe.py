@@ -28,6 +28,11 @@ def test_a_filter_takes_what_fits_every_part(wanted: dict[str, Any], holds: bool
     assert UpdateFilter(**wanted).wants(HIGH) is holds
 
 
+def test_sessions_of_programs_are_streamed_only_if_asked_for() -> None:
+    program = scored(1, bot=True)
+    assert [UpdateFilter(bots=bots).wants(program) for bots in (False, True)] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("site", "key", "holds"),
     [

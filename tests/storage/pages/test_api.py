@@ -54,3 +54,19 @@ async def test_a_key_hears_of_the_pages_of_its_sites() -> None:
             for site in ("shop", "shop~run", "other", "nowhere")
         ]
     assert explained == [200, 200, 404, 404]
+
+
+async def test_a_version_is_put_back_and_released_by_who_may_for_all_sites() -> None:
+    async with served() as http:
+        every, shop = {"x-opecom-key": "key-of-all"}, {"x-opecom-key": "key-of-shop"}
+        version = (await http.post("/pages/refresh", json={}, headers=every)).json()["version"]
+
+        async def restored(headers: dict[str, str], wanted: int) -> httpx.Response:
+            return await http.post("/pages/restore", params={"version": wanted}, json={}, headers=headers)
+
+        assert (await restored(shop, version)).status_code == 403
+        assert (await restored(every, 9_999)).status_code == 404
+        assert (await restored(every, version)).json()["pinned"] is True
+        assert (await http.post("/pages/refresh", json={}, headers=every)).json()["pinned"] is True
+        released = await http.post("/pages/refresh", params={"release": True}, json={}, headers=every)
+        assert released.json()["pinned"] is False

@@ -67,6 +67,25 @@ async def test_every_row_of_a_session_has_the_outcome_of_its_end(tmp_path: Path)
     assert [row["Revenue"] for row in rows if row["session_id"] == "s2"] == ["FALSE"]
 
 
+async def test_sessions_of_programs_are_in_the_set_only_if_asked_for(tmp_path: Path) -> None:
+    said = [
+        event(1, flags=("bot",)),
+        event(2, NOON + 1_000),
+        event(3, NOON, session_id="s2"),
+        event(4, NOON + 1_000, session_id="s2", flags=("bot",)),
+        Tick("live", NOON + 24 * HOUR),
+    ]
+    found = {}
+    for bots in (False, True):
+        file = tmp_path / f"{bots}.csv"
+        await shop(said).replay(into="features", target=str(file), bots=bots)
+        with file.open(newline="") as lines:
+            found[bots] = [row["session_id"] for row in csv.DictReader(lines)]
+    # The earliest event says what a session is.
+    assert sorted(found[False]) == ["s2", "s2"]
+    assert sorted(found[True]) == ["s1", "s1", "s2", "s2"]
+
+
 async def test_parquet_has_the_same_rows_in_their_types(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     week = a_week()

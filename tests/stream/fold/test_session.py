@@ -4,7 +4,7 @@ import pytest
 
 from ingest.events import Code, Context, Event, Page, Ping, Purchase
 from scoring.features import Features
-from stream.fold.session import id_of, text_of
+from stream.fold.session import id_of, network_of, text_of
 from stream.scored import Origin
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
@@ -130,3 +130,30 @@ def test_an_event_that_no_number_holds_fails_and_changes_nothing() -> None:
     assert [letter.reason for letter in into.dead] == ["failed"]
     assert "exceed what a number holds" in into.dead[0].detail
     assert (into.sessions[-1].amount, into.sessions[-1].counts.events) == (1.7e308, 2)
+
+
+def test_the_earliest_event_says_whether_a_session_is_a_programs_and_of_which_network() -> None:
+    one, other = Context(ip="203.0.113.0"), Context(ip="198.51.100.0")
+    events = [
+        event(2, NOON + 2 * SECOND, context=other, flags=("bot",), received_at=NOON + MINUTE),
+        event(1, NOON + SECOND, context=one, received_at=NOON + MINUTE),
+        event(3, NOON + 3 * SECOND, context=other, received_at=NOON + MINUTE),
+    ]
+    found = [(update.bot, update.network) for update in folded(log_of(events)).sessions]
+    assert found[0] == (True, network_of("default", "198.51.100.0"))
+    assert found[1:] == [(False, network_of("default", "203.0.113.0"))] * 2
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        *(("203.0.113.0", True), ("172.32.0.0", True), ("2001:db8:1::", True), ("100.1.2.0", True)),
+        *(("127.0.0.0", False), ("10.1.2.0", False), ("192.168.1.0", False), ("172.20.1.0", False), ("::", False)),
+        *(("fd00:1::", False), ("fe80::", False)),
+    ],
+)
+def test_a_network_has_a_name_that_is_no_address_and_another_on_each_site(address: str, named: bool) -> None:
+    name = network_of("default", address)
+    assert bool(name) is named
+    assert address not in name
+    assert not named or name != network_of("other", address)

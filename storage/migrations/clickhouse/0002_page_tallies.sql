@@ -1,5 +1,9 @@
--- Counting pages by what is new: the timeline's views, purchases and closings once more, in the order of time; how
+-- Sessions of programs and the networks of sessions. Counting pages by what is new: the timeline's views, purchases and closings once more, in the order of time; how
 -- often the closings of each day and hour have changed; and the counts themselves, by hour and by day.
+
+ALTER TABLE scored_sessions ADD COLUMN IF NOT EXISTS bot Bool DEFAULT false;
+
+ALTER TABLE scored_sessions ADD COLUMN IF NOT EXISTS network LowCardinality(String) DEFAULT '';
 
 CREATE TABLE IF NOT EXISTS page_tally_source (
     hour UInt32 COMMENT 'hours since 1970 at which the session opened',
@@ -15,7 +19,9 @@ CREATE TABLE IF NOT EXISTS page_tally_source (
     event_id String,
     path String,
     occurred_at DateTime64(3, 'UTC'),
-    amount Float64
+    amount Float64,
+    bot Bool,
+    network LowCardinality(String)
 ) ENGINE = ReplacingMergeTree(backfill)
 ORDER BY (hour, site, session_id, opened_at, log, offset, closed);
 
@@ -64,7 +70,9 @@ SELECT
     ifNull(s.event_id, '') AS event_id,
     ifNull(s.path, '') AS path,
     s.occurred_at AS occurred_at,
-    s.amount AS amount
+    s.amount AS amount,
+    s.bot AS bot,
+    s.network AS network
 FROM scored_sessions AS s
 WHERE position(s.site, '~') = 0 AND (s.closed OR s.void OR s.event_type IN ('page_view', 'purchase'));
 
@@ -83,6 +91,8 @@ SELECT
     ifNull(s.event_id, '') AS event_id,
     ifNull(s.path, '') AS path,
     s.occurred_at AS occurred_at,
-    s.amount AS amount
+    s.amount AS amount,
+    s.bot AS bot,
+    s.network AS network
 FROM scored_sessions AS s
 WHERE position(s.site, '~') = 0 AND (s.closed OR s.void OR s.event_type IN ('page_view', 'purchase'));

@@ -1,0 +1,3 @@
+-- Sessions of programs, which lists, statistics and exports leave out.
+
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS bot BOOLEAN NOT NULL DEFAULT FALSE;
