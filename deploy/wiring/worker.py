@@ -102,7 +102,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         await asyncio.wait({serving}, timeout=5)
     await asyncio.gather(followed.stop(), close(producer))
     if failure is not None:
-        log.error("the worker ends: %s: %s", type(failure).__name__, failure)
+        why = str(failure) or "Kafka did not answer in time; kafka.bootstrap says where it is"
+        log.error("the worker ends: %s: %s", type(failure).__name__, why)
         return EXIT_FAILURE
     return 0
 

@@ -26,10 +26,13 @@ from faust.types import TP
 
 from stream.fold.partition import LogRecord
 from stream.kafka.client_log import watch_answers
+from stream.kafka.clients import close
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
 
+#: How long Faust's consumer may take to leave its group, in seconds.
+STOP_SECONDS = 5.0
 #: Least time from one round's fetch to the next, in seconds: a trickle of events would otherwise make a fetch and a
 #: produce request for every few of them, and Kafka's work for those is what everybody waits for.
 ROUND_SECONDS = 0.004
@@ -54,6 +57,13 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
         watch_answers(consumer._client)
         return consumer
+
+    async def on_thread_stop(self) -> None:
+        """Faust stops the consumer here, and a CancelledError that this leaks would end the thread with a traceback and
+        leave connections open."""
+        await super(AIOKafkaConsumerThread, self).on_thread_stop()
+        if self._consumer is not None:
+            await close(self._consumer, STOP_SECONDS)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust looks for stalled agents here; ours never get a message, and the watchdog looks for stalls."""
