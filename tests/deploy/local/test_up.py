@@ -14,11 +14,12 @@ from deploy.local import broker, up
 from deploy.log import topics
 from deploy.log.client_options import client_options
 from deploy.processes import data_folder
-from deploy.processes.ports import free_port, listen
+from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress, ProbeCounts, counts, is_ready, samples
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, StorageSettings
 from tests.support.children import alive, child, kill, pids, wait_for
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,6 +35,7 @@ from deploy.processes import data_folder
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import Supervisor
 from tests.support.children import child
+from tests.support.ports import free_port
 
 async def prepare(supervisor): pass
 
