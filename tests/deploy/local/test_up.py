@@ -12,7 +12,7 @@ import pytest
 from deploy.errors import SetupError
 from deploy.local import broker, up
 from deploy.log import topics
-from deploy.log.client_options import kafka_clients
+from deploy.log.client_options import client_options
 from deploy.processes import data_folder
 from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress, ProbeCounts, counts, is_ready, samples
@@ -35,6 +35,7 @@ from deploy.processes import data_folder
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import Supervisor
 from tests.support.children import child
+from tests.support.ports import free_port
 
 async def prepare(supervisor): pass
 
@@ -146,8 +147,8 @@ async def test_a_new_broker_is_a_new_log_with_its_topics(tmp_path: Path) -> None
     running = asyncio.create_task(up.run(plan, supervisor, stop, lambda line: None))
     for life in (1, 2):
         await asyncio.to_thread(wait_for, lambda life=life: len(pids("part", tmp_path)) == life)
-        assert await topics.check(kafka_clients(settings.kafka), topics.wanted(settings.kafka)) == []
-        logs.append(await topics.log_id(kafka_clients(settings.kafka)))
+        assert await topics.check(client_options(settings.kafka), topics.wanted(settings.kafka)) == []
+        logs.append(await topics.log_id(client_options(settings.kafka)))
         if life == 1:
             kill(supervisor.running["broker"])
     stop.set()
