@@ -70,6 +70,7 @@ def test_it_ends_cleanly(tmp_path: Path, sent: signal.Signals) -> None:
         running.send_signal(sent)
         said, _ = running.communicate(timeout=30)
     assert running.returncode == 0
+    # A status line may come between the two on a slow machine.
     notices = [line for line in said.splitlines() if not line.startswith("accepted ")]
     assert notices[-2:] == ["stopping", "stopped"]
     assert not any(alive(pid) for pid in children(tmp_path))
