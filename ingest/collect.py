@@ -144,7 +144,7 @@ def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), _millis(whole.sent_at, "sent_at")
     for index, sent in enumerate(whole.events):
         try:
-            collected.records.append(record(sent, site, sent_at, sender))
+            collected.records.append(_record(sent, site, sent_at, sender))
         except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
@@ -158,7 +158,7 @@ def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Col
     for index, raw in enumerate(whole.events):
         try:
             sent = decoded(_one[sender.grant.scope], raw)
-            collected.records.append(record(sent, site, sent_at, sender))
+            collected.records.append(_record(sent, site, sent_at, sender))
         except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
@@ -197,18 +197,22 @@ def _check_size(events: list[Any], max_events: int) -> None:
 
 def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Record:
     """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
+    return _record(sent, site, None if sent_at is None else _millis(sent_at, "sent_at"), sender)
+
+
+def _record(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Record:
     event = event_of(sent, site, sent_at, sender)
     return key_of(site, event.session_id), encode(event)
 
 
-def event_of(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Event:
+def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Event:
     """The Event that we make of what was sent; raises RequestRefusedError(invalid)."""
     _check_members(sent)
     imported = isinstance(sent, ImportedEvent)
     received_at = _millis(sent.received_at, "received_at") if isinstance(sent, ImportedEvent) else sender.received_at
     occurred_at, corrected = enrich.clock(
         None if sent.occurred_at is None else _millis(sent.occurred_at, "occurred_at"),
-        None if imported or sent_at is None else _millis(sent_at, "sent_at"),
+        None if imported else sent_at,
         received_at,
     )
     return Event(
@@ -249,6 +253,8 @@ def _page(page: SentPage, sender: RequestOrigin) -> Any:
 
 def _millis(moment: Moment, name: str) -> int:
     """Milliseconds since 1970; raises RequestRefusedError for what are seconds, or a date that no calendar holds."""
+    if type(moment) is int and moment >= _SECONDS.stop:
+        return moment
     if isinstance(moment, datetime):
         given = (moment - _EPOCH) // _MILLISECOND
         if 0 <= given <= LATEST_MS:
@@ -297,14 +303,12 @@ def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
         sender.agent.browser,
         sender.agent.operating_system,
         sender.region,
-        _traffic(sent.page, sender) if sent.page else UNKNOWN,
+        enrich.traffic(sent.page.url, sent.page.referrer, sender.home, sender.grant.site.rules)
+        if sent.page
+        else UNKNOWN,
         sent.visitor_type or "New_Visitor",
         sender.ip,
     )
-
-
-def _traffic(page: SentPage, sender: RequestOrigin) -> Code:
-    return enrich.traffic(page.url, page.referrer, sender.home, sender.grant.site.rules)
 
 
 def _imported_context(sent: ImportedEvent) -> Context:

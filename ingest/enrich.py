@@ -130,6 +130,7 @@ def _kept_referrer(referrer: str | None, rules: PageRules) -> str | None:
     return paths.clipped(origin + path + _allowed(parts.query, rules.allowed_query))
 
 
+@lru_cache(CACHED)
 def traffic(url: str, referrer: str | None, home: str | None, rules: PageRules = PLAIN_RULES) -> Code:
     """Where the visitor came from, see `ingest/parsing/traffic.py`; `home` is the host of the page that asks."""
     return sources.traffic(url, referrer, home, rules.own_domains, rules.ignored_referrers)

@@ -48,14 +48,22 @@ class GroupStatus:
     async def lagging(self, controls: Mapping[int, int], patience: float) -> tuple[int, ...]:
         """The partitions whose worker has not committed past these offsets of `events` within `patience` seconds.
 
-        Raises KafkaError and OSError.
+        Raises KafkaError and OSError where Kafka does not say it in that time: it does not know the coordinator of a
+        new group at once.
         """
         kafka, until = self._settings.kafka, monotonic() + patience
         while True:
-            committed = await self._committed(self._settings.worker.group, kafka.events_topic)
-            behind = tuple(number for number, end in sorted(_after(controls).items()) if committed.get(number, 0) < end)
-            if not behind or monotonic() >= until:
-                return behind
+            is_last = monotonic() >= until
+            try:
+                committed = await self._committed(self._settings.worker.group, kafka.events_topic)
+            except (KafkaError, OSError):
+                if is_last:
+                    raise
+            else:
+                after = _after(controls)
+                behind = tuple(number for number, end in sorted(after.items()) if committed.get(number, 0) < end)
+                if not behind or is_last:
+                    return behind
             await asyncio.sleep(LOOK_EVERY)
 
     async def _wait(self, group: str, wanted: Mapping[str, Mapping[int, int]]) -> int:

@@ -62,11 +62,11 @@ def is_ready(address: ProbeAddress) -> bool:
     return get(address, "/readyz")[0] == 200
 
 
-def counts(addresses: Iterable[ProbeAddress]) -> ProbeCounts:
-    """The sums over all parts; a part that does not answer counts nothing."""
+def counts(addresses: Iterable[ProbeAddress], key: str = "") -> ProbeCounts:
+    """The sums over all parts, read with this key; a part that does not answer counts nothing."""
     sums: dict[str, float] = {}
     for address in addresses:
-        status, text = get(address, "/metrics")
+        status, text = get(address, "/metrics", key)
         for name, value in samples(text) if status == 200 else ():
             sums[name] = sums.get(name, 0) + value
     return ProbeCounts(**{name: int(value) for name, value in sums.items()})
@@ -81,11 +81,11 @@ def samples(text: str) -> Iterable[tuple[str, float]]:
                 yield name, sample.value
 
 
-def get(address: ProbeAddress, path: str) -> tuple[int, str]:
+def get(address: ProbeAddress, path: str, key: str = "") -> tuple[int, str]:
     """The status and the body, 0 where nobody answers."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"X-OPECOM-Key": key} if key else {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException):

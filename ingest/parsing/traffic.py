@@ -5,7 +5,6 @@ The rules for campaigns are those that Google publishes as the default channel g
 """
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -13,9 +12,6 @@ from ingest import codes
 from ingest.events import UNKNOWN, Code
 from ingest.parsing import hosts
 from ingest.parsing.paths import split_url
-
-#: Entries of the cache; a URL may have kilobytes.
-CACHED = 2_048
 
 _PAID = re.compile(r".*cp.*|ppc|retargeting|paid.*")
 _SHOPPING = re.compile(r".*(([^a-df-z]|^)shop|shopping).*")
@@ -58,7 +54,6 @@ CLICK_IDS = {
 }
 
 
-@lru_cache(CACHED)
 def traffic(url: str, referrer: str | None, home: str | None, own: frozenset[str], ignored: frozenset[str]) -> Code:
     """The traffic type; own pages, places on the way (`ignored`) and no referrer at all are direct.
 

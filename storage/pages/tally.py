@@ -45,14 +45,14 @@ class Tally(Struct, frozen=True):
     value: float
 
 
-class Span(NamedTuple):
+class TallySpan(NamedTuple):
     """An hour or a day of a site, as its number since 1970."""
 
     start: int
     site: str
 
 
-class Counted(NamedTuple):
+class TallyState(NamedTuple):
     """How many changes of a span a count has seen, and by which rules it was made."""
 
     changes: int
@@ -105,22 +105,27 @@ class Tallies:
             command(self._client, _COUNT_DAY, {"day": start, "sites": sites, "most": MOST_COUNTED})
         return bool(stale)
 
-    def _changes(self, query: str, **given: Any) -> dict[Span, int]:
-        return {Span(start, site): changes for start, site, changes in ask(self._client, query, given).result_rows}
+    def _changes(self, query: str, **given: Any) -> dict[TallySpan, int]:
+        return {TallySpan(start, site): changes for start, site, changes in ask(self._client, query, given).result_rows}
 
     def _stale(
-        self, span: str, changes: Mapping[Span, int], patterns: Mapping[str, PathPatterns], everything: bool, day: int
-    ) -> dict[Span, int]:
+        self,
+        span: str,
+        changes: Mapping[TallySpan, int],
+        patterns: Mapping[str, PathPatterns],
+        everything: bool,
+        day: int,
+    ) -> dict[TallySpan, int]:
         """The spans that are not counted as they stand now, with their changes."""
         rows = ask(self._client, _COUNTED, {"span": span, "start": day}).result_rows if changes else ()
-        counted = {Span(start, site): Counted(seen, rules) for start, site, seen, rules in rows}
+        counted = {TallySpan(start, site): TallyState(seen, rules) for start, site, seen, rules in rows}
         return {
             each: now
             for each, now in changes.items()
-            if everything or counted.get(each) != Counted(now, _rules(patterns, each.site))
+            if everything or counted.get(each) != TallyState(now, _rules(patterns, each.site))
         }
 
-    def _count_hours(self, hours: Mapping[Span, int], patterns: Mapping[str, PathPatterns]) -> None:
+    def _count_hours(self, hours: Mapping[TallySpan, int], patterns: Mapping[str, PathPatterns]) -> None:
         sites = sorted({each.site for each in hours})
         page, named = _page_of({site: patterns[site] for site in sites if site in patterns})
         given = {
@@ -134,7 +139,7 @@ class Tallies:
         command(self._client, _COUNT_HOURS.replace("{page}", page), {**given, **named})
 
 
-def _by_start(spans: Iterable[Span]) -> dict[int, list[str]]:
+def _by_start(spans: Iterable[TallySpan]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for start, site in sorted(spans):
         found[start].append(site)

@@ -297,7 +297,7 @@ def test_long_order_ids_stay_different_orders() -> None:
 
 
 def test_a_signed_order_is_one_however_its_id_is_written() -> None:
-    verified = sender(verified=True)
+    verified = sender(Grant(SiteAccess("shop", purchase_secrets=("whsec_secret",)), "write", ""), verified=True)
     ids = {
         collect.purchase(schemas.PurchaseMade(session_id="s1", amount=1, order_id=given, occurred_at=NOON), verified)[1]
         for given in ("1001", 1001, " 1001 ")

@@ -126,23 +126,25 @@ async def test_promotion_under_load_loses_nothing_and_leaves_nothing_unscored(se
 async def test_a_model_that_only_the_promoter_has_is_taken_by_nobody(settings: Settings, tmp_path: Path) -> None:
     kafka = settings.kafka
     await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    elsewhere = ScoringSettings(registry=str(registry_of(tmp_path / "elsewhere", "m1", "own")))
+    refusal = r"^no worker has taken own, m1 goes on: partition 0, 1: .*'own' is not in"
+    lines: list[str] = []
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(settings, stop))
-    elsewhere = ScoringSettings(registry=str(registry_of(tmp_path / "elsewhere", "m1", "own")))
-    lines: list[str] = []
-    # The worker joins its group first, which takes long on a busy machine.
-    await promote(settings, "m1", 4 * PATIENCE, lines.append)
-    refusal = r"^no worker has taken own, m1 goes on: partition 0, 1: .*'own' is not in"
-    with pytest.raises(SetupError, match=refusal) as no:
-        await promote(settings.model_copy(update={"scoring": elsewhere}), "own", PATIENCE, lines.append)
+    try:
+        # The worker joins its group first, which takes long on a busy machine.
+        await promote(settings, "m1", 4 * PATIENCE, lines.append)
+        with pytest.raises(SetupError, match=refusal) as no:
+            await promote(settings.model_copy(update={"scoring": elsewhere}), "own", PATIENCE, lines.append)
+        assert (await promote(settings, "m2", PATIENCE, lines.append)).version == "m2"
+    finally:
+        stop.set()
+        async with asyncio.timeout(PATIENCE):
+            assert await running == 0
     assert "\n" not in str(no.value)
     assert lines == []
     assert registry.current(tmp_path / "elsewhere") == "m1"
     assert promotions(tmp_path / "elsewhere", await log_id(kafka_clients(kafka))) == []
-    assert (await promote(settings, "m2", PATIENCE, lines.append)).version == "m2"
-    assert lines == []
-    stop.set()
-    assert await asyncio.wait_for(running, 25) == 0
     await promote(settings, "m3", 0, lines.append)
     assert lines == [
         "partition 0, 1: no worker has read it within 0 s; one takes it when it runs, or refuses it in its log"
