@@ -448,6 +448,19 @@ async def test_probes(log: ListPublisher) -> None:
         assert refusal(await client.get("/readyz")) == (503, "unavailable")
 
 
+async def test_events_of_programs_are_taken_and_counted(log: ListPublisher) -> None:
+    async with door(log) as client:
+        for agent in (
+            "Mozilla/5.0 (compatible; Googlebot/2.1)",
+            "Mozilla/5.0 (Windows NT 10.0; rv:143.0) Firefox/143.0",
+        ):
+            body = {"sent_at": NOON, "events": [HOT["/tracker/session/end"]]}
+            await client.post("/v1/batch", json=body, headers={"user-agent": agent})
+        text = (await client.get("/metrics")).text
+    assert 'opecom_ingest_events_total{site="shop"} 2.0' in text
+    assert 'opecom_ingest_bot_events_total{site="shop"} 1.0' in text
+
+
 async def test_metrics(log: ListPublisher) -> None:
     async with door(log) as client:
         await client.post("/v1/batch", json={"sent_at": NOON, "events": [HOT["/tracker/session/end"], {}]})
