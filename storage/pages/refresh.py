@@ -91,7 +91,7 @@ class Refresher:
 
         A version that somebody put back stays, unless it is to be released.
 
-        Raises DatabaseUnavailableError, TopicMissingError and whatever `put` raises; then the old version stays in force.
+        Raises DatabaseUnavailableError, TopicMissingError and whatever `put` raises; then the old version stays.
         """
         await self._caught_up()
         statistics = self._statistics
