@@ -20,6 +20,7 @@ from deploy.log.client_options import client_options
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
 from ingest.events import Control, Event
+from tests.support.agents import BROWSER
 from tests.support.log import log_of
 from tests.support.replays import placed
 from tests.support.services import new_database
@@ -143,7 +144,7 @@ def sent(system: System, session_id: str, visitor_id: str) -> None:
         "page": {"url": "https://shop.example/p/1"},
     }  # fmt: skip
     body = {"sent_at": event["occurred_at"], "site": "default", "events": [event]}
-    answer = httpx.post(f"{system.stack.ingest.url}/v1/batch", json=body, timeout=30)
+    answer = httpx.post(f"{system.stack.ingest.url}/v1/batch", json=body, headers=BROWSER, timeout=30)
     assert answer.status_code == 202, answer.text
     assert answer.json()["accepted"] == 1
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from ingest.tokens import SessionTokens
+from tests.support.agents import BROWSER
 from tests.support.stack import Stack, new_stack, up
 
 PATIENCE = 90
@@ -33,7 +34,7 @@ async def page(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     """A client with the origin of a page, as a browser has it."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     async with httpx.AsyncClient(
-        base_url=stack.ingest.url, timeout=PATIENCE, limits=limits, headers={"origin": PAGE}
+        base_url=stack.ingest.url, timeout=PATIENCE, limits=limits, headers=BROWSER | {"origin": PAGE}
     ) as http:
         yield http
 

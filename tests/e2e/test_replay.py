@@ -24,6 +24,7 @@ from deploy.settings.model import KafkaSettings
 from storage.replay.account import Account
 from stream.scored import decode
 from tests.support import traffic
+from tests.support.agents import BROWSER
 from tests.support.recomputed import (
     SCORES,
     alike,
@@ -154,7 +155,7 @@ class Visitor:
             "page": {"url": f"https://shop.example/p/{self.sent % 12}", "type": "ProductRelated"},
         }
         body = {"site": "default", "sent_at": int(time.time() * 1000), "events": [event]}
-        answer = http.post(f"{self._system.stack.ingest.url}/v1/batch", json=body)
+        answer = http.post(f"{self._system.stack.ingest.url}/v1/batch", json=body, headers=BROWSER)
         assert answer.status_code == 202, answer.text
         self.sent += 1
         self.look(http)

@@ -15,6 +15,7 @@ import pytest
 
 from deploy.processes.ports import wait_until
 from deploy.processes.programs import death_with
+from tests.support.agents import BROWSER
 from tests.support.ports import free_port
 from tests.support.receiver import receiver
 from tests.support.stack import Stack, new_stack, up
@@ -47,7 +48,10 @@ def add(stack: Stack, url: str, *options: str) -> dict[str, str]:
 
 def visit(stack: Stack, session: str, *pages: str) -> list[dict[str, Any]]:
     """A visit to these pages, one after the other; the updates that the system answers for it."""
-    with httpx.Client(base_url=stack.ingest.url, timeout=10) as tracker, httpx.Client(timeout=10) as reads:
+    with (
+        httpx.Client(base_url=stack.ingest.url, headers=BROWSER, timeout=10) as tracker,
+        httpx.Client(timeout=10) as reads,
+    ):
         assert tracker.post("/tracker/session/start", json={"session_id": session}).status_code == 202
         for page in pages:
             body = {"session_id": session, "page_url": page, "page_type": "ProductRelated"}

@@ -12,7 +12,8 @@ import pytest
 from ingest import codes
 from ingest.events import Custom, Page, Purchase
 from ingest.publish import ListPublisher, LogUnavailableError, Record
-from tests.support.door import CHROME, FAR, IMPORT_KEY, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
+from tests.support.agents import CHROME
+from tests.support.door import FAR, IMPORT_KEY, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
 from tests.support.events import NOON, event_id
 
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")

@@ -11,6 +11,7 @@ from deploy.settings.model import Settings
 from deploy.wiring import ingest
 from ingest.events import Event, decode
 from ingest.publish import ListPublisher
+from tests.support.agents import CHROME
 
 WRITE_KEY = "write-key-of-shop"
 IMPORT_KEY = "import-key-of-shop"
@@ -19,9 +20,6 @@ PAGE = "https://shop.example"
 IDS = {"session_id", "visitor_id", "event_id", "event_ids"}
 #: A client that is not this machine.
 FAR = "203.0.113.77"
-CHROME = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36"
-)
 
 SITES: dict[str, Any] = {
     "default": {"keyless_loopback": True},

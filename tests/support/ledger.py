@@ -11,6 +11,7 @@ import httpx
 import uuid_utils
 
 from deploy.processes.ports import wait_until
+from tests.support.agents import BROWSER
 
 
 class Ledger:
@@ -50,7 +51,7 @@ class Ledger:
 
     def _run(self) -> None:
         due = time.monotonic()
-        with self._file.open("a") as file, httpx.Client(timeout=20) as client:
+        with self._file.open("a") as file, httpx.Client(timeout=20, headers=BROWSER) as client:
             while not self._stop.is_set():
                 due += self._batch / self._rate
                 self._stop.wait(max(0.0, due - time.monotonic()))
