@@ -42,7 +42,7 @@ class GroupStatus:
                     "replayed here is older, and stays out"
                 )
         except (KafkaError, OSError, TimeoutError) as error:
-            return f"Kafka does not say how far workers and writer are ({error or type(error).__name__})"
+            return f"Kafka does not say how far workers and writer are ({str(error) or type(error).__name__})"
         return ""
 
     async def lagging(self, controls: Mapping[int, int], patience: float) -> tuple[int, ...]:

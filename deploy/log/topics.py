@@ -110,7 +110,7 @@ async def _admin(clients: KafkaClients) -> AsyncGenerator[AIOKafkaAdminClient, N
         async with clients.administering() as admin:
             yield admin
     except (KafkaError, OSError, TimeoutError) as error:
-        raise AwayError(f"{where} does not answer: {error or type(error).__name__}") from error
+        raise AwayError(f"{where} does not answer: {str(error) or type(error).__name__}") from error
 
 
 async def _compare(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> tuple[list[Topic], list[Fault]]:
@@ -129,13 +129,18 @@ async def _compare(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> tuple
 
 
 async def _settled(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
-    """Waits until what was asked for shows everywhere."""
-    async with asyncio.timeout(_SETTLE):
-        while True:
-            missing, faults = await _compare(admin, topics)
-            if not missing and not faults:
-                return
-            await asyncio.sleep(0.1)
+    """Waits until what was asked for shows everywhere; raises SetupError where another process made it otherwise."""
+    faults: list[Fault] = []
+    try:
+        async with asyncio.timeout(_SETTLE):
+            while True:
+                missing, faults = await _compare(admin, topics)
+                if not missing and not faults:
+                    return
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        _refuse(faults)
+        raise
 
 
 def _shape_faults(topic: Topic, partitions: list[dict[str, Any]]) -> list[Fault]:

@@ -171,7 +171,7 @@ class HttpEventSender:
                 retry_after = answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TryAgainError(
-                f"the ingest API at {self._url} does not answer ({error or type(error).__name__}): start it with "
+                f"the ingest API at {self._url} does not answer ({str(error) or type(error).__name__}): start it with "
                 "`opecom up`, or see ingest.port"
             ) from error
         judge(status, text, retry_after, self._site)

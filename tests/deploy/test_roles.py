@@ -118,6 +118,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /pages": Row("read", well=AWAY),
         "GET /pages/explain": Row("read", "/pages/explain?site=shop&path=/", well=AWAY, other=404),
         "POST /pages/refresh": Row("admin", body={}, well=AWAY, other=403),
+        "POST /pages/restore": Row("admin", "/pages/restore?version=1", body={}, well=AWAY, other=403),
     },
     "predictions": {**PROBES, **DOCUMENTS, **PREDICTIONS},
     "status": PROBES,

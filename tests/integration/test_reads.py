@@ -22,8 +22,9 @@ from deploy.processes.ports import listen
 from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
 from ingest.events import key_of
+from scoring.reasons import text
 from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter, follow
-from stream.scored import ScoredSession, encode
+from stream.scored import Reason, ScoredSession, encode
 from tests.support.example import consumer, running_consumer
 from tests.support.ports import free_port
 from tests.support.scored import scored
@@ -116,12 +117,14 @@ async def test_a_follower_finds_what_it_wants_and_passes_the_rest(kafka: KafkaSe
 async def test_the_consumer_of_the_documents_runs(kafka: KafkaSettings, tmp_path: Path) -> None:
     assert len(consumer().splitlines()) <= 25
     bands = {"s1": "low", "s2": "high", "s3": "building", "s4": "high"}
-    updates = [scored(n, session_id=name, band=band) for n, (name, band) in enumerate(bands.items())]
+    value = ("PageValues", 4.5, 0.2)
+    reasons = (Reason(*value, text(*value)),)
+    updates = [scored(n, session_id=name, band=band, reasons=reasons) for n, (name, band) in enumerate(bands.items())]
     await say(kafka, [*updates, *updates])
     with running_consumer(kafka, tmp_path) as child:
         assert child.stdout is not None
         lines = [await asyncio.wait_for(asyncio.to_thread(child.stdout.readline), PATIENCE) for _ in range(2)]
-    assert sorted(lines) == [f"{name} 0.43 mostly because of PageValues\n" for name in ("s2", "s4")]
+    assert sorted(lines) == [f"{name} 0.43 because: {reasons[0].text}\n" for name in ("s2", "s4")]
 
 
 @pytest.fixture

@@ -102,6 +102,11 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "p99_ms": "at most 5",
             "rss_mb": "at most 150",
         },
+        "tracker": {
+            "cpu_ms_per_page_view": "at most 5",
+            "gzipped_bytes": "at most 7,000",
+            "longest_slice_ms": "at most 50",
+        },
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from deploy.errors import SetupError
 from deploy.local import broker, up
 from deploy.log import topics
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.processes import data_folder
 from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress, ProbeCounts, counts, is_ready, samples
@@ -147,8 +147,8 @@ async def test_a_new_broker_is_a_new_log_with_its_topics(tmp_path: Path) -> None
     running = asyncio.create_task(up.run(plan, supervisor, stop, lambda line: None))
     for life in (1, 2):
         await asyncio.to_thread(wait_for, lambda life=life: len(pids("part", tmp_path)) == life)
-        assert await topics.check(client_options(settings.kafka), topics.wanted(settings.kafka)) == []
-        logs.append(await topics.log_id(client_options(settings.kafka)))
+        assert await topics.check(kafka_clients(settings.kafka), topics.wanted(settings.kafka)) == []
+        logs.append(await topics.log_id(kafka_clients(settings.kafka)))
         if life == 1:
             kill(supervisor.running["broker"])
     stop.set()

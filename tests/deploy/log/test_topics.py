@@ -22,6 +22,9 @@ async def make(kafka: KafkaSettings, name: str, partitions: int, **settings: str
     await admin.start()
     named = {key.replace("_", "."): value for key, value in settings.items()}
     await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=named)])
+    async with asyncio.timeout(60):
+        while name not in await admin.list_topics():
+            await asyncio.sleep(0.05)
     await admin.close()
 
 
