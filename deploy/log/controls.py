@@ -105,6 +105,6 @@ async def _producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
             yield producer
     except (KafkaError, OSError, TimeoutError) as error:
         raise LogError(
-            f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: {str(error) or type(error).__name__}: "
-            "start it, with `opecom up` where it is the embedded one"
+            f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: "
+            f"{str(error) or type(error).__name__}: start it, with `opecom up` where it is the embedded one"
         ) from error

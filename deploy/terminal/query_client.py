@@ -36,8 +36,8 @@ def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, ke
         said = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise AwayError(
-            f"no query API answers at {api.url} ({str(error) or type(error).__name__}): start it with `opecom up`, or set "
-            "api.host and api.port to where it is"
+            f"no query API answers at {api.url} ({str(error) or type(error).__name__}): start it with `opecom up`, or "
+            "set api.host and api.port to where it is"
         ) from error
     finally:
         connection.close()

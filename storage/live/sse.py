@@ -63,7 +63,9 @@ class Streams:
                 follower = await held.enter_async_context(self._follow(wanted, start))
         except (KafkaError, OSError, TimeoutError) as error:
             await held.aclose()
-            why = f"no stream, Kafka does not give the scores ({str(error) or type(error).__name__}); see kafka.bootstrap"
+            why = (
+                f"no stream, Kafka does not give the scores ({str(error) or type(error).__name__}); see kafka.bootstrap"
+            )
             log.warning(why)
             raise ReadError("unavailable", why, retry_after=2) from error
         except BaseException:

@@ -6,6 +6,7 @@ database (or the file system, for SQLite) lets go of when its holder dies keeps 
 
 import contextlib
 import fcntl
+import hashlib
 import time
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -144,7 +145,9 @@ class Journal:
             with _file_lock(Path(f"{self._engine.url.database}.replay")):
                 yield
             return
-        name = f"opecom-replay:{self.log}"[:LOCK_NAME]
+        # MariaDB's locks are the server's: other databases on it have the same names.
+        replayed = f"{self._engine.url.database}:{self.log}".encode()
+        name = f"opecom-replay:{hashlib.sha256(replayed).hexdigest()}"[:LOCK_NAME]
         with self._read() as connection:
             if connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": name}).scalar() != 1:
                 raise BusyError

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 import stream.fold.mark
 import stream.fold.partition
@@ -22,6 +22,7 @@ from stream.fold.clock import IDLE
 from stream.replay import EARLIER
 from tests.support.events import NOON, event
 from tests.support.replays import LOG, Shop, Watching, placed
+from tests.support.services import MariaDb, new_database
 from tests.support.weeks import HOUR, MINUTE, a_week
 
 
@@ -328,6 +329,17 @@ async def test_a_replay_started_twice_is_refused(shop: Shop) -> None:
     with other.held(), pytest.raises(BusyError, match="another replay of this log runs"):
         await shop.replay()
     await shop.replay()
+
+
+@pytest.mark.mariadb
+def test_databases_of_one_server_do_not_wait_for_each_other(mariadb: MariaDb) -> None:
+    with new_database(mariadb.url) as one, new_database(mariadb.url) as two:
+        engines = [create_engine(url) for url in (one, two)]
+        with Journal(engines[0], LOG).held(), Journal(engines[1], LOG).held():
+            with pytest.raises(BusyError), Journal(engines[1], LOG).held():
+                pass
+        for engine in engines:
+            engine.dispose()
 
 
 async def test_a_window_without_events_changes_nothing(shop: Shop) -> None:
