@@ -335,9 +335,8 @@ async def test_a_replay_started_twice_is_refused(shop: Shop) -> None:
 def test_databases_of_one_server_do_not_wait_for_each_other(mariadb: MariaDb) -> None:
     with new_database(mariadb.url) as one, new_database(mariadb.url) as two:
         engines = [create_engine(url) for url in (one, two)]
-        with Journal(engines[0], LOG).held(), Journal(engines[1], LOG).held():
-            with pytest.raises(BusyError), Journal(engines[1], LOG).held():
-                pass
+        with Journal(engines[0], LOG).held(), Journal(engines[1], LOG).held(), pytest.raises(BusyError):
+            Journal(engines[1], LOG).held().__enter__()
         for engine in engines:
             engine.dispose()
 
