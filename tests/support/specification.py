@@ -18,7 +18,7 @@ Identity = tuple[str, str, int]
 class SpecifiedSession:
     def __init__(self, opened_at: int) -> None:
         self.opened_at = self.seen = opened_at
-        self.events: dict[str, Event] = {}
+        self.events: dict[tuple[str, bool], Event] = {}
 
 
 class SpecifiedPartition:
@@ -56,7 +56,7 @@ class SpecifiedPartition:
         now = self._move(clock, event.received_at)
         key = (event.site, event.session_id)
         session = self.open[clock].get(key)
-        if session is not None and event.event_id in session.events:
+        if session is not None and which(event) in session.events:
             session.seen = now
             return "duplicate"
         at = event.occurred_at if event.occurred_at <= event.received_at + 5 * MINUTE else event.received_at
@@ -71,7 +71,7 @@ class SpecifiedPartition:
         session.seen = now
         if len(session.events) >= 2_000:
             return "overflow"
-        session.events[event.event_id] = Event(
+        session.events[which(event)] = Event(
             **({name: getattr(event, name) for name in event.__struct_fields__} | {"occurred_at": at})
         )
         self._sessions[(*key, session.opened_at)] = session
@@ -85,6 +85,11 @@ class SpecifiedPartition:
         return now
 
 
+def which(event: Event) -> tuple[str, bool]:
+    """What tells one event of a session from another: a verified purchase counts beside another event of its id."""
+    return event.event_id, event.purchase is not None and event.purchase.verified
+
+
 def last_cut(now: int) -> int:
     """04:00 UTC of the day, or of the day before."""
     moment = datetime.fromtimestamp(now / 1000, UTC)
@@ -96,7 +101,7 @@ def last_cut(now: int) -> int:
 
 def says(events: Iterable[Event]) -> dict[str, Any]:
     """What the events of a session say, whatever order they come in."""
-    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id))
+    ordered = sorted(events, key=lambda event: (event.occurred_at, *which(event)))
     first, last = ordered[0], ordered[-1]
     orders = defaultdict(list)
     for event in ordered:
