@@ -66,7 +66,8 @@ def test_nothing_is_thrown_when_everything_is_broken(tracked: Tracked) -> None:
     with tracked.visit(broken) as visit:
         page = visit.open(ready=False)
         # Until then it is the tag's stub.
-        page.wait_for_function("Object.values(opEcomTracker).every((each) => typeof each === 'function')")
+        real = "Object.values(opEcomTracker).every((each) => typeof each === 'function')"
+        assert wait_until(lambda: page.evaluate(real), 60)
         assert page.evaluate(calls) == [9, []]
         page.close()
         assert not visit.errors
