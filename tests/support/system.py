@@ -29,6 +29,8 @@ from tests.support.stack import Stack, new_stack, services_stack, up
 
 #: Models of the registry beside the shipped one.
 MODELS = ("second", "third", "other")
+#: Nobody but the test writes page statistics: what it compares with the log must be of one and the same log.
+NO_REFRESH = {"OPECOM_STORAGE__PAGES_REFRESH_SECONDS": "0"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def account_of(said: str) -> Account:
 
 @contextlib.contextmanager
 def embedded_system(folder: Path) -> Iterator[System]:
-    stack = new_stack(folder, OPECOM_SCORING__REGISTRY=str(registry_with(folder / "models", MODELS)))
+    stack = new_stack(folder, OPECOM_SCORING__REGISTRY=str(registry_with(folder / "models", MODELS)), **NO_REFRESH)
     settings = stack.settings.model_copy(
         update={"kafka": stack.settings.kafka.model_copy(update={"idempotent": False, "fetch_wait_ms": 20})}
     )
@@ -94,7 +96,7 @@ def embedded_system(folder: Path) -> Iterator[System]:
 def services_system(folder: Path, kafka: Broker, url: str) -> Iterator[System]:
     with clickhouse_front(folder / "clickhouse") as port:
         registry = registry_with(folder / "models", MODELS)
-        stack = services_stack(folder, kafka, url, port, OPECOM_SCORING__REGISTRY=str(registry))
+        stack = services_stack(folder, kafka, url, port, OPECOM_SCORING__REGISTRY=str(registry), **NO_REFRESH)
         with up(stack):
             engine = engine_of(url)
             client = server_client("127.0.0.1", port, "default", "", stack.settings.storage.clickhouse_database)

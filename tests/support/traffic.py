@@ -40,8 +40,9 @@ def pages(seed: int, sites: Sequence[str] = ("default",)) -> list[PageRow]:
 
 
 async def history(settings: Settings, sessions: int, seed: int = 5) -> int:
-    """Live sessions of the last three hours, straight onto the topic, and the tick that closes them; how many events.
+    """Live sessions of the last five hours, straight onto the topic, and the tick that closes them; how many events.
 
+    None of them lasts until the last hour: it would be overdue in the middle of a test, at a time that nobody chose.
     Some events come twice, some late, some are none at all. A worker that reads them at once may find the sessions
     overdue and append a tick of its own; the log is then another one, and as good.
     """
@@ -49,7 +50,7 @@ async def history(settings: Settings, sessions: int, seed: int = 5) -> int:
     now = int(time.time() * 1000)
     said: list[Event] = []
     for number in range(sessions):
-        said += _visit(chance, number, now - 180 * MINUTE + chance.randrange(100 * MINUTE))
+        said += _visit(chance, number, now - 300 * MINUTE + chance.randrange(100 * MINUTE))
     said.sort(key=lambda each: each.received_at)
     async with AIOKafkaProducer(**client_options(kafka), acks="all") as producer:
         sent = []
