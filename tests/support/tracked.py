@@ -121,7 +121,7 @@ class Visit:
         ids = [event["event_id"] for event in events]
         assert len(set(ids)) == len(ids), "accepted twice"
         self.logged(ids)
-        self._counted(events)
+        self._counted()
         return [event for event in events if pings or event["type"] != "page_ping"]
 
     def accepted(self) -> list[dict[str, Any]]:
@@ -164,16 +164,18 @@ class Visit:
     def _ids(self) -> set[str]:
         return {event["event_id"] for event in self.accepted()}
 
-    def _counted(self, events: list[dict[str, Any]]) -> None:
-        wanted = Counter(event["session_id"] for event in events)
+    def _counted(self) -> None:
+        # A ping may be accepted at any time, so both sides are read together.
+        def wanted() -> Counter[str]:
+            return Counter(event["session_id"] for event in self.accepted())
 
         def counted_rows() -> Counter[str]:
             return Counter({row["session_id"]: row["event_count"] for row in self.rows()})
 
-        assert wait_until(lambda: counted_rows() == wanted, SECONDS), f"{counted_rows()} is not {wanted}"
-        views = Counter(event["session_id"] for event in events if event["type"] == "page_view")
+        assert wait_until(lambda: counted_rows() == wanted(), SECONDS), f"{counted_rows()} is not {wanted()}"
+        views = Counter(event["session_id"] for event in self.accepted() if event["type"] == "page_view")
         assert {row["session_id"]: row["page_view_count"] for row in self.rows()} == {
-            each: views[each] for each in wanted
+            each: views[each] for each in wanted()
         }
 
 
