@@ -24,9 +24,6 @@ from storage.replay.request import PartitionPlan, ReplaySelection
 from stream.fold.mark import Mark
 from stream.replay import MOST_REPLAYS
 
-#: MariaDB's longest name of a lock.
-LOCK_NAME = 64
-
 Kept = TypeVar("Kept", bound=Struct)
 
 
@@ -145,9 +142,9 @@ class Journal:
             with _file_lock(Path(f"{self._engine.url.database}.replay")):
                 yield
             return
-        # MariaDB's locks are the server's: other databases on it have the same names.
+        # MariaDB's locks are the server's: other databases on it have the same names, of 64 characters at most.
         replayed = f"{self._engine.url.database}:{self.log}".encode()
-        name = f"opecom-replay:{hashlib.sha256(replayed).hexdigest()}"[:LOCK_NAME]
+        name = f"opecom-replay:{hashlib.blake2b(replayed, digest_size=16).hexdigest()}"
         with self._read() as connection:
             if connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": name}).scalar() != 1:
                 raise BusyError
