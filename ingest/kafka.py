@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from ingest.outage import reason_of
 from ingest.partition import partition_of
 from ingest.publish import LogUnavailableError, Record
 
@@ -221,7 +222,9 @@ class KafkaPublisher:
         return LogUnavailableError(f"Kafka did not acknowledge within {waited}")
 
     def _fail(self, taken: list[_Waiting], error: Exception) -> None:
-        reason = error.reason if isinstance(error, LogUnavailableError) else f"Kafka did not take it: {_spoken(error)}"
+        reason = (
+            error.reason if isinstance(error, LogUnavailableError) else f"Kafka did not take it: {reason_of(error)}"
+        )
         for _, _, ticket in taken:
             ticket.fail(LogUnavailableError(reason))
         if self._producer is not None:
@@ -278,7 +281,7 @@ class KafkaPublisher:
             )
 
     def _not_reached(self, error: Exception) -> str:
-        return f"cannot reach Kafka at {self._clients.bootstrap} (kafka.bootstrap): {_spoken(error)}"
+        return f"cannot reach Kafka at {self._clients.bootstrap} (kafka.bootstrap): {reason_of(error)}"
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -289,7 +292,3 @@ class KafkaPublisher:
         """Let what is on its way arrive, but not for ever."""
         on_its_way = any(lane is not None for lane in self._lanes)
         await self._clients.close(producer, self._timeout if on_its_way else CHECK_SECONDS)
-
-
-def _spoken(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -8,6 +8,11 @@ from time import monotonic
 EVERY = 60.0
 
 
+def reason_of(error: BaseException) -> str:
+    """What an exception says; its class where it says nothing, as a TimeoutError does."""
+    return str(error) or type(error).__name__
+
+
 class OutageLog:
     """The outages of one service; `back` is the line for its return. Times are those of `clock`, in seconds."""
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from deploy.bench.errors import BenchError
+from ingest.outage import reason_of
 
 #: Most connections at once.
 MOST = 256
@@ -32,7 +33,7 @@ class Connection:
             head = await self._reader.readuntil(b"\r\n\r\n")
             answer = await self._reader.readexactly(_length(head))
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise BenchError(f"the API closed the connection: {str(error) or type(error).__name__}") from error
+            raise BenchError(f"the API closed the connection: {reason_of(error)}") from error
         if not head.startswith(self._wanted):
             raise BenchError(f"POST {path} was answered {head[9:12].decode()}: {answer[:200].decode(errors='replace')}")
         if b'"refused":[{' in answer:

@@ -16,6 +16,7 @@ from deploy.errors import SetupError
 from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
+from ingest.outage import reason_of
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow
 from stream.kafka.erasures_topic import add_erasures
@@ -106,5 +107,5 @@ async def _producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
     except (KafkaError, OSError, TimeoutError) as error:
         raise LogError(
             f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: "
-            f"{str(error) or type(error).__name__}: start it, with `opecom up` where it is the embedded one"
+            f"{reason_of(error)}: start it, with `opecom up` where it is the embedded one"
         ) from error

@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from deploy.settings.model import Settings
+from ingest.outage import reason_of
 from stream.kafka.clients import KafkaClients
 
 #: Seconds between two looks, and seconds without a move after which nobody is waited for.
@@ -42,7 +43,7 @@ class GroupStatus:
                     "replayed here is older, and stays out"
                 )
         except (KafkaError, OSError, TimeoutError) as error:
-            return f"Kafka does not say how far workers and writer are ({str(error) or type(error).__name__})"
+            return f"Kafka does not say how far workers and writer are ({reason_of(error)})"
         return ""
 
     async def lagging(self, controls: Mapping[int, int], patience: float) -> tuple[int, ...]:

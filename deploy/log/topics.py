@@ -12,6 +12,7 @@ from aiokafka.errors import IncompatibleBrokerVersion, KafkaError, TopicAlreadyE
 
 from deploy.errors import AwayError, SetupError
 from deploy.settings.model import KafkaSettings, variable
+from ingest.outage import reason_of
 from stream.kafka.clients import KafkaClients
 
 _HOUR_MS = 3_600_000
@@ -110,7 +111,7 @@ async def _admin(clients: KafkaClients) -> AsyncGenerator[AIOKafkaAdminClient, N
         async with clients.administering() as admin:
             yield admin
     except (KafkaError, OSError, TimeoutError) as error:
-        raise AwayError(f"{where} does not answer: {str(error) or type(error).__name__}") from error
+        raise AwayError(f"{where} does not answer: {reason_of(error)}") from error
 
 
 async def _compare(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> tuple[list[Topic], list[Fault]]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from deploy.errors import SetupError
 from ingest.events import Event
+from ingest.outage import reason_of
 
 #: What the pieces of a request body add to the events in it.
 ROOM = 512
@@ -171,7 +172,7 @@ class HttpEventSender:
                 retry_after = answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise TryAgainError(
-                f"the ingest API at {self._url} does not answer ({str(error) or type(error).__name__}): start it with "
+                f"the ingest API at {self._url} does not answer ({reason_of(error)}): start it with "
                 "`opecom up`, or see ingest.port"
             ) from error
         judge(status, text, retry_after, self._site)

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from deploy.errors import AwayError, SetupError
 from deploy.processes.probes import ProbeAddress
+from ingest.outage import reason_of
 
 #: A timeline of two thousand updates comes in well under this, in seconds.
 PATIENCE = 30
@@ -36,7 +37,7 @@ def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, ke
         said = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise AwayError(
-            f"no query API answers at {api.url} ({str(error) or type(error).__name__}): start it with `opecom up`, or "
+            f"no query API answers at {api.url} ({reason_of(error)}): start it with `opecom up`, or "
             "set api.host and api.port to where it is"
         ) from error
     finally:

@@ -28,6 +28,7 @@ from deploy.terminal.query_client import ask
 from deploy.wiring import replay as wiring
 from deploy.wiring.storage import databases
 from deploy.wiring.worker import collect_rarely
+from ingest.outage import reason_of
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.jobs import Job, JobList, ReplayRequest
@@ -183,7 +184,7 @@ def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
     try:
         asyncio.run(wiring.part(settings, number, partitions))
     except (ReplayError, SetupError, KafkaError, TopicMissingError) as error:
-        return str(error) or type(error).__name__
+        return reason_of(error)
     return ""
 
 

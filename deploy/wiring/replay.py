@@ -17,6 +17,7 @@ from deploy.wiring.followed import PATIENCE, FollowedTopics
 from deploy.wiring.models import models
 from deploy.wiring.storage import DatabaseHandles, databases
 from deploy.wiring.worker import scored_producer
+from ingest.outage import reason_of
 from scoring.folder import RegistryError
 from scoring.model import Model
 from storage.replay.account import Account
@@ -97,7 +98,7 @@ async def job(
         async with world(settings, opened, request) as built:
             return await replay(built, request, watcher, anew=anew)
     except (SetupError, KafkaError, OSError, TopicMissingError) as error:
-        raise ReplayError(str(error) or type(error).__name__) from error
+        raise ReplayError(reason_of(error)) from error
 
 
 async def part(settings: Settings, number: int, partitions: Collection[int]) -> None:

@@ -18,6 +18,7 @@ from ingest.addresses import is_loopback, is_proxy_header
 from ingest.admission.origins import RawHeaders
 from ingest.body_reader import BodyReader, ClientGoneError
 from ingest.errors import RequestRefusedError
+from ingest.outage import reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -132,14 +133,14 @@ class Upstream:
             except httpx.LocalProtocolError as error:
                 raise RequestRefusedError("malformed", f"this request cannot be passed on: {error}") from error
             except httpx.TransportError as error:
-                raise self._away(str(error) or type(error).__name__) from error
+                raise self._away(reason_of(error)) from error
             await relay.begin(response.status_code, returned(response.headers.raw))
             try:
                 async for part in response.aiter_raw():
                     await relay.part(part)
             except (httpx.TransportError, TimeoutError) as error:
                 # Without its last part the server closes the connection: what was cut off must not look whole.
-                _log.warning("an answer of %s was cut off: %s", self._url, str(error) or type(error).__name__)
+                _log.warning("an answer of %s was cut off: %s", self._url, reason_of(error))
                 return
             await relay.end()
 

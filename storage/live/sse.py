@@ -15,6 +15,7 @@ from sse_starlette.sse import EventSourceResponse, SendTimeoutError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from ingest.outage import reason_of
 from storage.http.answers import encode
 from storage.http.errors import ReadError
 from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter
@@ -63,9 +64,7 @@ class Streams:
                 follower = await held.enter_async_context(self._follow(wanted, start))
         except (KafkaError, OSError, TimeoutError) as error:
             await held.aclose()
-            why = (
-                f"no stream, Kafka does not give the scores ({str(error) or type(error).__name__}); see kafka.bootstrap"
-            )
+            why = f"no stream, Kafka does not give the scores ({reason_of(error)}); see kafka.bootstrap"
             log.warning(why)
             raise ReadError("unavailable", why, retry_after=2) from error
         except BaseException:

@@ -13,6 +13,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from ingest.events import key_of
+from ingest.outage import reason_of
 from storage.http.errors import ReadError
 from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter
 from storage.query.intents import Intent, intent_of
@@ -148,7 +149,7 @@ class SubscriberHub:
             seat.close()
 
     async def _failed(self, error: Exception) -> None:
-        why = error.reason if isinstance(error, ReadError) else str(error) or type(error).__name__
+        why = error.reason if isinstance(error, ReadError) else reason_of(error)
         log.warning("following the scores for browsers: %s; again in %g s", why, PAUSE)
         if self._opened.done():
             self._opened = asyncio.get_running_loop().create_future()

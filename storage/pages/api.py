@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
 
+from ingest.outage import reason_of
 from storage.database.errors import DatabaseUnavailableError
 from storage.http.access import Access, Caller, require_json
 from storage.http.answers import answered, encode
@@ -37,7 +38,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
             async with opening() as pages:
                 found = await ask(pages)
         except (DatabaseUnavailableError, TopicMissingError, KafkaError, OSError) as error:
-            raise ReadError("unavailable", str(error) or type(error).__name__, RETRY_SECONDS) from error
+            raise ReadError("unavailable", reason_of(error), RETRY_SECONDS) from error
         return Response(encode(found), media_type="application/json")
 
     @router.get(
