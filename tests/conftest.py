@@ -1,5 +1,6 @@
 """Services for every test: started when the first test asks, shared by all workers, stopped when the run ends."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -79,6 +80,16 @@ def pytest_report_header() -> list[str]:
         ),
         f"PyTorch: {torch}",
     ]
+
+
+@pytest.fixture(autouse=True)
+def library_log_levels() -> Iterator[None]:
+    """Commands silence the libraries of their process; those that run in this one must not do so for later tests."""
+    silenced = [logging.getLogger(name) for name in ("aiokafka", "kafka", "clickhouse_connect")]
+    levels = [each.level for each in silenced]
+    yield
+    for each, level in zip(silenced, levels, strict=True):
+        each.setLevel(level)
 
 
 @pytest.fixture(scope="session")
