@@ -95,6 +95,8 @@ def tell(stack: Stack, settings: Settings, sessions: int) -> set[str]:
     ledger = Ledger(stack.ingest.url, stack.folder / "accepted", rate=120)
     events = sessions * EVENTS
     simulated = stack.begin("simulate", "uci", "--sessions", str(sessions), "--rate", str(events / SECONDS))
+    # Its page statistics are in force by then, and what counts from here on is not the ledger's alone.
+    _wait_for(stack, 1)
     ledger.start()
     for number, version in enumerate(("second", "third"), 2):
         _wait_for(stack, events * (number - 1.5) / 4)
