@@ -79,18 +79,21 @@ async def _run(plan: system.LaunchPlan, supervisor: Supervisor, screen: Terminal
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told)
-    watching = asyncio.create_task(_watch(plan, screen, bootstrap))
+    watching = asyncio.create_task(_watch(plan, screen, bootstrap, stop))
     try:
         await system.run(plan, supervisor, stop, screen.say)
     finally:
         watching.cancel()
 
 
-async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str) -> None:
+async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str, stop: asyncio.Event) -> None:
     """Says once where everything is, when it is ready; then the counts, and who is not ready."""
     announced = False
     while True:
         waiting = await asyncio.to_thread(lambda: [part.name for part in plan.parts if not part.ready()])
+        if stop.is_set():
+            # Parts that became ready meanwhile are being stopped: "ready" after "stopping" would mislead.
+            return
         if not waiting and not announced:
             announced = True
             for line in _where(plan, bootstrap):
