@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo train check browser test test-long test-train bench lock clean
 
-# Without bytecode on disk each process compiles all that it imports: `opecom --help` then takes 7 s of CPU instead of 3.
+# Without bytecode on disk each process compiles all that it imports, which takes it twice the CPU or more.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3

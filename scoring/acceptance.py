@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.features import NAMES
-from scoring.model import Manifest, Model, ModelError
+from scoring.manifest import Manifest, ModelError
+from scoring.model import Model
 
 #: How far the graph may be from its manifest: six digits count, and other processors round the last bits otherwise.
 REFERENCE_TOLERANCE = 1e-4

@@ -14,7 +14,8 @@ from fastapi.responses import StreamingResponse
 from msgspec import Struct
 
 from scoring.csv_text import EncodingError, decoded
-from scoring.model import Manifest, Model, ModelError
+from scoring.manifest import Manifest, ModelError
+from scoring.model import Model
 from scoring.predict import BatchPrediction, Prediction, predict, predict_many
 from scoring.prediction import FieldError, PredictionRequest, decode, decode_list
 from scoring.table import REASONS, SCORE, TableError, cell, read_csv, table_cells

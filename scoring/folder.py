@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from scoring.model import ModelError
+from scoring.manifest import ModelError
 
 if TYPE_CHECKING:
     from upath import UPath

@@ -1,39 +1,13 @@
 """A model: rows of 17 features in, probabilities and signed reasons out. Knows nothing of sessions and topics."""
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from scoring.features import CONTRACT_VERSION, NAMES
-
-Band = Literal["low", "building", "high"]
-Label = Literal["YES", "NO"]
-
-
-class ModelError(Exception):
-    """A version that cannot score here; the message is one line that says why and what to do."""
-
-
-class Manifest(Struct, frozen=True, kw_only=True):
-    """What must be known of a model version beside its graph. Probabilities are compared rounded to six digits."""
-
-    version: str
-    #: The label is YES from this probability on.
-    threshold: float
-    #: Lower ends of the bands "building" and "high".
-    bands: tuple[float, float]
-    #: The reference session, 17 numbers as in a row: reasons sum to probability - reference_probability.
-    reference: tuple[float, ...]
-    reference_probability: float
-    contract_version: int
-    sha256: str
-    track: str
-    created_at: str
-    metrics: dict[str, float]
-    data_sha256: str
-    code_version: str
+from scoring.manifest import Manifest
 
 
 class Scores(Struct, frozen=True):
@@ -85,13 +59,3 @@ class ConstantModel:
             np.full(len(rows), self._probability),
             np.tile(np.asarray(self._reasons, np.float32), (len(rows), 1)),
         )
-
-
-def judged(probability: float, manifest: Manifest) -> tuple[Label, Band]:
-    """Label and band of a probability, which counts rounded to six digits: the last bits change with the batch."""
-    building, high = manifest.bands
-    rounded = round(probability, 6)
-    return (
-        "YES" if rounded >= manifest.threshold else "NO",
-        "high" if rounded >= high else "building" if rounded >= building else "low",
-    )

@@ -12,7 +12,8 @@ import onnxruntime
 
 from scoring.external_data import WireError, external_tensors
 from scoring.features import NAMES
-from scoring.model import Manifest, Scores, check_rows
+from scoring.manifest import Manifest
+from scoring.model import Scores, check_rows
 
 #: Rows of one run: what a graph makes of more falls out of the processor's cache, and a row takes a third longer.
 RUN_ROWS = 256

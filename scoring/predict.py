@@ -9,7 +9,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from scoring.features import NAMES
-from scoring.model import Label, Model, judged
+from scoring.manifest import Label, judged
+from scoring.model import Model
 from scoring.prediction import PredictionRequest, named_values, row, unknown
 from scoring.reasons import ReasonText, named, spoken, strongest
 

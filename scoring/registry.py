@@ -14,7 +14,7 @@ import msgspec
 from scoring.acceptance import UnfitModelError, accept
 from scoring.features import CONTRACT_VERSION, NAMES
 from scoring.folder import Place, RegistryError, names, read, there, write
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.onnx import GraphError, OnnxModel
 
 SHIPPED = Path(__file__).parent / "models"

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from ingest.events import UseModel
-from scoring.model import ModelError
+from scoring.manifest import ModelError
 from stream.fold.partition import LogRecord, Partition, controls
 from stream.step import Models
 

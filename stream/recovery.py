@@ -6,16 +6,16 @@ are the same operation.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
-from ingest.events import Erase, UsePages
 from stream.fold.mark import Mark, decode_mark
-from stream.fold.partition import LogRecord, Partition, controls
+from stream.fold.partition import LogRecord, Partition
 from stream.models import refuse_unusable
+from stream.required import Reached, needed
 from stream.step import Models
 
 log = logging.getLogger(__name__)
@@ -54,28 +54,8 @@ class PartitionReader(Protocol):
         ...
 
 
-class RequiredVersions(NamedTuple):
-    """Versions that must have been read before records are folded; 0 where they name none."""
-
-    pages: int = 0
-    erasures: int = 0
-
-
 #: Called with how many records of a recovery are folded, and how many there are.
 RecoveryReport = Callable[[int, int], None]
-#: Returns when these versions are read; raises TopicMissingError.
-Reached = Callable[[RequiredVersions], Awaitable[None]]
-
-
-def needed(records: Iterable[LogRecord]) -> RequiredVersions:
-    """The newest versions that controls among these records name."""
-    pages = erasures = 0
-    for _, said in controls(records):
-        if isinstance(said, UsePages):
-            pages = max(pages, said.version)
-        elif isinstance(said, Erase):
-            erasures = max(erasures, said.version)
-    return RequiredVersions(pages, erasures)
 
 
 async def recover(

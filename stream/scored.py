@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
-from scoring.model import Band, Label
+from scoring.manifest import Band, Label
 from stream.stored import REPORT_NAMES, Stored
 
 Decoded = TypeVar("Decoded")

@@ -12,7 +12,8 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
-from scoring.model import Model, judged
+from scoring.manifest import judged
+from scoring.model import Model
 from scoring.reasons import named, strongest, text
 from stream.compiled import constructor
 from stream.fold.partition import LogRecord, Partition

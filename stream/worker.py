@@ -17,7 +17,8 @@ from stream.fold.partition import LogRecord, Partition
 from stream.metrics import WorkerMetrics
 from stream.models import refuse_unusable, require_usable
 from stream.publish import KeyedRecord, RecordPublisher
-from stream.recovery import LogReader, Reached, needed, pass_gap, recover
+from stream.recovery import LogReader, pass_gap, recover
+from stream.required import Reached, needed
 from stream.scored import dead_record, encode
 from stream.step import FAILURES_IN_A_ROW, Models, fold, score
 

@@ -11,14 +11,14 @@ from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
+from deploy.wiring.folding import collect_rarely, scored_producer
 from deploy.wiring.followed import FollowedTopics
 from deploy.wiring.models import models
-from deploy.wiring.worker import collect_rarely, scored_producer
 from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.publish import KafkaRecordPublisher
 from stream.publish import KeyedRecord
-from stream.recovery import needed
+from stream.required import needed
 from stream.scored import encode
 from stream.step import fold, score
 

@@ -17,7 +17,7 @@ from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
-from scoring.model import judged
+from scoring.manifest import judged
 from stream.fold.pages import ROWS, PageStatistics
 from stream.kafka.pages_topic import pages_follower
 

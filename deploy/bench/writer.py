@@ -26,6 +26,7 @@ from deploy.settings.model import Settings
 from deploy.wiring import storage
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
+from deploy.wiring.relational import relational
 from ingest.events import encode as encode_event
 from ingest.events import key_of
 from stream.fold.mark import Mark
@@ -134,7 +135,7 @@ def _statistics(rows: Sequence[PageRow]) -> PageStatistics:
 
 def _check(settings: Settings, expected: ExpectedRows, dead: int) -> None:
     """Raise BenchError unless both databases have every row and nothing was given up."""
-    engine = storage.relational(settings)
+    engine = relational(settings)
     with engine.connect() as connection:
         found = {
             table: connection.execute(sqlalchemy.text(f"SELECT count(*) FROM {table}")).scalar_one()  # noqa: S608

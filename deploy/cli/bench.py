@@ -11,7 +11,6 @@ from rich.table import Table
 
 from deploy.bench.machine import machine, versions
 from deploy.bench.result import Result
-from deploy.bench.run import alone, started
 from deploy.settings.model import load
 
 Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker"]
@@ -31,6 +30,9 @@ def bench(
 
     Runs on the services of the settings where the profile is `services`, else starts its own for the run.
     """
+    # Here, as its programs are needed by a run alone.
+    from deploy.bench.run import alone, started
+
     where = machine()
     print(
         f"input: UCI simulation, {'rows of ' + str(data) if data else 'rows drawn from the fitted table'}", flush=True

@@ -12,7 +12,7 @@ from deploy.errors import SetupError
 from deploy.settings.access_file import place, read
 from deploy.settings.model import load
 from deploy.sites import changes as access_changes
-from storage.http.access import SCOPES, Scope
+from storage.http.secret_keys import SCOPES, Scope
 
 app = typer.Typer(help="Secret keys: who may read, export and administer, of which sites.", no_args_is_help=True)
 

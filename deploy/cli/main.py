@@ -1,68 +1,86 @@
-"""The `opecom` command: every group of subcommands is mounted here, and a failure that can be mended is a line."""
+"""The `opecom` command: its subcommands, each imported when it is called; a failure that can be mended is a line."""
 
 import sys
 
 import typer
 
-from deploy.cli import (
-    asyncapi,
-    bench,
-    demo,
-    doctor,
-    failures,
-    features,
-    keys,
-    migrate,
-    models,
-    pages,
-    query,
-    replay,
-    run,
-    score,
-    services,
-    settings,
-    simulate,
-    sites,
-    subscribe,
-    tag,
-    topics,
-    train,
-    up,
-    visitors,
-    webhooks,
-)
+from deploy.cli.lazy import CommandSource, LazyGroup
 from deploy.errors import SetupError
 
-app = typer.Typer(
-    name="opecom",
-    help="Real-time purchase intent on your own servers.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command("run")(run.run)
-app.command("bench")(bench.bench)
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.command("settings")(settings.settings)
-app.command("up")(up.up)
-app.command("topics")(topics.topics)
-app.command("migrate")(migrate.migrate)
-app.command("asyncapi")(asyncapi.asyncapi)
-app.command("tag")(tag.tag)
-app.command("subscribe")(subscribe.subscribe)
-app.command("replay")(replay.replay)
-app.command("features")(features.features)
-app.command("score")(score.score)
-app.command("train")(train.train)
-app.add_typer(query.app, name="query")
-app.add_typer(pages.app, name="pages")
-app.add_typer(models.app, name="models")
-app.add_typer(sites.app, name="sites")
-app.add_typer(keys.app, name="keys")
-app.add_typer(simulate.app, name="simulate")
-app.add_typer(visitors.app, name="visitors")
-app.add_typer(services.app, name="services")
-app.add_typer(webhooks.app, name="webhooks")
+#: The first sentence of each command's docstring or help, which a test compares.
+COMMANDS = {
+    "run": CommandSource("deploy.cli.run:run", "Runs one part of the system until SIGTERM or Ctrl-C."),
+    "bench": CommandSource(
+        "deploy.cli.bench:bench",
+        "Measures a part: Kafka is real, the CPU of all processes of the part counts, every record is read back.",
+    ),
+    "demo": CommandSource(
+        "deploy.cli.demo:demo",
+        "Sends sessions through the running system (started for it if none runs), shows live scores, and checks them.",
+    ),
+    "doctor": CommandSource(
+        "deploy.cli.doctor:doctor",
+        "Checks services, topics, schema, versions, clocks, disk and parts; ends with code 1 where one is at fault.",
+    ),
+    "settings": CommandSource(
+        "deploy.cli.settings:settings", "Prints the settings in force, secrets hidden, in the form of opecom.toml."
+    ),
+    "up": CommandSource(
+        "deploy.cli.up:up", "Runs the whole system on this machine until Ctrl-C, and starts again what dies."
+    ),
+    "topics": CommandSource(
+        "deploy.cli.topics:topics", "Makes the topics, mends their settings, and refuses what it cannot mend."
+    ),
+    "migrate": CommandSource(
+        "deploy.cli.migrate:migrate", "Brings both databases to the newest schema; safe to repeat."
+    ),
+    "asyncapi": CommandSource(
+        "deploy.cli.asyncapi:asyncapi",
+        "Prints the AsyncAPI 3 document of the Kafka topics, which the query API serves at /asyncapi.json.",
+    ),
+    "tag": CommandSource("deploy.cli.tag:tag", "Prints the script tag that starts the tracker on a site's pages."),
+    "subscribe": CommandSource("deploy.cli.subscribe:subscribe", "Follows scored sessions as they come, until Ctrl-C."),
+    "replay": CommandSource(
+        "deploy.cli.replay:replay", "Folds the stored log again and writes what comes of it, beside live traffic."
+    ),
+    "features": CommandSource(
+        "deploy.cli.features:features",
+        "Writes one row per update of every closed session: the features as they were then, and the final outcome.",
+    ),
+    "score": CommandSource(
+        "deploy.cli.score:score", "Scores every row of a file; where one cannot be used, nothing is written."
+    ),
+    "train": CommandSource(
+        "deploy.cli.train:train",
+        "Trains TabM and its baselines, evaluates them, and registers the models that can be served.",
+    ),
+    "query": CommandSource("deploy.cli.query:app", "Asks the query API."),
+    "pages": CommandSource("deploy.cli.pages:app", "Page statistics: bounce rate, exit rate and value of each page."),
+    "models": CommandSource(
+        "deploy.cli.models:app", "Versions of the model: what there is, what scores, what scored before."
+    ),
+    "sites": CommandSource("deploy.cli.sites:app", "Sites: whose events are taken, from which pages, with which keys."),
+    "keys": CommandSource("deploy.cli.keys:app", "Secret keys: who may read, export and administer, of which sites."),
+    "simulate": CommandSource("deploy.cli.simulate:app", "Sends sessions through the running system."),
+    "visitors": CommandSource(
+        "deploy.cli.visitors:app", "Everything that is held of a visitor: to give to it, or to forget."
+    ),
+    "services": CommandSource(
+        "deploy.cli.services:app", "Apache Kafka and MariaDB as programs of the user, from Maven."
+    ),
+    "webhooks": CommandSource(
+        "deploy.cli.webhooks:app", "Requests to your server when a session crosses into another band."
+    ),
+}
+
+
+class OpecomGroup(LazyGroup):
+    """The subcommands of `opecom`."""
+
+    sources = COMMANDS
+
+
+app = typer.Typer(name="opecom", cls=OpecomGroup, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -73,7 +91,10 @@ def root() -> None:
 def main() -> None:
     try:
         app()
-    except failures.EXPLAINED as error:
+    except Exception as error:
+        # Here, as explaining a failure needs the settings' library, and most commands do not fail.
+        from deploy.cli import failures
+
         said = failures.lines(error)
         if said is None:
             raise

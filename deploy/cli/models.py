@@ -16,7 +16,7 @@ from deploy.settings.model import Settings, load
 from deploy.wiring.models import writable_registry
 from scoring import registry
 from scoring.folder import Place, RegistryError
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.promotions import Promotion
 
 app = typer.Typer(help="Versions of the model: what there is, what scores, what scored before.", no_args_is_help=True)

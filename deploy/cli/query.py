@@ -11,7 +11,7 @@ from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
 from deploy.terminal import intents as tables
 from deploy.terminal.query_client import read
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.query.intents import Intent, LiveSessions, Timeline
 
 app = typer.Typer(help="Asks the query API.", no_args_is_help=True)

@@ -18,7 +18,7 @@ from deploy.log.topics import log_id
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
 from deploy.terminal import intents as tables
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.live.subscribe import Start, UpdateFilter, follow
 from storage.query.intents import intent_of
 from stream.scored import ScoredSession, encode

@@ -11,7 +11,8 @@ from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
 from deploy.local import up as system
 from deploy.local.console import TerminalScreen
-from deploy.processes import data_folder, probes
+from deploy.local.counts import counts
+from deploy.processes import data_folder
 from deploy.processes.ports import listen
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, load, variable
@@ -100,7 +101,7 @@ async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str
                 screen.say(line)
         if announced:
             reachable = [address for address in plan.addresses.values() if address.port]
-            line = (await asyncio.to_thread(probes.counts, reachable)).line()
+            line = (await asyncio.to_thread(counts, reachable)).line()
             screen.status(f"{line} · not ready: {', '.join(waiting)}" if waiting else line)
         await asyncio.sleep(LOOK)
 

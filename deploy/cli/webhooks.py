@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from deploy.errors import AwayError, SetupError
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings, load
-from deploy.wiring.storage import relational_of_this_program
+from deploy.wiring.relational import relational_of_this_program
 from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import deliveries, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolver, check_url, permitted

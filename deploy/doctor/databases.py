@@ -10,6 +10,8 @@ from deploy.processes import data_folder
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings
 from deploy.wiring import storage
+from deploy.wiring.relational import explained
+from deploy.wiring.relational import relational as relational_engine
 from storage.database import migrate
 
 Found = tuple[list[Finding], dict[str, float]]
@@ -22,9 +24,9 @@ def relational_database(settings: Settings) -> Found:
     if ours and not (settings.data_dir / "opecom.sqlite").exists():
         return [Finding(relational.CHECK, "ok", f"SQLite in {settings.data_dir} {NOT_YET}")], {}
     try:
-        engine = storage.relational(settings)
+        engine = relational_engine(settings)
         try:
-            with storage.explained():
+            with explained():
                 run, kind = migrate.relational_run(engine), migrate.relational_kind(engine)
                 engine.connect().close()
                 ahead = {"MariaDB": relational.ahead(run)} if kind == "mariadb" else {}

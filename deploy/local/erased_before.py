@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy.exc import OperationalError
 
 from deploy.settings.model import Settings
-from deploy.wiring.storage import relational
+from deploy.wiring.relational import relational
 from storage.admin.journal import ErasureJournal
 from storage.database.errors import DatabaseUnavailableError
 

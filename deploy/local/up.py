@@ -10,7 +10,6 @@ from pathlib import Path
 
 from deploy.errors import AwayError, PortTakenError, SetupError
 from deploy.local import broker
-from deploy.local.erased_before import erased_before
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.log.controls import LogError, keep_erasures
@@ -57,6 +56,9 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         environment[variable("shop.port")] = str(shop.port)
 
     async def prepare(supervisor: Supervisor) -> None:
+        # Here, as only a start needs a database's library, and this process stays.
+        from deploy.local.erased_before import erased_before
+
         await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
         await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
 

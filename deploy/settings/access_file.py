@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from deploy.errors import SetupError
 from deploy.settings.model import Group, Settings, SiteSettings, possible_names
-from storage.http.access import Scope, SecretKey
+from storage.http.secret_keys import Scope, SecretKey
 
 log = logging.getLogger(__name__)
 

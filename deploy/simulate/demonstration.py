@@ -17,7 +17,7 @@ from deploy.simulate.live import LiveBoard, highest
 from deploy.simulate.run import Simulation, new_run
 from deploy.simulate.show import ProgressBars, announce, say, source
 from deploy.terminal import replay_progress as replays
-from deploy.wiring.storage import relational
+from deploy.wiring.relational import relational
 from storage.replay.request import ReplaySelection
 
 SHOWN, REASONS = 8, 2

@@ -15,7 +15,7 @@ from deploy.settings.model import Settings
 from deploy.simulate import clicks_run, uci_run
 from deploy.simulate.progress import StoredCounts
 from deploy.simulate.run import Simulation, new_run
-from deploy.wiring.storage import relational
+from deploy.wiring.relational import relational
 
 
 def uci(settings: Settings, data: Path | None, rate: float, sessions: int | None, verify: bool) -> int:

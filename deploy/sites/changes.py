@@ -22,10 +22,11 @@ from tomlkit.items import Table
 from deploy.errors import SetupError
 from deploy.settings.access_file import AccessFile, parsed, place, read, sites_of
 from deploy.settings.model import Settings, SiteSettings
-from deploy.wiring import calendars, ingest
+from deploy.wiring import calendars
+from deploy.wiring.site_access import site_access
 from ingest.admission.keys import Keys
 from ingest.admission.origins import checked_origin
-from storage.http.access import Scope
+from storage.http.secret_keys import Scope
 
 Kind = Literal["write", "import", "purchase"]
 Told = TypeVar("Told")
@@ -184,7 +185,7 @@ def _check(settings: Settings, file: AccessFile) -> None:
     calendars.made(settings, file)
     embedded = settings.profile == "embedded"
     try:
-        Keys(ingest.site(name, site, embedded) for name, site in sites_of(settings, file).items())
+        Keys(site_access(name, site, embedded) for name, site in sites_of(settings, file).items())
     except ValueError as error:
         raise SetupError(str(error)) from None
 

@@ -26,8 +26,8 @@ from deploy.settings.model import Settings
 from deploy.terminal import replays as replay_tables
 from deploy.terminal.query_client import ask
 from deploy.wiring import replay as wiring
+from deploy.wiring.folding import collect_rarely
 from deploy.wiring.storage import databases
-from deploy.wiring.worker import collect_rarely
 from ingest.outage import reason_of
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError

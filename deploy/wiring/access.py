@@ -4,7 +4,8 @@ from deploy.errors import SetupError
 from deploy.settings.access_file import AccessFile, Reloading
 from deploy.settings.model import Settings
 from ingest.admission.origins import checked_origin
-from storage.http.access import Access, Scope, SecretKey, digest_of
+from storage.http.access import Access
+from storage.http.secret_keys import Scope, SecretKey, digest_of
 
 #: Characters of a key, at least.
 SHORTEST_KEY = 16

@@ -22,13 +22,13 @@ from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
+from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
-from deploy.wiring.storage import DatabaseHandles, databases
+from deploy.wiring.storage import DatabaseHandles, database_errors, databases
 from deploy.wiring.topics_document import topics_document
-from deploy.wiring.writer import outcome
 from ingest.tokens import SessionTokens
 from storage.admin.erase import Eraser
 from storage.api.app import create_app
@@ -55,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             await answer(settings, opened, permitted, listener, registry, stop)
 
     with listener:
-        return await outcome(alone(), settings)
+        return await outcome(alone(), database_errors(settings))
 
 
 async def answer(

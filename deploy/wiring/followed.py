@@ -1,19 +1,13 @@
 """Builds the followers of the topics that a fold needs beside `events`: page statistics and erasures."""
 
-import contextlib
-from collections.abc import AsyncIterator
-
 from deploy.settings.model import KafkaSettings
+from deploy.wiring.followed_erasures import PATIENCE
 from stream.fold.erasures import Erasures
 from stream.fold.pages import PageStatistics
 from stream.kafka.clients import KafkaClients
 from stream.kafka.erasures_topic import erasures_follower
 from stream.kafka.pages_topic import pages_follower
-from stream.kafka.topic_follower import TopicFollower
-from stream.recovery import RequiredVersions
-
-#: How long a topic may give nothing while something is waited for, in seconds.
-PATIENCE = 30.0
+from stream.required import RequiredVersions
 
 
 class FollowedTopics:
@@ -42,17 +36,3 @@ class FollowedTopics:
         """Return when these versions are read; raises TopicMissingError."""
         await self._pages.reached(needed.pages)
         await self._erased.reached(needed.erasures)
-
-
-@contextlib.asynccontextmanager
-async def following_erasures(
-    kafka: KafkaSettings, clients: KafkaClients, erasures: Erasures
-) -> AsyncIterator[TopicFollower]:
-    """Follows the topic of erasures alone, all of which are known when this is entered; raises as `start` does."""
-    follower = erasures_follower(clients, kafka.erasures_topic, erasures, PATIENCE)
-    try:
-        await follower.start()
-        await follower.caught_up()
-        yield follower
-    finally:
-        await follower.stop()

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from importlib.metadata import version
-from typing import Literal
 from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
@@ -12,18 +11,18 @@ from deploy.http.serve import most_connections, serve
 from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
-from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings
+from deploy.settings.model import SIMULATED_SITES, Settings
 from deploy.wiring.documents import add_documents
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
+from deploy.wiring.site_access import site_access
 from ingest import enrich
 from ingest.addresses import TrustedProxies
 from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
 from ingest.admission.limits import AddressBuckets, TokenBuckets
-from ingest.admission.origins import Origins, checked_origin
+from ingest.admission.origins import Origins
 from ingest.admission.sessions import SessionAdmission
-from ingest.admission.signatures import checked_secret
 from ingest.api import IngestApp
 from ingest.body_reader import BodyReader
 from ingest.endpoints import IngestContext
@@ -32,56 +31,13 @@ from ingest.metrics import IngestMetrics
 from ingest.proxy.intent import IntentStream, IntentTokenEndpoint
 from ingest.proxy.upstream import Upstream
 from ingest.publish import Publisher
-from ingest.script import add_script, read
-from ingest.tokens import SessionTokens, Shown
+from ingest.script import read
+from ingest.script_routes import add_script
+from ingest.tokens import SessionTokens
 from stream.waiting import set_within
 
 #: Paths that the query API answers.
 PASSED = ("/admin",)
-
-
-def site(name: str, settings: SiteSettings, embedded: bool, more_import_keys: tuple[str, ...] = ()) -> SiteAccess:
-    """What the door knows of a site; raises SetupError, which names the setting, for what is no origin or secret."""
-    try:
-        origins = frozenset(checked_origin(origin) for origin in settings.origins)
-    except ValueError as error:
-        raise SetupError(f"sites.{name}.origins: {error}") from None
-    try:
-        secrets = tuple(checked_secret(secret.get_secret_value()) for secret in settings.purchase_secrets)
-    except ValueError as error:
-        raise SetupError(f"sites.{name}.purchase_secrets: {error}") from None
-    return SiteAccess(
-        name,
-        _page_rules(name, settings, origins),
-        origins,
-        settings.write_keys,
-        tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
-        secrets,
-        embedded if settings.keyless_loopback == "embedded" else settings.keyless_loopback,
-        settings.count_unverified_purchases,
-        shown(settings.intent_in_browser, embedded),
-    )
-
-
-def _page_rules(name: str, settings: SiteSettings, origins: frozenset[str]) -> enrich.PageRules:
-    for field in ("own_domains", "ignored_referrers"):
-        try:
-            enrich.page_rules(**{field: getattr(settings, field)})
-        except ValueError as error:
-            raise SetupError(f"sites.{name}.{field}: {error}") from None
-    return enrich.page_rules(
-        settings.allowed_query,
-        ((rule.prefix, rule.type) for rule in settings.path_rules),
-        (*settings.own_domains, *enrich.sites_of(origins)),
-        settings.ignored_referrers,
-    )
-
-
-def shown(setting: bool | Literal["embedded", "band"], embedded: bool) -> Shown | None:
-    """How much of a session's intent its page may show, None: nothing."""
-    if setting == "band":
-        return "band"
-    return "all" if setting is True or (setting == "embedded" and embedded) else None
 
 
 def sites(settings: Settings, file: AccessFile) -> list[SiteAccess]:
@@ -93,7 +49,7 @@ def sites(settings: Settings, file: AccessFile) -> list[SiteAccess]:
     built, embedded = [], settings.profile == "embedded"
     for name, one in sites_of(settings, file).items():
         own = embedded and name in SIMULATED_SITES and not one.import_keys
-        built.append(site(name, one, embedded, (_own_import_key(settings, name),) if own else ()))
+        built.append(site_access(name, one, embedded, (_own_import_key(settings, name),) if own else ()))
     return built
 
 

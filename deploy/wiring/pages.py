@@ -14,7 +14,7 @@ from deploy.errors import SetupError
 from deploy.log import controls
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
-from deploy.wiring.followed import PATIENCE
+from deploy.wiring.followed_erasures import PATIENCE
 from storage.database.errors import DatabaseUnavailableError
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies

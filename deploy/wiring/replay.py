@@ -13,10 +13,11 @@ from deploy.log.client_options import kafka_clients
 from deploy.log.group_status import GroupStatus
 from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
-from deploy.wiring.followed import PATIENCE, FollowedTopics
+from deploy.wiring.folding import scored_producer
+from deploy.wiring.followed import FollowedTopics
+from deploy.wiring.followed_erasures import PATIENCE
 from deploy.wiring.models import models
 from deploy.wiring.storage import DatabaseHandles, databases
-from deploy.wiring.worker import scored_producer
 from ingest.outage import reason_of
 from scoring.folder import RegistryError
 from scoring.model import Model

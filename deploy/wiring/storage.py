@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
@@ -11,12 +10,10 @@ from sqlalchemy import Engine, exc
 
 from deploy.errors import AwayError, SetupError
 from deploy.settings.model import Settings
+from deploy.wiring.database_settings import analytics_setting, relational_setting
+from deploy.wiring.relational import explained, first_line, make_data_folder, relational
 from storage.database import migrate
-from storage.database.engine import engine_of
 from storage.write.clickhouse_sink import embedded_client, server_client
-
-#: MariaDB's errors for a user, a password or a database that it does not know: waiting mends none of them.
-WRONG_CREDENTIALS = {1044, 1045, 1049, 1698}
 
 
 class DatabaseHandles(NamedTuple):
@@ -26,58 +23,9 @@ class DatabaseHandles(NamedTuple):
     client: Any
 
 
-def relational_setting(settings: Settings) -> str:
-    """The setting that says where the relational database is: what to look at when it is away."""
-    return "storage.url" if settings.storage.url.get_secret_value() else f"data_dir ({settings.data_dir})"
-
-
-def analytics_setting(settings: Settings) -> str:
-    """The setting that says where ClickHouse is; chDB is in the data folder."""
-    return "storage.clickhouse_host" if settings.storage.clickhouse_host else f"data_dir ({settings.data_dir})"
-
-
-def own_folder(settings: Settings) -> Path | None:
-    """The data folder, where a database of this process is in it."""
-    servers = settings.storage.url.get_secret_value() and settings.storage.clickhouse_host
-    return None if servers else settings.data_dir
-
-
-def relational(settings: Settings) -> Engine:
-    """MariaDB by storage.url, else SQLite in the data folder."""
-    url = settings.storage.url.get_secret_value()
-    if url:
-        try:
-            return engine_of(url)
-        except (exc.ArgumentError, ImportError) as error:
-            # Never the URL itself: it holds the password.
-            raise SetupError(
-                "storage.url is no SQLAlchemy URL that this installation can use: "
-                f"mariadb+pymysql://user:...@host/name ({type(error).__name__})"
-            ) from None
-    if settings.profile != "embedded":
-        raise SetupError(
-            "storage.url is empty: set the SQLAlchemy URL of MariaDB, mariadb+pymysql://user:...@host/name"
-        )
-    _data_folder(settings)
-    return engine_of(f"sqlite:///{settings.data_dir / 'opecom.sqlite'}")
-
-
-def relational_of_this_program(settings: Settings) -> Engine:
-    """The relational database alone, for a command: in the embedded profile brought up to this program's schema, which
-    may be while the system runs, else checked. Raises SetupError."""
-    engine = relational(settings)
-    kind, run = migrate.relational_kind(engine), migrate.relational_run(engine)
-    try:
-        with explained():
-            engine.connect().close()
-            (migrate.migrate if settings.profile == "embedded" else migrate.check)(kind, run)
-    except migrate.SchemaError as error:
-        engine.dispose()
-        raise SetupError(str(error)) from error
-    except SetupError:
-        engine.dispose()
-        raise
-    return engine
+def database_errors(settings: Settings) -> dict[type[Exception], str]:
+    """The errors of each database's client, with the setting to look at."""
+    return {exc.SQLAlchemyError: relational_setting(settings), ClickHouseError: analytics_setting(settings)}
 
 
 def analytics(settings: Settings, make: bool = False) -> Any:
@@ -96,7 +44,7 @@ def analytics(settings: Settings, make: bool = False) -> Any:
                 database=storage.clickhouse_database,
                 make=make,
             )
-        _data_folder(settings)
+        make_data_folder(settings)
         return embedded_client(str(settings.data_dir / "chdb"), storage.clickhouse_database)
     except ImportError as error:
         raise SetupError("chDB is not installed: install op-ecom[embedded] or set storage.clickhouse_host") from error
@@ -105,7 +53,7 @@ def analytics(settings: Settings, make: bool = False) -> Any:
         where = where if storage.clickhouse_host else f"data_dir {settings.data_dir} (one process at a time holds it)"
         wrong = "AUTHENTICATION_FAILED" in str(error) or "UNKNOWN_DATABASE" in str(error)
         kind = SetupError if wrong else AwayError
-        raise kind(f"ClickHouse does not open ({_line(_plainest(error))}): see {where}") from error
+        raise kind(f"ClickHouse does not open ({first_line(_plainest(error))}): see {where}") from error
 
 
 @contextlib.asynccontextmanager
@@ -149,34 +97,9 @@ def _fit(opened: DatabaseHandles, ours: bool) -> None:
     fits("clickhouse", migrate.clickhouse_run(opened.client))
 
 
-@contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """A relational database that does not open as one line; a wrong password is no reason to try again."""
-    try:
-        yield
-    except exc.SQLAlchemyError as error:
-        original = getattr(error, "orig", None)
-        code = original.args[0] if original is not None and original.args else None
-        kind = SetupError if code in WRONG_CREDENTIALS else AwayError
-        raise kind(
-            f"the relational database does not open ({_line(original or error)}): see storage.url, data_dir"
-        ) from error
-
-
-def _data_folder(settings: Settings) -> None:
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SetupError(f"data_dir {settings.data_dir} cannot be made ({error.strerror})") from error
-
-
 def _plainest(error: BaseException) -> BaseException:
     """Where nobody answered, the system's own error; the driver tells a long story around it."""
     first = error
     while (earlier := first.__cause__ or first.__context__) is not None:
         first = earlier
     return first if isinstance(first, OSError) else error
-
-
-def _line(error: BaseException) -> str:
-    return str(error).partition("\n")[0][:300]

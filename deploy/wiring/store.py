@@ -5,8 +5,9 @@ import asyncio
 from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.api import answer, bound
-from deploy.wiring.storage import databases
-from deploy.wiring.writer import WriterStatus, outcome, write
+from deploy.wiring.outcome import outcome
+from deploy.wiring.storage import database_errors, databases
+from deploy.wiring.writer import WriterStatus, write
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -33,4 +34,4 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     with listener:
         async with standing.serving(settings):
-            return await outcome(both(), settings)
+            return await outcome(both(), database_errors(settings))

@@ -8,6 +8,7 @@ from time import monotonic
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.errors import AwayError
 from deploy.http.status import create_status_app, serving
@@ -15,10 +16,11 @@ from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
-from deploy.wiring.followed import following_erasures
+from deploy.wiring.database_settings import own_folder, relational_setting
+from deploy.wiring.followed_erasures import following_erasures
+from deploy.wiring.outcome import outcome
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import explained, own_folder, relational, relational_setting
-from deploy.wiring.writer import outcome
+from deploy.wiring.relational import explained, relational
 from storage.database import migrate
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.migrate import SchemaError
@@ -71,7 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             engine.dispose()
 
     async with serving(app, settings.webhooks.metrics_host, settings.webhooks.metrics_port):
-        return await outcome(both(), settings)
+        return await outcome(both(), {SQLAlchemyError: relational_setting(settings)})
 
 
 async def _both(

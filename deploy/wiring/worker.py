@@ -1,9 +1,7 @@
 """Builds the worker: its state, its model, its clients, the Faust app around them."""
 
 import asyncio
-import gc
 import logging
-from typing import Any
 
 from aiokafka.errors import KafkaError
 
@@ -14,14 +12,16 @@ from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
-from deploy.wiring.followed import PATIENCE, FollowedTopics
+from deploy.wiring.folding import collect_rarely, scored_producer
+from deploy.wiring.followed import FollowedTopics
+from deploy.wiring.followed_erasures import PATIENCE
 from deploy.wiring.models import models
 from deploy.wiring.process_metrics import add_process_metrics
 from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.app import create_app, credentials_of
 from stream.kafka.app import run as run_app
-from stream.kafka.clients import KafkaClients, close, start
+from stream.kafka.clients import close, start
 from stream.kafka.log_reader import KafkaLogReader
 from stream.kafka.publish import KafkaRecordPublisher
 from stream.kafka.topic_follower import TopicMissingError
@@ -32,8 +32,6 @@ from stream.worker import Worker, WorkerTopics
 log = logging.getLogger(__name__)
 
 NOT_YET = "no partition claimed yet"
-#: Largest record batch; Kafka's own limit of a message is 1,048,588 bytes.
-BATCH_BYTES = 900_000
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -106,13 +104,3 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         log.error("the worker ends: %s: %s", type(failure).__name__, why)
         return EXIT_FAILURE
     return 0
-
-
-def collect_rarely() -> None:
-    """For a process that folds: sessions hold no cycles, and the collector would walk all of them for nothing."""
-    gc.set_threshold(100_000, 50, 1_000)
-
-
-def scored_producer(clients: KafkaClients) -> Any:
-    """The worker's producer, not started: what waits goes at once, in batches as large as there is to send."""
-    return clients.producer(max_batch_size=BATCH_BYTES, linger_ms=0)

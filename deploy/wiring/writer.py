@@ -3,38 +3,32 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
 from pathlib import Path
 
-from aiokafka.errors import KafkaError
-from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
-from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.http.status import create_status_app, serving
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
-from deploy.wiring.followed import following_erasures
+from deploy.wiring.database_settings import analytics_setting, own_folder, relational_setting
+from deploy.wiring.followed_erasures import following_erasures
+from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
-from deploy.wiring.storage import DatabaseHandles, analytics_setting, databases, own_folder, relational_setting
-from storage.database.migrate import SchemaError
+from deploy.wiring.storage import DatabaseHandles, database_errors, databases
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
 from storage.write.block import Role
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.deliver import Database
 from storage.write.relational_sink import RelationalSink, close_orphans
-from storage.write.writer import Writer, WriterError
+from storage.write.writer import Writer
 from stream.fold.erasures import Erasures
-from stream.kafka.errors import KafkaUnavailableError
-from stream.kafka.topic_follower import TopicMissingError
 
 log = logging.getLogger(__name__)
 
-STOPPED, FAILED = 0, 70
 #: Fetches that fill a block at once when there is a backlog.
 FETCH_BYTES = 8 * 1024 * 1024
 
@@ -74,7 +68,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             await write(settings, opened, standing, stop)
 
     async with standing.serving(settings):
-        return await outcome(alone(), settings)
+        return await outcome(alone(), database_errors(settings))
 
 
 async def write(settings: Settings, opened: DatabaseHandles, standing: WriterStatus, stop: asyncio.Event) -> None:
@@ -116,24 +110,6 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
         finally:
             refreshing.cancel()
             await asyncio.wait({refreshing})
-
-
-async def outcome(part: Awaitable[None], settings: Settings) -> int:
-    """The exit code of a part; what it cannot go on with is one line of the log."""
-    try:
-        await part
-    except (KafkaUnavailableError, WriterError, TopicMissingError, continuity.ContinuityError, SchemaError) as error:
-        log.error("%s", error)
-    except KafkaError as error:
-        log.error("Kafka failed (%s): see kafka.bootstrap", error)
-    except (SQLAlchemyError, ClickHouseError) as error:
-        # It was there when it was opened, and went away before the writer insists.
-        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        setting = relational_setting(settings) if isinstance(error, SQLAlchemyError) else analytics_setting(settings)
-        log.error("a database failed (%s): see %s", said, setting)
-    else:
-        return STOPPED
-    return FAILED
 
 
 def _topics(settings: Settings) -> dict[Role, str]:

@@ -3,7 +3,7 @@
 from textwrap import fill
 
 from scoring.features import NAMES
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.training.differences import SMOOTH_PAIRS, TREE_PAIRS
 from scoring.training.split import Split
 from scoring.training.tracks import Track

@@ -9,7 +9,7 @@ import numpy as np
 from scoring import registry
 from scoring.features import CONTRACT_VERSION
 from scoring.folder import Place
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.training.card import card
 from scoring.training.metrics import bands
 from scoring.training.split import Split

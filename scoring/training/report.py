@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.training import plots
 from scoring.training.ablation import Size
 from scoring.training.claims import DOUBTS

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.training.ablation import Size
 from scoring.training.claims import CLAIMED, CLAIMED_ABLATION
 from scoring.training.evaluation import Evaluation

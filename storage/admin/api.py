@@ -12,7 +12,7 @@ from fastapi.security import APIKeyHeader
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
-from scoring.model import Band, Label
+from scoring.manifest import Band, Label
 from storage.admin.erase import Eraser, Erasure
 from storage.admin.forget import Visitor
 from storage.admin.reads import UCI_NAMES, AdminReads, Grain, ResolvedFilter, SortColumn

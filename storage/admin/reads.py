@@ -7,7 +7,7 @@ from msgspec import Struct
 from sqlalchemy import Integer, Select, and_, cast, func, or_, select
 
 from scoring.features import NAMES
-from scoring.model import Band, Label
+from scoring.manifest import Band, Label
 from storage.admin.rows import (
     EventCounts,
     SessionList,

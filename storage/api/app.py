@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.tokens import SessionTokens, Token
 from scoring.api import STRUCTS as PREDICTION_STRUCTS
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.api.openapi import ANSWERS, with_answers
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode

@@ -1,34 +1,15 @@
 """Who asks and what for: secret keys with scopes and sites, or, where that is open, anybody on this machine."""
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from starlette.requests import Request
 
 from ingest.addresses import is_loopback, is_proxy_header
 from ingest.events import base_site
 from storage.http.errors import ReadError
-
-#: What a key may be for. read: scores, sessions, predictions. export: lists, statistics, the UCI export. personal: all
-#: about a visitor, and forgetting it. admin: everything.
-Scope = Literal["read", "export", "personal", "admin"]
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-
-
-@dataclass(frozen=True, slots=True)
-class SecretKey:
-    """A key as it is kept: by the SHA-256 of its bytes. `sites` None: all sites, those to come as well."""
-
-    name: str
-    digest: bytes
-    scopes: frozenset[Scope]
-    sites: frozenset[str] | None = None
-
-    def opens(self, scope: Scope) -> bool:
-        return scope in self.scopes or "admin" in self.scopes
+from storage.http.secret_keys import Scope, SecretKey, digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +68,6 @@ class Access:
             if hmac.compare_digest(digest, key.digest):
                 found = key
         return found
-
-
-def digest_of(key: str) -> bytes:
-    """What is kept of a key."""
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def require_json(headers: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from ingest.events import base_site
-from scoring.model import Band
+from scoring.manifest import Band
 from stream.kafka.clients import KafkaClients, answered, partitions_of
 from stream.scored import ScoredSession, decode
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from scoring.features import Features
-from scoring.model import Band, Label
+from scoring.manifest import Band, Label
 from scoring.reasons import ReasonText, spoken
 from storage.database.columns import FIELDS, SESSION_READERS, TIMELINE_COLUMNS, TIMELINE_READERS, with_fields
 from stream.scored import Cause, Counts, ScoredSession, Status

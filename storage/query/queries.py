@@ -13,7 +13,7 @@ from clickhouse_connect.driver import exceptions
 from sqlalchemy import Engine, Integer, cast, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.database.sites import of_sites, seen
 from storage.database.tables import sessions
 from storage.http.errors import ReadError

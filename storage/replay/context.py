@@ -15,7 +15,7 @@ from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.source import Source
-from stream.recovery import Reached
+from stream.required import Reached
 from stream.step import Models
 
 

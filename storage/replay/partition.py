@@ -21,8 +21,8 @@ from storage.replay.targets import ReplayTarget
 from stream.fold.late import LateEvents
 from stream.fold.mark import Mark
 from stream.fold.partition import LogRecord, Partition
-from stream.recovery import needed
 from stream.replay import NEVER, Backfill, PartitionReplay, ReplayBatch, between, follow
+from stream.required import needed
 from stream.scored import Identity, identity_of
 from stream.step import ScoredUpdate
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.webhooks.crossings import FoundCrossings, Webhook, fold
 from storage.webhooks.database import reading, replace, transaction
 from storage.webhooks.deliveries import put_crossings

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.write.sink import BACKFILL_MASK
 from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, identity_of
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from standardwebhooks import Webhook as Signer
 
-from scoring.model import Band, Label
+from scoring.manifest import Band, Label
 from scoring.reasons import ReasonText
 from storage.query.intents import reasons_of
 from storage.webhooks.crossings import Crossing

@@ -24,7 +24,7 @@ from stream.fold.erasures import Erasures
 from stream.kafka.clients import answered
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
-from stream.recovery import needed
+from stream.required import needed
 from stream.scored import dead_record
 from stream.waiting import set_within
 

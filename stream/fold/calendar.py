@@ -5,8 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import holidays
-
 from ingest.events import base_site
 from scoring.features import MONTHS, Month
 
@@ -39,7 +37,7 @@ class Calendar:
         self._days: dict[date, Day] = {}
         self._cuts = (0, 0)
         if country:
-            holidays.country_holidays(country, years=2025)
+            _holidays(country, (2025,))
 
     def day(self, at: int) -> Day:
         """The local day of `at`."""
@@ -79,7 +77,7 @@ class Calendar:
             for month, number in self._special
             if _exists(year, month, number)
         ]
-        return own + (list(holidays.country_holidays(self._country, years=years)) if self._country else [])
+        return own + (_holidays(self._country, years) if self._country else [])
 
 
 class Calendars:
@@ -107,6 +105,14 @@ class Calendars:
                 return self._default
             self._sites[site] = calendar
         return calendar
+
+
+def _holidays(country: str, years: tuple[int, ...]) -> list[date]:
+    """Raises NotImplementedError for a country that the library does not know."""
+    # Here, as most sites name no country, and every part that folds would load the library.
+    import holidays
+
+    return list(holidays.country_holidays(country, years=years))
 
 
 def _month_and_day(text: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from deploy.cli.main import app
 from deploy.errors import SetupError
 from deploy.settings.access_file import place, read, sites_of
 from deploy.settings.model import load
-from storage.http.access import digest_of
+from storage.http.secret_keys import digest_of
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,7 @@ from deploy.processes.ports import listen
 from deploy.settings.model import SIMULATED_SITES, IngestSettings, KafkaSettings, PathRule, Settings, SiteSettings
 from deploy.wiring import ingest
 from deploy.wiring.keys import import_key
+from deploy.wiring.site_access import site_access
 from ingest.events import Event, decode
 from ingest.publish import ListPublisher
 from tests.support.door import SITES, events
@@ -67,7 +68,7 @@ def test_a_sites_domains_and_rules_are_spelled_as_urls_are() -> None:
         ignored_referrers=("ID.bank.example",),
         path_rules=(PathRule(prefix="/b%c3%bccher", type="ProductRelated"),),
     )
-    rules = ingest.site("shop", given, embedded=False).rules
+    rules = site_access("shop", given, embedded=False).rules
     assert rules.own_domains == {"shop.example", "xn--bcher-kva.example"}
     assert rules.ignored_referrers == {"id.bank.example"}
     assert rules.type_of("/bücher/1") == "ProductRelated"

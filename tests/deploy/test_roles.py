@@ -30,7 +30,7 @@ from deploy.sites import changes as access_changes
 from deploy.wiring import api, ingest, predict, shop
 from deploy.wiring.admin import eraser
 from ingest.api import IngestApp
-from storage.http.access import SCOPES
+from storage.http.secret_keys import SCOPES
 from storage.replay.account import Account
 from storage.replay.jobs import Jobs, ReplayRequest
 from storage.replay.request import ReplaySelection

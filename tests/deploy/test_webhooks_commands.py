@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from deploy.cli.main import app
 from deploy.settings.model import load
-from deploy.wiring.storage import relational_of_this_program
+from deploy.wiring.relational import relational_of_this_program
 from storage.webhooks import deliveries, message, registry
 
 #: What a terminal's markup would take for an end without a beginning.

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingest import script
+from ingest import script, script_routes
 from ingest.publish import ListPublisher
 from tests.support import wheel
 from tests.support.door import door, settings
@@ -38,20 +38,25 @@ def test_the_script_is_small_as_it_stands() -> None:
 @pytest.mark.parametrize(
     ("path", "file", "kept"),
     [
-        pytest.param(SOURCE.path, SOURCE.script, script.PLAIN_CACHE, id="the script"),
-        pytest.param("/static/tracker.mjs", SOURCE.module, script.PLAIN_CACHE, id="the module"),
-        pytest.param("/static/tracker.d.ts", SOURCE.types, script.PLAIN_CACHE, id="the types"),
-        pytest.param("/static/tracker.stub.js", SOURCE.stub, script.PLAIN_CACHE, id="the stub"),
-        pytest.param("/static/tracker.intent.mjs", SOURCE.parts["intent"], script.PLAIN_CACHE, id="the intent's part"),
+        pytest.param(SOURCE.path, SOURCE.script, script_routes.PLAIN_CACHE, id="the script"),
+        pytest.param("/static/tracker.mjs", SOURCE.module, script_routes.PLAIN_CACHE, id="the module"),
+        pytest.param("/static/tracker.d.ts", SOURCE.types, script_routes.PLAIN_CACHE, id="the types"),
+        pytest.param("/static/tracker.stub.js", SOURCE.stub, script_routes.PLAIN_CACHE, id="the stub"),
         pytest.param(
-            "/static/tracker.domains.mjs", SOURCE.parts["domains"], script.PLAIN_CACHE, id="the part of several hosts"
+            "/static/tracker.intent.mjs", SOURCE.parts["intent"], script_routes.PLAIN_CACHE, id="the intent's part"
         ),
-        pytest.param(SOURCE.pinned_path, SOURCE.script, script.PINNED_CACHE, id="the script by its hash"),
-        pytest.param(SOURCE.pinned_module_path, SOURCE.module, script.PINNED_CACHE, id="the module by its hash"),
+        pytest.param(
+            "/static/tracker.domains.mjs",
+            SOURCE.parts["domains"],
+            script_routes.PLAIN_CACHE,
+            id="the part of several hosts",
+        ),
+        pytest.param(SOURCE.pinned_path, SOURCE.script, script_routes.PINNED_CACHE, id="the script by its hash"),
+        pytest.param(SOURCE.pinned_module_path, SOURCE.module, script_routes.PINNED_CACHE, id="the module by its hash"),
         pytest.param(
             SOURCE.pinned_path.replace(".js", ".domains.mjs"),
             SOURCE.parts["domains"],
-            script.PINNED_CACHE,
+            script_routes.PINNED_CACHE,
             id="a part beside the script by its hash",
         ),
     ],
@@ -138,7 +143,7 @@ def test_the_files_are_in_the_wheel(tmp_path: Path) -> None:
     ],
 )
 def test_who_takes_gzip(header: str, taken: bool) -> None:
-    assert script.takes_gzip(header) is taken
+    assert script_routes.takes_gzip(header) is taken
 
 
 def test_the_module_and_the_types_name_what_the_script_has() -> None:

@@ -16,7 +16,7 @@ from deploy.errors import AwayError
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import KafkaSettings, Settings, StorageSettings, WorkerSettings
-from deploy.wiring.storage import relational
+from deploy.wiring.relational import relational
 from storage.database import migrate
 from tests.support.ports import free_port
 from tests.support.services import Broker

@@ -18,9 +18,9 @@ from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import Settings, StorageSettings, WebhooksSettings
 from deploy.wiring import webhooks
-from deploy.wiring.storage import relational_of_this_program
+from deploy.wiring.relational import relational_of_this_program
 from ingest.events import key_of
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.database.engine import engine_of
 from storage.webhooks import bands, registry
 from storage.webhooks.crossings import Webhook

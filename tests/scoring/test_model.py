@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from scoring.model import ConstantModel, judged
+from scoring.manifest import judged
+from scoring.model import ConstantModel
 
 MANIFEST = replace(ConstantModel().manifest, threshold=0.3, bands=(0.1, 0.3))
 

@@ -13,7 +13,7 @@ import pytest
 
 from scoring import registry
 from scoring.folder import RegistryError
-from scoring.model import Manifest
+from scoring.manifest import Manifest
 from scoring.registry import SHIPPED
 
 VERSION = registry.current()

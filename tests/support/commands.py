@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from deploy.cli.main import app
 
 
 def parse(words: Sequence[str]) -> None:
-    """Raises click.UsageError for words that the command would refuse."""
+    """Raises the command's own usage error for words that it would refuse."""
     command = typer.main.get_command(app)
-    context = click.Context(command, info_name="opecom")
-    rest = list(words)
-    while isinstance(command, click.Group):
+    context, rest = command.context_class(command, info_name="opecom"), list(words)
+    while isinstance(command, TyperGroup):
         name, command, rest = command.resolve_command(context, rest)
         assert command is not None
-        if isinstance(command, click.Group):
-            context = click.Context(command, info_name=name, parent=context)
-    command.make_context(words[0], rest, parent=context)
+        context = command.context_class(command, info_name=name, parent=context)
+    command.make_context(words[0], rest, parent=context.parent)

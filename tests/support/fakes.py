@@ -10,7 +10,7 @@ from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
 from stream.metrics import WorkerMetrics
 from stream.publish import KeyedRecord, ListRecordPublisher
-from stream.recovery import Reached, RequiredVersions
+from stream.required import Reached, RequiredVersions
 from stream.step import Models
 from stream.worker import Worker, WorkerTopics
 from tests.support.log import LogRecord

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from scoring import registry
-from scoring.model import ConstantModel, Model, ModelError
+from scoring.manifest import ModelError
+from scoring.model import ConstantModel, Model
 
 
 def registry_of(folder: Path, *versions: str) -> Path:

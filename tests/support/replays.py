@@ -32,7 +32,7 @@ from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
 from stream.kafka.source import Bounds
 from stream.publish import ListRecordPublisher
-from stream.recovery import RequiredVersions
+from stream.required import RequiredVersions
 from stream.scored import dead_record, encode
 from stream.step import fold, score
 from tests.support.log import LogRecord, log_of

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from deploy.local.counts import counts
 from deploy.log import controls
 from deploy.log.client_options import client_options
-from deploy.processes import probes
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
 from ingest.events import LIVE_CLOCK, Event, Page, Ping, Purchase, UseModel, encode, key_of
@@ -113,4 +113,4 @@ def tell(stack: Stack, settings: Settings, sessions: int) -> set[str]:
 
 def _wait_for(stack: Stack, events: float) -> None:
     """Until so many events are accepted."""
-    assert wait_until(lambda: probes.counts([stack.ingest]).accepted >= events, 120), "the simulation does not go on"
+    assert wait_until(lambda: counts([stack.ingest]).accepted >= events, 120), "the simulation does not go on"

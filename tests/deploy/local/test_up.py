@@ -11,11 +11,12 @@ import pytest
 
 from deploy.errors import SetupError
 from deploy.local import broker, up
+from deploy.local.counts import ProbeCounts, counts, samples
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes import data_folder
 from deploy.processes.ports import listen
-from deploy.processes.probes import ProbeAddress, ProbeCounts, counts, is_ready, samples
+from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, StorageSettings
 from tests.support.children import alive, child, kill, pids, wait_for

@@ -14,8 +14,8 @@ from deploy.settings.model import Settings
 from deploy.sites import changes as access_changes
 from deploy.wiring import access as wiring
 from deploy.wiring.calendars import calendars
-from storage.http.access import digest_of
 from storage.http.errors import ReadError
+from storage.http.secret_keys import digest_of
 from tests.support.events import NOON
 
 FAR = "203.0.113.9"

@@ -23,7 +23,8 @@ from storage.admin import reads
 from storage.admin.reads import UCI_NAMES
 from storage.admin.rows import SessionRow
 from storage.database.tables import sessions
-from storage.http.access import Access, SecretKey, digest_of
+from storage.http.access import Access
+from storage.http.secret_keys import SecretKey, digest_of
 from stream.scored import Cause, Counts, ScoredSession
 from tests.support.databases import filled
 from tests.support.events import NOON, event_id

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 
 from deploy.settings.model import KafkaSettings, Settings, StorageSettings
 from deploy.wiring import api
-from storage.http.access import Access, Caller, Scope, SecretKey, digest_of
+from storage.http.access import Access, Caller
 from storage.http.errors import ReadError
+from storage.http.secret_keys import Scope, SecretKey, digest_of
 from storage.replay.account import Account
 from storage.replay.jobs import Jobs
 from storage.replay.request import ReplaySelection

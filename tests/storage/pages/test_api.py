@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from storage.http.access import Access, SecretKey, digest_of
+from storage.http.access import Access
 from storage.http.refusals import add_refusals
+from storage.http.secret_keys import SecretKey, digest_of
 from storage.pages.api import page_routes
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tally

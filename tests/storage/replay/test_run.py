@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, text
 import stream.fold.mark
 import stream.fold.partition
 from ingest.events import Event, Tick, UseModel
-from scoring.model import ConstantModel, Manifest
+from scoring.manifest import Manifest
+from scoring.model import ConstantModel
 from storage.database.errors import DatabaseUnavailableError
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.journal import Checkpoint, Journal, unfinished

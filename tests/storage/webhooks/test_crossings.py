@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scoring.model import Band
+from scoring.manifest import Band
 from storage.webhooks.crossings import WANTED, Webhook, by_site, fold
 from stream.scored import ScoredSession, version_of
 from tests.support.events import NOON

@@ -18,7 +18,7 @@ from stream.fold.late import LateEvents
 from stream.fold.partition import LATE, Partition
 from stream.fold.result import FoldResult
 from stream.publish import ListRecordPublisher
-from stream.recovery import RequiredVersions, needed
+from stream.required import RequiredVersions, needed
 from stream.scored import ScoredSession, decode
 from stream.worker import Worker
 from tests.stream.test_properties import (

@@ -1,0 +1,42 @@
+"""What is known of a model beside its graph, and what a probability means by it; needs no numpy."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Band = Literal["low", "building", "high"]
+Label = Literal["YES", "NO"]
+
+
+class ModelError(Exception):
+    """A version that cannot score here; the message is one line that says why and what to do."""
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What must be known of a model version beside its graph. Probabilities are compared rounded to six digits."""
+
+    version: str
+    #: The label is YES from this probability on.
+    threshold: float
+    #: Lower ends of the bands "building" and "high".
+    bands: tuple[float, float]
+    #: The reference session, 17 numbers as in a row: reasons sum to probability - reference_probability.
+    reference: tuple[float, ...]
+    reference_probability: float
+    contract_version: int
+    sha256: str
+    track: str
+    created_at: str
+    metrics: dict[str, float]
+    data_sha256: str
+    code_version: str
+
+
+def judged(probability: float, manifest: Manifest) -> tuple[Label, Band]:
+    """Label and band of a probability, which counts rounded to six digits: the last bits change with the batch."""
+    building, high = manifest.bands
+    rounded = round(probability, 6)
+    return (
+        "YES" if rounded >= manifest.threshold else "NO",
+        "high" if rounded >= high else "building" if rounded >= building else "low",
+    )

@@ -1,0 +1,29 @@
+"""Which versions of other topics the records of the log name, and so must have been read before them."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple
+
+from ingest.events import Erase, UsePages
+from stream.fold.partition import LogRecord, controls
+
+
+class RequiredVersions(NamedTuple):
+    """Versions that must have been read before records are folded; 0 where they name none."""
+
+    pages: int = 0
+    erasures: int = 0
+
+
+#: Returns when these versions are read; raises TopicMissingError.
+Reached = Callable[[RequiredVersions], Awaitable[None]]
+
+
+def needed(records: Iterable[LogRecord]) -> RequiredVersions:
+    """The newest versions that controls among these records name."""
+    pages = erasures = 0
+    for _, said in controls(records):
+        if isinstance(said, UsePages):
+            pages = max(pages, said.version)
+        elif isinstance(said, Erase):
+            erasures = max(erasures, said.version)
+    return RequiredVersions(pages, erasures)

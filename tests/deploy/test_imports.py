@@ -1,0 +1,104 @@
+"""What commands and parts load, looked at in processes of their own: a start costs what is imported for it."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from deploy.cli.lazy import CommandSource, LazyGroup, ListedCommand
+from deploy.cli.main import COMMANDS, app
+
+#: Libraries that take a tenth of a second or more, and tens of megabytes.
+HEAVY = frozenset(
+    (
+        *("aiohttp", "aiokafka", "chdb", "clickhouse_connect", "fastapi", "faust", "holidays", "httpx", "numpy"),
+        *("onnxruntime", "pandas", "psutil", "pyarrow", "pydantic", "sqlalchemy", "starlette", "uvicorn"),
+    )
+)
+SERVED = {"pydantic", "starlette", "uvicorn", "aiokafka"}
+#: What each part needs, of the heavy ones.
+PARTS = {
+    "ingest": SERVED | {"fastapi", "httpx"},
+    "worker": SERVED | {"aiohttp", "faust", "numpy", "onnxruntime"},
+    "writer": SERVED | {"clickhouse_connect", "sqlalchemy"},
+    "webhooks": SERVED | {"httpx", "numpy", "sqlalchemy"},
+    "api": SERVED | {"clickhouse_connect", "fastapi", "numpy", "onnxruntime", "sqlalchemy"},
+    "store": SERVED | {"clickhouse_connect", "fastapi", "numpy", "onnxruntime", "sqlalchemy"},
+    "predict": SERVED - {"aiokafka"} | {"fastapi", "numpy", "onnxruntime"},
+    "shop": SERVED - {"aiokafka"},
+}
+#: What each command needs before it does anything.
+CALLED = {
+    "asyncapi": {"pydantic"},
+    "bench": {"pydantic", "psutil"},
+    "demo": {"pydantic"},
+    "doctor": {"pydantic"},
+    "features": {"pydantic", "numpy"},
+    "keys": {"pydantic"},
+    "migrate": {"pydantic", "clickhouse_connect", "sqlalchemy"},
+    "models": {"pydantic", "numpy", "onnxruntime"},
+    "pages": {"pydantic", "aiokafka", "clickhouse_connect"},
+    "query": {"pydantic", "numpy"},
+    "replay": {"pydantic", "numpy"},
+    "run": {"pydantic"},
+    "score": {"pydantic", "numpy", "onnxruntime"},
+    "services": {"pydantic", "psutil"},
+    "settings": {"pydantic"},
+    "simulate": {"pydantic"},
+    "sites": {"pydantic"},
+    "subscribe": {"pydantic", "aiokafka", "numpy"},
+    "tag": {"pydantic"},
+    "topics": {"pydantic", "aiokafka"},
+    "train": {"pydantic", "numpy", "onnxruntime"},
+    "up": {"pydantic", "aiokafka", "psutil"},
+    "visitors": {"pydantic", "aiokafka", "clickhouse_connect", "sqlalchemy"},
+    "webhooks": {"pydantic", "numpy", "sqlalchemy"},
+}
+
+
+def loaded(program: str) -> set[str]:
+    """The heavy libraries that are loaded after these lines."""
+    report = f"import sys\n{program}\nprint('loaded:', *sorted({set(HEAVY)!r} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    return set(ended.stdout.splitlines()[-1].removeprefix("loaded:").split())
+
+
+def after(*words: str) -> set[str]:
+    """The heavy libraries that are loaded once the command has answered."""
+    lines = ("from deploy.cli.main import app", f"try: app({list(words)!r})", "except SystemExit: pass")
+    return loaded("\n".join(lines))
+
+
+def test_the_list_of_commands_needs_no_library_of_any_command() -> None:
+    assert after("--help") == set()
+    # typer itself reports a wrong word by pydantic.
+    assert after("no-such-command") - {"pydantic"} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_loads_what_it_needs_and_no_other_command(name: str) -> None:
+    assert after(name, "--help") - CALLED[name] == set()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_loads_what_it_needs(part: str) -> None:
+    assert loaded(f"import deploy.wiring.{part}") - PARTS[part] == set()
+
+
+def test_the_list_says_of_each_command_what_the_command_says_of_itself() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, LazyGroup)
+    listed = {name: command for name, command in group.commands.items() if isinstance(command, ListedCommand)}
+    assert listed.keys() == COMMANDS.keys()
+    for name, command in listed.items():
+        own = command.load()
+        assert own.name == name
+        assert " ".join((own.help or "").split("\n\n")[0].split()) == COMMANDS[name].help
+
+
+def test_a_group_in_the_list_has_its_own_commands_and_a_command_its_own_options() -> None:
+    known = {"keys": CommandSource("deploy.cli.keys:app", ""), "tag": CommandSource("deploy.cli.tag:tag", "")}
+    keys, tag = (ListedCommand(name, source).load() for name, source in known.items())
+    assert set(keys.commands) >= {"add", "list", "revoke"}
+    assert "site" in {parameter.name for parameter in tag.params}
