@@ -15,9 +15,10 @@ from msgspec import Struct
 
 from deploy.bench.http import Connections, connections, post_all
 from deploy.bench.log import BenchLog, compare
-from deploy.bench.part import OPECOM, Part, answers
+from deploy.bench.part import Part, answers
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import SITE, batch, simulation, single
+from deploy.processes.interpreter import OPECOM
 from ingest.events import Event
 
 #: Events of a batch, and trackers that send at the same time.

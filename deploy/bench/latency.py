@@ -16,9 +16,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from deploy.bench.errors import BenchError
 from deploy.bench.http import Connections, connections
 from deploy.bench.log import BenchLog, compare, scored_id
-from deploy.bench.part import OPECOM, Part, answers
+from deploy.bench.part import Part, answers
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import SITE, BenchTraffic, simulation, single
+from deploy.processes.interpreter import OPECOM
 from ingest.events import Event, UsePages, encode
 
 #: Events a second; seconds that count; seconds before them.

@@ -2,7 +2,6 @@
 
 import asyncio
 import http.client
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -15,7 +14,6 @@ from deploy.bench.errors import BenchError
 from deploy.processes.programs import Program
 
 #: What runs `opecom` with the Python of this process.
-OPECOM = (sys.executable, "-c", "from deploy.cli.main import main; main()")
 #: CPU seconds within a quarter of a second below which a process is waiting.
 IDLE = 0.02
 

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import gc
 import secrets
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from functools import partial
@@ -24,8 +23,9 @@ from pydantic import SecretStr
 from deploy.bench.errors import BenchError
 from deploy.bench.http import Connection, Connections
 from deploy.bench.latency import quantile
-from deploy.bench.part import OPECOM, Part, answers
+from deploy.bench.part import Part, answers
 from deploy.bench.run import Run, changed, environment
+from deploy.processes.interpreter import OPECOM, of_module
 from deploy.processes.ports import free_port
 from deploy.settings.model import Settings
 from deploy.simulate.draw import draw
@@ -180,7 +180,7 @@ async def _ours(run: Run, settings: Settings, workers: int) -> AsyncIterator[_Se
 @contextlib.asynccontextmanager
 async def _report_way(run: Run, workers: int) -> AsyncIterator[_Served]:
     ports = [free_port() for _ in range(workers)]
-    command = (sys.executable, "-m", "deploy.bench.report_way")
+    command = of_module("deploy.bench.report_way")
     parts = [Part(f"report-way-{port}", run.folder, (*command, str(port)), {}) for port in ports]
     async with _ready(parts, ports) as served:
         yield served

@@ -17,10 +17,10 @@ from deploy.bench.command import CommandCost, to_its_end
 from deploy.bench.databases import databases
 from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, scored_id
-from deploy.bench.part import OPECOM
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import simulation
 from deploy.bench.years import Given, Sizes, Years
+from deploy.processes.interpreter import OPECOM
 from ingest.events import UsePages, encode
 from storage.replay.account import Account
 from stream.fold.mark import Mark, encode_mark

@@ -15,9 +15,10 @@ from pathlib import Path
 from deploy.bench.crowd import EVENTS, ConcurrentSessions, Given
 from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, wait_for
-from deploy.bench.part import OPECOM, Part, answers, samples
+from deploy.bench.part import Part, answers, samples
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import BenchTraffic, simulation
+from deploy.processes.interpreter import OPECOM
 from ingest.events import UsePages, encode
 
 SESSIONS, QUICK_SESSIONS = 100_000, 20_000

@@ -11,7 +11,6 @@ in a burst that takes a fraction of the time it needs for them, when it waits fo
 """
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from time import monotonic
 from deploy.bench import bare_loop, naive_faust
 from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, compare, wait_for
-from deploy.bench.part import OPECOM, Part, answers, samples
+from deploy.bench.part import Part, answers, samples
 from deploy.bench.run import Run, changed, environment
 from deploy.bench.simulation import BenchTraffic, simulation
+from deploy.processes.interpreter import OPECOM, of_module
 from deploy.processes.ports import free_port
 from ingest.events import Event, UsePages, encode, key_of
 
@@ -51,7 +51,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     """The figures, and what to say of them; raises BenchError when an event is missing or comes twice."""
     history = simulation(data, QUICK_BACKLOG if quick else BACKLOG)
     worker = await from_backlog(run, history, "worker", (*OPECOM, "run", "worker"))
-    bare = await from_backlog(run, history, "bare-loop", (sys.executable, "-m", bare_loop.__name__))
+    bare = await from_backlog(run, history, "bare-loop", of_module(bare_loop.__name__))
     naive = await in_a_burst(run, simulation(data, QUICK_NAIVE if quick else NAIVE))
     figures = {
         "events_per_cpu_second": worker.rate,
@@ -142,7 +142,7 @@ async def in_a_burst(run: Run, history: BenchTraffic) -> LoopCost:
         await log.publish_pages(history.pages)
         sent: set[str] = set()
         streams = [list(events) for events in records(history, kafka.partitions, sent)]
-        command = (sys.executable, "-m", naive_faust.__name__)
+        command = of_module(naive_faust.__name__)
         async with Part(name, run.folder, command, environment(log.settings)) as part:
             await part.until(lambda: part.said(naive_faust.READY), "ready", 60)
             await part.until_idle()

@@ -19,9 +19,10 @@ import sqlalchemy
 from deploy.bench.databases import databases
 from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, wait_for
-from deploy.bench.part import OPECOM, Part, answers
+from deploy.bench.part import Part, answers
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import BenchTraffic, simulation
+from deploy.processes.interpreter import OPECOM
 from deploy.settings.model import Settings
 from deploy.wiring import storage
 from deploy.wiring.calendars import calendars

@@ -75,12 +75,13 @@ async def _run(plan: system.LaunchPlan, supervisor: Supervisor, screen: Terminal
         if stop.is_set():
             # The children die with this process.
             os._exit(130)
+        watching.cancel()
         screen.say("stopping")
         stop.set()
 
+    watching = asyncio.create_task(_watch(plan, screen, bootstrap, stop))
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told)
-    watching = asyncio.create_task(_watch(plan, screen, bootstrap, stop))
     try:
         await system.run(plan, supervisor, stop, screen.say)
     finally:

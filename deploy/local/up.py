@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.log.controls import LogError, keep_erasures
 from deploy.processes import probes
+from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import PATIENCE, Child, Supervisor, remedy, said
@@ -131,9 +131,6 @@ def _store(settings: Settings) -> dict[str, ProbeAddress]:
     if not settings.storage.clickhouse_host:
         return {"store": api}
     return {"writer": ProbeAddress.reached(settings.storage.metrics_host, settings.storage.metrics_port), "api": api}
-
-
-OPECOM = (sys.executable, "-m", "deploy")
 
 
 def _parts(addresses: Mapping[str, ProbeAddress], environment: Mapping[str, str]) -> tuple[Child, ...]:

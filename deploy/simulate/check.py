@@ -1,11 +1,11 @@
 """Runs a verifying program, which knows nothing of this one, over what a simulation left in the databases."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from deploy.processes.interpreter import of_module
 from deploy.simulate.run import Simulation
 
 
@@ -14,7 +14,7 @@ def check(program: str, engine: Engine, simulation: Simulation, file: Path, *mor
 
     `more` are options that this program takes; `key`, where it reads the query API, is of scope read.
     """
-    command = [sys.executable, "-P", "-m", f"deploy.simulate.verify.{program}", "--database", "-"]
+    command = [*of_module(f"deploy.simulate.verify.{program}"), "--database", "-"]
     command += ["--site", simulation.site, "--data", str(file), "--sessions", str(simulation.sessions), *more]
     # By standard input, as both are secrets: the URL may hold a password.
     url = engine.url.render_as_string(hide_password=False)

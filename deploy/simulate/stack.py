@@ -2,13 +2,13 @@
 
 import contextlib
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.errors import AwayError, SetupError
 from deploy.processes import data_folder
+from deploy.processes.interpreter import OPECOM
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.settings.model import Settings
 
@@ -48,8 +48,8 @@ def _started(log: Path) -> Iterator[subprocess.Popen[bytes]]:
         raise SetupError(f"cannot write to the data folder: {error}: set data_dir to a folder with room") from error
     with out:
         # A group of its own: a Ctrl-C of the terminal is ours, and we stop it in order.
-        child = subprocess.Popen(
-            [sys.executable, "-m", "deploy", "up"], stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+        child = subprocess.Popen(  # noqa: S603 - the command is ours
+            [*OPECOM, "up"], stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
             yield child
