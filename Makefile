@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 EXTRA ?= dev
 DATA ?=
-BENCH ?= worker latency ingest writer replay sessions model predict tracker
+BENCH ?= worker latency ingest writer replay sessions model predict tracker idle
 # PyTorch brings several GB, so it has an environment of its own: everything of `dev`, in the same versions, and `train`.
 VENV := $(if $(filter train,$(EXTRA)),.venv-train,.venv)
 BIN := $(VENV)/bin
@@ -72,7 +72,7 @@ test-train: ## Runs the tests of training, which need PyTorch
 	@$(MAKE) --no-print-directory setup EXTRA=train
 	.venv-train/bin/python -m pytest -m "train and not long" $(LONG) tests/scoring/training $(ARGS)
 
-bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker", DATA=the UCI file
+bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker idle", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
 
 lock: $(UV) ## Locks the dependencies anew, with hashes

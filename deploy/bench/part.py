@@ -39,14 +39,11 @@ class Part:
 
     def cpu(self) -> float:
         """CPU seconds, user and system, of the process and all that it started; raises BenchError when it ended."""
-        return _cpu(self._running())
+        return _cpu(self.process())
 
     def rss(self) -> float:
         """Resident bytes of the process; raises BenchError when it ended."""
-        process = self._program.process()
-        if process is None:
-            raise BenchError(f"{self.name} ended: {self._program.last_words()}")
-        return float(process.memory_info().rss)
+        return float(self.process().memory_info().rss)
 
     async def until(self, holds: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait until `holds`; raises BenchError when the process ends before, or after `seconds`."""
@@ -71,11 +68,11 @@ class Part:
 
     def rss_mb(self) -> float:
         """Resident memory of the process, in MB (10^6 bytes); raises BenchError when it ended."""
-        return float(self._running().memory_info().rss) / 1e6
+        return float(self.process().memory_info().rss) / 1e6
 
     async def kill(self) -> None:
         """End the process by SIGKILL, as a machine that fails would."""
-        process = self._running()
+        process = self.process()
         process.kill()
         await asyncio.to_thread(process.wait, 20)
 
@@ -87,7 +84,8 @@ class Part:
         """Whether a line of the process's output is this one."""
         return line in self.output().splitlines()
 
-    def _running(self) -> psutil.Process:
+    def process(self) -> psutil.Process:
+        """The process; raises BenchError when it ended."""
         process = self._program.process()
         if process is None:
             raise BenchError(f"{self.name} ended: {self._program.last_words()}")

@@ -69,6 +69,12 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
         "longest_slice_ms": FigureTarget(50, at_most=True),
         "gzipped_bytes": FigureTarget(7_000, at_most=True),
     },
+    # Of one core, all processes together.
+    "idle": {
+        "cpu_percent": FigureTarget(8, at_most=True),
+        "rss_mb": FigureTarget(900, at_most=True),
+        "first_event_ms": FigureTarget(250, at_most=True),
+    },
 }
 
 

@@ -13,9 +13,9 @@ from deploy.bench.machine import machine, versions
 from deploy.bench.result import Result
 from deploy.settings.model import load
 
-Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker"]
+Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker", "idle"]
 #: They need no Kafka.
-ALONE = ("model", "predict", "tracker")
+ALONE = ("model", "predict", "tracker", "idle")
 
 
 def bench(

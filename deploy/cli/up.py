@@ -18,8 +18,8 @@ from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, load, variable
 from deploy.sites.first_start import first_keys
 
-#: Seconds between two looks at the parts.
-LOOK = 0.5
+#: Seconds between two looks at the parts: while they start, and then. Each look has every part write its metrics.
+LOOK, LOOK_READY = 0.5, 2.0
 
 
 def up() -> None:
@@ -104,7 +104,7 @@ async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str
             reachable = [address for address in plan.addresses.values() if address.port]
             line = (await asyncio.to_thread(counts, reachable)).line()
             screen.status(f"{line} · not ready: {', '.join(waiting)}" if waiting else line)
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(LOOK_READY if announced else LOOK)
 
 
 def _where(plan: system.LaunchPlan, bootstrap: str) -> list[str]:

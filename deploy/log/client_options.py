@@ -9,7 +9,12 @@ from stream.kafka.clients import KafkaClients
 
 def kafka_clients(kafka: KafkaSettings) -> KafkaClients:
     """What makes the clients of this Kafka: built once where a part or a command begins, and handed on."""
-    return KafkaClients(client_options(kafka), fetch_wait_ms=kafka.fetch_wait_ms, idempotent=kafka.idempotent)
+    return KafkaClients(
+        client_options(kafka),
+        fetch_wait_ms=kafka.fetch_wait_ms,
+        idempotent=kafka.idempotent,
+        idle_fetch_wait_ms=kafka.idle_fetch_wait_ms,
+    )
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:

@@ -58,6 +58,11 @@ class KafkaSettings(Group):
     scored_retention_hours: int = Field(24 * 7, ge=1, description="How long `scored-sessions` is kept, in hours.")
     request_timeout_ms: int = Field(10_000, ge=1_000, description="How long one request to Kafka may take.")
     fetch_wait_ms: int = Field(100, ge=1, description="How long a fetch may wait for data; 20 on the embedded broker.")
+    idle_fetch_wait_ms: int = Field(
+        0,
+        ge=0,
+        description="The same after 5 s without data, 0: no other; 150 on the embedded broker, which wakes no fetch.",
+    )
 
 
 class PathRule(Group):

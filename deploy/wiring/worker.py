@@ -73,6 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         session_timeout_ms=settings.worker.session_timeout_ms,
         request_timeout_ms=kafka.request_timeout_ms,
         fetch_wait_ms=kafka.fetch_wait_ms,
+        idle_fetch_wait_ms=kafka.idle_fetch_wait_ms,
         round_records=settings.worker.round_records,
     )
     unwatch = watch(

@@ -27,6 +27,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     rounds: Worker
     events_topic: str
     fetch_wait_ms: int
+    idle_fetch_wait_ms: int
     stopping = False
     #: Set by the consumer when the partitions of the first assignment are claimed.
     ready = False
@@ -51,6 +52,7 @@ def create_app(
     session_timeout_ms: int,
     request_timeout_ms: int,
     fetch_wait_ms: int,
+    idle_fetch_wait_ms: int = 0,
     round_records: int,
 ) -> WorkerApp:
     """A worker app that is not started. Call it inside the event loop that runs it."""
@@ -76,6 +78,7 @@ def create_app(
     app.rounds = worker
     app.events_topic = events_topic
     app.fetch_wait_ms = fetch_wait_ms
+    app.idle_fetch_wait_ms = idle_fetch_wait_ms
     app.drained = asyncio.Event()
     app.failure = asyncio.get_running_loop().create_future()
     app.transport = RoundsTransport(brokers, app)

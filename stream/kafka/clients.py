@@ -22,6 +22,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 
 from stream.kafka.client_log import watch_answers
+from stream.kafka.idle_fetches import rest_when_idle
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,16 @@ class KafkaClients:
     """Makes clients of one Kafka; built once in a process and handed on.
 
     `options` are the connection options that aiokafka's clients share. `fetch_wait_ms` is how long the broker may hold
-    a fetch of a consumer that is read promptly; `idempotent` says whether the broker knows idempotent producers.
+    a fetch of a consumer that is read promptly, `idle_fetch_wait_ms` the same while nothing comes (0: no other);
+    `idempotent` says whether the broker knows idempotent producers.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, fetch_wait_ms: int, idempotent: bool) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], *, fetch_wait_ms: int, idempotent: bool, idle_fetch_wait_ms: int = 0
+    ) -> None:
         self.options = dict(options)
         self.fetch_wait_ms = fetch_wait_ms
+        self.idle_fetch_wait_ms = idle_fetch_wait_ms
         self.idempotent = idempotent
 
     @property
@@ -57,7 +62,12 @@ class KafkaClients:
     def within(self, request_timeout_ms: int) -> "KafkaClients":
         """Clients of the same Kafka whose requests may take so long."""
         options = {**self.options, "request_timeout_ms": request_timeout_ms}
-        return KafkaClients(options, fetch_wait_ms=self.fetch_wait_ms, idempotent=self.idempotent)
+        return KafkaClients(
+            options,
+            fetch_wait_ms=self.fetch_wait_ms,
+            idempotent=self.idempotent,
+            idle_fetch_wait_ms=self.idle_fetch_wait_ms,
+        )
 
     def consumer(self, *topics: str, **more: Any) -> AIOKafkaConsumer:
         """A consumer that is not started; it commits nothing by itself and begins at the start of a topic."""
@@ -79,13 +89,15 @@ class KafkaClients:
 
     def member(self, group: str, **more: Any) -> contextlib.AbstractAsyncContextManager[AIOKafkaConsumer]:
         """A consumer of a group that may take its time between two fetches; raises KafkaError."""
-        return self.consuming(
+        consumer = self.consumer(
             group_id=group,
             max_poll_interval_ms=A_WEEK_MS,
             rebalance_timeout_ms=10_000,
             fetch_max_wait_ms=self.fetch_wait_ms,
             **more,
         )
+        rest_when_idle(consumer, self.idle_fetch_wait_ms)
+        return running(consumer)
 
     def producing(self, **more: Any) -> contextlib.AbstractAsyncContextManager[AIOKafkaProducer]:
         """A producer between its start and its end; raises KafkaError."""

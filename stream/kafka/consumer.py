@@ -27,6 +27,7 @@ from faust.types import TP
 from stream.fold.partition import LogRecord
 from stream.kafka.client_log import watch_answers
 from stream.kafka.clients import close
+from stream.kafka.idle_fetches import rest_when_idle
 from stream.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = super()._create_worker_consumer(transport)
         # Faust hard-codes 1,500 ms, which a broker that does not wake waiting fetches turns into latency.
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
+        rest_when_idle(consumer, self.app.idle_fetch_wait_ms)
         watch_answers(consumer._client)
         return consumer
 

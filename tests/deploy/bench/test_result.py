@@ -107,6 +107,7 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "gzipped_bytes": "at most 7,000",
             "longest_slice_ms": "at most 50",
         },
+        "idle": {"cpu_percent": "at most 8", "rss_mb": "at most 900", "first_event_ms": "at most 250"},
     }
 
 
