@@ -2,7 +2,9 @@
 what the query API answers.
 """
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,6 +30,9 @@ from ingest.proxy.upstream import Upstream
 from ingest.publish import LogUnavailableError
 from ingest.tokens import Token
 
+#: Seconds for which the document is answered as it was made; one without the other server's part is soon made again.
+DOCUMENT_HOLDS, PART_HOLDS = 60.0, 2.0
+
 
 class IngestApp(FastAPI):
     """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
@@ -40,15 +45,18 @@ class IngestApp(FastAPI):
         upstream: Upstream,
         prefixes: Sequence[str],
         intents: tuple[IntentTokenEndpoint, IntentStream],
+        permit: Callable[[Mapping[str, str], str], None],
         prefix: str = "",
     ) -> None:
         """`upstream` answers the paths of `prefixes`. The publisher in `house` is started and stopped by whoever made
         it, who calls `close`, too.
 
-        Beneath `prefix` every path of ours is answered as it is without: a name that no list of blocked trackers has.
+        `permit` raises RequestRefusedError for the headers and the peer of who may not read the metrics, which name all
+        sites. Beneath `prefix` every path of ours is answered as it is without: a name that no list of blocked trackers
+        has.
         """
         self._upstream = upstream
-        self._passages = [ProxiedRoutes(each, upstream, house.metrics) for each in prefixes]
+        self._passages = [ProxiedRoutes(each, upstream, house.metrics, house.guard) for each in prefixes]
         super().__init__(
             title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
         )
@@ -65,7 +73,7 @@ class IngestApp(FastAPI):
         self._prefix = prefix
         self._described = [*(described for described, _ in works), _TOKEN]
         self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
-        _add_probes(self, house)
+        _add_probes(self, house, permit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         door = self._doors.get(scope["path"]) if scope["type"] == "http" else None
@@ -86,9 +94,18 @@ class IngestApp(FastAPI):
     def setup(self) -> None:
         """FastAPI's hook for its documents: ours asks the other server for its part."""
 
+        lock, encoded, holds_until = asyncio.Lock(), b"", 0.0
+
         async def document(_: Request) -> Response:
-            whole = await with_passed(self.openapi(), self._upstream, self._passages)
-            return Response(msgspec.json.encode(whole), media_type="application/json")
+            nonlocal encoded, holds_until
+            async with lock:
+                if time.monotonic() >= holds_until:
+                    own = self.openapi()
+                    whole = await with_passed(own, self._upstream, self._passages)
+                    encoded = msgspec.json.encode(whole)
+                    is_whole = whole["info"] is own["info"]
+                    holds_until = time.monotonic() + (DOCUMENT_HOLDS if is_whole else PART_HOLDS)
+            return Response(encoded, media_type="application/json")
 
         self.add_route("/openapi.json", document, include_in_schema=False)
 
@@ -144,7 +161,7 @@ def _works(max_batch_events: int) -> list[tuple[RouteDoc, Work]]:
     ]
 
 
-def _add_probes(app: FastAPI, house: IngestContext) -> None:
+def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[str, str], str], None]) -> None:
     @app.get("/livez", summary="The process answers", tags=["probes"])
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
@@ -157,8 +174,18 @@ def _add_probes(app: FastAPI, house: IngestContext) -> None:
             return _refusal(RequestRefusedError("unavailable", away.reason, away.retry_after))
         return Response(b'{"status":"ready"}', media_type="application/json")
 
-    @app.get("/metrics", summary="Prometheus metrics", tags=["probes"])
-    async def metrics() -> Response:
+    @app.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        description="For keys of scope read and all sites, of everybody.",
+        tags=["probes"],
+        responses={401: {"description": "no_key, wrong_key"}, 403: {"description": "wrong_scope"}},
+    )
+    async def metrics(request: Request) -> Response:
+        try:
+            permit(request.headers, request.client.host if request.client else "")
+        except RequestRefusedError as refusal:
+            return _refusal(refusal)
         return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 

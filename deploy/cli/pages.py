@@ -20,6 +20,7 @@ from deploy.settings.access_file import sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, load
 from deploy.terminal import pages as page_tables
 from deploy.terminal.query_client import ask, read
+from deploy.wiring.keys import admin_key
 from ingest.enrich import PageRules, page
 from scoring.csv_text import EncodingError, decoded
 from storage.pages import ga
@@ -41,9 +42,7 @@ def refresh(
 ) -> None:
     """Counts the closed sessions of the last 30 days now, and puts what changed in force."""
     settings = load()
-    keys = settings.api.admin_keys
-    key = keys[0].get_secret_value() if keys else ""
-    body = ask(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", key)
+    body = ask(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", admin_key(settings))
     found = msgspec.json.decode(body, type=Refreshed)
     line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
     if found.pinned:

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console
 
@@ -17,6 +19,7 @@ from deploy.processes.ports import listen
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, load, variable
 from deploy.sites.first_start import first_keys
+from deploy.wiring.keys import probe_key
 
 #: Seconds between two looks at the parts: while they start, and then. Each look has every part write its metrics.
 LOOK, LOOK_READY = 0.5, 2.0
@@ -40,7 +43,9 @@ def up() -> None:
             screen.say(line)
         data_folder.announce(folder, bootstrap)
         screen.say(f"starting {', '.join(plan.addresses)}; their logs are in {folder / 'logs'}")
-        asyncio.run(_run(plan, Supervisor(folder / "logs", screen.say), screen, bootstrap))
+        asyncio.run(
+            _run(plan, Supervisor(folder / "logs", screen.say), screen, bootstrap, partial(probe_key, settings))
+        )
         screen.say("stopped")
 
 
@@ -68,7 +73,14 @@ def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:
             raise naming_the_setting(error, settings) from None
 
 
-async def _run(plan: system.LaunchPlan, supervisor: Supervisor, screen: TerminalScreen, bootstrap: str) -> None:
+async def _run(
+    plan: system.LaunchPlan,
+    supervisor: Supervisor,
+    screen: TerminalScreen,
+    bootstrap: str,
+    key: Callable[[], str] = str,
+) -> None:
+    """Run the parts; metrics are read with what `key` gives, as a part may make it while it starts."""
     stop = asyncio.Event()
 
     def told() -> None:
@@ -79,7 +91,7 @@ async def _run(plan: system.LaunchPlan, supervisor: Supervisor, screen: Terminal
         screen.say("stopping")
         stop.set()
 
-    watching = asyncio.create_task(_watch(plan, screen, bootstrap, stop))
+    watching = asyncio.create_task(_watch(plan, screen, bootstrap, key, stop))
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, told)
     try:
@@ -88,7 +100,9 @@ async def _run(plan: system.LaunchPlan, supervisor: Supervisor, screen: Terminal
         watching.cancel()
 
 
-async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str, stop: asyncio.Event) -> None:
+async def _watch(
+    plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str, key: Callable[[], str], stop: asyncio.Event
+) -> None:
     """Says once where everything is, when it is ready; then the counts, and who is not ready."""
     announced = False
     while True:
@@ -102,7 +116,7 @@ async def _watch(plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str
                 screen.say(line)
         if announced:
             reachable = [address for address in plan.addresses.values() if address.port]
-            line = (await asyncio.to_thread(counts, reachable)).line()
+            line = (await asyncio.to_thread(counts, reachable, key())).line()
             screen.status(f"{line} · not ready: {', '.join(waiting)}" if waiting else line)
         await asyncio.sleep(LOOK_READY if announced else LOOK)
 

@@ -14,6 +14,7 @@ from deploy.errors import SetupError
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
 from deploy.terminal.query_client import ask
+from deploy.wiring.keys import admin_key
 from storage.admin.erase import Erasure
 
 app = typer.Typer(help="Everything that is held of a visitor: to give to it, or to forget.", no_args_is_help=True)
@@ -71,7 +72,5 @@ def erase(
 
 
 def _asked(settings: Settings, method: str, visitor: str, site: str, more: str = "") -> bytes:
-    keys = settings.api.admin_keys
-    key = keys[0].get_secret_value() if keys else ""
     path = f"/admin/visitors/{quote(visitor, safe='')}{more}?{urlencode({'site': site_named(settings, site)})}"
-    return ask(ProbeAddress.reached(settings.api.host, settings.api.port), method, path, None, key)
+    return ask(ProbeAddress.reached(settings.api.host, settings.api.port), method, path, None, admin_key(settings))

@@ -1,6 +1,7 @@
 """All checks, one after the other; a check that cannot be made because another failed is left out."""
 
 import asyncio
+from functools import partial
 from importlib.metadata import version
 
 from deploy.doctor import databases, log
@@ -15,6 +16,7 @@ from deploy.errors import AwayError, SetupError
 from deploy.local import up
 from deploy.processes import data_folder, probes
 from deploy.settings.model import Settings
+from deploy.wiring.keys import probe_key
 
 #: The setting that says where each part listens.
 _SETTINGS = {
@@ -32,11 +34,12 @@ async def examine(settings: Settings) -> list[Finding]:
     settings = data_folder.as_running(settings)
     addresses = up.addresses(settings)
     findings = [installation(), folder(settings.data_dir), *keys(settings), model(settings.scoring)]
+    get = partial(probes.get, key=probe_key(settings))
     ahead: dict[str, float] = {}
     for found, times in (
         await _kafka(settings),
         await asyncio.to_thread(databases.relational_database, settings),
-        await asyncio.to_thread(databases.clickhouse, settings, addresses.get("api") or addresses["store"], probes.get),
+        await asyncio.to_thread(databases.clickhouse, settings, addresses.get("api") or addresses["store"], get),
     ):
         findings += found
         ahead |= times
@@ -45,7 +48,7 @@ async def examine(settings: Settings) -> list[Finding]:
         elsewhere = settings.profile != "embedded"
         findings.append(
             await asyncio.to_thread(
-                part, name, _SETTINGS[name], address, version("op-ecom"), elsewhere, probes.get
+                part, name, _SETTINGS[name], address, version("op-ecom"), elsewhere, get
             )
         )  # fmt: skip
     return findings

@@ -5,14 +5,13 @@ uvicorn checks none of this. What a proxy in front of us would refuse, we refuse
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from ingest.admission.limits import NETWORK_FACTOR, address_holder, network_holder
+from ingest.admission.limits import ConcurrencyLimit
 
 #: Bytes of the request line and the headers of one request, trailers as well.
 HEADER_BYTES = 32 * 1024
@@ -47,30 +46,18 @@ class OpenConnections:
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self.limits = limits
-        self._held: Counter[str] = Counter()
+        self._held = None if limits.per_address is None else ConcurrencyLimit(limits.per_address)
 
-    def enter(self, address: str) -> list[str] | None:
-        """Count a connection and return its holders, for `leave`; None where there are too many."""
-        most = self.limits.per_address
-        if most is None or self.limits.is_trusted(address):
-            return []
-        holders = [(address_holder(address), most)]
-        if network := network_holder(address):
-            holders.append((network, most * NETWORK_FACTOR))
-        if any(self._held[holder] >= bound for holder, bound in holders):
+    def enter(self, address: str) -> bool | None:
+        """Count a connection: True until `leave`, None where none need be counted, False where there are too many."""
+        if self._held is None or self.limits.is_trusted(address):
             return None
-        names = [holder for holder, _ in holders]
-        self._held.update(names)
-        return names
+        return self._held.enter(address)
 
-    def leave(self, holders: list[str]) -> None:
-        for holder in holders:
-            self._held[holder] -= 1
-            if not self._held[holder]:
-                del self._held[holder]
-
-    def __len__(self) -> int:
-        return len(self._held)
+    def leave(self, address: str) -> None:
+        """Count a connection no more that `enter` counted."""
+        if self._held is not None:
+            self._held.leave(address)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -80,7 +67,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().__init__(*args, **named)
         self._open = connections_open
         self._limits = connections_open.limits
-        self._holders: list[str] = []
+        self._counted: str | None = None
         self._refused = False
         #: Whether the headers of a request are on their way, or its body.
         self._reads_headers = self._reads_body = False
@@ -92,18 +79,19 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
-        holders = self._open.enter(address)
-        if holders is None:
+        entered = self._open.enter(address)
+        if entered is False:
             self._refuse(503, "busy", f"{self._limits.per_address} connections of this address are open; close some")
             self.transport.close()
         else:
-            self._holders = holders
+            self._counted = address if entered else None
             self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
-        self._open.leave(self._holders)
-        self._holders = []
+        if self._counted is not None:
+            self._open.leave(self._counted)
+            self._counted = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -40,11 +40,11 @@ _SAMPLES = {
 }
 
 
-def counts(addresses: Iterable[ProbeAddress]) -> ProbeCounts:
-    """The sums over all parts; a part that does not answer counts nothing."""
+def counts(addresses: Iterable[ProbeAddress], key: str = "") -> ProbeCounts:
+    """The sums over all parts, read with this key; a part that does not answer counts nothing."""
     sums: dict[str, float] = {}
     for address in addresses:
-        status, text = get(address, "/metrics")
+        status, text = get(address, "/metrics", key)
         for name, value in samples(text) if status == 200 else ():
             sums[name] = sums.get(name, 0) + value
     return ProbeCounts(**{name: int(value) for name, value in sums.items()})

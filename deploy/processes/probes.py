@@ -26,11 +26,11 @@ def is_ready(address: ProbeAddress) -> bool:
     return get(address, "/readyz")[0] == 200
 
 
-def get(address: ProbeAddress, path: str) -> tuple[int, str]:
+def get(address: ProbeAddress, path: str, key: str = "") -> tuple[int, str]:
     """The status and the body, 0 where nobody answers."""
     connection = http.client.HTTPConnection(address.host, address.port, timeout=2)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"X-OPECOM-Key": key} if key else {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode(errors="replace")
     except (OSError, http.client.HTTPException):

@@ -146,10 +146,16 @@ class IngestSettings(Group):
     api_url: str = Field(
         "", description="Where the query API is, which answers /admin; empty: at api.host and api.port."
     )
+    pass_admin: bool = Field(
+        True, description="Passes /admin on to the query API; off: those paths are answered on its own port alone."
+    )
     max_passed: int = Field(
         1_000,
         ge=1,
         description="Most requests at once that the query API answers through this one, and as many streams.",
+    )
+    max_streams_per_address: int = Field(
+        100, ge=1, description="Most streams of live intents at once for pages of one client address."
     )
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
     max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")

@@ -22,7 +22,7 @@ def first_keys(settings: Settings) -> list[str]:
     return [
         f"first start: keys are made, and kept in {path}",
         f"  write key      {write}  (public, of the site {SITE})",
-        f"  admin key      {admin}  (shown this once; this machine needs none)",
+        f"  admin key      {admin}  (shown this once; /admin, exports and replays need it)",
         f"  tag to paste   {script_tag(settings, SITE, write)}",
         f"  your shop's    opecom sites add {SITE} --origin https://your-shop.example",
     ]

@@ -27,6 +27,7 @@ from deploy.terminal import replays as replay_tables
 from deploy.terminal.query_client import ask
 from deploy.wiring import replay as wiring
 from deploy.wiring.folding import collect_rarely
+from deploy.wiring.keys import admin_key
 from deploy.wiring.storage import databases
 from ingest.outage import reason_of
 from storage.replay.account import Account
@@ -223,9 +224,7 @@ def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int,
 
 
 def _api(settings: Settings, method: str, path: str, body: bytes | None = None) -> bytes:
-    keys = settings.api.admin_keys
-    key = keys[0].get_secret_value() if keys else ""
-    return ask(_api_address(settings), method, path, body, key)
+    return ask(_api_address(settings), method, path, body, admin_key(settings))
 
 
 def _api_address(settings: Settings) -> ProbeAddress:

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import cast
 from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
@@ -12,6 +14,7 @@ from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings
+from deploy.wiring.access import metrics_access
 from deploy.wiring.documents import add_documents
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
@@ -20,12 +23,13 @@ from ingest import enrich
 from ingest.addresses import TrustedProxies
 from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
-from ingest.admission.limits import AddressBuckets, TokenBuckets
+from ingest.admission.limits import AddressBuckets, ConcurrencyLimit, TokenBuckets
 from ingest.admission.origins import Origins
 from ingest.admission.sessions import SessionAdmission
 from ingest.api import IngestApp
 from ingest.body_reader import BodyReader
 from ingest.endpoints import IngestContext
+from ingest.errors import REFUSAL_CODES, RefusalCode, RequestRefusedError
 from ingest.kafka import KafkaPublisher
 from ingest.metrics import IngestMetrics
 from ingest.proxy.intent import IntentStream, IntentTokenEndpoint
@@ -34,6 +38,7 @@ from ingest.publish import Publisher
 from ingest.script import read
 from ingest.script_routes import add_script
 from ingest.tokens import SessionTokens
+from storage.http.errors import ReadError
 from stream.waiting import set_within
 
 #: Paths that the query API answers.
@@ -121,6 +126,20 @@ def proxies_of(settings: Settings) -> TrustedProxies:
         raise SetupError(f"ingest.trusted_proxies: {error}") from None
 
 
+def reads_metrics(settings: Settings) -> Callable[[Mapping[str, str], str], None]:
+    """Raises RequestRefusedError for headers and a peer that may not read the metrics of all sites."""
+    permitted = metrics_access(settings)
+
+    def check(headers: Mapping[str, str], peer: str) -> None:
+        try:
+            permitted.check(headers, peer).require_all_sites("/metrics")
+        except ReadError as error:
+            code = error.code if error.code in REFUSAL_CODES else "internal"
+            raise RequestRefusedError(cast("RefusalCode", code), error.reason, error.retry_after) from None
+
+    return check
+
+
 def app(
     settings: Settings, publisher: Publisher, known: AccessSnapshot | None = None, stop: asyncio.Event | None = None
 ) -> IngestApp:
@@ -152,13 +171,17 @@ def app(
         ingest.region_header.lower().encode(),
     )
     tokens, streams = session_tokens(settings), upstream(settings, reader)
+    intents = IntentStream(
+        house, tokens, streams, stop or asyncio.Event(), ConcurrencyLimit(ingest.max_streams_per_address)
+    )
     built = IngestApp(
         house,
         ingest.max_batch_events,
         version("op-ecom"),
         upstream(settings, reader),
-        PASSED,
-        (IntentTokenEndpoint(house, tokens), IntentStream(house, tokens, streams, stop or asyncio.Event())),
+        PASSED if ingest.pass_admin else (),
+        (IntentTokenEndpoint(house, tokens), intents),
+        reads_metrics(settings),
         ingest.prefix,
     )
     add_documents(built)

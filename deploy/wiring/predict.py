@@ -2,9 +2,10 @@
 
 import asyncio
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+import msgspec
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.cors import CORSMiddleware
 
@@ -17,7 +18,7 @@ from deploy.wiring.models import CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
 from scoring.api import prediction_routes, with_structs
 from scoring.registry import manifests
-from storage.http.access import Access
+from storage.http.access import Access, Caller
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
 from storage.metrics import ApiMetrics
@@ -44,7 +45,17 @@ def predictions(settings: Settings, permitted: Access) -> APIRouter:
 
 
 class _PredictionApp(FastAPI):
-    """FastAPI with the document of our structs."""
+    """FastAPI with the document of our structs, encoded once."""
+
+    def setup(self) -> None:
+        encoded = b""
+
+        async def document(_: Request) -> Response:
+            nonlocal encoded
+            encoded = encoded or msgspec.json.encode(self.openapi())
+            return Response(encoded, media_type="application/json")
+
+        self.add_route("/openapi.json", document, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -63,7 +74,8 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
     )
     metrics = ApiMetrics(registry)
     add_refusals(built)
-    built.include_router(predictions(settings, access(settings)))
+    permitted = access(settings, own_key=False)
+    built.include_router(predictions(settings, permitted))
 
     @built.get("/livez", summary="The process answers", tags=["probes"])
     async def livez() -> dict[str, str]:
@@ -74,7 +86,8 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         return {"status": "ready"}
 
     @built.get("/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response)
-    async def tell() -> Response:
+    async def tell(caller: Annotated[Caller, Depends(permitted.of)]) -> Response:
+        caller.require_all_sites("/metrics")
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     built.add_middleware(

@@ -5,7 +5,7 @@ Time is passed in, in seconds.
 
 import ipaddress
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from functools import lru_cache
 
 from ingest.addresses import parsed
@@ -13,6 +13,8 @@ from ingest.addresses import parsed
 BURST_SECONDS = 10.0
 #: Buckets of each kind; the ones unused for longest go first, and a bucket unused for its burst is full anyway.
 MAX_BUCKETS = 50_000
+#: Wrong keys that an address may send before it has to wait: a program with an old key, not a list of guesses.
+WRONG_KEYS_AT_ONCE = 120
 #: A /48 of IPv6 may send as much as so many of its 65,536 networks of one subscriber.
 NETWORK_FACTOR = 16
 
@@ -89,6 +91,59 @@ class AddressBuckets:
         self._own.owe(address_holder(address), tokens, now)
         if network := network_holder(address):
             self._networks.owe(network, tokens, now)
+
+
+class ConcurrencyLimit:
+    """`most` at once for each address or IPv6 /64, NETWORK_FACTOR times as many for a /48."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._held: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        """How many addresses and networks hold any."""
+        return len(self._held)
+
+    def enter(self, address: str) -> bool:
+        """Take a place for this address, until `leave`; False where it holds too many."""
+        holders = self._holders(address)
+        if any(self._held[holder] >= bound for holder, bound in holders):
+            return False
+        self._held.update(holder for holder, _ in holders)
+        return True
+
+    def leave(self, address: str) -> None:
+        """Give a place up that `enter` took."""
+        for holder, _ in self._holders(address):
+            self._held[holder] -= 1
+            if not self._held[holder]:
+                del self._held[holder]
+
+    def _holders(self, address: str) -> list[tuple[str, int]]:
+        network = network_holder(address)
+        own = (address_holder(address), self.most)
+        return [own, (network, self.most * NETWORK_FACTOR)] if network else [own]
+
+
+class WrongKeys:
+    """Wrong secret keys: WRONG_KEYS_AT_ONCE from an address, then one a second. Who comes through a proxy shares its
+    address with others, so that sixteen times as many are taken from there.
+    """
+
+    def __init__(self) -> None:
+        self._direct = AddressBuckets(1.0, burst_seconds=WRONG_KEYS_AT_ONCE)
+        self._proxied = TokenBuckets(NETWORK_FACTOR, burst_seconds=WRONG_KEYS_AT_ONCE)
+
+    def wait(self, address: str, now: float, proxied: bool = False) -> int:
+        """The whole seconds until a key of this address is looked at again; 0 when it is."""
+        return self._proxied.wait(address, 1, now) if proxied else self._direct.wait(address, 1, now)
+
+    def count(self, address: str, now: float, proxied: bool = False) -> None:
+        """A key of this address was wrong."""
+        if proxied:
+            self._proxied.take(address, 1, now)
+        else:
+            self._direct.take(address, 1, now)
 
 
 @lru_cache(4_096)

@@ -4,8 +4,9 @@ The intents are the query API's; here is asked who may have them.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ingest import collect
 from ingest.admission.guard import origin_of
+from ingest.admission.limits import ConcurrencyLimit
 from ingest.answers import Answers
 from ingest.body_reader import ClientGoneError
 from ingest.endpoints import IngestContext, PostEndpoint
@@ -70,12 +72,18 @@ class IntentStream:
     """GET: the stream of the query API, for the session of the token; `stop` ends it."""
 
     def __init__(
-        self, house: IngestContext, tokens: SessionTokens | None, upstream: Upstream, stop: asyncio.Event
+        self,
+        house: IngestContext,
+        tokens: SessionTokens | None,
+        upstream: Upstream,
+        stop: asyncio.Event,
+        places: ConcurrencyLimit,
     ) -> None:
         self._house = house
         self._tokens = tokens
         self._upstream = upstream
         self._stop = stop
+        self._places = places
         self._answers = Answers(STREAM_PATH, house.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +92,8 @@ class IntentStream:
         try:
             token = self._permitted(scope, headers)
             how = ProxyOptions(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
-            await self._upstream.pass_on(scope, receive, send, how)
+            with self._place(scope, headers):
+                await self._upstream.pass_on(scope, receive, send, how)
         except ClientGoneError:
             return
         except RequestRefusedError as refusal:
@@ -92,6 +101,23 @@ class IntentStream:
         except Exception:
             _log.exception("a request to %s failed", STREAM_PATH)
             await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
+
+    @contextlib.contextmanager
+    def _place(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Generator[None, None, None]:
+        """A place among the streams of the client's address; this machine itself has any number."""
+        client = self._house.guard.client(headers, scope["client"][0] if scope.get("client") else "")
+        if client.on_this_machine:
+            yield
+            return
+        if not self._places.enter(client.address):
+            most = self._places.most
+            raise RequestRefusedError(
+                "busy", f"{most} streams of this address are open (ingest.max_streams_per_address)", 5
+            )
+        try:
+            yield
+        finally:
+            self._places.leave(client.address)
 
     async def close(self) -> None:
         await self._upstream.close()

@@ -3,14 +3,16 @@ no page of another origin gets in.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from ingest.admission.guard import origin_of
+from ingest.admission.guard import Guard, origin_of
+from ingest.admission.limits import WrongKeys
 from ingest.admission.origins import PAGE_SCHEMES
 from ingest.answers import Answers
 from ingest.body_reader import ClientGoneError
@@ -21,6 +23,8 @@ from ingest.proxy.upstream import ProxyOptions, Upstream
 
 _log = logging.getLogger(__name__)
 
+#: What the other server answers to a key that it does not know.
+UNAUTHORIZED = 401
 #: How long our document may wait for that of the other server, in seconds.
 DOCUMENT_SECONDS = 2.0
 #: What the other server's schemas are called in our document, where some have the names of ours.
@@ -28,13 +32,14 @@ _SCHEMA, _RENAMED = "#/components/schemas/", "api."
 
 
 class ProxiedRoutes:
-    """The paths at and below `prefix`, such as /admin."""
+    """The paths at and below `prefix`, such as /admin. Who sends wrong keys is slowed here, where it is known who."""
 
-    def __init__(self, prefix: str, upstream: Upstream, metrics: IngestMetrics) -> None:
+    def __init__(self, prefix: str, upstream: Upstream, metrics: IngestMetrics, guard: Guard) -> None:
         self.prefix = prefix
         self._upstream = upstream
         self._answers = Answers(f"{prefix}/...", metrics)
-        self._how = ProxyOptions(self._answers.count)
+        self._guard = guard
+        self._wrong_keys = WrongKeys()
 
     def leads_to(self, path: str) -> bool:
         return path.startswith(self.prefix) and path[len(self.prefix) : len(self.prefix) + 1] in ("", "/")
@@ -42,7 +47,7 @@ class ProxiedRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             _check(scope)
-            await self._upstream.pass_on(scope, receive, send, self._how)
+            await self._upstream.pass_on(scope, receive, send, ProxyOptions(self._counting(scope)))
         except ClientGoneError:
             return
         except RequestRefusedError as refusal:
@@ -50,6 +55,22 @@ class ProxiedRoutes:
         except Exception:
             _log.exception("a request to %s failed", self.prefix)
             await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), [], send)
+
+    def _counting(self, scope: Scope) -> Callable[[int], None]:
+        """Counts the status of the answer, and a wrong key of this client; raises RequestRefusedError(rate)."""
+        headers = joined(scope["headers"])
+        if b"x-opecom-key" not in headers:
+            return self._answers.count
+        address = self._guard.client(headers, scope["client"][0] if scope.get("client") else "").address
+        if wait := self._wrong_keys.wait(address, time.monotonic()):
+            raise RequestRefusedError("rate", f"too many wrong keys from this address; wait {wait} s", wait)
+
+        def count(status: int) -> None:
+            self._answers.count(status)
+            if status == UNAUTHORIZED:
+                self._wrong_keys.count(address, time.monotonic())
+
+        return count
 
 
 def _check(scope: Scope) -> None:

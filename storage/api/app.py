@@ -73,7 +73,17 @@ class StreamParams(ListParams):
 
 
 class QueryApp(FastAPI):
-    """FastAPI with the document of our structs."""
+    """FastAPI with the document of our structs, encoded once."""
+
+    def setup(self) -> None:
+        encoded = b""
+
+        async def document(_: Request) -> Response:
+            nonlocal encoded
+            encoded = encoded or msgspec.json.encode(self.openapi())
+            return Response(encoded, media_type="application/json")
+
+        self.add_route("/openapi.json", document, include_in_schema=False)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -119,7 +129,7 @@ def create_app(
     app.include_router(page_routes(pages, access))
     app.include_router(predictions)
     app.include_router(admin)
-    _add_probes(app, queries, metrics, asyncapi)
+    _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(origins),
@@ -215,7 +225,9 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         return Response(issued, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: Mapping[str, Any]) -> None:
+def _add_probes(
+    app: FastAPI, queries: Queries, access: Access, metrics: ApiMetrics, asyncapi: Mapping[str, Any]
+) -> None:
     @app.get("/livez", summary="The process answers", tags=["probes"])
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
@@ -227,13 +239,22 @@ def _add_probes(app: FastAPI, queries: Queries, metrics: ApiMetrics, asyncapi: M
         await asyncio.to_thread(queries.check)
         return {"status": "ready"}
 
-    @app.get("/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response)
-    async def tell() -> Response:
+    @app.get(
+        "/metrics",
+        summary="Prometheus metrics",
+        tags=["probes"],
+        dependencies=[Security(_key)],
+        response_class=Response,
+    )
+    async def tell(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+        caller.require_all_sites("/metrics")
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    encoded = msgspec.json.encode(asyncapi)
 
     @app.get("/asyncapi.json", summary="AsyncAPI document of the Kafka topics", tags=["documents"])
     async def topics() -> Response:
-        return Response(msgspec.json.encode(asyncapi), media_type="application/json")
+        return Response(encoded, media_type="application/json")
 
 
 def _json(answer: Struct) -> Response:

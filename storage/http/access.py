@@ -1,12 +1,14 @@
-"""Who asks and what for: secret keys with scopes and sites, or, where that is open, anybody on this machine."""
+"""Who asks and what for: secret keys with scopes and sites, or, where reads are open to it, anybody on this machine."""
 
 import hmac
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from ingest.addresses import is_loopback, is_proxy_header
+from ingest.admission.limits import WrongKeys
 from ingest.events import base_site
 from storage.http.errors import ReadError
 from storage.http.secret_keys import Scope, SecretKey, digest_of
@@ -31,29 +33,44 @@ class Caller:
 
 class Access:
     """`keys` gives those in force now; `open_on_loopback`: who asks from this machine, directly and by a loopback name,
-    needs none."""
+    may read without one. A key of another scope is needed of everybody: a proxy that says nothing of itself makes the
+    whole world this machine.
+    """
 
-    def __init__(self, keys: Callable[[], Iterable[SecretKey]], open_on_loopback: bool, scope: Scope = "read") -> None:
+    def __init__(
+        self,
+        keys: Callable[[], Iterable[SecretKey]],
+        open_on_loopback: bool,
+        scope: Scope = "read",
+        wrong_keys: WrongKeys | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._keys = keys
         self._open_on_loopback = open_on_loopback
         self._scope = scope
+        self._wrong_keys = wrong_keys or WrongKeys()
+        self._now = now
 
     def scoped(self, scope: Scope) -> "Access":
-        """The same keys, asked for another scope."""
-        return Access(self._keys, self._open_on_loopback, scope)
+        """The same keys, asked for another scope; wrong ones count together."""
+        return Access(self._keys, self._open_on_loopback, scope, self._wrong_keys, self._now)
 
     def check(self, headers: Mapping[str, str], peer: str) -> Caller:
-        """Who asks, of address `peer`; raises ReadError: no_key, wrong_key, wrong_scope."""
+        """Who asks, of address `peer`; raises ReadError: no_key, wrong_key, wrong_scope, rate."""
         given = headers.get("x-opecom-key")
         mend = f"`opecom keys add NAME --scope {self._scope}` makes one"
         if given is not None:
+            proxied = _is_proxied(headers)
+            if wait := self._wrong_keys.wait(peer, self._now(), proxied):
+                raise ReadError("rate", f"too many wrong keys from this address; wait {wait} s", wait)
             found = self._found(given)
             if found is None:
+                self._wrong_keys.count(peer, self._now(), proxied)
                 raise ReadError("wrong_key", f"X-OPECOM-Key is no key of scope {self._scope}; {mend}")
             if not found.opens(self._scope):
                 raise ReadError("wrong_scope", f"this key is not of scope {self._scope}; {mend}")
             return Caller(found.name, found.sites)
-        if self._open_on_loopback and _from_here(headers, peer):
+        if self._open_on_loopback and self._scope == "read" and _from_here(headers, peer):
             return Caller("this machine")
         raise ReadError("no_key", f"send a key of scope {self._scope} in the header X-OPECOM-Key; {mend}")
 
@@ -76,9 +93,13 @@ def require_json(headers: Mapping[str, str]) -> None:
         raise ReadError("invalid", "body: send it with Content-Type: application/json")
 
 
+def _is_proxied(headers: Mapping[str, str]) -> bool:
+    return any(is_proxy_header(name.lower()) for name in headers)
+
+
 def _from_here(headers: Mapping[str, str], peer: str) -> bool:
     """A proxy here speaks for others, and a foreign name that points here is a web page reading through a browser."""
-    if any(is_proxy_header(name.lower()) for name in headers):
+    if _is_proxied(headers):
         return False
     host = headers.get("host", "")
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host

@@ -13,7 +13,7 @@ REF = "#/components/schemas/{name}"
 def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that answers so, or refuses so; keys and bad parameters are refused everywhere."""
     by_status: dict[int, list[str]] = {}
-    for code in ("no_key", "wrong_key", "wrong_scope", "invalid", *refusals):
+    for code in ("no_key", "wrong_key", "wrong_scope", "invalid", "rate", *refusals):
         by_status.setdefault(STATUS[code], []).append(code)
     said: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": _json(answer)}}
     for status, codes in sorted(by_status.items()):

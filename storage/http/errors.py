@@ -16,12 +16,13 @@ ReadCode = Literal[
     "too_large",
     "internal",
     "busy",
+    "rate",
     "too_many_streams",
     "unavailable",
 ]
 
 #: 401: mend the key, or fetch a new token. 403: use a key that may. 404, 409 and 422: mend the request.
-#: 503: the same again after `Retry-After`.
+#: 429 and 503: the same again after `Retry-After`.
 STATUS: dict[ReadCode, int] = {
     "no_key": 401,
     "wrong_key": 401,
@@ -31,6 +32,7 @@ STATUS: dict[ReadCode, int] = {
     "wrong_method": 405,
     "ambiguous": 409,
     "busy": 409,
+    "rate": 429,
     "invalid": 422,
     "too_large": 413,
     "internal": 500,

@@ -25,6 +25,8 @@ from storage.query.intents import Intent, band_only_of
 from storage.query.queries import Queries
 
 HEARTBEAT_SECONDS = 10.0
+#: How long a stream waits for a session that nobody has heard of, and its browser before it asks again, in seconds.
+WAIT_SECONDS = 30.0
 #: How long a browser waits before it comes again with a token that has expired, in ms.
 EXPIRED_RETRY = 500
 
@@ -32,7 +34,11 @@ MakeAudience = Callable[[], SubscriberHub]
 
 
 class SessionStreams:
-    """At most `limit` streams at once, over one audience, which is made with the first of them."""
+    """At most `limit` streams at once, over one audience, which is made with the first of them.
+
+    A page may ask before its first event is folded. So a session that nobody has heard of may be waited for, for half
+    a minute and by half of the streams: who asks for sessions that will never be takes no place of one that is.
+    """
 
     def __init__(
         self,
@@ -50,7 +56,7 @@ class SessionStreams:
         self._now = now
         self._heartbeat_seconds = heartbeat_seconds
         self._audience: SubscriberHub | None = None
-        self._open = 0
+        self._open = self._waiting = 0
 
     async def open(self, claim: Claim) -> Response:
         """The response that streams; raises ReadError (too_many_streams, unavailable) before it begins."""
@@ -61,8 +67,15 @@ class SessionStreams:
             self._count(1)
             held.callback(self._count, -1)
             seat = await held.enter_async_context(self._audience.seat(claim.site, claim.session_id))
-            await self._current(claim, seat)
-            return EventStream(self._events(claim, seat), held.pop_all(), self._metrics, SEND_SECONDS)
+            if await self._may_exist(claim, seat):
+                return EventStream(self._events(claim, seat), held.pop_all(), self._metrics, SEND_SECONDS)
+            if self._waiting >= max(self._limit // 2, 1):
+                raise ReadError("too_many_streams", "this session has no event yet, and others wait as well", 5)
+            self._waiting += 1
+            waiting = contextlib.ExitStack()
+            waiting.callback(self._waits_no_more)
+            held.callback(waiting.close)
+            return EventStream(self._events(claim, seat, waiting), held.pop_all(), self._metrics, SEND_SECONDS)
 
     async def close(self) -> None:
         """Wait until nothing follows Kafka any more, after `stop`."""
@@ -73,17 +86,33 @@ class SessionStreams:
         self._open += more
         self._metrics.session_streams.set(self._open)
 
-    async def _current(self, claim: Claim, seat: Subscription) -> None:
-        """What the database holds. Without one the log still tells all that comes."""
+    def _waits_no_more(self) -> None:
+        self._waiting -= 1
+
+    async def _may_exist(self, claim: Claim, seat: Subscription) -> bool:
+        """Offer what the database holds; False where neither it nor the log has heard of the session."""
         try:
             seat.offer(await asyncio.to_thread(self._queries.intent, claim.session_id, claim.site))
         except ReadError as error:
             if error.code not in ("not_found", "unavailable"):
                 raise
+            # Without a database the log still tells all that comes.
+            return error.code == "unavailable" or seat.is_known
+        return True
 
-    async def _events(self, claim: Claim, seat: Subscription) -> AsyncGenerator[ServerSentEvent, None]:
+    async def _events(
+        self, claim: Claim, seat: Subscription, waiting: contextlib.ExitStack | None = None
+    ) -> AsyncGenerator[ServerSentEvent, None]:
+        """`waiting`: until something is heard of the session, closed then."""
         yield ServerSentEvent(comment="following", retry=RECONNECT * 1000)
+        gives_up = self._now() + WAIT_SECONDS
         while not seat.closed:
+            if waiting is not None and seat.is_known:
+                waiting.close()
+                waiting = None
+            if waiting is not None and self._now() >= gives_up:
+                yield ServerSentEvent(comment="no such session", retry=int(WAIT_SECONDS * 1000))
+                return
             left = claim.expires_at - self._now()
             if left <= 0:
                 yield ServerSentEvent(event="expired", data="fetch a new token", retry=EXPIRED_RETRY)

@@ -43,6 +43,11 @@ class Subscription:
         self._newest: Intent | None = None
         self._news = asyncio.Event()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was ever heard of its session."""
+        return self._place != (-1, -1)
+
     def offer(self, intent: Intent) -> None:
         place = (intent.opened_at, intent.version)
         if place > self._place:

@@ -63,10 +63,13 @@ class Row:
     in_the_url: Answer = 401
     tells: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    open_here: bool = True
 
 
 OPEN = Row("nothing")
-PROBES = {"GET /livez": OPEN, "GET /readyz": OPEN, "GET /metrics": OPEN}
+PROBES = {"GET /livez": OPEN, "GET /readyz": OPEN}
+OPEN_METRICS = {"GET /metrics": OPEN}
+METRICS = {"GET /metrics": Row("read", other=403, tells="opecom_")}
 DOCUMENTS = {
     "GET /openapi.json": OPEN,
     "GET /docs": OPEN,
@@ -101,6 +104,7 @@ ADMIN = {
 ROUTES: dict[str, dict[str, Row]] = {
     "queries": {
         **PROBES,
+        **METRICS,
         **DOCUMENTS,
         **PREDICTIONS,
         **ADMIN,
@@ -120,18 +124,21 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /pages/refresh": Row("admin", body={}, well=AWAY, other=403),
         "POST /pages/restore": Row("admin", "/pages/restore?version=1", body={}, well=AWAY, other=403),
     },
-    "predictions": {**PROBES, **DOCUMENTS, **PREDICTIONS},
-    "status": PROBES,
+    "predictions": {**PROBES, **METRICS, **DOCUMENTS, **PREDICTIONS},
+    "status": {**PROBES, **OPEN_METRICS},
     # What port 8001 passes on to the query API.
     "passed": ADMIN,
     "shop": {
         **PROBES,
+        **OPEN_METRICS,
         "GET /src/{path}": Row("nothing", "/src/main.js"),
         "GET /styles/{path}": Row("nothing", "/styles/base.css"),
         "GET /{path:path}": Row("nothing", "/products"),
     },
     "ingest": {
         **PROBES,
+        # A proxy that says nothing of itself makes the whole world this machine.
+        "GET /metrics": Row("read", other=403, tells="opecom_", open_here=False),
         **DOCUMENTS,
         "GET /static/tracker.js": OPEN,
         "GET /static/tracker.mjs": OPEN,
@@ -213,6 +220,7 @@ def expected(row: Row, role: str, profile: Profile) -> Answer:
     secret: dict[str, Answer] = {f"{scope} key": "yes" if scope in opens else 403 for scope in SCOPES}
     if role.endswith("in the URL"):
         return row.in_the_url
+    here = here if row.needs == "read" and row.open_here else 401
     return {"this machine": here, "another site's admin key": row.other, **secret}.get(role, 401)
 
 
@@ -237,7 +245,7 @@ async def test_every_route_answers_every_role_as_the_table_says(
             for role, who in roles(keys).items():
                 found[route, role] = await answer(app, route, row, who, log)
                 wanted[route, role] = expected(row, role, profile)
-        told = (await ask(app, "GET /metrics", OPEN, Role())).text
+        told = (await ask(app, "GET /metrics", OPEN, key(keys["admin"]))).text
     assert {cell: got for cell, got in found.items() if got != wanted[cell]} == {}
     for secret in (*keys.values(), IMPORT, WRITE, OTHER_WRITE):
         assert secret not in told

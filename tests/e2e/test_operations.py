@@ -37,9 +37,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
     ports = ("INGEST__PORT", "WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "API__PORT", "WEBHOOKS__METRICS_PORT")
-    found = []
+    found, key = [], stack.admin_headers["X-OPECOM-Key"]
     for port in ports:
-        status, text = get(ProbeAddress("127.0.0.1", int(stack.environment[f"OPECOM_{port}"])), "/metrics")
+        address = ProbeAddress("127.0.0.1", int(stack.environment[f"OPECOM_{port}"]))
+        status, text = get(address, "/metrics", key)
         assert status == 200, port
         found += [
             (sample.name, sample.labels) for family in text_string_to_metric_families(text) for sample in family.samples

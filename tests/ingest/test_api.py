@@ -13,7 +13,7 @@ from ingest import codes
 from ingest.events import Custom, Page, Purchase
 from ingest.publish import ListPublisher, LogUnavailableError, Record
 from tests.support.agents import CHROME
-from tests.support.door import FAR, IMPORT_KEY, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
+from tests.support.door import FAR, IMPORT_KEY, METRICS, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
 from tests.support.events import NOON, event_id
 
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
@@ -374,11 +374,21 @@ async def test_new_sessions_have_a_rate_of_their_own(log: ListPublisher) -> None
         past = [event | {"received_at": NOON} for event in many["events"]]
         loader = {"x-opecom-key": IMPORT_KEY}
         history = await client.post("/v1/batch", json={"sent_at": NOON, "events": past}, headers=loader)
-        text = (await client.get("/metrics")).text
+        text = (await client.get("/metrics", headers=METRICS)).text
     assert [answer.status_code for answer in first] == [202] * 5 + [429]
     assert "ingest.key_sessions_per_second" in first[-1].text
     assert [again.status_code, batch.status_code, history.status_code] == [202, 429, 202]
     assert "opecom_ingest_open_sessions 5.0" in text
+
+
+async def test_metrics_are_for_keys_of_scope_read_of_everybody(log: ListPublisher) -> None:
+    for peer in (FAR, "127.0.0.1"):
+        async with door(log, peer=peer) as client:
+            assert refusal(await client.get("/metrics")) == (401, "wrong_key")
+            client.headers.pop("x-opecom-key")
+            for headers in ({}, {"host": "localhost:8001"}):
+                assert refusal(await client.get("/metrics", headers=headers)) == (401, "no_key")
+            assert "opecom_ingest_events" in (await client.get("/metrics", headers=METRICS)).text
 
 
 async def test_open_sessions_have_a_bound(log: ListPublisher) -> None:
@@ -468,7 +478,7 @@ async def test_metrics(log: ListPublisher) -> None:
         await client.post("/v1/batch", json={"sent_at": NOON, "events": [HOT["/tracker/session/end"], {}]})
         await client.post("/v1/batch", json={"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s"}]})
         await client.post("/tracker/pageview", content=b"{")
-        text = (await client.get("/metrics")).text
+        text = (await client.get("/metrics", headers=METRICS)).text
     assert 'opecom_ingest_events_total{site="shop"} 1.0' in text
     assert 'opecom_ingest_requests_total{path="/v1/batch",status="202"} 2.0' in text
     assert 'opecom_ingest_refused_total{code="invalid"} 2.0' in text

@@ -16,6 +16,9 @@ from tests.support.agents import CHROME
 WRITE_KEY = "write-key-of-shop"
 IMPORT_KEY = "import-key-of-shop"
 OTHER_KEY = "write-key-of-other"
+READ_KEY = "read-key-of-the-tests"
+#: Who may read metrics.
+METRICS = {"x-opecom-key": READ_KEY}
 PAGE = "https://shop.example"
 IDS = {"session_id", "visitor_id", "event_id", "event_ids"}
 #: A client that is not this machine.
@@ -39,7 +42,7 @@ SITES: dict[str, Any] = {
 def settings(sites: dict[str, Any] | None = None, **of_ingest: Any) -> Settings:
     # Whoever listens on the port of the query API of this machine has no part in a test.
     own = {"api_url": "http://127.0.0.1:1"} | of_ingest
-    return Settings(sites=SITES if sites is None else sites, ingest=own)  # type: ignore[arg-type]
+    return Settings(sites=SITES if sites is None else sites, ingest=own, api={"read_keys": [READ_KEY]})  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -47,6 +47,8 @@ class Stack:
 
     @property
     def admin_headers(self) -> dict[str, str]:
+        if self.settings.profile == "embedded":
+            return {"X-OPECOM-Key": (self.folder / "data/admin.key").read_text()}
         keys = self.settings.api.admin_keys
         return {"X-OPECOM-Key": keys[0].get_secret_value()} if keys else {}
 

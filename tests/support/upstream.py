@@ -15,6 +15,7 @@ from deploy.processes.ports import listen
 from deploy.settings.model import IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
+from tests.support.door import READ_KEY
 from tests.support.ports import free_port
 
 PART = b"0123456789abcdef" * 4096
@@ -41,6 +42,7 @@ class Other:
         self.app.get("/admin/endless")(self._endless)
         self.app.get("/admin/cut")(self._cut)
         self.app.get("/admin/typed/{number}", response_model=ErrorAnswer)(self._echo)
+        self.app.get("/admin/kept")(self._kept)
         self.app.get("/secret")(self._echo)
 
     async def _echo(self, request: Request) -> Response:
@@ -54,6 +56,10 @@ class Other:
         answer = httpx.Response(418, json=told)
         headers = {"access-control-allow-origin": "*", "x-own": "kept", "content-type": "application/json"}
         return Response(answer.content, 418, headers)
+
+    async def _kept(self, request: Request) -> Response:
+        """For who sends the key `right`."""
+        return Response(status_code=200 if request.headers.get("x-opecom-key") == "right" else 401)
 
     async def _large(self, parts: int) -> Response:
         async def body() -> AsyncIterator[bytes]:
@@ -97,7 +103,8 @@ async def served(app: Any) -> AsyncIterator[int]:
 async def before(port: int | None = None, **of_ingest: Any) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an ingest API that passes on to `port`; None: to nobody."""
     url = f"http://127.0.0.1:{port or free_port()}"
-    app = ingest.app(Settings(ingest=IngestSettings(api_url=url, **of_ingest)), ListPublisher())
+    given = Settings(ingest=IngestSettings(api_url=url, **of_ingest), api={"read_keys": [READ_KEY]})
+    app = ingest.app(given, ListPublisher())
     try:
         async with (
             served(app) as own,

@@ -166,13 +166,13 @@ async def test_an_address_holds_no_more_connections_than_allowed() -> None:
 
 def test_a_network_holds_no_more_than_sixteen_addresses_and_a_proxy_any_number() -> None:
     held = OpenConnections(ConnectionLimits(per_address=1, is_trusted=lambda address: address == "10.0.0.1"))
-    holders = [held.enter(f"2001:db8:0:{subscriber:x}::1") for subscriber in range(NETWORK_FACTOR)]
-    assert all(holders)
-    assert held.enter("2001:db8:0:ffff::1") is None
+    subscribers = [f"2001:db8:0:{subscriber:x}::1" for subscriber in range(NETWORK_FACTOR)]
+    assert [held.enter(each) for each in subscribers] == [True] * NETWORK_FACTOR
+    assert held.enter("2001:db8:0:ffff::1") is False
     assert held.enter("2001:db8:1::1")
-    assert [held.enter("10.0.0.1") for _ in range(3)] == [[], [], []]
-    for each in holders:
-        held.leave(each or [])
+    assert [held.enter("10.0.0.1") for _ in range(3)] == [None] * 3
+    for each in subscribers:
+        held.leave(each)
     assert held.enter("2001:db8:0:ffff::1")
 
 

@@ -12,6 +12,7 @@ from deploy.settings.access_file import place, sites_of
 from deploy.settings.model import Settings
 from deploy.sites.first_start import first_keys
 from deploy.wiring import access, ingest
+from deploy.wiring.keys import admin_key
 from ingest.publish import ListPublisher
 from tests.support.door import FAR, events
 from tests.support.stack import new_stack, up
@@ -30,6 +31,9 @@ async def test_a_first_start_makes_a_write_key_and_an_admin_key(tmp_path: Path) 
     assert said(admin) not in place(settings).read_text()
     caller = access.access(settings).scoped("personal").check({"x-opecom-key": said(admin)}, FAR)
     assert (caller.name, caller.sites) == ("first", None)
+    own = (tmp_path / "admin.key").read_text()
+    assert access.access(settings).scoped("admin").check({"x-opecom-key": own}, FAR).name == "this machine"
+    assert (admin_key(settings), (tmp_path / "admin.key").stat().st_mode & 0o777) == (own, 0o600)
     log = ListPublisher()
     # From a page of this machine, elsewhere in the network, and still from this machine without a key.
     for peer, headers in ((FAR, {"x-opecom-key": said(write), "origin": "http://localhost"}), ("127.0.0.1", {})):

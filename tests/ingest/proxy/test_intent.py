@@ -1,6 +1,7 @@
 """Who gets a token for which session, and whose token opens the stream; the query API is a small one of its own."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -213,3 +214,30 @@ async def test_without_a_secret_no_token_is_valid() -> None:
         response = await http.get(f"{STREAM}?token={token_of('shop', 'x')}")
     assert refusal(response) == (401, "wrong_token")
     assert "api.token_secret" in response.text
+
+
+async def test_an_address_has_so_many_streams_and_leaves_the_others_theirs() -> None:
+    api = Api()
+    async with served(api.app) as port:
+        own = IngestSettings(
+            api_url=f"http://127.0.0.1:{port}", max_streams_per_address=2, trusted_proxies=("127.0.0.1",)
+        )
+        app = ingest.app(settings(ingest=own), ListPublisher())
+        async with served(app) as at, httpx.AsyncClient(timeout=20) as http, contextlib.AsyncExitStack() as held:
+            url = f"http://127.0.0.1:{at}{STREAM}?token={token_of('shop')}"
+
+            async def status(address: str) -> int:
+                stream = http.stream("GET", url, headers={"x-forwarded-for": address})
+                return (await held.enter_async_context(stream)).status_code
+
+            assert [await status(FAR) for _ in range(3)] == [200, 200, 503]
+            refused = await http.get(url, headers={"x-forwarded-for": FAR})
+            assert refusal(refused) == (503, "busy")
+            assert ("ingest.max_streams_per_address" in refused.text, refused.headers["retry-after"]) == (True, "5")
+            assert await status("203.0.113.78") == 200
+            await held.aclose()
+            async with asyncio.timeout(10):
+                while await status(FAR) != 200:
+                    pass
+            await held.aclose()
+        await app.close()

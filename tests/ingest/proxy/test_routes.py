@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.door import refusal
+from ingest.admission.limits import WRONG_KEYS_AT_ONCE
+from tests.support.door import FAR, METRICS, refusal
 from tests.support.upstream import PART, Other, before, served
 
 #: Bytes that may wait between the two servers and the client: the sockets' buffers, and a few parts in each process.
@@ -106,7 +107,7 @@ async def test_the_other_server_learns_when_the_client_is_gone() -> None:
         async with client.stream("GET", "/admin/endless") as response:
             assert await anext(response.aiter_raw()) == b"begun"
         await asyncio.wait_for(other.left.wait(), 10)
-        metrics = (await client.get("/metrics")).text
+        metrics = (await client.get("/metrics", headers=METRICS)).text
     assert 'opecom_ingest_requests_total{path="/admin/...",status="200"} 1.0' in metrics
 
 
@@ -189,6 +190,44 @@ async def test_behind_a_proxy_nobody_is_on_this_machine(said: dict[str, Any]) ->
         # As nginx passes requests on: by the name of the server behind it, and without a word of the client.
         told = await echoed(client, "GET", "/admin/echo/x")
     assert dict(told["headers"])["x-forwarded-for"] == "127.0.0.1"
+
+
+async def test_wrong_keys_of_a_client_are_slowed_before_they_are_passed_on() -> None:
+    async with passing(trusted_proxies=("127.0.0.1",)) as (_, client):
+
+        async def status(key: str, address: str) -> int:
+            headers = {"x-opecom-key": key, "x-forwarded-for": address}
+            return (await client.get("/admin/kept", headers=headers)).status_code
+
+        guesses = [await status(f"guess-{number}", FAR) for number in range(WRONG_KEYS_AT_ONCE + 20)]
+        assert guesses.count(401) in range(WRONG_KEYS_AT_ONCE, WRONG_KEYS_AT_ONCE + 19)
+        assert guesses[-1] == 429
+        refused = await client.get("/admin/kept", headers={"x-opecom-key": "right", "x-forwarded-for": FAR})
+        assert refusal(refused) == (429, "rate")
+        assert refused.headers["retry-after"] == "1"
+        assert await status("right", "203.0.113.10") == 200
+
+
+async def test_admin_can_be_switched_off() -> None:
+    async with passing(pass_admin=False) as (_, client):
+        assert refusal(await client.get("/admin/echo/x")) == (404, "not_found")
+        assert "/admin/large" not in (await client.get("/openapi.json")).json()["paths"]
+
+
+async def test_the_document_is_made_once_for_many_requests() -> None:
+    async with passing() as (other, client):
+        made = 0
+        whole = other.app.openapi
+
+        def counting() -> dict[str, Any]:
+            nonlocal made
+            made += 1
+            return whole()
+
+        other.app.openapi = counting  # type: ignore[method-assign]
+        answers = await asyncio.gather(*(client.get("/openapi.json") for _ in range(20)))
+        assert made == 1
+        assert len({answer.content for answer in answers}) == 1
 
 
 async def test_the_document_has_the_routes_that_are_passed_on() -> None:

@@ -24,7 +24,7 @@ def test_every_topic_is_there_with_its_messages() -> None:
         "events": ({"Event", "Tick", "UseModel", "UsePages", "Erase"}, 6),
         "scored-sessions": ({"ScoredSession"}, 6),
         "page-stats": ({"PageRow", "PagesMarker"}, 1),
-        "erasures": ({"ErasureRecord"}, 1),
+        "erasures": ({"Erasure"}, 1),
         "events-dead": ({"DeadLetter"}, 6),
     }
 

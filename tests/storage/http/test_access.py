@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from deploy.settings.model import KafkaSettings, Settings, StorageSettings
 from deploy.wiring import api
+from ingest.admission.limits import WRONG_KEYS_AT_ONCE
 from storage.http.access import Access, Caller
 from storage.http.errors import ReadError
 from storage.http.secret_keys import Scope, SecretKey, digest_of
@@ -44,7 +45,11 @@ KEYS = [
         pytest.param({"x-opecom-key": ""}, HERE, "read", "wrong_key", id="empty"),
         pytest.param({"x-opecom-key": "\udcff"}, FAR, "read", "wrong_key", id="no text"),
         pytest.param({}, FAR, "read", "no_key", id="none"),
-        pytest.param({"host": "localhost:8000"}, HERE, "admin", "this machine", id="none, here"),
+        pytest.param({"host": "localhost:8000"}, HERE, "read", "this machine", id="none, here"),
+        *(
+            pytest.param({"host": "localhost:8000"}, HERE, scope, "no_key", id=f"none, here, for {scope}")
+            for scope in ("export", "personal", "admin")
+        ),
         pytest.param({"host": "evil.example"}, HERE, "read", "no_key", id="none, here by a foreign name"),
         pytest.param({"host": "localhost", "forwarded": "for=x"}, HERE, "read", "no_key", id="none, by a proxy here"),
         *(
@@ -65,6 +70,27 @@ def test_a_key_opens_its_scopes(headers: Mapping[str, str], peer: str, scope: Sc
 def test_where_this_machine_needs_a_key_nobody_is_let_in_without() -> None:
     with pytest.raises(ReadError, match="opecom keys add NAME --scope export"):
         Access(lambda: KEYS, open_on_loopback=False, scope="export").check({"host": "localhost"}, HERE)
+
+
+def test_wrong_keys_are_slowed_for_their_address_alone() -> None:
+    now = 0.0
+    access = Access(lambda: KEYS, open_on_loopback=True, now=lambda: now).scoped("export")
+
+    def code(key: str, peer: str, **headers: str) -> str:
+        try:
+            return access.check({"x-opecom-key": key, **headers}, peer).name
+        except ReadError as error:
+            return error.code
+
+    guesses = [code(f"guess-{number}", FAR) for number in range(300)]
+    assert guesses == ["wrong_key"] * WRONG_KEYS_AT_ONCE + ["rate"] * (300 - WRONG_KEYS_AT_ONCE)
+    assert code("key-of-shop", FAR) == "rate", "else a guess that is right would show"
+    assert [code("key-of-shop", "203.0.113.10"), code("key-of-shop", HERE)] == ["shop", "shop"]
+    proxied = [code(f"guess-{number}", HERE, via="1.1 x") for number in range(300)]
+    assert proxied == ["wrong_key"] * 300, "an address that many share"
+    assert code("key-of-shop", HERE) == "shop"
+    now = 1.0
+    assert [code("key-of-shop", FAR), code("guess", FAR), code("key-of-shop", FAR)] == ["shop", "wrong_key", "rate"]
 
 
 def test_keys_hold_as_long_as_they_are_kept() -> None:

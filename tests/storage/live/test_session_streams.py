@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from ingest.tokens import Claim, Shown
 from storage.http.errors import ReadError
-from storage.live.session_streams import SessionStreams
+from storage.live.session_streams import WAIT_SECONDS, SessionStreams
 from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
 from storage.query.intents import BandOnlyIntent, Intent, intent_of
@@ -30,6 +30,9 @@ class Held:
     def __init__(self, held: Intent | ReadError) -> None:
         self._held = held
         self.asked: list[tuple[str, str]] = []
+
+    def holds(self, held: Intent | ReadError) -> None:
+        self._held = held
 
     def intent(self, session_id: str, site: str) -> Intent:
         self.asked.append((session_id, site))
@@ -186,6 +189,38 @@ async def test_more_streams_than_allowed_are_refused_until_one_ends() -> None:
             await made.streams.open(claim())
         assert (refused.value.code, refused.value.retry_after) == ("too_many_streams", 5)
         await browser.leave()
+        await (await opened(made)).leave()
+
+
+async def test_sessions_that_nobody_has_heard_of_take_half_of_the_places() -> None:
+    async with streaming(limit=4) as made:
+        waiting = [await opened(made, Claim("default", f"nobody-{n}", "all", NOW + 300, "")) for n in range(2)]
+        with pytest.raises(ReadError, match="no event yet") as refused:
+            await made.streams.open(Claim("default", "nobody-2", "all", NOW + 300, ""))
+        assert (refused.value.code, refused.value.retry_after) == ("too_many_streams", 5)
+        made.database.holds(intent_of(scored(5)))
+        honest = await opened(made)
+        assert await honest.intent() == intent_of(scored(5))
+        made.database.holds(ReadError("not_found", "nothing"))
+        made.saying.say(scored(1, session_id="nobody-0"))
+        assert (await waiting[0].intent()).session_id == "nobody-0"
+        # Its place among those that wait is free again.
+        await (await opened(made, Claim("default", "nobody-2", "all", NOW + 300, ""))).leave()
+        for browser in (*waiting, honest):
+            await browser.leave()
+        assert made.value("opecom_api_session_streams") == 0
+
+
+async def test_a_session_that_never_comes_is_waited_for_half_a_minute() -> None:
+    async with streaming(limit=2, heartbeat=0.01) as made:
+        browser = await opened(made)
+        made.now = NOW + WAIT_SECONDS
+        event = await browser.next()
+        while event == {"": "heartbeat"}:
+            event = await browser.next()
+        assert event == {"": "no such session", "retry": "30000"}
+        assert await browser.next() is None
+        await browser.task
         await (await opened(made)).leave()
 
 
