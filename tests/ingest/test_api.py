@@ -468,7 +468,7 @@ async def test_events_of_programs_are_taken_and_counted(log: ListPublisher) -> N
             body = {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s"}]}
             answer = await client.post("/v1/batch", json=body, headers={"user-agent": agent})
             assert answer.json()["accepted"] == 1
-        text = (await client.get("/metrics")).text
+        text = (await client.get("/metrics", headers=METRICS)).text
     assert 'opecom_ingest_events_total{site="shop"} 2.0' in text
     assert 'opecom_ingest_bot_events_total{site="shop"} 1.0' in text
 

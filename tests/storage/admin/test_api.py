@@ -39,6 +39,8 @@ KEYS = {
     ),
     "read-key-of-sixteen-or-more": SecretKey("r", digest_of("read-key-of-sixteen-or-more"), frozenset({"read"})),
 }
+OWNER = {"x-opecom-key": "admin-key-of-the-tests"}
+OWNERS_KEY = SecretKey("a", digest_of("admin-key-of-the-tests"), frozenset({"admin"}))
 #: What somebody may put into a page's URL, or into a name.
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -57,7 +59,7 @@ ATTACKS = [
 async def client(
     folder: Path, updates: Iterable[ScoredSession], url: str = "", keys: bool = False, month: str = ""
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API on these updates, from this machine; with `keys`, from where a key is needed.
+    """A client of the API on these updates, with the key of the owner; with `keys`, without one.
 
     `month` stands in every row, though no event can put it there.
     """
@@ -66,10 +68,11 @@ async def client(
         if month:
             with opened.engine.begin() as connection:
                 connection.execute(sessions.update().values(month=month))
-        access = Access(lambda: list(KEYS.values()), not keys)
+        access = Access(lambda: [*KEYS.values(), OWNERS_KEY], not keys)
         app = api.app(settings, opened, access, CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened))
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as made:
+        headers = {} if keys else OWNER
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000", headers=headers) as made:
             yield made
 
 
@@ -348,14 +351,18 @@ async def test_a_key_of_one_site_hears_of_no_other(tmp_path: Path) -> None:
 async def test_an_erasure_whose_kafka_is_away_goes_on_and_says_what_it_waits_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(data_dir=tmp_path, kafka={"bootstrap": "127.0.0.1:1", "request_timeout_ms": 1_000})
+    settings = Settings(
+        data_dir=tmp_path,
+        kafka={"bootstrap": "127.0.0.1:1", "request_timeout_ms": 1_000},
+        api={"admin_keys": (OWNER["x-opecom-key"],)},
+    )
     monkeypatch.setattr("storage.admin.api.ERASE_SECONDS", 0.5)
     async with filled(settings, shops()) as opened:
         app = api.app(
             settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
         )
         transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000", headers=OWNER) as http:
             begun = await http.request("DELETE", "/admin/visitors/v1", params={"site": "default"})
             later = await http.get("/admin/visitors/v1/erasure", params={"site": "default"})
             held = await http.get("/admin/visitors/v1", params={"site": "default"})

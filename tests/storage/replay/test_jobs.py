@@ -46,7 +46,7 @@ class Replays:
 
 @asynccontextmanager
 async def service(
-    folder: Path, replays: Replays, profile: str = "embedded", peer: str = "127.0.0.1"
+    folder: Path, replays: Replays, profile: str = "embedded", peer: str = "127.0.0.1", key: str = ADMIN
 ) -> AsyncIterator[httpx.AsyncClient]:
     # A broker that is not there: reads of sessions need none.
     kafka = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
@@ -56,7 +56,8 @@ async def service(
     async with filled(embedded, [scored(1)]) as opened:
         app = api.app(settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), Jobs(replays.run))
         transport = httpx.ASGITransport(app, client=(peer, 5000))
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
+        headers = {"x-opecom-key": key} if key else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000", headers=headers) as http:
             yield http
 
 
@@ -149,7 +150,8 @@ CALLS = [
     ("POST", "/pages/refresh", b"{}"),
 ]
 WHO = {
-    "here, embedded": ("embedded", "127.0.0.1", {}, True),
+    "here, embedded": ("embedded", "127.0.0.1", {}, False),
+    "here with a key, embedded": ("embedded", "127.0.0.1", {"x-opecom-key": ADMIN}, True),
     "elsewhere, embedded": ("embedded", "10.0.0.7", {}, False),
     "a page under a name of its own": ("embedded", "127.0.0.1", {"host": "rebound.example:8000"}, False),
     "here, services": ("services", "127.0.0.1", {}, False),
@@ -161,7 +163,7 @@ WHO = {
 @pytest.mark.parametrize("who", WHO)
 async def test_only_admins_replay_and_refresh(tmp_path: Path, who: str) -> None:
     profile, peer, headers, permitted = WHO[who]
-    async with service(tmp_path, Replays(), profile, peer) as http:
+    async with service(tmp_path, Replays(), profile, peer, key="") as http:
         for method, path, body in CALLS:
             answer = await http.request(method, path, content=body, headers=JSON | headers)
             assert (answer.status_code not in (401, 403)) is permitted, (method, path, answer.text)
