@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from sqlalchemy import Engine, delete, func, select
 
-from storage.database.engine import reached
+from storage.database.engine import reached, truncate_log
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.pages.forget import forget_counted
@@ -81,8 +81,9 @@ class VisitorDatabases:
 
         1 deliveries of webhooks · 2 page views and sessions · 3 piece by piece, what pages are counted from and then
         updates: what a replay has voided names no visitor · 4 of shared sessions, piece by piece, and then of the
-        visitor: dead letters and events · 5 what ClickHouse remembers of having done so. Each is found by what comes
-        after it, so that whoever begins again finds the rest.
+        visitor: dead letters and events, whose values become empty · 5 empty values of such events become null, also
+        those of an earlier try · 6 what ClickHouse remembers of having done so, and SQLite's log of changes. Each is
+        found by what comes after it, so that whoever begins again finds the rest.
         """
         nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
         deleted = Deleted(deliveries=self._delete_deliveries(visitor, keys)) + self._delete_rows(keys)
@@ -92,7 +93,9 @@ class VisitorDatabases:
         for piece in _pieces(shared):
             deleted += self._change_log(nobody, piece)
         deleted += self._change_log(visitor, ())
+        self._change(_EMPTIED, nobody, ())
         drop_changes(self._client, [each.table for each in (_UPDATES, _LETTERS, _EVENTS)])
+        truncate_log(self._engine)
         return deleted
 
     def _delete_deliveries(self, visitor: Visitor, keys: Collection[Key]) -> int:
@@ -198,11 +201,19 @@ _TICK = (
     f"""concat('{{"control":"tick","clock":"', {_CLOCK}, """
     """'","to":', toString(toUnixTimestamp64Milli(ifNull(received_at, appended_at))), '}')"""
 )
-_NULLED = ("site", "session_id", "visitor_id", "event_id", "occurred_at", "received_at", "page_type", "path", "amount")
+# A Nullable column keeps a value beneath its null, which `col = NULL` leaves as it was. So the value is overwritten
+# first, and only then hidden.
+_NO_TIME = "fromUnixTimestamp64Milli(0, 'UTC')"
+_EMPTY = {
+    **dict.fromkeys(("site", "session_id", "visitor_id", "event_id", "page_type", "path", "key"), "''"),
+    **dict.fromkeys(("occurred_at", "received_at"), _NO_TIME),
+    "amount": "0",
+}
 _REDACT = (
     f"ALTER TABLE events UPDATE raw = if({_FOLDS}, {_TICK}, ''), kind = if({_FOLDS}, 'control', 'undecodable'), "
-    f"type = if({_FOLDS}, 'tick', NULL), key = NULL, {', '.join(f'{name} = NULL' for name in _NULLED)}"
+    f"type = if({_FOLDS}, 'tick', ''), {', '.join(f'{name} = {value}' for name, value in _EMPTY.items())}"
 )
+_NULL = f"ALTER TABLE events UPDATE type = nullIf(type, ''), {', '.join(f'{name} = NULL' for name in _EMPTY)}"
 _UPDATES = _Change(
     "scored_sessions",
     "site, session_id, opened_at, log, offset, closed",
@@ -211,3 +222,5 @@ _UPDATES = _Change(
 )
 _LETTERS = _Change("dead_letters", "log, topic, partition, offset", _OF_LETTERS, "ALTER TABLE dead_letters DELETE")
 _EVENTS = _Change("events", "log, partition, offset", _OF_EVENTS, _REDACT)
+# Of what is no event, nothing but this has a session.
+_EMPTIED = _Change("events", "log, partition, offset", "(kind != 'event' AND session_id IS NOT NULL)", _NULL)

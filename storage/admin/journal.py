@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from storage.admin.forget import Deleted, Key, Visitor
-from storage.database.engine import reached
+from storage.database.engine import reached, truncate_log
 from storage.database.tables import erasures
 from stream.fold.erasures import session_digest, visitor_digest
 
@@ -60,6 +60,7 @@ class ErasureJournal:
         done["deleted"] = msgspec.json.encode(deleted).decode()
         with reached(), self._engine.begin() as connection:
             connection.execute(erasures.update().where(erasures.c.digest == digest).values(done))
+        truncate_log(self._engine)
 
     def entry(self, visitor: Visitor) -> ErasureEntry | None:
         t = erasures.c

@@ -108,8 +108,9 @@ def _unrepeated(rows: Sequence[Sequence[Any]], offset: int) -> list[LogRecord]:
 
 _PLACE = "FROM events WHERE log = {log:String} AND partition = {partition:UInt32}"
 _EXTENT = f"SELECT min(offset), max(offset) + 1, uniqExact(offset) {_PLACE}"
+# Controls have no key. That of an event which is being erased is empty before it is null.
 _RECORDS = (
-    f"SELECT offset, toUnixTimestamp64Milli(appended_at), key, raw {_PLACE} "
+    f"SELECT offset, toUnixTimestamp64Milli(appended_at), if(kind = 'control', NULL, key), raw {_PLACE} "
     "AND offset >= {first:UInt64} AND offset < {end:UInt64} ORDER BY offset"
 )
 _AT = "fromUnixTimestamp64Milli({at:Int64}, 'UTC')"

@@ -232,7 +232,7 @@ async def test_killed_before_any_step_it_goes_on_at_the_next_start(
     steps = list(counting.steps)
     assert steps[:4] == ["begin", "topic", "controls", "passed"]
     assert steps[-1] == "end"
-    assert steps.count("change") == 4
+    assert steps.count("change") == 5
     # The last of each, and every change of a table.
     places = {name: place for place, name in enumerate(steps)}.values()
     for place in sorted({*places, *(n for n, name in enumerate(steps) if name == "change")} - {0}):
