@@ -6,6 +6,7 @@ import typer
 
 from deploy.cli.lazy import CommandSource, LazyGroup
 from deploy.errors import SetupError
+from deploy.processes.private_files import create_privately
 
 #: The first sentence of each command's docstring or help, which a test compares.
 COMMANDS = {
@@ -86,6 +87,7 @@ app = typer.Typer(name="opecom", cls=OpecomGroup, no_args_is_help=True, pretty_e
 @app.callback()
 def root() -> None:
     """Real-time purchase intent on your own servers."""
+    create_privately()
 
 
 def main() -> None:

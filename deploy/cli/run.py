@@ -14,6 +14,7 @@ import typer
 
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
+from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
 from stream.kafka.client_log import KafkaLogFilter
 
@@ -49,6 +50,8 @@ def run(
     """Runs one part of the system until SIGTERM or Ctrl-C."""
     settings = load()
     log_to_stderr()
+    if settings.data_dir.is_dir():
+        make_private(settings.data_dir)
     module, function = _WHERE[part]
     sys.exit(run_part(getattr(importlib.import_module(module), function), settings))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.doctor.finding import Finding
 from deploy.processes.data_folder import ROOM
+from deploy.processes.private_files import is_open_to_others
 from deploy.settings.model import variable
 
 #: Free bytes below which it is time to look for more.
@@ -19,6 +20,9 @@ def data_folder(folder: Path) -> Finding:
     mend = f"set {variable('data_dir')} to a folder with room"
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Finding("data folder", "fault", f"this user cannot write to {there} (data_dir): {mend}")
+    if there == folder and is_open_to_others(folder):
+        mend = "the next `opecom up` or `opecom run` closes it, where it is this user's"
+        return Finding("data folder", "warning", f"other users of this machine may read {folder}: {mend}")
     return room(folder, shutil.disk_usage(there).free)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy.errors import SetupError
+from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, variable
 
 #: Free bytes below which nothing is started: databases that run full do so at the worst time.
@@ -41,7 +42,7 @@ def held(folder: Path) -> Generator[Path, None, None]:
     mend = f"set {variable('data_dir')} to a folder with room"
     folder = folder.absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         (folder / "logs").mkdir(exist_ok=True)
         lock = (folder / "up.lock").open("a+")
     except OSError as error:

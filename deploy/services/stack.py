@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.errors import SetupError
 from deploy.processes.ports import free_port
+from deploy.processes.private_files import make_private
 from deploy.processes.programs import Program
 from deploy.services import kafka, mariadb
 
@@ -100,7 +101,7 @@ def _write(folder: Path, stack: Stack) -> None:
 def _alone(folder: Path) -> Generator[None, None, None]:
     """Two commands on one folder wait for each other."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         lock = (folder / "services.lock").open("w")
     except OSError as error:
         raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}") from error

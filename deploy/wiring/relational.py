@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy import Engine, exc
 
 from deploy.errors import AwayError, SetupError
+from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings
 from storage.database import migrate
 from storage.database.engine import engine_of
@@ -69,7 +70,7 @@ def explained() -> Iterator[None]:
 def make_data_folder(settings: Settings) -> None:
     """Raises SetupError where it cannot be made."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_private(settings.data_dir)
     except OSError as error:
         raise SetupError(f"data_dir {settings.data_dir} cannot be made ({error.strerror})") from error
 
