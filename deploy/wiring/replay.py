@@ -85,7 +85,12 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
 
 
 async def job(
-    settings: Settings, opened: DatabaseHandles, request: ReplaySelection, watcher: ProgressListener, anew: bool
+    settings: Settings,
+    opened: DatabaseHandles,
+    request: ReplaySelection,
+    watcher: ProgressListener,
+    anew: bool,
+    own_only: bool = False,
 ) -> Account:
     """One replay within a process that has the databases open; a file goes into the folder `replays` of data_dir.
 
@@ -97,7 +102,7 @@ async def job(
             folder.mkdir(parents=True, exist_ok=True)
             request = msgspec.structs.replace(request, target=str(folder / Path(request.target).name))
         async with world(settings, opened, request) as built:
-            return await replay(built, request, watcher, anew=anew)
+            return await replay(built, request, watcher, anew=anew, own_only=own_only)
     except (SetupError, KafkaError, OSError, TopicMissingError) as error:
         raise ReplayError(reason_of(error)) from error
 

@@ -34,7 +34,9 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         order = await _order(request)
         if not _may(caller, order.request):
             raise ReadError("wrong_scope", "request.site: name a site of this key")
-        return _answer(jobs.start(order), 202)
+        if order.request.fault:
+            raise ReadError("invalid", f"request.{order.request.fault}")
+        return _answer(jobs.start(order, caller.sites is not None), 202)
 
     @router.get("", summary="The replays of this process, the newest first", responses=answered(JobList))
     async def all_jobs(caller: Annotated[Caller, Depends(access.of)]) -> Response:

@@ -20,8 +20,9 @@ JobState = Literal["running", "done", "failed", "stopped"]
 #: Jobs that are remembered.
 MOST_JOBS = 100
 
-#: Runs a replay from beginning to end; the last argument begins it anew where one was interrupted.
-Run = Callable[[ReplaySelection, ProgressListener, bool], Awaitable[Account]]
+#: Runs a replay from beginning to end. The third argument begins it anew where one was interrupted, the last says that
+#: whoever asks may not give up one of other sites.
+Run = Callable[[ReplaySelection, ProgressListener, bool, bool], Awaitable[Account]]
 
 
 class ReplayRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,14 +61,18 @@ class Jobs:
         self._jobs: dict[int, Job] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, order: ReplayRequest) -> Job:
-        """Begin; raises ReadError(busy) while another runs."""
+    def start(self, order: ReplayRequest, own_only: bool = False) -> Job:
+        """Begin, for a caller of some sites `own_only`; raises ReadError(busy) while another runs."""
         if self._task is not None and not self._task.done():
-            raise ReadError("busy", "a replay runs already: GET /replays shows it, DELETE stops it", retry_after=5)
+            raise ReadError(
+                "busy",
+                "a replay runs already: wait for its end, or stop it where it is yours (GET /replays, DELETE)",
+                retry_after=5,
+            )
         job = Job(max(self._jobs, default=0) + 1, order.request, _now())
         self._jobs[job.id] = job
         self._jobs.pop(job.id - MOST_JOBS, None)
-        self._task = asyncio.create_task(self._work(job, order.anew))
+        self._task = asyncio.create_task(self._work(job, order.anew, own_only))
         return job
 
     def all(self) -> list[Job]:
@@ -89,9 +94,9 @@ class Jobs:
             self._task.cancel()
             await asyncio.wait({self._task})
 
-    async def _work(self, job: Job, anew: bool) -> None:
+    async def _work(self, job: Job, anew: bool, own_only: bool) -> None:
         try:
-            job.account = await self._run(job.request, _JobProgress(job), anew)
+            job.account = await self._run(job.request, _JobProgress(job), anew, own_only)
             job.state = "done"
         except asyncio.CancelledError:
             job.state = "stopped"

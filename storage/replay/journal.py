@@ -190,9 +190,9 @@ def begun(plan: PartitionPlan) -> Checkpoint:
     return Checkpoint(plan, plan.begin.next, plan.begin.next, plan.begin, Account())
 
 
-def unfinished(entries: Iterable[BackfillEntry]) -> BackfillEntry | None:
-    """The replay that was interrupted; whoever asks holds the lock, so it does not run."""
-    return next((entry for entry in entries if entry.state == "running"), None)
+def unfinished(entries: Iterable[BackfillEntry]) -> list[BackfillEntry]:
+    """The replays that were interrupted; whoever asks holds the lock, so none of them runs."""
+    return [entry for entry in entries if entry.state == "running"]
 
 
 @contextlib.contextmanager

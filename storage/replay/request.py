@@ -1,14 +1,21 @@
 """What a replay is asked for, and the plan that it makes of that for each partition. Both are kept by the journal."""
 
+import re
+import unicodedata
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from ingest.events import base_site
 from stream.fold.mark import Mark
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]
 TargetName = Literal["databases", "topic", "file", "features", "nothing"]
+#: Bytes of a file's name: file systems take 255, and parts add to it.
+LONGEST_FILE = 200
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +44,35 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     def reads_databases(self) -> bool:
         """Whether what is told is compared with what is stored."""
         return self.into == "databases" or (self.into == "nothing" and self.diff)
+
+    @property
+    def fault(self) -> str:
+        """Why it can never run, in one line; empty where it can. Asked before anything of it is kept."""
+        for name in ("site", "model", "target"):
+            if not _is_plain(getattr(self, name)):
+                return f"{name}: it has characters that cannot be printed; write it without them"
+        if self.into == "topic" and (not _TOPIC.fullmatch(self.target) or self.target in (".", "..")):
+            return "target: name a topic with 1 to 249 of the letters a-z, A-Z, 0-9, '.', '_' and '-'"
+        if self.into in ("file", "features"):
+            file = PurePath(self.target).name
+            if file in ("", ".."):
+                return "target: name a file, such as scores.jsonl"
+            if len(file.encode()) > LONGEST_FILE:
+                return f"target: a file's name has at most {LONGEST_FILE} bytes"
+        return ""
+
+    def may_meet(self, other: "ReplaySelection") -> bool:
+        """Whether both may be about the same sessions."""
+        return not self.site or not other.site or base_site(self.site) == base_site(other.site)
+
+    def covers(self, other: "ReplaySelection") -> bool:
+        """Whether the sites of the other are among the sites of this one."""
+        return not self.site or (bool(other.site) and base_site(self.site) == base_site(other.site))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the text has neither control characters nor half pairs, which neither files nor databases take."""
+    return not any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in text)
 
 
 class PartitionPlan(Struct, frozen=True):

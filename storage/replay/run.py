@@ -32,23 +32,29 @@ async def replay(
     watcher: ProgressListener,
     *,
     anew: bool = False,
+    own_only: bool = False,
     elsewhere: Elsewhere | None = None,
 ) -> Account:
     """Tell the log again as requested and say what came of it; raises ReplayError.
 
+    What can never run is refused first: kept, it would look like an interrupted replay. `own_only`: whoever asks may
+    give up no replay of other sites than its own.
+
     1 take the log's lock · 2 go on with the interrupted replay of the same request, or plan a new one, whose cuts and
     number are kept before anything is told · 3 wait until workers and writer have passed the cuts, so that nothing
     older is written later · 4 fold, compare and tell each partition, keeping checkpoints · 5 void what is stored and
-    was not made · 6 the replay is done. A crash anywhere leaves a replay that goes on at its checkpoints; what it tells
-    twice is the same.
+    was not made · 6 the replay is done. A crash anywhere leaves a replay that goes on at its checkpoints; what it
+    tells twice is the same.
     """
+    if request.fault:
+        raise ReplayError(request.fault)
     with _explained():
         if request.model:
             world.models(request.model)
         if request.into in ("nothing", "features"):
             return await _unkept(world, request, watcher)
         with world.journal.held():
-            number = await _begun(world, request, watcher, anew)
+            number = await _begun(world, request, watcher, anew, own_only)
             checkpoints = world.journal.checkpoints(number)
             plans = [checkpoint.plan for checkpoint in checkpoints]
             watcher.planned(number, sum(each.records for each in plans), sum(map(_folded, checkpoints)))
@@ -78,19 +84,30 @@ async def tell_partitions(world: ReplayContext, number: int, partitions: Collect
         await _tell(world, entry.request, number, chosen, lambda _: None)
 
 
-async def _begun(world: ReplayContext, request: ReplaySelection, watcher: ProgressListener, anew: bool) -> int:
-    """The number of the interrupted replay of this request, or of a new one."""
-    interrupted = unfinished(world.journal.entries())
-    if interrupted is not None and not anew:
-        if interrupted.request != request:
+async def _begun(
+    world: ReplayContext, request: ReplaySelection, watcher: ProgressListener, anew: bool, own_only: bool
+) -> int:
+    """The number of the interrupted replay of this request, or of a new one.
+
+    A replay of other sites neither stands in the way nor is given up.
+    """
+    interrupted = [each for each in unfinished(world.journal.entries()) if each.request.may_meet(request)]
+    for each in interrupted:
+        if each.request == request and not anew:
+            watcher.said(f"going on with replay {each.number}, which was interrupted")
+            return each.number
+    for each in interrupted:
+        if own_only and not request.covers(each.request):
             raise ReplayError(
-                f"replay {interrupted.number} was interrupted: give its own command again to go on with it "
+                f"replay {each.number} of all sites was interrupted: a key of all sites goes on with it or gives it up"
+            )
+        if not anew:
+            raise ReplayError(
+                f"replay {each.number} was interrupted: give its own command again to go on with it "
                 "(`opecom replay --list` shows it), or add --new to leave it as it is and begin this one"
             )
-        watcher.said(f"going on with replay {interrupted.number}, which was interrupted")
-        return interrupted.number
-    if interrupted is not None:
-        world.journal.end(interrupted.number, "abandoned", world.journal.account(interrupted.number))
+    for each in interrupted:
+        world.journal.end(each.number, "abandoned", world.journal.account(each.number))
     plans = await _plans(world, request)
     # Where the journal was lost and the timeline was not, its numbers are still taken.
     taken = await patiently(lambda: in_thread(world.timeline.greatest_number))

@@ -153,8 +153,11 @@ class Shop:
             target=target,
         )
 
-    async def replay(self, watcher: Watching | None = None, *, anew: bool = False, **asked: Any) -> Account:
-        return await replay(self.world(), ReplaySelection(**asked), watcher or Watching(), anew=anew)
+    async def replay(
+        self, watcher: Watching | None = None, *, anew: bool = False, own_only: bool = False, **asked: Any
+    ) -> Account:
+        selection = ReplaySelection(**asked)
+        return await replay(self.world(), selection, watcher or Watching(), anew=anew, own_only=own_only)
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
         """What every read sees, but for versions: both databases, sorted."""

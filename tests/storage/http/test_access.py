@@ -129,7 +129,7 @@ STORED = [
 class Ended:
     """Replays that end at once."""
 
-    async def __call__(self, request: ReplaySelection, watcher: Any, anew: bool) -> Account:
+    async def __call__(self, request: ReplaySelection, watcher: Any, anew: bool, own_only: bool) -> Account:
         return Account(sessions=1)
 
 

@@ -1,6 +1,7 @@
 """Replays and page statistics over HTTP: who may, one at a time, watched, stopped."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,8 +34,9 @@ class Replays:
         self.asked: list[tuple[ReplaySelection, bool]] = []
         self.failure: Exception | None = None
 
-    async def run(self, request: ReplaySelection, watcher: ProgressListener, anew: bool) -> Account:
+    async def run(self, request: ReplaySelection, watcher: ProgressListener, anew: bool, own_only: bool) -> Account:
         self.asked.append((request, anew))
+        self.own_only = own_only
         watcher.planned(3, 100, 40)
         watcher.moved(10)
         watcher.said("going on with replay 3, which was interrupted")
@@ -61,9 +63,9 @@ async def service(
             yield http
 
 
-async def ended(http: httpx.AsyncClient, job: int) -> dict[str, Any]:
+async def ended(http: httpx.AsyncClient, job: int, headers: dict[str, str] | None = None) -> dict[str, Any]:
     for _ in range(500):
-        found = dict((await http.get(f"/replays/{job}")).json())
+        found = dict((await http.get(f"/replays/{job}", headers=headers)).json())
         if found["state"] != "running":
             return found
         await asyncio.sleep(0.01)
@@ -128,8 +130,16 @@ async def test_a_job_that_fails_says_why(tmp_path: Path, failure: Exception, lin
         (b'{"requests": {}}', JSON, 422, "unknown field"),
         (b"{}", {"content-type": "text/plain"}, 422, "Content-Type: application/json"),
         (b"{" + b" " * 20_000 + b"}", JSON, 413, "at most 16,384 bytes"),
+        (b'{"request": {"into": "file", "target": "a\\u0000b"}}', JSON, 422, "request.target: it has characters"),
+        (b'{"request": {"into": "features", "target": "a\\u001b[2J"}}', JSON, 422, "request.target: it has characters"),
+        (b'{"request": {"site": "uci\\u0000"}}', JSON, 422, "request.site: it has characters"),
+        (b'{"request": {"into": "file"}}', JSON, 422, "request.target: name a file"),
+        (b'{"request": {"into": "topic", "target": "a b"}}', JSON, 422, "request.target: name a topic"),
     ],
-    ids=["broken", "no target", "before 1970", "unknown field", "what a page may send", "long"],
+    ids=[
+        *("broken", "no target", "before 1970", "unknown field", "what a page may send", "long"),
+        *("a file with NUL", "a training set with ESC", "a site with NUL", "no file", "no topic"),
+    ],
 )
 async def test_an_order_that_is_none_is_refused(
     tmp_path: Path, body: bytes, headers: dict[str, str], status: int, reason: str
@@ -181,3 +191,31 @@ async def test_page_statistics_without_a_kafka_are_503_and_name_what_is_away(tmp
             answer = await http.get(path, headers={"x-opecom-key": READ})
             assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
             assert answer.headers["retry-after"]
+
+
+async def test_a_key_of_one_site_sees_and_stops_its_own_replays_alone(tmp_path: Path) -> None:
+    replays = Replays()
+    key = "admin-of-uci-sixteen-or-more"
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    (tmp_path / "access.toml").write_text(
+        f'[keys.uci]\nsha256 = "{digest}"\nscopes = ["admin"]\nsites = ["uci"]\ncreated_at = 2026-11-01T00:00:00Z\n'
+    )
+    own = {"x-opecom-key": key}
+    async with service(tmp_path, replays, "services", "10.0.0.7") as http:
+        everybodys = {"x-opecom-key": ADMIN}
+        assert (await http.post("/replays", json={}, headers=own)).status_code == 403
+        assert (await http.post("/replays", json={"request": {"site": "default"}}, headers=own)).status_code == 403
+        begun = await http.post("/replays", json={"request": {"site": "default"}}, headers=everybodys)
+        assert begun.status_code == 202
+        await asyncio.sleep(0)
+        assert (await http.get("/replays", headers=own)).json() == {"jobs": []}
+        assert (await http.get("/replays/1", headers=own)).status_code == 404
+        assert (await http.delete("/replays/1", headers=own)).status_code == 404
+        replays.go_on.set()
+        await ended(http, 1, everybodys)
+        assert replays.own_only is False
+        answer = await http.post("/replays", json={"request": {"site": "uci"}, "anew": True}, headers=own)
+        assert answer.status_code == 202
+        assert [job["id"] for job in (await http.get("/replays", headers=own)).json()["jobs"]] == [2]
+        await ended(http, 2, own)
+        assert replays.own_only is True

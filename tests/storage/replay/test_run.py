@@ -278,7 +278,7 @@ async def test_an_interrupted_replay_goes_on_and_ends_alike(shop: Shop, monkeypa
             account = await shop.replay(watcher, model="m2", diff=True)
         except InterruptedError:
             interrupted += 1
-            assert unfinished(Journal(shop.engine, LOG).entries()) is not None
+            assert len(unfinished(Journal(shop.engine, LOG).entries())) == 1
         else:
             break
     assert interrupted >= 3
@@ -462,3 +462,34 @@ async def test_a_dry_run_writes_nothing_and_keeps_no_journal(shop: Shop, monkeyp
         if name != "page_views":
             assert dry.tables[name] == table
     assert dry.voided == account.voided > 0
+
+
+async def test_what_can_never_run_leaves_nothing_behind(shop: Shop) -> None:
+    for asked in ({"into": "file", "target": "scores\0.jsonl"}, {"model": "m\0"}, {"into": "topic", "target": "a b"}):
+        with pytest.raises(ReplayError, match=r"target: |model: "):
+            await shop.replay(**asked)
+    assert Journal(shop.engine, LOG).entries() == []
+    assert (await shop.replay()).changed == 0
+
+
+async def test_an_interrupted_replay_of_one_site_is_that_sites_affair(shop: Shop) -> None:
+    """Neither stops another site's, nor may another site's give it up; one of all sites is not given up by one site."""
+
+    def states() -> dict[int, str]:
+        return {each.number: each.state for each in Journal(shop.engine, LOG).entries()}
+
+    with pytest.raises(InterruptedError):
+        await shop.replay(Watching(ends_after=1), site="default")
+    await shop.replay(site="uci")
+    await shop.replay(site="uci", anew=True)
+    assert states() == {1: "running", 2: "done", 3: "done"}
+    with pytest.raises(ReplayError, match="replay 1 was interrupted"):
+        await shop.replay(site="default", include_late=True)
+    await shop.replay(site="default")
+    with pytest.raises(InterruptedError):
+        await shop.replay(Watching(ends_after=1))
+    for anew in (False, True):
+        with pytest.raises(ReplayError, match="replay 4 of all sites was interrupted: a key of all sites"):
+            await shop.replay(site="default", anew=anew, own_only=True)
+    await shop.replay(include_late=True, anew=True)
+    assert states() == {1: "done", 2: "done", 3: "done", 4: "abandoned", 5: "done"}
