@@ -91,6 +91,19 @@ class RequestOrigin:
 class Collected:
     records: list[Record] = field(default_factory=list)
     refused: list[RefusedEvent] = field(default_factory=list)
+    #: When the event of each record of an import was received, in ms.
+    times: list[int] = field(default_factory=list)
+
+    def add(self, event: Event) -> None:
+        self.records.append((key_of(event.site, event.session_id), encode(event)))
+        if event.clock == "replayed":
+            self.times.append(event.received_at)
+
+    def in_order(self) -> Sequence[Record]:
+        """The records as they go to the log: those of an import by their time, for what its clock has passed is old."""
+        if not self.times:
+            return self.records
+        return [self.records[index] for index in sorted(range(len(self.times)), key=self.times.__getitem__)]
 
     def event_ids(self) -> list[str | None]:
         """The id of each event sent, in its place; None for a refused one."""
@@ -144,7 +157,7 @@ def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), _millis(whole.sent_at, "sent_at")
     for index, sent in enumerate(whole.events):
         try:
-            collected.records.append(_record(sent, site, sent_at, sender))
+            collected.add(event_of(sent, site, sent_at, sender))
         except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
@@ -158,7 +171,7 @@ def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Col
     for index, raw in enumerate(whole.events):
         try:
             sent = decoded(_one[sender.grant.scope], raw)
-            collected.records.append(_record(sent, site, sent_at, sender))
+            collected.add(event_of(sent, site, sent_at, sender))
         except RequestRefusedError as refusal:
             collected.refused.append(RefusedEvent(index, refusal.code, refusal.reason))
     return collected
@@ -197,11 +210,7 @@ def _check_size(events: list[Any], max_events: int) -> None:
 
 def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Record:
     """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
-    return _record(sent, site, None if sent_at is None else _millis(sent_at, "sent_at"), sender)
-
-
-def _record(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Record:
-    event = event_of(sent, site, sent_at, sender)
+    event = event_of(sent, site, None if sent_at is None else _millis(sent_at, "sent_at"), sender)
     return key_of(site, event.session_id), encode(event)
 
 

@@ -141,7 +141,7 @@ class EventEndpoint(PostEndpoint):
             house.metrics.refused.labels(refused.code).inc()
         began = time.perf_counter()
         try:
-            await house.publisher.publish(collected.records)
+            await house.publisher.publish(collected.in_order())
         except LogUnavailableError as away:
             raise RequestRefusedError("unavailable", away.reason, away.retry_after, _ids(collected, answer)) from None
         except Exception:

@@ -190,7 +190,7 @@ class PartitionRun:
     async def _late(self, plan: PartitionPlan) -> LateEvents | None:
         if not self._request.include_late:
             return None
-        late = LateEvents(self._world.calendars, self._world.erasures)
+        late = LateEvents(self._world.calendars, self._world.erasures, plan.begin.clocks)
         source = source_of(self._world, self._request)
         async for records in source.read(plan.partition, plan.begin.next, plan.cut + 1):
             await in_thread(_look, late, records)

@@ -19,7 +19,8 @@ async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -
     cut = bounds.end - 1
     first = await _first(world, request, source, partition, bounds)
     model, pages = await in_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
-    begin = Mark(first, {}, model, pages)
+    clocks = await in_thread(world.stored.clocks, partition, first) if first else {}
+    begin = Mark(first, clocks, model, pages)
     last = await _last(world, request, partition, cut)
     tail = await _tail(world, request, partition, begin, cut)
     return PartitionPlan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))

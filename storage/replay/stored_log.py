@@ -81,6 +81,10 @@ class StoredLog:
                 pages = max(pages, said.version)
         return model, pages
 
+    def clocks(self, partition: int, offset: int) -> dict[str, int]:
+        """The clocks of replayed sites as the records before `offset` leave them, the one that began first first."""
+        return {bytes(name).decode(): int(now) for name, now in self._ask(_CLOCKS, partition, first=offset)}
+
     def refused(self, partition: int) -> dict[int, str]:
         """The controls that live workers refused, and why, by offset."""
         return {int(offset): bytes(why).decode() for offset, why in self._ask(_REFUSED, partition)}
@@ -119,6 +123,16 @@ _LAST_BEFORE = f"SELECT max(offset), count() {_PLACE} AND received_at < {_AT}"
 _CONTROLS = (
     f"SELECT offset, raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' AND type IN ('model', 'pages') "
     "ORDER BY offset"
+)
+# An event of a live site does not name its clock.
+_CLOCKS = (
+    "SELECT name, max(at) FROM ("
+    f"SELECT offset, ifNull(site, '') AS name, toUnixTimestamp64Milli(assumeNotNull(received_at)) AS at {_PLACE} "
+    "AND offset < {first:UInt64} AND kind = 'event' AND position(raw, '\"clock\":\"replayed\"') > 0 "
+    "UNION ALL "
+    f"SELECT offset, JSONExtractString(raw, 'clock') AS name, JSONExtractInt(raw, 'to') AS at {_PLACE} "
+    "AND offset < {first:UInt64} AND kind = 'control' AND type = 'tick'"
+    ") WHERE name != 'live' GROUP BY name ORDER BY min(offset)"
 )
 # Controls have no key.
 _REFUSED = (

@@ -5,6 +5,7 @@ it looks for the late events first, and folds each where its clock reaches the t
 """
 
 from bisect import insort
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from ingest.events import Control, Event, Tick, UndecodableError, clock_of, decode, encode
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
-from stream.fold.partition import FUTURE, LogRecord, Partition, lateness
+from stream.fold.partition import FUTURE, LogRecord, Partition, is_passed, lateness
 from stream.fold.result import FoldResult
 
 
@@ -27,10 +28,12 @@ class LateEvent(NamedTuple):
 class LateEvents:
     """The late events of one partition: found by `look`, which sees the log once, then folded in their places."""
 
-    def __init__(self, calendars: Calendars, erasures: Erasures | None = None) -> None:
+    def __init__(
+        self, calendars: Calendars, erasures: Erasures | None = None, clocks: Mapping[str, int] | None = None
+    ) -> None:
         self._calendars = calendars
         self._erasures = erasures or Erasures()
-        self._now: dict[str, int] = {}
+        self._now: dict[str, int] = dict(clocks or {})
         self._waiting: dict[str, list[LateEvent]] = {}
         self.offsets: set[int] = set()
 
@@ -43,7 +46,7 @@ class LateEvents:
             return
         clock = clock_of(said)
         now = self._now[clock] = max(self._now.get(clock, 0), said.received_at)
-        if self._erasures.cover(said.site, said.session_id, said.visitor_id):
+        if is_passed(said, now) or self._erasures.cover(said.site, said.session_id, said.visitor_id):
             return
         occurred_at = said.occurred_at if said.occurred_at <= said.received_at + FUTURE else said.received_at
         if lateness(occurred_at, said.received_at, self._calendars.of(said.site).last_cut(now)):

@@ -25,7 +25,7 @@ from ingest.events import (
 from stream.fold.calendar import Calendars
 from stream.fold.clock import IDLE, Clock
 from stream.fold.erasures import Erasures, digests_of
-from stream.fold.mark import Mark
+from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
 from stream.fold.session import Session, apply, has, id_of, is_verified
@@ -187,13 +187,16 @@ class Partition:
     def _fold_event(self, record: LogRecord, event: Event, raw: bytes, into: FoldResult | None) -> tuple[Outcome, str]:
         """Fold one event.
 
-        1 the clock moves, and closes what it has passed; 2 an event that the session has is skipped; 3 a late one is
-        put aside, opening and moving nothing more; 4 the daily cut; 5 an event too many is put aside; 6 the session
-        takes the event. Whatever reaches an open session keeps it open, or a fold that begins in its middle would
-        close it at another time than a fold of the whole.
+        1 the clock moves, and closes what it has passed; 2 history that its clock has passed was sent before, and is
+        skipped; 3 so is an event that the session has; 4 a late one is put aside, opening and moving nothing more;
+        5 the daily cut; 6 an event too many is put aside; 7 the session takes the event. Whatever reaches an open
+        session keeps it open, or a fold that begins in its middle would close it at another time than a fold of the
+        whole.
         """
         received_at, offset = event.received_at, record.offset
         clock = self._move(clock_of(event), received_at, offset, into)
+        if is_passed(event, clock.now):
+            return "duplicate", ""
         key = record.key or b""
         session = clock.open.get(key)
         if session is not None and has(session, raw, is_verified(event)):
@@ -227,7 +230,7 @@ class Partition:
         occurred_at: int,
         into: FoldResult | None,
     ) -> tuple[Outcome, str]:
-        """Step 6 of the fold: a session whose first event fails is never opened."""
+        """Step 7 of the fold: a session whose first event fails is never opened."""
         page = None
         if event.type == "page_view" and event.page is not None:
             page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages)
@@ -251,6 +254,7 @@ class Partition:
         clock = self.clocks.get(name)
         if clock is None:
             clock = self.clocks[name] = Clock(to)
+            self._bound_clocks(offset, into)
         clock.now = max(clock.now, to)
         if clock.now >= clock.due:
             sessions = clock.open
@@ -263,6 +267,20 @@ class Partition:
             else:
                 clock.due = clock.now + IDLE
         return clock
+
+    def _bound_clocks(self, offset: int, into: FoldResult | None) -> None:
+        """Close and forget the replayed sites that began first, until a mark has room for the clocks of the others.
+
+        So a fold that begins at a mark knows the clocks that a fold of the whole log knows.
+        """
+        size = sum(map(clock_bytes, self.clocks))
+        for name in [name for name in self.clocks if name != LIVE_CLOCK]:
+            if size <= CLOCKS_BYTES:
+                break
+            size -= clock_bytes(name)
+            clock = self.clocks.pop(name)
+            for key, session in list(clock.open.items()):
+                self._close(clock, key, session, offset, into)
 
     def _see(self, clock: Clock, key: bytes, session: Session) -> None:
         session.seen = clock.now
@@ -328,6 +346,11 @@ def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
 def _ahead(record: LogRecord, at: int) -> bool:
     """Whether a live clock would be moved to a time that the log has not reached."""
     return 0 < record.timestamp < at - AHEAD_OF_LOG
+
+
+def is_passed(event: Event, now: int) -> bool:
+    """Whether a replayed site's clock is past this event: it is sent again, for history comes in order."""
+    return event.received_at < now and event.clock == "replayed"
 
 
 def lateness(occurred_at: int, received_at: int, cut: int) -> str:

@@ -200,6 +200,15 @@ def test_an_import_needs_received_at() -> None:
     assert "received_at" in refused.reason
 
 
+def test_an_import_goes_to_the_log_in_the_order_of_its_times() -> None:
+    times = [NOON + 5, NOON, NOON + 5, NOON - 1]
+    sent = [page_view(occurred_at=at, received_at=at, session_id=f"s{n}") for n, at in enumerate(times)]
+    body = msgspec.json.encode({"sent_at": NOON, "events": sent})
+    read = collect.batch(body, sender(grant=IMPORT), 50)
+    assert [key for key, _ in read.in_order()] == [b"shop/s3", b"shop/s1", b"shop/s0", b"shop/s2"]
+    assert read.event_ids() == [decode(*record).event_id for record in read.records]
+
+
 @pytest.mark.parametrize(
     ("grant", "verified"),
     [

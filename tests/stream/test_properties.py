@@ -123,12 +123,15 @@ def test_a_verified_purchase_counts_whatever_else_has_its_id(example: tuple[list
 def a_log(draw: st.DrawFn) -> list[Event | Control]:
     """A log of two live sites and a replayed one: sessions that end, close, come back and are cut; controls between."""
     now = {"live": NOON - 9 * 60 * MINUTE, "past": NOON - 900 * MINUTE}
+    history: list[Event] = []
     records: list[Event | Control] = []
     for number in range(1, draw(st.integers(4, 30))):
         clock = draw(st.sampled_from(["live", "live", "past"]))
         now[clock] += draw(st.sampled_from([0, 1, 1, MINUTE, 9 * MINUTE, 25 * MINUTE, IDLE, 3 * IDLE]))
-        name = draw(st.sampled_from(["event"] * 8 + ["tick", "model"]))
-        if name == "tick":
+        name = draw(st.sampled_from(["event"] * 8 + ["tick", "model", "again"]))
+        if name == "again":
+            records += history[draw(st.integers(0, 3)) :]
+        elif name == "tick":
             records.append(Tick(clock, now[clock]))
         elif name == "model":
             records.append(UseModel(draw(st.sampled_from(["m1", "m2"]))))
@@ -144,6 +147,8 @@ def a_log(draw: st.DrawFn) -> list[Event | Control]:
             )
             lag = draw(st.sampled_from([0, 0, 1000, 5 * MINUTE, 11 * MINUTE, -10 * MINUTE]))
             records.append(_at(made, now[clock] - lag))
+            if clock == "past":
+                history.append(_at(made, now[clock] - lag))
     return records
 
 
@@ -242,6 +247,45 @@ def counterexample(property_: Callable[..., None], *strategies: st.SearchStrateg
     except Exception:
         return True
     return False
+
+
+@st.composite
+def history_sent_again(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
+    """The history of a replayed site in order, and the same as a loader sends it that begins again some times."""
+    now, events = NOON - 900 * MINUTE, []
+    for number in range(1, draw(st.integers(3, 20))):
+        now += draw(st.sampled_from([0, 1, MINUTE, 20 * MINUTE, 39 * MINUTE, IDLE, 5 * IDLE]))
+        session = draw(st.sampled_from(["s1", "s2"]))
+        made = draw(an_event(number, received_at=now, site="past", session_id=session, clock="replayed"))
+        events.append(_at(made, now - draw(st.sampled_from([0, 0, MINUTE, 11 * MINUTE, -2 * MINUTE]))))
+    otherwise: list[Event] = []
+    sent = 0
+    for crash in sorted(draw(st.lists(st.integers(0, len(events)), max_size=3))):
+        otherwise += events[sent:crash]
+        sent = draw(st.integers(0, crash))
+    return events, otherwise + events[sent:]
+
+
+def sent_again_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
+    events, otherwise = example
+    first, second = folded(log_of(events)), folded(log_of(otherwise))
+    assert [(each.opened_at, said(each)) for each in second.sessions] == [
+        (each.opened_at, said(each)) for each in first.sessions
+    ]
+    # What is late at the very time of the clock is late again.
+    late = second.counts.get("late", 0) - first.counts.get("late", 0)
+    assert second.counts.get("duplicate", 0) + late == len(otherwise) - len(events)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(history_sent_again())
+def test_history_sent_again_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
+    sent_again_changes_nothing(example)
+
+
+def test_where_history_behind_the_clock_is_folded_that_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.fold.partition, "is_passed", lambda *_: False)
+    assert counterexample(sent_again_changes_nothing, history_sent_again())
 
 
 def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
@@ -13,6 +14,9 @@ from tests.stream.test_properties import MINUTE, a_log, counterexample
 from tests.support.events import NOON, event
 from tests.support.log import log_of, partition
 from tests.support.specification import Identity, SpecifiedPartition
+
+
+HISTORY = [event(n, NOON + n * MINUTE, site="past", clock="replayed", session_id=f"s{n % 3}") for n in range(9)]
 
 
 def said(update: ScoredSession) -> dict[str, Any]:
@@ -89,6 +93,11 @@ def test_the_page_says_what_the_fold_does(records: list[Event | Control]) -> Non
             [event(1, NOON + 15 * 60 * MINUTE + 59 * MINUTE), event(2, NOON + 16 * 60 * MINUTE)], id="the cut at 04:00"
         ),
         pytest.param([event(number, NOON + number) for number in range(2_002)], id="2,000 events"),
+        pytest.param([*HISTORY, Tick("past", NOON + 600 * MINUTE), *HISTORY], id="history sent again"),
+        pytest.param(
+            [msgspec.structs.replace(HISTORY[0], site=f"{'past' * 15}~{n}") for n in (*range(60), 59)],
+            id="more replayed sites than a mark has room for",
+        ),
     ],
 )
 def test_the_page_says_it_at_the_edges(records: list[Event | Control]) -> None:

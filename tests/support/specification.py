@@ -54,6 +54,8 @@ class SpecifiedPartition:
             return "failed"
         clock = "live" if live else event.site
         now = self._move(clock, event.received_at)
+        if not live and event.received_at < now:
+            return "duplicate"
         key = (event.site, event.session_id)
         session = self.open[clock].get(key)
         if session is not None and which(event) in session.events:
@@ -78,6 +80,13 @@ class SpecifiedPartition:
         return "scored"
 
     def _move(self, clock: str, to: int) -> int:
+        if clock not in self.clocks:
+            self.clocks[clock] = to
+            replayed = [name for name in self.clocks if name != "live"]
+            while sum(len(name) + 17 for name in self.clocks) > 3_000:
+                forgotten = replayed.pop(0)
+                del self.clocks[forgotten]
+                self.open.pop(forgotten, None)
         now = self.clocks[clock] = max(self.clocks.get(clock, to), to)
         self.open[clock] = {
             key: session for key, session in self.open[clock].items() if session.seen + 40 * MINUTE > now

@@ -4,6 +4,7 @@ import pytest
 
 from ingest.events import Event, Tick, UseModel, UsePages
 from stream.fold.clock import IDLE
+from stream.fold.mark import decode_mark, encode_mark
 from stream.fold.partition import LATE, SESSION_EVENTS
 from stream.scored import version_of
 from tests.support.events import NOON, event
@@ -40,6 +41,39 @@ def test_replayed_sites_have_clocks_of_their_own() -> None:
     assert [update.status for update in into.sessions] == ["open"] * 4
     into = folded(log_of([event(1), at(1, NOON, "a"), at(2, NOON, "b"), Tick("a", NOON + year)]))
     assert [(update.site, update.status) for update in into.sessions][3:] == [("a", "closed")]
+
+
+def past(number: int, at: int, site: str = "shop~1", session_id: str = "s1") -> Event:
+    return event(number, at, site=site, session_id=session_id, clock="replayed")
+
+
+def test_an_import_sent_again_after_its_sessions_have_closed_changes_nothing() -> None:
+    history = [past(number, NOON + number * MINUTE, session_id=f"s{number % 3}") for number in range(30)]
+    done = Tick("shop~1", NOON + 24 * 60 * MINUTE)
+    once, twice = folded(log_of([*history, done])), folded(log_of([*history, done, *history, done]))
+    assert twice.sessions == once.sessions
+    assert (twice.counts, twice.dead) == ({"scored": 30, "control": 2, "duplicate": 30}, [])
+
+
+def test_history_behind_its_clock_keeps_no_session_open() -> None:
+    again = [past(1, NOON), past(2, NOON + 30 * MINUTE), past(1, NOON), past(3, NOON + 30 * MINUTE + IDLE)]
+    assert [update.status for update in folded(log_of(again)).sessions] == ["open", "open", "closed", "open"]
+
+
+def test_each_replayed_site_and_live_traffic_pass_their_own_history_only() -> None:
+    records = [past(1, NOON), past(2, NOON - MINUTE, "shop~2"), event(3, NOON), event(4, NOON - MINUTE)]
+    assert folded(log_of(records)).counts == {"scored": 4}
+
+
+def test_clocks_fit_into_a_mark_and_the_oldest_sites_are_closed_and_forgotten() -> None:
+    records = [past(number, NOON, f"shop~{number:020}") for number in range(1, 101)]
+    state = partition()
+    into = folded(log_of(records), state)
+    assert (len(state.clocks), state.open_sessions) == (3_000 // (25 + 17),) * 2
+    assert [update.site for update in into.sessions if update.status == "closed"][:2] == [
+        f"shop~{1:020}", f"shop~{2:020}"
+    ]  # fmt: skip
+    assert decode_mark(encode_mark(state._here())) == state._here()
 
 
 def test_the_first_event_after_four_cuts_a_session() -> None:
