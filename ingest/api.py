@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ingest import collect, schemas
 from ingest.endpoints import EventEndpoint, IngestContext, Work, batched, single
 from ingest.errors import RefusalCode, RequestRefusedError
+from ingest.events import CLOCK_TOLERANCE
 from ingest.openapi import RouteDoc, with_doors
 from ingest.proxy.intent import (
     STREAM_PATH,
@@ -172,7 +173,7 @@ def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[st
             await house.publisher.check()
         except LogUnavailableError as away:
             return _refusal(RequestRefusedError("unavailable", away.reason, away.retry_after))
-        return Response(b'{"status":"ready"}', media_type="application/json")
+        return Response(_readiness(house.publisher.clock_ahead_ms), media_type="application/json")
 
     @app.get(
         "/metrics",
@@ -187,6 +188,15 @@ def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[st
         except RequestRefusedError as refusal:
             return _refusal(refusal)
         return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _readiness(clock_ahead_ms: int) -> bytes:
+    """Ready in any case, for events count by the log's time where our clock is ahead; but the clock is to be set."""
+    if abs(clock_ahead_ms) <= CLOCK_TOLERANCE:
+        return b'{"status":"ready"}'
+    way = "ahead of" if clock_ahead_ms > 0 else "behind"
+    reason = f"this machine's clock is {abs(clock_ahead_ms) / 1000:.0f} s {way} Kafka's: set it, and Kafka's, by NTP"
+    return msgspec.json.encode({"status": "degraded", "reason": reason})
 
 
 async def _routed_wrong(request: Request, error: HTTPException) -> Response:

@@ -12,6 +12,9 @@ from msgspec import Meta, Struct
 #: The clock that all live sites of a partition share; a replayed site's clock carries the site's own name.
 LIVE_CLOCK = "live"
 
+#: A live time so far after the Kafka timestamp of its record is not believed; in ms.
+CLOCK_TOLERANCE = 10_000
+
 EventType = Literal["session_start", "page_view", "page_ping", "custom", "purchase", "session_end"]
 PageType = Literal["Administrative", "Informational", "ProductRelated"]
 VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]

@@ -23,8 +23,12 @@ MAX_BATCH_BYTES = 512 * 1024
 #: How long the first record of a batch waits for others, in seconds; those behind a batch on its way gather meanwhile.
 GATHER_SECONDS = 0.002
 CHECK_SECONDS = 2.0
+#: Kafka's number for a timestamp that the broker set itself.
+LOG_APPEND_TIME = 1
 #: aiokafka ends each of its own attempts by the request time-out; this stands behind it.
 CONNECT_SECONDS = 15.0
+#: How long a comparison of clocks is believed, in seconds.
+CLOCK_SECONDS = 300.0
 #: Between two attempts to reach Kafka, in seconds.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
 
@@ -101,6 +105,7 @@ class KafkaPublisher:
         self._lanes: list[asyncio.Task[None] | None] = [None] * partitions
         self._in_flight = 0
         self._producer: Any = None
+        self._clock_ahead_ms, self._compared_at = 0, -CLOCK_SECONDS
         self._trouble = "not connected to Kafka yet"
         self._broken = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -110,6 +115,10 @@ class KafkaPublisher:
     def in_flight(self) -> int:
         """Records that wait for their acknowledgement."""
         return self._in_flight
+
+    @property
+    def clock_ahead_ms(self) -> int:
+        return self._clock_ahead_ms if time.monotonic() - self._compared_at < CLOCK_SECONDS else 0
 
     def start(self) -> None:
         """Begins to connect; until that has worked, `publish` and `check` raise LogUnavailableError."""
@@ -215,7 +224,15 @@ class KafkaPublisher:
         if not done:
             sending.add_done_callback(lambda late: late.cancelled() or late.exception())
             raise self._late()
-        sending.result()
+        self._compare_clocks(sending.result(), now)
+
+    def _compare_clocks(self, acknowledged: Any, sent_at: int) -> None:
+        """Compare this machine's clock with the log's, which appended between `sent_at` and now (ms)."""
+        if acknowledged.timestamp_type != LOG_APPEND_TIME:
+            return
+        appended_at, now = acknowledged.timestamp, int(time.time() * 1000)
+        self._clock_ahead_ms = max(sent_at - appended_at, 0) or min(now - appended_at, 0)
+        self._compared_at = time.monotonic()
 
     def _late(self) -> LogUnavailableError:
         waited = f"{self._timeout:g} s (ingest.publish_timeout_ms)"

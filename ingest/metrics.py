@@ -12,10 +12,16 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 class IngestMetrics:
     """Counters with a registry of their own, so that two apps in one process do not share them.
 
-    `in_flight` says how many events wait for Kafka, `open_sessions` how many sessions sent an event lately.
+    `in_flight` says how many events wait for Kafka, `open_sessions` how many sessions sent an event lately,
+    `clock_ahead_ms` how far our clock is ahead of the log's.
     """
 
-    def __init__(self, in_flight: Callable[[], int] = lambda: 0, open_sessions: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        in_flight: Callable[[], int] = lambda: 0,
+        open_sessions: Callable[[], int] = lambda: 0,
+        clock_ahead_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "opecom_ingest_requests", "Requests by path and status.", ["path", "status"], registry=self.registry
@@ -59,3 +65,8 @@ class IngestMetrics:
             "Sessions that sent an event in the last 20 to 40 minutes.",
             registry=self.registry,
         ).set_function(open_sessions)
+        Gauge(
+            "opecom_ingest_clock_ahead_seconds",
+            "How far this machine's clock is ahead of Kafka's, negative: behind.",
+            registry=self.registry,
+        ).set_function(lambda: clock_ahead_ms() / 1000)

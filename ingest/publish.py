@@ -24,6 +24,10 @@ class Publisher(Protocol):
     def in_flight(self) -> int:
         """Records that wait for their acknowledgement."""
 
+    @property
+    def clock_ahead_ms(self) -> int:
+        """How far this machine's clock is ahead of the log's, as far as acknowledgements tell; negative: behind."""
+
     async def publish(self, records: Sequence[Record]) -> None:
         """Returns when every in-sync replica has all of them; raises LogUnavailableError when that is not known.
 
@@ -44,6 +48,7 @@ class ListPublisher:
     def __init__(self, partitions: int = 4) -> None:
         self.partitions: list[list[Record]] = [[] for _ in range(partitions)]
         self.away = ""
+        self.clock_ahead_ms = 0
         self._stopped = False
 
     @property

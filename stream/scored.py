@@ -34,6 +34,8 @@ Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 #: Bytes of a record that its dead letter carries, base64 below Kafka's limit of a message; the record itself stays in
 #: its topic for as long as retention keeps it.
 DEAD_BYTES = 300_000
+#: How the detail of a record begins that no database takes; its fold did not fail.
+NOT_WRITTEN = "not written: "
 #: Bytes of its key, and characters of the detail.
 DEAD_KEY_BYTES, DEAD_DETAIL = 1_000, 500
 

@@ -6,18 +6,25 @@ from typing import Annotated, Literal
 
 import typer
 
+from deploy.errors import AwayError
 from deploy.log import topics as all_topics
 from deploy.log.client_options import kafka_clients
-from deploy.settings.model import load
+from deploy.processes.data_folder import as_running
+from deploy.settings.model import Settings, load
 
 
 def topics(
     what: Annotated[
-        Literal["create", "check"], typer.Argument(help="create: makes and mends; check: says what is wrong, only.")
+        Literal["create", "check", "retry-failed"],
+        typer.Argument(
+            help="create: makes and mends; check: says what is wrong, only; retry-failed: publishes the events whose "
+            "dead letter says `failed` again, each once."
+        ),
     ] = "check",
 ) -> None:
-    """Makes the topics, mends their settings, and refuses what it cannot mend."""
-    kafka = load().kafka
+    """Makes the topics, mends their settings, and refuses what it cannot mend; folds failed events again."""
+    settings = as_running(load())
+    kafka = settings.kafka
     # A broker that is away is one line of ours; the client would add its own.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     wanted = all_topics.wanted(kafka)
@@ -25,7 +32,21 @@ def topics(
         done = asyncio.run(all_topics.ensure(kafka_clients(kafka), wanted))
         print("\n".join(done) or "the topics are as they must be")
         return
+    if what == "retry-failed":
+        print(f"{_retry_failed(settings):,} events published again at the end of the log")
+        return
     faults = asyncio.run(all_topics.check(kafka_clients(kafka), wanted))
     print("\n".join(fault.line for fault in faults) or "the topics are as they must be")
     if faults:
         raise typer.Exit(1)
+
+
+def _retry_failed(settings: Settings) -> int:
+    # Here, so that no other command loads it.
+    from deploy.log.retry import retry_failed
+    from stream.kafka.source import SourceError
+
+    try:
+        return asyncio.run(retry_failed(settings, kafka_clients(settings.kafka)))
+    except SourceError as error:
+        raise AwayError(str(error)) from None

@@ -159,7 +159,7 @@ def app(
         per_address=AddressBuckets(ingest.address_rate_per_second),
         sessions=sessions,
     )
-    metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions))
+    metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions), lambda: publisher.clock_ahead_ms)
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     house = IngestContext(

@@ -118,15 +118,16 @@ _RECORDS = (
     "AND offset >= {first:UInt64} AND offset < {end:UInt64} ORDER BY offset"
 )
 _AT = "fromUnixTimestamp64Milli({at:Int64}, 'UTC')"
+# An event of a clock that ran ahead was received when it was appended; of history both are in order.
 _FIRST_SINCE = f"SELECT min(offset), count() {_PLACE} AND received_at >= {_AT}"
-_LAST_BEFORE = f"SELECT max(offset), count() {_PLACE} AND received_at < {_AT}"
+_LAST_BEFORE = f"SELECT max(offset), count() {_PLACE} AND least(received_at, appended_at) < {_AT}"
 _CONTROLS = (
     f"SELECT offset, raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' AND type IN ('model', 'pages') "
     "ORDER BY offset"
 )
 # An event of a live site does not name its clock.
 _CLOCKS = (
-    "SELECT name, max(at) FROM ("
+    "SELECT name, max(at) FROM ("  # noqa: S608  our names
     f"SELECT offset, ifNull(site, '') AS name, toUnixTimestamp64Milli(assumeNotNull(received_at)) AS at {_PLACE} "
     "AND offset < {first:UInt64} AND kind = 'event' AND position(raw, '\"clock\":\"replayed\"') > 0 "
     "UNION ALL "

@@ -25,7 +25,7 @@ from stream.kafka.clients import answered
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.required import needed
-from stream.scored import dead_record
+from stream.scored import NOT_WRITTEN, dead_record
 from stream.waiting import set_within
 
 log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ class Writer:
             log.error("%s %d:%d cannot be written: %s", TOPICS[record.role], record.partition, record.offset, why)
             self._metrics.refused.inc()
             if record.role != "dead":
-                key, value = dead_record(dead_letter(self._log_id, record, why))
+                key, value = dead_record(dead_letter(self._log_id, record, f"{NOT_WRITTEN}{why}"))
                 await answered(self._producer.send_and_wait(self._topics["dead"], value, key=key))
 
     async def _commit(self, batches: Batches) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from ingest.events import Control, Event, Tick, UndecodableError, clock_of, decode, encode
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
+from stream.fold.log_time import in_log_time
 from stream.fold.partition import FUTURE, LogRecord, Partition, is_passed, lateness
 from stream.fold.result import FoldResult
 
@@ -92,6 +93,6 @@ def _fold_in_time(partition: Partition, late: LateEvent, into: FoldResult | None
 
 def _said(record: LogRecord) -> Event | Control | None:
     try:
-        return decode(record.key, record.value)
+        return in_log_time(decode(record.key, record.value), record.timestamp)
     except UndecodableError:
         return None

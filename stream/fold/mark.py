@@ -34,7 +34,7 @@ def clock_bytes(name: str) -> int:
 def encode_mark(mark: Mark) -> str:
     """A mark as the metadata of a committed offset.
 
-    A fold keeps no more clocks than fit. Where names need more room than their letters, the oldest replays are left out.
+    A fold keeps no more clocks than fit; only where names need more bytes than letters are the oldest left out.
     """
     encoded = msgspec.json.encode(mark)
     replays = [name for name in mark.clocks if name != LIVE_CLOCK]

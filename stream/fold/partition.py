@@ -25,6 +25,7 @@ from ingest.events import (
 from stream.fold.calendar import Calendars
 from stream.fold.clock import IDLE, Clock
 from stream.fold.erasures import Erasures, digests_of
+from stream.fold.log_time import in_log_time
 from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
@@ -36,8 +37,6 @@ from stream.scored import Cause, DeadLetter, DeadReason, version_of
 LATE = 10 * 60 * 1000
 #: An event further than this in the future occurred when it was received; in ms.
 FUTURE = 5 * 60 * 1000
-#: A live clock does not follow a record that claims to be received so long after the log got it; in ms.
-AHEAD_OF_LOG = 15 * 60 * 1000
 #: Events that a session counts; those beyond are `overflow`.
 SESSION_EVENTS = 2_000
 #: Marks kept for recovery; more are thinned out, so that recovery begins a little earlier.
@@ -94,7 +93,7 @@ class Partition:
         outcome: Outcome
         detail = ""
         try:
-            said = decode(record.key, record.value)
+            said = in_log_time(decode(record.key, record.value), record.timestamp)
         except UndecodableError as error:
             outcome, detail = "undecodable", str(error)
         else:
@@ -156,8 +155,6 @@ class Partition:
 
     def _obey(self, record: LogRecord, control: Control, into: FoldResult | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
-            if control.clock == LIVE_CLOCK and _ahead(record, control.to):
-                return "failed", f"a tick to {control.to} is ahead of the log's {record.timestamp}"
             self._move(control.clock, control.to, record.offset, into)
         elif isinstance(control, UseModel):
             if record.offset in self.refused:
@@ -171,13 +168,11 @@ class Partition:
         return "control", ""
 
     def _admit(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
-        """Keep out what did not pass the door and would harm every session of its clock."""
+        """Keep out what did not pass the door, and what is forgotten."""
         try:
             raw = id_of(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
-        if event.clock == "live" and _ahead(record, event.received_at):
-            return "failed", f"received_at {event.received_at} is ahead of the log's {record.timestamp}"
         if self._erasures.cover(event.site, event.session_id, event.visitor_id):
             # Its session was never there, but nobody else's may close at another time.
             self._move(clock_of(event), event.received_at, record.offset, into)
@@ -341,11 +336,6 @@ def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
                 continue
             if not isinstance(said, Event):
                 yield record.offset, said
-
-
-def _ahead(record: LogRecord, at: int) -> bool:
-    """Whether a live clock would be moved to a time that the log has not reached."""
-    return 0 < record.timestamp < at - AHEAD_OF_LOG
 
 
 def is_passed(event: Event, now: int) -> bool:

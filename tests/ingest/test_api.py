@@ -454,6 +454,13 @@ async def test_probes(log: ListPublisher) -> None:
     async with door(log) as client:
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
+        log.clock_ahead_ms = -10_000
+        assert (await client.get("/readyz")).json() == {"status": "ready"}
+        for ahead, said in ((1_200_000, "1200 s ahead of Kafka's"), (-11_000, "11 s behind Kafka's")):
+            log.clock_ahead_ms = ahead
+            answer = await client.get("/readyz")
+            assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+            assert said in answer.json()["reason"]
         log.away = "Kafka is away"
         assert (await client.get("/livez")).status_code == 200
         assert refusal(await client.get("/readyz")) == (503, "unavailable")

@@ -169,3 +169,20 @@ async def test_a_broker_that_dies_and_comes_back(tmp_path: Path) -> None:
             assert [value for partition in await log.read(1) for _, value in partition] == [b"3"]
     finally:
         program.stop()
+
+
+async def test_the_clock_is_compared_with_the_one_that_kafka_appends_by(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka = broker.settings()
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    made = publisher(kafka)
+    await reached(made)
+    # The embedded broker keeps the time that the producer gives.
+    appends = broker.idempotent
+    right = time.time
+    for wrong in (0, 1_200, -1_200):
+        monkeypatch.setattr("ingest.kafka.time.time", lambda wrong=wrong: right() + wrong)
+        await made.publish([(b"a", b"b")])
+        assert abs(made.clock_ahead_ms - wrong * 1_000 * appends) < 60_000
+    await made.stop()

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import stream.fold.partition
 from ingest.events import Control, Event, Tick
@@ -14,7 +15,6 @@ from tests.stream.test_properties import MINUTE, a_log, counterexample
 from tests.support.events import NOON, event
 from tests.support.log import log_of, partition
 from tests.support.specification import Identity, SpecifiedPartition
-
 
 HISTORY = [event(n, NOON + n * MINUTE, site="past", clock="replayed", session_id=f"s{n % 3}") for n in range(9)]
 
@@ -40,12 +40,12 @@ def said(update: ScoredSession) -> dict[str, Any]:
     }
 
 
-def the_page_says_what_the_fold_does(records: list[Event | Control]) -> None:
+def the_page_says_what_the_fold_does(records: list[Event | Control], timestamp: int = -1) -> None:
     state, by_page = partition(), SpecifiedPartition()
     sessions: dict[Identity, dict[str, Any]] = {}
     closed: set[Identity] = set()
     counts: dict[str, int] = {}
-    for record in log_of(records):
+    for record in (each._replace(timestamp=timestamp) for each in log_of(records)):
         into = FoldResult()
         state.fold(record, into)
         by_page.read(record)
@@ -67,9 +67,17 @@ def the_page_says_what_the_fold_does(records: list[Event | Control]) -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(a_log())
-def test_the_page_says_what_the_fold_does(records: list[Event | Control]) -> None:
-    the_page_says_what_the_fold_does(records)
+@given(a_log(), st.sampled_from([-1, -1, NOON - 60 * MINUTE, NOON - 500 * MINUTE]))
+def test_the_page_says_what_the_fold_does(records: list[Event | Control], timestamp: int) -> None:
+    the_page_says_what_the_fold_does(records, timestamp)
+
+
+@pytest.mark.parametrize("ahead", [9 * 1000, 11 * 1000, 20 * MINUTE])
+@pytest.mark.parametrize("flags", [(), ("skew",)])
+def test_the_page_says_it_of_a_clock_that_is_ahead(ahead: int, flags: tuple[str, ...]) -> None:
+    events = [event(n, at + ahead, received_at=NOON + ahead, flags=flags) for n, at in enumerate([NOON, NOON - 2_000])]
+    tick = Tick("live", NOON + 50 * MINUTE)
+    the_page_says_what_the_fold_does([*events, event(3, NOON, received_at=NOON + ahead), tick], NOON)
 
 
 @pytest.mark.parametrize(

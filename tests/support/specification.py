@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from ingest.events import Event, Tick, UndecodableError, decode
 from tests.support.log import LogRecord
 from tests.support.recount import recount
@@ -40,7 +42,8 @@ class SpecifiedPartition:
             self.outcomes.append(self._event(record, content))
         else:
             if isinstance(content, Tick):
-                self._move(content.clock, content.to)
+                ahead = content.clock == "live" and 0 < record.timestamp < content.to - 10_000
+                self._move(content.clock, record.timestamp if ahead else content.to)
             self.outcomes.append("control")
 
     @property
@@ -50,8 +53,14 @@ class SpecifiedPartition:
 
     def _event(self, record: LogRecord, event: Event) -> str:
         live = event.clock == "live"
-        if live and 0 < record.timestamp < event.received_at - 15 * MINUTE:
-            return "failed"
+        ahead = event.received_at - record.timestamp
+        if live and record.timestamp > 0 and ahead > 10_000:
+            shifted = "skew" in event.flags or event.occurred_at > record.timestamp
+            event = msgspec.structs.replace(
+                event,
+                received_at=record.timestamp,
+                occurred_at=max(0, event.occurred_at - ahead) if shifted else event.occurred_at,
+            )
         clock = "live" if live else event.site
         now = self._move(clock, event.received_at)
         if not live and event.received_at < now:

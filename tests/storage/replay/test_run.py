@@ -17,6 +17,7 @@ from scoring.model import ConstantModel
 from storage.database.errors import DatabaseUnavailableError
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
 from storage.replay.journal import Checkpoint, Journal, unfinished
+from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.write import clickhouse_sink as analytics
 from stream.fold.clock import IDLE
@@ -232,6 +233,24 @@ async def test_a_window_after_a_promotion_knows_the_model_in_force(databases: tu
     account = await shop.replay(since=NOON + 60 * HOUR, diff=True)
     assert account.sessions > 0
     assert account.changed == 0
+
+
+@pytest.mark.parametrize("source", ["kafka", "clickhouse"])
+async def test_a_window_knows_what_a_replayed_site_has_passed(databases: tuple[Any, Any], source: str) -> None:
+    def history(number: int, at: int) -> Event:
+        return event(number, at, site="past", clock="replayed", session_id=f"s{number}")
+
+    sent = [history(number, NOON + number * MINUTE) for number in range(20)]
+    later = [event(number, NOON + 72 * HOUR + number, session_id="s99") for number in (50, 51)]
+    over = [Tick("past", NOON + 120 * HOUR), Tick("live", NOON + 100 * HOUR)]
+    said = [*sent, *over[:1], *later, *sent, history(60, NOON + 96 * HOUR), *over]
+    shop = Shop(*databases, placed(said))
+    shop.live()
+    assert StoredLog(shop.client, LOG).clocks(0, len(shop.said[0])) == {"past": NOON + 120 * HOUR}
+    account = await shop.replay(since=NOON + 70 * HOUR, diff=True, source=source)
+    assert (account.sessions, account.changed, account.voided) == (1, 0, 0)
+    account = await shop.replay(include_late=True, diff=True, source=source)
+    assert (account.sessions, account.changed, account.voided) == (21, 0, 0)
 
 
 @pytest.mark.parametrize("source", ["kafka", "clickhouse"])

@@ -3,7 +3,10 @@
 import pytest
 
 from ingest.events import Event, Tick, UseModel, UsePages
+from storage.write.block import read
+from storage.write.erased import kept
 from stream.fold.clock import IDLE
+from stream.fold.erasures import Erasures, session_digest
 from stream.fold.mark import decode_mark, encode_mark
 from stream.fold.partition import LATE, SESSION_EVENTS
 from stream.scored import version_of
@@ -110,20 +113,57 @@ def test_an_event_from_the_future_occurred_when_it_was_received() -> None:
     assert into.sessions[0].started_at == NOON
 
 
-def test_a_record_ahead_of_the_log_does_not_move_the_clock() -> None:
-    first, second = log_of([event(1, NOON + 600 * MINUTE), event(2)])
+@pytest.mark.parametrize(
+    ("sent", "occurred_at"),
+    [
+        pytest.param(event(1, NOON + 20 * MINUTE), NOON, id="a clock twenty minutes ahead"),
+        pytest.param(event(1, NOON + 20 * MINUTE - 700, received_at=NOON + 20 * MINUTE), NOON - 700, id="with its way"),
+        pytest.param(
+            event(1, NOON + 9 * MINUTE, received_at=NOON + 20 * MINUTE, flags=("skew",)),
+            NOON - 11 * MINUTE,
+            id="corrected by it, and late",
+        ),
+        pytest.param(event(1, NOON - 700, received_at=NOON + 20 * MINUTE), NOON - 700, id="a server's own right time"),
+        pytest.param(event(1, NOON + 600 * MINUTE), NOON, id="ten hours ahead"),
+        pytest.param(event(1, NOON + 9_000), NOON + 9_000, id="nine seconds are no fault"),
+    ],
+)
+def test_the_time_of_the_log_bounds_what_a_clock_ahead_gives(sent: Event, occurred_at: int) -> None:
+    records = [each._replace(timestamp=NOON) for each in log_of([sent, event(2)])]
     state = partition()
-    into = folded([first._replace(timestamp=NOON), second._replace(timestamp=NOON)], state)
-    assert [letter.reason for letter in into.dead] == ["failed"]
-    assert state.clocks["live"].now == NOON
+    into = folded(records, state)
+    assert state.clocks["live"].now == NOON + (9_000 if sent.received_at == NOON + 9_000 else 0)
+    late = occurred_at < NOON - LATE
+    assert [letter.reason for letter in into.dead] == ["late"] * late
+    assert into.sessions[-1].counts.events == 2 - late
+    assert into.sessions[-1].started_at == (NOON if late else min(occurred_at, NOON))
 
 
-def test_a_tick_ahead_of_the_log_does_not_move_the_clock() -> None:
+def test_a_replayed_site_is_not_bound_by_the_time_of_the_log() -> None:
+    (record,) = log_of([past(1, NOON + 600 * MINUTE)])
+    assert folded([record._replace(timestamp=NOON)]).sessions[0].opened_at == NOON + 600 * MINUTE
+
+
+def test_the_time_of_the_log_bounds_a_live_tick() -> None:
     first, tick = log_of([event(1), Tick("live", NOON + 2 * IDLE)])
     state = partition()
-    into = folded([first, tick._replace(timestamp=NOON)], state)
-    assert [(letter.reason, letter.offset) for letter in into.dead] == [("failed", 1)]
-    assert state.open_sessions == 1
+    into = folded([first, tick._replace(timestamp=NOON + MINUTE)], state)
+    assert (into.dead, state.open_sessions, state.clocks["live"].now) == ([], 1, NOON + MINUTE)
+
+
+@pytest.mark.parametrize("ahead", [5_000, 20 * MINUTE])
+def test_an_erased_event_moves_the_clock_as_the_tick_that_is_stored_of_it(ahead: int) -> None:
+    erasures = Erasures([session_digest("default", "s1")])
+    (sent,) = log_of([event(1, NOON + ahead)])
+    read_record = read("events", partition=0, offset=0, timestamp=NOON, key=sent.key, value=sent.value)
+    stored = kept(read_record, erasures)
+    assert stored is not None
+    clocks = []
+    for key, value in ((sent.key, sent.value), (stored.key, stored.raw)):
+        state = partition(erasures=erasures)
+        folded([LogRecord(0, stored.timestamp, key, value)], state)
+        clocks.append(state.clocks["live"].now)
+    assert clocks == [NOON + (ahead if ahead == 5_000 else 0)] * 2
 
 
 def test_a_session_counts_two_thousand_events() -> None:
