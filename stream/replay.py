@@ -121,12 +121,17 @@ class PartitionReplay:
             if seek:
                 _require_next(partition, next(record for record in records if record.offset > partition.next))
         self._failures = into.failures
-        if into.failures_at_most >= FAILURES_IN_A_ROW:
-            raise FoldError(
-                f"{FAILURES_IN_A_ROW} events in a row of partition {partition.number} could not be folded, the last at "
-                f"{into.dead[-1].offset} ({into.dead[-1].detail}): nothing is replaced; this is a fault of the program"
-            )
+        require_folding(partition, into)
         return into
+
+
+def require_folding(partition: Partition, into: FoldResult) -> None:
+    """Raise FoldError where so many events in a row failed that the fold itself is at fault."""
+    if into.failures_at_most >= FAILURES_IN_A_ROW:
+        raise FoldError(
+            f"{FAILURES_IN_A_ROW} events in a row of partition {partition.number} could not be folded, the last at "
+            f"{into.dead[-1].offset} ({into.dead[-1].detail}): nothing is replaced; this is a fault of the program"
+        )
 
 
 def follow(partition: Partition, records: Sequence[LogRecord], late: LateEvents | None = None) -> None:

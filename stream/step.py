@@ -5,6 +5,8 @@ they need from outside (partitions, models) is given to them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby, islice, repeat
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +91,15 @@ def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequenc
             end += 1
         yield _scored(updates[start:end], models(version))
         start = end
+
+
+def probabilities(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[tuple[SessionUpdate, float, str]]:
+    """The updates with their probability and the version of the model that gives it, without reasons."""
+    for version, of_version in groupby(updates, attrgetter("model")):
+        model, rest = models(version), iter(of_version)
+        while some := [update.session for update in islice(rest, SCORE_ROWS)]:
+            scores = model.score(np.array([row(session.features) for session in some], np.float32))
+            yield from zip(some, scores.probability.tolist(), repeat(model.manifest.version))
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:

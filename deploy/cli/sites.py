@@ -1,5 +1,7 @@
 """`opecom sites`: the sites whose events are taken, and the keys with which they come."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -8,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
+from deploy.processes.data_folder import as_running
 from deploy.settings.access_file import place, read, sites_of
 from deploy.settings.model import Settings, SiteSettings, load
 from deploy.sites import changes as access_changes
@@ -99,6 +102,25 @@ def remove(name: Name) -> None:
         print(f"{name} is out of {place(settings)}; the settings still have it")
     else:
         print(f"{name} is out of {place(settings)}: events with its keys are refused from now on")
+
+
+@app.command()
+def finish(name: Name) -> None:
+    """Ends an import of a site or of a run (shop~2025): its sessions close, and are in training sets and statistics."""
+    # Here, so that no other command loads clients of Kafka.
+    from aiokafka.errors import KafkaError
+
+    from deploy.log.client_options import kafka_clients
+    from deploy.log.finish import finish as write_tick
+    from stream.kafka.source import SourceError
+
+    settings = as_running(load())
+    try:
+        to = asyncio.run(write_tick(settings, kafka_clients(settings.kafka), name))
+    except (KafkaError, SourceError) as error:
+        raise AwayError(f"Kafka at {settings.kafka.bootstrap} (kafka.bootstrap) does not answer: {error}") from None
+    at = datetime.fromtimestamp(to / 1000, UTC)
+    print(f"the import of {name} is at its end: its clock stands at {at:%Y-%m-%d %H:%M:%S} UTC, and its sessions close")
 
 
 def _wanted(write: bool, import_: bool, purchase: bool) -> tuple[tuple[Kind, bool], ...]:

@@ -73,7 +73,7 @@ def features(settings: Settings, request: ReplaySelection) -> int:
 
 
 def _run(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, console: Console) -> Account:
-    with ReplayBar(console) as bar:
+    with ReplayBar(console, "training set" if request.into == "features" else "dry run") as bar:
         if _held_elsewhere(settings):
             return _as_job(settings, request, anew, jobs, bar)
         return asyncio.run(_here(settings, request, anew, jobs, bar))
@@ -100,8 +100,9 @@ def listed(settings: Settings, as_json: bool) -> int:
 class ReplayBar:
     """How far a replay is, with an estimate of what is left; a Watcher."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, unnumbered: str = "dry run") -> None:
         self._console = console
+        self._unnumbered = unnumbered
         self._progress = Progress(
             TextColumn("{task.description:<12}"),
             BarColumn(),
@@ -124,7 +125,7 @@ class ReplayBar:
 
     def planned(self, number: int, records: int, done: int) -> None:
         self._begun, self._done, self._here = time.monotonic(), done, 0
-        name = f"replay {number}" if number else "dry run"
+        name = f"replay {number}" if number else self._unnumbered
         self._progress.update(self._task, description=name, total=records, completed=done)
 
     def moved(self, done: int) -> None:

@@ -24,7 +24,6 @@ from scoring.model import Model
 from storage.replay.account import Account
 from storage.replay.context import ProgressListener, ReplayContext
 from storage.replay.errors import ReplayError
-from storage.replay.features import FeatureTarget
 from storage.replay.journal import Journal
 from storage.replay.request import ReplaySelection
 from storage.replay.run import replay, tell_partitions
@@ -61,8 +60,6 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
                 return DatabaseTarget(
                     log, RelationalSink(opened.engine), AnalyticsSink(opened.client), sessions, followed.erasures
                 )
-            if request.into == "features":
-                return FeatureTarget(Path(request.target), request.bots)
             return FileTarget(Path(request.target)) if request.into == "file" else topic
 
         yield ReplayContext(

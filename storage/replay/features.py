@@ -1,27 +1,23 @@
 """Training sets: one row per update of each closed session, with what came of the session in the end.
 
-A row holds what was known at its update and nothing later; only the last two columns look ahead. Rows wait on disk
-until their session closes, so memory does not grow with the log.
+A row holds what was known at its update and nothing later; only the last two columns look ahead. Rows wait
+in memory until their session closes, as the session itself does, so memory does not grow with the log.
 """
 
 import csv
-import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import astuple
 
 from scoring.features import NAMES
 from storage.database.threads import in_thread
 from storage.http.csv_cells import cell
-from storage.replay.account import Account
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import PartitionPlan
-from stream.fold.partition import LogRecord
-from stream.replay import ReplayBatch
-from stream.scored import ScoredSession, identity_of
-from stream.step import ScoredUpdate
+from stream.scored import Identity, SessionUpdate, identity_of
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
@@ -31,7 +27,12 @@ THEN = ("events", "page_views", "bought_before", "probability", "model_version",
 OUTCOME = ("Revenue", "Amount")
 COLUMNS: tuple[str, ...] = (*PLACE, *NAMES, *THEN, *OUTCOME)
 
-Row = Sequence[Any]
+Row = list[Any]
+#: Columns that a CSV file spells in its own way.
+_TEXTS = tuple(map(COLUMNS.index, ("site", "session_id", "model_version")))
+_BOOLEANS = tuple(map(COLUMNS.index, ("Weekend", "bought_before", "Revenue")))
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(list[Any]).decode
 
 
 class FeatureWriter(Protocol):
@@ -54,7 +55,7 @@ def check(file: Path) -> None:
 
 
 class FeatureTarget:
-    """A Target; the file is there when it is whole. Sessions of programs are in it only with `bots`."""
+    """The file, which is there when it is whole. Sessions of programs are in it only with `bots`."""
 
     def __init__(self, file: Path, bots: bool = False) -> None:
         check(file)
@@ -62,47 +63,41 @@ class FeatureTarget:
         self._bots = bots
         self._made = file.with_name(f"{file.name}.part")
         self._writer: FeatureWriter | None = None
-        self._waiting = sqlite3.connect("", check_same_thread=False)
-        self._waiting.execute(
-            "CREATE TABLE waiting (site, session_id, opened_at, number INTEGER, row, "
-            "PRIMARY KEY (site, session_id, opened_at, number)) WITHOUT ROWID"
-        )
-
-    async def resume(self, partition: int, account: Account) -> None: ...
-
-    async def take(
-        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
-    ) -> None:
-        await in_thread(self._take, told.updates)
+        #: Rows of the sessions that are open, packed.
+        self._waiting: dict[Identity, list[bytes]] = {}
+        #: Rows written.
+        self.rows = 0
 
     async def finish(self, plans: Sequence[PartitionPlan]) -> None:
         await in_thread(self._finish)
 
-    def _take(self, updates: Iterable[ScoredUpdate]) -> None:
+    def add(self, partition: int, updates: Iterable[tuple[SessionUpdate, float, str]]) -> int:
+        """Keep the rows of these updates, and write those of the sessions that close; how many closed."""
         ready: list[Row] = []
-        for update in updates:
-            session, identity = update.session, identity_of(update.session)
+        closed = 0
+        for session, probability, model in updates:
+            identity = identity_of(session)
             if session.event.id is not None:
-                row = msgspec.msgpack.encode(row_of(update.partition, session))
-                self._waiting.execute("INSERT INTO waiting VALUES (?, ?, ?, ?, ?)", (*identity, session.version, row))
+                row = _pack(row_of(partition, session, probability, model))
+                self._waiting.setdefault(identity, []).append(row)
                 continue
-            place = "WHERE site = ? AND session_id = ? AND opened_at = ?"
-            found = self._waiting.execute(f"SELECT row FROM waiting {place} ORDER BY number", identity)  # noqa: S608
-            outcome = (session.revenue, session.amount)
+            closed += 1
+            rows = self._waiting.pop(identity, [])
             if self._bots or not session.bot:
-                ready += [(*msgspec.msgpack.decode(row), *outcome) for (row,) in found]
-            self._waiting.execute(f"DELETE FROM waiting {place}", identity)  # noqa: S608
+                outcome = [session.revenue, session.amount]
+                ready += [_unpack(row) + outcome for row in rows]
         if ready:
             self._write(ready)
+        return closed
 
     def _write(self, rows: Sequence[Row]) -> None:
         with writing(self._file):
             if self._writer is None:
                 self._writer = _writer(self._made)
             self._writer.write(rows)
+        self.rows += len(rows)
 
     def _finish(self) -> None:
-        self._waiting.close()
         with writing(self._file):
             if self._writer is None:
                 self._writer = _writer(self._made)
@@ -110,10 +105,10 @@ class FeatureTarget:
             self._made.replace(self._file)
 
 
-def row_of(partition: int, session: ScoredSession) -> Row:
+def row_of(partition: int, session: SessionUpdate, probability: float, model: str) -> Row:
     """An update as it was when it was told: the columns but the outcome."""
     event, counts = session.event, session.counts
-    return (
+    return [
         session.site,
         session.session_id,
         session.opened_at,
@@ -122,14 +117,14 @@ def row_of(partition: int, session: ScoredSession) -> Row:
         session.occurred_at,
         event.type,
         session.status,
-        *(getattr(session.features, name) for name in NAMES),
+        *astuple(session.features),
         counts.events,
         counts.page_views,
         session.revenue,
-        session.probability,
-        session.model_version,
+        probability,
+        model,
         session.pages_version,
-    )
+    ]
 
 
 def _writer(file: Path) -> FeatureWriter:
@@ -143,7 +138,12 @@ class _CsvFeatures:
         self._rows.writerow(COLUMNS)
 
     def write(self, rows: Sequence[Row]) -> None:
-        self._rows.writerows([cell(value) for value in row] for row in rows)
+        for row in rows:
+            for column in _TEXTS:
+                row[column] = cell(row[column])
+            for column in _BOOLEANS:
+                row[column] = "TRUE" if row[column] else "FALSE"
+        self._rows.writerows(rows)
 
     def close(self) -> None:
         self._out.close()

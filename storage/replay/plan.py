@@ -23,7 +23,8 @@ async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -
     clocks = await in_thread(world.stored.clocks, partition, first) if first else {}
     begin = Mark(first, clocks, model, pages)
     last = await _last(world, request, partition, cut)
-    tail = await _tail(world, request, partition, begin, cut)
+    # A training set has no sessions that are open at the cut, whoever they belong to.
+    tail = begin if request.into == "features" else await _tail(world, request, partition, begin, cut)
     return PartitionPlan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
 
 
@@ -34,7 +35,7 @@ def source_of(world: ReplayContext, request: ReplaySelection) -> Source:
 async def _first(world: ReplayContext, request: ReplaySelection, source: Source, partition: int, bounds: Bounds) -> int:
     """Where folding begins: EARLIER than the window, or where the log does."""
     since = request.since - EARLIER
-    if request.since and (kept := await _indexed(world, partition)) is not None and kept.start <= bounds.start:
+    if request.since and (kept := await indexed(world, partition)) is not None and kept.start <= bounds.start:
         found = await in_thread(world.stored.first_received_since, partition, since)
         return max(bounds.end if found is None else found, bounds.start)
     if bounds.start > 0:
@@ -44,14 +45,14 @@ async def _first(world: ReplayContext, request: ReplaySelection, source: Source,
 
 async def _last(world: ReplayContext, request: ReplaySelection, partition: int, cut: int) -> int:
     """The last record that must be folded before a replay may end early; the cut, where the index does not tell."""
-    if request.until == NEVER or request.include_late or (kept := await _indexed(world, partition)) is None:
+    if request.until == NEVER or request.include_late or (kept := await indexed(world, partition)) is None:
         return cut
     found = await in_thread(world.stored.last_received_before, partition, request.until + EARLIER)
     # What ClickHouse does not have yet, it cannot place.
     return cut if found is None or found + 1 >= kept.end else min(found, cut)
 
 
-async def _indexed(world: ReplayContext, partition: int) -> Bounds | None:
+async def indexed(world: ReplayContext, partition: int) -> Bounds | None:
     """What of the partition ClickHouse can find by time: all that it keeps, where that has no holes; else None."""
     first, end, count = await in_thread(world.stored.extent, partition)
     return Bounds(first, end) if count and count == end - first else None

@@ -5,11 +5,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from ingest.events import UndecodableError, UseModel, UsePages, decode
+from ingest.events import CLOCK_TOLERANCE, LIVE_CLOCK, Tick, UndecodableError, UseModel, UsePages, decode, encode
 from storage.database.threads import in_thread
 from storage.write.clickhouse_sink import ask
 from stream.fold.partition import LogRecord
 from stream.kafka.source import PIECE, Bounds, SourceError
+
+#: Offsets of the log in which a site's events are looked for at a time.
+SITE_PIECE = 20_000
 
 
 class StoredRecord(Struct, frozen=True, gc=False):
@@ -53,6 +56,25 @@ class StoredLog:
             yield records
             offset = until
 
+    async def read_site(self, partition: int, offset: int, end: int, site: str) -> AsyncIterator[Sequence[LogRecord]]:
+        """The controls and the events of one site with its runs; for live events of other sites, ticks."""
+        clock = 0
+        while offset < end:
+            until = min(offset + SITE_PIECE, end)
+            own = await in_thread(self._of_site, _OF_SITE, partition, offset, until, site)
+            others = await in_thread(self._of_site, _CLOCK_OF_OTHERS, partition, offset, until, site)
+            records = {int(row[0]): StoredRecord(*row) for row in own}
+            for at, now in others:
+                if now > clock:
+                    clock = int(now)
+                    records[int(at)] = StoredRecord(int(at), -1, None, encode(Tick(LIVE_CLOCK, clock)))
+            if records:
+                yield [records[at] for at in sorted(records)]
+            offset = until
+
+    def _of_site(self, query: str, partition: int, first: int, end: int, site: str) -> Sequence[Sequence[Any]]:
+        return self._ask(query, partition, first=first, end=end, site=site, runs=f"{site}~")
+
     def extent(self, partition: int) -> tuple[int, int, int]:
         """The first offset that is kept, the one after the last, and how many there are; all 0 where none is."""
         ((first, end, count),) = self._ask(_EXTENT, partition)
@@ -93,7 +115,7 @@ class StoredLog:
         ((offset, count),) = self._ask(query, partition, at=at)
         return int(offset) if count else None
 
-    def _ask(self, query: str, partition: int, **given: int) -> Sequence[Sequence[Any]]:
+    def _ask(self, query: str, partition: int, **given: int | str) -> Sequence[Sequence[Any]]:
         parameters = {"log": self._log, "partition": partition, **given}
         rows: Sequence[Sequence[Any]] = ask(
             self._client, query, parameters, query_formats={"String": "bytes"}
@@ -116,6 +138,22 @@ _EXTENT = f"SELECT min(offset), max(offset) + 1, uniqExact(offset) {_PLACE}"
 _RECORDS = (
     f"SELECT offset, toUnixTimestamp64Milli(appended_at), if(kind = 'control', NULL, key), raw {_PLACE} "
     "AND offset >= {first:UInt64} AND offset < {end:UInt64} ORDER BY offset"
+)
+_SITE = "(ifNull(site, '') = {site:String} OR startsWith(ifNull(site, ''), {runs:String}))"
+_RANGE = "AND offset >= {first:UInt64} AND offset < {end:UInt64}"
+_OF_SITE = (
+    f"SELECT offset, toUnixTimestamp64Milli(appended_at), key, raw {_PLACE} {_RANGE} "
+    f"AND (kind = 'control' OR {_SITE}) ORDER BY offset LIMIT 1 BY offset"
+)
+# The greatest of each run of events between two of the site would do; ClickHouse gives where the clock moves in all.
+_CLOCK_OF_OTHERS = (
+    "SELECT offset, now FROM ("  # noqa: S608  our names
+    "SELECT offset, now, max(now) OVER (ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
+    "FROM (SELECT offset, toUnixTimestamp64Milli(assumeNotNull(received_at)) AS at, "
+    f"toUnixTimestamp64Milli(appended_at) AS appended, "
+    f"if(appended > 0 AND at > appended + {CLOCK_TOLERANCE}, appended, at) AS now "
+    f"{_PLACE} {_RANGE} AND kind = 'event' AND NOT {_SITE} AND position(raw, '\"clock\":\"replayed\"') = 0 "
+    "AND match(replaceAll(ifNull(event_id, ''), '-', ''), '^[0-9a-fA-F]{32}$'))) WHERE now > before ORDER BY offset"
 )
 _AT = "fromUnixTimestamp64Milli({at:Int64}, 'UTC')"
 # An event of a clock that ran ahead was received when it was appended; of history both are in order.

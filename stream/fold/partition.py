@@ -106,6 +106,17 @@ class Partition:
             if outcome in ("undecodable", "late", "overflow", "failed"):
                 into.dead.append(self._dead(record, outcome, detail))
 
+    def pass_by(self, record: LogRecord, into: FoldResult) -> None:
+        """Follow the record at `next` by its clock alone: it is of a site whose sessions nobody asks for."""
+        self.next = record.offset + 1
+        try:
+            said = in_log_time(decode(record.key, record.value), record.timestamp)
+            if isinstance(said, Event):
+                id_of(said.event_id)
+                self._move(clock_of(said), said.received_at, record.offset, into)
+        except ValueError:
+            return
+
     def skip_to(self, offset: int) -> None:
         """Go on at `offset`: the records before it are no longer in the log."""
         self.next = offset
@@ -311,7 +322,7 @@ class Partition:
             version = told
             if closed:
                 changed = range(len(session.times))
-        update = update_of(session, version, cause, occurred_at, changed, self.pages)
+        update = update_of(session, version, cause, occurred_at, changed if into.has_views else (), self.pages)
         into.updates.append(UnscoredUpdate(self.number, key, self.model, update))
 
     def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:

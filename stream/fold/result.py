@@ -21,12 +21,14 @@ class FoldResult:
     """What a fold brought: updates to score, dead letters, and how many records ended in which way.
 
     A closing that a `telling` lets pass carries all page views of its session, as nothing else of it may be told.
+    Where nobody reads them, no update carries views: not `has_views`.
     """
 
-    __slots__ = ("counts", "dead", "failures", "failures_at_most", "telling", "updates")
+    __slots__ = ("counts", "dead", "failures", "failures_at_most", "has_views", "telling", "updates")
 
-    def __init__(self, failures: int = 0, telling: EmitPolicy | None = None) -> None:
+    def __init__(self, failures: int = 0, telling: EmitPolicy | None = None, has_views: bool = True) -> None:
         self.telling = telling
+        self.has_views = has_views
         self.updates: list[UnscoredUpdate] = []
         self.dead: list[DeadLetter] = []
         self.counts: dict[str, int] = {}

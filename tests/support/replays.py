@@ -14,7 +14,6 @@ from storage.database import migrate
 from storage.replay.account import Account
 from storage.replay.context import ReplayContext
 from storage.replay.errors import ReplayError
-from storage.replay.features import FeatureTarget
 from storage.replay.journal import Journal
 from storage.replay.request import ReplaySelection
 from storage.replay.run import replay
@@ -129,8 +128,6 @@ class Shop:
                 return DatabaseTarget(
                     LOG, RelationalSink(self.engine), AnalyticsSink(self.client), sessions, self.erasures
                 )
-            if request.into == "features":
-                return FeatureTarget(Path(request.target), request.bots)
             if request.into == "file":
                 return FileTarget(Path(request.target))
             return TopicTarget(self.topic, request.target) if request.into == "topic" else DryRunTarget()

@@ -1,9 +1,12 @@
 """A training set has every beginning of every closed session, as it was then, with the outcome that came later."""
 
 import csv
+import random
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingest.events import Event, Purchase, Tick
@@ -12,8 +15,8 @@ from storage.replay.errors import ReplayError
 from storage.replay.features import COLUMNS, OUTCOME
 from tests.support.events import NOON, event
 from tests.support.log import folded, log_of, partition
-from tests.support.replays import Shop, placed
-from tests.support.weeks import HOUR, a_week
+from tests.support.replays import PARTITIONS, Shop, placed
+from tests.support.weeks import HOUR, MINUTE, a_week
 
 
 def shop(said: list[Any]) -> Shop:
@@ -124,3 +127,54 @@ def test_only_the_outcome_looks_ahead() -> None:
 
 def _cell(value: object) -> str:
     return str(value).upper() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def two_sites() -> list[Any]:
+    """Two live sites of one clock, received out of order, one with a run that is replayed, and what others send."""
+    chance = random.Random(7)
+    weeks = [
+        msgspec.structs.replace(each, site=site)
+        for seed, site in ((1, "shop"), (2, "other"), (3, "shop-b"))
+        for each in a_week(seed=seed)
+        if isinstance(each, Event)
+    ]
+    weeks.sort(key=lambda each: each.received_at + chance.randrange(20 * MINUTE))
+    history = [event(n, NOON + n, site=site, clock="replayed") for n in range(5) for site in ("shop~1", "past")]
+    ahead = event(7, weeks[-1].received_at + 2 * HOUR, site="other")
+    ends = [Tick(clock, ahead.received_at + 24 * HOUR) for clock in ("shop~1", "past", "live")]
+    return [*weeks[:30], *history, *weeks[30:], ahead, *history, *ends]
+
+
+@pytest.mark.parametrize(
+    "stored", [0, 40, 10_000], ids=["all from Kafka", "some from ClickHouse", "all from ClickHouse"]
+)
+async def test_the_rows_of_one_site_are_those_it_has_among_all(
+    databases: tuple[Any, Any], tmp_path: Path, stored: int
+) -> None:
+    shop = Shop(*databases, placed(two_sites()))
+    shop.live(upto=dict.fromkeys(range(PARTITIONS), stored))
+    read_from_kafka = []
+    source_read = shop.source.read
+
+    async def counted(partition: int, offset: int, end: int) -> AsyncIterator[Any]:
+        async for records in source_read(partition, offset, end):
+            read_from_kafka.extend(records)
+            yield records
+
+    everything = await rows_of(shop, tmp_path / "all.csv", "")
+    shop.source.read = counted  # type: ignore[method-assign]
+    for site in ("shop", "other", "shop-b"):
+        mine = [row for row in everything if row["site"].partition("~")[0] == site]
+        assert mine
+        assert sorted(await rows_of(shop, tmp_path / "one.csv", site), key=str) == sorted(mine, key=str)
+    records = sum(map(len, shop.said))
+    kept = sum(min(stored, len(each)) for each in shop.said)
+    assert len(read_from_kafka) == 3 * (records - kept)
+
+
+async def rows_of(shop: Shop, file: Path, site: str) -> list[dict[str, str]]:
+    account = await shop.replay(into="features", target=str(file), site=site)
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert account.updates - account.sessions == len(rows)
+    return rows
