@@ -71,6 +71,15 @@ class View(Struct, frozen=True, gc=False):
     page_value: float
 
 
+class VerifiedOrder(Struct, frozen=True, gc=False):
+    """An order that somebody proved: its number, or its event's id where it has none; when, and the sum as sent."""
+
+    id: Id
+    at: Millis
+    amount: float
+    currency: Name = ""
+
+
 class Counts(Struct, frozen=True, gc=False):
     """De-duplicated events of the session, by kind."""
 
@@ -141,6 +150,9 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     #: The visitor's network: a digest of the site and of the cut address of the earliest event; empty where that has
     #: none, or a private one. It bounds what one network can do to page statistics.
     network: Annotated[Name, Stored(tables=("scored_sessions",))] = ""
+    #: The verified orders of the session, the first first. One that several sessions of a site have counts, in
+    #: statistics, exports and training sets, in the session that had it first.
+    orders: Annotated[tuple[VerifiedOrder, ...], Stored(tables=())] = ()
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):

@@ -19,6 +19,7 @@ from storage.admin.rows import (
     view_of,
 )
 from storage.database.columns import SESSION_COLUMNS
+from storage.database.orders import counted_amount, counted_revenue
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.queries import Queries
@@ -96,9 +97,8 @@ class AdminReads(Queries):
     def statistics(self, chosen: ResolvedFilter, grain: Grain) -> Statistics:
         """Statistics of the sessions that are chosen."""
         conditions, t = _conditions(chosen), sessions.c
-        # As a number: SQLAlchemy gives the sum of truths back as a truth.
-        bought_rows = func.coalesce(func.sum(cast(t.revenue, Integer)), 0)
-        counted = (func.count(), bought_rows, func.coalesce(func.sum(t.amount), 0.0))
+        bought_rows = func.coalesce(func.sum(counted_revenue), 0)
+        counted = (func.count(), bought_rows, func.coalesce(func.sum(counted_amount), 0.0))
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
         sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
         count, bought, amount, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
@@ -131,7 +131,7 @@ class AdminReads(Queries):
         t = sessions.c
         key = (t.opened_at, t.site, t.session_id)
         query: Select[Any] = (
-            select(*key, *(t[name] for name in UCI_COLUMNS))
+            select(*key, *(t[name] for name in UCI_COLUMNS[:-1]), counted_revenue)
             .where(*_conditions(chosen))
             .order_by(*key)
             .limit(EXPORT_PAGE)
@@ -169,7 +169,7 @@ def _conditions(chosen: ResolvedFilter) -> list[Any]:
     if not chosen.bots:
         said.append(cast(t.bot, Integer) == 0)
     if chosen.revenue is not None:
-        said.append(cast(t.revenue, Integer) == int(chosen.revenue))
+        said.append(counted_revenue == int(chosen.revenue))
     if chosen.since is not None:
         said.append(t.opened_at >= chosen.since)
     if chosen.until is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
 from stream.compiled import tuple_of
-from stream.scored import Identity, ScoredSession, View, stored_list
+from stream.scored import Identity, ScoredSession, View, identity_of, stored_list
 
 Row = tuple[Any, ...]
 
@@ -23,6 +23,12 @@ def session_row(log: str, update: ScoredSession) -> Row:
 def view_row(log: str, identity: Identity, version: int, view: View) -> Row:
     """The columns of `page_views`, in their order."""
     return (*identity, *_view_values(view), version, log)
+
+
+def order_rows(log: str, update: ScoredSession) -> list[Row]:
+    """The rows of `orders` that the session has, in their columns' order."""
+    identity, last = identity_of(update), (update.version, log)
+    return [(*identity, each.id, each.at, each.amount, each.currency, *last) for each in update.orders]
 
 
 def _moment(ms: int) -> str:

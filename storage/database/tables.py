@@ -74,6 +74,23 @@ page_views = Table(
     PrimaryKeyConstraint("site", "session_id", "opened_at", "event_id"),
 )
 
+#: Verified orders of sessions; storage/database/orders.py says in which session one counts. Times in ms UTC.
+orders = Table(
+    "orders",
+    metadata,
+    Column("site", String(97), nullable=False),
+    Column("session_id", String(64), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("order_id", String(64), nullable=False),
+    Column("ordered_at", BigInteger, nullable=False),
+    Column("amount", Double, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("log", String(64), nullable=False),
+    PrimaryKeyConstraint("site", "session_id", "opened_at", "order_id"),
+    Index("orders_by_id", "site", "order_id"),
+)
+
 #: How far each partition of a log has been written, and the Kafka timestamp of the last record written.
 log_positions = Table(
     "log_positions",

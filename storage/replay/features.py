@@ -1,15 +1,18 @@
 """Training sets: one row per update of each closed session, with what came of the session in the end.
 
 A row holds what was known at its update and nothing later; only the last two columns look ahead. Rows wait
-in memory until their session closes, as the session itself does, so memory does not grow with the log.
+in memory until their session closes, as the session itself does, so memory does not grow with the log; those of buyers
+wait on disk until all orders are known.
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import astuple
 
 from scoring.features import NAMES
@@ -17,7 +20,7 @@ from storage.database.threads import in_thread
 from storage.http.csv_cells import cell
 from storage.replay.errors import ReplayError, writing
 from storage.replay.request import PartitionPlan
-from stream.scored import Identity, SessionUpdate, identity_of
+from stream.scored import Identity, SessionUpdate, VerifiedOrder, identity_of
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
@@ -31,6 +34,7 @@ Row = list[Any]
 #: Columns that a CSV file spells in its own way.
 _TEXTS = tuple(map(COLUMNS.index, ("site", "session_id", "model_version")))
 _BOOLEANS = tuple(map(COLUMNS.index, ("Weekend", "bought_before", "Revenue")))
+_BOUGHT_BEFORE = COLUMNS.index("bought_before")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Any]).decode
 
@@ -65,6 +69,7 @@ class FeatureTarget:
         self._writer: FeatureWriter | None = None
         #: Rows of the sessions that are open, packed.
         self._waiting: dict[Identity, list[bytes]] = {}
+        self._buyers = _Buyers()
         #: Rows written.
         self.rows = 0
 
@@ -83,9 +88,12 @@ class FeatureTarget:
                 continue
             closed += 1
             rows = self._waiting.pop(identity, [])
-            if self._bots or not session.bot:
-                outcome = [session.revenue, session.amount]
-                ready += [_unpack(row) + outcome for row in rows]
+            if session.bot and not self._bots:
+                continue
+            if session.orders:
+                self._buyers.add(session, rows)
+            else:
+                ready += [[*_unpack(row), session.revenue, session.amount] for row in rows]
         if ready:
             self._write(ready)
         return closed
@@ -98,11 +106,59 @@ class FeatureTarget:
         self.rows += len(rows)
 
     def _finish(self) -> None:
+        for rows in self._buyers.counted():
+            self._write(rows)
         with writing(self._file):
             if self._writer is None:
                 self._writer = _writer(self._made)
             self._writer.close()
             self._made.replace(self._file)
+
+
+class _Buyers:
+    """Closed sessions with orders, on disk until all are known: an order counts in the session that had it first."""
+
+    def __init__(self) -> None:
+        self._held = sqlite3.connect("", check_same_thread=False)
+        self._held.execute("CREATE TABLE held (session BLOB)")
+        #: The session that had each order of a site first, before it when.
+        self._first: dict[tuple[str, str], tuple[int, int, str]] = {}
+
+    def add(self, session: SessionUpdate, rows: list[bytes]) -> None:
+        for order in session.orders:
+            had = (order.at, session.opened_at, session.session_id)
+            place = (session.site, order.id)
+            self._first[place] = min(had, self._first.get(place, had))
+        held = _HeldBuyer(session.site, session.session_id, session.opened_at, session.amount, session.orders, rows)
+        self._held.execute("INSERT INTO held VALUES (?)", (_pack(held),))
+
+    def counted(self) -> Iterator[list[Row]]:
+        """The rows of one session after the other, with the outcome that counts."""
+        for (packed,) in self._held.execute("SELECT session FROM held ORDER BY rowid"):
+            held = _unpack_held(packed)
+            repeated = [each for each in held.orders if self._first[held.site, each.id] != held.had(each)]
+            bought = len(repeated) < len(held.orders)
+            amount = held.amount - sum(each.amount for each in repeated) if bought else 0.0
+            rows = [[*_unpack(row), bought, amount] for row in held.rows]
+            for row in rows:
+                row[_BOUGHT_BEFORE] = bought and row[_BOUGHT_BEFORE]
+            yield rows
+        self._held.close()
+
+
+class _HeldBuyer(Struct, frozen=True):
+    site: str
+    session_id: str
+    opened_at: int
+    amount: float
+    orders: tuple[VerifiedOrder, ...]
+    rows: list[bytes]
+
+    def had(self, order: VerifiedOrder) -> tuple[int, int, str]:
+        return order.at, self.opened_at, self.session_id
+
+
+_unpack_held = msgspec.msgpack.Decoder(_HeldBuyer).decode
 
 
 def row_of(partition: int, session: SessionUpdate, probability: float, model: str) -> Row:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from sqlalchemy import Connection, DateTime, Double, Engine, String, Table, exc
 
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
-from storage.database.rows import Row, session_row, view_row
-from storage.database.tables import log_positions, page_views, sessions
+from storage.database.rows import Row, order_rows, session_row, view_row
+from storage.database.tables import log_positions, orders, page_views, sessions
 from storage.write.block import Block, newest, newest_views
 
 #: Largest text of one statement; MariaDB's max_allowed_packet is 16 MB unless set otherwise.
@@ -26,17 +26,20 @@ class RelationalSink:
         self._upserts: list[Callable[[Connection, Sequence[Row]], None]] = [
             upsert(sessions, ("log", "version")),
             upsert(page_views, ("log", "version")),
+            upsert(orders, ("log", "version")),
             upsert(log_positions, ("next_offset",)),
         ]
 
     def write(self, block: Block) -> None:
         updates = [update for _, update in block.scored]
+        sessions_of_block = newest(updates).values()
         rows = (
-            [session_row(block.log, update) for update in newest(updates).values()],
+            [session_row(block.log, update) for update in sessions_of_block],
             [
                 view_row(block.log, identity, version, view)
                 for (identity, _), (version, view) in newest_views(updates).items()
             ],
+            [row for update in sessions_of_block if update.orders for row in order_rows(block.log, update)],
             [(block.log, p.role, p.partition, p.next, p.timestamp) for p in block.positions],
         )
         try:

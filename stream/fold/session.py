@@ -19,7 +19,7 @@ from ingest.events import Context, Event
 from scoring.features import VisitorType
 from stream.fold.calendar import Calendar, Day
 from stream.fold.pages import SeenPage
-from stream.scored import Origin
+from stream.scored import Origin, VerifiedOrder
 
 #: Bytes of an event id.
 ID = 16
@@ -48,6 +48,7 @@ class EventOrder(NamedTuple):
     number: str
     amount: float
     verified: bool
+    currency: str
 
 
 class Session:
@@ -59,7 +60,8 @@ class Session:
     __slots__ = (
         "amount", "bot", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset",
         "greatest", "ids", "last", "last_at", "millis", "network", "opened_at", "orders", "pages", "pings",
-        "rates", "revenue", "seen", "session_id", "site", "times", "unverified", "viewed", "visitor_id", "whence",
+        "rates", "revenue", "seen", "session_id", "site", "times", "unverified", "verified", "viewed", "visitor_id",
+        "whence",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -98,6 +100,7 @@ class Session:
         self.revenue = False
         self.amount = 0.0
         self.unverified = 0
+        self.verified: tuple[VerifiedOrder, ...] = ()
 
     @property
     def events(self) -> int:
@@ -265,10 +268,10 @@ def _position(session: Session, occurred_at: int, raw: bytes) -> int:
     return at
 
 
-def _order(event: Event) -> tuple[str, float, bool]:
+def _order(event: Event) -> tuple[str, float, bool, str]:
     purchase = event.purchase
     assert purchase is not None  # noqa: S101 - the caller looked
-    return purchase.order_id or event.event_id, purchase.amount, purchase.verified
+    return purchase.order_id or event.event_id, purchase.amount, purchase.verified, purchase.currency or ""
 
 
 def _take_order(session: Session, order: EventOrder) -> None:
@@ -287,6 +290,9 @@ def _take_order(session: Session, order: EventOrder) -> None:
     session.revenue = bool(verified)
     session.amount = float(amount)
     session.unverified = len(told) - len(verified)
+    session.verified = tuple(
+        [VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in sorted(verified)]
+    )
 
 
 def _added(pages: list[SeenPage]) -> tuple[float, float, float]:

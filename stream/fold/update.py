@@ -28,6 +28,7 @@ _ATTRIBUTES = {
     "last_event_at": "last_at",
     "origin": "whence.origin",
     "unverified_purchases": "unverified",
+    "orders": "verified",
 }
 _update = constructor(SessionUpdate, SessionUpdate.__struct_fields__, _MADE, _ATTRIBUTES)
 

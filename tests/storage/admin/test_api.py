@@ -25,7 +25,7 @@ from storage.admin.rows import SessionRow
 from storage.database.tables import sessions
 from storage.http.access import Access
 from storage.http.secret_keys import SecretKey, digest_of
-from stream.scored import Cause, Counts, ScoredSession
+from stream.scored import Cause, Counts, ScoredSession, VerifiedOrder
 from tests.support.databases import filled
 from tests.support.events import NOON, event_id
 from tests.support.scored import FEATURES, scored, view
@@ -158,6 +158,53 @@ async def test_what_is_no_filter_is_refused(asked: dict[str, Any], tmp_path: Pat
     async with client(tmp_path, []) as http:
         answer = await http.get("/admin/sessions", params=asked)
     assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
+
+
+def order(number: str, hours: float, amount: float) -> VerifiedOrder:
+    return VerifiedOrder(number, NOON + int(hours * HOUR), amount, "EUR")
+
+
+def repeated_orders() -> list[ScoredSession]:
+    """An order that was signed for two session ids, one opened again a day later, and a second one beside it."""
+
+    def of(number: int, hours: int, *orders: VerifiedOrder, site: str = "default") -> ScoredSession:
+        amount = sum(each.amount for each in orders)
+        given = {"revenue": bool(orders), "amount": amount, "orders": orders, "site": site}
+        return scored(number, True, session_id=f"s{number}", opened_at=NOON + hours * HOUR, **given)
+
+    return [
+        of(1, 0, order("o1", 0.5, 10.0)),
+        of(2, 0, order("o1", 0.5, 10.0)),
+        of(3, 24, order("o1", 24.5, 10.0), order("o2", 24.6, 7.0)),
+        of(4, 48, order("o2", 48.5, 7.0)),
+        of(5, 0),
+        of(6, 0, order("o1", 0.5, 99.0), site="shop-2"),
+    ]
+
+
+@pytest.mark.parametrize("arrival", [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0), (3, 1, 5, 0, 4, 2)], ids=str)
+async def test_an_order_counts_in_the_first_session_of_its_site(
+    tmp_path: Path, url: str, arrival: tuple[int, ...]
+) -> None:
+    updates = [repeated_orders()[number] for number in arrival]
+    async with client(tmp_path, updates, url) as http:
+        answer = (await http.get("/admin/stats", params={"site": "default"})).json()
+        other = (await http.get("/admin/stats", params={"site": "shop-2"})).json()["totals"]
+        export = (await http.get("/admin/export", params={"site": "default"})).text.splitlines()
+        bought = (await http.get("/admin/sessions", params={"site": "default", "revenue": "true"})).json()
+    assert (answer["totals"]["with_revenue"], answer["totals"]["revenue"]) == (2, 17.0)
+    assert [(span["with_revenue"], span["revenue"]) for span in answer["spans"]] == [(1, 10.0), (1, 7.0), (0, 0.0)]
+    assert (other["with_revenue"], other["revenue"]) == (1, 99.0)
+    assert [line.rpartition(",")[2] for line in export[1:]] == ["TRUE", "FALSE", "FALSE", "TRUE", "FALSE"]
+    assert {each["session_id"] for each in bought["sessions"]} == {"s1", "s3"}
+
+
+async def test_an_order_of_a_session_that_is_stored_without_it_counts_elsewhere(tmp_path: Path, url: str) -> None:
+    first, second, *_ = repeated_orders()
+    without = msgspec.structs.replace(first, version=first.version + 4_096, revenue=False, amount=0.0, orders=())
+    async with client(tmp_path, [first, second, without], url) as http:
+        totals = (await http.get("/admin/stats")).json()["totals"]
+    assert (totals["with_revenue"], totals["revenue"]) == (1, 10.0)
 
 
 async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: str) -> None:

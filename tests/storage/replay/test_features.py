@@ -70,6 +70,30 @@ async def test_every_row_of_a_session_has_the_outcome_of_its_end(tmp_path: Path)
     assert [row["Revenue"] for row in rows if row["session_id"] == "s2"] == ["FALSE"]
 
 
+async def test_an_order_is_the_outcome_of_the_session_that_had_it_first(tmp_path: Path) -> None:
+    def bought(number: int, at: int, session_id: str, *orders: str, site: str = "default") -> list[Event]:
+        events = [event(number, at, session_id=session_id, site=site)]
+        for place, each in enumerate(orders, 1):
+            proof = Purchase(10.0 * place, each, "EUR", verified=True)
+            at += 1_000
+            events.append(event(number + place, at, session_id=session_id, site=site, type="purchase", purchase=proof))
+        return [*events, event(number + 9, at + 1_000, session_id=session_id, site=site)]
+
+    said = [
+        *bought(10, NOON, "s1", "o1"),
+        *bought(20, NOON + 24 * HOUR, "s2", "o1"),
+        *bought(30, NOON + 25 * HOUR, "s3", "o1", "o2"),
+        *bought(40, NOON + 26 * HOUR, "s4", "o1", site="other"),
+        Tick("live", NOON + 48 * HOUR),
+    ]
+    rows = await made(said, tmp_path / "set.csv")
+    outcomes = {row["session_id"]: (row["Revenue"], row["Amount"]) for row in rows}
+    assert outcomes == {"s1": ("TRUE", "10.0"), "s2": ("FALSE", "0.0"), "s3": ("TRUE", "20.0"), "s4": ("TRUE", "10.0")}
+    before = {each: [row["bought_before"] for row in rows if row["session_id"] == each] for each in outcomes}
+    assert before["s1"] == ["FALSE", "TRUE", "TRUE"]
+    assert before["s2"] == ["FALSE", "FALSE", "FALSE"]
+
+
 async def test_sessions_of_programs_are_in_the_set_only_if_asked_for(tmp_path: Path) -> None:
     said = [
         event(1, flags=("bot",)),
