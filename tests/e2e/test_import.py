@@ -1,4 +1,4 @@
-"""An import through the running system: sent, sent again by a loader that crashed, ended, and made a training set of."""
+"""An import in the running system: sent, sent again by a loader that crashed, ended, and made a training set of."""
 
 import csv
 import json
