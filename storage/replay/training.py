@@ -18,8 +18,8 @@ from storage.replay.request import PartitionPlan, ReplaySelection
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import FoldResult
 from stream.fold.session import Session
-from stream.recovery import needed
 from stream.replay import UNWRITTEN, Backfill, require_folding
+from stream.required import needed
 from stream.step import probabilities
 
 
