@@ -54,6 +54,12 @@ class WriterMetrics:
         self.lag = Gauge(
             "opecom_writer_lag_records", "Records that wait to be written, by topic.", ["topic"], registry=registry
         )
+        self.detached_parts = Gauge(
+            "opecom_writer_detached_parts",
+            "Damaged parts that ClickHouse set aside, whose rows are missing, by table.",
+            ["table"],
+            registry=registry,
+        )
         self.seconds = Histogram(
             "opecom_writer_block_seconds",
             "From the first record of a block until both databases have it.",

@@ -12,7 +12,7 @@ from deploy.settings.model import Settings
 from deploy.wiring import storage
 from deploy.wiring.relational import explained
 from deploy.wiring.relational import relational as relational_engine
-from storage.database import migrate
+from storage.database import detached_parts, migrate
 
 Found = tuple[list[Finding], dict[str, float]]
 NOT_YET = "is not there yet: the first start makes it"
@@ -52,7 +52,8 @@ def clickhouse(settings: Settings, api: ProbeAddress, get: Get) -> Found:
     try:
         with contextlib.closing(storage.analytics(settings)) as client:
             run = migrate.clickhouse_run(client)
-            finding = analytics.analytics("ClickHouse" if server else "chDB", run)
+            notice = detached_parts.notice(client, settings.profile == "embedded")
+            finding = analytics.analytics("ClickHouse" if server else "chDB", run, notice)
             return [finding], {"ClickHouse": analytics.ahead(run)} if server else {}
     except SetupError as error:
         return [Finding(analytics.CHECK, "fault", str(error))], {}

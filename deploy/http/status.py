@@ -21,11 +21,13 @@ def create_status_app(
     ready: Callable[[], bool],
     not_yet: str | Callable[[], str],
     degraded: Callable[[], str] = lambda: "",
+    notice: Callable[[], str] = lambda: "",
 ) -> Starlette:
     """`/livez`, `/readyz` and `/metrics`.
 
     `/readyz` answers 503 and the line `not_yet` until ready, and then 503 with what `degraded` says, while that says
-    why the part cannot do its work although nothing is wrong with it.
+    why the part cannot do its work although nothing is wrong with it. What `notice` says stands beside a good answer:
+    the part does its work, and somebody should look.
     """
 
     async def livez(_: Request) -> Response:
@@ -36,7 +38,7 @@ def create_status_app(
         if not ready():
             line = not_yet if isinstance(not_yet, str) else not_yet()
         if not line:
-            return PlainTextResponse("ok\n")
+            return PlainTextResponse(f"ok, but {said}\n" if (said := notice()) else "ok\n")
         return PlainTextResponse(f"{line}\n", status_code=503, headers={"Retry-After": "1"})
 
     async def tell(_: Request) -> Response:

@@ -101,7 +101,8 @@ def app(
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
     clients = kafka_clients(settings.kafka)
-    queries, following = Queries(*opened, metrics.waited), _Following(settings.kafka.scored_topic, clients)
+    queries = Queries(*opened, metrics.waited, settings.profile == "embedded")
+    following = _Following(settings.kafka.scored_topic, clients)
     built = create_app(
         queries=queries,
         access=permitted,

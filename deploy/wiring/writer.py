@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import logging
 from pathlib import Path
+from typing import Any
 
+from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 
 from deploy.http.status import create_status_app, serving
@@ -18,6 +20,7 @@ from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
+from storage.database.detached_parts import account, detached_parts, unseen
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
 from storage.write.block import Role
@@ -26,11 +29,14 @@ from storage.write.deliver import Database
 from storage.write.relational_sink import RelationalSink, close_orphans
 from storage.write.writer import Writer
 from stream.fold.erasures import Erasures
+from stream.waiting import set_within
 
 log = logging.getLogger(__name__)
 
 #: Fetches that fill a block at once when there is a backlog.
 FETCH_BYTES = 8 * 1024 * 1024
+#: Seconds between two looks at the parts that ClickHouse set aside.
+LOOK_SECONDS = 60.0
 
 
 class WriterStatus:
@@ -43,12 +49,14 @@ class WriterStatus:
         self.registry = CollectorRegistry()
         add_process_metrics(self.registry, *parts, folder=folder)
         self.writer: Writer | None = None
+        #: What /readyz adds: parts that ClickHouse set aside.
+        self.notice = ""
         self._folder = folder
 
     def serving(self, settings: Settings) -> contextlib.AbstractAsyncContextManager[None]:
         """`/livez`, `/readyz` and `/metrics` on storage.metrics_host and metrics_port; raises PortTakenError."""
         not_yet = "databases not open or partitions not assigned yet"
-        app = create_status_app(self.registry, self._ready, not_yet, self._degraded)
+        app = create_status_app(self.registry, self._ready, not_yet, self._degraded, lambda: self.notice)
         return serving(app, settings.storage.metrics_host, settings.storage.metrics_port)
 
     def _ready(self) -> bool:
@@ -88,6 +96,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
         clients.producing() as producer,
         following_erasures(settings.kafka, clients, erasures) as follower,
     ):
+        metrics = WriterMetrics(standing.registry)
         standing.writer = Writer(
             log_id=log_name,
             topics=topics,
@@ -99,17 +108,43 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,
-            metrics=WriterMetrics(standing.registry),
+            metrics=metrics,
             alone=settings.profile == "embedded",
             erasures=erasures,
             erasures_reached=follower.reached,
         )
-        refreshing = asyncio.create_task(keep_fresh(settings, clients, client, stop))
+        beside = {
+            asyncio.create_task(keep_fresh(settings, clients, client, stop)),
+            asyncio.create_task(watch_parts(settings, client, standing, metrics, stop)),
+        }
         try:
             await standing.writer.run(stop)
         finally:
-            refreshing.cancel()
-            await asyncio.wait({refreshing})
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
+
+
+async def watch_parts(
+    settings: Settings, client: Any, standing: WriterStatus, metrics: WriterMetrics, stop: asyncio.Event
+) -> None:
+    """Keep the metric, `/readyz` and the log up to date on parts that ClickHouse set aside, until `stop`."""
+    tables: set[str] = set()
+    while True:
+        try:
+            parts = await asyncio.to_thread(detached_parts, client)
+            notice = account(parts, settings.profile == "embedded")
+        except (ClickHouseError, OSError) as error:
+            parts, notice = None, unseen(error)
+        if parts is not None:
+            tables |= {part.table for part in parts}
+            for table in tables:
+                metrics.detached_parts.labels(table).set(sum(part.table == table for part in parts))
+        if notice and notice != standing.notice:
+            log.warning("%s", notice)
+        standing.notice = notice
+        if await set_within(stop, LOOK_SECONDS):
+            return
 
 
 def _topics(settings: Settings) -> dict[Role, str]:

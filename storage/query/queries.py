@@ -14,6 +14,7 @@ from sqlalchemy import Engine, Integer, cast, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from scoring.manifest import Band
+from storage.database import detached_parts
 from storage.database.sites import of_sites, seen
 from storage.database.tables import sessions
 from storage.http.errors import ReadError
@@ -36,12 +37,16 @@ Waited = Callable[[str, float, bool], None]
 
 
 class Queries:
-    """`engine` is that of the relational database; `client` a clickhouse_connect client that serves threads."""
+    """`engine` is that of the relational database; `client` a clickhouse_connect client that serves threads.
 
-    def __init__(self, engine: Engine, client: Any, waited: Waited = lambda *_: None) -> None:
+    `embedded`: beside the embedded broker, whose log a replay does not find whole.
+    """
+
+    def __init__(self, engine: Engine, client: Any, waited: Waited = lambda *_: None, embedded: bool = False) -> None:
         self._engine = engine
         self._client = client
         self._waited = waited
+        self._embedded = embedded
 
     def intent(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Intent:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
@@ -101,10 +106,11 @@ class Queries:
         place = {"session_id": session_id, "site": site, "opened_at": opened_at, "most": MOST_UPDATES}
         return [update_of_row(row) for row in self._ask(_UPDATES, place).named_results()][::-1]
 
-    def check(self) -> None:
-        """Raise ReadError(unavailable) unless both databases answer."""
+    def check(self) -> str:
+        """Raise ReadError(unavailable) unless both databases answer; returns what somebody should look at, or ""."""
         self._rows(select(1))
         self._ask("SELECT 1", {})
+        return detached_parts.notice(self._client, self._embedded)
 
     def _rows(self, query: Any) -> Sequence[Any]:
         began = time.perf_counter()
