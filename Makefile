@@ -82,6 +82,7 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	    --extra $$extra pyproject.toml --output-file requirements/$$extra.txt || exit 1; done
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/dev.txt \
 	  --extra train pyproject.toml --output-file requirements/train.txt
+	printf "openapi-python-client>=0.29\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/clients.txt
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 
 clean: ## Removes the environment and everything that a run left

@@ -17,7 +17,8 @@ from ingest import collect, schemas
 from ingest.endpoints import EventEndpoint, IngestContext, Work, batched, single
 from ingest.errors import RefusalCode, RequestRefusedError
 from ingest.events import CLOCK_TOLERANCE
-from ingest.openapi import RouteDoc, with_doors
+from ingest.openapi import METRICS, RouteDoc, refused, with_doors
+from ingest.openapi_rules import completed, operation_id
 from ingest.proxy.intent import (
     STREAM_PATH,
     TOKEN_PATH,
@@ -59,7 +60,12 @@ class IngestApp(FastAPI):
         self._upstream = upstream
         self._passages = [ProxiedRoutes(each, upstream, house.metrics, house.guard) for each in prefixes]
         super().__init__(
-            title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.", docs_url=None, redoc_url=None
+            title="OP-ECOM ingest",
+            version=version,
+            summary="Takes events into Kafka.",
+            docs_url=None,
+            redoc_url=None,
+            generate_unique_id_function=lambda route: operation_id(route.name),
         )
         works = _works(max_batch_events)
         tokens, self._intents = intents
@@ -118,13 +124,15 @@ class IngestApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, with the doors in it."""
         if self.openapi_schema is None:
-            self.openapi_schema = with_doors(super().openapi(), self._described)
-            self.openapi_schema["paths"][STREAM_PATH] = {"get": stream_described()}
+            document = with_doors(super().openapi(), self._described)
+            document["paths"][STREAM_PATH] = {"get": stream_described()}
+            self.openapi_schema = completed(document)
         return self.openapi_schema
 
 
 _TOKEN = RouteDoc(
     TOKEN_PATH,
+    "createIntentToken",
     "A token that opens the stream of a session's intent",
     (IntentTokenRequest,),
     Token,
@@ -136,27 +144,42 @@ _TOKEN = RouteDoc(
 def _works(max_batch_events: int) -> list[tuple[RouteDoc, Work]]:
     return [
         (
-            RouteDoc("/tracker/session/start", "Start a session", (schemas.SessionStart,), schemas.SessionStarted),
+            RouteDoc(
+                "/tracker/session/start",
+                "startSession",
+                "Start a session",
+                (schemas.SessionStart,),
+                schemas.SessionStarted,
+            ),
             single(msgspec.json.Decoder(schemas.SessionStart), collect.start),
         ),
         (
-            RouteDoc("/tracker/session/end", "End a session", (schemas.SessionEnd,), schemas.Accepted),
+            RouteDoc("/tracker/session/end", "endSession", "End a session", (schemas.SessionEnd,), schemas.Accepted),
             single(msgspec.json.Decoder(schemas.SessionEnd), collect.end),
         ),
         (
-            RouteDoc("/tracker/pageview", "Log a page view", (schemas.PageView,), schemas.Accepted),
+            RouteDoc("/tracker/pageview", "logPageView", "Log a page view", (schemas.PageView,), schemas.Accepted),
             single(msgspec.json.Decoder(schemas.PageView), collect.pageview),
         ),
         (
-            RouteDoc("/tracker/event", "Log a custom event", (schemas.CustomEvent,), schemas.Accepted),
+            RouteDoc("/tracker/event", "logEvent", "Log a custom event", (schemas.CustomEvent,), schemas.Accepted),
             single(msgspec.json.Decoder(schemas.CustomEvent), collect.custom),
         ),
         (
-            RouteDoc("/tracker/purchase", "Log a purchase", (schemas.PurchaseMade,), schemas.Accepted, signable=True),
+            RouteDoc(
+                "/tracker/purchase",
+                "logPurchase",
+                "Log a purchase",
+                (schemas.PurchaseMade,),
+                schemas.Accepted,
+                signable=True,
+            ),
             single(msgspec.json.Decoder(schemas.PurchaseMade), collect.purchase),
         ),
         (
-            RouteDoc("/v1/batch", "Send many events", (schemas.Batch, schemas.ImportBatch), schemas.BatchAnswer),
+            RouteDoc(
+                "/v1/batch", "sendBatch", "Send many events", (schemas.Batch, schemas.ImportBatch), schemas.BatchAnswer
+            ),
             batched(max_batch_events),
         ),
     ]
@@ -164,11 +187,11 @@ def _works(max_batch_events: int) -> list[tuple[RouteDoc, Work]]:
 
 def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[str, str], str], None]) -> None:
     @app.get("/livez", summary="The process answers", tags=["probes"])
-    async def livez() -> dict[str, str]:
+    async def get_liveness() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", summary="Kafka can be reached", tags=["probes"], responses={503: {"description": "It cannot."}})
-    async def readyz() -> Response:
+    @app.get("/readyz", summary="Kafka can be reached", tags=["probes"], responses={503: refused("It cannot.")})
+    async def get_readiness() -> Response:
         try:
             await house.publisher.check()
         except LogUnavailableError as away:
@@ -180,9 +203,10 @@ def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[st
         summary="Prometheus metrics",
         description="For keys of scope read and all sites, of everybody.",
         tags=["probes"],
-        responses={401: {"description": "no_key, wrong_key"}, 403: {"description": "wrong_scope"}},
+        response_class=Response,
+        responses={200: METRICS, 401: refused("no_key, wrong_key"), 403: refused("wrong_scope")},
     )
-    async def metrics(request: Request) -> Response:
+    async def get_metrics(request: Request) -> Response:
         try:
             permit(request.headers, request.client.host if request.client else "")
         except RequestRefusedError as refusal:

@@ -11,16 +11,22 @@ from ingest.errors import REFUSAL_CODES, STATUS
 from ingest.schemas import IngestErrorAnswer
 
 REF = "#/components/schemas/{name}"
+#: What the probe /metrics answers, of every part.
+METRICS: dict[str, Any] = {
+    "description": "In Prometheus's text format.",
+    "content": {"text/plain": {"schema": {"type": "string"}}},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RouteDoc:
     """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer.
 
-    `signable`: the site's own server may sign it.
+    `operation_id` is what generated clients call it. `signable`: the site's own server may sign it.
     """
 
     path: str
+    operation_id: str
     summary: str
     bodies: tuple[type[Struct], ...]
     answer: type[Struct]
@@ -51,7 +57,7 @@ def _operation(route: RouteDoc, named: dict[type[Struct], Any]) -> dict[str, Any
     content = {"application/json": {"schema": schema}}
     return {
         "summary": route.summary,
-        "operationId": route.path.strip("/").replace("/", "_"),
+        "operationId": route.operation_id,
         "tags": [route.tag],
         "security": [{"header": []}, {"query": []}, {}],
         "requestBody": {"required": True, "content": content},
@@ -85,3 +91,9 @@ def _refusals(schema: dict[str, Any]) -> dict[str, Any]:
         for status, codes in sorted(by_status.items())
         if status not in (404, 405)
     }
+
+
+def refused(description: str) -> dict[str, Any]:
+    """A refusal among the `responses` of a route; `with_doors` adds the schema that it refers to."""
+    schema = {"$ref": REF.format(name=IngestErrorAnswer.__name__)}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

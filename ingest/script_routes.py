@@ -1,25 +1,40 @@
 """Serves the tracker's files: what caches may keep, and for how long."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 
-from ingest.script import Script, ScriptFile
+from ingest.script import TYPESCRIPT, Script, ScriptFile
 
 #: A plain name follows the release within minutes; a pinned one has its content's hash in it.
 PLAIN_CACHE = "public, max-age=600"
 PINNED_CACHE = "public, max-age=31536000, immutable"
 
 
+#: Operation ids of the plain names in the document, by what follows the script's own stem.
+_OPERATIONS = {
+    ".js": "getTrackerScript",
+    ".mjs": "getTrackerModule",
+    ".d.ts": "getTrackerTypes",
+    ".stub.js": "getTrackerStub",
+    ".intent.mjs": "getTrackerIntentModule",
+    ".domains.mjs": "getTrackerDomainsModule",
+}
+
+
 def add_script(app: FastAPI, script: Script) -> None:
     """Serve the files to pages of every origin: they are public, and the integrity attribute asks for CORS."""
     for path, file in script.plain.items():
-        _add(app, path, file, PLAIN_CACHE, "The tracker, as this release has it")
+        name = _OPERATIONS[path.removeprefix(script.stem)]
+        _add(app, path, file, PLAIN_CACHE, "The tracker, as this release has it", name)
     for path, file in script.pinned.items():
         # Not in the document: its names change with every release.
-        _add(app, path, file, PINNED_CACHE, None)
-    _add(app, f"{script.stem}.json", ScriptFile(script.manifest(), "application/json"), PLAIN_CACHE, "Names and hashes")
+        _add(app, path, file, PINNED_CACHE, None, None)
+    manifest = ScriptFile(script.manifest(), "application/json")
+    _add(app, f"{script.stem}.json", manifest, PLAIN_CACHE, "Names and hashes", "getTrackerManifest")
 
 
-def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | None) -> None:
+def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | None, operation_id: str | None) -> None:
     # Weak, as the bytes differ with the encoding.
     tag = f'W/"{file.digest}"'
     headers = {
@@ -38,7 +53,12 @@ def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | N
             return Response(file.gzipped, 200, headers | {"content-encoding": "gzip"}, file.media_type)
         return Response(file.content, 200, headers, file.media_type)
 
-    content = {"content": {file.media_type.partition(";")[0]: {}}, "description": "The file."}
+    media_type = file.media_type.partition(";")[0]
+    content: dict[str, Any] = {"description": f"The file, as {media_type}."}
+    # Generators of clients leave an answer out whose type they do not know.
+    if media_type != TYPESCRIPT.partition(";")[0]:
+        schema = {"type": "string"} if media_type.startswith("text/") else {"type": "object"}
+        content = content | {"content": {media_type: {"schema": schema}}}
     app.add_api_route(
         path,
         answer,
@@ -47,7 +67,7 @@ def _add(app: FastAPI, path: str, file: ScriptFile, cache: str, summary: str | N
         tags=["tracker"],
         response_class=Response,
         responses={200: content, 304: {"description": "What the client has is current."}},
-        operation_id=path.strip("/").replace("/", "_"),
+        operation_id=operation_id,
         include_in_schema=summary is not None,
     )
     app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)

@@ -88,11 +88,11 @@ def prediction_routes(
     locked: dict[str, Any] = {"security": [{scheme: []}, {}]}
 
     @router.get("/", summary="What answers here", responses=_answers(Service))
-    async def service() -> Response:
+    async def get_service() -> Response:
         return _json(Service("op-ecom", version, model().manifest.version, "/docs"))
 
     @router.get("/health", summary="A model is loaded", responses=_answers(Health))
-    async def health() -> Response:
+    async def get_health() -> Response:
         return _json(Health("ok", model().manifest.version))
 
     @router.get(
@@ -101,7 +101,7 @@ def prediction_routes(
         responses=_answers(ModelList, "unavailable"),
         openapi_extra=locked,
     )
-    async def models(request: Request) -> Response:
+    async def list_models(request: Request) -> Response:
         check(request)
         try:
             found = await asyncio.to_thread(versions)
@@ -115,7 +115,7 @@ def prediction_routes(
         responses=_answers(Prediction, "invalid", "too_large", "media_type"),
         openapi_extra=locked | _body({JSON: {"schema": _ref(PredictionRequest)}}),
     )
-    async def one(request: Request) -> Response:
+    async def predict_session(request: Request) -> Response:
         check(request)
         began = perf_counter()
         try:
@@ -142,7 +142,7 @@ def prediction_routes(
             }
         ),
     )
-    async def many(request: Request) -> Response:
+    async def predict_batch(request: Request) -> Response:
         check(request)
         try:
             with_reasons, locale = _wanted(request, "locale"), request.query_params.get("locale", "")

@@ -16,6 +16,8 @@ from deploy.wiring.access import access, read_origins
 from deploy.wiring.documents import add_documents
 from deploy.wiring.models import CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
+from ingest.openapi import METRICS
+from ingest.openapi_rules import completed, operation_id
 from scoring.api import prediction_routes, with_structs
 from scoring.registry import manifests
 from storage.http.access import Access, Caller
@@ -59,7 +61,7 @@ class _PredictionApp(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = with_structs(super().openapi())
+            self.openapi_schema = completed(with_structs(super().openapi()))
         return self.openapi_schema
 
 
@@ -71,6 +73,7 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         summary="From a session's features to its purchase intent.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: operation_id(route.name),
     )
     metrics = ApiMetrics(registry)
     add_refusals(built)
@@ -78,15 +81,17 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
     built.include_router(predictions(settings, permitted))
 
     @built.get("/livez", summary="The process answers", tags=["probes"])
-    async def livez() -> dict[str, str]:
+    async def get_liveness() -> dict[str, str]:
         return {"status": "alive"}
 
     @built.get("/readyz", summary="A model is loaded", tags=["probes"])
-    async def readyz() -> dict[str, str]:
+    async def get_readiness() -> dict[str, str]:
         return {"status": "ready"}
 
-    @built.get("/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response)
-    async def tell(caller: Annotated[Caller, Depends(permitted.of)]) -> Response:
+    @built.get(
+        "/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response, responses={200: METRICS}
+    )
+    async def get_metrics(caller: Annotated[Caller, Depends(permitted.of)]) -> Response:
         caller.require_all_sites("/metrics")
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -23,6 +23,7 @@ from ingest.endpoints import IngestContext, PostEndpoint
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.events import SessionId
 from ingest.headers import joined
+from ingest.openapi import refused
 from ingest.proxy.upstream import ProxyOptions, Upstream
 from ingest.tokens import SessionTokens, TokenError
 
@@ -143,13 +144,16 @@ def stream_described() -> dict[str, Any]:
         "summary": "The intent of a session as it changes (server-sent events)",
         "description": "Events are named `intent`; their data is what `GET /sessions/{id}/intent` of the query API "
         "answers, or less where the site shows only the band. The current one comes first.",
-        "operationId": "tracker_intent_stream",
+        "operationId": "streamIntent",
         "tags": ["intent"],
         "parameters": [{"name": "token", "in": "query", "required": True, "schema": {"type": "string"}}],
         "responses": {
-            "200": {"description": "Until the token expires.", "content": {"text/event-stream": {}}},
-            "401": {"description": "wrong_token"},
-            "403": {"description": "wrong_origin"},
-            "503": {"description": "api_away, busy, too_many_streams, unavailable"},
+            "200": {
+                "description": "Until the token expires.",
+                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            },
+            "401": refused("wrong_token"),
+            "403": refused("wrong_origin"),
+            "503": refused("api_away, busy, too_many_streams, unavailable"),
         },
     }

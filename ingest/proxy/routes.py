@@ -124,9 +124,16 @@ def _merged(document: dict[str, Any], paths: dict[str, Any], theirs: Mapping[str
     ours = document["components"]
     components = ours | {
         "schemas": ours["schemas"] | {_RENAMED + name: _renamed(schemas[name]) for name in needed},
-        "securitySchemes": theirs.get("securitySchemes", {}) | ours["securitySchemes"],
+        "securitySchemes": _schemes(paths, theirs) | ours["securitySchemes"],
     }
     return document | {"paths": document["paths"] | _renamed(paths), "components": components}
+
+
+def _schemes(paths: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """The ways to send a key that operations of these paths name."""
+    operations = [one for path in paths.values() for one in path.values() if isinstance(one, dict)]
+    named = {name for one in operations for way in one.get("security", []) for name in way}
+    return {name: scheme for name, scheme in theirs.get("securitySchemes", {}).items() if name in named}
 
 
 def _needed(paths: Any, schemas: Mapping[str, Any]) -> set[str]:

@@ -112,7 +112,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     permitted = Depends(access.of)
 
     @router.get("/sessions", summary="Sessions, a page at a time", responses=answered(SessionList, "unavailable"))
-    async def sessions(asked: Annotated[ListQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    async def list_sessions(asked: Annotated[ListQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         descending = asked.order == "desc"
         given = (asked.chosen(caller), asked.sort, descending, asked.limit, asked.offset)
         return _json(await in_thread(reads.sessions, *given))
@@ -122,7 +122,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         summary="One session with its page views and every update",
         responses=answered(WholeSession, "not_found", "ambiguous", "unavailable"),
     )
-    async def session(
+    async def get_session(
         session_id: str, asked: Annotated[SessionQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         return _json(await in_thread(reads.session, session_id, asked.site, caller.sites))
@@ -132,7 +132,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         summary="Sessions, conversion, revenue and events, in all and by day or hour",
         responses=answered(Statistics, "unavailable"),
     )
-    async def stats(asked: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    async def get_statistics(asked: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         return _json(await in_thread(reads.statistics, asked.chosen(caller), asked.by))
 
     @router.get(
@@ -140,9 +140,14 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         summary="Sessions as a CSV file in UCI's format, which `opecom train` takes",
         response_class=Response,
         responses=answered(Statistics, "unavailable")
-        | {200: {"description": "UCI's 18 columns in their order.", "content": {"text/csv": {}}}},
+        | {
+            200: {
+                "description": "UCI's 18 columns in their order.",
+                "content": {"text/csv": {"schema": {"type": "string"}}},
+            }
+        },
     )
-    async def export(asked: Annotated[ExportQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    async def export_sessions(asked: Annotated[ExportQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         lines = _csv_lines(reads.uci(asked.chosen(caller)))
         # The first lines now: a database that is away is an answer then, and not a file that breaks off.
         first = await in_thread(next, lines)
@@ -161,9 +166,14 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         summary="Everything that is held of a visitor",
         response_class=Response,
         responses=answered(Erasure, "not_found", "unavailable")
-        | {200: {"description": "Sessions with views, updates and events; dead letters.", "content": {JSON: {}}}},
+        | {
+            200: {
+                "description": "Sessions with views, updates and events; dead letters.",
+                "content": {JSON: {"schema": {"type": "object"}}},
+            }
+        },
     )
-    async def tell(
+    async def get_visitor(
         visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         visitor = _seen(caller, asked.site, visitor_id)
@@ -178,7 +188,7 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         description="200 when it is done; 202 when it goes on by itself: ask again, or see /erasure.",
         responses=answered(Erasure, "not_found", "unavailable") | _accepted(),
     )
-    async def forget(
+    async def erase_visitor(
         visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         visitor = _seen(caller, asked.site, visitor_id)
@@ -193,7 +203,7 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         summary="How far the erasure of a visitor is",
         responses=answered(Erasure, "not_found", "unavailable"),
     )
-    async def erasure(
+    async def get_visitor_erasure(
         visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
         visitor = _seen(caller, asked.site, visitor_id)

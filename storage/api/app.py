@@ -19,12 +19,14 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.openapi import METRICS
+from ingest.openapi_rules import completed, operation_id
 from ingest.tokens import SessionTokens, Token
 from scoring.api import STRUCTS as PREDICTION_STRUCTS
 from scoring.manifest import Band
 from storage.api.openapi import ANSWERS, with_answers
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import EVENT_STREAM, answered, encode, refused
 from storage.http.errors import ReadError
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
@@ -87,7 +89,7 @@ class QueryApp(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
-            self.openapi_schema = with_answers(super().openapi(), (*ANSWERS, *PREDICTION_STRUCTS))
+            self.openapi_schema = completed(with_answers(super().openapi(), (*ANSWERS, *PREDICTION_STRUCTS)))
         return self.openapi_schema
 
 
@@ -119,6 +121,7 @@ def create_app(
         summary="Live purchase intent.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: operation_id(route.name),
         lifespan=partial(_living, session_streams),
     )
     add_refusals(app)
@@ -158,7 +161,9 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         dependencies=[Security(_key)],
         responses=answered(LiveSessions, "unavailable"),
     )
-    async def live(asked: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def get_live_sessions(
+        asked: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+    ) -> Response:
         found = await asyncio.to_thread(
             queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites, asked.bots
         )
@@ -171,7 +176,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         dependencies=[Security(_key)],
         responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
     )
-    async def intent(
+    async def get_session_intent(
         session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
         return _json(await asyncio.to_thread(queries.intent, session_id, asked.site, caller.sites))
@@ -184,7 +189,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         dependencies=[Security(_key)],
         responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
     )
-    async def timeline(
+    async def get_session_timeline(
         session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
         # Encoding two thousand updates takes a moment that no other request should wait for.
@@ -202,9 +207,9 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         dependencies=[Security(_key)],
         response_class=Response,
         responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
-        | {200: {"description": "Each event's data is an Intent.", "content": {"text/event-stream": {}}}},
+        | {200: {"description": "Each event's data is an Intent.", "content": EVENT_STREAM}},
     )
-    async def stream(
+    async def stream_intents(
         request: Request,
         asked: Annotated[StreamParams, Query()],
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
@@ -220,7 +225,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         dependencies=[Security(_key)],
         responses=answered(Token),
     )
-    async def token(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def create_stream_token(caller: Annotated[Caller, Depends(access.of)]) -> Response:
         issued = encode(tokens.issue(caller.sites))
         return Response(issued, media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -229,15 +234,13 @@ def _add_probes(
     app: FastAPI, queries: Queries, access: Access, metrics: ApiMetrics, asyncapi: Mapping[str, Any]
 ) -> None:
     @app.get("/livez", summary="The process answers", tags=["probes"])
-    async def livez() -> dict[str, str]:
+    async def get_liveness() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get(
-        "/readyz", summary="Both databases answer", tags=["probes"], responses={503: {"description": "One does not."}}
-    )
-    async def readyz() -> dict[str, str]:
-        await asyncio.to_thread(queries.check)
-        return {"status": "ready"}
+    @app.get("/readyz", summary="Both databases answer", tags=["probes"], responses=refused(503, "One does not."))
+    async def get_readiness() -> dict[str, str]:
+        notice = await asyncio.to_thread(queries.check)
+        return {"status": "ready"} | ({"notice": notice} if notice else {})
 
     @app.get(
         "/metrics",
@@ -245,15 +248,16 @@ def _add_probes(
         tags=["probes"],
         dependencies=[Security(_key)],
         response_class=Response,
+        responses={200: METRICS},
     )
-    async def tell(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def get_metrics(caller: Annotated[Caller, Depends(access.of)]) -> Response:
         caller.require_all_sites("/metrics")
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     encoded = msgspec.json.encode(asyncapi)
 
     @app.get("/asyncapi.json", summary="AsyncAPI document of the Kafka topics", tags=["documents"])
-    async def topics() -> Response:
+    async def get_topics_document() -> Response:
         return Response(encoded, media_type="application/json")
 
 

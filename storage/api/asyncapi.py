@@ -7,6 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from ingest.events import Erase, Event, Tick, UseModel, UsePages
+from ingest.openapi_rules import mend_schemas
+from storage.api.topic_examples import EXAMPLES
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow, PagesMarker
 from stream.scored import DeadLetter, ScoredSession
@@ -79,10 +81,13 @@ def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
     ]
 
 
-def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version: str) -> dict[str, Any]:
-    """The document; `protocol` is kafka or kafka-secure."""
+def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version: str, sasl: str = "") -> dict[str, Any]:
+    """The document; `protocol` is kafka or kafka-secure, `sasl` AsyncAPI's name of the mechanism, empty without one."""
+    security = [{"$ref": "#/components/securitySchemes/sasl"}] if sasl else []
     types = tuple(dict.fromkeys(message for topic in all_topics for message in topic.messages))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
+    mend_schemas([schemas, components])
+    _wrap_references(components)
     payloads = dict(zip(types, schemas, strict=True))
     return {
         "asyncapi": "3.0.0",
@@ -93,11 +98,12 @@ def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version:
             "value is JSON. Nobody but OP-ECOM writes to them: events go in through the ingest API.",
         },
         "defaultContentType": "application/json",
-        "servers": {"kafka": {"host": bootstrap.partition(",")[0], "protocol": protocol}},
+        "servers": {"kafka": {"host": bootstrap.partition(",")[0], "protocol": protocol, "security": security}},
         "channels": {topic.name: _channel(topic) for topic in all_topics},
-        "operations": {f"follow-{topic.name}": _operation(topic) for topic in all_topics},
+        "operations": {f"follow-{topic.name}": _operation(topic, security) for topic in all_topics},
         "components": {
             "schemas": components,
+            "securitySchemes": {"sasl": {"type": sasl}} if sasl else {},
             "messages": {
                 message.__name__: _message(message, topic.key, payloads[message])
                 for topic in all_topics
@@ -119,12 +125,27 @@ def _channel(topic: TopicDoc) -> dict[str, Any]:
     }
 
 
-def _operation(topic: TopicDoc) -> dict[str, Any]:
-    return {"action": "receive", "channel": {"$ref": f"#/channels/{topic.name}"}, "summary": topic.title}
+def _operation(topic: TopicDoc, security: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{topic.name}"},
+        "summary": topic.title,
+        "security": security,
+    }
+
+
+def _wrap_references(node: Any) -> None:
+    """JSON Schema's draft 7, which AsyncAPI follows, ignores what stands beside a reference: a default, here."""
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _wrap_references(each)
+    if isinstance(node, dict) and len(node) > 1 and "$ref" in node:
+        node["allOf"] = [{"$ref": node.pop("$ref")}]
 
 
 def _message(message: type[Struct], key: str, payload: Any) -> dict[str, Any]:
     said = {"name": message.__name__, "summary": _first_line(message), "payload": payload}
+    example = EXAMPLES[message]
+    said["examples"] = [{"name": message.__name__, "payload": msgspec.to_builtins(example)}]
     if key and message not in _CONTROLS:
         said["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}}
     return said

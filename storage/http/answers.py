@@ -8,6 +8,8 @@ from msgspec import Struct
 from storage.http.errors import STATUS, ErrorAnswer, ReadCode
 
 REF = "#/components/schemas/{name}"
+#: The `content` of an answer that streams.
+EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
 def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
@@ -19,6 +21,11 @@ def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[
     for status, codes in sorted(by_status.items()):
         said[status] = {"description": ", ".join(codes), "content": _json(ErrorAnswer)}
     return said
+
+
+def refused(status: int, description: str) -> dict[int | str, dict[str, Any]]:
+    """The one refusal of a route that takes neither a key nor parameters."""
+    return {status: {"description": description, "content": _json(ErrorAnswer)}}
 
 
 def _json(answer: type[Struct]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sse_starlette.event import ServerSentEvent
 from starlette.responses import Response
 
 from ingest.tokens import Claim, SessionTokens, TokenError
-from storage.http.answers import answered, encode
+from storage.http.answers import EVENT_STREAM, answered, encode
 from storage.http.errors import ReadError
 from storage.live.sse import RECONNECT, SEND_SECONDS, EventStream
 from storage.live.subscriber_hub import SubscriberHub, Subscription
@@ -146,9 +146,9 @@ def session_routes(streams: SessionStreams, tokens: SessionTokens) -> APIRouter:
         tags=["intents"],
         response_class=Response,
         responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
-        | {200: {"description": "Each event's data is an Intent.", "content": {"text/event-stream": {}}}},
+        | {200: {"description": "Each event's data is an Intent.", "content": EVENT_STREAM}},
     )
-    async def session(asked: Annotated[SessionStreamParams, Query()]) -> Response:
+    async def stream_session_intent(asked: Annotated[SessionStreamParams, Query()]) -> Response:
         try:
             claim = tokens.read(asked.token)
         except TokenError as error:

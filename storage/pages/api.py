@@ -46,7 +46,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         summary="The statistics in force, the most valuable page first",
         responses=answered(PagesInForce, "unavailable"),
     )
-    async def show(
+    async def get_page_statistics(
         caller: Annotated[Caller, Depends(access.of)],
         site: Site = "",
         version: Annotated[int | None, Query(ge=0)] = None,
@@ -62,7 +62,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         summary="How the statistics of a page come about",
         responses=answered(Explained, "not_found", "unavailable"),
     )
-    async def explain(
+    async def explain_page(
         caller: Annotated[Caller, Depends(access.of)],
         site: Annotated[str, Query(max_length=97)],
         path: Annotated[str, Query(max_length=500)],
@@ -76,7 +76,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         summary="Count again now, and put what changed in force",
         responses=answered(Refreshed, "unavailable"),
     )
-    async def refresh(
+    async def refresh_page_statistics(
         request: Request, caller: Annotated[Caller, Depends(admins.of)], whole: bool = False, release: bool = False
     ) -> Response:
         require_json(request.headers)
@@ -88,7 +88,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         summary="Put an earlier version in force again, and keep it until a refresh releases it",
         responses=answered(Refreshed, "not_found", "unavailable"),
     )
-    async def restore(
+    async def restore_page_statistics(
         request: Request, caller: Annotated[Caller, Depends(admins.of)], version: Annotated[int, Query(ge=1)]
     ) -> Response:
         require_json(request.headers)

@@ -28,9 +28,14 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         summary="Begin a replay, or go on with the interrupted one of the same request",
         status_code=202,
         responses=_with(Job, 202, "busy", "too_large"),
-        openapi_extra={"requestBody": {"content": {JSON: {"schema": {"$ref": "#/components/schemas/ReplayRequest"}}}}},
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/ReplayRequest"}}},
+            }
+        },
     )
-    async def begin(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def start_replay(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         order = await _order(request)
         if not _may(caller, order.request):
             raise ReadError("wrong_scope", "request.site: name a site of this key")
@@ -39,15 +44,15 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         return _answer(jobs.start(order, caller.sites is not None), 202)
 
     @router.get("", summary="The replays of this process, the newest first", responses=answered(JobList))
-    async def all_jobs(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def list_replays(caller: Annotated[Caller, Depends(access.of)]) -> Response:
         return _answer(JobList([job for job in jobs.all() if _may(caller, job.request)]))
 
     @router.get("/{job}", summary="How far a replay is, and what came of it", responses=answered(Job, "not_found"))
-    async def one_job(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def get_replay(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         return _answer(found(job, caller))
 
     @router.delete("/{job}", summary="Stop a replay; the same request goes on", responses=answered(Job, "not_found"))
-    async def stop(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def stop_replay(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         stopped = found(job, caller)
         await jobs.stop(job)
         return _answer(stopped)

@@ -1,0 +1,78 @@
+"""One record of each kind for the AsyncAPI document: a visitor looks at a teapot and is scored."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from ingest.events import Code, Context, Erase, Event, Page, Tick, UseModel, UsePages
+from scoring.features import Features
+from stream.fold.erasures import ErasureRecord, visitor_digest
+from stream.fold.pages import PageRow, PagesMarker
+from stream.scored import Cause, Counts, DeadLetter, Origin, Reason, ScoredSession, View, version_of
+
+_SITE, _SESSION, _VISITOR = "shop", "s-7f3a2c", "v-51d0e9"
+_EVENT_ID, _PATH = "0190a000-0000-7000-8000-000000000001", "/products/teapot"
+#: 1 January 2025, 12:00 UTC, in ms, and a second later.
+_NOON = 1_735_732_800_000
+_LATER = _NOON + 1_000
+_BATCH = "2025-01-01T12"
+
+#: By the struct of the message.
+EXAMPLES: Mapping[type[Struct], Struct] = {
+    type(example): example
+    for example in (
+        Event(
+            event_id=_EVENT_ID,
+            site=_SITE,
+            session_id=_SESSION,
+            visitor_id=_VISITOR,
+            type="page_view",
+            occurred_at=_NOON,
+            received_at=_NOON + 40,
+            page=Page(_PATH, "ProductRelated", "https://search.example/"),
+            context=Context(Code(2, "Chrome"), Code(1, "Windows"), Code(3, "DE"), Code(2, "search"), ip="192.0.2.0"),
+        ),
+        Tick("live", _NOON + 2_400_000),
+        UseModel("2025-01-01-first"),
+        UsePages(7),
+        Erase(visitor_digest(_SITE, _VISITOR), 3),
+        ScoredSession(
+            site=_SITE,
+            session_id=_SESSION,
+            opened_at=_NOON,
+            visitor_id=_VISITOR,
+            started_at=_NOON,
+            last_event_at=_LATER,
+            origin=Origin("Chrome", "Windows", "DE", "search"),
+            revenue=False,
+            amount=0.0,
+            unverified_purchases=0,
+            version=version_of(42, closed=False),
+            event=Cause(42, _EVENT_ID, "page_view", "ProductRelated", _PATH),
+            occurred_at=_NOON,
+            updated_at=_LATER,
+            status="open",
+            features=Features(0, 0.0, 0, 0.0, 3, 95.5, 0.0, 0.02, 4.5, 0.0, "Jan", 1, 2, 3, 2, "New_Visitor", False),
+            counts=Counts(4, 3, 1, 0, 0),
+            pages_version=7,
+            views=(View(_EVENT_ID, "ProductRelated", _PATH, _NOON, 0.0, False, True, 4.5),),
+            probability=0.4321,
+            label="NO",
+            band="building",
+            reasons=(Reason("PageValues", 4.5, 0.2, "value of the pages, 4.5, raises it by 20 points"),),
+            model_version="2025-01-01-first",
+        ),
+        PageRow(_BATCH, _SITE, _PATH, 0.12, 0.2, 4.5),
+        PagesMarker(_BATCH, 1),
+        ErasureRecord(visitor_digest(_SITE, _VISITOR), _NOON),
+        DeadLetter(
+            log="5L6g3nShT-eMCtK--X86sw",
+            partition=0,
+            offset=43,
+            reason="undecodable",
+            detail="JSON is malformed: invalid character (byte 0)",
+            key=f"{_SITE}/{_SESSION}".encode(),
+            raw=b"{type: page_view}",
+        ),
+    )
+}
