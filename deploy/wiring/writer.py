@@ -20,7 +20,7 @@ from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
-from storage.database.detached_parts import account, detached_parts, unseen
+from storage.database.detached_parts import TABLES, account, detached_parts, unseen
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
 from storage.write.block import Role
@@ -129,7 +129,7 @@ async def watch_parts(
     settings: Settings, client: Any, standing: WriterStatus, metrics: WriterMetrics, stop: asyncio.Event
 ) -> None:
     """Keep the metric, `/readyz` and the log up to date on parts that ClickHouse set aside, until `stop`."""
-    tables: set[str] = set()
+    tables = set(TABLES)
     while True:
         try:
             parts = await asyncio.to_thread(detached_parts, client)

@@ -15,6 +15,8 @@ MOST_NAMED = 3
 _REPLAYED = ("scored_sessions", "page_tally_source")
 _COUNTED = ("page_tally_changes", "page_tallies")
 _READ_AGAIN = ("events", "dead_letters")
+#: Tables whose count is always known, also where it is 0.
+TABLES = (*_REPLAYED, *_COUNTED, *_READ_AGAIN)
 
 # What somebody took out with DETACH has no reason, and `ignored` ones have their rows in another part.
 _QUERY = """

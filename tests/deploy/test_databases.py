@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from deploy.cli.failures import lines
 from deploy.errors import AwayError, SetupError
 from deploy.settings.model import Settings, StorageSettings
-from deploy.wiring.storage import databases, migrate_all
-from deploy.wiring.writer import FAILED, outcome
+from deploy.wiring.outcome import FAILED, outcome
+from deploy.wiring.storage import database_errors, databases, migrate_all
 from storage.database.migrate import SchemaError
 from tests.support.ports import free_port
 
@@ -148,5 +148,5 @@ async def test_a_database_that_goes_away_as_a_part_begins_is_a_line_that_names_w
         raise error
 
     settings = Settings(data_dir=Path("data"), storage=StorageSettings(**storage))
-    assert await outcome(begins(), settings) == FAILED
+    assert await outcome(begins(), database_errors(settings)) == FAILED
     assert caplog.messages == [f"a database failed (gone): see {setting}"]

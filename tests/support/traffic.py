@@ -113,4 +113,5 @@ def tell(stack: Stack, settings: Settings, sessions: int) -> set[str]:
 
 def _wait_for(stack: Stack, events: float) -> None:
     """Until so many events are accepted."""
-    assert wait_until(lambda: counts([stack.ingest]).accepted >= events, 120), "the simulation does not go on"
+    key = stack.admin_headers["X-OPECOM-Key"]
+    assert wait_until(lambda: counts([stack.ingest], key).accepted >= events, 120), "the simulation does not go on"

@@ -108,7 +108,7 @@ def services(**given: Any) -> Settings:
 @pytest.mark.parametrize(
     ("settings", "state", "said"),
     [
-        (Settings(), "ok", "this machine needs no keys"),
+        (Settings(), "ok", "this machine reads without a key"),
         (Settings(sites={"shop": SiteSettings(origins=("shop",))}), "fault", "sites.shop.origins"),
         (services(), "ok", "keys are set"),
         (services(api=ApiSettings()), "fault", "`opecom keys add NAME --scope read`"),
