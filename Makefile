@@ -51,7 +51,7 @@ check: setup ## Formatting, lint, types, direction of imports, names
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_names.py
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_names.py tests/test_errors.py
 
 # Playwright's own download is not used: the browser of the distribution gets its updates.
 browser:

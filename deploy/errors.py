@@ -1,7 +1,70 @@
-"""Failures that a user can mend: each is one clear line that names the setting or the command that mends it."""
+"""The tree of errors: one root in each package.
+
+What stands beneath SetupError a user can mend: one clear line that names the setting or the command for it.
+
+    IngestError
+        ClientGoneError
+        LogUnavailableError
+        RequestRefusedError
+        TokenError
+        UndecodableError
+    StreamError
+        FoldError
+        KafkaUnavailableError
+        LogCutError
+        SourceError
+        TopicMissingError
+        WorkerError
+    ScoringError
+        DataError
+        EncodingError
+        ExportError
+        FieldError
+        FormatError
+        GraphError
+        ModelError
+            RegistryError
+            UnfitModelError
+        TableError
+        WireError
+    StorageError
+        ContinuityError
+        DatabaseUnavailableError
+        ForbiddenError
+        LogAwayError
+        PagesExportError
+        PositionMovedError
+        ReadError
+        ReplayError
+            BusyError
+            JournalAwayError
+        RowsRefusedError
+        SchemaError
+        UnknownWebhookError
+        VersionError
+        WriterError
+    DeployError
+        SetupError
+            AwayError
+                StuckError
+            BenchError
+            InputError
+            InterruptedReplayError
+            LogError
+            NotTakenError
+            PortTakenError
+            RefusedReadError
+            SendError
+            SimulationDataError
+        TryAgainError
+"""
 
 
-class SetupError(Exception):
+class DeployError(Exception):
+    """Any failure of deploy."""
+
+
+class SetupError(DeployError):
     """What this machine or its settings lack; the text is the line for the user, `exit_code` is the process's."""
 
     exit_code = 2

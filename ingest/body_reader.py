@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.types import Receive
 
-from ingest.errors import RequestRefusedError
+from ingest.errors import IngestError, RequestRefusedError
 
 #: sendBeacon sends text/plain, which needs no preflight; a body without a type is taken for JSON.
 JSON_TYPES = frozenset({b"", b"application/json", b"text/plain"})
@@ -23,7 +23,7 @@ def price(size: int) -> int:
     return max(1, -(-size // BYTES_PER_TOKEN))
 
 
-class ClientGoneError(Exception):
+class ClientGoneError(IngestError):
     """The client hung up before its body was whole; there is nobody to answer."""
 
 

@@ -64,7 +64,11 @@ STATUS: dict[RefusalCode, int] = {
 FAULT = "a fault of ours; it is in the log"
 
 
-class RequestRefusedError(Exception):
+class IngestError(Exception):
+    """Any failure of ingest; deploy/errors.py draws the whole tree."""
+
+
+class RequestRefusedError(IngestError):
     """A request, or one event of a batch, that is not accepted; `retry_after` in seconds where waiting helps.
 
     `ids`: of events that may be in the log although they are not known to be: to send again with them counts once.

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from ingest.errors import IngestError
+
 #: The clock that all live sites of a partition share; a replayed site's clock carries the site's own name.
 LIVE_CLOCK = "live"
 
@@ -145,7 +147,7 @@ class Erase(Struct, frozen=True, gc=False, tag="erase", tag_field="control", for
 Control = Tick | UseModel | UsePages | Erase
 
 
-class UndecodableError(ValueError):
+class UndecodableError(IngestError, ValueError):
     """The record is neither an event nor a control; it belongs in the dead letters, with this message as its detail."""
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from ingest.errors import IngestError
 from ingest.partition import partition_of
 
 Record = tuple[bytes, bytes]
 
 
-class LogUnavailableError(Exception):
+class LogUnavailableError(IngestError):
     """The records may or may not be in the log: send them again, with the same event ids, after `retry_after` s."""
 
     def __init__(self, reason: str, retry_after: int = 1) -> None:

@@ -13,6 +13,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from ingest.errors import IngestError
+
 #: How much of an intent a page may show: everything, or neither reasons nor features nor counts.
 Shown = Literal["all", "band"]
 
@@ -27,7 +29,7 @@ class Token(Struct, frozen=True):
     expires_in: int
 
 
-class TokenError(Exception):
+class TokenError(IngestError):
     """Not a token of ours, or none any more; the text is one line for a person."""
 
 

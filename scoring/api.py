@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from msgspec import Struct
 
 from scoring.csv_text import EncodingError, decoded
+from scoring.errors import ScoringError
 from scoring.manifest import Manifest, ModelError
 from scoring.model import Model
 from scoring.predict import BatchPrediction, Prediction, predict, predict_many
@@ -60,7 +61,7 @@ class ModelList(Struct, frozen=True):
     models: list[Manifest]
 
 
-class _PredictionRefusedError(Exception):
+class _PredictionRefusedError(ScoringError):
     def __init__(self, code: Code, reason: str) -> None:
         super().__init__(reason)
         self.code = code

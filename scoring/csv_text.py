@@ -4,6 +4,8 @@ import codecs
 import csv
 from collections.abc import Callable, Iterable, Sequence
 
+from scoring.errors import ScoringError
+
 #: What may part columns, the usual one first.
 SEPARATORS = (",", ";", "\t", "|")
 #: Bytes that are looked at for an encoding without a byte order mark.
@@ -12,7 +14,7 @@ _HEAD = 4_096
 _MARKED = {"utf-8": "utf-8-sig", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 
 
-class EncodingError(ValueError):
+class EncodingError(ScoringError, ValueError):
     """Bytes that are no text in the encoding; one line."""
 
 

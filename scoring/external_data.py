@@ -6,6 +6,8 @@ a version's checksum covers its graph alone. Field numbers: onnx.proto3 of ONNX 
 
 from collections.abc import Iterator, Mapping
 
+from scoring.errors import ScoringError
+
 #: What each message holds of the others, by field number: the way to every tensor.
 _CHILDREN: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -21,7 +23,7 @@ _NAME, _EXTERNAL_DATA, _DATA_LOCATION = 8, 13, 14
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
 
-class WireError(ValueError):
+class WireError(ScoringError, ValueError):
     """The bytes are no protobuf message."""
 
 

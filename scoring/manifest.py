@@ -4,11 +4,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from scoring.errors import ScoringError
+
 Band = Literal["low", "building", "high"]
 Label = Literal["YES", "NO"]
 
 
-class ModelError(Exception):
+class ModelError(ScoringError):
     """A version that cannot score here; the message is one line that says why and what to do."""
 
 

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from scoring.errors import ScoringError
+
 Mark = Literal[".", ","]
 
 #: Languages whose numbers have a decimal comma, and regions that differ from their language. Source: Unicode CLDR 47.
@@ -40,7 +42,7 @@ _SIMPLE = re.compile(r"[+-]?\d+")
 _EXPONENT = re.compile(r"(?P<mantissa>.*\d)(?P<exponent>[eE][+-]?\d{1,3})")
 
 
-class FormatError(ValueError):
+class FormatError(ScoringError, ValueError):
     """A text that is no number in this format, or a format that cannot be recognised; one line."""
 
 

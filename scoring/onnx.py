@@ -5,6 +5,8 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.errors import ScoringError
+
 # The library would keep a device id and a database of usage in the user's cache folder; it looks once, at its import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -19,7 +21,7 @@ from scoring.model import Scores, check_rows
 RUN_ROWS = 256
 
 
-class GraphError(ValueError):
+class GraphError(ScoringError, ValueError):
     """The bytes are no graph of ours: `features` float32[batch, 17] in, `probability` and `reasons` out."""
 
 

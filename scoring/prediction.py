@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import astuple
 
+from scoring.errors import ScoringError
 from scoring.features import MONTH_CODES, MONTHS, NAMES, VISITOR_CODES, Month
 
 Decoded = TypeVar("Decoded")
@@ -61,7 +62,7 @@ SHARES = frozenset(("bounce_rates", "exit_rates", "special_day"))
 NUMBERS = tuple(name for name in FIELDS if name not in ("month", "visitor_type", "weekend"))
 
 
-class FieldError(ValueError):
+class FieldError(ScoringError, ValueError):
     """A field that cannot be used; the message is one line that begins with its name where it has one.
 
     `index` is the place of the session within a list, None outside one.

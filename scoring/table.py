@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from scoring.csv_text import first_line, separator_of
+from scoring.errors import ScoringError
 from scoring.number_format import Evidence, FormatError, NumberFormat, format_of_locale, numeral
 from scoring.predict import BatchPrediction
 from scoring.prediction import FIELD_OF, FIELDS, NUMBERS, SHARES, WHOLE, FieldError, PredictionRequest, read_cells
@@ -30,7 +31,7 @@ _PLAIN = {
 _COLUMNS = frozenset((*FIELD_OF, *FIELDS))
 
 
-class TableError(ValueError):
+class TableError(ScoringError, ValueError):
     """A table that cannot be used; one line with row and column, row 1 being the first below the header."""
 
 

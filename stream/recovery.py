@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from stream.errors import StreamError
 from stream.fold.mark import Mark, decode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.models import refuse_unusable
@@ -26,7 +27,7 @@ YIELD_SECONDS, YIELD_RECORDS = 0.02, 64
 PATIENCE = 30.0
 
 
-class LogCutError(Exception):
+class LogCutError(StreamError):
     """The log is not the one that was committed to; the message says what to do."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from ingest.events import base_site
+from stream.errors import StreamError
 from stream.fold.late import LateEvents
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
@@ -26,7 +27,7 @@ MOST_REPLAYS = (1 << 11) - 2
 UNWRITTEN = MOST_REPLAYS + 1
 
 
-class FoldError(Exception):
+class FoldError(StreamError):
     """The fold cannot go on; the message says why."""
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from ingest.events import Tick
 from ingest.events import encode as encode_event
+from stream.errors import StreamError
 from stream.fold.mark import Mark, encode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.metrics import WorkerMetrics
@@ -34,7 +35,7 @@ GIVEN_UP = 3_600.0
 REPLAY_END = 24 * 3_600_000
 
 
-class WorkerError(Exception):
+class WorkerError(StreamError):
     """The worker must stop (exit 70); nothing that it did not finish has moved."""
 
 

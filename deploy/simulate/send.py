@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from deploy.errors import SetupError
+from deploy.errors import DeployError, SetupError
 from ingest.events import Event
 from ingest.outage import reason_of
 
@@ -29,7 +29,7 @@ class SendError(SetupError):
     """The ingest API does not take the events."""
 
 
-class TryAgainError(Exception):
+class TryAgainError(DeployError):
     """Nobody knows whether the events were accepted: send the same ones again after `pause` s (None: choose)."""
 
     def __init__(self, reason: str, pause: float | None = None) -> None:

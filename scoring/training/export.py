@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
+from scoring.errors import ScoringError
 from scoring.training.load import Sessions
 
 PROBABILITY_TOLERANCE = 1e-6
@@ -27,7 +28,7 @@ class Exportable(Protocol):
         ...
 
 
-class ExportError(Exception):
+class ExportError(ScoringError):
     """The graph does not answer as the fitted model does; nothing is written."""
 
 

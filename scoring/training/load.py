@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.errors import ScoringError
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
 
 TARGET = "Revenue"
@@ -32,7 +33,7 @@ _WORDS: dict[str, dict[str, int] | dict[str, float]] = {
 }
 
 
-class DataError(Exception):
+class DataError(ScoringError):
     """The file cannot be used; the message is one line with row and column, row 1 being the first below the header."""
 
 

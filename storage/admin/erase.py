@@ -11,6 +11,7 @@ from storage.admin.forget import Deleted, Key, Visitor, VisitorDatabases
 from storage.admin.journal import ErasureJournal, State
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
+from storage.errors import StorageError
 from storage.replay.errors import BusyError, JournalAwayError
 from stream.fold.erasures import session_digest
 
@@ -27,7 +28,7 @@ Held = Callable[[], AbstractContextManager[None]]
 PAUSE = 1.0
 
 
-class LogAwayError(Exception):
+class LogAwayError(StorageError):
     """Kafka does not take the erasure now; the message is one line that says what mends it."""
 
 

@@ -1,9 +1,11 @@
 """How a database may refuse a write."""
 
+from storage.errors import StorageError
 
-class RowsRefusedError(Exception):
+
+class RowsRefusedError(StorageError):
     """The database will never take these rows; a smaller block finds out which."""
 
 
-class DatabaseUnavailableError(Exception):
+class DatabaseUnavailableError(StorageError):
     """The database is away or busy; the same block may be written later."""

@@ -12,10 +12,12 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import Engine, text
 
+from storage.errors import StorageError
+
 Run = Callable[[str], Sequence[Sequence[Any]]]
 
 
-class SchemaError(RuntimeError):
+class SchemaError(StorageError):
     """The database's schema is not the one this program was built for; the message says what to do."""
 
 

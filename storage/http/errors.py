@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from storage.errors import StorageError
+
 ReadCode = Literal[
     "no_key",
     "wrong_key",
@@ -48,7 +50,7 @@ class ErrorAnswer(Struct, frozen=True):
     reason: str
 
 
-class ReadError(Exception):
+class ReadError(StorageError):
     """A read that gets no answer; `retry_after` in seconds where waiting helps."""
 
     def __init__(self, code: ReadCode, reason: str, retry_after: int | None = None) -> None:

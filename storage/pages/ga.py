@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from scoring.csv_text import first_line, separator_of
 from scoring.number_format import Evidence, FormatError, NumberFormat, format_of_locale
+from storage.errors import StorageError
 from storage.pages.ga_headers import HEADERS, TOTALS
 from stream.fold.pages import PageRow
 
@@ -20,7 +21,7 @@ LONGEST_PATH = 500
 LARGEST = 1e12
 
 
-class PagesExportError(ValueError):
+class PagesExportError(StorageError, ValueError):
     """The file is not such an export; the message says where."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 from msgspec import Struct
 
+from storage.errors import StorageError
 from storage.pages.smooth import WEIGHT, Means, changed, means, rows, smoothed
 from storage.pages.tally import Tallies, Tally
 from stream.fold.pages import ANY_PATH, PageRow, PageStatistics
@@ -24,7 +25,7 @@ TRAILING_MS = 30 * 24 * 3_600_000
 Put = Callable[[Sequence[PageRow], bool], Awaitable[int]]
 
 
-class VersionError(ValueError):
+class VersionError(StorageError, ValueError):
     """There is no such version of page statistics; the message says what to do."""
 
 

@@ -5,9 +5,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 from storage.database.errors import DatabaseUnavailableError
+from storage.errors import StorageError
 
 
-class ReplayError(Exception):
+class ReplayError(StorageError):
     """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
 
 

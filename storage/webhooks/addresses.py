@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from storage.errors import StorageError
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: All addresses of a host, for connections to a port; raises OSError.
 Resolve = Callable[[str, int], Awaitable[list[str]]]
@@ -43,7 +45,7 @@ _SPECIAL = [
 ]
 
 
-class ForbiddenError(Exception):
+class ForbiddenError(StorageError):
     """An address that this webhook may not reach, or a URL that none may have; the message says what to do."""
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
 
 from scoring.manifest import Band
+from storage.errors import StorageError
 from storage.webhooks.crossings import FoundCrossings, Webhook, fold
 from storage.webhooks.database import reading, replace, transaction
 from storage.webhooks.deliveries import put_crossings
@@ -20,7 +21,7 @@ from stream.scored import Identity, ScoredSession, identity_of
 MOST_IDS = 500
 
 
-class PositionMovedError(Exception):
+class PositionMovedError(StorageError):
     """Another part has moved this partition on: read its position anew."""
 
 

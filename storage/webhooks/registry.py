@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
+from storage.errors import StorageError
 from storage.webhooks.crossings import Wanted, Webhook
 from storage.webhooks.database import reading, transaction
 from storage.webhooks.deliveries import give_up_all
@@ -11,7 +12,7 @@ from storage.webhooks.message import new_id, new_secret
 from storage.webhooks.tables import bands, webhooks
 
 
-class UnknownWebhookError(LookupError):
+class UnknownWebhookError(StorageError, LookupError):
     """There is no webhook of this id."""
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from sqlalchemy import Engine, select
 
 from storage.database.tables import log_positions
+from storage.errors import StorageError
 from storage.write.block import Role
 from stream.kafka.clients import KafkaClients, partitions_of
 from stream.kafka.errors import KafkaUnavailableError
@@ -21,7 +22,7 @@ from stream.kafka.errors import KafkaUnavailableError
 WAIT_SECONDS = 10.0
 
 
-class ContinuityError(RuntimeError):
+class ContinuityError(StorageError):
     """The topics are not those that the databases were filled from; the message says what to do."""
 
 

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 
 from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
+from storage.errors import StorageError
 from storage.metrics import WriterMetrics
 from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
 from storage.write.deliver import Database, Refusal, deliver
@@ -37,7 +38,7 @@ FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 LAG_SECONDS = 5.0
 
 
-class WriterError(RuntimeError):
+class WriterError(StorageError):
     """The databases refuse what the writer reads; the message says what to look at."""
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.errors import StreamError
 from stream.fold.partition import LogRecord
 from stream.kafka.clients import KafkaClients
 
@@ -19,7 +20,7 @@ PIECE = 5_000
 PATIENCE = 30.0
 
 
-class SourceError(Exception):
+class SourceError(StreamError):
     """The source does not give the records; the message is one line that says what mends it."""
 
 

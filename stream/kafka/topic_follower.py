@@ -11,12 +11,13 @@ from typing import Protocol
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from stream.errors import StreamError
 from stream.kafka.clients import CLOSE_SECONDS, KafkaClients, answered, close, settled, start
 
 log = logging.getLogger(__name__)
 
 
-class TopicMissingError(Exception):
+class TopicMissingError(StreamError):
     """The log names what the topic does not have, or the topic is not read; the message says what to do."""
 
 
