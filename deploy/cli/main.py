@@ -30,7 +30,8 @@ COMMANDS = {
         "deploy.cli.up:up", "Runs the whole system on this machine until Ctrl-C, and starts again what dies."
     ),
     "topics": CommandSource(
-        "deploy.cli.topics:topics", "Makes the topics, mends their settings, and refuses what it cannot mend."
+        "deploy.cli.topics:topics",
+        "Makes the topics, mends their settings, and refuses what it cannot mend; folds failed events again.",
     ),
     "migrate": CommandSource(
         "deploy.cli.migrate:migrate", "Brings both databases to the newest schema; safe to repeat."

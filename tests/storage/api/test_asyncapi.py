@@ -24,7 +24,7 @@ def test_every_topic_is_there_with_its_messages() -> None:
         "events": ({"Event", "Tick", "UseModel", "UsePages", "Erase"}, 6),
         "scored-sessions": ({"ScoredSession"}, 6),
         "page-stats": ({"PageRow", "PagesMarker"}, 1),
-        "erasures": ({"Erasure"}, 1),
+        "erasures": ({"ErasureRecord"}, 1),
         "events-dead": ({"DeadLetter"}, 6),
     }
 
@@ -33,7 +33,11 @@ def test_topics_are_named_as_the_settings_name_them() -> None:
     made = document(scored_topic="shop-scores", bootstrap="b1:9092,b2:9092", security_protocol="SASL_SSL")
     assert made["channels"]["shop-scores"]["address"] == "shop-scores"
     assert made["operations"]["follow-shop-scores"]["channel"] == {"$ref": "#/channels/shop-scores"}
-    assert made["servers"]["kafka"] == {"host": "b1:9092", "protocol": "kafka-secure"}
+    assert made["servers"]["kafka"] == {
+        "host": "b1:9092",
+        "protocol": "kafka-secure",
+        "security": [{"$ref": "#/components/securitySchemes/sasl"}],
+    }
 
 
 def test_schemas_name_every_field_of_the_record_on_the_topic() -> None:
