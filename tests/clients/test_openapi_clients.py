@@ -40,7 +40,9 @@ async def test_typescript_clients_send_and_read(tmp_path: Path) -> None:
         generate = ("node", modules / "openapi-typescript/bin/cli.js", "--default-non-nullable", "false")
         await run(*generate, folder=folder)
         await run("node", modules / "typescript/bin/tsc", "--project", "tsconfig.json", folder=folder)
-        used = await run("node", "built/use.js", folder=folder, INGEST_URL=apis.ingest, QUERY_URL=apis.query)
+        used = await run(
+            "node", "built/use.js", folder=folder, INGEST_URL=apis.ingest, QUERY_URL=apis.query, ADMIN_KEY=apis.key
+        )
         assert used.strip() == "used"
         assert [key for key, _ in apis.log.records] == [b"default/ts-1"]
 
@@ -110,6 +112,7 @@ async def _send(package: ModuleType, apis: RunningApis) -> None:
         stream = await _part(package, "api.intent.stream_intent").asyncio(client=client, token="none")
         assert isinstance(stream, models.IngestErrorAnswer)
         assert stream.error == "wrong_token"
+    async with package.Client(base_url=apis.ingest, headers={"X-OPECOM-Key": apis.key}) as client:
         listed = await _part(package, "api.admin.list_sessions").asyncio(client=client, site="default")
         assert [session.session_id for session in listed.sessions] == ["s1"]
     assert [key for key, _ in apis.log.records] == [b"default/py-1"]

@@ -42,7 +42,10 @@ assert.equal(missing.error?.error, "not_found");
 
 // The ingest API passes /admin on, and its document has it.
 type Sessions = operations["listSessions"]["responses"]["200"]["content"]["application/json"];
-const listed = await ingest.GET("/admin/sessions", { params: { query: { site: "default" } } });
+const listed = await ingest.GET("/admin/sessions", {
+  params: { query: { site: "default" } },
+  headers: { "X-OPECOM-Key": process.env.ADMIN_KEY ?? "" },
+});
 const sessions: Sessions | undefined = listed.data;
 assert.equal(sessions?.sessions.length, 1);
 console.log("used");

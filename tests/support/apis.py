@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from deploy.services.artefacts import made_once
 from deploy.settings.model import IngestSettings, Settings, user_cache
 from deploy.wiring import api, ingest
+from deploy.wiring.keys import machine_key
 from ingest.publish import ListPublisher
 from tests.support.databases import filled
 from tests.support.scored import scored
@@ -34,10 +35,11 @@ CLIENTS = Path(__file__).parents[1] / "clients"
 
 @dataclass(frozen=True)
 class RunningApis:
-    """Where both are; `log` has what the ingest API took."""
+    """Where both are; `key` is the machine's own, of scope admin; `log` has what the ingest API took."""
 
     ingest: str
     query: str
+    key: str
     log: ListPublisher
 
     async def documents(self, folder: Path) -> dict[str, Path]:
@@ -66,7 +68,7 @@ async def running(folder: Path) -> AsyncIterator[RunningApis]:
             events = ingest.app(settings.model_copy(update={"ingest": IngestSettings(api_url=url)}), log)
             try:
                 async with served(events) as port:
-                    yield RunningApis(f"http://127.0.0.1:{port}", url, log)
+                    yield RunningApis(f"http://127.0.0.1:{port}", url, machine_key(settings), log)
             finally:
                 await events.close()
 
