@@ -168,7 +168,7 @@ def test_the_command_says_what_it_did_and_names_what_is_wrong(tmp_path: Path) ->
 
 def test_without_pyarrow_parquet_is_a_line(monkeypatch: pytest.MonkeyPatch, model: Model, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(TableError, match=r"install op-ecom\[embedded\], or name a \.csv file"):
+    with pytest.raises(TableError, match=r"install op-ecom\[parquet\], or name a \.csv file"):
         score_file.check(tmp_path / "a.parquet", "--input")
 
 
