@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from deploy.bench.machine import machine, versions
 from deploy.bench.result import Result
 from deploy.settings.model import load
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 
 Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker", "idle"]
 #: They need no Kafka.
@@ -34,7 +35,7 @@ def bench(
     from deploy.bench.run import alone, started
 
     where = machine()
-    print(
+    print_line(
         f"input: UCI simulation, {'rows of ' + str(data) if data else 'rows drawn from the fitted table'}", flush=True
     )
     part = importlib.import_module(f"deploy.bench.{name}")
@@ -44,7 +45,7 @@ def bench(
         result = Result(name, figures, versions(run.versions), where, tuple(notes), quick)
     show(result)
     if as_json:
-        print(result.json())
+        print_line(result.json())
 
 
 def show(result: Result) -> None:
@@ -55,9 +56,9 @@ def show(result: Result) -> None:
     table.add_column("")
     for row in result.rows():
         table.add_row(*row)
-    Console().print(table)
+    TerminalConsole().print(table)
     for note in result.notes:
-        print(note)
+        print_line(note)
     machine = result.machine
-    print(f"{machine['cores']} cores {machine['cpu']}, {machine['memory_gb']} GB, load {machine['load_at_start']}")
-    print(", ".join(f"{name} {number}" for name, number in result.versions.items()))
+    print_line(f"{machine['cores']} cores {machine['cpu']}, {machine['memory_gb']} GB, load {machine['load_at_start']}")
+    print_line(", ".join(f"{name} {number}" for name, number in result.versions.items()))

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from deploy.cli import failures
 from deploy.doctor.finding import Finding, worst
 from deploy.settings.model import Settings, load
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 
@@ -23,7 +24,7 @@ def doctor(
     findings = _findings()
     state = worst(findings)
     if as_json:
-        print(msgspec.json.encode({"state": state, "findings": findings}).decode())
+        print_line(msgspec.json.encode({"state": state, "findings": findings}).decode())
     else:
         show(findings)
     raise typer.Exit(state == "fault")
@@ -31,7 +32,7 @@ def doctor(
 
 def show(findings: list[Finding]) -> None:
     """A line for each finding, however narrow the terminal is: lines are there to be copied."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = TerminalConsole(soft_wrap=True, highlight=False)
     width = max(len(finding.check) for finding in findings)
     for each in findings:
         console.print(Text.assemble((f"{each.state:<8}", _COLOURS[each.state]), f"{each.check:<{width}}  {each.line}"))

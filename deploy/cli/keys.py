@@ -4,14 +4,14 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from deploy.errors import SetupError
 from deploy.settings.access_file import place, read
 from deploy.settings.model import load
 from deploy.sites import changes as access_changes
+from deploy.terminal.console import TerminalConsole, escape
+from deploy.terminal.plain import print_line
 from storage.http.secret_keys import SCOPES, Scope
 
 app = typer.Typer(help="Secret keys: who may read, export and administer, of which sites.", no_args_is_help=True)
@@ -33,9 +33,9 @@ def add(
     """Makes a key and shows it, this once; running parts take it at once."""
     settings = load()
     key = access_changes.add_key(settings, name, _scopes(scope), site or None)
-    print(key)
+    print_line(key)
     of = ", ".join(site) if site else "all sites"
-    print(f"{name}: {', '.join(scope)}, of {of}. Send it in the header X-OPECOM-Key; it is not shown again.")
+    print_line(f"{name}: {', '.join(scope)}, of {of}. Send it in the header X-OPECOM-Key; it is not shown again.")
 
 
 @app.command("list")
@@ -44,7 +44,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
     keys = read(place(load())).keys
     if json:
         told = {name: key.model_dump(mode="json", exclude={"sha256"}) for name, key in keys.items()}
-        print(msgspec.json.encode({"keys": told}).decode())
+        print_line(msgspec.json.encode({"keys": told}).decode())
         return
     table = Table()
     for column in ("key", "scopes", "sites", "made"):
@@ -52,7 +52,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
     for name, key in keys.items():
         sites = "all" if key.sites is None else ", ".join(key.sites)
         table.add_row(escape(name), ", ".join(key.scopes), escape(sites), key.created_at.isoformat())
-    Console().print(table)
+    TerminalConsole().print(table)
 
 
 @app.command()
@@ -60,7 +60,7 @@ def revoke(name: Name) -> None:
     """Ends a key. Streams that it opened last until their client comes again, tokens as long as api.token_seconds."""
     settings = load()
     access_changes.revoke_key(settings, name)
-    print(f"{name} is ended")
+    print_line(f"{name} is ended")
 
 
 def _scopes(given: list[str]) -> set[Scope]:

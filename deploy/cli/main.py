@@ -7,6 +7,7 @@ import typer
 from deploy.cli.lazy import CommandSource, LazyGroup
 from deploy.errors import SetupError
 from deploy.processes.private_files import create_privately
+from deploy.terminal.plain import print_line
 
 #: The first sentence of each command's docstring or help, which a test compares.
 COMMANDS = {
@@ -102,5 +103,5 @@ def main() -> None:
         if said is None:
             raise
         for line in said:
-            print(f"opecom: {line}", file=sys.stderr)
+            print_line(f"opecom: {line}", error=True)
         sys.exit(error.exit_code if isinstance(error, SetupError) else SetupError.exit_code)

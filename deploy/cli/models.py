@@ -6,13 +6,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from deploy.errors import SetupError
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
+from deploy.terminal.console import TerminalConsole, escape
+from deploy.terminal.plain import print_line
 from deploy.wiring.models import writable_registry
 from scoring import registry
 from scoring.folder import Place, RegistryError
@@ -31,7 +31,7 @@ def list_(json: Json = False) -> None:
     settings = load()
     manifests, current = _manifests(settings)
     if json:
-        print(_json({"current": current, "models": manifests}))
+        print_line(_json({"current": current, "models": manifests}))
         return
     table = Table()
     for column in ("version", "track", "made", "AUC", "threshold", ""):
@@ -41,8 +41,8 @@ def list_(json: Json = False) -> None:
         said = "current" if each.version == current else ""
         cells = (each.track, each.created_at, "" if auc is None else f"{auc:.4f}", f"{each.threshold:.4f}", said)
         table.add_row(escape(each.version), *cells)
-    Console().print(table)
-    print(f"registry: {_folder(settings)}")
+    TerminalConsole().print(table)
+    print_line(f"registry: {_folder(settings)}")
 
 
 @app.command()
@@ -57,7 +57,7 @@ def show(
     except RegistryError as error:
         raise SetupError(str(error)) from error
     if json:
-        print(_json(manifest))
+        print_line(_json(manifest))
         return
     table = Table(show_header=False)
     for name, value in msgspec.to_builtins(manifest).items():
@@ -65,8 +65,8 @@ def show(
             table.add_row(name, escape(str(value)))
     for name, value in manifest.metrics.items():
         table.add_row(escape(name), f"{value:.6g}")
-    Console().print(table)
-    print(card)
+    TerminalConsole().print(table)
+    print_line(card)
 
 
 @app.command()
@@ -79,7 +79,7 @@ def compare(first: Version, second: Version, json: Json = False) -> None:
         raise SetupError(str(error)) from error
     names = list(dict.fromkeys([*one.metrics, *other.metrics]))
     if json:
-        print(_json({"metrics": {name: [one.metrics.get(name), other.metrics.get(name)] for name in names}}))
+        print_line(_json({"metrics": {name: [one.metrics.get(name), other.metrics.get(name)] for name in names}}))
         return
     table = Table()
     for column in ("", escape(first), escape(second), "difference"):
@@ -90,9 +90,9 @@ def compare(first: Version, second: Version, json: Json = False) -> None:
         table.add_row(escape(name), *("" if value is None else f"{value:.6f}" for value in (a, b)), moved)
     for name in ("track", "threshold", "bands", "created_at", "code_version"):
         table.add_row(name, *(escape(str(getattr(each, name))) for each in (one, other)), "")
-    Console().print(table)
+    TerminalConsole().print(table)
     if one.data_sha256 != other.data_sha256:
-        print("they were trained and tested on different data, so the metrics do not compare like with like")
+        print_line("they were trained and tested on different data, so the metrics do not compare like with like")
 
 
 @app.command()
@@ -115,9 +115,9 @@ def rollback() -> None:
 
 
 def _say(settings: Settings, done: Promotion) -> None:
-    print(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
+    print_line(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
     if settings.scoring.model not in ("", done.version):
-        print(
+        print_line(
             f"scoring.model still says {settings.scoring.model}: a new log and the prediction API begin with that one"
         )
 

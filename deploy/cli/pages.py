@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 import msgspec
 import typer
-from rich.console import Console
 
 from deploy.errors import SetupError
 from deploy.log import controls
@@ -19,6 +18,8 @@ from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, load
 from deploy.terminal import pages as page_tables
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import ask, read
 from deploy.wiring.keys import admin_key
 from ingest.enrich import PageRules, page
@@ -47,21 +48,23 @@ def refresh(
     line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
     if found.pinned:
         line = f"version {found.version} was put back and stays: `opecom pages release` lets refreshes go on"
-    print(body.decode() if json else line)
+    print_line(body.decode() if json else line)
 
 
 @app.command()
 def restore(version: Annotated[int, typer.Argument(min=1, help="The version, as `show` says it.")]) -> None:
     """Puts the statistics as of an earlier version in force again; refreshes leave them until `release`."""
     found = _post("/pages/restore", {"version": version})
-    print(f"version {found.version}: as of version {version}, {found.written:,} rows written; refreshes leave it alone")
+    print_line(
+        f"version {found.version}: as of version {version}, {found.written:,} rows written; refreshes leave it alone"
+    )
 
 
 @app.command()
 def release() -> None:
     """Lets refreshes go on after `restore`, and counts now."""
     found = _post("/pages/refresh", {"release": True})
-    print(f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written")
+    print_line(f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written")
 
 
 @app.command("import")
@@ -99,7 +102,7 @@ def import_(
         )
     rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
     version = asyncio.run(controls.put_pages(settings.kafka, rows))
-    print(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
+    print_line(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
 
 
 def _post(path: str, query: dict[str, Any]) -> Refreshed:
@@ -131,9 +134,9 @@ def show(
     settings = load()
     body = read(_api(settings), "/pages", {"site": site or None, "version": version}, _read_key(settings))
     if json:
-        print(body.decode())
+        print_line(body.decode())
     else:
-        Console().print(page_tables.pages_table(msgspec.json.decode(body, type=PagesInForce), limit))
+        TerminalConsole().print(page_tables.pages_table(msgspec.json.decode(body, type=PagesInForce), limit))
 
 
 @app.command()
@@ -147,9 +150,9 @@ def explain(
     asked = {"site": site_named(settings, site), "path": path}
     body = read(_api(settings), "/pages/explain", {**asked}, _read_key(settings))
     if json:
-        print(body.decode())
+        print_line(body.decode())
     else:
-        Console().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
+        TerminalConsole().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
 
 
 def _path(url: str, rules: PageRules, patterns: PathPatterns) -> str:

@@ -5,11 +5,12 @@ from urllib.parse import quote
 
 import msgspec
 import typer
-from rich.console import Console
 
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
 from deploy.terminal import intents as tables
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import read
 from scoring.manifest import Band
 from storage.query.intents import Intent, LiveSessions, Timeline
@@ -61,6 +62,6 @@ def _key(settings: Settings) -> str:
 
 def _show(body: bytes, as_json: bool, table: Any) -> None:
     if as_json:
-        print(body.decode())
+        print_line(body.decode())
     else:
-        Console().print(table())
+        TerminalConsole().print(table())

@@ -16,6 +16,7 @@ from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
+from deploy.terminal.plain import printable
 from stream.kafka.client_log import KafkaLogFilter
 
 #: Seconds after the signal in which a part must have ended by itself.
@@ -69,12 +70,20 @@ def run_part(part: RunPart, settings: Settings, limit: float = LIMIT) -> int:
 
 def log_to_stderr() -> None:
     """Our log lines from INFO, those of libraries from WARNING."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING)
     for package in ("ingest", "scoring", "stream", "storage", "deploy"):
         logging.getLogger(package).setLevel(logging.INFO)
     quiet = KafkaLogFilter()
     for handler in logging.getLogger().handlers:
         handler.addFilter(quiet)
+        handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+
+class PrintableFormatter(logging.Formatter):
+    """Log lines for a terminal: what they quote of strangers does not steer it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 async def _until_told(part: RunPart, settings: Settings, limit: float) -> int:

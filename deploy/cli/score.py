@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from deploy.errors import SetupError
 from deploy.settings.model import load
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 from deploy.wiring.models import registry
 from scoring.folder import RegistryError
 from scoring.registry import load as load_model
@@ -34,7 +35,7 @@ def score(
 ) -> None:
     """Scores every row of a file; where one cannot be used, nothing is written."""
     settings = load()
-    console = Console(stderr=True)
+    console = TerminalConsole(stderr=True)
     try:
         loaded = load_model(registry(settings.scoring), model or settings.scoring.model)
         with Progress(
@@ -50,4 +51,4 @@ def score(
         raise InputError(f"{source}: {error}; nothing was written") from error
     except OSError as error:
         raise SetupError(f"{error.filename or target}: {error.strerror or error}; nothing was written") from error
-    print(f"{rows:,} rows scored by {loaded.manifest.version}: {target}")
+    print_line(f"{rows:,} rows scored by {loaded.manifest.version}: {target}")

@@ -11,6 +11,7 @@ from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
 from deploy.services import stack
 from deploy.settings.model import Settings, load, user_cache, variable
+from deploy.terminal.plain import print_line
 
 app = typer.Typer(help="Apache Kafka and MariaDB as programs of the user, from Maven.", no_args_is_help=True)
 
@@ -21,7 +22,7 @@ def up(env: Annotated[bool, typer.Option("--env", help="Prints variables for a s
     settings = load()
     services = settings.services
     if not env:
-        print("starting Kafka and MariaDB (the first time, Maven downloads 200 MB) ...", flush=True)
+        print_line("starting Kafka and MariaDB (the first time, Maven downloads 200 MB) ...", flush=True)
     try:
         started = stack.up(
             folder(settings), services.cache_dir or user_cache(), services.kafka_port, services.mariadb_port
@@ -35,7 +36,7 @@ def up(env: Annotated[bool, typer.Option("--env", help="Prints variables for a s
 def down() -> None:
     """Stops Kafka and MariaDB; their data stays."""
     stopped = stack.down(folder(load()))
-    print(f"stopped {' and '.join(stopped)}" if stopped else "nothing ran")
+    print_line(f"stopped {' and '.join(stopped)}" if stopped else "nothing ran")
 
 
 @app.command()
@@ -46,7 +47,7 @@ def status(env: Annotated[bool, typer.Option("--env", help="Prints variables for
     known = stack.read(where)
     if not env:
         for name, pid in running.items():
-            print(f"{name}: {f'runs, pid {pid}' if pid else 'does not run'}")
+            print_line(f"{name}: {f'runs, pid {pid}' if pid else 'does not run'}")
     if known and all(running.values()):
         print_settings(known, env)
         return
@@ -63,8 +64,8 @@ def print_settings(started: stack.Stack, env: bool) -> None:
     values = started.settings()
     if env:
         for name, value in values.items():
-            print(f"export {variable(name)}={shlex.quote(value)}")
+            print_line(f"export {variable(name)}={shlex.quote(value)}")
         return
-    print('Run the system on them with these lines in opecom.toml, or `eval "$(opecom services status --env)"`:\n')
+    print_line('Run the system on them with these lines in opecom.toml, or `eval "$(opecom services status --env)"`:\n')
     for name, value in values.items():
-        print(f"{name} = {json.dumps(value)}")
+        print_line(f"{name} = {json.dumps(value)}")

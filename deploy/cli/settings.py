@@ -6,6 +6,7 @@ import typer
 
 from deploy.settings.document import in_force, markdown
 from deploy.settings.model import load
+from deploy.terminal.plain import print_line
 
 
 def settings(
@@ -14,4 +15,4 @@ def settings(
     ] = False,
 ) -> None:
     """Prints the settings in force, secrets hidden, in the form of opecom.toml."""
-    print(markdown() if as_markdown else in_force(load()), end="")
+    print_line(markdown() if as_markdown else in_force(load()), end="")

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from deploy.errors import AwayError, SetupError
@@ -16,6 +14,8 @@ from deploy.settings.access_file import place, read, sites_of
 from deploy.settings.model import Settings, SiteSettings, load
 from deploy.sites import changes as access_changes
 from deploy.sites.changes import FIELDS, Kind
+from deploy.terminal.console import TerminalConsole, escape
+from deploy.terminal.plain import print_line
 
 app = typer.Typer(help="Sites: whose events are taken, from which pages, with which keys.", no_args_is_help=True)
 
@@ -36,13 +36,13 @@ def add(
     before = sites_of(settings).get(name)
     fields = {key: value for key, value in (("timezone", timezone), ("holidays", holidays)) if value}
     key = access_changes.add_site(settings, name, origin or [], fields)
-    print(f"{name} is in {place(settings)}" if before is None else f"{name} is changed in {place(settings)}")
+    print_line(f"{name} is in {place(settings)}" if before is None else f"{name} is changed in {place(settings)}")
     if key:
-        print(f"write key, which is public and stands in the page: {key}")
+        print_line(f"write key, which is public and stands in the page: {key}")
     if not sites_of(settings)[name].origins:
-        print("it takes events from pages of this machine alone: add --origin https://..., where its pages are")
+        print_line("it takes events from pages of this machine alone: add --origin https://..., where its pages are")
     if before is not None and fields:
-        print("the calendar of a site that was known holds until the worker starts anew")
+        print_line("the calendar of a site that was known holds until the worker starts anew")
 
 
 @app.command("list")
@@ -62,14 +62,14 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
             }
             for name, site in known.items()
         }
-        print(msgspec.json.encode({"sites": told}).decode())
+        print_line(msgspec.json.encode({"sites": told}).decode())
         return
     table = Table()
     for column in ("site", "origins", "time zone", "write keys", "import", "purchase", "in"):
         table.add_column(column, overflow="fold")
     for name, site in known.items():
         table.add_row(*map(escape, _row(name, site)), " and ".join(_where(settings, name)))
-    Console().print(table)
+    TerminalConsole().print(table)
 
 
 @app.command()
@@ -86,12 +86,14 @@ def rotate(
         raise SetupError("say which: --write, --import or --purchase")
     settings, (kind,) = load(), kinds
     if retire:
-        print(f"{access_changes.retire(settings, name, kind)} old {FIELDS[kind]} of {name} are ended; the newest holds")
+        print_line(
+            f"{access_changes.retire(settings, name, kind)} old {FIELDS[kind]} of {name} are ended; the newest holds"
+        )
         return
     key = access_changes.rotate(settings, name, kind)
-    print(key)
+    print_line(key)
     more = "" if kind == "write" else "; it is not shown again"
-    print(f"this is now a key of {name}, and so are those before it until you say --retire{more}")
+    print_line(f"this is now a key of {name}, and so are those before it until you say --retire{more}")
 
 
 @app.command()
@@ -99,9 +101,9 @@ def remove(name: Name) -> None:
     """Takes a site out of the file: its keys end; what it sent before stays."""
     settings = load()
     if access_changes.remove_site(settings, name):
-        print(f"{name} is out of {place(settings)}; the settings still have it")
+        print_line(f"{name} is out of {place(settings)}; the settings still have it")
     else:
-        print(f"{name} is out of {place(settings)}: events with its keys are refused from now on")
+        print_line(f"{name} is out of {place(settings)}: events with its keys are refused from now on")
 
 
 @app.command()
@@ -120,7 +122,9 @@ def finish(name: Name) -> None:
     except (KafkaError, SourceError) as error:
         raise AwayError(f"Kafka at {settings.kafka.bootstrap} (kafka.bootstrap) does not answer: {error}") from None
     at = datetime.fromtimestamp(to / 1000, UTC)
-    print(f"the import of {name} is at its end: its clock stands at {at:%Y-%m-%d %H:%M:%S} UTC, and its sessions close")
+    print_line(
+        f"the import of {name} is at its end: its clock stands at {at:%Y-%m-%d %H:%M:%S} UTC, and its sessions close"
+    )
 
 
 def _wanted(write: bool, import_: bool, purchase: bool) -> tuple[tuple[Kind, bool], ...]:

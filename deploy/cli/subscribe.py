@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from aiokafka.errors import KafkaError
-from rich.console import Console
 
 from deploy.errors import AwayError
 from deploy.log.client_options import kafka_clients
@@ -18,6 +17,8 @@ from deploy.log.topics import log_id
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
 from deploy.terminal import intents as tables
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 from scoring.manifest import Band
 from storage.live.subscribe import Start, UpdateFilter, follow
 from storage.query.intents import intent_of
@@ -35,10 +36,10 @@ def subscribe(
     """Follows scored sessions as they come, until Ctrl-C."""
     settings = as_running(load())
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    console = Console(highlight=False, soft_wrap=True)
+    console = TerminalConsole(highlight=False, soft_wrap=True)
 
     def as_json(update: ScoredSession) -> None:
-        print(encode(update).decode(), flush=True)
+        print_line(encode(update).decode(), flush=True)
 
     def as_line(update: ScoredSession) -> None:
         console.print(tables.line(intent_of(update)))

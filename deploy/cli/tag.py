@@ -6,6 +6,7 @@ import typer
 
 from deploy.http.tag import TagOptions, content_security_policy, script_tag
 from deploy.settings.model import load
+from deploy.terminal.plain import print_line
 
 
 def tag(
@@ -33,7 +34,7 @@ def tag(
     """Prints the script tag that starts the tracker on a site's pages."""
     settings = load()
     options = TagOptions(pinned, stub, tag_manager, cookie_domain, tuple(link_domains or ()))
-    print(script_tag(settings, site, key, options))
+    print_line(script_tag(settings, site, key, options))
     if csp:
         allowed = "; ".join(f"{name} {sources}" for name, sources in content_security_policy(settings).items())
-        print(f"<!-- Content-Security-Policy: {allowed} -->")
+        print_line(f"<!-- Content-Security-Policy: {allowed} -->")

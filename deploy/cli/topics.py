@@ -11,6 +11,7 @@ from deploy.log import topics as all_topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
+from deploy.terminal.plain import print_line
 
 
 def topics(
@@ -30,13 +31,13 @@ def topics(
     wanted = all_topics.wanted(kafka)
     if what == "create":
         done = asyncio.run(all_topics.ensure(kafka_clients(kafka), wanted))
-        print("\n".join(done) or "the topics are as they must be")
+        print_line("\n".join(done) or "the topics are as they must be")
         return
     if what == "retry-failed":
-        print(f"{_retry_failed(settings):,} events published again at the end of the log")
+        print_line(f"{_retry_failed(settings):,} events published again at the end of the log")
         return
     faults = asyncio.run(all_topics.check(kafka_clients(kafka), wanted))
-    print("\n".join(fault.line for fault in faults) or "the topics are as they must be")
+    print_line("\n".join(fault.line for fault in faults) or "the topics are as they must be")
     if faults:
         raise typer.Exit(1)
 

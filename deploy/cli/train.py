@@ -11,6 +11,7 @@ import typer
 
 from deploy.errors import SetupError
 from deploy.settings.model import load
+from deploy.terminal.plain import print_line
 from deploy.wiring.models import writable_registry
 
 
@@ -55,7 +56,7 @@ def train(
     begun = time.monotonic()
 
     def say(step: str) -> None:
-        print(f"{time.monotonic() - begun:6.0f} s  {step}", flush=True)
+        print_line(f"{time.monotonic() - begun:6.0f} s  {step}", flush=True)
 
     try:
         if fetch:
@@ -66,12 +67,12 @@ def train(
     except (DataError, ExportError, RegistryError) as error:
         raise SetupError(str(error)) from None
     figures = trained.figures()
-    print(json.dumps(figures, indent=2))
+    print_line(json.dumps(figures, indent=2))
     for each in trained.added:
-        print(f"{each.manifest.version} is in {each.folder}")
+        print_line(f"{each.manifest.version} is in {each.folder}")
     if not out:
-        print(f"`opecom models promote {trained.added[0].manifest.version}` puts it in force")
+        print_line(f"`opecom models promote {trained.added[0].manifest.version}` puts it in force")
     if report is not None:
-        print(f"report: {report / 'report.html'}")
+        print_line(f"report: {report / 'report.html'}")
     if as_json:
-        print(json.dumps(figures))
+        print_line(json.dumps(figures))

@@ -7,8 +7,6 @@ import signal
 from collections.abc import Callable
 from functools import partial
 
-from rich.console import Console
-
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
 from deploy.local import up as system
@@ -19,6 +17,7 @@ from deploy.processes.ports import listen
 from deploy.processes.supervise import Supervisor
 from deploy.settings.model import Settings, load, variable
 from deploy.sites.first_start import first_keys
+from deploy.terminal.console import TerminalConsole
 from deploy.wiring.keys import probe_key
 
 #: Seconds between two looks at the parts: while they start, and then. Each look has every part write its metrics.
@@ -30,7 +29,7 @@ def up() -> None:
     settings = load()
     # What a client has to say of a broker that is away is in the parts' logs.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    with data_folder.held(settings.data_dir) as folder, TerminalScreen(Console()) as screen:
+    with data_folder.held(settings.data_dir) as folder, TerminalScreen(TerminalConsole()) as screen:
         if settings.profile == "embedded":
             plan, bootstrap = system.embedded(settings, folder)
             if bootstrap != settings.kafka.bootstrap:

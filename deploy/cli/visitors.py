@@ -1,6 +1,5 @@
 """`opecom visitors`: what is held of a visitor, and forgetting it."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from deploy.cli.pages import site_named
 from deploy.errors import SetupError
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
+from deploy.terminal.plain import one_line, print_line
 from deploy.terminal.query_client import ask
 from deploy.wiring.keys import admin_key
 from storage.admin.erase import Erasure
@@ -35,7 +35,7 @@ def export(
     """Writes everything that both databases hold of a visitor, as JSON."""
     said = _asked(load(), "GET", visitor, site)
     if out is None:
-        sys.stdout.buffer.write(said + b"\n")
+        print_line(said.decode())
         return
     try:
         out.write_bytes(said)
@@ -53,17 +53,17 @@ def erase(
     """Forgets a visitor: its rows are deleted, and its events, old and new, are left out for ever."""
     settings = load()
     if not yes:
-        typer.confirm(f"Delete everything of visitor {visitor}, for ever?", abort=True)
+        typer.confirm(f"Delete everything of visitor {one_line(visitor)}, for ever?", abort=True)
     body = _asked(settings, "DELETE", visitor, site)
     told = ""
     while (found := msgspec.json.decode(body, type=Erasure)).state != "done":
         if found.waiting_for and found.waiting_for != told:
             told = found.waiting_for
-            print(f"waiting for {told}", file=sys.stderr)
+            print_line(f"waiting for {told}", error=True)
         time.sleep(LOOK)
         body = _asked(settings, "GET", visitor, site, "/erasure")
     gone = found.deleted
-    print(
+    print_line(
         body.decode()
         if json
         else f"forgotten: {gone.sessions:,} sessions, {gone.page_views:,} page views, {gone.updates:,} updates, "

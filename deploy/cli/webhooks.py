@@ -10,14 +10,14 @@ from typing import Annotated
 import msgspec
 import typer
 from msgspec import Struct
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine
 
 from deploy.errors import AwayError, SetupError
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings, load
+from deploy.terminal.console import TerminalConsole, escape
+from deploy.terminal.plain import one_line, print_line
 from deploy.wiring.relational import relational_of_this_program
 from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import deliveries, message, registry
@@ -72,10 +72,10 @@ def add(
     with _database(settings) as engine:
         made = registry.add(engine, site, url, wanted, allow_private, _now())
     if json:
-        print(msgspec.json.encode({"id": made.id, "secret": made.secret}).decode())
+        print_line(msgspec.json.encode({"id": made.id, "secret": made.secret}).decode())
         return
-    print(f"webhook {made.id} tells {url} of the sessions of {site}: {_on(made.wanted)}")
-    print(f"its secret, which is not shown again: {made.secret}")
+    print_line(f"webhook {made.id} tells {url} of the sessions of {site}: {_on(made.wanted)}")
+    print_line(f"its secret, which is not shown again: {made.secret}")
 
 
 @app.command("list")
@@ -87,13 +87,13 @@ def list_(json: Json = False) -> None:
             for each in registry.every(engine)
         ]
     if json:
-        print(msgspec.json.encode(found).decode())
+        print_line(msgspec.json.encode(found).decode())
         return
     table = Table("id", "site", "told of", "URL", "since (UTC)", "in use", box=None)
     for each in found:
         since, used = spoken(each.created_at), each.disabled or "yes"
         table.add_row(each.id, each.site, _on(each.on), escape(each.url), since, escape(used))
-    Console().print(table)
+    TerminalConsole().print(table)
 
 
 @app.command()
@@ -101,7 +101,7 @@ def remove(webhook: Id) -> None:
     """Removes a webhook; what was due for it is given up, its log stays."""
     with _database(load()) as engine, _known():
         registry.remove(engine, webhook)
-    print(f"webhook {webhook} is removed")
+    print_line(f"webhook {webhook} is removed")
 
 
 @app.command()
@@ -109,7 +109,7 @@ def enable(webhook: Id) -> None:
     """Puts a webhook into use again that its receiver had ended with 410 Gone."""
     with _database(load()) as engine, _known():
         registry.enable(engine, webhook, _now())
-    print(f"webhook {webhook} is in use")
+    print_line(f"webhook {webhook} is in use")
 
 
 @app.command("test")
@@ -123,11 +123,11 @@ def try_(webhook: Id, json: Json = False) -> None:
         deliveries.put_test(engine, found.id, found.site, sent, _now())
         ended = _tried(engine, sent.id)
     if json:
-        print(msgspec.json.encode(ended).decode())
+        print_line(msgspec.json.encode(ended).decode())
     elif ended.state == "delivered":
-        print(f"delivered: {found.url} answered {ended.status}")
+        print_line(f"delivered: {found.url} answered {ended.status}")
     else:
-        print(f"not delivered, tried {ended.attempts} times: {ended.detail}")
+        print_line(f"not delivered, tried {ended.attempts} times: {one_line(ended.detail)}")
     sys.exit(0 if ended.state == "delivered" else 1)
 
 
@@ -142,15 +142,14 @@ def log(
     with _database(load()) as engine:
         found = deliveries.newest(engine, "dead" if dead else None, webhook or None, limit)
     if json:
-        print(msgspec.json.encode(found).decode())
+        print_line(msgspec.json.encode(found).decode())
         return
     table = Table("id", "webhook", "of", "session", "made (UTC)", "state", "tried", "last answer", box=None)
     for each in found:
-        made, said = spoken(each.created_at), each.detail or (str(each.status) if each.status else "")
-        table.add_row(
-            each.id, each.webhook_id, each.kind, each.session_id, made, each.state, str(each.attempts), escape(said)
-        )  # fmt: skip
-    Console().print(table)
+        answer = each.detail or (str(each.status) if each.status else "")
+        cells = (each.id, each.webhook_id, each.kind, each.session_id, spoken(each.created_at), each.state)
+        table.add_row(*map(escape, (*cells, str(each.attempts), answer)))
+    TerminalConsole().print(table)
 
 
 @app.command()
@@ -162,7 +161,7 @@ def resend(delivery: Annotated[list[str], typer.Argument(metavar="ID...", help="
                 raise SetupError(
                     f"{each} has not ended, or its webhook is not in use: `opecom webhooks deliveries` lists them"
                 )
-            print(f"{each} is due")
+            print_line(f"{each} is due")
 
 
 @contextlib.contextmanager
@@ -194,7 +193,7 @@ def _require_reachable(url: str, allow_private: bool) -> None:
     except ForbiddenError as error:
         raise SetupError(f"{url}: {error}") from None
     except OSError:
-        print(f"note: {host} does not resolve on this machine", file=sys.stderr)
+        print_line(f"note: {host} does not resolve on this machine", error=True)
     finally:
         resolve.close()
 

@@ -4,9 +4,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
+
+from deploy.terminal.console import TerminalConsole
 
 #: Seconds between two lines of counts where they cannot be written over.
 EVERY = 10.0
@@ -15,7 +16,7 @@ EVERY = 10.0
 class TerminalScreen:
     """Used as a context manager; lines are shown as they are, without markup."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: TerminalConsole) -> None:
         self._console = console
         self._live = (
             Live(Text(""), console=console, auto_refresh=False, transient=True) if console.is_terminal else None

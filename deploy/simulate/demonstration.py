@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 from sqlalchemy import Engine
 
 from deploy.processes.data_folder import as_running
@@ -17,6 +16,7 @@ from deploy.simulate.live import LiveBoard, highest
 from deploy.simulate.run import Simulation, new_run
 from deploy.simulate.show import ProgressBars, announce, say, source
 from deploy.terminal import replay_progress as replays
+from deploy.terminal.console import TerminalConsole, escape
 from deploy.wiring.relational import relational
 from storage.replay.request import ReplaySelection
 
@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.5
 
 def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: int) -> int:
     """Run the demonstration on the system that runs, or on one started for it; the exit code. Raises SetupError."""
-    console, name = Console(), new_run()
+    console, name = TerminalConsole(), new_run()
     rows = source(settings, data, sessions, name, console)
     with contextlib.ExitStack() as running:
         with console.status("waiting for the system"):
@@ -42,7 +42,7 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
         return uci_run.verify(settings, engine, simulation, rows.file) or _told_again(settings, simulation, console)
 
 
-def _told_again(settings: Settings, simulation: Simulation, console: Console) -> int:
+def _told_again(settings: Settings, simulation: Simulation, console: TerminalConsole) -> int:
     """Replay the log of the simulation and compare every stored row with what comes of it; an exit code."""
     say(console, f"the log told again and compared row by row: opecom replay --site {simulation.site} --diff")
     account = replays.told(settings, ReplaySelection(site=simulation.site, diff=True), console)
@@ -51,7 +51,9 @@ def _told_again(settings: Settings, simulation: Simulation, console: Console) ->
     return int(differing)
 
 
-async def _watched(simulation: Simulation, settings: Settings, engine: Engine, rate: float, console: Console) -> None:
+async def _watched(
+    simulation: Simulation, settings: Settings, engine: Engine, rate: float, console: TerminalConsole
+) -> None:
     """Tell the simulation, with its bars and the highest live scores on the screen."""
     bars, board = ProgressBars(console, simulation.events), LiveBoard(SHOWN)
     with Live(console=console, refresh_per_second=4) as live:
@@ -78,9 +80,9 @@ def _table(board: LiveBoard) -> Table:
     table = Table("session", "probability", "band", "because", title="highest live scores so far")
     for intent in board.top():
         table.add_row(
-            Text(intent.session_id),
+            escape(intent.session_id),
             f"{intent.probability:.3f}",
             intent.band,
-            Text("; ".join(reason.text for reason in intent.reasons[:REASONS])),
+            escape("; ".join(reason.text for reason in intent.reasons[:REASONS])),
         )
     return table

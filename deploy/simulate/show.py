@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
@@ -15,12 +14,13 @@ from deploy.settings.model import Settings
 from deploy.simulate import clicks_run, uci_run
 from deploy.simulate.progress import StoredCounts
 from deploy.simulate.run import Simulation, new_run
+from deploy.terminal.console import TerminalConsole
 from deploy.wiring.relational import relational
 
 
 def uci(settings: Settings, data: Path | None, rate: float, sessions: int | None, verify: bool) -> int:
     """Send rows of the UCI file, or drawn ones, and wait for them; the exit code. Raises SetupError."""
-    settings, console, name = as_running(settings), Console(), new_run()
+    settings, console, name = as_running(settings), TerminalConsole(), new_run()
     rows = source(settings, data, sessions, name, console)
     simulation = uci_run.simulation(settings, rows.rows, name)
     check = partial(uci_run.verify, settings, simulation=simulation, file=rows.file) if verify else None
@@ -29,7 +29,7 @@ def uci(settings: Settings, data: Path | None, rate: float, sessions: int | None
 
 def clicks(settings: Settings, data: Path | None, rate: float, sessions: int | None, verify: bool) -> int:
     """Send the clicks of the e-shop file and wait for them; the exit code. Raises SetupError."""
-    settings, console = as_running(settings), Console()
+    settings, console = as_running(settings), TerminalConsole()
     file, chosen = clicks_run.source(data, sessions)
     simulation = clicks_run.simulation(settings, chosen, new_run())
     say(console, "the file has days and no times of day: the times are invented, the same ones each time")
@@ -41,7 +41,7 @@ def _simulate(
     settings: Settings,
     simulation: Simulation,
     rate: float,
-    console: Console,
+    console: TerminalConsole,
     check: Callable[[Engine], int] | None,
 ) -> int:
     announce(simulation, console)
@@ -63,7 +63,7 @@ def _simulate(
 class ProgressBars:
     """Two bars: events accepted at the door, events counted in closed and open sessions in the database."""
 
-    def __init__(self, console: Console, events: int) -> None:
+    def __init__(self, console: TerminalConsole, events: int) -> None:
         self.progress = Progress(
             TextColumn("{task.description:<16}"),
             BarColumn(),
@@ -87,7 +87,7 @@ class ProgressBars:
 
 
 def source(
-    settings: Settings, data: Path | None, sessions: int | None, name: str, console: Console
+    settings: Settings, data: Path | None, sessions: int | None, name: str, console: TerminalConsole
 ) -> uci_run.UciSource:
     """The rows to send; drawn ones are said to be so."""
     rows = uci_run.source(settings, data, sessions, name)
@@ -100,9 +100,9 @@ def source(
     return rows
 
 
-def announce(simulation: Simulation, console: Console) -> None:
+def announce(simulation: Simulation, console: TerminalConsole) -> None:
     say(console, f"{simulation.sessions:,} sessions, {simulation.events:,} events, on the site {simulation.site}")
 
 
-def say(console: Console, line: str) -> None:
+def say(console: TerminalConsole, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)

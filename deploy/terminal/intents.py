@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rich.markup import escape
 from rich.table import Table
 
+from deploy.terminal.console import escape
 from scoring.reasons import ReasonText
 from storage.query.intents import Intent, Timeline
 

@@ -1,8 +1,8 @@
 """Page statistics as tables for a terminal."""
 
-from rich.markup import escape
 from rich.table import Table
 
+from deploy.terminal.console import escape
 from storage.pages.refresh import Explained, PageInForce, PagesInForce
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 from aiokafka.errors import KafkaError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from deploy.errors import SetupError
@@ -24,6 +23,8 @@ from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.programs import death_with
 from deploy.settings.model import Settings
 from deploy.terminal import replays as replay_tables
+from deploy.terminal.console import TerminalConsole
+from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import ask
 from deploy.wiring import replay as wiring
 from deploy.wiring.folding import collect_rarely
@@ -50,13 +51,15 @@ class InterruptedReplayError(SetupError):
 
 def replay(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, as_json: bool) -> int:
     """Run the replay and show its account; the exit code. Raises SetupError."""
-    account = told(settings, request, Console(stderr=as_json), anew, jobs)
+    account = told(settings, request, TerminalConsole(stderr=as_json), anew, jobs)
     if as_json:
-        print(msgspec.json.encode(account).decode())
+        print_line(msgspec.json.encode(account).decode())
     return 0
 
 
-def told(settings: Settings, request: ReplaySelection, console: Console, anew: bool = False, jobs: int = 1) -> Account:
+def told(
+    settings: Settings, request: ReplaySelection, console: TerminalConsole, anew: bool = False, jobs: int = 1
+) -> Account:
     """Run the replay and show its account. Raises SetupError."""
     account = _run(as_running(settings), request, anew, jobs, console)
     replay_tables.print_account(console, account, request.diff)
@@ -65,14 +68,14 @@ def told(settings: Settings, request: ReplaySelection, console: Console, anew: b
 
 def features(settings: Settings, request: ReplaySelection) -> int:
     """Make a training set and say what is in it; the exit code. Raises SetupError."""
-    settings, console = as_running(settings), Console()
+    settings, console = as_running(settings), TerminalConsole()
     account = _run(settings, request, False, 1, console)
     rows = account.updates - account.sessions
-    print(f"{rows:,} rows of {account.sessions:,} closed sessions in {request.target}")
+    print_line(f"{rows:,} rows of {account.sessions:,} closed sessions in {request.target}")
     return 0
 
 
-def _run(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, console: Console) -> Account:
+def _run(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, console: TerminalConsole) -> Account:
     with ReplayBar(console, "training set" if request.into == "features" else "dry run") as bar:
         if _held_elsewhere(settings):
             return _as_job(settings, request, anew, jobs, bar)
@@ -85,22 +88,22 @@ def listed(settings: Settings, as_json: bool) -> int:
     if _held_elsewhere(settings):
         body = _api(settings, "GET", "/replays")
         if as_json:
-            print(body.decode())
+            print_line(body.decode())
         else:
-            Console().print(replay_tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
+            TerminalConsole().print(replay_tables.jobs_table(msgspec.json.decode(body, type=JobList).jobs))
         return 0
     entries = asyncio.run(_entries(settings))
     if as_json:
-        print(msgspec.json.encode(entries).decode())
+        print_line(msgspec.json.encode(entries).decode())
     else:
-        Console().print(replay_tables.replays_table(entries))
+        TerminalConsole().print(replay_tables.replays_table(entries))
     return 0
 
 
 class ReplayBar:
     """How far a replay is, with an estimate of what is left; a Watcher."""
 
-    def __init__(self, console: Console, unnumbered: str = "dry run") -> None:
+    def __init__(self, console: TerminalConsole, unnumbered: str = "dry run") -> None:
         self._console = console
         self._unnumbered = unnumbered
         self._progress = Progress(

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from deploy.terminal.console import TerminalConsole, escape
 from deploy.terminal.intents import moment
 from storage.replay.account import Account, Movement, Mover, TableDiff, auc
 from storage.replay.jobs import Job
@@ -14,7 +13,7 @@ from storage.replay.request import ReplaySelection
 from stream.replay import NEVER
 
 
-def print_account(console: Console, account: Account, diff: bool) -> None:
+def print_account(console: TerminalConsole, account: Account, diff: bool) -> None:
     """What a replay did; with `diff` also how every table and the scores differ from what was stored."""
     line = (
         f"{account.events:,} events read, {account.sessions:,} sessions, {account.updates:,} updates; "
@@ -42,7 +41,7 @@ def replays_table(entries: Iterable[BackfillEntry]) -> Table:
         done = each.account
         counts = (f"{count:,}" for count in (done.events, done.sessions, done.changed, done.voided))
         begun, last = moment(each.started_at), moment(each.moved_at)
-        table.add_row(str(each.number), each.state, begun, last, escape(_asked(each.request)), *counts)
+        table.add_row(str(each.number), escape(each.state), begun, last, escape(_asked(each.request)), *counts)
     return table
 
 
@@ -54,7 +53,13 @@ def jobs_table(jobs: Iterable[Job]) -> Table:
         folded = f"{each.done:,} of {each.records:,}"
         asked = escape(_asked(each.request))
         table.add_row(
-            str(each.id), str(each.number or ""), each.state, moment(each.started_at), asked, folded, escape(said)
+            str(each.id),
+            str(each.number or ""),
+            escape(each.state),
+            moment(each.started_at),
+            asked,
+            folded,
+            escape(said),
         )
     return table
 
@@ -76,7 +81,7 @@ def _diff_table(differences: Mapping[str, TableDiff]) -> Table:
     for name, each in differences.items():
         columns = ", ".join(f"{column} {count:,}" for column, count in sorted(each.columns.items()))
         counts = (f"{count:,}" for count in (each.compared, each.changed, each.added, each.gone))
-        table.add_row(name, *counts, columns or "none")
+        table.add_row(escape(name), *counts, escape(columns or "none"))
     return table
 
 

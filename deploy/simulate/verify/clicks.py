@@ -24,6 +24,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from deploy.terminal.plain import print_line
+
 from . import database, program
 from .program import CannotCompareError
 
@@ -205,16 +207,16 @@ def compare_all(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     if given.api:
         compare_timelines(expected, given.api, given.key, given.site, into)
     clicks = sum(map(len, expected.values()))
-    print(f"{'':<26}{'in the file':>14}{'in the database':>17}")
-    print(f"{'sessions':<26}{len(expected):>14,}{len(sessions):>17,}")
-    print(f"{'clicks, page views':<26}{clicks:>14,}{len(views):>17,}")
-    print(f"{'column':<26}{'rows compared':>14}")
+    print_line(f"{'':<26}{'in the file':>14}{'in the database':>17}")
+    print_line(f"{'sessions':<26}{len(expected):>14,}{len(sessions):>17,}")
+    print_line(f"{'clicks, page views':<26}{clicks:>14,}{len(views):>17,}")
+    print_line(f"{'column':<26}{'rows compared':>14}")
     for name, rows in into.compared.items():
-        print(f"{name:<26}{rows:>14,}")
+        print_line(f"{name:<26}{rows:>14,}")
     if not given.api:
-        print("updates of a timeline (ClickHouse) were not compared: no --api")
+        print_line("updates of a timeline (ClickHouse) were not compared: no --api")
     if not into.differing:
-        print("every click of the file came back")
+        print_line("every click of the file came back")
     return {"sessions": len(sessions), "page_views": len(views), "compared": into.compared}, into.differing
 
 

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from deploy.terminal.plain import print_line
+
 MOST_SHOWN = 20
 
 
@@ -41,14 +43,14 @@ def run(
     try:
         figures, differing = compare(given)
     except CannotCompareError as error:
-        print(error, file=sys.stderr)
+        print_line(str(error), error=True)
         return 2
     if differing:
-        print(f"{len(differing)} differences:")
+        print_line(f"{len(differing)} differences:")
         for line in differing[:MOST_SHOWN]:
-            print(f"  {line}")
+            print_line(f"  {line}")
         if len(differing) > MOST_SHOWN:
-            print(f"  and {len(differing) - MOST_SHOWN} more")
+            print_line(f"  and {len(differing) - MOST_SHOWN} more")
     if given.json:
-        print(json.dumps({**figures, "differences": len(differing)}))
+        print_line(json.dumps({**figures, "differences": len(differing)}))
     return 1 if differing else 0

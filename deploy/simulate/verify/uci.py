@@ -26,6 +26,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from deploy.terminal.plain import print_line
+
 from . import database, program
 from .program import CannotCompareError
 
@@ -183,18 +185,18 @@ def track_of(model: Path) -> str:
 
 def report(compared: dict[str, int], largest: dict[str, float], figures: dict[str, Any], track: str) -> None:
     """Print what was compared and the scores."""
-    print(f"{'column':<26}{'rows compared':>14}  largest difference")
+    print_line(f"{'column':<26}{'rows compared':>14}  largest difference")
     for name, rows in compared.items():
         kind = COLUMNS[name][1]
-        print(f"{name:<26}{rows:>14,}  {f'{largest[name]:.1e}' if kind in (SECONDS, NUMBER) else 'exact'}")
-    print(f"{'probability':<26}{max(compared.values()):>14,}  {figures['largest_probability_difference']:.1e}")
+        print_line(f"{name:<26}{rows:>14,}  {f'{largest[name]:.1e}' if kind in (SECONDS, NUMBER) else 'exact'}")
+    print_line(f"{'probability':<26}{max(compared.values()):>14,}  {figures['largest_probability_difference']:.1e}")
     if figures["auc"] is None:
-        print("AUC: not defined, all rows have the same outcome")
+        print_line("AUC: not defined, all rows have the same outcome")
     else:
-        print(
+        print_line(
             f"AUC from the database {figures['auc']:.6f}, of the same model over the file {figures['offline_auc']:.6f}"
         )
-    print(
+    print_line(
         f"accuracy of the stored labels {figures['accuracy']:.4f}; scored by the track {track}, "
         f"model {', '.join(figures['models'])}"
     )
@@ -209,7 +211,7 @@ def compare_all(given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     differing += wrong_scores
     report(compared, largest, figures, track_of(Path(given.model)))
     if not differing:
-        print("every row of the file came back")
+        print_line("every row of the file came back")
     return {"compared": compared, **figures}, differing
 
 
