@@ -14,6 +14,7 @@ from rich.table import Table
 from sqlalchemy import Engine
 
 from deploy.errors import AwayError, SetupError
+from deploy.processes.audit_file import audited
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings, load
 from deploy.terminal.console import TerminalConsole, escape
@@ -69,7 +70,7 @@ def add(
     if unknown := set(on) - set(wanted):
         raise SetupError(f"--on {sorted(unknown)[0]}: one of {', '.join(WANTED)}")
     _require_reachable(url, allow_private)
-    with _database(settings) as engine:
+    with _database(settings, "webhooks add", site, url) as engine:
         made = registry.add(engine, site, url, wanted, allow_private, _now())
     if json:
         print_line(msgspec.json.encode({"id": made.id, "secret": made.secret}).decode())
@@ -81,7 +82,7 @@ def add(
 @app.command("list")
 def list_(json: Json = False) -> None:
     """Every webhook, and whether it is in use."""
-    with _database(load()) as engine:
+    with _database(load(), "webhooks list") as engine:
         found = [
             WebhookView(each.id, each.site, each.url, each.wanted, each.allow_private, each.created_at, each.disabled)
             for each in registry.every(engine)
@@ -99,7 +100,7 @@ def list_(json: Json = False) -> None:
 @app.command()
 def remove(webhook: Id) -> None:
     """Removes a webhook; what was due for it is given up, its log stays."""
-    with _database(load()) as engine, _known():
+    with _database(load(), "webhooks remove", subject=f"webhook {webhook}") as engine, _known():
         registry.remove(engine, webhook)
     print_line(f"webhook {webhook} is removed")
 
@@ -107,7 +108,7 @@ def remove(webhook: Id) -> None:
 @app.command()
 def enable(webhook: Id) -> None:
     """Puts a webhook into use again that its receiver had ended with 410 Gone."""
-    with _database(load()) as engine, _known():
+    with _database(load(), "webhooks enable", subject=f"webhook {webhook}") as engine, _known():
         registry.enable(engine, webhook, _now())
     print_line(f"webhook {webhook} is in use")
 
@@ -115,7 +116,7 @@ def enable(webhook: Id) -> None:
 @app.command("test")
 def try_(webhook: Id, json: Json = False) -> None:
     """Has the running system send a test message, and waits for what becomes of it; exit code 1: not delivered."""
-    with _database(load()) as engine, _known():
+    with _database(load(), "webhooks test", subject=f"webhook {webhook}") as engine, _known():
         found = registry.one(engine, webhook)
         if found.disabled:
             raise SetupError(f"webhook {webhook} is disabled ({found.disabled}): `opecom webhooks enable {webhook}`")
@@ -139,7 +140,7 @@ def log(
     json: Json = False,
 ) -> None:
     """What was delivered, is due, or was given up, the newest first."""
-    with _database(load()) as engine:
+    with _database(load(), "webhooks deliveries", subject=f"webhook {webhook}" if webhook else "") as engine:
         found = deliveries.newest(engine, "dead" if dead else None, webhook or None, limit)
     if json:
         print_line(msgspec.json.encode(found).decode())
@@ -155,7 +156,7 @@ def log(
 @app.command()
 def resend(delivery: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of deliveries.")]) -> None:
     """Makes deliveries due again, under their own ids."""
-    with _database(load()) as engine:
+    with _database(load(), "webhooks resend", subject=f"deliveries {' '.join(delivery)}") as engine:
         for each in delivery:
             if not deliveries.again(engine, each, _now()):
                 raise SetupError(
@@ -165,11 +166,12 @@ def resend(delivery: Annotated[list[str], typer.Argument(metavar="ID...", help="
 
 
 @contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[Engine]:
-    """The relational database; one that is away is a line."""
+def _database(settings: Settings, action: str, site: str = "", subject: str = "") -> Iterator[Engine]:
+    """The relational database, and a line of the audit trail; a database that is away is an error of one line."""
     engine = relational_of_this_program(settings)
     try:
-        yield engine
+        with audited(settings, action, site, subject):
+            yield engine
     except DatabaseUnavailableError as error:
         raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
     finally:

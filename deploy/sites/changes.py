@@ -20,6 +20,7 @@ import tomlkit
 from tomlkit.items import Table
 
 from deploy.errors import SetupError
+from deploy.processes.audit_file import audited
 from deploy.settings.access_file import AccessFile, parsed, place, read, sites_of
 from deploy.settings.model import Settings, SiteSettings
 from deploy.wiring import calendars
@@ -61,7 +62,7 @@ def add_site(settings: Settings, name: str, origins: Sequence[str], fields: dict
         _join(site, "write_keys", [key])
         return key
 
-    return _changed(settings, change)
+    return _changed(settings, change, "sites add", name)
 
 
 def rotate(settings: Settings, name: str, kind: Kind) -> str:
@@ -73,7 +74,7 @@ def rotate(settings: Settings, name: str, kind: Kind) -> str:
         site[field] = [key, *site.get(field, [])]
         return key
 
-    return _changed(settings, change)
+    return _changed(settings, change, f"sites rotate --{kind}", name)
 
 
 def retire(settings: Settings, name: str, kind: Kind) -> int:
@@ -89,7 +90,7 @@ def retire(settings: Settings, name: str, kind: Kind) -> int:
         site[field] = kept[:1]
         return len(kept[1:])
 
-    return _changed(settings, change)
+    return _changed(settings, change, f"sites rotate --{kind} --retire", name)
 
 
 def remove_site(settings: Settings, name: str) -> bool:
@@ -99,7 +100,7 @@ def remove_site(settings: Settings, name: str) -> bool:
         _take(document, "sites", name, f"{place(settings)} has no site {name}")
         return name in settings.sites
 
-    return _changed(settings, change)
+    return _changed(settings, change, "sites remove", name)
 
 
 def add_key(settings: Settings, name: str, scopes: Collection[Scope], sites: Collection[str] | None) -> str:
@@ -121,13 +122,14 @@ def add_key(settings: Settings, name: str, scopes: Collection[Scope], sites: Col
         kept["created_at"] = datetime.now(UTC).replace(microsecond=0)
         return key
 
-    return _changed(settings, change)
+    scoped = f"key {name} of {', '.join(sorted(scopes))}"
+    return _changed(settings, change, "keys add", ", ".join(sorted(sites or ())), scoped)
 
 
 def revoke_key(settings: Settings, name: str) -> None:
     """End a secret key; raises SetupError where there is none of this name."""
     gone = f"{place(settings)} has no key {name}: `opecom keys list` tells their names"
-    _changed(settings, lambda document: _take(document, "keys", name, gone))
+    _changed(settings, lambda document: _take(document, "keys", name, gone), "keys revoke", subject=f"key {name}")
 
 
 def new_key(kind: Kind | Literal["secret"]) -> str:
@@ -161,11 +163,16 @@ def _join(table: Table, field: str, values: Sequence[str]) -> None:
         table[field] = list(dict.fromkeys((*table.get(field, []), *values)))
 
 
-def _changed(settings: Settings, change: Callable[[tomlkit.TOMLDocument], Told]) -> Told:
-    """1 hold the file · 2 read and change it · 3 check what came of it · 4 write it beside · 5 put it in its place."""
+def _changed(
+    settings: Settings, change: Callable[[tomlkit.TOMLDocument], Told], action: str, site: str = "", subject: str = ""
+) -> Told:
+    """1 hold the file · 2 read and change it · 3 check what came of it · 4 write it beside · 5 put it in its place.
+
+    In the audit trail it is `action`, of `site` (none: all) and `subject`.
+    """
     path = place(settings).resolve()
     try:
-        with _held(path):
+        with audited(settings, action, site, subject), _held(path):
             text = path.read_text(encoding="utf-8") if path.exists() else ""
             parsed(text, path)
             document = tomlkit.parse(text) if text else _new()

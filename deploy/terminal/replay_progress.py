@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from deploy.errors import SetupError
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
+from deploy.processes.audit_file import audited
 from deploy.processes.data_folder import as_running
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.programs import death_with
@@ -153,8 +154,9 @@ async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: 
         partial(_in_processes, settings, jobs) if jobs > 1 and request.into not in ("nothing", "features") else None
     )
     try:
-        async with databases(settings) as opened, wiring.world(settings, opened, request) as built:
-            return await run_replay(built, request, bar, anew=anew, elsewhere=elsewhere)
+        with audited(settings, "replay", request.site, f"into {request.into}"):
+            async with databases(settings) as opened, wiring.world(settings, opened, request) as built:
+                return await run_replay(built, request, bar, anew=anew, elsewhere=elsewhere)
     except (ReplayError, KafkaError, TopicMissingError) as error:
         raise InterruptedReplayError(str(error)) from error
 

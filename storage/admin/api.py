@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query, Response, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
 from fastapi.responses import StreamingResponse
 from fastapi.security import APIKeyHeader
 from msgspec import Struct
@@ -22,6 +22,7 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
+from storage.http.audit import record_of
 from storage.http.csv_cells import cell
 from storage.http.errors import ReadError
 from stream.scored import Status
@@ -123,9 +124,14 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         responses=answered(WholeSession, "not_found", "ambiguous", "unavailable"),
     )
     async def get_session(
-        session_id: str, asked: Annotated[SessionQuery, Query()], caller: Annotated[Caller, permitted]
+        request: Request,
+        session_id: str,
+        asked: Annotated[SessionQuery, Query()],
+        caller: Annotated[Caller, permitted],
     ) -> Response:
-        return _json(await in_thread(reads.session, session_id, asked.site, caller.sites))
+        found = await in_thread(reads.session, session_id, asked.site, caller.sites)
+        record_of(request.scope).site = found.session.site  # type: ignore[attr-defined]
+        return _json(found)
 
     @router.get(
         "/stats",

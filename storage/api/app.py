@@ -27,6 +27,7 @@ from scoring.manifest import Band
 from storage.api.openapi import ANSWERS, with_answers
 from storage.http.access import Access, Caller
 from storage.http.answers import EVENT_STREAM, answered, encode, refused
+from storage.http.audit import AuditTrail, record_of
 from storage.http.errors import ReadError
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
@@ -141,6 +142,7 @@ def create_app(
         expose_headers=["X-OPECOM-Model"],
         max_age=600,
     )
+    app.add_middleware(AuditTrail)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 
@@ -190,16 +192,27 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
     )
     async def get_session_timeline(
-        session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+        request: Request,
+        session_id: str,
+        asked: Annotated[SessionParams, Query()],
+        caller: Annotated[Caller, Depends(access.audited().of)],
     ) -> Response:
+        found = await asyncio.to_thread(queries.timeline, session_id, asked.site, caller.sites)
+        record_of(request.scope).site = found.site
         # Encoding two thousand updates takes a moment that no other request should wait for.
-        return Response(
-            await asyncio.to_thread(lambda: encode(queries.timeline(session_id, asked.site, caller.sites))),
-            media_type="application/json",
-        )
+        return Response(await asyncio.to_thread(encode, found), media_type="application/json")
 
 
 def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) -> None:
+    audited = access.audited()
+
+    def _by_token(request: Request, token: str) -> frozenset[str] | None:
+        record = record_of(request.scope)
+        record.counts = True
+        sites = tokens.check(token)
+        record.who = "a token of POST /intents/token"
+        return sites
+
     @app.get(
         "/intents/stream",
         summary="Intents as they change (server-sent events)",
@@ -214,7 +227,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         asked: Annotated[StreamParams, Query()],
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
     ) -> Response:
-        sites = tokens.check(asked.token) if asked.token is not None else (await access.of(request)).sites
+        sites = _by_token(request, asked.token) if asked.token is not None else (await audited.of(request)).sites
         wanted = UpdateFilter(asked.site, asked.band, asked.min_probability, sites, asked.bots)
         return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
 
@@ -225,7 +238,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         dependencies=[Security(_key)],
         responses=answered(Token),
     )
-    async def create_stream_token(caller: Annotated[Caller, Depends(access.of)]) -> Response:
+    async def create_stream_token(caller: Annotated[Caller, Depends(audited.of)]) -> Response:
         issued = encode(tokens.issue(caller.sites))
         return Response(issued, media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from ingest.addresses import is_loopback, is_proxy_header
 from ingest.admission.limits import WrongKeys
 from ingest.events import base_site
+from storage.http.audit import AuditRecord, record_of
 from storage.http.errors import ReadError
 from storage.http.secret_keys import Scope, SecretKey, digest_of
 
@@ -34,7 +35,7 @@ class Caller:
 class Access:
     """`keys` gives those in force now; `open_on_loopback`: who asks from this machine, directly and by a loopback name,
     may read without one. A key of another scope is needed of everybody: a proxy that says nothing of itself makes the
-    whole world this machine.
+    whole world this machine. Whatever needs such a key leaves a line in the audit trail; of reads, what is `audited`.
     """
 
     def __init__(
@@ -44,19 +45,26 @@ class Access:
         scope: Scope = "read",
         wrong_keys: WrongKeys | None = None,
         now: Callable[[], float] = time.monotonic,
+        is_audited: bool = False,
     ) -> None:
         self._keys = keys
         self._open_on_loopback = open_on_loopback
         self._scope = scope
         self._wrong_keys = wrong_keys or WrongKeys()
         self._now = now
+        self._is_audited = is_audited or scope != "read"
 
     def scoped(self, scope: Scope) -> "Access":
         """The same keys, asked for another scope; wrong ones count together."""
         return Access(self._keys, self._open_on_loopback, scope, self._wrong_keys, self._now)
 
-    def check(self, headers: Mapping[str, str], peer: str) -> Caller:
-        """Who asks, of address `peer`; raises ReadError: no_key, wrong_key, wrong_scope, rate."""
+    def audited(self) -> "Access":
+        """The same, for reads of single people."""
+        return Access(self._keys, self._open_on_loopback, self._scope, self._wrong_keys, self._now, is_audited=True)
+
+    def check(self, headers: Mapping[str, str], peer: str, record: AuditRecord | None = None) -> Caller:
+        """Who asks, of address `peer`, noted in `record`; raises ReadError: no_key, wrong_key, wrong_scope, rate."""
+        record = record or AuditRecord()
         given = headers.get("x-opecom-key")
         mend = f"`opecom keys add NAME --scope {self._scope}` makes one"
         if given is not None:
@@ -67,16 +75,20 @@ class Access:
             if found is None:
                 self._wrong_keys.count(peer, self._now(), proxied)
                 raise ReadError("wrong_key", f"X-OPECOM-Key is no key of scope {self._scope}; {mend}")
+            record.who = found.name
             if not found.opens(self._scope):
                 raise ReadError("wrong_scope", f"this key is not of scope {self._scope}; {mend}")
             return Caller(found.name, found.sites)
         if self._open_on_loopback and self._scope == "read" and _from_here(headers, peer):
+            record.who = "this machine"
             return Caller("this machine")
         raise ReadError("no_key", f"send a key of scope {self._scope} in the header X-OPECOM-Key; {mend}")
 
     async def of(self, request: Request) -> Caller:
         """`check` for a request: what a route depends on."""
-        return self.check(request.headers, request.client.host if request.client else "")
+        record = record_of(request.scope)
+        record.counts = self._is_audited
+        return self.check(request.headers, request.client.host if request.client else "", record)
 
     def _found(self, given: str) -> SecretKey | None:
         digest, found = digest_of(given), None

@@ -8,6 +8,7 @@ from fastapi.security import APIKeyHeader
 
 from storage.http.access import Access, Caller, require_json
 from storage.http.answers import answered, encode
+from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.replay.jobs import Job, JobList, Jobs, ReplayRequest, no_job
 from storage.replay.request import ReplaySelection
@@ -37,6 +38,8 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
     )
     async def start_replay(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         order = await _order(request)
+        record = record_of(request.scope)
+        record.site, record.subject = order.request.site, f"into {order.request.into}"
         if not _may(caller, order.request):
             raise ReadError("wrong_scope", "request.site: name a site of this key")
         if order.request.fault:

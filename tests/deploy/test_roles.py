@@ -34,6 +34,7 @@ from storage.http.secret_keys import SCOPES
 from storage.replay.account import Account
 from storage.replay.jobs import Jobs, ReplayRequest
 from storage.replay.request import ReplaySelection
+from stream.fold.erasures import session_digest, visitor_digest
 from tests.support.databases import filled
 from tests.support.door import FAR, events
 from tests.support.predictions import EXAMPLE
@@ -250,6 +251,65 @@ async def test_every_route_answers_every_role_as_the_table_says(
     for secret in (*keys.values(), IMPORT, WRITE, OTHER_WRITE):
         assert secret not in told
         assert secret not in caplog.text
+
+
+#: Routes of scope read that show what single people did.
+AUDITED_READS = {"GET /sessions/{session_id}/timeline", "GET /intents/stream", "POST /intents/token"}
+
+
+def audited_routes() -> set[str]:
+    """Those that need more than read, from the table, which the application itself completes."""
+    scoped = {route for route, row in ROUTES["queries"].items() if row.needs in ("export", "personal", "admin")}
+    return scoped | AUDITED_READS
+
+
+async def test_every_read_export_or_deletion_is_one_line_that_names_the_key(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.admin.api.ERASE_SECONDS", 0.01)
+    caplog.set_level(logging.INFO, "storage.http.audit")
+    wrong: dict[str, list[str]] = {}
+    async with served("queries", "embedded", tmp_path) as (app, keys, _):
+        for route, row in ROUTES["queries"].items():
+            for role, who in (("admin", key(keys["admin"])), ("nobody known", Role())):
+                caplog.clear()
+                answer = await ask(app, route, row, who)
+                lines = [each.getMessage() for each in caplog.records if each.name == "storage.http.audit"]
+                begins = f'audit who="{role}" action="{route}" '
+                is_well = len(lines) == 1 and lines[0].startswith(begins)
+                is_well = is_well and lines[0].endswith(f' result="{answer.status_code}"')
+                if is_well != (route in audited_routes()) or (lines and route not in audited_routes()):
+                    wrong[f"{role}: {route}"] = lines
+                assert not [secret for secret in (*keys.values(), "v1", "v9") if secret in "".join(lines)]
+    assert wrong == {}
+
+
+async def test_a_line_names_site_and_subject_and_a_key_of_another_scope(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "storage.http.audit")
+    async with served("queries", "embedded", tmp_path) as (app, keys, _):
+        table = ROUTES["queries"]
+        for route, scope in (
+            ("GET /admin/visitors/{visitor_id}", "personal"),
+            ("GET /admin/sessions/{session_id}", "export"),
+            ("GET /sessions/{session_id}/timeline", "read"),
+            ("GET /replays/{job}", "admin"),
+            ("GET /admin/visitors/{visitor_id}", "export"),
+        ):
+            await ask(app, route, table[route], key(keys[scope]))
+    lines = [each.getMessage() for each in caplog.records if each.name == "storage.http.audit"]
+    visitor, session = visitor_digest("shop", "v1"), session_digest("shop", "s1")
+    assert [each.partition(" action=")[0] for each in lines] == [
+        f'audit who="{name}"' for name in ("personal", "export", "read", "admin", "export")
+    ]
+    assert [each.partition(" site=")[2] for each in lines] == [
+        f'"shop" subject="visitor {visitor}" result="200"',
+        f'"shop" subject="session {session}" result="200"',
+        f'"shop" subject="session {session}" result="200"',
+        '"all of the key" subject="job 1" result="200"',
+        f'"shop" subject="visitor {visitor}" result="403"',
+    ]
 
 
 @asynccontextmanager

@@ -1,0 +1,51 @@
+"""What commands do without the query API, in the audit trail of the data folder: `audit.log`."""
+
+import contextlib
+import getpass
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.settings.model import Settings
+from deploy.terminal.plain import print_line
+from storage.http.audit import line
+
+
+def audit_file(settings: Settings) -> Path:
+    """Where the lines of commands are."""
+    return settings.data_dir / "audit.log"
+
+
+@contextlib.contextmanager
+def audited(settings: Settings, action: str, site: str = "", subject: str = "") -> Iterator[None]:
+    """Note what is done within, under the user's name: `done`, or `failed` where an exception ends it."""
+    result = "failed"
+    try:
+        yield
+        result = "done"
+    finally:
+        _append(audit_file(settings), line(_user(), action, site or "all", subject, result))
+
+
+def _append(file: Path, said: str) -> None:
+    moment = time.time()
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+    whole = f"{at},{int(moment % 1 * 1000):03} INFO storage.http.audit: {said}\n"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One write to the end: lines of two commands do not mix.
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, whole.encode())
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        print_line(f"{file} cannot be written ({error.strerror}), so this line stands here alone: {whole}", error=True)
+
+
+def _user() -> str:
+    try:
+        return f"user {getpass.getuser()}"
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

@@ -1,0 +1,87 @@
+"""The audit trail: one line for each read, export, change or deletion of what is held of people, and whose key it was.
+
+A line says who (a key's name, never the key), the action, the site, of whom or what, and the result. Visitors and
+sessions stand in it by the digest that the topic `erasures` has of them: the trail outlives what it is about, and must
+not bring back who was forgotten.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stream.fold.erasures import session_digest, visitor_digest
+
+log = logging.getLogger(__name__)
+
+#: What stands for a caller whose key is not known.
+UNKNOWN = "nobody known"
+_PLACE = "opecom.audit"
+
+
+@dataclass(slots=True)
+class AuditRecord:
+    """What is known of one request so far; only one that `counts` becomes a line."""
+
+    counts: bool = False
+    who: str = UNKNOWN
+    site: str = ""
+    subject: str = ""
+
+
+def record_of(scope: Scope) -> AuditRecord:
+    """The record of a request; one that goes nowhere where its application keeps no trail."""
+    found: AuditRecord = scope.get(_PLACE) or AuditRecord()
+    return found
+
+
+def line(who: str, action: str, site: str, subject: str, result: str | int) -> str:
+    """The line: each value as a JSON string, so that none of them can pass for another."""
+    said = {"who": who, "action": action, "site": site, "subject": subject, "result": str(result)}
+    return "audit " + " ".join(f"{name}={json.dumps(value)}" for name, value in said.items())
+
+
+class AuditTrail:
+    """Middleware: writes the line when the answer begins, before anything of it leaves; 500 where none began."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        record = scope[_PLACE] = AuditRecord()
+        began = False
+
+        async def noted(message: Message) -> None:
+            nonlocal began
+            if message["type"] == "http.response.start" and not began:
+                began = True
+                _write(scope, record, message["status"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            if not began:
+                _write(scope, record, 500)
+
+
+def _write(scope: Scope, record: AuditRecord, status: int) -> None:
+    if not record.counts:
+        return
+    asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("site", [""])[0]
+    site, path = record.site or asked, getattr(scope.get("route"), "path", "none")
+    subject = record.subject or _subject(site, scope.get("path_params", {}))
+    log.info(line(record.who, f"{scope['method']} {path}", site or "all of the key", subject, status))
+
+
+def _subject(site: str, named: Mapping[str, Any]) -> str:
+    if "visitor_id" in named:
+        return f"visitor {visitor_digest(site, named['visitor_id'])}"
+    if "session_id" in named:
+        # Of which site, only the answer knows; an id alone has another digest.
+        return f"session {session_digest(site, named['session_id'])}"
+    return " ".join(f"{name} {value}" for name, value in named.items())
