@@ -80,6 +80,13 @@ class VerifiedOrder(Struct, frozen=True, gc=False):
     currency: Name = ""
 
 
+class CurrencyAmount(Struct, frozen=True, gc=False):
+    """The sum of a session's verified orders of one currency, "" for those that came without one."""
+
+    currency: Name
+    amount: float
+
+
 class Counts(Struct, frozen=True, gc=False):
     """De-duplicated events of the session, by kind."""
 
@@ -130,6 +137,7 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     last_event_at: Millis
     origin: Annotated[Origin, Stored(tables=("sessions",))]
     revenue: bool
+    #: Of the verified orders that have the currency of the first one; `currency` names it, `amounts` has the others.
     amount: float
     #: Purchases that nobody verified: shown, never revenue.
     unverified_purchases: Count
@@ -153,6 +161,10 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     #: The verified orders of the session, the first first. One that several sessions of a site have counts, in
     #: statistics, exports and training sets, in the session that had it first.
     orders: Annotated[tuple[VerifiedOrder, ...], Stored(tables=())] = ()
+    #: What `amount` is in; empty where the order does not say, and in records of before there was this field.
+    currency: Name = ""
+    #: The verified orders by currency, that of the first order first; empty, too, in older records.
+    amounts: Annotated[tuple[CurrencyAmount, ...], Stored(tables=("scored_sessions",))] = ()
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):

@@ -6,7 +6,7 @@ the one that OPECOM_SETTINGS names). `opecom settings` prints what is in force. 
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 from pydantic import (
@@ -18,6 +18,7 @@ from pydantic import (
     SecretStr,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -73,6 +74,8 @@ class PathRule(Group):
 #: A path with at least one `*`.
 PathPatternText = Annotated[str, Field(pattern=r"^/[^*\s]*\*[^\s]*$", max_length=200)]
 
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
 
 class SiteSettings(Group):
     timezone: str = Field("UTC", description="IANA time zone: month, weekend and the daily 04:00 cut are local.")
@@ -117,6 +120,22 @@ class SiteSettings(Group):
         "embedded: on that profile only, as of the shipped site `default`.",
     )
     count_unverified_purchases: bool = Field(False, description="Counts purchases that browsers report as revenue.")
+    currency: CurrencyCode | Literal[""] = Field(
+        "",
+        description="The currency in which statistics add up amounts, such as EUR, and of amounts that name none; "
+        "empty: amounts of different currencies are never added up.",
+    )
+    rates: dict[CurrencyCode, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {}, description="What one unit of other currencies is worth in `currency`, such as JPY = 0.0062."
+    )
+
+    @model_validator(mode="after")
+    def _rates_have_a_currency(self) -> Self:
+        if self.rates and not self.currency:
+            raise ValueError("rates say what other currencies are worth in `currency`: set that, too")
+        if self.rates.get(self.currency, 1.0) != 1.0:
+            raise ValueError(f"rates.{self.currency}: that is the site's own currency, take it out")
+        return self
 
 
 class IngestSettings(Group):

@@ -1,7 +1,7 @@
 """Builds the admin routes: reads of both databases, and what forgets visitors in them and in the log."""
 
 import contextlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 
 from fastapi import APIRouter
 
@@ -17,6 +17,7 @@ from storage.admin.forget import VisitorDatabases
 from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
 from storage.admin.visitor import VisitorReads
+from storage.database.money import Money
 from storage.http.access import Access
 from storage.query.queries import Waited
 from storage.replay.journal import Journal
@@ -36,10 +37,12 @@ def eraser(settings: Settings, opened: DatabaseHandles) -> Eraser:
     )
 
 
-def routes(opened: DatabaseHandles, erasing: Eraser, permitted: Access, waited: Waited) -> APIRouter:
+def routes(
+    opened: DatabaseHandles, erasing: Eraser, permitted: Access, waited: Waited, money: Callable[[], Money] = dict
+) -> APIRouter:
     """The routes under /admin."""
     visitors = VisitorReads(*opened, VisitorDatabases(*opened))
-    return admin_routes(AdminReads(*opened, waited), visitors, erasing, permitted)
+    return admin_routes(AdminReads(*opened, waited, money=money), visitors, erasing, permitted)
 
 
 class _Log:

@@ -23,7 +23,7 @@ from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.documents import add_documents
 from deploy.wiring.outcome import outcome
-from deploy.wiring.pages import opened_refresher
+from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
@@ -102,6 +102,7 @@ def app(
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
     clients = kafka_clients(settings.kafka)
     queries = Queries(*opened, metrics.waited, settings.profile == "embedded")
+    currencies = partial(money, settings)
     following = _Following(settings.kafka.scored_topic, clients)
     built = create_app(
         queries=queries,
@@ -115,7 +116,7 @@ def app(
         jobs=replays,
         pages=partial(opened_refresher, settings, clients, opened.client),
         predictions=predictions(settings, permitted),
-        admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited),
+        admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited, currencies),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

@@ -16,6 +16,7 @@ from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.wiring.followed_erasures import PATIENCE
 from storage.database.errors import DatabaseUnavailableError
+from storage.database.money import Money, ReportingCurrency
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.path_patterns import PathPatterns
@@ -34,7 +35,7 @@ DAY = 24 * 3_600.0
 def refresher(settings: Settings, clients: KafkaClients, client: Any) -> Refresher:
     """A refresher that counts by this ClickHouse client; it connects to Kafka whenever it is used."""
     reader = PagesReader(clients, settings.kafka.pages_topic, PATIENCE)
-    tallies = Tallies(client, partial(path_patterns, settings))
+    tallies = Tallies(client, partial(path_patterns, settings), partial(money, settings))
     return Refresher(tallies, reader.statistics, reader.caught_up, partial(controls.put_pages, settings.kafka))
 
 
@@ -47,6 +48,12 @@ async def opened_refresher(settings: Settings, clients: KafkaClients, client: An
 def path_patterns(settings: Settings) -> dict[str, PathPatterns]:
     """The path patterns of the sites that have some, as settings and file of sites say now; raises SetupError."""
     return {name: PathPatterns(site.path_patterns) for name, site in sites_of(settings).items() if site.path_patterns}
+
+
+def money(settings: Settings) -> Money:
+    """The reporting currencies of the sites that have one, as settings and file of sites say now; raises SetupError."""
+    sites = sites_of(settings).items()
+    return {name: ReportingCurrency(site.currency, dict(site.rates)) for name, site in sites if site.currency}
 
 
 async def keep_fresh(settings: Settings, clients: KafkaClients, client: Any, stop: asyncio.Event) -> None:

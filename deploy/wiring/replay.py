@@ -17,6 +17,7 @@ from deploy.wiring.folding import scored_producer
 from deploy.wiring.followed import FollowedTopics
 from deploy.wiring.followed_erasures import PATIENCE
 from deploy.wiring.models import models
+from deploy.wiring.pages import money
 from deploy.wiring.storage import DatabaseHandles, databases
 from ingest.outage import reason_of
 from scoring.folder import RegistryError
@@ -78,6 +79,7 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
             committed=KafkaLogReader(clients, kafka.events_topic, settings.worker.group).committed,
             written=GroupStatus(settings, clients).passed,
             target=target,
+            money=money(settings),
         )
 
 

@@ -1,6 +1,6 @@
 """Lists, one session, statistics and the UCI export, as SQL. Blocking; every value that a caller gives is bound."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -19,7 +19,8 @@ from storage.admin.rows import (
     view_of,
 )
 from storage.database.columns import SESSION_COLUMNS
-from storage.database.orders import counted_amount, counted_revenue
+from storage.database.money import Money, Revenue, revenue
+from storage.database.orders import counted_amounts, counted_revenue
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.queries import Queries
@@ -38,6 +39,8 @@ MOST_VIEWS = 10_000
 #: Rows that an export reads at a time.
 EXPORT_PAGE = 2_000
 
+#: What a span without buyers brought.
+NOTHING = Revenue({}, 0.0, "")
 #: Columns of `sessions` behind the features of the UCI file, in its order.
 UCI_COLUMNS = (*(column.name for column in SESSION_COLUMNS if column.field == "features"), "revenue")
 UCI_NAMES = (*NAMES, "Revenue")
@@ -60,7 +63,14 @@ class ResolvedFilter(Struct, frozen=True, kw_only=True):
 
 
 class AdminReads(Queries):
-    """`Queries` for those who may see lists; raises ReadError: unavailable, and what the methods name."""
+    """`Queries` for those who may see lists; raises ReadError: unavailable, and what the methods name.
+
+    `money` has the sites' reporting currencies as they stand.
+    """
+
+    def __init__(self, *given: Any, money: Callable[[], Money] = dict) -> None:
+        super().__init__(*given)
+        self._money = money
 
     def sessions(
         self, chosen: ResolvedFilter, sort: SortColumn, descending: bool, limit: int, offset: int
@@ -98,11 +108,13 @@ class AdminReads(Queries):
         """Statistics of the sessions that are chosen."""
         conditions, t = _conditions(chosen), sessions.c
         bought_rows = func.coalesce(func.sum(counted_revenue), 0)
-        counted = (func.count(), bought_rows, func.coalesce(func.sum(counted_amount), 0.0))
+        counted = (func.count(), bought_rows)
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
         sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
-        count, bought, amount, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
+        count, bought, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
         states = self._by(t.status, conditions)
+        begin = (t.opened_at - t.opened_at % _GRAINS[grain]).label("begin")
+        brought, by_span = self._revenue(conditions, begin)
         totals = Totals(
             sessions=int(count),
             open=states.get("open", 0),
@@ -110,10 +122,11 @@ class AdminReads(Queries):
             closed=states.get("closed", 0),
             with_revenue=int(bought),
             conversion=int(bought) / count if count else 0.0,
-            revenue=float(amount),
+            revenue=brought.total,
             unverified_purchases=int(summed[-1]),
+            currency=brought.currency,
+            revenue_by_currency=brought.by_currency,
         )
-        begin = (t.opened_at - t.opened_at % _GRAINS[grain]).label("begin")
         spans = self._rows(
             select(begin, *counted).where(*conditions).group_by(begin).order_by(begin.desc()).limit(MOST_SPANS)
         )
@@ -123,8 +136,20 @@ class AdminReads(Queries):
             self._by(t.band, conditions),
             self._by(t.label, conditions),
             self._by(t.visitor_type, conditions),
-            [Span(int(at), int(n), int(bought), float(amount)) for at, n, bought, amount in reversed(spans)],
+            [_span(int(at), int(n), int(bought), by_span.get(int(at), NOTHING)) for at, n, bought in reversed(spans)],
         )
+
+    def _revenue(self, conditions: Sequence[Any], begin: Any) -> tuple[Revenue, dict[int, Revenue]]:
+        """The revenue of the sessions of these conditions, in all and by the span in which they opened."""
+        every = counted_amounts(conditions, begin).subquery()
+        place = (every.c.begin, every.c.site, every.c.currency)
+        rows = self._rows(select(*place, func.sum(every.c.amount)).group_by(*place))
+        spans: dict[int, list[tuple[str, str, float]]] = {}
+        for at, site, currency, amount in rows:
+            spans.setdefault(int(at), []).append((site, currency, float(amount)))
+        money = self._money()
+        whole = revenue((each for amounts in spans.values() for each in amounts), money)
+        return whole, {at: revenue(amounts, money) for at, amounts in spans.items()}
 
     def uci(self, chosen: ResolvedFilter) -> Iterator[Sequence[Any]]:
         """The sessions that are chosen as rows of the UCI file, a page in memory at a time."""
@@ -155,6 +180,10 @@ class AdminReads(Queries):
         """How many sessions have each value of a column."""
         rows = self._rows(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
         return {str(value): int(count) for value, count in rows}
+
+
+def _span(at: int, count: int, bought: int, brought: Revenue) -> Span:
+    return Span(at, count, bought, brought.total, brought.currency, brought.by_currency)
 
 
 def _conditions(chosen: ResolvedFilter) -> list[Any]:

@@ -11,7 +11,7 @@ from storage.query.intents import Update
 
 @with_fields(types_of([column for column in SESSION_COLUMNS if column.name != "version"]))
 class SessionRow(Struct, frozen=True, kw_only=True):
-    """A row of the table `sessions`; durations in seconds, amount in the site's currency."""
+    """A row of the table `sessions`; durations in seconds, amount in `currency`."""
 
     ended_at: int | None
 
@@ -38,7 +38,11 @@ class WholeSession(Struct, frozen=True):
 
 
 class Totals(Struct, frozen=True):
-    """Sessions by state, and what they brought. `conversion` is the share of sessions with revenue."""
+    """Sessions by state, and what they brought. `conversion` is the share of sessions with revenue.
+
+    `revenue` is in `currency`: the site's reporting currency, or the only one. It is null where amounts are in several
+    currencies and not every one has a rate; `revenue_by_currency` has them all, "" those that came without one.
+    """
 
     sessions: int
     open: int
@@ -46,8 +50,10 @@ class Totals(Struct, frozen=True):
     closed: int
     with_revenue: int
     conversion: float
-    revenue: float
+    revenue: float | None
     unverified_purchases: int
+    currency: str
+    revenue_by_currency: dict[str, float]
 
 
 class EventCounts(Struct, frozen=True):
@@ -61,12 +67,14 @@ class EventCounts(Struct, frozen=True):
 
 
 class Span(Struct, frozen=True):
-    """The sessions that were opened in one hour or day (UTC), which began at `at`."""
+    """The sessions that were opened in one hour or day (UTC), which began at `at`; revenue as in the totals."""
 
     at: int
     sessions: int
     with_revenue: int
-    revenue: float
+    revenue: float | None
+    currency: str
+    revenue_by_currency: dict[str, float]
 
 
 class Statistics(Struct, frozen=True):

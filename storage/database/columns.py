@@ -140,8 +140,8 @@ def with_fields(fields: Mapping[str, Any]) -> Callable[[type[Answer]], type[Answ
 
 def answer_reader(column: StoredColumn) -> Read:
     """How an answer takes this column from a row; lists stay the JSON that they are."""
-    read = _reader(column)
-    return (lambda row: msgspec.Raw(read(row).encode())) if column.is_json else read
+    name = column.name
+    return (lambda row: msgspec.Raw(row[name].encode())) if column.is_json else _reader(column)
 
 
 def types_of(columns: Sequence[StoredColumn]) -> dict[str, Any]:
@@ -172,6 +172,9 @@ def _reader(column: StoredColumn) -> Read:
         return lambda row: bool(row[name])
     if column.is_time:
         return lambda row: plain(row[name])
+    if column.is_json:
+        decode = msgspec.json.Decoder(column.type).decode
+        return lambda row: decode(row[name])
     return lambda row: row[name]
 
 

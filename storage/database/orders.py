@@ -4,9 +4,10 @@ A row of `orders` holds while its session stands at the same version: a session 
 or voided by a replay, has it no more. Sessions that were stored before there was this table count all that they have.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, or_, select, union_all
 
 from storage.database.tables import orders, sessions
 
@@ -41,17 +42,24 @@ def _had_before(each: Any) -> ColumnElement[bool]:
     return exists(select(1).select_from(other).where(same, earlier, _of(other, its), its.c.status != "void"))
 
 
-_own, _first, _repeated = orders.alias("own"), orders.alias("first"), orders.alias("repeated")
+_own, _first, _counted = orders.alias("own"), orders.alias("first"), orders.alias("counted")
 _has_one = exists(select(1).select_from(_own).where(_of(_own, sessions)))
 _has_first = exists(select(1).select_from(_first).where(_of(_first, sessions), ~_had_before(_first)))
-_repeated_amount = (
-    select(func.coalesce(func.sum(_repeated.c.amount), 0.0))
-    .where(_of(_repeated, sessions), _had_before(_repeated))
-    .correlate(sessions)
-    .scalar_subquery()
-)
 
 #: Of a row of `sessions`: 1 where it has an order that counts in it, else 0.
 counted_revenue: ColumnElement[int] = case((and_(_t.revenue, or_(~_has_one, _has_first)), 1), else_=0)
-#: The amount of its orders that count in it.
-counted_amount: ColumnElement[float] = case((_t.revenue, _t.amount - _repeated_amount), else_=0.0)
+
+
+def counted_amounts(conditions: Sequence[Any], *more: ColumnElement[Any]) -> Select[Any]:
+    """Site, currency and amount of every order that counts in the sessions of these conditions, and `more` of them.
+
+    A session of before there were orders has its amount, in one currency as far as anybody knows.
+    """
+    ordered = (
+        select(_t.site, _counted.c.currency, _counted.c.amount, *more)
+        .select_from(sessions.join(_counted, _of(_counted, sessions)))
+        .where(_t.revenue, ~_had_before(_counted), *conditions)
+    )
+    older = select(_t.site, _t.currency, _t.amount, *more).where(_t.revenue, ~_has_one, *conditions)
+    both = union_all(ordered, older).subquery("amounts")
+    return select(both)

@@ -10,12 +10,14 @@ counted, or whose rules did, are counted again, so the cost of a count grows wit
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from storage.database.money import NONE, Money, main_currency
 from storage.write.clickhouse_sink import ask, command
 from stream.fold.pages import ANY_PATH, MOST_PAGES
 from stream.fold.path_patterns import PathPatterns
@@ -27,12 +29,18 @@ MOST_COUNTED = 2 * MOST_PAGES
 #: Sessions of one network that count in an hour of a site: so many, or the others' sessions divided by so many, and
 #: beside them all that bought. A visitor has a network; whoever wants to move a shop's statistics needs many.
 NETWORK_SESSIONS, NETWORK_SHARE = 5, 10
+#: Marks the rules of counts that keep sales by currency: older ones are counted again.
+BY_CURRENCY = 1 << 40
 #: Hours of sites that one statement counts: parameters travel in its address.
 HOURS_AT_ONCE = 500
 
 
 class Tally(Struct, frozen=True):
-    """One page of one site over closed sessions; `value` in the site's currency."""
+    """One page of one site over closed sessions; `value` in the site's reporting currency.
+
+    A site without one has the value in the currency that most of its pages have sales in. Amounts without a rate are
+    left out.
+    """
 
     site: str
     path: str
@@ -60,15 +68,22 @@ class TallyState(NamedTuple):
 
 
 class Tallies:
-    """`client` is a clickhouse_connect client that serves threads; `patterns` are those of the sites as they stand."""
+    """`client` is a clickhouse_connect client that serves threads; `patterns` and `money` are those of the sites as
+    they stand."""
 
-    def __init__(self, client: Any, patterns: Callable[[], Mapping[str, PathPatterns]] = dict) -> None:
+    def __init__(
+        self,
+        client: Any,
+        patterns: Callable[[], Mapping[str, PathPatterns]] = dict,
+        money: Callable[[], Money] = dict,
+    ) -> None:
         self._client = client
+        self._money = money
         #: The path patterns of the sites, as they now stand.
         self.patterns = patterns
         #: What was asked last, and its answer, which holds while nothing has changed.
         self._asked: tuple[int, str] | None = None
-        self._answer: list[Tally] = []
+        self._answer: Sequence[Any] = ()
 
     def since(self, opened_at: int, site: str = "") -> list[Tally]:
         """All pages of live sites (or of one) over the closed sessions opened since the day (UTC) of `opened_at`, ms.
@@ -78,9 +93,9 @@ class Tallies:
         """
         day = max(opened_at, 0) // DAY_MS
         if self._count(day, site) or self._asked != (day, site):
-            rows = ask(self._client, _TOTAL, {"day": day, "site": site, "most": MOST_COUNTED}).result_rows
-            self._asked, self._answer = (day, site), [Tally(*row) for row in rows]
-        return self._answer
+            given = {"day": day, "site": site, "most": MOST_COUNTED}
+            self._asked, self._answer = (day, site), ask(self._client, _TOTAL, given).result_rows
+        return _valued(self._answer, self._money())
 
     def recount(self, opened_at: int) -> None:
         """Count everything since the day of `opened_at` again, and drop what is kept of the time before."""
@@ -139,6 +154,22 @@ class Tallies:
         command(self._client, _COUNT_HOURS.replace("{page}", page), {**given, **named})
 
 
+def _valued(rows: Sequence[Any], money: Money) -> list[Tally]:
+    """The rows of the total, by site and page, with what their sales are worth in one currency."""
+    found = []
+    for site, of_site in groupby(rows, key=itemgetter(0)):
+        pages, reporting = list(of_site), money.get(site, NONE)
+        alone = "" if reporting.currency else main_currency(row[-1] for row in pages)
+        for page in pages:
+            worths: dict[str, float] = page[-1]
+            if reporting.currency:
+                value = sum((reporting.rate(each) or 0.0) * amount for each, amount in sorted(worths.items()))
+            else:
+                value = worths.get(alone, 0.0)
+            found.append(Tally(*(*page[:-1], float(value))))
+    return found
+
+
 def _by_start(spans: Iterable[TallySpan]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for start, site in sorted(spans):
@@ -148,7 +179,7 @@ def _by_start(spans: Iterable[TallySpan]) -> dict[int, list[str]]:
 
 def _rules(patterns: Mapping[str, PathPatterns], site: str) -> int:
     found = patterns.get(site)
-    return found.digest if found is not None else 0
+    return (found.digest if found is not None else 0) ^ BY_CURRENCY
 
 
 def _page_of(patterns: Mapping[str, PathPatterns]) -> tuple[str, dict[str, str]]:
@@ -164,13 +195,17 @@ def _page_of(patterns: Mapping[str, PathPatterns]) -> tuple[str, dict[str, str]]
     return (f"multiIf({', '.join(cases)}, path)" if cases else "path"), given
 
 
-_ARRAYS = ("views", "sessions", "entrances", "exits", "bounces", "worth")
-_SUMS = ", ".join(f"sum({name}) AS {name}" for name in _ARRAYS)
+_ARRAYS = ("views", "sessions", "entrances", "exits", "bounces", "worths")
+
+
+def _sum(name: str) -> str:
+    """Sums numbers, and sales by their currencies."""
+    return f"sumMap({name})" if name.endswith("worths") else f"sum({name})"
 
 
 def _folded(of: str, pages: str) -> str:
     """The rows of `pages` by `of`, with those beyond the most visited ones as one page."""
-    sums = ", ".join(f"sum({name}) AS all_{name}" for name in _ARRAYS)
+    sums = ", ".join(f"{_sum(name)} AS all_{name}" for name in _ARRAYS)
     names = ", ".join(f"all_{name} AS {name}" for name in _ARRAYS)
     return (
         f"SELECT {of}, page, {names} FROM (SELECT {of}, if(place <= {{most:UInt32}}, path, '{ANY_PATH}') AS page, "  # noqa: S608  our own names
@@ -200,19 +235,25 @@ SELECT start, site, changes, rules FROM page_tallies FINAL WHERE span = {span:St
 """
 _SESSION = "site, session_id, opened_at, log, hour"
 _OF_HOURS = "hour IN {hours:Array(UInt32)} AND has({sites:Array(String)}, site) AND NOT void"
+# Sessions that were stored before there were currencies have an amount without one.
+_SUMS = "JSONExtract(amounts, 'Array(Tuple(currency String, amount Float64))')"
+_BY_CURRENCY = (
+    f"multiIf(length(amounts) > 2, mapFromArrays(arrayMap(e -> e.1, {_SUMS}), arrayMap(e -> e.2, {_SUMS})), "
+    "amount > 0, map('', amount), CAST(map(), 'Map(String, Float64)'))"
+)
 _COUNT_HOURS = f"""
-INSERT INTO page_tallies
+INSERT INTO page_tallies (span, start, site, changes, rules, paths, {", ".join(_ARRAYS)})
 WITH
 source AS (SELECT * FROM page_tally_source FINAL WHERE {_OF_HOURS}),
 ranked AS (
-    SELECT {_SESSION}, amount, network, count() OVER (PARTITION BY site, hour) AS everybody,
+    SELECT {_SESSION}, amount, amounts, network, count() OVER (PARTITION BY site, hour) AS everybody,
         count() OVER (PARTITION BY site, hour, network) AS of_network,
         row_number() OVER
             (PARTITION BY site, hour, network ORDER BY amount > 0 DESC, opened_at, session_id, log) AS rank
     FROM source WHERE closed AND NOT bot
 ),
 closings AS (
-    SELECT {_SESSION}, amount FROM ranked
+    SELECT {_SESSION}, {_BY_CURRENCY} AS bought_for FROM ranked
     WHERE network = '' OR amount > 0
         OR rank <= greatest({NETWORK_SESSIONS}, intDiv(everybody - of_network, {NETWORK_SHARE}))
 ),
@@ -233,7 +274,7 @@ visited AS (
 counted AS (
     SELECT v.hour AS hour, v.site AS site, v.name AS path, sum(v.times) AS views, count() AS sessions,
         sum(v.first) AS entrances, sum(v.last) AS exits, sum(v.only) AS bounces,
-        sum(if(b.bought_at >= v.first_at, c.amount, 0)) AS worth
+        sumMapIf(c.bought_for, b.bought_at >= v.first_at) AS worths
     FROM visited AS v
     INNER JOIN closings AS c USING ({_SESSION})
     LEFT JOIN bought AS b USING ({_SESSION})
@@ -254,7 +295,7 @@ ON p.hour = s.start AND p.site = s.site
 def _pages(where: str) -> str:
     """Pages summed over the spans that `where` names."""
     parts = ", ".join(("paths AS path", *(f"{name} AS one_{name}" for name in _ARRAYS)))
-    sums = ", ".join(f"sum(one_{name}) AS {name}" for name in _ARRAYS)
+    sums = ", ".join(f"{_sum(f'one_{name}')} AS {name}" for name in _ARRAYS)
     ones = ", ".join(f"one_{name}" for name in _ARRAYS)
     return (
         f"SELECT site, path, {sums} FROM (SELECT site, path, {ones} FROM "  # noqa: S608  our own names
@@ -268,7 +309,7 @@ _HOURS_OF_DAY = (
 )
 # Hours that were counted by different rules, by processes whose settings differ, leave a day that is counted again.
 _COUNT_DAY = f"""
-INSERT INTO page_tallies
+INSERT INTO page_tallies (span, start, site, changes, rules, paths, {", ".join(_ARRAYS)})
 SELECT 'day', {{day:UInt32}}, s.site, s.all_changes, s.one_rules, {_ALL_ARRAYS}
 FROM (
     SELECT site, sum(changes) AS all_changes, if(min(rules) = max(rules), min(rules), 1) AS one_rules
@@ -278,7 +319,7 @@ LEFT JOIN ({_packed("site", _folded("site", _pages(_HOURS_OF_DAY)))}) AS p ON p.
 """  # noqa: S608  our own names
 _OF_DAYS = "span = 'day' AND start >= {day:UInt32} AND ({site:String} = '' OR site = {site:String})"
 _TOTAL = f"""
-SELECT site, page, toInt64(views), toInt64(sessions), toInt64(entrances), toInt64(exits), toInt64(bounces), worth
+SELECT site, page, toInt64(views), toInt64(sessions), toInt64(entrances), toInt64(exits), toInt64(bounces), worths
 FROM ({_folded("site", _pages(_OF_DAYS))}) ORDER BY site, page
 """  # noqa: S608  our own names
 _DROP = (

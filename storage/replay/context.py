@@ -1,9 +1,10 @@
 """What a replay needs from outside, built by deploy/wiring/replay.py; and who watches it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from storage.database.money import Money
 from storage.replay.journal import Journal
 from storage.replay.request import ReplaySelection
 from storage.replay.stored_log import StoredLog
@@ -43,6 +44,8 @@ class ReplayContext:
     committed: Callable[[int], Awaitable[tuple[int, str] | None]]
     written: Callable[[Mapping[int, int]], Awaitable[str]]
     target: Callable[[ReplaySelection], ReplayTarget]
+    #: The reporting currencies of the sites, for training sets.
+    money: Money = field(default_factory=dict)
 
 
 class ProgressListener(Protocol):

@@ -9,6 +9,7 @@ import csv
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from scoring.features import NAMES
+from storage.database.money import Money, revenue
 from storage.database.threads import in_thread
 from storage.http.csv_cells import cell
 from storage.replay.errors import ReplayError, writing
@@ -26,13 +28,14 @@ from stream.scored import Identity, SessionUpdate, VerifiedOrder, identity_of
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
 #: What was known then: counts, whether the session had bought already, and the score.
 THEN = ("events", "page_views", "bought_before", "probability", "model_version", "pages_version")
-#: What came of the session: UCI's target, and the amount in the site's currency.
-OUTCOME = ("Revenue", "Amount")
+#: What came of the session: UCI's target, and the amount in one currency; no amount where it has several without rates.
+OUTCOME = ("Revenue", "Amount", "Currency")
 COLUMNS: tuple[str, ...] = (*PLACE, *NAMES, *THEN, *OUTCOME)
 
+NO_MONEY: Money = MappingProxyType({})
 Row = list[Any]
 #: Columns that a CSV file spells in its own way.
-_TEXTS = tuple(map(COLUMNS.index, ("site", "session_id", "model_version")))
+_TEXTS = tuple(map(COLUMNS.index, ("site", "session_id", "model_version", "Currency")))
 _BOOLEANS = tuple(map(COLUMNS.index, ("Weekend", "bought_before", "Revenue")))
 _BOUGHT_BEFORE = COLUMNS.index("bought_before")
 _pack = msgspec.msgpack.Encoder().encode
@@ -59,9 +62,10 @@ def check(file: Path) -> None:
 
 
 class FeatureTarget:
-    """The file, which is there when it is whole. Sessions of programs are in it only with `bots`."""
+    """The file, which is there when it is whole. Sessions of programs are in it only with `bots`; `money` has the
+    currencies of amounts."""
 
-    def __init__(self, file: Path, bots: bool = False) -> None:
+    def __init__(self, file: Path, bots: bool = False, money: Money = NO_MONEY) -> None:
         check(file)
         self._file = file
         self._bots = bots
@@ -69,7 +73,7 @@ class FeatureTarget:
         self._writer: FeatureWriter | None = None
         #: Rows of the sessions that are open, packed.
         self._waiting: dict[Identity, list[bytes]] = {}
-        self._buyers = _Buyers()
+        self._buyers = _Buyers(money)
         #: Rows written.
         self.rows = 0
 
@@ -93,7 +97,7 @@ class FeatureTarget:
             if session.orders:
                 self._buyers.add(session, rows)
             else:
-                ready += [[*_unpack(row), session.revenue, session.amount] for row in rows]
+                ready += [[*_unpack(row), session.revenue, session.amount, session.currency] for row in rows]
         if ready:
             self._write(ready)
         return closed
@@ -118,7 +122,8 @@ class FeatureTarget:
 class _Buyers:
     """Closed sessions with orders, on disk until all are known: an order counts in the session that had it first."""
 
-    def __init__(self) -> None:
+    def __init__(self, money: Money) -> None:
+        self._money = money
         self._held = sqlite3.connect("", check_same_thread=False)
         self._held.execute("CREATE TABLE held (session BLOB)")
         #: The session that had each order of a site first, before it when.
@@ -129,17 +134,17 @@ class _Buyers:
             had = (order.at, session.opened_at, session.session_id)
             place = (session.site, order.id)
             self._first[place] = min(had, self._first.get(place, had))
-        held = _HeldBuyer(session.site, session.session_id, session.opened_at, session.amount, session.orders, rows)
+        held = _HeldBuyer(session.site, session.session_id, session.opened_at, session.orders, rows)
         self._held.execute("INSERT INTO held VALUES (?)", (_pack(held),))
 
     def counted(self) -> Iterator[list[Row]]:
         """The rows of one session after the other, with the outcome that counts."""
         for (packed,) in self._held.execute("SELECT session FROM held ORDER BY rowid"):
             held = _unpack_held(packed)
-            repeated = [each for each in held.orders if self._first[held.site, each.id] != held.had(each)]
-            bought = len(repeated) < len(held.orders)
-            amount = held.amount - sum(each.amount for each in repeated) if bought else 0.0
-            rows = [[*_unpack(row), bought, amount] for row in held.rows]
+            counted = [each for each in held.orders if self._first[held.site, each.id] == held.had(each)]
+            bought = bool(counted)
+            brought = revenue(((held.site, each.currency, each.amount) for each in counted), self._money)
+            rows = [[*_unpack(row), bought, brought.total, brought.currency] for row in held.rows]
             for row in rows:
                 row[_BOUGHT_BEFORE] = bought and row[_BOUGHT_BEFORE]
             yield rows
@@ -150,7 +155,6 @@ class _HeldBuyer(Struct, frozen=True):
     site: str
     session_id: str
     opened_at: int
-    amount: float
     orders: tuple[VerifiedOrder, ...]
     rows: list[bytes]
 
@@ -211,7 +215,12 @@ class _ParquetFeatures:
         import pyarrow.parquet as pq
 
         kinds = {"site": pa.string(), "session_id": pa.string(), "event_type": pa.string(), "status": pa.string()}
-        kinds |= {"Month": pa.string(), "VisitorType": pa.string(), "model_version": pa.string()}
+        kinds |= {
+            "Month": pa.string(),
+            "VisitorType": pa.string(),
+            "model_version": pa.string(),
+            "Currency": pa.string(),
+        }
         kinds |= dict.fromkeys(("Weekend", "bought_before", "Revenue"), pa.bool_())
         kinds |= {"Amount": pa.float64(), "probability": pa.float64()}
         real = ("Duration", "Rates", "Values", "SpecialDay")

@@ -31,7 +31,7 @@ class TrainingSet:
         self._request = request
         #: By the site of a key.
         self._wanted: dict[bytes, bool] = {}
-        self._target = FeatureTarget(Path(request.target), request.bots)
+        self._target = FeatureTarget(Path(request.target), request.bots, world.money)
 
     async def make(self, plans: Sequence[PartitionPlan], watcher: ProgressListener) -> Account:
         account = Account()

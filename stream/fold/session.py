@@ -19,7 +19,7 @@ from ingest.events import Context, Event
 from scoring.features import VisitorType
 from stream.fold.calendar import Calendar, Day
 from stream.fold.pages import SeenPage
-from stream.scored import Origin, VerifiedOrder
+from stream.scored import CurrencyAmount, Origin, VerifiedOrder
 
 #: Bytes of an event id.
 ID = 16
@@ -58,7 +58,8 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "bot", "calendar", "counts", "customs", "day", "ended", "first", "first_at", "first_offset",
+        "amount", "amounts", "bot", "calendar", "counts", "currency", "customs", "day", "ended", "first", "first_at",
+        "first_offset",
         "greatest", "ids", "last", "last_at", "millis", "network", "opened_at", "orders", "pages", "pings",
         "rates", "revenue", "seen", "session_id", "site", "times", "unverified", "verified", "viewed", "visitor_id",
         "whence",
@@ -99,6 +100,8 @@ class Session:
         self.orders: tuple[EventOrder, ...] = ()
         self.revenue = False
         self.amount = 0.0
+        self.currency = ""
+        self.amounts: tuple[CurrencyAmount, ...] = ()
         self.unverified = 0
         self.verified: tuple[VerifiedOrder, ...] = ()
 
@@ -282,17 +285,18 @@ def _take_order(session: Session, order: EventOrder) -> None:
         known = told.get(each.number)
         if known is None or (each.verified and not known.verified):
             told[each.number] = each
-    verified = [each for each in told.values() if each.verified]
-    amount = sum(each.amount for each in sorted(verified))
-    if not isfinite(amount):
+    verified = sorted(each for each in told.values() if each.verified)
+    sums: dict[str, float] = {}
+    for each in verified:
+        sums[each.currency] = sums.get(each.currency, 0.0) + each.amount
+    if not all(map(isfinite, sums.values())):
         raise OverflowError(f"the amounts of session {session.session_id} exceed what a number holds")
     session.orders = orders
     session.revenue = bool(verified)
-    session.amount = float(amount)
+    session.amounts = tuple([CurrencyAmount(*each) for each in sums.items()])
+    session.currency, session.amount = next(iter(sums.items()), ("", 0.0))
     session.unverified = len(told) - len(verified)
-    session.verified = tuple(
-        [VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in sorted(verified)]
-    )
+    session.verified = tuple([VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in verified])
 
 
 def _added(pages: list[SeenPage]) -> tuple[float, float, float]:

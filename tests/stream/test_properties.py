@@ -33,7 +33,8 @@ KINDS = ["Administrative", "Informational", "ProductRelated", None]
 
 @st.composite
 def a_purchase(draw: st.DrawFn) -> Purchase:
-    return Purchase(draw(st.integers(1, 99)) / 10, draw(st.sampled_from(["o1", "o2"])), verified=draw(st.booleans()))
+    amount, order = draw(st.integers(1, 99)) / 10, draw(st.sampled_from(["o1", "o2"]))
+    return Purchase(amount, order, draw(st.sampled_from([None, "EUR", "JPY"])), draw(st.booleans()))
 
 
 @st.composite
@@ -83,7 +84,7 @@ def said(update: ScoredSession) -> tuple[Any, ...]:
     """What an update says of the session as a whole."""
     return (
         update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
-        update.status, update.revenue, update.amount, update.unverified_purchases,
+        update.status, update.revenue, update.amount, update.currency, update.amounts, update.unverified_purchases,
     )  # fmt: skip
 
 

@@ -35,6 +35,8 @@ def said(update: ScoredSession) -> dict[str, Any]:
         "orders": update.counts.purchases,
         "revenue": update.revenue,
         "amount": round(update.amount, 6),
+        "currency": update.currency,
+        **{f"amount in {each.currency}": round(each.amount, 6) for each in update.amounts},
         "unverified": update.unverified_purchases,
         **{name: getattr(update.features, name) for name in names},
     }

@@ -1,51 +1,69 @@
 """Pages counted over everything that is stored, the slow and obvious way, for comparison with counts that are kept."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from storage.database.money import Money
 from storage.pages.tally import DAY_MS, HOUR_MS, NETWORK_SESSIONS, NETWORK_SHARE, Tally
 from stream.fold.path_patterns import PathPatterns
 
 _QUERY = """
 SELECT site, session_id, toUnixTimestamp64Milli(s.opened_at) AS opened, log, closed, event_type, ifNull(event_id, ''),
-    ifNull(path, ''), toUnixTimestamp64Milli(s.occurred_at) AS occurred, amount, bot, network
+    ifNull(path, ''), toUnixTimestamp64Milli(s.occurred_at) AS occurred, amount, bot, network,
+    JSONExtract(amounts, 'Array(Tuple(currency String, amount Float64))') AS sums
 FROM scored_sessions AS s FINAL WHERE NOT void AND position(site, '~') = 0
 """
 Key = tuple[str, str, int, str]
 
 
-def full_tally(client: Any, since: int, patterns: Mapping[str, PathPatterns] | None = None) -> list[Tally]:
+def full_tally(
+    client: Any, since: int, patterns: Mapping[str, PathPatterns] | None = None, money: Money | None = None
+) -> list[Tally]:
     """All pages over the closed sessions opened since the day of `since`, ms."""
     closings: dict[Key, tuple[float, str]] = {}
     views: dict[Key, list[tuple[int, str, str]]] = defaultdict(list)
     bought: dict[Key, int] = {}
-    for site, session_id, opened, log, closed, kind, event_id, path, occurred, amount, bot, network in client.query(
-        _QUERY
-    ).result_rows:
+    spent: dict[Key, dict[str, float]] = {}
+    for row in client.query(_QUERY).result_rows:
+        site, session_id, opened, log, closed, kind, event_id, path, occurred, amount, bot, network, sums = row
         key = (site, session_id, opened, log)
         if opened < since // DAY_MS * DAY_MS:
             continue
         if closed and not bot:
             closings[key] = (amount, network)
+            spent[key] = {each["currency"]: each["amount"] for each in sums} or ({"": amount} if amount else {})
         elif not closed and kind == "page_view":
             of_site = (patterns or {}).get(site)
             views[key].append((occurred, event_id, (of_site.of(path) if of_site else None) or path))
         elif not closed and kind == "purchase":
             bought[key] = max(bought.get(key, 0), occurred)
-    counts: dict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0] * 6)
-    for key, amount in _trusted(closings).items():
+    counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * 5)
+    worths: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for key in _trusted(closings):
         seen = sorted(views[key])
         for path in {page for _, _, page in seen}:
             times = [at for at, _, page in seen if page == path]
-            row = counts[key[0], path]
-            row[0] += len(times)
-            row[1] += 1
-            row[2] += seen[0][2] == path
-            row[3] += seen[-1][2] == path
-            row[4] += len(seen) == 1
-            row[5] += amount if key in bought and bought[key] >= times[0] else 0.0
-    return [Tally(*place, *map(int, row[:5]), row[5]) for place, row in sorted(counts.items())]
+            count = counts[key[0], path]
+            count[0] += len(times)
+            count[1] += 1
+            count[2] += seen[0][2] == path
+            count[3] += seen[-1][2] == path
+            count[4] += len(seen) == 1
+            if key in bought and bought[key] >= times[0]:
+                for currency, amount in spent[key].items():
+                    worths[key[0], path][currency] += amount
+    return [Tally(*place, *count, _value(place, worths, money or {})) for place, count in sorted(counts.items())]
+
+
+def _value(place: tuple[str, str], worths: Mapping[tuple[str, str], dict[str, float]], money: Money) -> float:
+    """What a page brought in the reporting currency, without one in the currency of most pages."""
+    mine, own = worths.get(place, {}), money.get(place[0])
+    if own is not None:
+        rates = {**own.rates, own.currency: 1.0, "": 1.0}
+        return sum(amount * rates.get(currency, 0.0) for currency, amount in sorted(mine.items()))
+    found = Counter(currency for (site, _), sums in worths.items() if site == place[0] for currency in sums)
+    return mine.get(min(found, key=lambda each: (-found[each], each)), 0.0) if found else 0.0
 
 
 def _trusted(closings: Mapping[Key, tuple[float, str]]) -> dict[Key, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.events import Event, Tick, UndecodableError, decode
+from ingest.events import Event, Purchase, Tick, UndecodableError, decode
 from tests.support.log import LogRecord
 from tests.support.recount import recount
 
@@ -125,8 +125,13 @@ def says(events: Iterable[Event]) -> dict[str, Any]:
     for event in ordered:
         if event.purchase is not None:
             orders[event.purchase.order_id or event.event_id].append(event.purchase)
-    verified = [next((each for each in told if each.verified), None) for told in orders.values()]
-    amounts = [each.amount for each in verified if each is not None]
+    proven: dict[str, Purchase] = {}
+    for event in ordered:
+        if event.purchase is not None and event.purchase.verified:
+            proven.setdefault(event.purchase.order_id or event.event_id, event.purchase)
+    amounts: dict[str, float] = defaultdict(float)
+    for purchase in proven.values():
+        amounts[purchase.currency or ""] += purchase.amount
     return {
         "visitor_id": first.visitor_id,
         "visitor_type": first.context.visitor_type,
@@ -136,8 +141,10 @@ def says(events: Iterable[Event]) -> dict[str, Any]:
         "events": len(ordered),
         "page_views": sum(event.type == "page_view" for event in ordered),
         "orders": len(orders),
-        "revenue": bool(amounts),
-        "amount": round(sum(amounts), 6),
-        "unverified": len(orders) - len(amounts),
+        "revenue": bool(proven),
+        "amount": round(next(iter(amounts.values()), 0.0), 6),
+        "currency": next(iter(amounts), ""),
+        **{f"amount in {currency}": round(amount, 6) for currency, amount in amounts.items()},
+        "unverified": len(orders) - len(proven),
         **recount(ordered),
     }

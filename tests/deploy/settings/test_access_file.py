@@ -199,7 +199,7 @@ def test_what_a_command_writes_is_private_and_leaves_the_rest_as_it_is(tmp_path:
     }
     assert place(known).stat().st_mode & 0o777 == 0o600
     assert access_changes.add_site(known, "shop", ["https://c.example"], {}) == ""
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["access.lock", "access.toml"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["access.lock", "access.toml", "audit.log"]
 
 
 def test_a_rotated_key_holds_beside_the_old_one_until_that_is_retired(tmp_path: Path) -> None:

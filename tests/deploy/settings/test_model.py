@@ -58,3 +58,18 @@ def test_keyless_loopback_in_a_variable(monkeypatch: pytest.MonkeyPatch) -> None
     assert load().sites["default"].keyless_loopback == "embedded"
     monkeypatch.setenv("OPECOM_SITES__DEFAULT__KEYLESS_LOOPBACK", "true")
     assert load().sites["default"].keyless_loopback is True
+
+
+def test_rates_are_of_other_currencies_than_the_reporting_one() -> None:
+    site = Settings(sites={"shop": {"currency": "EUR", "rates": {"JPY": 0.0062}}}).sites["shop"]  # type: ignore[dict-item]
+    assert (site.currency, site.rates) == ("EUR", {"JPY": 0.0062})
+    for given in (
+        {"rates": {"JPY": 1}},
+        {"currency": "EUR", "rates": {"EUR": 2}},
+        {"currency": "EUR", "rates": {"x": 1}},
+    ):
+        with pytest.raises(ValidationError):
+            Settings(sites={"shop": given})  # type: ignore[dict-item]
+    for rate in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValidationError):
+            Settings(sites={"shop": {"currency": "EUR", "rates": {"JPY": rate}}})  # type: ignore[dict-item]

@@ -4,9 +4,10 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from deploy.settings.model import ApiSettings, Settings, StorageSettings
+from deploy.settings.model import ApiSettings, Settings, SiteSettings, StorageSettings
 from deploy.wiring import api
 from scoring.training.load import DataError, load
 from storage.admin import reads
@@ -57,13 +58,20 @@ ATTACKS = [
 
 @asynccontextmanager
 async def client(
-    folder: Path, updates: Iterable[ScoredSession], url: str = "", keys: bool = False, month: str = ""
+    folder: Path,
+    updates: Iterable[ScoredSession],
+    url: str = "",
+    keys: bool = False,
+    month: str = "",
+    sites: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API on these updates, with the key of the owner; with `keys`, without one.
 
     `month` stands in every row, though no event can put it there.
     """
     settings = Settings(data_dir=folder, api=ApiSettings(), storage=StorageSettings(url=SecretStr(url)))
+    known = {name: SiteSettings(**given) for name, given in sites.items()}
+    settings = settings.model_copy(update={"sites": {**settings.sites, **known}})
     async with filled(settings, updates) as opened:
         if month:
             with opened.engine.begin() as connection:
@@ -207,6 +215,42 @@ async def test_an_order_of_a_session_that_is_stored_without_it_counts_elsewhere(
     assert (totals["with_revenue"], totals["revenue"]) == (1, 10.0)
 
 
+async def test_amounts_of_different_currencies_are_never_added_up(tmp_path: Path, url: str) -> None:
+    def of(number: int, hours: int, **amounts: float) -> ScoredSession:
+        orders = tuple(
+            VerifiedOrder(f"o{number}{currency}", NOON, amount, currency.strip("_"))
+            for currency, amount in amounts.items()
+        )
+        given = {"revenue": True, "amount": orders[0].amount, "currency": orders[0].currency, "orders": orders}
+        return scored(number, True, session_id=f"s{number}", opened_at=NOON + hours * HOUR, **given)
+
+    older = scored(9, True, session_id="s9", opened_at=NOON, revenue=True, amount=1.0)
+    updates = [of(1, 0, EUR=50.0, JPY=5_000.0), of(2, 24, EUR=10.0), of(3, 24, _=2.0), older]
+
+    async def stats(**site: Any) -> tuple[Any, list[Any]]:
+        async with client(tmp_path, [], url, sites={"default": site}) as http:
+            answer = (await http.get("/admin/stats")).json()
+        parts = ("revenue", "currency", "revenue_by_currency")
+        return tuple(answer["totals"][part] for part in parts), [
+            tuple(span[part] for part in parts) for span in answer["spans"]
+        ]
+
+    async with client(tmp_path, updates, url) as http:
+        (first,) = [
+            each for each in (await http.get("/admin/sessions")).json()["sessions"] if each["session_id"] == "s1"
+        ]
+    assert (first["amount"], first["currency"]) == (50.0, "EUR")
+    totals, spans = await stats()
+    assert totals == (None, "", {"": 3.0, "EUR": 60.0, "JPY": 5_000.0})
+    assert spans == [(None, "", {"": 1.0, "EUR": 50.0, "JPY": 5_000.0}), (None, "", {"": 2.0, "EUR": 10.0})]
+    totals, spans = await stats(currency="EUR")
+    assert totals == (None, "", {"EUR": 63.0, "JPY": 5_000.0})
+    assert spans[1] == (12.0, "EUR", {"EUR": 12.0})
+    totals, spans = await stats(currency="EUR", rates={"JPY": 0.0062})
+    assert totals == (pytest.approx(94.0), "EUR", {"EUR": 63.0, "JPY": 5_000.0})
+    assert spans[0][:2] == (pytest.approx(82.0), "EUR")
+
+
 async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: str) -> None:
     def of(number: int, hours: int, **given: Any) -> ScoredSession:
         at = NOON + hours * HOUR
@@ -224,7 +268,7 @@ async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: 
         bought = (await http.get("/admin/sessions", params={"revenue": "true", "limit": 2})).json()
     assert answer["totals"] == {
         "sessions": 5, "open": 0, "ended": 0, "closed": 5, "with_revenue": 4, "conversion": 0.8,
-        "revenue": 62.5, "unverified_purchases": 6,
+        "revenue": 62.5, "unverified_purchases": 6, "currency": "", "revenue_by_currency": {"": 62.5},
     }  # fmt: skip
     assert answer["events"] == {"events": 65, "page_views": 25, "pings": 15, "customs": 10, "purchases": 5}
     assert [(span["sessions"], span["with_revenue"], span["revenue"]) for span in answer["spans"]] == [
@@ -259,6 +303,7 @@ async def test_statistics_are_sums_over_what_is_chosen(tmp_path: Path, url: str)
     assert whole["totals"] == {
         "sessions": 6, "open": 1, "ended": 1, "closed": 4, "with_revenue": 1, "conversion": pytest.approx(1 / 6),
         "revenue": 30.5, "unverified_purchases": 0,
+        "currency": "", "revenue_by_currency": {"": 30.5},
     }  # fmt: skip
     assert whole["events"] == {"events": 34, "page_views": 24, "pings": 7, "customs": 2, "purchases": 1}
     assert whole["bands"] == {"low": 2, "building": 3, "high": 1}

@@ -8,6 +8,7 @@ import pytest
 import stream.fold.partition
 from ingest.events import Context, Event, Page, Purchase, Tick
 from storage.admin.forget import Visitor, VisitorDatabases
+from storage.database.money import ReportingCurrency
 from storage.pages import tally
 from storage.pages.smooth import rows
 from storage.pages.tally import DAY_MS, Tallies, Tally
@@ -40,7 +41,8 @@ def history(chance: random.Random, sessions: int = 80) -> list[Event | Tick]:
             given |= {"context": Context(ip=address), "flags": ("bot",) if session % 11 == 0 else ()}
             events.append(event(len(events) + 1, at, page=Page(path), **given))
             if chance.random() < 0.2:
-                bought = Purchase(float(chance.randrange(5, 90)), f"o{len(events)}", verified=True)
+                coin = chance.choice(["EUR", "EUR", "JPY", None]) if site == "b" else "EUR"
+                bought = Purchase(float(chance.randrange(5, 90)), f"o{len(events)}", coin, verified=True)
                 events.append(event(len(events) + 1, at + 500, type="purchase", purchase=bought, **given))
     events.sort(key=lambda each: each.received_at)
     return [*events, Tick("live", events[-1].received_at + 3 * HOUR)]
@@ -53,10 +55,11 @@ async def test_kept_counts_equal_a_count_of_everything(
     chance = random.Random(seed)
     shop = Shop(*databases, placed(history(chance)))
     patterns: dict[str, PathPatterns] = {}
-    kept = Tallies(shop.client, patterns.copy)
+    money: dict[str, ReportingCurrency] = {}
+    kept = Tallies(shop.client, patterns.copy, money.copy)
     since = NOON + chance.choice([0, DAY_MS])
     upto = dict.fromkeys(range(len(shop.said)), 0)
-    steps = ["live"] * 4 + ["whole", "replay", *chance.sample(["replay", "forget", "patterns", "again"], 4)]
+    steps = ["live"] * 4 + ["whole", "replay", *chance.sample(["replay", "forget", "patterns", "again", "money"], 5)]
     for step in steps:
         match step:
             case "live":
@@ -71,16 +74,47 @@ async def test_kept_counts_equal_a_count_of_everything(
                 VisitorDatabases(shop.engine, shop.client).forget(Visitor(chance.choice("ab"), "v1"), [])
             case "patterns":
                 patterns["a"] = PathPatterns(["/order/*", "/p/*", "/p*3"])
+            case "money":
+                money["b"] = ReportingCurrency("EUR", {"JPY": 0.0062})
             case "again":
-                kept = Tallies(shop.client, patterns.copy)
+                kept = Tallies(shop.client, patterns.copy, money.copy)
                 if chance.random() < 0.5:
                     kept.recount(since)
         if chance.random() < 0.8 or step != "live":
-            expected = full_tally(shop.client, since, patterns)
+            expected = full_tally(shop.client, since, patterns, money)
             assert kept.since(since) == expected, step
     assert expected
     assert {each.site for each in expected} == {"a", "b"}
     assert kept.since(since, "b") == [each for each in expected if each.site == "b"]
+
+
+def test_a_page_is_worth_its_sales_in_one_currency(databases: tuple[Any, Any]) -> None:
+    events: list[Event] = []
+    sales = [("s1", 50.0, "EUR"), ("s1", 5_000.0, "JPY"), ("s2", 20.0, None), ("s3", 7.0, "USD"), ("s4", 10.0, "EUR")]
+    for number, (session, amount, currency) in enumerate(sales):
+        at, given = NOON + number * 1_000, {"site": "a", "session_id": session}
+        bought = Purchase(amount, f"o{number}", currency, verified=True)
+        events.append(event(2 * number + 1, at, page=Page("/cart"), **given))
+        events.append(event(2 * number + 2, at + 500, type="purchase", purchase=bought, **given))
+    shop = Shop(*databases, placed([*events, Tick("live", NOON + 3 * HOUR)]))
+    shop.live()
+    money: dict[str, ReportingCurrency] = {}
+    kept = Tallies(shop.client, money=money.copy)
+
+    def value() -> float:
+        (cart,) = kept.since(NOON)
+        return cart.value
+
+    # The currency that most pages have sales in; here all have, and EUR is not the first by name.
+    assert value() == 20.0
+    money["a"] = ReportingCurrency("EUR", {"JPY": 0.0062})
+    assert value() == pytest.approx(50 + 5_000 * 0.0062 + 20 + 10)
+    money["a"] = ReportingCurrency("EUR", {"JPY": 0.0062, "USD": 0.5})
+    assert value() == pytest.approx(50 + 5_000 * 0.0062 + 20 + 10 + 3.5)
+    # Rows of before there were currencies, and counts that were kept then.
+    shop.client.command("ALTER TABLE page_tally_source UPDATE amounts = '[]' WHERE 1 SETTINGS mutations_sync = 2")
+    shop.client.command("ALTER TABLE page_tallies UPDATE rules = 0, worths = [] WHERE 1 SETTINGS mutations_sync = 2")
+    assert value() == pytest.approx(50 + 20 + 7 + 10)
 
 
 def test_a_count_reads_the_hours_that_changed_and_no_others(databases: tuple[Any, Any], monkeypatch: Any) -> None:

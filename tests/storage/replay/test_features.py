@@ -11,8 +11,10 @@ import pytest
 
 from ingest.events import Event, Purchase, Tick
 from scoring.features import NAMES
+from storage.database.money import Money, ReportingCurrency
 from storage.replay.errors import ReplayError
-from storage.replay.features import COLUMNS, OUTCOME
+from storage.replay.features import COLUMNS, OUTCOME, FeatureTarget
+from stream.fold.result import FoldResult
 from tests.support.events import NOON, event
 from tests.support.log import folded, log_of, partition
 from tests.support.replays import PARTITIONS, Shop, placed
@@ -50,6 +52,27 @@ async def test_a_row_says_what_the_log_up_to_it_says(tmp_path: Path) -> None:
         then = folded(logs[number][: offset + 1], state).sessions[-1]
         assert [row[name] for name in NAMES] == [_cell(getattr(then.features, name)) for name in NAMES]
         assert (row["bought_before"], row["events"]) == (_cell(then.revenue), str(then.counts.events))
+
+
+@pytest.mark.parametrize(
+    ("money", "expected"),
+    [
+        ({}, {("TRUE", "", "")}),
+        ({"default": ReportingCurrency("EUR", {"JPY": 0.5})}, {("TRUE", "2550.0", "EUR")}),
+    ],
+    ids=["apart", "converted"],
+)
+async def test_amounts_of_several_currencies_are_no_sum(tmp_path: Path, money: Money, expected: set[Any]) -> None:
+    file, bought = tmp_path / "set.csv", [Purchase(50.0, "o1", "EUR", True), Purchase(5_000.0, "o2", "JPY", True)]
+    said = [event(n, NOON + n, type="purchase", purchase=each) for n, each in enumerate(bought, 1)]
+    target = FeatureTarget(file, money=money)
+    state, into = partition(), FoldResult()
+    for record in log_of([*said, Tick("live", NOON + 2 * HOUR)]):
+        state.fold(record, into)
+    target.add(0, [(update, 0.5, "first") for update in into.sessions])
+    await target.finish([])
+    with file.open(newline="") as lines:
+        assert {(row["Revenue"], row["Amount"], row["Currency"]) for row in csv.DictReader(lines)} == expected
 
 
 async def test_every_row_of_a_session_has_the_outcome_of_its_end(tmp_path: Path) -> None:
@@ -146,7 +169,7 @@ async def test_a_folder_that_is_gone_is_a_line(tmp_path: Path) -> None:
 
 
 def test_only_the_outcome_looks_ahead() -> None:
-    assert COLUMNS[-2:] == OUTCOME
+    assert COLUMNS[-3:] == OUTCOME
 
 
 def _cell(value: object) -> str:

@@ -61,6 +61,17 @@ def test_a_view_counts_thirty_minutes_at_most() -> None:
     assert last_features(*late).ProductRelated_Duration == 1800.0
 
 
+def test_amounts_are_kept_by_currency() -> None:
+    sums = [(50.0, "EUR"), (5_000.0, "JPY"), (2.5, "EUR"), (1.0, None)]
+    bought = [Purchase(amount, f"o{amount}", currency, verified=True) for amount, currency in sums]
+    events = [event(n, NOON + n, type="purchase", purchase=each) for n, each in enumerate(bought, 1)]
+    update = folded(log_of(events[::-1])).sessions[-1]
+    assert (update.amount, update.currency) == (52.5, "EUR")
+    assert [(each.currency, each.amount) for each in update.amounts] == [("EUR", 52.5), ("JPY", 5_000.0), ("", 1.0)]
+    later = folded(log_of(events[1:2])).sessions[-1]
+    assert (later.amount, later.currency) == (5_000.0, "JPY")
+
+
 def test_three_kinds_of_pages_and_one_of_none() -> None:
     events = [
         view(1, 0, "Administrative"),
