@@ -29,6 +29,11 @@ class OutageLog:
     def away(self) -> bool:
         return self._since is not None
 
+    @property
+    def seconds(self) -> float:
+        """How long the service has been away, 0 while it is not."""
+        return 0.0 if self._since is None else self._clock() - self._since
+
     def failed(self, line: str) -> bool:
         """Take note of a failed attempt; whether it was worth a line. A service that flaps costs no more of them."""
         now = self._clock()

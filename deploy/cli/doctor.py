@@ -13,6 +13,7 @@ from deploy.doctor.finding import Finding, worst
 from deploy.settings.model import Settings, load
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
+from stream.kafka.client_log import silence_libraries
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 
@@ -40,8 +41,8 @@ def show(findings: list[Finding]) -> None:
 
 def _findings() -> list[Finding]:
     # What a client has to say of a server that is away is one finding of ours.
-    for name in ("aiokafka", "kafka", "clickhouse_connect"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    silence_libraries()
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     try:
         settings: Settings = load()
     except failures.EXPLAINED as error:

@@ -1,7 +1,6 @@
 """`opecom models`: the versions of the model, and which of them scores."""
 
 import asyncio
-import logging
 from typing import Annotated
 
 import msgspec
@@ -18,6 +17,7 @@ from scoring import registry
 from scoring.folder import Place, RegistryError
 from scoring.manifest import Manifest
 from scoring.promotions import Promotion
+from stream.kafka.client_log import silence_libraries
 
 app = typer.Typer(help="Versions of the model: what there is, what scores, what scored before.", no_args_is_help=True)
 
@@ -139,7 +139,7 @@ def _folder(settings: Settings) -> Place:
 
 
 def _running() -> Settings:
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    silence_libraries()
     return as_running(load())
 
 

@@ -1,7 +1,6 @@
 """`opecom pages`: what pages are worth, why, and from where."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from storage.pages.ga_headers import HEADERS
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from stream.fold.pages import MOST_PAGES
 from stream.fold.path_patterns import PathPatterns
+from stream.kafka.client_log import silence_libraries
 
 app = typer.Typer(help="Page statistics: bounce rate, exit rate and value of each page.", no_args_is_help=True)
 
@@ -82,7 +82,7 @@ def import_(
     ] = None,
 ) -> None:
     """Takes the statistics of a page export of Google Analytics, and puts them in force."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    silence_libraries()
     settings = as_running(load())
     name = site_named(settings, site)
     site_settings = sites_of(settings)[name]

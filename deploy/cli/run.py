@@ -1,14 +1,16 @@
 """`opecom run PART`: one part of the system in this process, until SIGTERM or Ctrl-C."""
 
 import asyncio
+import contextlib
 import importlib
 import logging
+import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,14 +19,18 @@ from deploy.errors import PortTakenError
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import printable
-from stream.kafka.client_log import KafkaLogFilter
+from stream.kafka.client_log import KafkaLogFilter, until_lost
+
+log = logging.getLogger(__name__)
 
 #: Seconds after the signal in which a part must have ended by itself.
 LIMIT = 20
 #: The exit code of a failure of Kafka, of the model or of a database, and of a part that had to be cut off.
 FAILED = 70
+#: Parts that end where Kafka stays away, as they have nothing to do without it; the others serve what they can.
+READERS = ("worker", "writer", "store", "webhooks")
 
-RunPart = Callable[[Settings, asyncio.Event], Awaitable[int]]
+RunPart = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, int]]
 Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "webhooks", "shop"]
 
 _WHERE: dict[Part, tuple[str, str]] = {
@@ -50,17 +56,27 @@ def run(
 ) -> None:
     """Runs one part of the system until SIGTERM or Ctrl-C."""
     settings = load()
-    log_to_stderr()
+    kafka = log_to_stderr()
     if settings.data_dir.is_dir():
         make_private(settings.data_dir)
     module, function = _WHERE[part]
-    sys.exit(run_part(getattr(importlib.import_module(module), function), settings))
+    patience = settings.kafka.outage_seconds if part in READERS else math.inf
+    sys.exit(run_part(getattr(importlib.import_module(module), function), settings, kafka=kafka, patience=patience))
 
 
-def run_part(part: RunPart, settings: Settings, limit: float = LIMIT) -> int:
-    """The part's exit code; after a signal it has `limit` seconds before the process ends with code 70."""
+def run_part(
+    part: RunPart,
+    settings: Settings,
+    limit: float = LIMIT,
+    kafka: KafkaLogFilter | None = None,
+    patience: float = math.inf,
+) -> int:
+    """The part's exit code; after a signal it has `limit` seconds before the process ends with code 70.
+
+    It ends with 70, too, when Kafka has been away for `patience` seconds by what `kafka` hears of it.
+    """
     try:
-        return asyncio.run(_until_told(part, settings, limit))
+        return asyncio.run(_until_stopped(part, settings, limit, kafka, patience))
     except (PortTakenError, ExceptionGroup) as error:
         taken = _taken(error)
         if taken is None:
@@ -68,8 +84,8 @@ def run_part(part: RunPart, settings: Settings, limit: float = LIMIT) -> int:
         raise naming_the_setting(taken, settings) from error
 
 
-def log_to_stderr() -> None:
-    """Our log lines from INFO, those of libraries from WARNING."""
+def log_to_stderr() -> KafkaLogFilter:
+    """Our log lines from INFO, those of libraries from WARNING; what comes back hears whether Kafka answers."""
     logging.basicConfig(level=logging.WARNING)
     for package in ("ingest", "scoring", "stream", "storage", "deploy"):
         logging.getLogger(package).setLevel(logging.INFO)
@@ -77,6 +93,7 @@ def log_to_stderr() -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(quiet)
         handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return quiet
 
 
 class PrintableFormatter(logging.Formatter):
@@ -86,10 +103,12 @@ class PrintableFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
-async def _until_told(part: RunPart, settings: Settings, limit: float) -> int:
+async def _until_stopped(
+    part: RunPart, settings: Settings, limit: float, kafka: KafkaLogFilter | None, patience: float
+) -> int:
     stop = asyncio.Event()
 
-    def told() -> None:
+    def end() -> None:
         if not stop.is_set():
             stop.set()
             # A thread, as the loop itself may be what hangs.
@@ -98,8 +117,33 @@ async def _until_told(part: RunPart, settings: Settings, limit: float) -> int:
             cut.start()
 
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, told)
-    return await part(settings, stop)
+        asyncio.get_running_loop().add_signal_handler(name, end)
+    running = asyncio.create_task(part(settings, stop))
+    if kafka is None:
+        return await running
+    lost = asyncio.create_task(until_lost(kafka, lambda: _ask(settings), patience))
+    await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        lost.cancel()
+        return running.result()
+    log.error("Kafka has not answered for %.0f s (kafka.outage_seconds): ending, nothing is lost", patience)
+    end()
+    await asyncio.wait({running})
+    if not running.cancelled() and (failure := running.exception()) is not None:
+        raise failure
+    return FAILED
+
+
+async def _ask(settings: Settings) -> None:
+    """Ask Kafka anything; its answer and its silence are in the log."""
+    # Here, as parts without Kafka come without its client.
+    from aiokafka.errors import KafkaError
+
+    from deploy.log.client_options import kafka_clients
+
+    with contextlib.suppress(KafkaError, OSError, TimeoutError):
+        async with kafka_clients(settings.kafka).administering():
+            pass
 
 
 def _taken(error: Exception) -> PortTakenError | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from deploy.terminal.plain import print_line
 from scoring.manifest import Band
 from storage.live.subscribe import Start, UpdateFilter, follow
 from storage.query.intents import intent_of
+from stream.kafka.client_log import silence_libraries
 from stream.scored import ScoredSession, encode
 
 
@@ -35,7 +35,7 @@ def subscribe(
 ) -> None:
     """Follows scored sessions as they come, until Ctrl-C."""
     settings = as_running(load())
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    silence_libraries()
     console = TerminalConsole(highlight=False, soft_wrap=True)
 
     def as_json(update: ScoredSession) -> None:

@@ -1,7 +1,6 @@
 """`opecom topics`: makes and checks the topics."""
 
 import asyncio
-import logging
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +11,7 @@ from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import print_line
+from stream.kafka.client_log import silence_libraries
 
 
 def topics(
@@ -27,7 +27,7 @@ def topics(
     settings = as_running(load())
     kafka = settings.kafka
     # A broker that is away is one line of ours; the client would add its own.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    silence_libraries()
     wanted = all_topics.wanted(kafka)
     if what == "create":
         done = asyncio.run(all_topics.ensure(kafka_clients(kafka), wanted))

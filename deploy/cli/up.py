@@ -1,7 +1,6 @@
 """`opecom up`: the whole system on this machine, until Ctrl-C."""
 
 import asyncio
-import logging
 import os
 import signal
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from deploy.settings.model import Settings, load, variable
 from deploy.sites.first_start import first_keys
 from deploy.terminal.console import TerminalConsole
 from deploy.wiring.keys import probe_key
+from stream.kafka.client_log import silence_libraries
 
 #: Seconds between two looks at the parts: while they start, and then. Each look has every part write its metrics.
 LOOK, LOOK_READY = 0.5, 2.0
@@ -28,7 +28,7 @@ def up() -> None:
     """Runs the whole system on this machine until Ctrl-C, and starts again what dies."""
     settings = load()
     # What a client has to say of a broker that is away is in the parts' logs.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    silence_libraries()
     with data_folder.held(settings.data_dir) as folder, TerminalScreen(TerminalConsole()) as screen:
         if settings.profile == "embedded":
             plan, bootstrap = system.embedded(settings, folder)

@@ -58,6 +58,12 @@ class KafkaSettings(Group):
     events_retention_hours: int = Field(24 * 30, ge=24, description="How long `events` is kept, in hours.")
     scored_retention_hours: int = Field(24 * 7, ge=1, description="How long `scored-sessions` is kept, in hours.")
     request_timeout_ms: int = Field(10_000, ge=1_000, description="How long one request to Kafka may take.")
+    outage_seconds: float = Field(
+        60,
+        ge=1,
+        description="How long Kafka may be away before worker, writer and webhooks end (70) for their supervisor to "
+        "start them again.",
+    )
     fetch_wait_ms: int = Field(100, ge=1, description="How long a fetch may wait for data; 20 on the embedded broker.")
     idle_fetch_wait_ms: int = Field(
         0,

@@ -20,6 +20,7 @@ from storage.database.money import Money, ReportingCurrency
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.path_patterns import PathPatterns
+from stream.kafka.client_log import AWAY
 from stream.kafka.clients import KafkaClients
 from stream.kafka.pages_topic import PagesReader
 from stream.kafka.topic_follower import TopicMissingError
@@ -65,7 +66,8 @@ async def keep_fresh(settings: Settings, clients: KafkaClients, client: Any, sto
         try:
             await pages.refresh(whole)
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
-            log.warning("page statistics are not refreshed, the old ones stay in force: %s", error)
+            mark = AWAY if isinstance(error, KafkaError) else None
+            log.warning("page statistics are not refreshed, the old ones stay in force: %s", error, extra=mark)
             # What was read of the topic may be of one that is gone.
             pages = refresher(settings, clients, client)
         else:

@@ -1,9 +1,10 @@
 """What the log says while Kafka is away: aiokafka and Faust write up to 64 lines a second, we write one a minute."""
 
+import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
@@ -22,6 +23,9 @@ UNREACHED = re.compile(
 #: Mark a record of our own about Kafka by these: it was not reached, or it answered.
 AWAY, ANSWERS = {"outage": "kafka-away"}, {"outage": "kafka-answers"}
 
+#: Seconds between two questions to a Kafka that is away.
+ASK_EVERY = 2.0
+
 
 class KafkaLogFilter(logging.Filter):
     """For a handler: turns what libraries say of a Kafka that is away into the few lines of an outage.
@@ -35,6 +39,12 @@ class KafkaLogFilter(logging.Filter):
         self._outage = OutageLog(log, "Kafka answers again", clock)
         self._lock = threading.RLock()
         self._shown: dict[tuple[str, object], float] = {}
+
+    @property
+    def away_seconds(self) -> float:
+        """How long Kafka has not answered, 0 while it does."""
+        with self._lock:
+            return self._outage.seconds
 
     def filter(self, record: logging.LogRecord) -> bool:
         mark = getattr(record, "outage", "")
@@ -62,6 +72,28 @@ class KafkaLogFilter(logging.Filter):
             self._shown.clear()
         self._shown[kind] = now
         return True
+
+
+async def until_lost(
+    kafka: KafkaLogFilter, ask: Callable[[], Awaitable[object]], patience: float, every: float = ASK_EVERY
+) -> None:
+    """Return when Kafka has not answered for `patience` seconds.
+
+    While it is away, `ask` makes a request of its own, which the filter hears where Kafka answers: clients that had one
+    failure and no reason to ask again would otherwise look as if Kafka stayed away.
+    """
+    while True:
+        await asyncio.sleep(every)
+        if kafka.away_seconds:
+            await ask()
+            if kafka.away_seconds >= patience:
+                return
+
+
+def silence_libraries() -> None:
+    """For a command whose own line says that Kafka is away: what the libraries add is left out."""
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def watch_answers(connections: Any) -> None:

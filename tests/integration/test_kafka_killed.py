@@ -1,4 +1,4 @@
-"""Apache Kafka is killed under a running worker and writer: exit code 70 or 0, few lines, never a traceback."""
+"""Kafka is killed under running parts: what cannot work without it ends with 70, in few lines, never in a traceback."""
 
 import asyncio
 import contextlib
@@ -7,14 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
 
+from deploy.local import broker as embedded
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
+from deploy.processes.ports import speaks_kafka
 from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.processes.programs import Program
 from deploy.services import kafka as service
 from deploy.settings.model import KafkaSettings, user_cache
 from ingest.events import encode, key_of
@@ -24,7 +30,83 @@ from tests.support.services import find
 
 HERE = "127.0.0.1"
 #: Seconds in which a part must be ready, and in which it must have noticed that Kafka is gone.
-READY, NOTICED = 240, 75
+READY, NOTICED = 240, 120
+#: Seconds after which a part ends where Kafka stays away; far more than it takes to come back.
+OUTAGE, LONG = 8, 600
+
+
+@dataclass
+class RunningPart:
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def lines(self, *words: str) -> list[str]:
+        """The lines that hold one of these words."""
+        return [line for line in self.log.read_text().splitlines() if any(word in line for word in words)]
+
+
+@contextlib.asynccontextmanager
+async def running(
+    folder: Path, parts: Iterable[str], kafka: KafkaSettings, outage: int, variables: Mapping[str, str]
+) -> AsyncIterator[dict[str, RunningPart]]:
+    """These parts, ready, as `opecom run` starts them."""
+    ports = {name: free_port() for name in ("worker.metrics", "storage.metrics", "webhooks.metrics", "ingest", "api")}
+    probed = {"store": "api", "writer": "storage.metrics", "ingest": "ingest"}
+    given = {
+        "OPECOM_KAFKA__BOOTSTRAP": kafka.bootstrap,
+        "OPECOM_KAFKA__PARTITIONS": "1",
+        "OPECOM_KAFKA__REQUEST_TIMEOUT_MS": "5000",
+        "OPECOM_KAFKA__OUTAGE_SECONDS": str(outage),
+        "OPECOM_DATA_DIR": str(folder / "data"),
+        **{f"OPECOM_{name.replace('.', '__').upper()}{'_' if '.' in name else '__'}PORT": str(port)
+           for name, port in ports.items()},
+        **variables,
+    }  # fmt: skip
+    found: dict[str, RunningPart] = {}
+    try:
+        for part in parts:
+            log = folder / f"{part}.log"
+            with log.open("wb") as output:
+                process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
+                    [sys.executable, "-m", "deploy", "run", part],
+                    env={**os.environ, **given},
+                    stderr=output,
+                    stdout=output,
+                )
+            found[part] = RunningPart(process, log)
+        for part, each in found.items():
+            address = ProbeAddress(HERE, ports[probed.get(part, f"{part}.metrics")])
+            await until(partial(is_ready, address), READY, each.log)
+        yield found
+    finally:
+        for each in found.values():
+            if each.process.poll() is None:
+                each.process.kill()
+                each.process.wait()
+
+
+async def until(holds: Callable[[], object], seconds: float, log: Path) -> None:
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(holds):
+        assert time.monotonic() < deadline, await asyncio.to_thread(log.read_text)
+        await asyncio.sleep(0.2)
+
+
+async def ends_with_70(part: RunningPart) -> None:
+    await until(lambda: part.process.poll() is not None, NOTICED, part.log)
+    assert part.process.returncode == 70, part.log.read_text()
+    assert len(part.lines("ERROR")) == 1, part.log.read_text()
+
+
+async def stops(part: RunningPart) -> None:
+    part.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(part.process.wait, 40) == 0, part.log.read_text()
+
+
+def says_little(part: RunningPart) -> None:
+    assert not part.lines("Traceback", "CancelledError", "aiokafka"), part.log.read_text()
+    # One when it goes, one a minute.
+    assert 1 <= len(part.lines("Kafka does not answer")) <= 4, part.log.read_text()
 
 
 @pytest.mark.kafka
@@ -36,57 +118,87 @@ async def test_parts_end_with_70_and_one_line_when_kafka_is_killed(tmp_path: Pat
     broker = service.program(tmp_path / "kafka")
     kafka = KafkaSettings(bootstrap=f"{HERE}:{port}", partitions=1, request_timeout_ms=5_000)
     clients = kafka_clients(kafka)
-    ports = {"worker": free_port(), "writer": free_port()}
-    running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         await topics.ensure(clients, topics.wanted(kafka))
-        given = {
-            "OPECOM_KAFKA__BOOTSTRAP": kafka.bootstrap,
-            "OPECOM_KAFKA__PARTITIONS": "1",
-            "OPECOM_KAFKA__REQUEST_TIMEOUT_MS": "5000",
-            "OPECOM_DATA_DIR": str(tmp_path / "data"),
-            "OPECOM_WORKER__METRICS_PORT": str(ports["worker"]),
-            "OPECOM_STORAGE__METRICS_PORT": str(ports["writer"]),
-        }
-        for part in ports:
-            with (tmp_path / f"{part}.log").open("wb") as log:
-                running[part] = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-                    [sys.executable, "-m", "deploy", "run", part], env={**os.environ, **given}, stderr=log, stdout=log
-                )
-        for part, at in ports.items():
-            deadline = time.monotonic() + READY
-            while not await asyncio.to_thread(is_ready, ProbeAddress(HERE, at)):
-                assert time.monotonic() < deadline, (tmp_path / f"{part}.log").read_text()
-                await asyncio.sleep(0.2)
-        with contextlib.suppress(KafkaError, TimeoutError):
-            async with clients.producing() as producer:
-                # aiokafka's send waits for ever once Kafka is gone.
-                async with asyncio.timeout(20):
-                    for number in range(200):
-                        one = event(number)
-                        key = key_of("default", one.session_id)
-                        await producer.send_and_wait(kafka.events_topic, encode(one), key=key, partition=0)
-                        if number == 100:
-                            # In the middle of rounds and blocks.
-                            process = broker.process()
-                            assert process is not None
-                            process.kill()
-        deadline = time.monotonic() + NOTICED
-        while time.monotonic() < deadline and any(child.poll() is None for child in running.values()):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
-        for part, child in running.items():
-            if child.poll() is None:
-                child.send_signal(signal.SIGTERM)
-            # A part that had nothing on its way waits for Kafka, and ends well when it is stopped.
-            assert await asyncio.to_thread(child.wait, 40) in (0, 70), part
-            text = (tmp_path / f"{part}.log").read_text()
-            assert "Traceback" not in text, text
-            assert "CancelledError" not in text, text
-            after = [line for line in text.splitlines() if "aiokafka" in line or "Kafka does not answer" in line]
-            assert len(after) <= 4, after
+        async with running(tmp_path, ("worker", "writer"), kafka, OUTAGE, {}) as parts:
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with clients.producing() as producer:
+                    # aiokafka's send waits for ever once Kafka is gone.
+                    async with asyncio.timeout(20):
+                        for number in range(200):
+                            one = event(number)
+                            key = key_of("default", one.session_id)
+                            await producer.send_and_wait(kafka.events_topic, encode(one), key=key, partition=0)
+                            if number == 100:
+                                # In the middle of rounds and blocks.
+                                kill(broker)
+            for part in parts.values():
+                await ends_with_70(part)
+                assert not part.lines("Traceback", "CancelledError"), part.log.read_text()
+                assert len(part.lines("aiokafka", "Kafka does not answer")) <= 4, part.log.read_text()
     finally:
-        for child in running.values():
-            if child.poll() is None:
-                child.kill()
-                child.wait()
         broker.stop()
+
+
+async def embedded_broker(folder: Path, port: int) -> Program:
+    program = Program("broker", folder)
+    await asyncio.to_thread(
+        program.start,
+        embedded.command(embedded.binary(), port),
+        lambda: speaks_kafka(port),
+        environment=embedded.environment(),
+        die_with_parent=True,
+    )
+    return program
+
+
+def kill(broker: Program) -> None:
+    process = broker.process()
+    assert process is not None
+    process.kill()
+    process.wait(20)
+
+
+PARTS = ("worker", "store", "webhooks", "ingest")
+EMBEDDED = {"OPECOM_PROFILE": "embedded", "OPECOM_KAFKA__IDEMPOTENT": "false", "OPECOM_KAFKA__FETCH_WAIT_MS": "20"}
+
+
+async def killed_under(
+    tmp_path: Path, outage: int, then: Callable[[dict[str, RunningPart], int], Awaitable[None]]
+) -> None:
+    """`then`, after the embedded broker was killed under idle parts."""
+    port = free_port()
+    broker = await embedded_broker(tmp_path, port)
+    kafka = KafkaSettings(bootstrap=f"{HERE}:{port}", partitions=1, idempotent=False, fetch_wait_ms=20)
+    try:
+        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+        async with running(tmp_path, PARTS, kafka, outage, EMBEDDED) as parts:
+            kill(broker)
+            await then(parts, port)
+    finally:
+        Program("broker", tmp_path).stop()
+
+
+async def test_idle_parts_end_with_70_when_kafka_stays_away_and_ingest_waits(tmp_path: Path) -> None:
+    async def then(parts: dict[str, RunningPart], _: int) -> None:
+        for name, part in parts.items():
+            await (stops(part) if name == "ingest" else ends_with_70(part))
+            says_little(part)
+
+    await killed_under(tmp_path, OUTAGE, then)
+
+
+async def test_idle_parts_go_on_when_kafka_comes_back_and_say_so_once(tmp_path: Path) -> None:
+    async def then(parts: dict[str, RunningPart], port: int) -> None:
+        for part in parts.values():
+            await until(partial(part.lines, "Kafka does not answer"), NOTICED, part.log)
+        await embedded_broker(tmp_path, port)
+        for part in parts.values():
+            await until(partial(part.lines, "Kafka answers again"), NOTICED, part.log)
+            assert part.process.poll() is None, part.log.read_text()
+        for part in parts.values():
+            await stops(part)
+            says_little(part)
+            assert len(part.lines("Kafka answers again")) == 1, part.log.read_text()
+
+    await killed_under(tmp_path, LONG, then)

@@ -1,11 +1,12 @@
 """What libraries write while Kafka is away becomes a line a minute; what else they say passes once a minute."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from stream.kafka.client_log import ANSWERS, AWAY, KafkaLogFilter
+from stream.kafka.client_log import ANSWERS, AWAY, LIBRARIES, KafkaLogFilter, silence_libraries, until_lost
 
 
 class Clock:
@@ -67,3 +68,47 @@ def test_other_warnings_of_a_library_pass_once_a_minute_and_lines_of_ours_always
         "aiokafka.consumer.group_coordinator: a member of 60 left",
     ]
     assert lines.count("stream.worker: a line of ours") == 61
+
+
+def record(mark: dict[str, str]) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": "stream.test", "msg": "Kafka", "level": logging.WARNING, **mark})
+
+
+async def test_kafka_is_lost_only_when_it_does_not_answer_a_question_of_its_own() -> None:
+    clock = Clock()
+    kafka = KafkaLogFilter(clock)
+    asked: list[float] = []
+
+    async def ask() -> None:
+        asked.append(clock.now)
+        # The first outage was one failed heartbeat; in the second, nothing answers.
+        if clock.now < 100:
+            kafka.filter(record(ANSWERS))
+        else:
+            clock.now += 30
+
+    lost = asyncio.create_task(until_lost(kafka, ask, patience=60, every=0))
+    await asyncio.sleep(0.01)
+    assert not asked
+    kafka.filter(record(AWAY))
+    clock.now = 90
+    while kafka.away_seconds:  # noqa: ASYNC110 - nothing tells
+        await asyncio.sleep(0)
+    assert not lost.done()
+    clock.now = 100
+    kafka.filter(record(AWAY))
+    clock.now = 101
+    await lost
+    assert asked == [90, 101, 131]
+    assert kafka.away_seconds == 61
+
+
+def test_commands_silence_what_libraries_say_of_kafka() -> None:
+    levels = {name: logging.getLogger(name).level for name in LIBRARIES}
+    try:
+        silence_libraries()
+        assert not any(logging.getLogger(f"{name}.client").isEnabledFor(logging.ERROR) for name in LIBRARIES)
+        assert logging.getLogger("stream.kafka.client_log").isEnabledFor(logging.WARNING)
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
