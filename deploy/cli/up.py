@@ -20,8 +20,9 @@ from deploy.terminal.console import TerminalConsole
 from deploy.wiring.keys import probe_key
 from stream.kafka.client_log import silence_libraries
 
-#: Seconds between two looks at the parts: while they start, and then. Each look has every part write its metrics.
-LOOK, LOOK_READY = 0.5, 2.0
+#: Seconds between two looks at the parts: while they start, then, and at most while nothing changes. Each look has
+#: every part write its metrics.
+LOOK, LOOK_READY, LOOK_IDLE = 0.5, 2.0, 8.0
 
 
 def up() -> None:
@@ -103,7 +104,7 @@ async def _watch(
     plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str, key: Callable[[], str], stop: asyncio.Event
 ) -> None:
     """Says once where everything is, when it is ready; then the counts, and who is not ready."""
-    announced = False
+    announced, shown, pause = False, "", LOOK
     while True:
         waiting = await asyncio.to_thread(lambda: [part.name for part in plan.parts if not part.ready()])
         if stop.is_set():
@@ -116,8 +117,15 @@ async def _watch(
         if announced:
             reachable = [address for address in plan.addresses.values() if address.port]
             line = (await asyncio.to_thread(counts, reachable, key())).line()
-            screen.status(f"{line} · not ready: {', '.join(waiting)}" if waiting else line)
-        await asyncio.sleep(LOOK_READY if announced else LOOK)
+            line = f"{line} · not ready: {', '.join(waiting)}" if waiting else line
+            screen.status(line)
+            shown, pause = line, next_pause(pause, line != shown)
+        await asyncio.sleep(pause)
+
+
+def next_pause(before: float, changed: bool) -> float:
+    """The seconds until the next look after one that showed a change or none."""
+    return LOOK_READY if changed else min(2 * before, LOOK_IDLE)
 
 
 def _where(plan: system.LaunchPlan, bootstrap: str) -> list[str]:

@@ -13,6 +13,7 @@ import uvicorn
 from deploy.http.connections import ConnectionLimits, LimitedProtocol, OpenConnections
 from deploy.http.head_requests import HeadAsGet
 from deploy.processes.ports import listen
+from stream.waiting import set_within
 
 #: Seconds that answers under way get to finish; the application's own shutdown comes after them.
 GRACE = 8
@@ -28,8 +29,21 @@ def most_connections() -> int:
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(files * 3 // 4, 1))
 
 
+#: Seconds between two of the server's ticks, each of which renews the date that answers carry.
+TICK = 1.0
+
+
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: signals belong to whoever holds `stop`."""
+    """uvicorn without its signal handlers: signals belong to whoever holds `stop`. It ticks less often: uvicorn itself
+    looks ten times a second whether it is to end."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            self.should_exit |= await set_within(self._stop, TICK)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -65,18 +79,10 @@ async def serve(
         limit_concurrency=most_connections(),
         timeout_graceful_shutdown=GRACE,
     )
-    server = _Server(config)
-
-    async def end_at_stop() -> None:
-        await stop.wait()
-        server.should_exit = True
-
     bound = listener or listen(host, port)
-    ending = asyncio.create_task(end_at_stop())
     try:
-        await server.serve(sockets=[bound])
+        await _Server(config, stop).serve(sockets=[bound])
     except SystemExit as error:
         raise RuntimeError("the application did not start; the log says why") from error
     finally:
-        ending.cancel()
         bound.close()

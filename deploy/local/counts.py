@@ -52,7 +52,9 @@ def counts(addresses: Iterable[ProbeAddress], key: str = "") -> ProbeCounts:
 
 def samples(text: str) -> Iterable[tuple[str, float]]:
     """What is counted here of one part's `/metrics`."""
-    for family in text_string_to_metric_families(text):
+    # Parsing what is not counted would cost most of a look.
+    counted = "\n".join(line for line in text.splitlines() if line.startswith(tuple(_SAMPLES)))
+    for family in text_string_to_metric_families(counted):
         for sample in family.samples:
             name = _SAMPLES.get(sample.name)
             if name and sample.labels.get("topic", SCORED) == SCORED:

@@ -31,6 +31,8 @@ A_WEEK_MS = 7 * 24 * 3600 * 1000
 T = TypeVar("T")
 Client = TypeVar("Client")
 
+#: What is written and sent may come later after an idle time than the score that it is of, so many times as late.
+MEMBER_RESTS = 2
 #: How long Kafka may take for a request of ours, a start included, in seconds.
 KAFKA_SECONDS = 30.0
 #: How long a client may take to end, in seconds.
@@ -96,7 +98,7 @@ class KafkaClients:
             fetch_max_wait_ms=self.fetch_wait_ms,
             **more,
         )
-        rest_when_idle(consumer, self.idle_fetch_wait_ms)
+        rest_when_idle(consumer, MEMBER_RESTS * self.idle_fetch_wait_ms)
         return running(consumer)
 
     def producing(self, **more: Any) -> contextlib.AbstractAsyncContextManager[AIOKafkaProducer]:

@@ -6,6 +6,7 @@ What the records mean is given: whoever folds waits here for the versions that t
 import asyncio
 import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -13,8 +14,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.errors import StreamError
 from stream.kafka.clients import CLOSE_SECONDS, KafkaClients, answered, close, settled, start
+from stream.waiting import set_within
 
 log = logging.getLogger(__name__)
+
+#: Where the broker wakes no fetch: how long a look takes, in ms, and the seconds until the next one if it gave nothing
+#: and nobody waits for the topic.
+LOOK_MS, REST_SECONDS = 50, 2.0
 
 
 class TopicMissingError(StreamError):
@@ -59,6 +65,8 @@ class TopicFollower:
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._next = start
+        #: How many wait for the topic, and the event that says that there is one.
+        self._waiting, self._wanted = 0, asyncio.Event()
 
     @property
     def next(self) -> int:
@@ -66,7 +74,8 @@ class TopicFollower:
         return self._next
 
     async def start(self) -> None:
-        self._consumer = self._clients.consumer()
+        rests = self._clients.idle_fetch_wait_ms
+        self._consumer = self._clients.consumer(**({"fetch_max_wait_ms": self._clients.fetch_wait_ms} if rests else {}))
         await start(self._consumer)
         self._consumer.assign([self._partition])
         if self._next:
@@ -94,8 +103,9 @@ class TopicFollower:
         end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
         try:
             async with asyncio.timeout(self._timeout):
-                async with self._moved:
-                    await self._moved.wait_for(lambda: self._next >= end or self._failed())
+                with self._awake():
+                    async with self._moved:
+                        await self._moved.wait_for(lambda: self._next >= end or self._failed())
         except TimeoutError:
             raise TopicMissingError(
                 f"{self._partition.topic} gave nothing after {self._next} of {end} records for {self._timeout:.0f} s: "
@@ -108,10 +118,11 @@ class TopicFollower:
         known = self._known
         while known.version < version and not self._failed():
             before = known.records
-            async with self._moved:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self._timeout):
-                        await self._moved.wait()
+            with self._awake():
+                async with self._moved:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._timeout):
+                            await self._moved.wait()
             if known.records == before and known.version < version and not self._failed():
                 raise TopicMissingError(
                     f"the log uses {self._what} version {version}, and {self._partition.topic} gave nothing after "
@@ -119,6 +130,18 @@ class TopicFollower:
                     f"{self._mend}"
                 )
         await self._raise_failure()
+
+    @contextlib.contextmanager
+    def _awake(self) -> Iterator[None]:
+        """Let the follower look at once, and not rest meanwhile."""
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._wanted.clear()
 
     async def _raise_failure(self) -> None:
         if self._failed():
@@ -129,9 +152,10 @@ class TopicFollower:
         return self._task is not None and self._task.done()
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+        rests = self._clients.idle_fetch_wait_ms > 0
         try:
             while True:
-                fetched = await consumer.getmany(timeout_ms=1_000)
+                fetched = await consumer.getmany(timeout_ms=LOOK_MS if rests else 1_000)
                 for records in fetched.values():
                     for record in records:
                         self._read(record.offset, record.value)
@@ -139,6 +163,10 @@ class TopicFollower:
                 if fetched:
                     async with self._moved:
                         self._moved.notify_all()
+                elif rests:
+                    consumer.pause(self._partition)
+                    await set_within(self._wanted, REST_SECONDS)
+                    consumer.resume(self._partition)
         finally:
             async with self._moved:
                 self._moved.notify_all()

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from deploy.cli.failures import lines
 from deploy.cli.run import run_part
@@ -102,3 +103,28 @@ def test_port_in_use_names_the_setting(in_a_group: bool) -> None:
 def test_other_reasons_not_to_listen_are_said(host: str, reason: str) -> None:
     with pytest.raises(PortTakenError, match=reason):
         listen(host, 0)
+
+
+async def test_a_server_without_requests_ticks_seldom_and_still_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = 0
+
+    async def on_tick(server: uvicorn.Server, counter: int) -> bool:
+        nonlocal ticks
+        ticks += 1
+        return server.should_exit
+
+    monkeypatch.setattr(uvicorn.Server, "on_tick", on_tick)
+    monkeypatch.setattr("deploy.http.serve.TICK", 3_600)
+    app, stop = SlowApp(), asyncio.Event()
+    app.released.set()
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop, listener=listener))
+        async with httpx.AsyncClient() as client:
+            for _ in range(3):
+                assert (await client.get(f"http://127.0.0.1:{port}/")).text == "done"
+        # uvicorn itself would have ticked ten times a second.
+        await asyncio.sleep(0.3)
+        stop.set()
+        await asyncio.wait_for(serving, 20)
+    assert ticks == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.cli.up import LOOK_IDLE, LOOK_READY, next_pause
 from deploy.errors import SetupError
 from deploy.local import broker, up
 from deploy.local.counts import ProbeCounts, counts, samples
@@ -227,3 +228,10 @@ def test_parts_share_a_secret_for_tokens_unless_there_is_one(tmp_path: Path) -> 
     assert len(min(made[0] | made[1], key=len)) >= 32
     given = up.services(Settings(profile="services", api={"token_secret": "of your own"}), tmp_path)
     assert not any(name in part.environment for part in given.parts)
+
+
+def test_looks_are_rare_while_nothing_changes() -> None:
+    pauses = [LOOK_READY]
+    for changed in (False, False, False, True, False):
+        pauses.append(next_pause(pauses[-1], changed))
+    assert pauses == [2, 4, 8, LOOK_IDLE, 2, 4]
