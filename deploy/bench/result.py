@@ -40,6 +40,11 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
         "single_requests_per_cpu_second": FigureTarget(2_000),
     },
     "writer": {"updates_per_cpu_second": FigureTarget(15_000)},
+    # The raw events go into chDB beside the updates.
+    "writer --embedded": {
+        "updates_per_cpu_second": FigureTarget(8_000),
+        "lag_seconds": FigureTarget(10, at_most=True),
+    },
     "replay": {
         "events_per_cpu_second": FigureTarget(30_000),
         "rss_growth_mb": FigureTarget(25, at_most=True),

@@ -10,19 +10,23 @@ from rich.table import Table
 
 from deploy.bench.machine import machine, versions
 from deploy.bench.result import Result
+from deploy.errors import SetupError
 from deploy.settings.model import load
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
 
 Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker", "idle"]
 #: They need no Kafka.
-ALONE = ("model", "predict", "tracker", "idle")
+ALONE = ("model", "predict", "tracker", "idle", "writer --embedded")
 
 
 def bench(
     name: Annotated[Bench, typer.Argument(help="What to measure; docs/benchmarks.md says how.")],
     quick: Annotated[bool, typer.Option("--quick", help="Less input, under a minute.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The last line is the result as one JSON object.")] = False,
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="writer: on the embedded profile, with the worker beside it.")
+    ] = False,
     data: Annotated[
         Path | None, typer.Option("--data", help="The UCI file; without it sessions are drawn from a fitted table.")
     ] = None,
@@ -31,6 +35,8 @@ def bench(
 
     Runs on the services of the settings where the profile is `services`, else starts its own for the run.
     """
+    if embedded and name != "writer":
+        raise SetupError(f"bench {name} has no --embedded: only `opecom bench writer --embedded` has")
     # Here, as its programs are needed by a run alone.
     from deploy.bench.run import alone, started
 
@@ -38,11 +44,12 @@ def bench(
     print_line(
         f"input: UCI simulation, {'rows of ' + str(data) if data else 'rows drawn from the fitted table'}", flush=True
     )
-    part = importlib.import_module(f"deploy.bench.{name}")
-    opened = alone(load()) if name in ALONE else started(load(), need_mariadb=name in ("writer", "replay"))
+    measured = f"{name} --embedded" if embedded else name
+    part = importlib.import_module(f"deploy.bench.{measured.replace(' --', '_')}")
+    opened = alone(load()) if measured in ALONE else started(load(), need_mariadb=name in ("writer", "replay"))
     with opened as run:
         figures, notes = asyncio.run(part.measure(run, data, quick))
-        result = Result(name, figures, versions(run.versions), where, tuple(notes), quick)
+        result = Result(measured, figures, versions(run.versions), where, tuple(notes), quick)
     show(result)
     if as_json:
         print_line(result.json())

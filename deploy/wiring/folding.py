@@ -1,4 +1,4 @@
-"""What every process that folds has, whether a worker, a replay or a benchmark; needs no Faust."""
+"""What every process has that folds or writes, whether a worker, a replay, a writer or a benchmark; needs no Faust."""
 
 import gc
 from typing import Any
@@ -10,7 +10,8 @@ BATCH_BYTES = 900_000
 
 
 def collect_rarely() -> None:
-    """For a process that folds: sessions hold no cycles, and the collector would walk all of them for nothing."""
+    """For a process that folds or writes: sessions and records hold no cycles, and the collector would walk all of them
+    for nothing."""
     gc.set_threshold(100_000, 50, 1_000)
 
 

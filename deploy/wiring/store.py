@@ -5,6 +5,7 @@ import asyncio
 from deploy.settings.model import Settings
 from deploy.wiring.access import access
 from deploy.wiring.api import answer, bound
+from deploy.wiring.folding import collect_rarely
 from deploy.wiring.outcome import outcome
 from deploy.wiring.storage import database_errors, databases
 from deploy.wiring.writer import WriterStatus, write
@@ -12,6 +13,7 @@ from deploy.wiring.writer import WriterStatus, write
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Write and serve until `stop`, or until either fails; 0 or 70. Raises SetupError and PortTakenError."""
+    collect_rarely()
     permitted, listener = access(settings), bound(settings)
     standing = WriterStatus("writer", "api", folder=settings.data_dir)
 

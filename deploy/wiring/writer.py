@@ -15,6 +15,7 @@ from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
 from deploy.wiring.database_settings import analytics_setting, own_folder, relational_setting
+from deploy.wiring.folding import collect_rarely
 from deploy.wiring.followed_erasures import following_erasures
 from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import keep_fresh
@@ -69,6 +70,7 @@ class WriterStatus:
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Run a writer until `stop`; 0, or 70 when Kafka failed or the databases are not fit. Raises SetupError."""
+    collect_rarely()
     standing = WriterStatus("writer", folder=own_folder(settings))
 
     async def alone() -> None:

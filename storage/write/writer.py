@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 #: So many refused records without a good one between them are no accident of data.
 MAX_REFUSED_IN_A_ROW = 50
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
+#: A writer that is behind gathers a block for so many times the gathering time: what waits is old already, and a large
+#: block costs less of both databases than several small ones.
+BEHIND = 5
 #: Seconds between two looks at the topics' ends while a block waits for a database.
 LAG_SECONDS = 5.0
 
@@ -117,13 +120,18 @@ class Writer:
                 thread.shutdown(wait=False, cancel_futures=True)
 
     async def _gather(self) -> tuple[Batches, float]:
-        """What came within the gathering time after the first record, or a full block; and when it began."""
+        """What came within the gathering time after the first record, or a full block; and when it began.
+
+        While the topics hold more than was fetched, it gathers on, up to BEHIND times as long.
+        """
         batches: Batches = {}
         count = 0
         began = time.monotonic()
         generation = self._group.generation
         while True:
             left = began + self._gather_seconds - time.monotonic()
+            if left <= 0 and self._is_behind():
+                left += (BEHIND - 1) * self._gather_seconds
             if left <= 0 or count >= self._max_block:
                 return batches, began
             fetched = await self._group.fetch(int(left * 1000) + 1, self._max_block - count)
@@ -135,6 +143,10 @@ class Writer:
             # What follows a rebalance begins where it was committed: that is another block.
             if (not fetched and not count) or generation != self._group.generation:
                 return batches, began
+
+    def _is_behind(self) -> bool:
+        """Whether the topics hold so much more that the next block would be a large one, by what fetches have seen."""
+        return sum(self._group.lag().values()) >= self._max_block
 
     def _report_gap(self, partition: TopicPartition, gap: int, first: int) -> None:
         self._metrics.gaps.inc()
@@ -223,6 +235,9 @@ class Writer:
             delay = min(delay * 2, LONGEST_DELAY)
 
     async def _give_up(self, batches: Batches, refusals: list[Refusal]) -> None:
+        if not refusals:
+            self._refused_in_a_row = 0
+            return
         details = {
             (self._topics[record.role], record.partition, record.offset): (record, why) for record, why in refusals
         }

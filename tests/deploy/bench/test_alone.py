@@ -7,11 +7,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import model, predict, tracker
+from deploy.bench import model, predict, tracker, writer_embedded
 from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
 from deploy.bench.run import alone
+from deploy.cli.bench import bench
+from deploy.errors import SetupError
 from deploy.settings.model import Settings
 from scoring import registry
 from scoring.onnx import session
@@ -69,6 +71,22 @@ def test_predict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(figure > 0 for figure in figures.values())
     assert any(note.startswith("2 workers: ") for note in notes)
     assert [note.partition(":")[0] for note in notes[-4:]] == list(predict.STAGES)
+
+
+@pytest.mark.long
+def test_writer_on_the_embedded_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_embedded, "QUICK_EVENTS", 2_000)
+    monkeypatch.setattr(writer_embedded, "WARM", 20)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(writer_embedded.measure(run, None, True))
+    assert figures.keys() == TARGETS["writer --embedded"].keys()
+    assert figures["updates_per_cpu_second"] > 0
+    assert "blocks of the store" in notes[0]
+
+
+def test_only_the_writer_is_measured_on_the_embedded_profile() -> None:
+    with pytest.raises(SetupError, match="bench idle has no --embedded"):
+        bench("idle", embedded=True)
 
 
 @pytest.mark.skipif(chromium() is None, reason=MISSING)

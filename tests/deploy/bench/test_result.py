@@ -80,6 +80,7 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "single_requests_per_cpu_second": "at least 2,000",
         },
         "writer": {"updates_per_cpu_second": "at least 15,000"},
+        "writer --embedded": {"updates_per_cpu_second": "at least 8,000", "lag_seconds": "at most 10"},
         "replay": {
             "events_per_cpu_second": "at least 30,000",
             "rss_growth_mb": "at most 25",

@@ -341,3 +341,47 @@ def samples(registry: CollectorRegistry) -> Iterator[tuple[str, dict[str, str]]]
     for family in registry.collect():
         for sample in family.samples:
             yield sample.name, sample.labels
+
+
+@pytest.mark.parametrize(
+    ("behind", "blocks"),
+    [pytest.param(100, [6, 4], id="keeps up"), pytest.param(6, [10], id="is behind")],
+)
+async def test_a_writer_that_is_behind_gathers_for_longer(
+    behind: int, blocks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("storage.write.writer.time.monotonic", lambda: now)
+    desk = Desk({SCORED: updates(10)})
+    fetch = desk.consumer.getmany
+
+    async def slow(timeout_ms: int, max_records: int) -> Any:
+        nonlocal now
+        # A fetch brings two records and takes over half of the gathering time.
+        now += 0.006
+        return await fetch(timeout_ms, 2)
+
+    monkeypatch.setattr(desk.consumer, "getmany", slow)
+    writer = desk.writer(max_block=100)
+    monkeypatch.setattr(writer, "_is_behind", lambda: behind < 100)
+    written: list[int] = []
+    observe = desk.relational.write
+
+    def write(block: Block) -> None:
+        written.append(len(block))
+        observe(block)
+
+    monkeypatch.setattr(desk.relational, "write", write)
+    await writer.run(desk.stop)
+    assert written == blocks
+    assert len(desk.relational.sessions) == 10
+
+
+@pytest.mark.parametrize(("records", "behind"), [(100, True), (99, False)])
+async def test_a_writer_is_behind_by_a_block_that_the_topics_hold(records: int, behind: bool) -> None:
+    desk = Desk({SCORED: updates(records + 2)})
+    writer = desk.writer(max_block=100)
+    await writer._group.join()
+    while not await writer._group.fetch(1, 2):
+        pass
+    assert writer._is_behind() is behind
