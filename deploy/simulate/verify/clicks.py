@@ -24,10 +24,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from deploy.terminal.plain import print_line
-
 from . import database, program
-from .program import CannotCompareError
+from .program import CannotCompareError, print_line
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 VIEWED = ("session_id", "event_id", "page_type", "page_url", "viewed_at", "duration_seconds", "is_bounce", "is_exit")

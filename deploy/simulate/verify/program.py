@@ -6,13 +6,17 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from deploy.terminal.plain import print_line
-
 MOST_SHOWN = 20
 
 
 class CannotCompareError(Exception):
     """What is missing for a comparison; one line that says what mends it."""
+
+
+def print_line(text: str, error: bool = False) -> None:
+    """Print a line, what would steer the terminal escaped; of its own, as the program checks what it would import."""
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    print(shown, file=sys.stderr if error else sys.stdout)
 
 
 def parser(file: str, site: str) -> argparse.ArgumentParser:

@@ -26,10 +26,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from deploy.terminal.plain import print_line
-
 from . import database, program
-from .program import CannotCompareError
+from .program import CannotCompareError, print_line
 
 # column of the table: (column of the file, how to read the file's text)
 COUNT, SECONDS, NUMBER, TEXT, TRUTH = "count", "seconds", "number", "text", "truth"
