@@ -20,7 +20,7 @@ from scoring.registry import promote as make_current
 
 Answer = TypeVar("Answer")
 #: Hears a line for the user.
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 class NotTakenError(SetupError):
@@ -29,10 +29,10 @@ class NotTakenError(SetupError):
     exit_code = 1
 
 
-async def promote(settings: Settings, version: str, patience: float = PATIENCE, say: Say = print) -> Promotion:
+async def promote(settings: Settings, version: str, patience: float = PATIENCE, notify: Notify = print) -> Promotion:
     """Put this version in force from here on, and wait until the workers have taken it.
 
-    Raises SetupError where it cannot be used, the log does not take it or workers refuse it; `say` hears of workers
+    Raises SetupError where it cannot be used, the log does not take it or workers refuse it; `notify` hears of workers
     that have not read it within `patience` seconds.
     """
     try:
@@ -41,10 +41,10 @@ async def promote(settings: Settings, version: str, patience: float = PATIENCE, 
         log, stack = await _standing(settings, folder)
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("promote", version, stack[-1], log), patience, say)
+    return await _put(settings, folder, _promotion("promote", version, stack[-1], log), patience, notify)
 
 
-async def roll_back(settings: Settings, patience: float = PATIENCE, say: Say = print) -> Promotion:
+async def roll_back(settings: Settings, patience: float = PATIENCE, notify: Notify = print) -> Promotion:
     """Put the version in force again that was before the last promotion; raises SetupError as `promote` does."""
     try:
         folder = writable_registry(settings.scoring)
@@ -57,19 +57,19 @@ async def roll_back(settings: Settings, patience: float = PATIENCE, say: Say = p
         load(folder, stack[-2])
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log), patience, say)
+    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log), patience, notify)
 
 
-async def _put(settings: Settings, folder: Place, promotion: Promotion, patience: float, say: Say) -> Promotion:
+async def _put(settings: Settings, folder: Place, promotion: Promotion, patience: float, notify: Notify) -> Promotion:
     """1 the controls, acknowledged for every partition · 2 the workers · 3 what is remembered · 4 the current version.
 
     What every worker refused is in force nowhere, and is not remembered. Where it stops in between, `promote` with the
     version puts it right: a control that names the version in force changes nothing, and what was remembered already
     is not remembered twice.
     """
-    dead_from = await _asked(uptake.dead_ends(settings))
+    dead_from = await _answered(uptake.dead_ends(settings))
     written = await controls.write_control(settings.kafka, UseModel(promotion.version))
-    taken = await _asked(uptake.uptake(settings, written, dead_from or {}, patience))
+    taken = await _answered(uptake.uptake(settings, written, dead_from or {}, patience))
     if taken is not None and len(taken.refused) == len(written):
         raise NotTakenError(f"no worker has taken {promotion.version}, {promotion.before} goes on: {taken.refusals()}")
     if folder != SHIPPED:
@@ -80,9 +80,9 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
         except RegistryError as error:
             raise SetupError(str(error)) from error
     if taken is None:
-        say("Kafka does not say whether the workers have taken it: see opecom_worker_refused_models_total")
+        notify("Kafka does not say whether the workers have taken it: see opecom_worker_refused_models_total")
     elif taken.waiting:
-        say(
+        notify(
             f"partition {uptake.listed(taken.waiting)}: no worker has read it within {patience:g} s; one takes it "
             "when it runs, or refuses it in its log"
         )
@@ -94,7 +94,7 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
     return promotion
 
 
-async def _asked(question: Awaitable[Answer]) -> Answer | None:
+async def _answered(question: Awaitable[Answer]) -> Answer | None:
     """What Kafka answers; None where it does not."""
     try:
         return await question

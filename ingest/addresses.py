@@ -51,7 +51,7 @@ class TrustedProxies:
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = tuple(_network(each) for each in trusted)
-        self._told = False
+        self._reported = False
 
     def client(self, peer: str, forwarded_for: str | None) -> ClientAddress:
         """The last address of the chain that no trusted proxy stands for.
@@ -61,8 +61,8 @@ class TrustedProxies:
         if forwarded_for is None:
             return ClientAddress(peer, is_loopback(peer))
         if not self.trusts(peer):
-            if not self._told:
-                self._told = True
+            if not self._reported:
+                self._reported = True
                 _log.warning("%s forwards requests but is not in ingest.trusted_proxies: all count as its own", peer)
             return ClientAddress(peer, False)
         chain = [without_port(part.strip()) for part in forwarded_for.split(",")]

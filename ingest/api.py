@@ -17,7 +17,7 @@ from ingest import collect, schemas
 from ingest.endpoints import EventEndpoint, IngestContext, Work, batched, single
 from ingest.errors import RefusalCode, RequestRefusedError
 from ingest.events import CLOCK_TOLERANCE
-from ingest.openapi import METRICS, RouteDoc, refused, with_doors
+from ingest.openapi import METRICS, RouteDoc, refused, with_endpoints
 from ingest.openapi_rules import completed, operation_id
 from ingest.proxy.intent import (
     STREAM_PATH,
@@ -41,7 +41,7 @@ class IngestApp(FastAPI):
 
     def __init__(
         self,
-        house: IngestContext,
+        context: IngestContext,
         max_batch_events: int,
         version: str,
         upstream: Upstream,
@@ -50,7 +50,7 @@ class IngestApp(FastAPI):
         permit: Callable[[Mapping[str, str], str], None],
         prefix: str = "",
     ) -> None:
-        """`upstream` answers the paths of `prefixes`. The publisher in `house` is started and stopped by whoever made
+        """`upstream` answers the paths of `prefixes`. The publisher in `context` is started and stopped by whoever made
         it, who calls `close`, too.
 
         `permit` raises RequestRefusedError for the headers and the peer of who may not read the metrics, which name all
@@ -58,7 +58,7 @@ class IngestApp(FastAPI):
         has.
         """
         self._upstream = upstream
-        self._passages = [ProxiedRoutes(each, upstream, house.metrics, house.guard) for each in prefixes]
+        self._passages = [ProxiedRoutes(each, upstream, context.metrics, context.guard) for each in prefixes]
         super().__init__(
             title="OP-ECOM ingest",
             version=version,
@@ -69,9 +69,9 @@ class IngestApp(FastAPI):
         )
         works = _works(max_batch_events)
         tokens, self._intents = intents
-        self._doors: dict[str, ASGIApp] = {
+        self._endpoints: dict[str, ASGIApp] = {
             **{
-                described.path: EventEndpoint(described.path, work, house, described.signable)
+                described.path: EventEndpoint(described.path, work, context, described.signable)
                 for described, work in works
             },
             TOKEN_PATH: tokens,
@@ -80,18 +80,18 @@ class IngestApp(FastAPI):
         self._prefix = prefix
         self._described = [*(described for described, _ in works), _TOKEN]
         self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
-        _add_probes(self, house, permit)
+        _add_probes(self, context, permit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door = self._doors.get(scope["path"]) if scope["type"] == "http" else None
-        if door is None and (passage := self._passage(scope)):
+        endpoint = self._endpoints.get(scope["path"]) if scope["type"] == "http" else None
+        if endpoint is None and (passage := self._passage(scope)):
             await passage(scope, receive, send)
             return
-        if door is None and self._prefix and scope.get("path", "").startswith(self._prefix + "/"):
+        if endpoint is None and self._prefix and scope.get("path", "").startswith(self._prefix + "/"):
             path = scope["path"].removeprefix(self._prefix)
             scope = {**scope, "path": path, "raw_path": path.encode()}
-            door = self._doors.get(path) if scope["type"] == "http" else None
-        await (door or super().__call__)(scope, receive, send)
+            endpoint = self._endpoints.get(path) if scope["type"] == "http" else None
+        await (endpoint or super().__call__)(scope, receive, send)
 
     async def close(self) -> None:
         """Close the connections to the query API."""
@@ -124,7 +124,7 @@ class IngestApp(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, with the doors in it."""
         if self.openapi_schema is None:
-            document = with_doors(super().openapi(), self._described)
+            document = with_endpoints(super().openapi(), self._described)
             document["paths"][STREAM_PATH] = {"get": stream_described()}
             self.openapi_schema = completed(document)
         return self.openapi_schema
@@ -185,7 +185,7 @@ def _works(max_batch_events: int) -> list[tuple[RouteDoc, Work]]:
     ]
 
 
-def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[str, str], str], None]) -> None:
+def _add_probes(app: FastAPI, context: IngestContext, permit: Callable[[Mapping[str, str], str], None]) -> None:
     @app.get("/livez", summary="The process answers", tags=["probes"])
     async def get_liveness() -> dict[str, str]:
         return {"status": "alive"}
@@ -193,10 +193,10 @@ def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[st
     @app.get("/readyz", summary="Kafka can be reached", tags=["probes"], responses={503: refused("It cannot.")})
     async def get_readiness() -> Response:
         try:
-            await house.publisher.check()
+            await context.publisher.check()
         except LogUnavailableError as away:
             return _refusal(RequestRefusedError("unavailable", away.reason, away.retry_after))
-        return Response(_readiness(house.publisher.clock_ahead_ms), media_type="application/json")
+        return Response(_readiness(context.publisher.clock_ahead_ms), media_type="application/json")
 
     @app.get(
         "/metrics",
@@ -211,7 +211,7 @@ def _add_probes(app: FastAPI, house: IngestContext, permit: Callable[[Mapping[st
             permit(request.headers, request.client.host if request.client else "")
         except RequestRefusedError as refusal:
             return _refusal(refusal)
-        return Response(generate_latest(house.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(context.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _readiness(clock_ahead_ms: int) -> bytes:

@@ -58,18 +58,18 @@ class PostEndpoint:
     #: Of what is accepted.
     status = 202
 
-    def __init__(self, path: str, house: IngestContext) -> None:
+    def __init__(self, path: str, context: IngestContext) -> None:
         self._path = path
-        self._house = house
-        self._answers = Answers(path, house.metrics)
-        self._seconds = house.metrics.request_seconds.labels(path)
+        self._context = context
+        self._answers = Answers(path, context.metrics)
+        self._seconds = context.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = joined(scope["headers"])
         if scope["method"] != "POST":
             await self._not_a_post(scope["method"], headers, send)
             return
-        cors = self._house.origins.headers(origin_of(headers)) if b"origin" in headers else []
+        cors = self._context.origins.headers(origin_of(headers)) if b"origin" in headers else []
         began = time.perf_counter()
         try:
             answer = await self._accept(scope, headers, receive)
@@ -90,11 +90,11 @@ class PostEndpoint:
 
     def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Admission:
         peer = scope["client"][0] if scope.get("client") else ""
-        return self._house.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+        return self._context.guard.admit(headers, scope["query_string"], peer, time.monotonic())
 
     async def _body(self, admitted: Admission, headers: Mapping[bytes, bytes], receive: Receive) -> tuple[bytes, int]:
         """The body, and the tokens that were paid for it: it is paid before it is read as JSON, by its size."""
-        guard, reader = self._house.guard, self._house.reader
+        guard, reader = self._context.guard, self._context.reader
         try:
             body = await reader.read(headers, receive)
         except RequestRefusedError as refusal:
@@ -111,7 +111,7 @@ class PostEndpoint:
             refusal = RequestRefusedError("wrong_method", f"{self._path} takes POST, not {method}")
             await self._answers.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
             return
-        cors = self._house.origins.headers(origin, preflight=True)
+        cors = self._context.origins.headers(origin, preflight=True)
         if len(cors) > 1:
             await self._answers.answer(204, b"", cors, send)
         else:
@@ -122,47 +122,47 @@ class PostEndpoint:
 class EventEndpoint(PostEndpoint):
     """One path that takes events; `work` says what its bodies mean, `signable` whether a shop may sign them."""
 
-    def __init__(self, path: str, work: Work, house: IngestContext, signable: bool = False) -> None:
-        super().__init__(path, house)
+    def __init__(self, path: str, work: Work, context: IngestContext, signable: bool = False) -> None:
+        super().__init__(path, context)
         self._work = work
         self._signable = signable
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The answer of an accepted request, after Kafka's acknowledgement; raises RequestRefusedError."""
-        house = self._house
+        context = self._context
         admitted = self._admitted(scope, headers)
         body, paid = await self._body(admitted, headers, receive)
         sender = self._sender(admitted, headers, body)
         collected, answer = self._work(body, sender)
         events = len(collected.records) + len(collected.refused)
-        house.guard.charge(admitted, events, time.monotonic(), paid)
-        house.guard.begin_sessions(admitted, {key for key, _ in collected.records}, time.monotonic())
+        context.guard.charge(admitted, events, time.monotonic(), paid)
+        context.guard.begin_sessions(admitted, {key for key, _ in collected.records}, time.monotonic())
         for refused in collected.refused:
-            house.metrics.refused.labels(refused.code).inc()
+            context.metrics.refused.labels(refused.code).inc()
         began = time.perf_counter()
         try:
-            await house.publisher.publish(collected.in_order())
+            await context.publisher.publish(collected.in_order())
         except LogUnavailableError as away:
             raise RequestRefusedError("unavailable", away.reason, away.retry_after, _ids(collected, answer)) from None
         except Exception:
             _log.exception("a request to %s failed", self._path)
             raise RequestRefusedError("internal", FAULT, 1, _ids(collected, answer)) from None
-        house.metrics.publish_seconds.observe(time.perf_counter() - began)
-        house.metrics.request_events.observe(len(collected.records))
-        house.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
+        context.metrics.publish_seconds.observe(time.perf_counter() - began)
+        context.metrics.request_events.observe(len(collected.records))
+        context.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
         if sender.agent.bot:
-            house.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
+            context.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
     def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> RequestOrigin:
-        received_at, site = self._house.clock(), admitted.grant.site
+        received_at, site = self._context.clock(), admitted.grant.site
         if self._signable and signatures.signed(headers):
             signatures.prove(headers, body, site.name, site.purchase_secrets)
             # The request is the shop's, and tells nothing of the visitor.
             return RequestOrigin(admitted.grant, received_at, verified=True)
         if admitted.grant.scope == "import":
             return RequestOrigin(admitted.grant, received_at)
-        country = headers.get(self._house.region_header, b"") if self._house.region_header else b""
+        country = headers.get(self._context.region_header, b"") if self._context.region_header else b""
         return RequestOrigin(
             admitted.grant,
             received_at,

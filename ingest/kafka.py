@@ -259,7 +259,7 @@ class KafkaPublisher:
     # The connection.
 
     async def _keep_connected(self) -> None:
-        pause, told = FIRST_PAUSE, ""
+        pause, reported = FIRST_PAUSE, ""
         while not self._stopping.is_set():
             producer = self._clients.producer(max_batch_size=MAX_BATCH_BYTES)
             try:
@@ -268,15 +268,15 @@ class KafkaPublisher:
                     await self._check_topic(producer)
             except Exception as error:
                 self._trouble = error.reason if isinstance(error, LogUnavailableError) else self._not_reached(error)
-                if self._trouble != told:
+                if self._trouble != reported:
                     reached = isinstance(error, LogUnavailableError)
                     _log.error("%s", self._trouble, extra=None if reached else {"outage": "kafka-away"})
-                    told = self._trouble
+                    reported = self._trouble
                 await self._close(producer)
                 await self._pause(pause)
                 pause = min(pause * 2, LAST_PAUSE)
                 continue
-            pause, told = FIRST_PAUSE, ""
+            pause, reported = FIRST_PAUSE, ""
             self._broken.clear()
             self._producer = producer
             if not self._stopping.is_set():

@@ -35,7 +35,7 @@ class RouteDoc:
     tag: str = "events"
 
 
-def with_doors(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict[str, Any]:
+def with_endpoints(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict[str, Any]:
     """`document` with the doors, their schemas and the ways to send a key added."""
     types = [struct for route in routes for struct in (*route.bodies, route.answer)] + [IngestErrorAnswer]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
@@ -73,8 +73,8 @@ def _operation(route: RouteDoc, named: dict[type[Struct], Any]) -> dict[str, Any
 
 
 _SIGNATURE = [
-    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": said}
-    for name, said in (
+    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+    for name, text in (
         ("webhook-id", "Of a signed request: an id of it."),
         ("webhook-timestamp", "Of a signed request: when it was signed, in seconds; holds five minutes."),
         ("webhook-signature", "v1, and base64 of HMAC-SHA-256 by the site's purchase secret over id.timestamp.body."),
@@ -94,6 +94,6 @@ def _refusals(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def refused(description: str) -> dict[str, Any]:
-    """A refusal among the `responses` of a route; `with_doors` adds the schema that it refers to."""
+    """A refusal among the `responses` of a route; `with_endpoints` adds the schema that it refers to."""
     schema = {"$ref": REF.format(name=IngestErrorAnswer.__name__)}
     return {"description": description, "content": {"application/json": {"schema": schema}}}

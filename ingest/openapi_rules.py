@@ -23,11 +23,11 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             operation.setdefault("security", [])
             if not any(status.startswith("4") for status in operation["responses"]):
                 operation["responses"]["400"] = _NO_REQUEST
-    mend_schemas(document.get("components", {}).get("schemas", {}))
+    fix_schemas(document.get("components", {}).get("schemas", {}))
     return document
 
 
-def mend_schemas(node: Any) -> None:
+def fix_schemas(node: Any) -> None:
     """Take out what generators cannot read.
 
     `items: false` after `prefixItems`: `maxItems` says the same, and openapi-python-client refuses a schema that is
@@ -36,7 +36,7 @@ def mend_schemas(node: Any) -> None:
     """
     if isinstance(node, list):
         for each in node:
-            mend_schemas(each)
+            fix_schemas(each)
     elif isinstance(node, dict):
         if node.get("items") is False:
             del node["items"]
@@ -45,4 +45,4 @@ def mend_schemas(node: Any) -> None:
         if isinstance(description := node.get("description"), str):
             node["description"] = inspect.cleandoc(description)
         for each in node.values():
-            mend_schemas(each)
+            fix_schemas(each)

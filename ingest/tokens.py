@@ -54,16 +54,16 @@ class SessionTokens:
     def issue(self, site: str, session_id: str, shown: Shown) -> Token:
         ends = int(self._now()) + self._seconds
         claim = Claim(site, session_id, shown, ends, secrets.token_urlsafe(6))
-        said = base64.urlsafe_b64encode(msgspec.json.encode(claim)).decode().rstrip("=")
-        return Token(f"{said}.{signature(self._secret, _SESSION, said)}", ends * 1000, self._seconds)
+        text = base64.urlsafe_b64encode(msgspec.json.encode(claim)).decode().rstrip("=")
+        return Token(f"{text}.{signature(self._secret, _SESSION, text)}", ends * 1000, self._seconds)
 
     def read(self, token: str) -> Claim:
         """What a token says; raises TokenError unless it is ours and still holds."""
-        said, _, signed = token.rpartition(".")
-        if not hmac.compare_digest(signature(self._secret, _SESSION, said).encode(), signed.encode()):
+        text, _, signed = token.rpartition(".")
+        if not hmac.compare_digest(signature(self._secret, _SESSION, text).encode(), signed.encode()):
             raise TokenError("this token was not made here: POST /tracker/intent/token makes one")
         try:
-            claim = msgspec.json.decode(base64.urlsafe_b64decode(said + "=" * (-len(said) % 4)), type=Claim)
+            claim = msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Claim)
         except (binascii.Error, msgspec.DecodeError):
             raise TokenError("this token is of another version: POST /tracker/intent/token makes a new one") from None
         if claim.expires_at <= self._now():
@@ -71,7 +71,7 @@ class SessionTokens:
         return claim
 
 
-def signature(secret: bytes, purpose: bytes, said: str) -> str:
+def signature(secret: bytes, purpose: bytes, text: str) -> str:
     """Of one purpose alone: a token that was made for another does not fit."""
-    digest = hmac.digest(secret, purpose + said.encode(), hashlib.sha256)
+    digest = hmac.digest(secret, purpose + text.encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -122,13 +122,13 @@ def prediction_routes(
         try:
             with_reasons = _wanted(request)
             _require(request, JSON)
-            asked = decode(await _read(request, MOST_BYTES))
+            requested = decode(await _read(request, MOST_BYTES))
         except FieldError as error:
             return _refusal("invalid", str(error))
         except _PredictionRefusedError as error:
             return _refusal(error.code, str(error))
         answering = model()
-        return _json(predict(answering, asked, with_reasons, began), answering)
+        return _json(predict(answering, requested, with_reasons, began), answering)
 
     @router.post(
         "/predict/batch",
@@ -149,7 +149,7 @@ def prediction_routes(
             with_reasons, locale = _wanted(request, "locale"), request.query_params.get("locale", "")
             kind, charset = _require(request, JSON, CSV), _charset(request)
             body = await _read(request, MOST_BATCH_BYTES)
-            asked = await asyncio.to_thread(_sessions, body, kind, charset, locale)
+            requested = await asyncio.to_thread(_sessions, body, kind, charset, locale)
         except (FieldError, TableError) as error:
             place = f"session {error.index}, " if isinstance(error, FieldError) and error.index is not None else ""
             return _refusal("invalid", f"{place}{error}")
@@ -157,7 +157,7 @@ def prediction_routes(
             return _refusal(error.code, str(error))
         answering = model()
         pieces = _json_pieces if kind == JSON else _csv_pieces
-        return StreamingResponse(pieces(answering, asked, with_reasons), media_type=kind, headers=_named(answering))
+        return StreamingResponse(pieces(answering, requested, with_reasons), media_type=kind, headers=_named(answering))
 
     return router
 
@@ -182,24 +182,26 @@ def _sessions(body: bytes, kind: str, charset: str, locale: str) -> list[Predict
 
 
 async def _scored(
-    model: Model, asked: Sequence[PredictionRequest], with_reasons: bool
+    model: Model, requested: Sequence[PredictionRequest], with_reasons: bool
 ) -> AsyncIterator[list[BatchPrediction]]:
-    for place in range(0, len(asked), SLICE):
-        yield await asyncio.to_thread(predict_many, model, asked[place : place + SLICE], with_reasons)
+    for place in range(0, len(requested), SLICE):
+        yield await asyncio.to_thread(predict_many, model, requested[place : place + SLICE], with_reasons)
 
 
-async def _json_pieces(model: Model, asked: Sequence[PredictionRequest], with_reasons: bool) -> AsyncIterator[bytes]:
+async def _json_pieces(
+    model: Model, requested: Sequence[PredictionRequest], with_reasons: bool
+) -> AsyncIterator[bytes]:
     yield b"["
     between = b""
-    async for scored in _scored(model, asked, with_reasons):
+    async for scored in _scored(model, requested, with_reasons):
         yield between + _encoder.encode(scored)[1:-1]
         between = b","
     yield b"]"
 
 
-async def _csv_pieces(model: Model, asked: Sequence[PredictionRequest], with_reasons: bool) -> AsyncIterator[bytes]:
+async def _csv_pieces(model: Model, requested: Sequence[PredictionRequest], with_reasons: bool) -> AsyncIterator[bytes]:
     yield _csv([(*SCORE, *(REASONS if with_reasons else ()))])
-    async for scored in _scored(model, asked, with_reasons):
+    async for scored in _scored(model, requested, with_reasons):
         yield _csv([table_cells(each) for each in scored])
 
 
@@ -286,12 +288,12 @@ def _answers(answer: Any, *refusals: Code) -> dict[int | str, dict[str, Any]]:
     content: dict[str, Any] = {JSON: {"schema": schema}}
     if listed:
         content[CSV] = {"schema": {"type": "string"}}
-    said: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": content}}
+    answers: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": content}}
     for code in refusals:
-        said[STATUS[code]] = {"description": code, "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
+        answers[STATUS[code]] = {"description": code, "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
     if refusals:
-        said[401] = {"description": "no_key, wrong_key", "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
-    return said
+        answers[401] = {"description": "no_key, wrong_key", "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
+    return answers
 
 
 _encoder = msgspec.json.Encoder()

@@ -27,11 +27,11 @@ class RegistryError(ModelError):
     """A version, or a folder of versions, that cannot be used; one line that says why and what to do."""
 
 
-def place(told: str | Path) -> Place:
+def place(location: str | Path) -> Place:
     """The folder at a path or URL; nothing is looked at. Raises RegistryError for a URL that cannot be one."""
-    if "://" not in str(told):
-        return Path(told)
-    url = urlsplit(str(told))
+    if "://" not in str(location):
+        return Path(location)
+    url = urlsplit(str(location))
     if "@" in url.netloc:
         raise RegistryError(
             f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}: leave user and password out of the URL of "
@@ -45,7 +45,7 @@ def place(told: str | Path) -> Place:
         from aiohttp import ClientTimeout
 
         options["client_kwargs"] = {"timeout": ClientTimeout(total=PATIENCE), "trust_env": True}
-    found: UPath = _reached(lambda: UPath(str(told), **options), f"cannot use {told}")
+    found: UPath = _reached(lambda: UPath(str(location), **options), f"cannot use {location}")
     return found
 
 
@@ -108,13 +108,13 @@ def _reached(act: Callable[[], Answer], failing: str) -> Answer:
     try:
         return act()
     except Exception as error:  # clients of networks share no base class but this one
-        raise RegistryError(f"{failing}: {_said(error)}; OPECOM_SCORING__REGISTRY names the registry") from error
+        raise RegistryError(f"{failing}: {_reason_of(error)}; OPECOM_SCORING__REGISTRY names the registry") from error
 
 
-def _said(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     if isinstance(error, NotImplementedError):
         return "this kind of URL is only for reading: give a folder, or a URL that can be written, such as s3://"
     if isinstance(error, TimeoutError):
         return f"no answer within {PATIENCE} s"
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(str(told).split())[:300]
+    location = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(str(location).split())[:300]

@@ -127,29 +127,29 @@ def _decode(decoder: "msgspec.json.Decoder[Decoded]", body: bytes) -> Decoded:
         raise _explained(error, body) from None
 
 
-def _whole(said: Any) -> Any:
+def _whole(text: Any) -> Any:
     """What was said, its whole numbers as integers where they may be nothing else."""
-    if isinstance(said, list):
-        return [_whole(each) for each in said]
-    if not isinstance(said, dict):
-        return said
+    if isinstance(text, list):
+        return [_whole(each) for each in text]
+    if not isinstance(text, dict):
+        return text
     return {
         name: int(value) if name in WHOLE and isinstance(value, float) and value.is_integer() else value
-        for name, value in said.items()
+        for name, value in text.items()
     }
 
 
 def _explained(error: Exception, body: bytes, cells: Mapping[str, Any] | None = None) -> FieldError:
-    said = str(error)
-    place = _PLACE.search(said)
+    text = str(error)
+    place = _PLACE.search(text)
     index = int(place[1]) if place is not None and place[1] else None
     name = place[2] if place is not None and place[2] else ""
-    reason = said.partition(" - at ")[0]
+    reason = text.partition(" - at ")[0]
     if name == "month" and reason.startswith("Invalid enum value"):
         reason = f"{reason.removeprefix('Invalid enum value ')} is none of {', '.join(MONTHS)}"
     elif name and cells is not None and name in cells:
         reason = f"{reason}, not {str(cells[name])[:40]!r}" if "got" not in reason else f"{reason} {cells[name]!r:.42}"
-    elif byte := _BYTE.search(said):
+    elif byte := _BYTE.search(text):
         # JSON has no NaN and no infinity, so the decoder stops there and knows no field.
         key = _KEY.search(body[: int(byte[1])].decode(errors="replace"))
         name = key[1] if key else ""

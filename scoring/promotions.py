@@ -27,10 +27,10 @@ class Promotion(Struct, frozen=True, kw_only=True):
 def promotions(folder: Place, log: str) -> list[Promotion]:
     """The promotions and rollbacks of this log; raises RegistryError for a file that is not ours."""
     try:
-        told = [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
+        recorded = [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
     except msgspec.DecodeError as error:
         raise RegistryError(f"cannot read {folder / FILE} ({error}): mend the line, or remove the file") from error
-    return [each for each in told if each.log == log]
+    return [each for each in recorded if each.log == log]
 
 
 def remember(folder: Place, promotion: Promotion) -> None:
@@ -45,13 +45,13 @@ def _lines(folder: Place) -> list[bytes]:
         return []
 
 
-def in_force(told: Iterable[Promotion]) -> list[str]:
+def in_force(recorded: Iterable[Promotion]) -> list[str]:
     """The versions in the order in which they came into force, the one in force last; those rolled back are left out.
 
     Empty where nothing was ever promoted.
     """
     stack: list[str] = []
-    for each in told:
+    for each in recorded:
         stack = stack or [each.before]
         if each.kind == "promote":
             stack.append(each.version)

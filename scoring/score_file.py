@@ -92,13 +92,13 @@ def score_file(
         header = [*(given.header[place] for place in kept), *added]
         out = held.enter_context(_writing(made, target.suffix, header, given.kinds))
         for chunk, share in given.chunks:
-            asked = list(requests(chunk, where, len(given.header), rows + 1, given.numbers))
-            scored = predict_many(model, asked, with_reasons)
+            requested = list(requests(chunk, where, len(given.header), rows + 1, given.numbers))
+            scored = predict_many(model, requested, with_reasons)
             typed = {place: name for name, place in where.items()} if target.suffix == ".parquet" else {}
             out.write(
                 [
                     [*_kept(row, request, kept, typed), *table_cells(answer)]
-                    for row, request, answer in zip(chunk, asked, scored, strict=True)
+                    for row, request, answer in zip(chunk, requested, scored, strict=True)
                 ]
             )
             rows += len(chunk)
@@ -236,6 +236,6 @@ def _kind(name: str, kinds: dict[str, Any], pa: Any) -> Any:
     field = FIELD_OF.get(name, name)
     if field not in FIELDS:
         return kinds.get(name, pa.string())
-    said: Any = PredictionRequest.__annotations__[field]
-    plain: Any = getattr(said, "__origin__", said)
+    annotation: Any = PredictionRequest.__annotations__[field]
+    plain: Any = getattr(annotation, "__origin__", annotation)
     return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(plain, pa.string())

@@ -112,7 +112,7 @@ class WorkerMetrics:
             "opecom_worker_claim_seconds", "Time from an assignment to the first round", registry=self.registry
         )
 
-    def told(self, sessions: Sequence[ScoredSession]) -> None:
+    def count_updates(self, sessions: Sequence[ScoredSession]) -> None:
         """Count updates that were acknowledged; all are of one model."""
         self.updates.inc(len(sessions))
         self.probability.observe(np.fromiter((session.probability for session in sessions), np.float64, len(sessions)))

@@ -63,4 +63,4 @@ async def _fault(models: Models, version: str) -> str:
 
 def _named(records: Sequence[LogRecord]) -> Iterator[tuple[int, str]]:
     """Offset and version of the controls that put a model in force."""
-    return ((offset, said.version) for offset, said in controls(records) if isinstance(said, UseModel))
+    return ((offset, control.version) for offset, control in controls(records) if isinstance(control, UseModel))

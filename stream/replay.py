@@ -83,42 +83,42 @@ class ReplayBatch(Struct, frozen=True):
 
 
 class PartitionReplay:
-    """One partition, folded from its `next` up to the cut; records before `tell_from` are folded silently."""
+    """One partition, folded from its `next` up to the cut; records before `emit_from` are folded silently."""
 
     def __init__(
         self,
         partition: Partition,
         cut: int,
-        telling: EmitPolicy,
+        policy: EmitPolicy,
         models: Models,
-        tell_from: int = 0,
+        emit_from: int = 0,
         late: LateEvents | None = None,
     ) -> None:
         self.partition = partition
         self.cut = cut
-        self._telling = telling
+        self._policy = policy
         self._models = models
-        self._tell_from = tell_from
+        self._emit_from = emit_from
         self._late = late
         self._failures = 0
 
     def take(self, records: Sequence[LogRecord]) -> ReplayBatch:
         """Fold and score the next records; raises FoldError where they do not follow or the fold itself is at fault."""
         wanted = between(records, self.partition.next, self.cut + 1)
-        follow(self.partition, between(wanted, 0, self._tell_from), self._late)
-        folded = self._fold(between(wanted, self._tell_from, self.cut + 1))
+        follow(self.partition, between(wanted, 0, self._emit_from), self._late)
+        folded = self._fold(between(wanted, self._emit_from, self.cut + 1))
         scored = [update for ready in score(folded.updates, self._models) for update in ready]
         return ReplayBatch(scored, folded.dead, folded.counts)
 
     def _fold(self, records: Sequence[LogRecord]) -> FoldResult:
         partition = self.partition
         if self._late is not None:
-            into = FoldResult(self._failures, self._telling)
+            into = FoldResult(self._failures, self._policy)
             for record in records:
                 _require_next(partition, record)
                 self._late.fold(partition, record, into)
         else:
-            into, seek = fold({partition.number: partition}, {partition.number: records}, self._failures, self._telling)
+            into, seek = fold({partition.number: partition}, {partition.number: records}, self._failures, self._policy)
             if seek:
                 _require_next(partition, next(record for record in records if record.offset > partition.next))
         self._failures = into.failures

@@ -21,9 +21,9 @@ Reached = Callable[[RequiredVersions], Awaitable[None]]
 def needed(records: Iterable[LogRecord]) -> RequiredVersions:
     """The newest versions that controls among these records name."""
     pages = erasures = 0
-    for _, said in controls(records):
-        if isinstance(said, UsePages):
-            pages = max(pages, said.version)
-        elif isinstance(said, Erase):
-            erasures = max(erasures, said.version)
+    for _, control in controls(records):
+        if isinstance(control, UsePages):
+            pages = max(pages, control.version)
+        elif isinstance(control, Erase):
+            erasures = max(erasures, control.version)
     return RequiredVersions(pages, erasures)

@@ -230,8 +230,8 @@ def dead_record(letter: DeadLetter) -> tuple[bytes, bytes]:
         raw, notes = raw[:DEAD_BYTES], f" (first {DEAD_BYTES} of {len(raw)} bytes)"
     if key is not None and len(key) > DEAD_KEY_BYTES:
         key, notes = key[:DEAD_KEY_BYTES], notes + f" (first {DEAD_KEY_BYTES} of {len(key)} bytes of the key)"
-    told = msgspec.structs.replace(letter, raw=raw, key=key, detail=letter.detail[:DEAD_DETAIL] + notes)
-    return f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(), encode(told)
+    noted = msgspec.structs.replace(letter, raw=raw, key=key, detail=letter.detail[:DEAD_DETAIL] + notes)
+    return f"{letter.log}:{letter.topic}:{letter.partition}:{letter.offset}".encode(), encode(noted)
 
 
 def identity_of(update: SessionUpdate) -> Identity:

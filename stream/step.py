@@ -57,14 +57,14 @@ def fold(
     partitions: Mapping[int, Partition],
     batches: Mapping[int, Sequence[LogRecord]],
     failures: int = 0,
-    telling: EmitPolicy | None = None,
+    policy: EmitPolicy | None = None,
 ) -> Round:
     """Fold one batch for each of several partitions; the client's position is never trusted.
 
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
     to there and the partition is named in `seek`.
     """
-    folded = FoldResult(failures, telling)
+    folded = FoldResult(failures, policy)
     seek: dict[int, int] = {}
     for number, records in batches.items():
         partition = partitions[number]

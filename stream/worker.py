@@ -149,11 +149,11 @@ class Worker:
             )
             began = self._spent("dead", began)
         for ready in score(folded.updates, self._models):
-            told = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
+            keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
             began = self._spent("score", began)
-            await self._records.publish(self._topics.scored, told)
+            await self._records.publish(self._topics.scored, keyed)
             began = self._spent("publish", began)
-            metrics.told([update.session for update in ready])
+            metrics.count_updates([update.session for update in ready])
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
         metrics.round_records.observe(sum(map(len, batches.values())))

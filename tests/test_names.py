@@ -13,6 +13,29 @@ RIDDLES = {
     *("Several", "Asked", "Glimpse", "Given", "Holdings", "Standing", "Known", "Waiting", "Found", "Needed", "Moved"),
     *("Heard", "Listed", "Counted", "Exported", "Filtered", "Chosen", "Shown", "Followed", "Tested", "Crossed"),
 }
+#: Words of tales. What is stored keeps its name.
+STORY_WORDS = {
+    *(
+        "tell",
+        "tells",
+        "told",
+        "telling",
+        "say",
+        "says",
+        "said",
+        "ask",
+        "asks",
+        "asked",
+        "hear",
+        "heard",
+        "owe",
+        "owed",
+    ),
+    *("house", "door", "doors", "whence", "mend", "mends"),
+}
+STORED = {"asked_at", "told_offset"}
+#: Of Python's files.
+FOREIGN = {"tell"}
 
 
 def classes() -> Iterator[tuple[str, str]]:
@@ -34,3 +57,27 @@ def test_each_class_name_stands_once() -> None:
 
 def test_no_class_has_a_name_that_is_a_riddle() -> None:
     assert [(name, place) for name, place in classes() if name.lstrip("_") in RIDDLES] == []
+
+
+def test_no_name_is_a_word_of_a_tale() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno} {name}"
+        for package in PACKAGES
+        for file in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in names_of(node)
+        if STORY_WORDS & set(name.lower().split("_")) and name not in STORED | FOREIGN
+    ]
+    assert found == [], "use the field's standard term: report, publish, request, response, ..."
+
+
+def names_of(node: ast.AST) -> Iterator[str]:
+    """The names that a node gives to something, and the attributes that it reads."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.Attribute):
+        yield node.attr
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id

@@ -60,8 +60,8 @@ async def loop(settings: Settings) -> None:
         await followed.reached(needed(chain.from_iterable(batches.values())))
         folded = fold(partitions, batches).folded
         for ready in score(folded.updates, model):
-            told = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
-            await records.publish(kafka.scored_topic, told)
+            keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
+            await records.publish(kafka.scored_topic, keyed)
         if monotonic() >= commit_at:
             await consumer.commit()
             commit_at = monotonic() + 1

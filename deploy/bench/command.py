@@ -35,13 +35,13 @@ async def to_its_end(
     """Run a command; raises BenchError when it fails or takes longer than `seconds`."""
     output = folder / f"{name}.log"
     began = time.monotonic()
-    with output.open("wb") as said:
+    with output.open("wb") as written:
         child = subprocess.Popen(  # noqa: S603, ASYNC220 - the command is ours, and starting it takes no time
             list(command),
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=written,
+            stderr=written,
             env={**os.environ, **environment},
             preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
         )
@@ -74,8 +74,8 @@ def peak_mb(pid: int) -> float:
     Not `ru_maxrss`: on Linux it begins with the memory of the parent.
     """
     try:
-        told = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
-        return int(told[1]) * 1024 / 1e6 if told else 0.0
+        peak_line = _PEAK.search(Path(f"/proc/{pid}/status").read_text())
+        return int(peak_line[1]) * 1024 / 1e6 if peak_line else 0.0
     except OSError:
         pass
     try:

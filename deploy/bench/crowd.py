@@ -48,11 +48,11 @@ class ConcurrentSessions:
 
     def _in_turn(self, numbers: list[int], since: int, lasts: int) -> Iterator[Given]:
         """One event of each session, then the next of each, evenly over the time."""
-        told, count = 0, len(numbers) * EVENTS
+        sent, count = 0, len(numbers) * EVENTS
         for nth in range(EVENTS):
             for number in numbers:
-                yield self._record(number, nth, since + told * lasts // count)
-                told += 1
+                yield self._record(number, nth, since + sent * lasts // count)
+                sent += 1
 
     def _record(self, number: int, nth: int, at: int) -> Given:
         visit = self._visits[number % len(self._visits)]

@@ -60,9 +60,9 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
             await asyncio.sleep(IDLE_AFTER + 1)
             firsts.append(await _first_event(settings, key))
     figures = {"cpu_percent": sum(shares.values()), "rss_mb": sum(memory.values()), "first_event_ms": max(firsts)}
-    told = ", ".join(f"{name} {shares[name]:.1f} % and {memory[name]:.0f} MB" for name in parts)
+    summary = ", ".join(f"{name} {shares[name]:.1f} % and {memory[name]:.0f} MB" for name in parts)
     notes = [
-        f"of one core and resident, over {took:.0f} s: {told}",
+        f"of one core and resident, over {took:.0f} s: {summary}",
         f"first events after idling, ms: {', '.join(f'{each:.0f}' for each in firsts)}; "
         f"the first after the start {fresh:.0f}",
     ]

@@ -99,7 +99,7 @@ class BenchLog:
         """Commit offset and metadata of partitions for a group that has no members."""
         await self._coordinated(group)
         async with self.clients.consuming(group_id=group) as consumer:
-            places = {TopicPartition(topic, number): told for number, told in offsets.items()}
+            places = {TopicPartition(topic, number): position for number, position in offsets.items()}
             consumer.assign(list(places))
             await consumer.commit(places)
 
@@ -129,8 +129,8 @@ class BenchLog:
     async def scored_ids(self, ends: Sequence[int]) -> list[str]:
         """The ids of the events behind all scored sessions; closings have none."""
         topic = self.settings.kafka.scored_topic
-        said = [scored_id(record.value) async for records in self.read(topic, ends) for record in records]
-        return [each for each in said if each is not None]
+        ids = [scored_id(record.value) async for records in self.read(topic, ends) for record in records]
+        return [each for each in ids if each is not None]
 
     async def forget(self, names: list[str]) -> None:
         with suppress(KafkaError, TimeoutError):

@@ -47,7 +47,7 @@ def versions(of_services: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def _cpu_name(file: Path) -> str:
     try:
-        said = re.search(r"^model name\s*:\s*(.+)$", file.read_text(), re.MULTILINE)
+        named = re.search(r"^model name\s*:\s*(.+)$", file.read_text(), re.MULTILINE)
     except OSError:
-        said = None
-    return said[1].strip() if said else platform.processor() or platform.machine()
+        named = None
+    return named[1].strip() if named else platform.processor() or platform.machine()

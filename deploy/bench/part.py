@@ -80,7 +80,7 @@ class Part:
         """What this process has printed; one of the same name may have printed before it."""
         return self._program.log.read_bytes()[self._earlier :].decode(errors="replace")
 
-    def said(self, line: str) -> bool:
+    def has_logged(self, line: str) -> bool:
         """Whether a line of the process's output is this one."""
         return line in self.output().splitlines()
 

@@ -105,23 +105,23 @@ def stages_table(settings: Settings, bodies: Sequence[bytes], count: int) -> lis
     lines = ["stage, in ms without HTTP: mean, p50, p95, p99 | the report's way: mean, p50, p95, p99"]
     ours, theirs = (_sorted(staged, bodies, count) for staged in (_our_stages(settings), _their_stages()))
     for place, stage in enumerate(STAGES):
-        told = [
+        options = [
             ", ".join(
                 f"{each * 1e3:.3f}"
                 for each in (sum(took[place]) / count, *(quantile(took[place], share) for share in (0.5, 0.95, 0.99)))
             )
             for took in (ours, theirs)
         ]
-        lines.append(f"{stage}: {told[0]} | {told[1]}")
+        lines.append(f"{stage}: {options[0]} | {options[1]}")
     return lines
 
 
 def _sorted(staged: Staged, bodies: Sequence[bytes], count: int) -> list[list[float]]:
     """The seconds of each stage, in order."""
-    asked = cycle(bodies)
+    bodies_in_turn = cycle(bodies)
     for _ in range(WARM):
-        staged(next(asked))
-    took = [staged(next(asked)) for _ in range(count)]
+        staged(next(bodies_in_turn))
+    took = [staged(next(bodies_in_turn)) for _ in range(count)]
     return [sorted(column) for column in zip(*took, strict=True)]
 
 
@@ -139,11 +139,11 @@ def _our_stages(settings: Settings) -> Staged:
         # Again, through the whole of it: what is neither preparing nor the model's run comes after it.
         start_again = time.perf_counter()
         request = decode(body)
-        said = predict(model, request, False, start_again)
-        encoder.encode(said)
+        predicted = predict(model, request, False, start_again)
+        encoder.encode(predicted)
         total = time.perf_counter() - start_again
         before = prepared - start
-        return before, inferred, max(0.0, total - before - said.inference_latency_ms / 1e3), total
+        return before, inferred, max(0.0, total - before - predicted.inference_latency_ms / 1e3), total
 
     return staged
 
@@ -218,13 +218,13 @@ async def _in_turns(
 async def _closed_loop(connections: Sequence[Connection], bodies: Sequence[bytes], seconds: float) -> int:
     """Ask on all connections, each as soon as it was answered; returns how many answers there were."""
     until = time.perf_counter() + seconds
-    asked = cycle(bodies)
+    bodies_in_turn = cycle(bodies)
     done = 0
 
     async def one(connection: Connection) -> None:
         nonlocal done
         while time.perf_counter() < until:
-            await connection.post("/predict", next(asked))
+            await connection.post("/predict", next(bodies_in_turn))
             done += 1
 
     await _all(one(connection) for connection in connections)
@@ -234,11 +234,11 @@ async def _closed_loop(connections: Sequence[Connection], bodies: Sequence[bytes
 async def _half_load(served: _Served, key: str, bodies: Sequence[bytes], rate: float, seconds: float) -> list[float]:
     """Latencies in ms, in order; each counts from when its request was due."""
     them = Connections(served.ports[0], key, OK)
-    asked = cycle(bodies)
+    bodies_in_turn = cycle(bodies)
     latencies: list[float] = []
 
     async def post(due: float) -> None:
-        await them.post("/predict", next(asked))
+        await them.post("/predict", next(bodies_in_turn))
         latencies.append((time.perf_counter() - due) * 1e3)
 
     gc.collect()

@@ -147,11 +147,11 @@ async def _counted(run: Run, filled: GrowingLog, options: Sequence[str]) -> Comm
     events, sessions = filled.sizes
     tables = account.tables.values() if "--diff" in options else ()
     different = sum(table.changed + table.added + table.gone for table in tables)
-    told = (account.records.get("scored", 0), account.sessions, account.updates, account.refused, different)
-    if told != (events, sessions, events + sessions, 0, 0):
+    made = (account.records.get("scored", 0), account.sessions, account.updates, account.refused, different)
+    if made != (events, sessions, events + sessions, 0, 0):
         raise BenchError(
-            f"replay {' '.join(options)}: of {events:,} events and {sessions:,} sessions it told {told[0]:,} and "
-            f"{told[1]:,} in {told[2]:,} updates, {told[3]} refused, {told[4]} rows differ: so there is no figure"
+            f"replay {' '.join(options)}: of {events:,} events and {sessions:,} sessions it told {made[0]:,} and "
+            f"{made[1]:,} in {made[2]:,} updates, {made[3]} refused, {made[4]} rows differ: so there is no figure"
         )
     return spent
 

@@ -114,14 +114,14 @@ class Result:
 
     def json(self) -> str:
         """The result as one line."""
-        said = {
+        document = {
             "bench": self.bench,
             "figures": {name: rounded(figure) for name, figure in self.figures.items()},
             "targets": self.targets(),
             "versions": dict(self.versions),
             "machine": dict(self.machine),
         }
-        return msgspec.json.encode(said).decode()
+        return msgspec.json.encode(document).decode()
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """(figure, value, target, met or missed), for a table."""

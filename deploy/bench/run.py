@@ -121,7 +121,7 @@ def changed(settings: Settings, group: str, /, **values: Any) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """Variables that make `deploy.settings.load` give these settings in another process, whatever file lies there."""
-    said = {
+    document = {
         "OPECOM_SETTINGS": os.devnull,
         variable("profile"): settings.profile,
         variable("data_dir"): str(settings.data_dir),
@@ -130,8 +130,8 @@ def environment(settings: Settings) -> dict[str, str]:
     for group in GROUPS:
         for name, value in _plain(getattr(settings, group)).items():
             if value is not None:
-                said[variable(f"{group}.{name}")] = value if isinstance(value, str) else json.dumps(value)
-    return said
+                document[variable(f"{group}.{name}")] = value if isinstance(value, str) else json.dumps(value)
+    return document
 
 
 def _plain(value: Any) -> Any:

@@ -97,30 +97,30 @@ ENDPOINTS = {
 
 def single(event: Event, at: int) -> tuple[str, bytes]:
     """The request by which a tracker tells this event at `at`, in ms: path and body."""
-    said: dict[str, object] = {"event_id": event.event_id, "session_id": event.session_id, "occurred_at": at}
+    body: dict[str, object] = {"event_id": event.event_id, "session_id": event.session_id, "occurred_at": at}
     path = ENDPOINTS.get(event.type)
     if path is None:
         return "/v1/batch", batch([event], at)
     if event.type == "session_start":
-        said["visitor_id"] = event.visitor_id
-        said["visitor_type"] = event.context.visitor_type
+        body["visitor_id"] = event.visitor_id
+        body["visitor_type"] = event.context.visitor_type
     if event.page is not None:
-        said["page_url"] = f"https://shop.example{event.page.path}"
-        said["page_type"] = event.page.type
+        body["page_url"] = f"https://shop.example{event.page.path}"
+        body["page_type"] = event.page.type
     if event.purchase is not None:
-        said["amount"] = event.purchase.amount
-        said["order_id"] = event.purchase.order_id
-        said["currency"] = event.purchase.currency
-    return path, msgspec.json.encode({**said, "sent_at": at})
+        body["amount"] = event.purchase.amount
+        body["order_id"] = event.purchase.order_id
+        body["currency"] = event.purchase.currency
+    return path, msgspec.json.encode({**body, "sent_at": at})
 
 
 def batch(events: Sequence[Event], at: int) -> bytes:
     """The body of POST /v1/batch by which a tracker tells these events at `at`, in ms."""
-    return msgspec.json.encode({"site": SITE, "sent_at": at, "events": [_told(event, at) for event in events]})
+    return msgspec.json.encode({"site": SITE, "sent_at": at, "events": [_body_of(event, at) for event in events]})
 
 
-def _told(event: Event, at: int) -> dict[str, object]:
-    said: dict[str, object] = {
+def _body_of(event: Event, at: int) -> dict[str, object]:
+    body: dict[str, object] = {
         "type": event.type,
         "event_id": event.event_id,
         "session_id": event.session_id,
@@ -129,10 +129,10 @@ def _told(event: Event, at: int) -> dict[str, object]:
         "occurred_at": at,
     }
     if event.page is not None:
-        said["page"] = {"url": f"https://shop.example{event.page.path}", "type": event.page.type}
+        body["page"] = {"url": f"https://shop.example{event.page.path}", "type": event.page.type}
     if event.ping is not None:
-        said["ping"] = event.ping
+        body["ping"] = event.ping
     if event.purchase is not None:
         purchase = event.purchase
-        said["purchase"] = {"amount": purchase.amount, "order_id": purchase.order_id, "currency": purchase.currency}
-    return said
+        body["purchase"] = {"amount": purchase.amount, "order_id": purchase.order_id, "currency": purchase.currency}
+    return body

@@ -83,7 +83,9 @@ async def from_backlog(run: Run, history: BenchTraffic, name: str, command: tupl
             await log.fill(kafka.events_topic, partition, events)
         ends = await log.ends(kafka.events_topic)
         async with Part(name, run.folder, command, environment(log.settings)) as part:
-            await part.until(lambda: answers(worker.metrics_port, "/readyz") or part.said(bare_loop.READY), "ready", 60)
+            await part.until(
+                lambda: answers(worker.metrics_port, "/readyz") or part.has_logged(bare_loop.READY), "ready", 60
+            )
             await part.until_idle()
             before = part.cpu()
             if await log.publish_pages(history.pages) != version:
@@ -144,7 +146,7 @@ async def in_a_burst(run: Run, history: BenchTraffic) -> LoopCost:
         streams = [list(events) for events in records(history, kafka.partitions, sent)]
         command = of_module(naive_faust.__name__)
         async with Part(name, run.folder, command, environment(log.settings)) as part:
-            await part.until(lambda: part.said(naive_faust.READY), "ready", 60)
+            await part.until(lambda: part.has_logged(naive_faust.READY), "ready", 60)
             await part.until_idle()
             before = part.cpu()
             for partition, events in enumerate(streams):

@@ -35,7 +35,7 @@ WARM = 250
 LONGEST = 900.0
 SCORED = "scored-sessions"
 #: Times that metrics are asked for.
-ASKED = 60
+REQUESTED = 60
 
 
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
@@ -135,7 +135,7 @@ def _sum(port: int, name: str) -> int:
 
 def _samples(port: int, name: str) -> dict[str, float]:
     """The samples of a metric; a part that is too busy to answer is asked again."""
-    for _ in range(ASKED):
+    for _ in range(REQUESTED):
         with contextlib.suppress(OSError, http.client.HTTPException):
             return samples(port, name)
         time.sleep(1)

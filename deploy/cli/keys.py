@@ -43,8 +43,8 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
     """The keys in the file, by name; the keys themselves are not kept."""
     keys = read(place(load())).keys
     if json:
-        told = {name: key.model_dump(mode="json", exclude={"sha256"}) for name, key in keys.items()}
-        print_line(msgspec.json.encode({"keys": told}).decode())
+        listed = {name: key.model_dump(mode="json", exclude={"sha256"}) for name, key in keys.items()}
+        print_line(msgspec.json.encode({"keys": listed}).decode())
         return
     table = Table()
     for column in ("key", "scopes", "sites", "made"):

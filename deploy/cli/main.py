@@ -99,9 +99,9 @@ def main() -> None:
         # Here, as explaining a failure needs the settings' library, and most commands do not fail.
         from deploy.cli import failures
 
-        said = failures.lines(error)
-        if said is None:
+        explained = failures.lines(error)
+        if explained is None:
             raise
-        for line in said:
+        for line in explained:
             print_line(f"opecom: {line}", error=True)
         sys.exit(error.exit_code if isinstance(error, SetupError) else SetupError.exit_code)

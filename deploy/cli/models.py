@@ -38,8 +38,8 @@ def list_(json: Json = False) -> None:
         table.add_column(column, justify="right" if column in ("AUC", "threshold") else "left", no_wrap=True)
     for each in manifests:
         auc = each.metrics.get("auc_test")
-        said = "current" if each.version == current else ""
-        cells = (each.track, each.created_at, "" if auc is None else f"{auc:.4f}", f"{each.threshold:.4f}", said)
+        mark = "current" if each.version == current else ""
+        cells = (each.track, each.created_at, "" if auc is None else f"{auc:.4f}", f"{each.threshold:.4f}", mark)
         table.add_row(escape(each.version), *cells)
     TerminalConsole().print(table)
     print_line(f"registry: {_folder(settings)}")
@@ -102,7 +102,7 @@ def promote(version: Version) -> None:
     from deploy import promote as promotion
 
     settings = _running()
-    _say(settings, asyncio.run(promotion.promote(settings, version)))
+    _print_promotion(settings, asyncio.run(promotion.promote(settings, version)))
 
 
 @app.command()
@@ -111,10 +111,10 @@ def rollback() -> None:
     from deploy import promote as promotion
 
     settings = _running()
-    _say(settings, asyncio.run(promotion.roll_back(settings)))
+    _print_promotion(settings, asyncio.run(promotion.roll_back(settings)))
 
 
-def _say(settings: Settings, done: Promotion) -> None:
+def _print_promotion(settings: Settings, done: Promotion) -> None:
     print_line(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
     if settings.scoring.model not in ("", done.version):
         print_line(

@@ -19,7 +19,7 @@ from deploy.settings.model import SIMULATED_SITES, Settings, load
 from deploy.terminal import pages as page_tables
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
-from deploy.terminal.query_client import ask, read
+from deploy.terminal.query_client import call_api, read
 from deploy.wiring.keys import admin_key
 from ingest.enrich import PageRules, page
 from scoring.csv_text import EncodingError, decoded
@@ -43,7 +43,7 @@ def refresh(
 ) -> None:
     """Counts the closed sessions of the last 30 days now, and puts what changed in force."""
     settings = load()
-    body = ask(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", admin_key(settings))
+    body = call_api(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", admin_key(settings))
     found = msgspec.json.decode(body, type=Refreshed)
     line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
     if found.pinned:
@@ -109,7 +109,9 @@ def _post(path: str, query: dict[str, Any]) -> Refreshed:
     settings = load()
     keys = settings.api.admin_keys
     key = keys[0].get_secret_value() if keys else ""
-    return msgspec.json.decode(ask(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", key), type=Refreshed)
+    return msgspec.json.decode(
+        call_api(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", key), type=Refreshed
+    )
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:
@@ -147,8 +149,8 @@ def explain(
 ) -> None:
     """How a page's statistics come about: its counts, the site's means, and both together."""
     settings = load()
-    asked = {"site": site_named(settings, site), "path": path}
-    body = read(_api(settings), "/pages/explain", {**asked}, _read_key(settings))
+    wanted = {"site": site_named(settings, site), "path": path}
+    body = read(_api(settings), "/pages/explain", {**wanted}, _read_key(settings))
     if json:
         print_line(body.decode())
     else:

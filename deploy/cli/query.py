@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="The API's answer as it is.")
 @app.command()
 def intent(session_id: Session, site: Site = None, json: Json = False) -> None:
     """The newest score of a session, and why."""
-    body = _ask(f"/sessions/{quote(session_id, safe='')}/intent", {"site": site})
+    body = _answer(f"/sessions/{quote(session_id, safe='')}/intent", {"site": site})
     _show(body, json, lambda: tables.intent_table(msgspec.json.decode(body, type=Intent)))
 
 
@@ -39,21 +39,21 @@ def live(
     json: Json = False,
 ) -> None:
     """Open sessions, the highest probability first."""
-    asked = {"min_probability": min_probability, "band": band, "site": site, "limit": limit, "bots": bots}
-    body = _ask("/sessions/live", asked)
+    params = {"min_probability": min_probability, "band": band, "site": site, "limit": limit, "bots": bots}
+    body = _answer("/sessions/live", params)
     _show(body, json, lambda: tables.live_table(msgspec.json.decode(body, type=LiveSessions).sessions))
 
 
 @app.command()
 def timeline(session_id: Session, site: Site = None, json: Json = False) -> None:
     """Every update of a session, the oldest first."""
-    body = _ask(f"/sessions/{quote(session_id, safe='')}/timeline", {"site": site})
+    body = _answer(f"/sessions/{quote(session_id, safe='')}/timeline", {"site": site})
     _show(body, json, lambda: tables.timeline_table(msgspec.json.decode(body, type=Timeline)))
 
 
-def _ask(path: str, asked: dict[str, Any]) -> bytes:
+def _answer(path: str, params: dict[str, Any]) -> bytes:
     settings = load()
-    return read(ProbeAddress.reached(settings.api.host, settings.api.port), path, asked, _key(settings))
+    return read(ProbeAddress.reached(settings.api.host, settings.api.port), path, params, _key(settings))
 
 
 def _key(settings: Settings) -> str:

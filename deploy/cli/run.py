@@ -121,7 +121,7 @@ async def _until_stopped(
     running = asyncio.create_task(part(settings, stop))
     if kafka is None:
         return await running
-    lost = asyncio.create_task(until_lost(kafka, lambda: _ask(settings), patience))
+    lost = asyncio.create_task(until_lost(kafka, lambda: _question(settings), patience))
     await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         lost.cancel()
@@ -134,7 +134,7 @@ async def _until_stopped(
     return FAILED
 
 
-async def _ask(settings: Settings) -> None:
+async def _question(settings: Settings) -> None:
     """Ask Kafka anything; its answer and its silence are in the log."""
     # Here, as parts without Kafka come without its client.
     from aiokafka.errors import KafkaError

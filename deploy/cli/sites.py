@@ -51,7 +51,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
     settings = load()
     known = sites_of(settings)
     if json:
-        told = {
+        listed = {
             name: {
                 "origins": site.origins,
                 "timezone": site.timezone,
@@ -62,7 +62,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
             }
             for name, site in known.items()
         }
-        print_line(msgspec.json.encode({"sites": told}).decode())
+        print_line(msgspec.json.encode({"sites": listed}).decode())
         return
     table = Table()
     for column in ("site", "origins", "time zone", "write keys", "import", "purchase", "in"):

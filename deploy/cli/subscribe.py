@@ -53,7 +53,7 @@ def subscribe(
 
 
 async def _follow(
-    settings: Settings, wanted: UpdateFilter, start: Start, tell: Callable[[ScoredSession], None]
+    settings: Settings, wanted: UpdateFilter, start: Start, show: Callable[[ScoredSession], None]
 ) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -64,7 +64,7 @@ async def _follow(
         async with follow(clients, kafka.scored_topic, log_name, wanted, start) as follower:
             while not stop.is_set():
                 for found in await follower.more(0.25):
-                    tell(found.update)
+                    show(found.update)
     except (KafkaError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             raise

@@ -55,15 +55,15 @@ def train(
     day = (date or datetime.datetime.now(datetime.UTC)).date().isoformat()
     begun = time.monotonic()
 
-    def say(step: str) -> None:
+    def write_line(step: str) -> None:
         print_line(f"{time.monotonic() - begun:6.0f} s  {step}", flush=True)
 
     try:
         if fetch:
-            say(f"download to {data}")
+            write_line(f"download to {data}")
             download(data)
         folder = place(out) if out else writable_registry(settings.scoring)
-        trained = run(data, folder, day, report, extent, with_ablation, say)
+        trained = run(data, folder, day, report, extent, with_ablation, write_line)
     except (DataError, ExportError, RegistryError) as error:
         raise SetupError(str(error)) from None
     figures = trained.figures()

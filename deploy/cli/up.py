@@ -34,28 +34,28 @@ def up() -> None:
         if settings.profile == "embedded":
             plan, bootstrap = system.embedded(settings, folder)
             if bootstrap != settings.kafka.bootstrap:
-                screen.say(f"{settings.kafka.bootstrap} is taken: the broker listens on {bootstrap}")
-            _say_where_the_shop_is(settings, plan, screen)
+                screen.write_line(f"{settings.kafka.bootstrap} is taken: the broker listens on {bootstrap}")
+            _report_shop_address(settings, plan, screen)
         else:
             plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
         _require_free(settings, plan)
         for line in first_keys(settings):
-            screen.say(line)
+            screen.write_line(line)
         data_folder.announce(folder, bootstrap)
-        screen.say(f"starting {', '.join(plan.addresses)}; their logs are in {folder / 'logs'}")
+        screen.write_line(f"starting {', '.join(plan.addresses)}; their logs are in {folder / 'logs'}")
         asyncio.run(
-            _run(plan, Supervisor(folder / "logs", screen.say), screen, bootstrap, partial(probe_key, settings))
+            _run(plan, Supervisor(folder / "logs", screen.write_line), screen, bootstrap, partial(probe_key, settings))
         )
-        screen.say("stopped")
+        screen.write_line("stopped")
 
 
-def _say_where_the_shop_is(settings: Settings, plan: system.LaunchPlan, screen: TerminalScreen) -> None:
+def _report_shop_address(settings: Settings, plan: system.LaunchPlan, screen: TerminalScreen) -> None:
     """Says it where it is not where the settings say; the system goes on, as it needs no shop."""
     shop, wanted = plan.addresses.get("shop"), f"{settings.shop.host}:{settings.shop.port}"
     if settings.shop.port and shop is None:
-        screen.say(f"the shop cannot listen on {wanted}, and is left out: set {variable('shop.host')}")
+        screen.write_line(f"the shop cannot listen on {wanted}, and is left out: set {variable('shop.host')}")
     elif shop is not None and shop.port != settings.shop.port:
-        screen.say(f"{wanted} is taken: the shop listens on port {shop.port}")
+        screen.write_line(f"{wanted} is taken: the shop listens on port {shop.port}")
 
 
 def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:
@@ -83,19 +83,19 @@ async def _run(
     """Run the parts; metrics are read with what `key` gives, as a part may make it while it starts."""
     stop = asyncio.Event()
 
-    def told() -> None:
+    def on_signal() -> None:
         if stop.is_set():
             # The children die with this process.
             os._exit(130)
         watching.cancel()
-        screen.say("stopping")
+        screen.write_line("stopping")
         stop.set()
 
     watching = asyncio.create_task(_watch(plan, screen, bootstrap, key, stop))
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, told)
+        asyncio.get_running_loop().add_signal_handler(name, on_signal)
     try:
-        await system.run(plan, supervisor, stop, screen.say)
+        await system.run(plan, supervisor, stop, screen.write_line)
     finally:
         watching.cancel()
 
@@ -113,7 +113,7 @@ async def _watch(
         if not waiting and not announced:
             announced = True
             for line in _where(plan, bootstrap):
-                screen.say(line)
+                screen.write_line(line)
         if announced:
             reachable = [address for address in plan.addresses.values() if address.port]
             line = (await asyncio.to_thread(counts, reachable, key())).line()

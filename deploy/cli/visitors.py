@@ -13,7 +13,7 @@ from deploy.errors import SetupError
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import one_line, print_line
-from deploy.terminal.query_client import ask
+from deploy.terminal.query_client import call_api
 from deploy.wiring.keys import admin_key
 from storage.admin.erase import Erasure
 
@@ -33,12 +33,12 @@ def export(
     out: Annotated[Path | None, typer.Option(help="A file to write; none: standard output.")] = None,
 ) -> None:
     """Writes everything that both databases hold of a visitor, as JSON."""
-    said = _asked(load(), "GET", visitor, site)
+    answer = _answer(load(), "GET", visitor, site)
     if out is None:
-        print_line(said.decode())
+        print_line(answer.decode())
         return
     try:
-        out.write_bytes(said)
+        out.write_bytes(answer)
     except OSError as error:
         raise SetupError(f"--out {out}: cannot be written ({error.strerror})") from None
 
@@ -54,14 +54,14 @@ def erase(
     settings = load()
     if not yes:
         typer.confirm(f"Delete everything of visitor {one_line(visitor)}, for ever?", abort=True)
-    body = _asked(settings, "DELETE", visitor, site)
-    told = ""
+    body = _answer(settings, "DELETE", visitor, site)
+    reported = ""
     while (found := msgspec.json.decode(body, type=Erasure)).state != "done":
-        if found.waiting_for and found.waiting_for != told:
-            told = found.waiting_for
-            print_line(f"waiting for {told}", error=True)
+        if found.waiting_for and found.waiting_for != reported:
+            reported = found.waiting_for
+            print_line(f"waiting for {reported}", error=True)
         time.sleep(LOOK)
-        body = _asked(settings, "GET", visitor, site, "/erasure")
+        body = _answer(settings, "GET", visitor, site, "/erasure")
     gone = found.deleted
     print_line(
         body.decode()
@@ -71,6 +71,6 @@ def erase(
     )
 
 
-def _asked(settings: Settings, method: str, visitor: str, site: str, more: str = "") -> bytes:
+def _answer(settings: Settings, method: str, visitor: str, site: str, more: str = "") -> bytes:
     path = f"/admin/visitors/{quote(visitor, safe='')}{more}?{urlencode({'site': site_named(settings, site)})}"
-    return ask(ProbeAddress.reached(settings.api.host, settings.api.port), method, path, None, admin_key(settings))
+    return call_api(ProbeAddress.reached(settings.api.host, settings.api.port), method, path, None, admin_key(settings))

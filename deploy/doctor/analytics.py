@@ -12,14 +12,14 @@ CHECK = "ClickHouse"
 
 def analytics(name: str, run: Run, notice: str = "") -> Finding:
     """What the opened database says; `name` is chDB or ClickHouse, `notice` what is to say of its parts."""
-    said = f"{name} {run('SELECT version()')[0][0]}"
+    described = f"{name} {run('SELECT version()')[0][0]}"
     try:
         check("clickhouse", run)
     except SchemaError as error:
         return Finding(CHECK, "fault", str(error))
     if notice:
         return Finding(CHECK, "warning", notice)
-    return Finding(CHECK, "ok", f"{said}, schema as this program needs it")
+    return Finding(CHECK, "ok", f"{described}, schema as this program needs it")
 
 
 def held(status: int, text: str) -> Finding:

@@ -6,7 +6,7 @@ from deploy.doctor.finding import Finding
 
 #: Seconds of difference that are worth a word, and those that harm: events look late, or from the future.
 WARNING, FAULT = 5.0, 60.0
-MEND = "let NTP (chrony, systemd-timesyncd) set both clocks"
+REMEDY = "let NTP (chrony, systemd-timesyncd) set both clocks"
 
 
 def clocks(ahead: Mapping[str, float]) -> Finding:
@@ -17,6 +17,6 @@ def clocks(ahead: Mapping[str, float]) -> Finding:
     if not far:
         most = max(map(abs, ahead.values()))
         return Finding("clocks", "ok", f"{', '.join(ahead)} within {most:.1f} s of this machine")
-    said = ", ".join(f"{name} is {abs(s):.0f} s {'ahead' if s > 0 else 'behind'}" for name, s in far.items())
+    differences = ", ".join(f"{name} is {abs(s):.0f} s {'ahead' if s > 0 else 'behind'}" for name, s in far.items())
     fault = any(abs(seconds) > FAULT for seconds in far.values())
-    return Finding("clocks", "fault" if fault else "warning", f"{said} of this machine: {MEND}")
+    return Finding("clocks", "fault" if fault else "warning", f"{differences} of this machine: {REMEDY}")

@@ -58,7 +58,7 @@ async def _kafka(settings: Settings) -> databases.Found:
     try:
         return await log.log(settings)
     except AwayError as error:
-        mend = ": start the system with `opecom up`" if settings.profile == "embedded" else ""
-        return [Finding("Kafka", "fault", f"{error}{mend}")], {}
+        remedy = ": start the system with `opecom up`" if settings.profile == "embedded" else ""
+        return [Finding("Kafka", "fault", f"{error}{remedy}")], {}
     except SetupError as error:
         return [Finding("topics", "fault", str(error))], {}

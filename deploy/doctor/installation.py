@@ -12,14 +12,16 @@ NAMED = ("faust-streaming", "aiokafka", "onnxruntime")
 
 
 def installation(
-    asked: Iterable[str] | None = None, version_of: Callable[[str], str] = version, python: str = sys.version.split()[0]
+    required: Iterable[str] | None = None,
+    version_of: Callable[[str], str] = version,
+    python: str = sys.version.split()[0],
 ) -> Finding:
-    """`asked` are requirements as the package states them, those of extras left out."""
-    stated = requires("op-ecom") if asked is None else asked
+    """`required` are requirements as the package states them, those of extras left out."""
+    stated = requires("op-ecom") if required is None else required
     wrong = [line for line in (_wrong(each, version_of) for each in stated or ()) if line]
     if wrong:
-        mend = "install op-ecom anew with its locked dependencies (`make setup`)"
-        return Finding("installation", "fault", f"{', '.join(wrong)}: {mend}")
+        remedy = "install op-ecom anew with its locked dependencies (`make setup`)"
+        return Finding("installation", "fault", f"{', '.join(wrong)}: {remedy}")
     known = ", ".join(f"{name} {version_of(name)}" for name in NAMED)
     return Finding("installation", "ok", f"op-ecom {version_of('op-ecom')}, Python {python}, {known}")
 

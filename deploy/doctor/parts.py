@@ -30,8 +30,8 @@ def part(name: str, setting: str, address: ProbeAddress, own: str, elsewhere: bo
         return Finding(name, "fault", f"{where} is not ready ({' '.join(text.split())[:200]}): see its log")
     if version != own:
         return Finding(name, "warning", f"{where} is op-ecom {version}, here is {own}: install one version everywhere")
-    told = "; its version is for a key of api.read_keys" if refused in CLOSED else f", op-ecom {version}"
-    return Finding(name, "ok", f"{where} is alive and ready{told}")
+    described = "; its version is for a key of api.read_keys" if refused in CLOSED else f", op-ecom {version}"
+    return Finding(name, "ok", f"{where} is alive and ready{described}")
 
 
 def start(name: str, elsewhere: bool) -> str:

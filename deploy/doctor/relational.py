@@ -16,13 +16,13 @@ PACKET = 2 * MAX_STATEMENT
 
 def relational(kind: str, run: Run) -> list[Finding]:
     """What is wrong with the opened database, or one line that it is not; `kind` is mariadb or sqlite."""
-    said = f"SQLite {_one(run, 'SELECT sqlite_version()')}" if kind == "sqlite" else _one(run, "SELECT VERSION()")
-    faults = [] if kind == "sqlite" else _of_mariadb(said, run)
+    version = f"SQLite {_one(run, 'SELECT sqlite_version()')}" if kind == "sqlite" else _one(run, "SELECT VERSION()")
+    faults = [] if kind == "sqlite" else _of_mariadb(version, run)
     try:
         check(kind, run)
     except SchemaError as error:
         faults.append(Finding(CHECK, "fault", str(error)))
-    return faults or [Finding(CHECK, "ok", f"{said}, schema as this program needs it")]
+    return faults or [Finding(CHECK, "ok", f"{version}, schema as this program needs it")]
 
 
 def ahead(run: Run) -> float:
@@ -32,12 +32,12 @@ def ahead(run: Run) -> float:
     return there - (before + time.time()) / 2
 
 
-def _of_mariadb(said: str, run: Run) -> list[Finding]:
+def _of_mariadb(version: str, run: Run) -> list[Finding]:
     faults = []
-    if "mariadb" not in said.lower():
-        faults.append(Finding(CHECK, "fault", f"storage.url leads to a server {said}: it must be MariaDB"))
-    elif tuple(map(int, re.findall(r"\d+", said)[:2])) < OLDEST:
-        faults.append(Finding(CHECK, "warning", f"MariaDB {said} is no longer mended: update it to 10.6 or newer"))
+    if "mariadb" not in version.lower():
+        faults.append(Finding(CHECK, "fault", f"storage.url leads to a server {version}: it must be MariaDB"))
+    elif tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
+        faults.append(Finding(CHECK, "warning", f"MariaDB {version} is no longer mended: update it to 10.6 or newer"))
     if "STRICT_ALL_TABLES" not in _one(run, "SELECT @@SESSION.sql_mode").upper():
         line = "sessions are not strict although ours ask for it: let no proxy before MariaDB drop init commands"
         faults.append(Finding(CHECK, "fault", line))

@@ -38,13 +38,13 @@ def create_status_app(
         if not ready():
             line = not_yet if isinstance(not_yet, str) else not_yet()
         if not line:
-            return PlainTextResponse(f"ok, but {said}\n" if (said := notice()) else "ok\n")
+            return PlainTextResponse(f"ok, but {text}\n" if (text := notice()) else "ok\n")
         return PlainTextResponse(f"{line}\n", status_code=503, headers={"Retry-After": "1"})
 
-    async def tell(_: Request) -> Response:
+    async def get_metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
-    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", tell)])
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", get_metrics)])
 
 
 @contextlib.asynccontextmanager

@@ -35,7 +35,7 @@ class TerminalScreen:
         if self._live:
             self._live.stop()
 
-    def say(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """A line that stays."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -45,4 +45,4 @@ class TerminalScreen:
             self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
         elif line != self._shown and time.monotonic() >= self._next:
             self._shown, self._next = line, time.monotonic() + EVERY
-            self.say(line)
+            self.write_line(line)

@@ -16,7 +16,7 @@ from deploy.processes import probes
 from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
-from deploy.processes.supervise import PATIENCE, Child, Supervisor, remedy, said
+from deploy.processes.supervise import PATIENCE, Child, Supervisor, exit_text, remedy
 from deploy.settings.model import KafkaSettings, Settings, variable
 
 #: Without a broker there is nothing to drain; the parts get so many seconds then.
@@ -188,7 +188,7 @@ async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop:
         broker_stop.set()
         await asyncio.wait([living])
     code, last = living.result()
-    return ready, f"{said(code)}; {remedy(code, supervisor.log_of(child))}; its last line: {last or 'none'}"
+    return ready, f"{exit_text(code)}; {remedy(code, supervisor.log_of(child))}; its last line: {last or 'none'}"
 
 
 async def _ready(child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool]) -> bool:

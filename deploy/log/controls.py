@@ -93,8 +93,8 @@ async def _to_every_partition(producer: AIOKafkaProducer, kafka: KafkaSettings, 
                 "see `opecom topics`"
             )
         for partition in sorted(found):
-            told = await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)
-            offsets[partition] = int(told.offset)
+            sent = await producer.send_and_wait(kafka.events_topic, encode(control), partition=partition)
+            offsets[partition] = int(sent.offset)
     return offsets
 
 

@@ -45,7 +45,7 @@ async def finish(settings: Settings, clients: KafkaClients, site: str) -> int:
 def _time_of(value: bytes) -> int:
     """When an event of an import was received; -1 for any other record."""
     try:
-        said = _received.decode(value)
+        received = _received.decode(value)
     except msgspec.DecodeError:
         return -1
-    return said.received_at if said.clock == "replayed" else -1
+    return received.received_at if received.clock == "replayed" else -1

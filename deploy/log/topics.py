@@ -147,10 +147,10 @@ async def _settled(admin: AIOKafkaAdminClient, topics: list[Topic]) -> None:
 def _shape_faults(topic: Topic, partitions: list[dict[str, Any]]) -> list[Fault]:
     faults = []
     if len(partitions) != topic.partitions:
-        mend = f"set {variable('kafka.partitions')}={len(partitions)}" if topic.partitions > 1 else "delete it"
+        remedy = f"set {variable('kafka.partitions')}={len(partitions)}" if topic.partitions > 1 else "delete it"
         faults.append(
             f"has {len(partitions)} partitions and must have {topic.partitions}, which cannot be changed without "
-            f"losing the order of sessions: {mend}, or name another topic ({variable(topic.name_setting)})"
+            f"losing the order of sessions: {remedy}, or name another topic ({variable(topic.name_setting)})"
         )
     fewest = min((len(each["replicas"]) for each in partitions), default=0)
     if fewest < topic.replication:

@@ -28,10 +28,10 @@ def audited(settings: Settings, action: str, site: str = "", subject: str = "") 
         _append(audit_file(settings), line(_user(), action, site or "all", subject, result))
 
 
-def _append(file: Path, said: str) -> None:
+def _append(file: Path, described: str) -> None:
     moment = time.time()
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-    whole = f"{at},{int(moment % 1 * 1000):03} INFO storage.http.audit: {said}\n"
+    whole = f"{at},{int(moment % 1 * 1000):03} INFO storage.http.audit: {described}\n"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # One write to the end: lines of two commands do not mix.

@@ -39,14 +39,14 @@ class Running:
 @contextlib.contextmanager
 def held(folder: Path) -> Generator[Path, None, None]:
     """The folder as an absolute path, made where it is missing and held until the end; raises SetupError."""
-    mend = f"set {variable('data_dir')} to a folder with room"
+    remedy = f"set {variable('data_dir')} to a folder with room"
     folder = folder.absolute()
     try:
         make_private(folder)
         (folder / "logs").mkdir(exist_ok=True)
         lock = (folder / "up.lock").open("a+")
     except OSError as error:
-        raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}; {mend}") from error
+        raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}; {remedy}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,13 +58,15 @@ def held(folder: Path) -> Generator[Path, None, None]:
             ) from error
         free = shutil.disk_usage(folder).free
         if free < ROOM:
-            raise SetupError(f"the data folder {folder} has {free // 1_000_000} MB left of {ROOM // 1_000_000}; {mend}")
+            raise SetupError(
+                f"the data folder {folder} has {free // 1_000_000} MB left of {ROOM // 1_000_000}; {remedy}"
+            )
         try:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
         except OSError as error:
-            raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}; {mend}") from error
+            raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}; {remedy}") from error
         try:
             yield folder
         finally:

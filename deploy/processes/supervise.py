@@ -109,7 +109,7 @@ class Supervisor:
                 raise SetupError(f"{child.name} cannot start: {last.removeprefix('opecom: ')}")
             if time.monotonic() - began > STEADY:
                 pause = self._pause
-            why = f"{child.name} ended ({said(code)}; {remedy(code, self.log_of(child))}): {last}"
+            why = f"{child.name} ended ({exit_text(code)}; {remedy(code, self.log_of(child))}): {last}"
             self._notify(f"{why}; it starts again in {pause:g} s")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -128,7 +128,7 @@ class Supervisor:
         return await process.wait()
 
 
-def said(code: int) -> str:
+def exit_text(code: int) -> str:
     """An exit code in words."""
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 

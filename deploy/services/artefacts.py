@@ -20,8 +20,8 @@ def java() -> str:
     found = shutil.which("java")
     if found is None:
         raise SetupError(f"Java is missing: install Java {JAVA} or newer (a JRE will do) and put `java` on the PATH")
-    said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
-    version = re.search(r'version "(\d+)(?:\.(\d+))?', said.stderr + said.stdout)
+    printed = subprocess.run([found, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    version = re.search(r'version "(\d+)(?:\.(\d+))?', printed.stderr + printed.stdout)
     if version is None:
         raise SetupError(f"{found} -version does not say which Java it is: install Java {JAVA} or newer")
     # Java 8 called itself 1.8.

@@ -130,6 +130,6 @@ def _install(base: Path, data: Path, user: list[str], environment: dict[str, str
     )
     if done.returncode:
         shutil.rmtree(data, ignore_errors=True)
-        said = (done.stdout + done.stderr).strip().splitlines() or ["no output"]
-        errors = [line for line in said if "rror" in line]
-        raise SetupError(f"MariaDB could not make its data folder {data}: {(errors or said)[0].strip()[:300]}")
+        printed = (done.stdout + done.stderr).strip().splitlines() or ["no output"]
+        errors = [line for line in printed if "rror" in line]
+        raise SetupError(f"MariaDB could not make its data folder {data}: {(errors or printed)[0].strip()[:300]}")

@@ -92,9 +92,9 @@ def sites_of(settings: Settings, file: AccessFile | None = None) -> dict[str, Si
 def _joined(own: SiteSettings | None, kept: SiteSettings | None) -> SiteSettings:
     if own is None or kept is None:
         return own or kept or SiteSettings()
-    said = {name: getattr(own, name) for name in own.model_fields_set - set(JOINED)}
+    given = {name: getattr(own, name) for name in own.model_fields_set - set(JOINED)}
     lists = {name: tuple(dict.fromkeys((*getattr(own, name), *getattr(kept, name)))) for name in JOINED}
-    return kept.model_copy(update=said | lists)
+    return kept.model_copy(update=given | lists)
 
 
 class Reloading(Generic[Made]):

@@ -14,7 +14,7 @@ from deploy.settings.model import Settings
 from deploy.simulate import stack, uci_run
 from deploy.simulate.live import LiveBoard, highest
 from deploy.simulate.run import Simulation, new_run
-from deploy.simulate.show import ProgressBars, announce, say, source
+from deploy.simulate.show import ProgressBars, announce, source, write_line
 from deploy.terminal import replay_progress as replays
 from deploy.terminal.console import TerminalConsole, escape
 from deploy.wiring.relational import relational
@@ -32,22 +32,24 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
         with console.status("waiting for the system"):
             started = running.enter_context(stack.system(settings))
         if started:
-            say(console, "no system ran: one was started for this demonstration, and is stopped after it")
+            write_line(console, "no system ran: one was started for this demonstration, and is stopped after it")
         settings = as_running(settings)
         simulation = uci_run.simulation(settings, rows.rows, name, crowded=True)
         announce(simulation, console)
         engine = relational(settings)
         running.callback(engine.dispose)
         asyncio.run(_watched(simulation, settings, engine, rate, console))
-        return uci_run.verify(settings, engine, simulation, rows.file) or _told_again(settings, simulation, console)
+        return uci_run.verify(settings, engine, simulation, rows.file) or _replayed(settings, simulation, console)
 
 
-def _told_again(settings: Settings, simulation: Simulation, console: TerminalConsole) -> int:
+def _replayed(settings: Settings, simulation: Simulation, console: TerminalConsole) -> int:
     """Replay the log of the simulation and compare every stored row with what comes of it; an exit code."""
-    say(console, f"the log told again and compared row by row: opecom replay --site {simulation.site} --diff")
-    account = replays.told(settings, ReplaySelection(site=simulation.site, diff=True), console)
+    write_line(console, f"the log told again and compared row by row: opecom replay --site {simulation.site} --diff")
+    account = replays.replay_with_progress(settings, ReplaySelection(site=simulation.site, diff=True), console)
     differing = any(table.changed or table.added or table.gone for table in account.tables.values())
-    say(console, "the replay differs from what is stored" if differing else "a replay gives what live scoring gave")
+    write_line(
+        console, "the replay differs from what is stored" if differing else "a replay gives what live scoring gave"
+    )
     return int(differing)
 
 
@@ -59,7 +61,7 @@ async def _watched(
     with Live(console=console, refresh_per_second=4) as live:
         looking = asyncio.create_task(_look(board, bars, live, settings, simulation.site))
         try:
-            await simulation.tell(engine, rate, bars)
+            await simulation.send_all(engine, rate, bars)
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)

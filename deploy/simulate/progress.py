@@ -51,11 +51,11 @@ async def until_closed(
     count: Callable[[], StoredCounts],
     wanted: int,
     sent: asyncio.Event,
-    told: Callable[[StoredCounts], None],
+    notify: Callable[[StoredCounts], None],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Return when `wanted` sessions are closed and none is open; `told` hears each count.
+    """Return when `wanted` sessions are closed and none is open; `notify` hears each count.
 
     Raises StuckError when, once everything is `sent`, the counts stand still for PATIENCE seconds or cannot be read.
     """
@@ -68,7 +68,7 @@ async def until_closed(
             trouble = str(error).partition("\n")[0]
         else:
             trouble = ""
-            told(here)
+            notify(here)
             if done and here.closed >= wanted and here.closed == here.sessions:
                 return
             if here != last:

@@ -15,7 +15,7 @@ from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.settings.model import Settings
 from deploy.simulate.ordered import by_partition, ordered
 from deploy.simulate.progress import StoredCounts, arrived, until_closed
-from deploy.simulate.send import SendPace, events_of_one_request, http_door, pieces, send
+from deploy.simulate.send import SendPace, events_of_one_request, http_sender, pieces, send
 from deploy.simulate.visit import Visit
 from deploy.wiring.keys import import_key
 from ingest.events import base_site
@@ -56,7 +56,7 @@ class Simulation:
         self.sessions = len(visits)
         self.events = sum(visit.event_count for visit in visits)
 
-    async def tell(self, engine: Engine, rate: float, watcher: SimulationListener) -> float:
+    async def send_all(self, engine: Engine, rate: float, watcher: SimulationListener) -> float:
         """Send everything and wait until it has arrived; returns the seconds that sending took. Raises SetupError.
 
         1 the statistics of the pages, if any, announced to every partition · 2 the events · 3 a tick a day later, which
@@ -64,7 +64,7 @@ class Simulation:
         tick is sent all the same.
         """
         settings, sent = self._settings, asyncio.Event()
-        self._require_door()
+        self._require_ingest()
         if self._pages:
             await controls.put_pages(settings.kafka, self._pages)
         watching = asyncio.create_task(
@@ -92,7 +92,7 @@ class Simulation:
         last = max(visit.start + visit.lasts for visit in self._visits)
         await controls.tick(self._settings.kafka, self.site, last + DAY_MS)
 
-    def _require_door(self) -> None:
+    def _require_ingest(self) -> None:
         address = ingest_address(self._settings)
         if not is_ready(address):
             raise AwayError(
@@ -105,5 +105,5 @@ class Simulation:
         most = events_of_one_request(rate, len(parts), settings.ingest.max_batch_events)
         streams = [pieces(self.site, ordered(part), most, settings.ingest.max_body_bytes) for part in parts]
         site = base_site(self.site)
-        async with http_door(ingest_address(settings).url, site, import_key(settings, site), len(parts)) as door:
-            await send(streams, door, SendPace(rate), watcher.accepted)
+        async with http_sender(ingest_address(settings).url, site, import_key(settings, site), len(parts)) as sender:
+            await send(streams, sender, SendPace(rate), watcher.accepted)

@@ -69,7 +69,7 @@ def pieces(site: str, events: Iterable[Event], most_events: int, most_bytes: int
 
 def sent(event: Event) -> dict[str, Any]:
     """The event as a batch with an import key says it; whose site it is and that it is replayed, the API knows."""
-    said: dict[str, Any] = {
+    event_body: dict[str, Any] = {
         "type": event.type,
         "event_id": event.event_id,
         "session_id": event.session_id,
@@ -79,15 +79,19 @@ def sent(event: Event) -> dict[str, Any]:
         "context": event.context,
     }
     if event.page is not None:
-        said["page"] = {"url": event.page.path, "type": event.page.type, "referrer": event.page.referrer}
+        event_body["page"] = {"url": event.page.path, "type": event.page.type, "referrer": event.page.referrer}
     if event.ping is not None:
-        said["ping"] = event.ping
+        event_body["ping"] = event.ping
     if event.custom is not None:
-        said["custom"] = event.custom
+        event_body["custom"] = event.custom
     if event.purchase is not None:
         purchase = event.purchase
-        said["purchase"] = {"amount": purchase.amount, "order_id": purchase.order_id, "currency": purchase.currency}
-    return said
+        event_body["purchase"] = {
+            "amount": purchase.amount,
+            "order_id": purchase.order_id,
+            "currency": purchase.currency,
+        }
+    return event_body
 
 
 class SendPace:
@@ -115,7 +119,7 @@ def events_of_one_request(rate: float, streams: int, most: int) -> int:
 
 async def send(
     streams: Iterable[Iterator[RequestBody]],
-    door: EventSender,
+    sender: EventSender,
     pace: SendPace,
     accepted: Callable[[int], None],
     sleep: Callable[[float], Any] = asyncio.sleep,
@@ -129,7 +133,7 @@ async def send(
     async def one(stream: Iterator[RequestBody]) -> None:
         for piece in stream:
             await sleep(pace.take(piece.events))
-            await _deliver(piece, door, sleep, now)
+            await _deliver(piece, sender, sleep, now)
             accepted(piece.events)
 
     try:
@@ -141,12 +145,12 @@ async def send(
 
 
 async def _deliver(
-    piece: RequestBody, door: EventSender, sleep: Callable[[float], Any], now: Callable[[], float]
+    piece: RequestBody, sender: EventSender, sleep: Callable[[float], Any], now: Callable[[], float]
 ) -> None:
     begun, pause = now(), FIRST_PAUSE
     while True:
         try:
-            await door.post(piece.body)
+            await sender.post(piece.body)
         except TryAgainError as error:
             if now() - begun > PATIENCE:
                 raise SendError(f"{error}; gave up after {PATIENCE:.0f} s") from error
@@ -180,22 +184,24 @@ class HttpEventSender:
 
 def judge(status: int, text: bytes, retry_after: str, site: str) -> None:
     """Whether an answer means accepted (returns), send again (TryAgainError) or never (SendError)."""
-    said = text.decode(errors="replace")[:300]
+    event_body = text.decode(errors="replace")[:300]
     if status == 429 or status >= 500:
         raise TryAgainError(
-            f"the ingest API answers {status}: {said}", float(retry_after) if retry_after.isdigit() else None
+            f"the ingest API answers {status}: {event_body}", float(retry_after) if retry_after.isdigit() else None
         )
     if status in (401, 403):
-        raise SendError(f"the ingest API does not know the import key ({status}: {said}): see sites.{site}.import_keys")
+        raise SendError(
+            f"the ingest API does not know the import key ({status}: {event_body}): see sites.{site}.import_keys"
+        )
     if status != 202:
-        raise SendError(f"the ingest API answers {status}: {said}")
+        raise SendError(f"the ingest API answers {status}: {event_body}")
     refused = msgspec.json.decode(text).get("refused")
     if refused:
         raise SendError(f"the ingest API refused {len(refused)} events, the first because: {refused[0].get('reason')}")
 
 
 @contextlib.asynccontextmanager
-async def http_door(url: str, site: str, key: str, streams: int) -> AsyncIterator[HttpEventSender]:
+async def http_sender(url: str, site: str, key: str, streams: int) -> AsyncIterator[HttpEventSender]:
     """A door with a connection for each stream."""
     connector = aiohttp.TCPConnector(limit=streams)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session:

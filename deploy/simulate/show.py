@@ -32,7 +32,7 @@ def clicks(settings: Settings, data: Path | None, rate: float, sessions: int | N
     settings, console = as_running(settings), TerminalConsole()
     file, chosen = clicks_run.source(data, sessions)
     simulation = clicks_run.simulation(settings, chosen, new_run())
-    say(console, "the file has days and no times of day: the times are invented, the same ones each time")
+    write_line(console, "the file has days and no times of day: the times are invented, the same ones each time")
     check = partial(clicks_run.verify, settings, simulation=simulation, file=file) if verify else None
     return _simulate(settings, simulation, rate, console, check)
 
@@ -49,8 +49,8 @@ def _simulate(
     try:
         bars = ProgressBars(console, simulation.events)
         with bars.progress:
-            seconds = asyncio.run(simulation.tell(engine, rate, bars))
-        say(
+            seconds = asyncio.run(simulation.send_all(engine, rate, bars))
+        write_line(
             console,
             f"{simulation.events:,} events accepted in {seconds:.1f} s ({simulation.events / seconds:,.0f} a second); "
             f"all {simulation.sessions:,} sessions are closed in the database",
@@ -92,7 +92,7 @@ def source(
     """The rows to send; drawn ones are said to be so."""
     rows = uci_run.source(settings, data, sessions, name)
     if rows.drawn:
-        say(
+        write_line(
             console,
             f"no file given (--data): {len(rows.rows):,} rows are drawn from parameters fitted to the UCI file, "
             f"and written to {rows.file}",
@@ -101,8 +101,10 @@ def source(
 
 
 def announce(simulation: Simulation, console: TerminalConsole) -> None:
-    say(console, f"{simulation.sessions:,} sessions, {simulation.events:,} events, on the site {simulation.site}")
+    write_line(
+        console, f"{simulation.sessions:,} sessions, {simulation.events:,} events, on the site {simulation.site}"
+    )
 
 
-def say(console: TerminalConsole, line: str) -> None:
+def write_line(console: TerminalConsole, line: str) -> None:
     console.print(line, markup=False, highlight=False, soft_wrap=True)

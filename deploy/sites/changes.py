@@ -30,7 +30,7 @@ from ingest.admission.origins import checked_origin
 from storage.http.secret_keys import Scope
 
 Kind = Literal["write", "import", "purchase"]
-Told = TypeVar("Told")
+Outcome = TypeVar("Outcome")
 #: Where each kind of a site's keys stands.
 FIELDS: dict[Kind, str] = {"write": "write_keys", "import": "import_keys", "purchase": "purchase_secrets"}
 
@@ -164,8 +164,12 @@ def _join(table: Table, field: str, values: Sequence[str]) -> None:
 
 
 def _changed(
-    settings: Settings, change: Callable[[tomlkit.TOMLDocument], Told], action: str, site: str = "", subject: str = ""
-) -> Told:
+    settings: Settings,
+    change: Callable[[tomlkit.TOMLDocument], Outcome],
+    action: str,
+    site: str = "",
+    subject: str = "",
+) -> Outcome:
     """1 hold the file · 2 read and change it · 3 check what came of it · 4 write it beside · 5 put it in its place.
 
     In the audit trail it is `action`, of `site` (none: all) and `subject`.
@@ -176,7 +180,7 @@ def _changed(
             text = path.read_text(encoding="utf-8") if path.exists() else ""
             parsed(text, path)
             document = tomlkit.parse(text) if text else _new()
-            told = change(document)
+            outcome = change(document)
             written = tomlkit.dumps(document)
             _check(settings, parsed(written, path))
             _replace(path, written)
@@ -184,7 +188,7 @@ def _changed(
         raise SetupError(
             f"{path} cannot be changed ({error.strerror}): a mounted secret is changed where it comes from"
         ) from error
-    return told
+    return outcome
 
 
 def _check(settings: Settings, file: AccessFile) -> None:

@@ -18,13 +18,13 @@ class RefusedReadError(SetupError):
     exit_code = 1
 
 
-def read(api: ProbeAddress, path: str, asked: dict[str, str | int | float | None], key: str = "") -> bytes:
-    """The body of `GET path` with the parameters that are not None; raises as `ask` does."""
-    query = urlencode({name: value for name, value in asked.items() if value is not None})
-    return ask(api, "GET", f"{path}?{query}" if query else path, None, key)
+def read(api: ProbeAddress, path: str, params: dict[str, str | int | float | None], key: str = "") -> bytes:
+    """The body of `GET path` with the parameters that are not None; raises as `call_api` does."""
+    query = urlencode({name: value for name, value in params.items() if value is not None})
+    return call_api(api, "GET", f"{path}?{query}" if query else path, None, key)
 
 
-def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
+def call_api(api: ProbeAddress, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
     """The body of the answer to a request, whose own body is JSON.
 
     Raises AwayError where no API answers, RefusedReadError for a refusal.
@@ -34,7 +34,7 @@ def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, ke
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        said = answer.read()
+        body_text = answer.read()
     except (OSError, http.client.HTTPException) as error:
         raise AwayError(
             f"no query API answers at {api.url} ({reason_of(error)}): start it with `opecom up`, or "
@@ -43,13 +43,13 @@ def ask(api: ProbeAddress, method: str, path: str, body: bytes | None = None, ke
     finally:
         connection.close()
     if answer.status not in (200, 202):
-        raise RefusedReadError(_reason(api, answer.status, said))
-    return said
+        raise RefusedReadError(_reason(api, answer.status, body_text))
+    return body_text
 
 
 def _reason(api: ProbeAddress, status: int, body: bytes) -> str:
     try:
-        said = json.loads(body)
-        return f"{said['reason']} ({status} {said['error']})"
+        body_text = json.loads(body)
+        return f"{body_text['reason']} ({status} {body_text['error']})"
     except (ValueError, KeyError, TypeError):
         return f"{api.url} answers {status}, and not as our query API would: who listens there? (api.port)"

@@ -26,7 +26,7 @@ from deploy.settings.model import Settings
 from deploy.terminal import replays as replay_tables
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
-from deploy.terminal.query_client import ask
+from deploy.terminal.query_client import call_api
 from deploy.wiring import replay as wiring
 from deploy.wiring.folding import collect_rarely
 from deploy.wiring.keys import admin_key
@@ -52,13 +52,13 @@ class InterruptedReplayError(SetupError):
 
 def replay(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, as_json: bool) -> int:
     """Run the replay and show its account; the exit code. Raises SetupError."""
-    account = told(settings, request, TerminalConsole(stderr=as_json), anew, jobs)
+    account = replay_with_progress(settings, request, TerminalConsole(stderr=as_json), anew, jobs)
     if as_json:
         print_line(msgspec.json.encode(account).decode())
     return 0
 
 
-def told(
+def replay_with_progress(
     settings: Settings, request: ReplaySelection, console: TerminalConsole, anew: bool = False, jobs: int = 1
 ) -> Account:
     """Run the replay and show its account. Raises SetupError."""
@@ -138,7 +138,7 @@ class ReplayBar:
         rate = self._here / max(time.monotonic() - self._begun, 0.001)
         self._progress.update(self._task, completed=self._done, rate=f"{rate:,.0f} events/s")
 
-    def said(self, line: str) -> None:
+    def report(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -167,9 +167,9 @@ async def _in_processes(settings: Settings, jobs: int, number: int, partitions: 
     loop = asyncio.get_running_loop()
     # They end with this process: one that went on would tell beside whoever goes on with the replay.
     with ProcessPoolExecutor(len(shares), get_context("spawn"), end_with, (os.getpid(),)) as pool:
-        told = [loop.run_in_executor(pool, tell_share, settings, number, share) for share in shares]
+        running = [loop.run_in_executor(pool, write_share, settings, number, share) for share in shares]
         try:
-            failures = await asyncio.gather(*told)
+            failures = await asyncio.gather(*running)
         except BrokenExecutor as error:
             raise ReplayError(
                 "a process of --jobs was killed, for want of memory perhaps: the same command goes on where it stopped"
@@ -185,7 +185,7 @@ def end_with(parent: int) -> None:
         follow()
 
 
-def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
+def write_share(settings: Settings, number: int, partitions: list[int]) -> str:
     """What a process of its own does; an empty line, or why it could not."""
     collect_rarely()
     try:
@@ -198,18 +198,18 @@ def tell_share(settings: Settings, number: int, partitions: list[int]) -> str:
 def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
     """The replay as a job of the running system, which alone may open the embedded databases."""
     if jobs > 1:
-        bar.said("--jobs: one process holds the databases here, so one process replays")
+        bar.report("--jobs: one process holds the databases here, so one process replays")
     body = msgspec.json.encode(ReplayRequest(request, anew))
     job = msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
-    said, moved, planned = 0, 0, False
+    reported, moved, planned = 0, 0, False
     try:
         while True:
             if job.records and not planned:
                 bar.planned(job.number, job.records, job.done)
                 planned, moved = True, job.done
-            for line in job.remarks[said:]:
-                bar.said(line)
-            said = len(job.remarks)
+            for line in job.remarks[reported:]:
+                bar.report(line)
+            reported = len(job.remarks)
             if planned:
                 bar.moved(job.done - moved)
                 moved = job.done
@@ -230,7 +230,7 @@ def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int,
 
 
 def _api(settings: Settings, method: str, path: str, body: bytes | None = None) -> bytes:
-    return ask(_api_address(settings), method, path, body, admin_key(settings))
+    return call_api(_api_address(settings), method, path, body, admin_key(settings))
 
 
 def _api_address(settings: Settings) -> ProbeAddress:

@@ -24,11 +24,11 @@ def print_account(console: TerminalConsole, account: Account, diff: bool) -> Non
         "open, left to the live workers": account.left_open,
         "open, told again as a database had lost them": account.restored,
     }
-    said = [line, *(f"{count:,} {what}" for what, count in more.items() if count)]
+    lines = [line, *(f"{count:,} {what}" for what, count in more.items() if count)]
     if diff:
         console.print(_diff_table(account.tables))
-        said += _movement(account.movement)
-    for each in said:
+        lines += _movement(account.movement)
+    for each in lines:
         console.print(each, markup=False, highlight=False, soft_wrap=True)
     if diff and account.movement.movers:
         console.print(_movers_table(account.movement.movers))
@@ -41,7 +41,7 @@ def replays_table(entries: Iterable[BackfillEntry]) -> Table:
         done = each.account
         counts = (f"{count:,}" for count in (done.events, done.sessions, done.changed, done.voided))
         begun, last = moment(each.started_at), moment(each.moved_at)
-        table.add_row(str(each.number), escape(each.state), begun, last, escape(_asked(each.request)), *counts)
+        table.add_row(str(each.number), escape(each.state), begun, last, escape(_described(each.request)), *counts)
     return table
 
 
@@ -49,31 +49,31 @@ def jobs_table(jobs: Iterable[Job]) -> Table:
     """One line for each replay that a process has run."""
     table = Table("job", "replay", "state", "begun", "asked for", "folded", "said")
     for each in jobs:
-        said = each.failure or "; ".join(each.remarks)
+        lines = each.failure or "; ".join(each.remarks)
         folded = f"{each.done:,} of {each.records:,}"
-        asked = escape(_asked(each.request))
+        described = escape(_described(each.request))
         table.add_row(
             str(each.id),
             str(each.number or ""),
             escape(each.state),
             moment(each.started_at),
-            asked,
+            described,
             folded,
-            escape(said),
+            escape(lines),
         )
     return table
 
 
-def _asked(request: ReplaySelection) -> str:
+def _described(request: ReplaySelection) -> str:
     """A request as the options of the command that makes it."""
-    said = [f"--source {request.source}"]
-    said += [f"--from {moment(request.since)}"] if request.since else []
-    said += [f"--to {moment(request.until)}"] if request.until != NEVER else []
-    said += [f"--site {request.site}"] if request.site else []
-    said += [f"--model {request.model}"] if request.model else []
-    said += [f"--into {request.into} {request.target}".strip()] if request.into != "databases" else []
-    said += ["--include-late"] if request.include_late else []
-    return " ".join(said + (["--diff"] if request.diff else []))
+    lines = [f"--source {request.source}"]
+    lines += [f"--from {moment(request.since)}"] if request.since else []
+    lines += [f"--to {moment(request.until)}"] if request.until != NEVER else []
+    lines += [f"--site {request.site}"] if request.site else []
+    lines += [f"--model {request.model}"] if request.model else []
+    lines += [f"--into {request.into} {request.target}".strip()] if request.into != "databases" else []
+    lines += ["--include-late"] if request.include_late else []
+    return " ".join(lines + (["--diff"] if request.diff else []))
 
 
 def _diff_table(differences: Mapping[str, TableDiff]) -> Table:
@@ -89,11 +89,11 @@ def _movement(movement: Movement) -> list[str]:
     if not movement.apart:
         return []
     quantiles = ", ".join(f"{name} {movement.quantile(share):.4f}" for name, share in _SHARES.items())
-    said = [f"scores of closed sessions moved by: {quantiles}"]
+    lines = [f"scores of closed sessions moved by: {quantiles}"]
     before, after = auc(movement.before), auc(movement.after)
     if before is not None and after is not None:
-        said.append(f"AUC on closed sessions {before:.4f} before, {after:.4f} after")
-    return said
+        lines.append(f"AUC on closed sessions {before:.4f} before, {after:.4f} after")
+    return lines
 
 
 _SHARES = {"median": 0.5, "90 %": 0.9, "99 %": 0.99, "at most": 1.0}

@@ -162,7 +162,7 @@ def app(
     metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions), lambda: publisher.clock_ahead_ms)
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
-    house = IngestContext(
+    context = IngestContext(
         guard,
         known.origins,
         reader,
@@ -172,15 +172,15 @@ def app(
     )
     tokens, streams = session_tokens(settings), upstream(settings, reader)
     intents = IntentStream(
-        house, tokens, streams, stop or asyncio.Event(), ConcurrencyLimit(ingest.max_streams_per_address)
+        context, tokens, streams, stop or asyncio.Event(), ConcurrencyLimit(ingest.max_streams_per_address)
     )
     built = IngestApp(
-        house,
+        context,
         ingest.max_batch_events,
         version("op-ecom"),
         upstream(settings, reader),
         PASSED if ingest.pass_admin else (),
-        (IntentTokenEndpoint(house, tokens), intents),
+        (IntentTokenEndpoint(context, tokens), intents),
         reads_metrics(settings),
         ingest.prefix,
     )

@@ -51,8 +51,8 @@ def models(scoring: ScoringSettings, log: str = "") -> Models:
     """
     try:
         folder = registry(scoring)
-        told = promotions(folder, log)
-        default = told[0].before if told else scoring.model or current(folder)
+        recorded = promotions(folder, log)
+        default = recorded[0].before if recorded else scoring.model or current(folder)
     except RegistryError as error:
         raise SetupError(str(error)) from error
 

@@ -26,9 +26,9 @@ async def outcome(part: Awaitable[None], databases: Mapping[type[Exception], str
         log.error("Kafka failed (%s): see kafka.bootstrap", error)
     except tuple(databases) as error:
         # It was there when it was opened, and went away before the part insists.
-        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         setting = next(setting for kind, setting in databases.items() if isinstance(error, kind))
-        log.error("a database failed (%s): see %s", said, setting)
+        log.error("a database failed (%s): see %s", reason, setting)
     else:
         return STOPPED
     return FAILED

@@ -27,7 +27,7 @@ from storage.replay.context import ProgressListener, ReplayContext
 from storage.replay.errors import ReplayError
 from storage.replay.journal import Journal
 from storage.replay.request import ReplaySelection
-from storage.replay.run import replay, tell_partitions
+from storage.replay.run import replay, write_partitions
 from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
@@ -113,7 +113,7 @@ async def part(settings: Settings, number: int, partitions: Collection[int]) -> 
         if entry is None:
             raise SetupError(f"there is no replay {number}")
         async with world(settings, opened, entry.request) as built:
-            await tell_partitions(built, number, partitions)
+            await write_partitions(built, number, partitions)
 
 
 async def _into_topic(

@@ -24,9 +24,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
                 asyncio.create_task(write(settings, opened, standing, ending)),
                 asyncio.create_task(answer(settings, opened, permitted, listener, standing.registry, ending)),
             ]
-            told = asyncio.create_task(stop.wait())
-            await asyncio.wait((*parts, told), return_when=asyncio.FIRST_COMPLETED)
-            told.cancel()
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
             ending.set()
             # Both end before the databases close; the first failure is the one to tell.
             ended = await asyncio.gather(*parts, return_exceptions=True)

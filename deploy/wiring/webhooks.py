@@ -113,9 +113,9 @@ async def _both(
         )
         running.append(watch)
         parts = [asyncio.create_task(watch.run(ending)), asyncio.create_task(sender.run(ending))]
-        told = asyncio.create_task(stop.wait())
-        await asyncio.wait((*parts, told), return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
         ending.set()
         ended = await asyncio.gather(*parts, return_exceptions=True)
         resolve.close()

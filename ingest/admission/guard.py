@@ -72,7 +72,7 @@ class Guard:
             return
         address, key = _address(admitted.client), _key(admitted.grant)
         if address is not None and self._per_address.wait(address, more, now):
-            self._per_address.owe(address, more, now)
+            self._per_address.charge(address, more, now)
             raise _too_often(self._per_address.wait(address, tokens, now), "ingest.address_rate_per_second")
         if key is not None and (wait := self._per_key.take(key, more, now)):
             raise _too_often(wait, "ingest.key_rate_per_second")
@@ -92,7 +92,7 @@ class Guard:
     def fine(self, admitted: Admission, tokens: int, now: float) -> None:
         """Let the address owe the tokens of a request that was refused after work was spent on it."""
         if (address := _address(admitted.client)) is not None:
-            self._per_address.owe(address, tokens, now)
+            self._per_address.charge(address, tokens, now)
 
 
 def _too_often(wait: int, setting: str) -> RequestRefusedError:

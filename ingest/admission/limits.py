@@ -46,7 +46,7 @@ class TokenBuckets:
         missing = min(tokens, self._burst) - self._left(holder, now)
         return max(1, math.ceil(missing / self._rate)) if missing > 0 else 0
 
-    def owe(self, holder: str, tokens: int, now: float) -> None:
+    def charge(self, holder: str, tokens: int, now: float) -> None:
         """Takes tokens that are not there; the debt is at most one burst."""
         left = self._left(holder, now)
         self._keep(holder, min(left, max(left - tokens, -self._burst)), now)
@@ -86,11 +86,11 @@ class AddressBuckets:
         wait = self._own.wait(address_holder(address), tokens, now)
         return max(wait, self._networks.wait(network, tokens, now)) if network else wait
 
-    def owe(self, address: str, tokens: int, now: float) -> None:
+    def charge(self, address: str, tokens: int, now: float) -> None:
         """As `TokenBuckets.owe`, of both."""
-        self._own.owe(address_holder(address), tokens, now)
+        self._own.charge(address_holder(address), tokens, now)
         if network := network_holder(address):
-            self._networks.owe(network, tokens, now)
+            self._networks.charge(network, tokens, now)
 
 
 class ConcurrencyLimit:

@@ -38,12 +38,12 @@ def signed(headers: Mapping[bytes, bytes]) -> bool:
 def prove(headers: Mapping[bytes, bytes], body: bytes, site: str, secrets: Iterable[str]) -> None:
     """Raise RequestRefusedError(wrong_signature) unless a secret of the site signed this body within five minutes."""
     given = {name.decode(): headers.get(name, b"").decode("latin-1") for name in _HEADERS}
-    said = f"the site {site} has no purchase secret: `opecom sites rotate {site} --purchase` makes one"
+    missing = f"the site {site} has no purchase secret: `opecom sites rotate {site} --purchase` makes one"
     for secret in secrets:
         try:
             Webhook(secret).verify(body, given, json_parse=False)
         except (WebhookVerificationError, ValueError) as error:
-            said = str(error) if isinstance(error, WebhookVerificationError) else "webhook-signature cannot be read"
+            missing = str(error) if isinstance(error, WebhookVerificationError) else "webhook-signature cannot be read"
         else:
             return
-    raise RequestRefusedError("wrong_signature", f"the signature does not hold: {said}")
+    raise RequestRefusedError("wrong_signature", f"the signature does not hold: {missing}")

@@ -45,8 +45,8 @@ class IntentTokenEndpoint(PostEndpoint):
 
     status = 200
 
-    def __init__(self, house: IngestContext, tokens: SessionTokens | None) -> None:
-        super().__init__(TOKEN_PATH, house)
+    def __init__(self, context: IngestContext, tokens: SessionTokens | None) -> None:
+        super().__init__(TOKEN_PATH, context)
         self._tokens = tokens
         self._decoder = msgspec.json.Decoder(IntentTokenRequest)
 
@@ -57,7 +57,7 @@ class IntentTokenEndpoint(PostEndpoint):
             raise RequestRefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
         site = grant.site
         body, _ = await self._body(admitted, headers, receive)
-        asked = collect.decoded(self._decoder, body)
+        wanted = collect.decoded(self._decoder, body)
         if site.intent is None:
             raise RequestRefusedError(
                 "intent_off", f"pages do not show their intent (sites.{site.name}.intent_in_browser)"
@@ -66,7 +66,7 @@ class IntentTokenEndpoint(PostEndpoint):
             raise RequestRefusedError(
                 "intent_off", "tokens cannot be signed: set api.token_secret, the same for ingest and for the query API"
             )
-        return msgspec.json.encode(self._tokens.issue(site.name, asked.session_id, site.intent))
+        return msgspec.json.encode(self._tokens.issue(site.name, wanted.session_id, site.intent))
 
 
 class IntentStream:
@@ -74,22 +74,22 @@ class IntentStream:
 
     def __init__(
         self,
-        house: IngestContext,
+        context: IngestContext,
         tokens: SessionTokens | None,
         upstream: Upstream,
         stop: asyncio.Event,
         places: ConcurrencyLimit,
     ) -> None:
-        self._house = house
+        self._context = context
         self._tokens = tokens
         self._upstream = upstream
         self._stop = stop
         self._places = places
-        self._answers = Answers(STREAM_PATH, house.metrics)
+        self._answers = Answers(STREAM_PATH, context.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = joined(scope["headers"])
-        cors = self._house.origins.headers(origin_of(headers))
+        cors = self._context.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)
             how = ProxyOptions(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
@@ -106,7 +106,7 @@ class IntentStream:
     @contextlib.contextmanager
     def _place(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Generator[None, None, None]:
         """A place among the streams of the client's address; this machine itself has any number."""
-        client = self._house.guard.client(headers, scope["client"][0] if scope.get("client") else "")
+        client = self._context.guard.client(headers, scope["client"][0] if scope.get("client") else "")
         if client.on_this_machine:
             yield
             return
@@ -134,7 +134,7 @@ class IntentStream:
             claim = self._tokens.read(token)
         except TokenError as error:
             raise RequestRefusedError("wrong_token", str(error)) from None
-        self._house.origins.check_named(origin_of(headers), claim.site)
+        self._context.origins.check_named(origin_of(headers), claim.site)
         return token
 
 

@@ -10,7 +10,7 @@ from scoring.training.fit import fit_tabm
 from scoring.training.latency import Latency, latency
 from scoring.training.network import Shape
 from scoring.training.split import Split
-from scoring.training.study import Extent, Say, judge
+from scoring.training.study import Extent, Notify, judge
 from scoring.training.tracks import UCI
 
 SIZES = (16, 12, 8, 4, 2, 1)
@@ -28,15 +28,15 @@ class Size:
     latency: Latency
 
 
-def ablation(parts: Split, extent: Extent, say: Say) -> list[Size]:
+def ablation(parts: Split, extent: Extent, notify: Notify) -> list[Size]:
     """Fit each size; for reading only: the shipped size was not chosen here."""
-    return [_size(parts, members, extent, say) for members in SIZES]
+    return [_size(parts, members, extent, notify) for members in SIZES]
 
 
-def _size(parts: Split, members: int, extent: Extent, say: Say) -> Size:
+def _size(parts: Split, members: int, extent: Extent, notify: Notify) -> Size:
     validation, test = [], []
     for seed in range(min(SEEDS, extent.seeds)):
-        say(f"ablation: ensemble of {members}, seed {seed}")
+        notify(f"ablation: ensemble of {members}, seed {seed}")
         fitted = fit_tabm(parts, UCI, seed, replace(Shape(), ensemble=members), extent.pace)
         judged = judge(parts, fitted.probability)
         validation.append(float(roc_auc_score(parts.validation.bought, judged.validation)))

@@ -91,8 +91,10 @@ def optimize(network: Fitted, parts: Split, track: Track, seed: int, pace: Train
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        said = probability(network, held.rows)
-        now = float(log_loss(held.bought, said) if pace.stop == "log_loss" else -roc_auc_score(held.bought, said))
+        predicted = probability(network, held.rows)
+        now = float(
+            log_loss(held.bought, predicted) if pace.stop == "log_loss" else -roc_auc_score(held.bought, predicted)
+        )
         if now < least:
             best, least, waited = copy.deepcopy(network.state_dict()), now, 0
         else:

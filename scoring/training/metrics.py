@@ -24,16 +24,16 @@ Probabilities = NDArray[np.float64]
 
 def measure(bought: Outcomes, probability: Probabilities, threshold: float) -> dict[str, float]:
     """All metrics by name, `p_at_5` being the precision among the 5 % of sessions with the greatest probability."""
-    said = probability >= threshold
+    predicted = probability >= threshold
     metrics = {
         "auc": roc_auc_score(bought, probability),
         "pr_auc": average_precision_score(bought, probability),
         "brier": brier_score_loss(bought, probability),
         "log_loss": log_loss(bought, probability),
         "ece": calibration_error(bought, probability),
-        "precision": precision_score(bought, said, zero_division=0),
-        "recall": recall_score(bought, said),
-        "f1": f1_score(bought, said, zero_division=0),
+        "precision": precision_score(bought, predicted, zero_division=0),
+        "recall": recall_score(bought, predicted),
+        "f1": f1_score(bought, predicted, zero_division=0),
         "p_at_5": precision_of_top(bought, probability, 0.05),
         "p_at_10": precision_of_top(bought, probability, 0.10),
         "p_at_20": precision_of_top(bought, probability, 0.20),

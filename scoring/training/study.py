@@ -18,7 +18,7 @@ from scoring.training.split import Split
 from scoring.training.tracks import LIVE, UCI, Track
 from scoring.training.truncate import PAGE_VALUES, STATISTICS, beginnings_at
 
-Say = Callable[[str], None]
+Notify = Callable[[str], None]
 Score = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -97,11 +97,11 @@ class Study:
         }
 
 
-def study(parts: Split, extent: Extent, say: Say) -> Study:
-    """Fit and measure everything; `say` is told of each step."""
-    uci = _seeds(parts, UCI, extent, say)
-    live = _seeds(parts, LIVE, extent, say)
-    say("baselines")
+def study(parts: Split, extent: Extent, notify: Notify) -> Study:
+    """Fit and measure everything; `notify` is told of each step."""
+    uci = _seeds(parts, UCI, extent, notify)
+    live = _seeds(parts, LIVE, extent, notify)
+    notify("baselines")
     rival = fit_lightgbm(parts, extent.grid)
     fitted: dict[str, tuple[str, Exportable]] = {
         "LightGBM, tuned": ("lightgbm", rival),
@@ -113,7 +113,7 @@ def study(parts: Split, extent: Extent, say: Say) -> Study:
     baselines = {
         name: Servable(kind, UCI, each, judge(parts, each.probability)) for name, (kind, each) in fitted.items()
     }
-    say("TabM without PageValues")
+    notify("TabM without PageValues")
     blind = fit_tabm(parts, Track("uci without PageValues", ("PageValues",), beginnings=False), 0, pace=extent.pace)
     without = judge(parts, blind.probability)
     shown = live_at(parts, live.chosen(), live.measure().threshold)
@@ -142,10 +142,10 @@ def live_at(parts: Split, fitted: FittedTabM, threshold: float) -> dict[str, dic
     return {name: measure(parts.test.bought, fitted.probability(seen), threshold) for name, seen in shown.items()}
 
 
-def _seeds(parts: Split, track: Track, extent: Extent, say: Say) -> Seeds:
+def _seeds(parts: Split, track: Track, extent: Extent, notify: Notify) -> Seeds:
     fitted = []
     for seed in range(extent.seeds):
-        say(f"TabM, track {track.name}, seed {seed}")
+        notify(f"TabM, track {track.name}, seed {seed}")
         fitted.append(fit_tabm(parts, track, seed, pace=extent.pace))
     measured = [judge(parts, each.probability) for each in fitted]
     losses = [log_loss(parts.validation.bought, each.validation) for each in measured]

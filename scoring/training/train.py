@@ -12,7 +12,7 @@ from scoring.training.load import load
 from scoring.training.register import Candidate, Registered, register
 from scoring.training.report import write
 from scoring.training.split import split
-from scoring.training.study import Extent, Say, Seeds, Study, study
+from scoring.training.study import Extent, Notify, Seeds, Study, study
 from scoring.training.variety import leave_out, with_variety
 
 #: `--quick`: the whole way in little time; its figures say nothing.
@@ -42,7 +42,7 @@ class Trained:
 
 
 def train(
-    data: Path, out: Place, date: str, report: Path | None, extent: Extent, with_ablation: bool, say: Say
+    data: Path, out: Place, date: str, report: Path | None, extent: Extent, with_ablation: bool, notify: Notify
 ) -> Trained:
     """Train the study's models from a file in UCI's format and add them to the registry `out`.
 
@@ -55,19 +55,19 @@ def train(
     variety = with_variety(split(sessions))
     parts = variety.parts
     if variety.flat:
-        say(variety.line())
+        notify(variety.line())
 
-    fitted = study(parts, extent, say)
+    fitted = study(parts, extent, notify)
 
-    say("export and check")
+    notify("export and check")
     models = fitted.servable()
     graphs = {name: leave_out(export(model.fitted, parts.test), variety.flat) for name, model in models.items()}
 
-    say("evaluate")
+    notify("evaluate")
     evaluation = evaluate(parts, fitted, graphs, extent)
-    sizes = ablation(parts, extent, say) if with_ablation else []
+    sizes = ablation(parts, extent, notify) if with_ablation else []
 
-    say("register")
+    notify("register")
     more = {"TabM, track live": _live_notes(fitted), "TabM, track uci": _weights(fitted.uci)}
     left_out = (f"**Columns** {variety.line()}.",) if variety.flat else ()
     candidates = [
@@ -77,7 +77,7 @@ def train(
     added = tuple(register(candidate, parts, out, date, sessions.sha256) for candidate in candidates)
 
     if report is not None:
-        say("report")
+        notify("report")
         write(report, parts, fitted, evaluation, sizes, [each.manifest for each in added])
     return Trained(added, fitted, evaluation, sizes)
 

@@ -113,9 +113,9 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     permitted = Depends(access.of)
 
     @router.get("/sessions", summary="Sessions, a page at a time", responses=answered(SessionList, "unavailable"))
-    async def list_sessions(asked: Annotated[ListQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        descending = asked.order == "desc"
-        given = (asked.chosen(caller), asked.sort, descending, asked.limit, asked.offset)
+    async def list_sessions(params: Annotated[ListQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        descending = params.order == "desc"
+        given = (params.chosen(caller), params.sort, descending, params.limit, params.offset)
         return _json(await in_thread(reads.sessions, *given))
 
     @router.get(
@@ -126,10 +126,10 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     async def get_session(
         request: Request,
         session_id: str,
-        asked: Annotated[SessionQuery, Query()],
+        params: Annotated[SessionQuery, Query()],
         caller: Annotated[Caller, permitted],
     ) -> Response:
-        found = await in_thread(reads.session, session_id, asked.site, caller.sites)
+        found = await in_thread(reads.session, session_id, params.site, caller.sites)
         record_of(request.scope).site = found.session.site  # type: ignore[attr-defined]
         return _json(found)
 
@@ -138,8 +138,8 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         summary="Sessions, conversion, revenue and events, in all and by day or hour",
         responses=answered(Statistics, "unavailable"),
     )
-    async def get_statistics(asked: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        return _json(await in_thread(reads.statistics, asked.chosen(caller), asked.by))
+    async def get_statistics(params: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        return _json(await in_thread(reads.statistics, params.chosen(caller), params.by))
 
     @router.get(
         "/export",
@@ -153,8 +153,10 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
             }
         },
     )
-    async def export_sessions(asked: Annotated[ExportQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        lines = _csv_lines(reads.uci(asked.chosen(caller)))
+    async def export_sessions(
+        params: Annotated[ExportQuery, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
+        lines = _csv_lines(reads.uci(params.chosen(caller)))
         # The first lines now: a database that is away is an answer then, and not a file that breaks off.
         first = await in_thread(next, lines)
         return StreamingResponse(
@@ -180,9 +182,9 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         },
     )
     async def get_visitor(
-        visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
+        visitor_id: VisitorId, params: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
-        visitor = _seen(caller, asked.site, visitor_id)
+        visitor = _seen(caller, params.site, visitor_id)
         document = await _available(visitors.document, visitor)
         if document is None:
             raise _unknown(visitor)
@@ -195,9 +197,9 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         responses=answered(Erasure, "not_found", "unavailable") | _accepted(),
     )
     async def erase_visitor(
-        visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
+        visitor_id: VisitorId, params: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
-        visitor = _seen(caller, asked.site, visitor_id)
+        visitor = _seen(caller, params.site, visitor_id)
         try:
             done = await eraser.start(visitor, ERASE_SECONDS)
         except DatabaseUnavailableError as error:
@@ -210,15 +212,15 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
         responses=answered(Erasure, "not_found", "unavailable"),
     )
     async def get_visitor_erasure(
-        visitor_id: VisitorId, asked: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
+        visitor_id: VisitorId, params: Annotated[SiteQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
-        visitor = _seen(caller, asked.site, visitor_id)
+        visitor = _seen(caller, params.site, visitor_id)
         try:
             found = await eraser.state(visitor)
         except DatabaseUnavailableError as error:
             raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
         if found is None:
-            raise ReadError("not_found", f"nobody asked to forget visitor {visitor_id} of {asked.site}")
+            raise ReadError("not_found", f"nobody asked to forget visitor {visitor_id} of {params.site}")
         return _json(found)
 
 
@@ -254,10 +256,10 @@ def _csv_lines(rows: Iterable[Iterable[Any]]) -> Iterator[bytes]:
 
 
 def _taken(out: io.StringIO) -> bytes:
-    said = out.getvalue()
+    text = out.getvalue()
     out.seek(0)
     out.truncate()
-    return said.encode()
+    return text.encode()
 
 
 def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
@@ -272,8 +274,8 @@ def _millis(at: datetime | None) -> int | None:
 
 
 def _accepted() -> dict[int | str, dict[str, Any]]:
-    said = answered(Erasure)[200]
-    return {202: said | {"description": "It goes on."}}
+    text = answered(Erasure)[200]
+    return {202: text | {"description": "It goes on."}}
 
 
 def _json(answer: Struct, status: int = 200) -> Response:

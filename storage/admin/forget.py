@@ -17,7 +17,7 @@ from storage.database.sites import of_sites
 from storage.database.tables import orders, page_views, sessions
 from storage.pages.forget import forget_counted
 from storage.webhooks.forget import forget as forget_deliveries
-from storage.write.clickhouse_sink import ask, change, drop_changes
+from storage.write.clickhouse_sink import change, drop_changes, run_query
 
 #: (site, session_id): all sessions of this id.
 Key = tuple[str, str]
@@ -70,11 +70,11 @@ class VisitorDatabases:
         query = select(t.site, t.session_id).distinct().where(_of(sessions, visitor))
         with reached(), self._engine.connect() as connection:
             found = {(str(site), str(session_id)) for site, session_id in connection.execute(query)}
-        return sorted(found.union((row[0], row[1]) for row in self._ask(_KEYS, visitor)))
+        return sorted(found.union((row[0], row[1]) for row in self._run_query(_KEYS, visitor)))
 
     def shared(self, visitor: Visitor) -> list[Key]:
         """Those of them in which an event has another visitor's id: it was given one later, or for the start alone."""
-        return [(row[0], row[1]) for row in self._ask(_SHARED, visitor)]
+        return [(row[0], row[1]) for row in self._run_query(_SHARED, visitor)]
 
     def forget(self, visitor: Visitor, shared: Collection[Key]) -> Deleted:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
@@ -126,13 +126,13 @@ class VisitorDatabases:
         """Make the change to what is found of it; returns how many rows that were."""
         table, row, condition, statement = what
         # Without FINAL: a row that was replaced already is still there until parts are merged.
-        ((count,),) = self._ask(f"SELECT uniqExact({row}) FROM {table} WHERE {condition}", visitor, keys)  # noqa: S608
+        ((count,),) = self._run_query(f"SELECT uniqExact({row}) FROM {table} WHERE {condition}", visitor, keys)  # noqa: S608
         if count:
             change(self._client, [table], [f"{statement} WHERE {condition}"], _given(visitor, keys))
         return int(count)
 
-    def _ask(self, query: str, visitor: Visitor, shared: Sequence[Key] = ()) -> Sequence[Sequence[Any]]:
-        rows: Sequence[Sequence[Any]] = ask(self._client, query, _given(visitor, shared)).result_rows
+    def _run_query(self, query: str, visitor: Visitor, shared: Sequence[Key] = ()) -> Sequence[Sequence[Any]]:
+        rows: Sequence[Sequence[Any]] = run_query(self._client, query, _given(visitor, shared)).result_rows
         return rows
 
 
@@ -188,10 +188,10 @@ _SHARED = (
     f"(SELECT ifNull(site, ''), ifNull(session_id, '') FROM events WHERE {_THEIRS}) ORDER BY of_site, of_session"
 )
 # What cannot be decoded, but was written by us.
-_SAID = "(position(raw, {said:String}) > 0 AND multiSearchAny(raw, {named:Array(String)}) = 1)"
-_OF_EVENTS = f"(({_THEIRS}) OR {_IN_KEYS} OR (kind = 'undecodable' AND {_SAID}))"
+_MENTIONED = "(position(raw, {said:String}) > 0 AND multiSearchAny(raw, {named:Array(String)}) = 1)"
+_OF_EVENTS = f"(({_THEIRS}) OR {_IN_KEYS} OR (kind = 'undecodable' AND {_MENTIONED}))"
 _OF_LETTERS = (
-    f"({_SAID} OR (topic = 'events' AND (log, partition, offset) IN "  # noqa: S608  our names
+    f"({_MENTIONED} OR (topic = 'events' AND (log, partition, offset) IN "  # noqa: S608  our names
     f"(SELECT log, partition, offset FROM events WHERE {_OF_EVENTS})))"
 )
 # As storage/write/erased.py makes of an event that comes now: a tick; nothing, where no fold would take the event.

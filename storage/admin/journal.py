@@ -48,8 +48,8 @@ class ErasureJournal:
             row = select(erasures.c.shared).where(erasures.c.digest == digest)
             known = msgspec.json.decode(connection.execute(row).scalar_one(), type=list[Key])
             shared = sorted({*known, *keys})
-            said = msgspec.json.encode(shared).decode()
-            connection.execute(erasures.update().where(erasures.c.digest == digest).values(shared=said))
+            encoded = msgspec.json.encode(shared).decode()
+            connection.execute(erasures.update().where(erasures.c.digest == digest).values(shared=encoded))
         for site, session_id in shared:
             self._note(session_digest(site, session_id), site, "", "done")
         return shared

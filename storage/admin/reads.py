@@ -188,22 +188,22 @@ def _span(at: int, count: int, bought: int, brought: Revenue) -> Span:
 
 def _conditions(chosen: ResolvedFilter) -> list[Any]:
     t = sessions.c
-    said: list[Any] = [t.status != "void", of_sites(t.site, chosen.sites)]
+    clauses: list[Any] = [t.status != "void", of_sites(t.site, chosen.sites)]
     if chosen.site is not None:
-        said.append(of_sites(t.site, [chosen.site]))
+        clauses.append(of_sites(t.site, [chosen.site]))
     for name in ("status", "band", "label", "visitor_type"):
         value = getattr(chosen, name)
         if value is not None:
-            said.append(t[name] == value)
+            clauses.append(t[name] == value)
     if not chosen.bots:
-        said.append(cast(t.bot, Integer) == 0)
+        clauses.append(cast(t.bot, Integer) == 0)
     if chosen.revenue is not None:
-        said.append(counted_revenue == int(chosen.revenue))
+        clauses.append(counted_revenue == int(chosen.revenue))
     if chosen.since is not None:
-        said.append(t.opened_at >= chosen.since)
+        clauses.append(t.opened_at >= chosen.since)
     if chosen.until is not None:
-        said.append(t.opened_at < chosen.until)
-    return said
+        clauses.append(t.opened_at < chosen.until)
+    return clauses
 
 
 def _is(table: Any, identity: tuple[str, str, int]) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from storage.database.engine import reached
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.webhooks.tables import deliveries
-from storage.write.clickhouse_sink import ask
+from storage.write.clickhouse_sink import run_query
 
 #: Sessions that are read at a time.
 PIECE = 20
@@ -54,8 +54,8 @@ class VisitorReads:
                 **place,
                 "openings": [session_of(row) for row in self._rows(sessions, site, session_id)],
                 "page_views": [view_of(row) for row in self._rows(page_views, site, session_id)],
-                "updates": list(ask(self._client, _UPDATES, place).named_results()),
-                "events": [msgspec.Raw(raw.encode()) for (raw,) in ask(self._client, _EVENTS, place).result_rows],
+                "updates": list(run_query(self._client, _UPDATES, place).named_results()),
+                "events": [msgspec.Raw(raw.encode()) for (raw,) in run_query(self._client, _EVENTS, place).result_rows],
             }
 
     def _rows(self, table: Any, site: str, session_id: str) -> list[Any]:
@@ -75,7 +75,7 @@ class VisitorReads:
     def _letters(self, visitor: Visitor) -> list[dict[str, Any]]:
         condition, given = of_letters(visitor)
         query = f"SELECT reason, detail, topic, partition, offset, raw FROM dead_letters FINAL WHERE {condition}"  # noqa: S608
-        return list(ask(self._client, query, given).named_results())
+        return list(run_query(self._client, query, given).named_results())
 
 
 _PLACE = "site = {site:String} AND session_id = {session_id:String}"

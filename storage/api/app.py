@@ -164,10 +164,10 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         responses=answered(LiveSessions, "unavailable"),
     )
     async def get_live_sessions(
-        asked: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+        params: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
         found = await asyncio.to_thread(
-            queries.live, asked.min_probability, asked.band, asked.site, asked.limit, caller.sites, asked.bots
+            queries.live, params.min_probability, params.band, params.site, params.limit, caller.sites, params.bots
         )
         return _json(LiveSessions(found))
 
@@ -179,9 +179,9 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
     )
     async def get_session_intent(
-        session_id: str, asked: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+        session_id: str, params: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
-        return _json(await asyncio.to_thread(queries.intent, session_id, asked.site, caller.sites))
+        return _json(await asyncio.to_thread(queries.intent, session_id, params.site, caller.sites))
 
     @app.get(
         "/sessions/{session_id}/timeline",
@@ -194,10 +194,10 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
     async def get_session_timeline(
         request: Request,
         session_id: str,
-        asked: Annotated[SessionParams, Query()],
+        params: Annotated[SessionParams, Query()],
         caller: Annotated[Caller, Depends(access.audited().of)],
     ) -> Response:
-        found = await asyncio.to_thread(queries.timeline, session_id, asked.site, caller.sites)
+        found = await asyncio.to_thread(queries.timeline, session_id, params.site, caller.sites)
         record_of(request.scope).site = found.site
         # Encoding two thousand updates takes a moment that no other request should wait for.
         return Response(await asyncio.to_thread(encode, found), media_type="application/json")
@@ -224,12 +224,12 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
     )
     async def stream_intents(
         request: Request,
-        asked: Annotated[StreamParams, Query()],
+        params: Annotated[StreamParams, Query()],
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
     ) -> Response:
-        sites = _by_token(request, asked.token) if asked.token is not None else (await audited.of(request)).sites
-        wanted = UpdateFilter(asked.site, asked.band, asked.min_probability, sites, asked.bots)
-        return await streams.open(wanted, _start(last_event_id or asked.last_event_id))
+        sites = _by_token(request, params.token) if params.token is not None else (await audited.of(request)).sites
+        wanted = UpdateFilter(params.site, params.band, params.min_probability, sites, params.bots)
+        return await streams.open(wanted, _start(last_event_id or params.last_event_id))
 
     @app.post(
         "/intents/token",

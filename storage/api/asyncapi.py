@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from ingest.events import Erase, Event, Tick, UseModel, UsePages
-from ingest.openapi_rules import mend_schemas
+from ingest.openapi_rules import fix_schemas
 from storage.api.topic_examples import EXAMPLES
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow, PagesMarker
@@ -86,7 +86,7 @@ def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version:
     security = [{"$ref": "#/components/securitySchemes/sasl"}] if sasl else []
     types = tuple(dict.fromkeys(message for topic in all_topics for message in topic.messages))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
-    mend_schemas([schemas, components])
+    fix_schemas([schemas, components])
     _wrap_references(components)
     payloads = dict(zip(types, schemas, strict=True))
     return {
@@ -143,12 +143,12 @@ def _wrap_references(node: Any) -> None:
 
 
 def _message(message: type[Struct], key: str, payload: Any) -> dict[str, Any]:
-    said = {"name": message.__name__, "summary": _first_line(message), "payload": payload}
+    described = {"name": message.__name__, "summary": _first_line(message), "payload": payload}
     example = EXAMPLES[message]
-    said["examples"] = [{"name": message.__name__, "payload": msgspec.to_builtins(example)}]
+    described["examples"] = [{"name": message.__name__, "payload": msgspec.to_builtins(example)}]
     if key and message not in _CONTROLS:
-        said["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}}
-    return said
+        described["bindings"] = {"kafka": {"key": {"type": "string", "description": key}, "bindingVersion": "0.5.0"}}
+    return described
 
 
 def _first_line(message: type[Struct]) -> str:

@@ -56,18 +56,18 @@ def account(parts: list[DetachedPart], embedded: bool) -> str:
     for part in parts:
         by_table.setdefault(part.table, []).append(part)
     missing = "; ".join(f"{table}: {_named(its)}" for table, its in by_table.items())
-    mends = dict.fromkeys(mend for table in by_table if (mend := _mend(table, embedded)))
+    remedies = dict.fromkeys(remedy for table in by_table if (remedy := _remedy(table, embedded)))
     return (
-        f"ClickHouse set damaged parts aside, and their rows are missing ({missing}); {', '.join(mends)}; "
+        f"ClickHouse set damaged parts aside, and their rows are missing ({missing}); {', '.join(remedies)}; "
         f"then delete these folders, such as {parts[0].path} (docs/operations.md#opecompartsdetached)"
     )
 
 
 def unseen(error: BaseException) -> str:
     """One line where the parts cannot be looked at, such as for want of a right."""
-    said = str(error).partition("\n")[0][:200]
+    reason = str(error).partition("\n")[0][:200]
     return (
-        f"nobody can tell whether ClickHouse set damaged parts aside ({said}): "
+        f"nobody can tell whether ClickHouse set damaged parts aside ({reason}): "
         "GRANT SELECT ON system.detached_parts TO the user storage.clickhouse_user"
     )
 
@@ -77,7 +77,7 @@ def _named(parts: list[DetachedPart]) -> str:
     return ", ".join(part.name for part in parts[:MOST_NAMED]) + more
 
 
-def _mend(table: str, embedded: bool) -> str:
+def _remedy(table: str, embedded: bool) -> str:
     """What brings back the rows of a table. Merged parts tell no time, so it is the whole of it."""
     if table in _REPLAYED:
         # The embedded broker's log is as old as the broker; the table `events` has the same records.

@@ -66,7 +66,7 @@ class Access:
         """Who asks, of address `peer`, noted in `record`; raises ReadError: no_key, wrong_key, wrong_scope, rate."""
         record = record or AuditRecord()
         given = headers.get("x-opecom-key")
-        mend = f"`opecom keys add NAME --scope {self._scope}` makes one"
+        remedy = f"`opecom keys add NAME --scope {self._scope}` makes one"
         if given is not None:
             proxied = _is_proxied(headers)
             if wait := self._wrong_keys.wait(peer, self._now(), proxied):
@@ -74,15 +74,15 @@ class Access:
             found = self._found(given)
             if found is None:
                 self._wrong_keys.count(peer, self._now(), proxied)
-                raise ReadError("wrong_key", f"X-OPECOM-Key is no key of scope {self._scope}; {mend}")
+                raise ReadError("wrong_key", f"X-OPECOM-Key is no key of scope {self._scope}; {remedy}")
             record.who = found.name
             if not found.opens(self._scope):
-                raise ReadError("wrong_scope", f"this key is not of scope {self._scope}; {mend}")
+                raise ReadError("wrong_scope", f"this key is not of scope {self._scope}; {remedy}")
             return Caller(found.name, found.sites)
         if self._open_on_loopback and self._scope == "read" and _from_here(headers, peer):
             record.who = "this machine"
             return Caller("this machine")
-        raise ReadError("no_key", f"send a key of scope {self._scope} in the header X-OPECOM-Key; {mend}")
+        raise ReadError("no_key", f"send a key of scope {self._scope} in the header X-OPECOM-Key; {remedy}")
 
     async def of(self, request: Request) -> Caller:
         """`check` for a request: what a route depends on."""

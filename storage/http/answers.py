@@ -17,10 +17,10 @@ def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[
     by_status: dict[int, list[str]] = {}
     for code in ("no_key", "wrong_key", "wrong_scope", "invalid", "rate", *refusals):
         by_status.setdefault(STATUS[code], []).append(code)
-    said: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": _json(answer)}}
+    responses: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": _json(answer)}}
     for status, codes in sorted(by_status.items()):
-        said[status] = {"description": ", ".join(codes), "content": _json(ErrorAnswer)}
-    return said
+        responses[status] = {"description": ", ".join(codes), "content": _json(ErrorAnswer)}
+    return responses
 
 
 def refused(status: int, description: str) -> dict[int | str, dict[str, Any]]:

@@ -41,8 +41,8 @@ def record_of(scope: Scope) -> AuditRecord:
 
 def line(who: str, action: str, site: str, subject: str, result: str | int) -> str:
     """The line: each value as a JSON string, so that none of them can pass for another."""
-    said = {"who": who, "action": action, "site": site, "subject": subject, "result": str(result)}
-    return "audit " + " ".join(f"{name}={json.dumps(value)}" for name, value in said.items())
+    described = {"who": who, "action": action, "site": site, "subject": subject, "result": str(result)}
+    return "audit " + " ".join(f"{name}={json.dumps(value)}" for name, value in described.items())
 
 
 class AuditTrail:
@@ -72,8 +72,8 @@ class AuditTrail:
 def _write(scope: Scope, record: AuditRecord, status: int) -> None:
     if not record.counts:
         return
-    asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("site", [""])[0]
-    site, path = record.site or asked, getattr(scope.get("route"), "path", "none")
+    requested = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("site", [""])[0]
+    site, path = record.site or requested, getattr(scope.get("route"), "path", "none")
     subject = record.subject or _subject(site, scope.get("path_params", {}))
     log.info(line(record.who, f"{scope['method']} {path}", site or "all of the key", subject, status))
 

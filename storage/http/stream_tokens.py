@@ -23,21 +23,21 @@ class Tokens:
         """A new token for these sites; None: for all."""
         ends = int(self._now()) + self._seconds
         # Two tokens of one second differ, so that a log line tells them apart.
-        said = f"{ends}.{secrets.token_urlsafe(6)}"
+        text = f"{ends}.{secrets.token_urlsafe(6)}"
         if sites is not None:
             # No site's own name has a "~".
-            said += f".{'~'.join(sorted(sites))}"
-        return Token(f"{said}.{self._signature(said)}", ends * 1000, self._seconds)
+            text += f".{'~'.join(sorted(sites))}"
+        return Token(f"{text}.{self._signature(text)}", ends * 1000, self._seconds)
 
     def check(self, token: str) -> frozenset[str] | None:
         """The sites of this token, None: all; raises ReadError(wrong_token) unless it is ours and still holds."""
-        said, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(self._signature(said).encode(), signature.encode()):
+        text, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(self._signature(text).encode(), signature.encode()):
             raise ReadError("wrong_token", "this token was not made here: POST /intents/token makes one")
-        if int(said.partition(".")[0]) <= self._now():
+        if int(text.partition(".")[0]) <= self._now():
             raise ReadError("wrong_token", "this token has expired: POST /intents/token makes a new one")
-        _, _, *named = said.split(".", 2)
+        _, _, *named = text.split(".", 2)
         return frozenset(filter(None, named[0].split("~"))) if named else None
 
-    def _signature(self, said: str) -> str:
-        return signature(self._secret, b"opecom stream ", said)
+    def _signature(self, text: str) -> str:
+        return signature(self._secret, b"opecom stream ", text)

@@ -120,12 +120,12 @@ class SessionStreams:
             intent = await seat.next(min(self._heartbeat_seconds, left))
             if intent is not None:
                 self._metrics.stream_events.inc()
-                yield ServerSentEvent(event="intent", data=_told(intent, claim))
+                yield ServerSentEvent(event="intent", data=_shown(intent, claim))
             elif not seat.closed and self._now() < claim.expires_at:
                 yield ServerSentEvent(comment="heartbeat")
 
 
-def _told(intent: Intent, claim: Claim) -> str:
+def _shown(intent: Intent, claim: Claim) -> str:
     return encode(intent if claim.shown == "all" else band_only_of(intent)).decode()
 
 
@@ -148,9 +148,9 @@ def session_routes(streams: SessionStreams, tokens: SessionTokens) -> APIRouter:
         responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
         | {200: {"description": "Each event's data is an Intent.", "content": EVENT_STREAM}},
     )
-    async def stream_session_intent(asked: Annotated[SessionStreamParams, Query()]) -> Response:
+    async def stream_session_intent(params: Annotated[SessionStreamParams, Query()]) -> Response:
         try:
-            claim = tokens.read(asked.token)
+            claim = tokens.read(params.token)
         except TokenError as error:
             raise ReadError("wrong_token", str(error)) from None
         return await streams.open(claim)

@@ -80,7 +80,7 @@ class Streams:
     async def _events(self, follower: ScoredConsumer) -> AsyncGenerator[ServerSentEvent, None]:
         """An id comes first and with every heartbeat, so that a client that was sent nothing can go on from there."""
         yield ServerSentEvent(id=follower.resume_id, comment="following", retry=RECONNECT * 1000)
-        said = time.monotonic()
+        sent_at = time.monotonic()
         while not self._stop.is_set():
             try:
                 found = await follower.more(LOOK)
@@ -93,10 +93,10 @@ class Streams:
                     return
             if found:
                 self._metrics.stream_events.inc(len(found))
-                said = time.monotonic()
-            elif time.monotonic() - said >= self._heartbeat_seconds:
+                sent_at = time.monotonic()
+            elif time.monotonic() - sent_at >= self._heartbeat_seconds:
                 yield ServerSentEvent(id=follower.resume_id, comment="heartbeat")
-                said = time.monotonic()
+                sent_at = time.monotonic()
 
 
 class EventStream(EventSourceResponse):

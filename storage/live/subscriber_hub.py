@@ -100,7 +100,7 @@ class SubscriberHub:
         seats.add(seat)
         try:
             if key in self._recent:
-                self._tell({seat}, self._recent[key].value)
+                self._deliver({seat}, self._recent[key].value)
             yield seat
         finally:
             seats.discard(seat)
@@ -170,19 +170,19 @@ class SubscriberHub:
         wanted_at = now()
         while not self._stop.is_set() and (self._seats or now() - wanted_at < LINGER):
             for key, value in await follower.records(LOOK):
-                self._hear(key, value, now())
+                self._receive(key, value, now())
             if self._seats:
                 wanted_at = now()
 
-    def _hear(self, key: bytes, value: bytes, now: float) -> None:
+    def _receive(self, key: bytes, value: bytes, now: float) -> None:
         self._recent.pop(key, None)
         self._recent[key] = _Notification(now, value)
         while len(self._recent) > MOST_RECENT or next(iter(self._recent.values())).at < now - RECENT_SECONDS:
             del self._recent[next(iter(self._recent))]
         if seats := self._seats.get(key):
-            self._tell(seats, value)
+            self._deliver(seats, value)
 
-    def _tell(self, seats: set[Subscription], value: bytes) -> None:
+    def _deliver(self, seats: set[Subscription], value: bytes) -> None:
         try:
             intent = intent_of(decode(value))
         except msgspec.DecodeError as error:

@@ -33,10 +33,10 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
     router = APIRouter(prefix="/pages", tags=["page statistics"], dependencies=[Security(_key)])
     admins = access.scoped("admin")
 
-    async def answer(ask: Callable[[Refresher], Awaitable[Struct]]) -> Response:
+    async def answer(operation: Callable[[Refresher], Awaitable[Struct]]) -> Response:
         try:
             async with opening() as pages:
-                found = await ask(pages)
+                found = await operation(pages)
         except (DatabaseUnavailableError, TopicMissingError, KafkaError, OSError) as error:
             raise ReadError("unavailable", reason_of(error), RETRY_SECONDS) from error
         return Response(encode(found), media_type="application/json")
@@ -51,11 +51,11 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         site: Site = "",
         version: Annotated[int | None, Query(ge=0)] = None,
     ) -> Response:
-        async def ask(pages: Refresher) -> PagesInForce:
+        async def operation(pages: Refresher) -> PagesInForce:
             found = await pages.show(site, version)
             return msgspec.structs.replace(found, pages=[page for page in found.pages if caller.sees(page.site)])
 
-        return await answer(ask)
+        return await answer(operation)
 
     @router.get(
         "/explain",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from storage.write.clickhouse_sink import ask, change, command, drop_changes
+from storage.write.clickhouse_sink import change, command, drop_changes, run_query
 
 _TABLES = ("page_tally_source", "page_tallies")
 
@@ -17,7 +17,7 @@ def forget_counted(client: Any, keys: Sequence[tuple[str, str]]) -> None:
     """
     given: dict[str, Any] = {"keys": [f"{site}/{session_id}" for site, session_id in keys]}
     given |= {"of": sorted({site for site, _ in keys}), "ids": sorted({session_id for _, session_id in keys})}
-    hours = ask(client, _HOURS, given).result_rows
+    hours = run_query(client, _HOURS, given).result_rows
     if not hours:
         return
     change(client, ["page_tally_source"], [f"ALTER TABLE page_tally_source DELETE WHERE {_OF_KEYS}"], given)

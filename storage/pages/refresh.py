@@ -136,9 +136,9 @@ class Refresher:
     async def show(self, site: str, version: int | None) -> PagesInForce:
         """The statistics as of a version, the newest unless one is named."""
         await self._caught_up()
-        asked = self._statistics.version if version is None else version
-        found = [_in_force(row) for row in self._statistics.rows(asked, site).values()]
-        return PagesInForce(asked, sorted(found, key=lambda page: (-page.page_value, page.site, page.path)))
+        version_wanted = self._statistics.version if version is None else version
+        found = [_in_force(row) for row in self._statistics.rows(version_wanted, site).values()]
+        return PagesInForce(version_wanted, sorted(found, key=lambda page: (-page.page_value, page.site, page.path)))
 
     async def explain(self, site: str, path: str) -> Explained:
         """How the statistics of a page come about, of one that nobody visited those of any page."""

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from storage.database.money import NONE, Money, main_currency
-from storage.write.clickhouse_sink import ask, command
+from storage.write.clickhouse_sink import command, run_query
 from stream.fold.pages import ANY_PATH, MOST_PAGES
 from stream.fold.path_patterns import PathPatterns
 
@@ -82,7 +82,7 @@ class Tallies:
         #: The path patterns of the sites, as they now stand.
         self.patterns = patterns
         #: What was asked last, and its answer, which holds while nothing has changed.
-        self._asked: tuple[int, str] | None = None
+        self._last_request: tuple[int, str] | None = None
         self._answer: Sequence[Any] = ()
 
     def since(self, opened_at: int, site: str = "") -> list[Tally]:
@@ -92,9 +92,9 @@ class Tallies:
         Runs of replayed sites (`uci~k3f9`) have imported statistics only. Raises DatabaseUnavailableError.
         """
         day = max(opened_at, 0) // DAY_MS
-        if self._count(day, site) or self._asked != (day, site):
+        if self._count(day, site) or self._last_request != (day, site):
             given = {"day": day, "site": site, "most": MOST_COUNTED}
-            self._asked, self._answer = (day, site), ask(self._client, _TOTAL, given).result_rows
+            self._last_request, self._answer = (day, site), run_query(self._client, _TOTAL, given).result_rows
         return _valued(self._answer, self._money())
 
     def recount(self, opened_at: int) -> None:
@@ -121,7 +121,10 @@ class Tallies:
         return bool(stale)
 
     def _changes(self, query: str, **given: Any) -> dict[TallySpan, int]:
-        return {TallySpan(start, site): changes for start, site, changes in ask(self._client, query, given).result_rows}
+        return {
+            TallySpan(start, site): changes
+            for start, site, changes in run_query(self._client, query, given).result_rows
+        }
 
     def _stale(
         self,
@@ -132,7 +135,7 @@ class Tallies:
         day: int,
     ) -> dict[TallySpan, int]:
         """The spans that are not counted as they stand now, with their changes."""
-        rows = ask(self._client, _COUNTED, {"span": span, "start": day}).result_rows if changes else ()
+        rows = run_query(self._client, _COUNTED, {"span": span, "start": day}).result_rows if changes else ()
         counted = {TallySpan(start, site): TallyState(seen, rules) for start, site, seen, rules in rows}
         return {
             each: now

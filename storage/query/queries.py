@@ -96,7 +96,9 @@ class Queries:
         """
         condition, given = seen(sites)
         given |= {"session_id": session_id} | ({} if site is None else {"site": site})
-        newest = self._ask(_newest(condition if site is None else f"{condition} AND site = {{site:String}}"), given)
+        newest = self._run_query(
+            _newest(condition if site is None else f"{condition} AND site = {{site:String}}"), given
+        )
         found, opened_at = _only(newest.result_rows, session_id, site)
         return Timeline(found, session_id, opened_at, self.updates((found, session_id, opened_at)))
 
@@ -104,12 +106,12 @@ class Queries:
         """The updates of a session, of too many the newest MOST_UPDATES, the oldest first; raises ReadError."""
         site, session_id, opened_at = identity
         place = {"session_id": session_id, "site": site, "opened_at": opened_at, "most": MOST_UPDATES}
-        return [update_of_row(row) for row in self._ask(_UPDATES, place).named_results()][::-1]
+        return [update_of_row(row) for row in self._run_query(_UPDATES, place).named_results()][::-1]
 
     def check(self) -> str:
         """Raise ReadError(unavailable) unless both databases answer; returns what somebody should look at, or ""."""
         self._rows(select(1))
-        self._ask("SELECT 1", {})
+        self._run_query("SELECT 1", {})
         return detached_parts.notice(self._client, self._embedded)
 
     def _rows(self, query: Any) -> Sequence[Any]:
@@ -124,7 +126,7 @@ class Queries:
         self._waited(RELATIONAL, time.perf_counter() - began, True)
         return rows
 
-    def _ask(self, query: str, parameters: dict[str, Any]) -> Any:
+    def _run_query(self, query: str, parameters: dict[str, Any]) -> Any:
         began = time.perf_counter()
         try:
             answer = self._client.query(query, parameters=parameters)

@@ -69,9 +69,9 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
     return router
 
 
-def _may(caller: Caller, asked: ReplaySelection) -> bool:
+def _may(caller: Caller, selection: ReplaySelection) -> bool:
     """Whether a replay is the caller's affair; one of all sites is only theirs who have them all."""
-    return caller.sites is None or (bool(asked.site) and caller.sees(asked.site))
+    return caller.sites is None or (bool(selection.site) and caller.sees(selection.site))
 
 
 async def _order(request: Request) -> ReplayRequest:
@@ -89,9 +89,9 @@ async def _order(request: Request) -> ReplayRequest:
 
 
 def _with(answer: type[msgspec.Struct], status: int, *refusals: Any) -> dict[int | str, dict[str, Any]]:
-    said = answered(answer, *refusals)
-    said[status] = said.pop(200) | {"description": "Begun."}
-    return said
+    documented = answered(answer, *refusals)
+    documented[status] = documented.pop(200) | {"description": "Begun."}
+    return documented
 
 
 def _answer(answer: msgspec.Struct, status: int = 200) -> Response:

@@ -57,5 +57,5 @@ class ProgressListener(Protocol):
     def moved(self, done: int) -> None:
         """So many records are folded."""
 
-    def said(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Something that a person should know."""

@@ -121,7 +121,7 @@ class _JobProgress:
     def moved(self, done: int) -> None:
         self._job.done += done
 
-    def said(self, line: str) -> None:
+    def report(self, line: str) -> None:
         self._job.remarks.append(line)
 
 

@@ -210,8 +210,8 @@ def _explained() -> Generator[None, None, None]:
     try:
         yield
     except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise JournalAwayError(f"the relational database does not answer ({said:.200}): see storage.url") from error
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise JournalAwayError(f"the relational database does not answer ({reason:.200}): see storage.url") from error
 
 
 def _now() -> int:

@@ -65,7 +65,7 @@ class PartitionRun:
         self._made = made
         self._left: set[Identity] = set()
 
-    async def tell(self, checkpoint: Checkpoint) -> list[OpenSession]:
+    async def write(self, checkpoint: Checkpoint) -> list[OpenSession]:
         """Go on at the checkpoint until the plan's end; returns what is open at the cut."""
         plan, account = checkpoint.plan, checkpoint.account
         late = await self._late(plan)
@@ -93,15 +93,15 @@ class PartitionRun:
             before = max(replay.partition.next, checkpoint.next)
             replay.partition.mark()
             mark = plan.begin if late is not None else replay.partition.recovery_mark()
-            told = await in_thread(replay.take, records)
+            batch = await in_thread(replay.take, records)
             after = replay.partition.next
             if before >= checkpoint.counted:
-                await self._count(plan, told, account, before, after)
-            if told.updates or monotonic() >= keep_at:
+                await self._count(plan, batch, account, before, after)
+            if batch.updates or monotonic() >= keep_at:
                 await self._keep(Checkpoint(plan, before, max(after, checkpoint.counted), mark, account))
                 keep_at = monotonic() + CHECKPOINT_EVERY
             fresh = between(records, before, after)
-            await patiently(partial(self._target.take, plan, fresh, told, account))
+            await patiently(partial(self._target.take, plan, fresh, batch, account))
             self._moved(max(0, after - before))
             if after > plan.last and not self._wanted(replay):
                 break
@@ -139,14 +139,14 @@ class PartitionRun:
     async def _keep(self, checkpoint: Checkpoint) -> None:
         await patiently(lambda: in_thread(self._kept, checkpoint))
 
-    async def _count(self, plan: PartitionPlan, told: ReplayBatch, account: Account, first: int, end: int) -> None:
+    async def _count(self, plan: PartitionPlan, batch: ReplayBatch, account: Account, first: int, end: int) -> None:
         """Compare one batch with what is stored, and count it."""
         if self._request.reads_databases:
-            await patiently(lambda: in_thread(self._compare, plan, told.updates, account, first, end))
-        for outcome, count in told.counts.items():
+            await patiently(lambda: in_thread(self._compare, plan, batch.updates, account, first, end))
+        for outcome, count in batch.counts.items():
             account.records[outcome] = account.records.get(outcome, 0) + count
-        account.updates += len(told.updates)
-        account.sessions += sum(update.session.event.id is None for update in told.updates)
+        account.updates += len(batch.updates)
+        account.sessions += sum(update.session.event.id is None for update in batch.updates)
 
     def _compare(
         self, plan: PartitionPlan, updates: Sequence[ScoredUpdate], account: Account, first: int, end: int

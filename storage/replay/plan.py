@@ -63,10 +63,10 @@ async def _require_whole(request: ReplaySelection, source: Source, partition: in
     async for records in source.read(partition, bounds.start, min(bounds.start + 1, bounds.end)):
         for record in records:
             try:
-                said = in_log_time(decode(record.key, record.value), record.timestamp)
+                content = in_log_time(decode(record.key, record.value), record.timestamp)
             except UndecodableError:
-                said = None
-            at = said.received_at if isinstance(said, Event) else record.timestamp
+                content = None
+            at = content.received_at if isinstance(content, Event) else record.timestamp
             if request.since - EARLIER >= at:
                 return
             earliest = datetime.fromtimestamp((at + EARLIER) / 1000, UTC)

@@ -66,7 +66,7 @@ async def replay(
             watcher.planned(number, sum(each.records for each in plans), sum(map(_folded, checkpoints)))
             await _until_written(world, request, plans, watcher)
             if elsewhere is None:
-                left = await _tell(world, request, number, checkpoints, watcher.moved)
+                left = await _write(world, request, number, checkpoints, watcher.moved)
             else:
                 await _watched(world, number, elsewhere(number, [each.partition for each in plans]), watcher)
                 run = _run(world, request, number, watcher.moved)
@@ -80,14 +80,14 @@ async def replay(
             return account
 
 
-async def tell_partitions(world: ReplayContext, number: int, partitions: Collection[int]) -> None:
+async def write_partitions(world: ReplayContext, number: int, partitions: Collection[int]) -> None:
     """Step 4 for some partitions of a replay that another process has begun; raises ReplayError."""
     with _explained():
         entry = world.journal.entry(number)
         if entry is None:
             raise ReplayError(f"there is no replay {number}: `opecom replay --list` shows those there are")
         chosen = [each for each in world.journal.checkpoints(number) if each.plan.partition in partitions]
-        await _tell(world, entry.request, number, chosen, lambda _: None)
+        await _write(world, entry.request, number, chosen, lambda _: None)
 
 
 async def _begun(
@@ -100,7 +100,7 @@ async def _begun(
     interrupted = [each for each in unfinished(world.journal.entries()) if each.request.may_meet(request)]
     for each in interrupted:
         if each.request == request and not anew:
-            watcher.said(f"going on with replay {each.number}, which was interrupted")
+            watcher.report(f"going on with replay {each.number}, which was interrupted")
             return each.number
     for each in interrupted:
         if own_only and not request.covers(each.request):
@@ -130,10 +130,10 @@ async def _until_written(
     if request.reads_databases:
         remark = await world.written({each.partition: each.cut for each in plans})
         if remark:
-            watcher.said(remark)
+            watcher.report(remark)
 
 
-async def _tell(
+async def _write(
     world: ReplayContext,
     request: ReplaySelection,
     number: int,
@@ -141,7 +141,7 @@ async def _tell(
     moved: Callable[[int], None],
 ) -> list[OpenSession]:
     run = _run(world, request, number, moved)
-    return [left for checkpoint in checkpoints for left in await run.tell(checkpoint)]
+    return [left for checkpoint in checkpoints for left in await run.write(checkpoint)]
 
 
 def _run(world: ReplayContext, request: ReplaySelection, number: int, moved: Callable[[int], None]) -> PartitionRun:
@@ -170,7 +170,7 @@ async def _unkept(world: ReplayContext, request: ReplaySelection, watcher: Progr
     target = world.target(request)
     run = PartitionRun(world, request, UNWRITTEN, target, watcher.moved, lambda _: None, made)
     checkpoints = [begun(each) for each in plans]
-    left = [each for checkpoint in checkpoints for each in await run.tell(checkpoint)]
+    left = [each for checkpoint in checkpoints for each in await run.write(checkpoint)]
     account = Account()
     for checkpoint in checkpoints:
         account.add(checkpoint.account)

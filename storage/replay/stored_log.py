@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from ingest.events import CLOCK_TOLERANCE, LIVE_CLOCK, Tick, UndecodableError, UseModel, UsePages, decode, encode
 from storage.database.threads import in_thread
-from storage.write.clickhouse_sink import ask
+from storage.write.clickhouse_sink import run_query
 from stream.fold.partition import LogRecord
 from stream.kafka.source import PIECE, Bounds, SourceError
 
@@ -46,7 +46,7 @@ class StoredLog:
     async def read(self, partition: int, offset: int, end: int) -> AsyncIterator[Sequence[LogRecord]]:
         while offset < end:
             until = min(offset + PIECE, end)
-            rows = await in_thread(self._ask, _RECORDS, partition, first=offset, end=until)
+            rows = await in_thread(self._run_query, _RECORDS, partition, first=offset, end=until)
             records = _unrepeated(rows, offset)
             if len(records) != until - offset:
                 raise SourceError(
@@ -73,11 +73,11 @@ class StoredLog:
             offset = until
 
     def _of_site(self, query: str, partition: int, first: int, end: int, site: str) -> Sequence[Sequence[Any]]:
-        return self._ask(query, partition, first=first, end=end, site=site, runs=f"{site}~")
+        return self._run_query(query, partition, first=first, end=end, site=site, runs=f"{site}~")
 
     def extent(self, partition: int) -> tuple[int, int, int]:
         """The first offset that is kept, the one after the last, and how many there are; all 0 where none is."""
-        ((first, end, count),) = self._ask(_EXTENT, partition)
+        ((first, end, count),) = self._run_query(_EXTENT, partition)
         return (int(first), int(end), int(count)) if count else (0, 0, 0)
 
     def first_received_since(self, partition: int, at: int) -> int | None:
@@ -92,32 +92,32 @@ class StoredLog:
         """The model and the version of the page statistics that the controls before `offset` put in force."""
         model, pages = "", 0
         refused = self.refused(partition)
-        for at, raw in self._ask(_CONTROLS, partition, first=offset):
+        for at, raw in self._run_query(_CONTROLS, partition, first=offset):
             try:
-                said = decode(None, raw)
+                content = decode(None, raw)
             except UndecodableError:
                 continue
-            if isinstance(said, UseModel) and at not in refused:
-                model = said.version
-            elif isinstance(said, UsePages):
-                pages = max(pages, said.version)
+            if isinstance(content, UseModel) and at not in refused:
+                model = content.version
+            elif isinstance(content, UsePages):
+                pages = max(pages, content.version)
         return model, pages
 
     def clocks(self, partition: int, offset: int) -> dict[str, int]:
         """The clocks of replayed sites as the records before `offset` leave them, the one that began first first."""
-        return {bytes(name).decode(): int(now) for name, now in self._ask(_CLOCKS, partition, first=offset)}
+        return {bytes(name).decode(): int(now) for name, now in self._run_query(_CLOCKS, partition, first=offset)}
 
     def refused(self, partition: int) -> dict[int, str]:
         """The controls that live workers refused, and why, by offset."""
-        return {int(offset): bytes(why).decode() for offset, why in self._ask(_REFUSED, partition)}
+        return {int(offset): bytes(why).decode() for offset, why in self._run_query(_REFUSED, partition)}
 
     def _found(self, query: str, partition: int, at: int) -> int | None:
-        ((offset, count),) = self._ask(query, partition, at=at)
+        ((offset, count),) = self._run_query(query, partition, at=at)
         return int(offset) if count else None
 
-    def _ask(self, query: str, partition: int, **given: int | str) -> Sequence[Sequence[Any]]:
+    def _run_query(self, query: str, partition: int, **given: int | str) -> Sequence[Sequence[Any]]:
         parameters = {"log": self._log, "partition": partition, **given}
-        rows: Sequence[Sequence[Any]] = ask(
+        rows: Sequence[Sequence[Any]] = run_query(
             self._client, query, parameters, query_formats={"String": "bytes"}
         ).result_rows
         return rows

@@ -11,7 +11,7 @@ from clickhouse_connect.driver import exceptions
 from storage.database.columns import TIMELINE_COLUMNS
 from storage.database.errors import DatabaseUnavailableError
 from storage.replay.compare import Moment
-from storage.write.clickhouse_sink import ask
+from storage.write.clickhouse_sink import run_query
 from stream.replay import Window
 from stream.scored import Identity, version_of
 
@@ -28,7 +28,7 @@ class StoredTimeline:
 
     def updates(self, partition: int, first: int, end: int) -> dict[Moment, dict[str, Any]]:
         """The rows whose records stand from offset `first` to before `end`."""
-        rows = self._ask(_BETWEEN, partition=partition, first=first, end=end).named_results()
+        rows = self._run_query(_BETWEEN, partition=partition, first=first, end=end).named_results()
         return {
             ((row["site"], row["session_id"], row["opened_at"]), row["offset"], row["closed"]): row
             for row in rows
@@ -37,20 +37,22 @@ class StoredTimeline:
 
     def update_counts(self, partition: int, first: int, cut: int) -> dict[Identity, int]:
         """How many updates are stored of each session, of those from `first` to the cut."""
-        rows = self._ask(_COUNTED, partition=partition, first=first, end=cut + 1).result_rows
+        rows = self._run_query(_COUNTED, partition=partition, first=first, end=cut + 1).result_rows
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 
     def greatest_number(self) -> int:
         """The greatest number of a replay that wrote updates of this log."""
-        return int(self._ask("SELECT max(backfill) FROM scored_sessions WHERE log = {log:String}").result_rows[0][0])
+        return int(
+            self._run_query("SELECT max(backfill) FROM scored_sessions WHERE log = {log:String}").result_rows[0][0]
+        )
 
     def stale(
         self, window: Window, number: int, partition: int, cut: int, left: Collection[Identity]
     ) -> Iterator[list[Moment]]:
         """The updates of the window's sessions up to the cut that replay `number` did not write."""
         given = {"partition": partition, "cut": cut, "number": number, "since": window.since, "until": window.until}
-        for (piece,) in self._ask(_STALE_PIECES, **given).result_rows:
-            rows = self._ask(_STALE, **given, first=piece * OFFSETS, end=(piece + 1) * OFFSETS).result_rows
+        for (piece,) in self._run_query(_STALE_PIECES, **given).result_rows:
+            rows = self._run_query(_STALE, **given, first=piece * OFFSETS, end=(piece + 1) * OFFSETS).result_rows
             found = [
                 ((site, session_id, opened_at), offset, closed)
                 for site, session_id, opened_at, offset, closed in rows
@@ -61,7 +63,7 @@ class StoredTimeline:
 
     def voided(self, number: int) -> int:
         """How many updates replay `number` has voided."""
-        return int(self._ask(_VOIDED, number=number).result_rows[0][0])
+        return int(self._run_query(_VOIDED, number=number).result_rows[0][0])
 
     def void(self, partition: int, number: int, moments: Sequence[Moment]) -> None:
         """Take updates out of every read."""
@@ -84,8 +86,8 @@ class StoredTimeline:
         except (exceptions.Error, OSError) as error:
             raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
-    def _ask(self, query: str, **given: int) -> Any:
-        return ask(self._client, query, {"log": self._log, "offsets": OFFSETS, **given})
+    def _run_query(self, query: str, **given: int) -> Any:
+        return run_query(self._client, query, {"log": self._log, "offsets": OFFSETS, **given})
 
 
 # What the timeline says of itself, times in ms: compared column by column with what a replay made.

@@ -35,7 +35,7 @@ class ReplayTarget(Protocol):
         """Go on after the updates that this account has counted."""
 
     async def take(
-        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+        self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None:
         """Take one batch of a partition, whole before this returns; raises ReplayError or DatabaseUnavailableError."""
 
@@ -49,7 +49,7 @@ class DryRunTarget:
     async def resume(self, partition: int, account: Account) -> None: ...
 
     async def take(
-        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+        self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None: ...
 
     async def finish(self, plans: Sequence[PartitionPlan]) -> None: ...
@@ -68,16 +68,16 @@ class DatabaseTarget:
     async def resume(self, partition: int, account: Account) -> None: ...
 
     async def take(
-        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+        self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None:
-        await in_thread(self._take, plan, records, told, account)
+        await in_thread(self._take, plan, records, batch, account)
 
     async def finish(self, plans: Sequence[PartitionPlan]) -> None: ...
 
-    def _take(self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account) -> None:
+    def _take(self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account) -> None:
         """1 rows of sessions and page views · 2 page views that are no more · 3 the timeline, and the log itself."""
         rows = [
-            (_record(update), update.session) for update in told.updates if not erases(self._erasures, update.session)
+            (_record(update), update.session) for update in batch.updates if not erases(self._erasures, update.session)
         ]
         # Only what is closed, or told as live workers do: the rows of other updates would be replaced at once.
         whole = [
@@ -85,17 +85,17 @@ class DatabaseTarget:
         ]
         refusals = deliver(self._relational, Block(self._log, scored=tuple(whole)))
         self._stored.drop_views({identity_of(update): update.version for _, update in whole if update.event.id is None})
-        stored = self._log_rows(plan.partition, records, told) if plan.store_log else Block(self._log)
+        stored = self._log_rows(plan.partition, records, batch) if plan.store_log else Block(self._log)
         block = Block(self._log, scored=tuple(rows), events=stored.events, dead=stored.dead)
         refusals += deliver(self._analytics, block)
         account.refused += len({(record.partition, record.offset) for record, _ in refusals})
 
-    def _log_rows(self, partition: int, records: Sequence[LogRecord], told: ReplayBatch) -> Block:
+    def _log_rows(self, partition: int, records: Sequence[LogRecord], batch: ReplayBatch) -> Block:
         entries = [
             read("events", partition=partition, offset=r.offset, timestamp=r.timestamp, key=r.key, value=r.value)
             for r in records
         ]
-        letters = [TopicRecord("dead", each.partition, each.offset, 0, each.key, b"", each) for each in told.dead]
+        letters = [TopicRecord("dead", each.partition, each.offset, 0, each.key, b"", each) for each in batch.dead]
         block, _ = block_of(self._log, [*entries, *letters], partial(kept, erasures=self._erasures))
         return Block(self._log, events=block.events, dead=block.dead)
 
@@ -110,9 +110,9 @@ class TopicTarget:
     async def resume(self, partition: int, account: Account) -> None: ...
 
     async def take(
-        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+        self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None:
-        keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in told.updates]
+        keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in batch.updates]
         if keyed:
             await self._records.publish(self._topic, keyed)
 
@@ -129,7 +129,7 @@ class FileTarget:
         self._file = file
         self._whole = file.with_name(f"{file.name}.whole")
         #: The partition that was told last, and the part that it stands in.
-        self._told, self._open = -1, -1
+        self._written, self._open = -1, -1
 
     async def resume(self, partition: int, account: Account) -> None:
         with writing(self._file):
@@ -141,12 +141,12 @@ class FileTarget:
             if not part.exists() or part.stat().st_size < account.begin + account.bytes:
                 raise ReplayError(f"{part} is gone, so this replay cannot go on: begin it anew with --new")
             os.truncate(part, account.begin + account.bytes)
-        self._told, self._open = partition, account.part
+        self._written, self._open = partition, account.part
 
     async def take(
-        self, plan: PartitionPlan, records: Sequence[LogRecord], told: ReplayBatch, account: Account
+        self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None:
-        lines = encode_lines([update.session for update in told.updates])
+        lines = encode_lines([update.session for update in batch.updates])
         await in_thread(self._append, account.part, lines)
         account.bytes += len(lines)
 
@@ -157,7 +157,7 @@ class FileTarget:
         """Behind the partition before, where this process told it; else in a part of its own."""
         own = self._part(partition)
         own.unlink(missing_ok=True)
-        if 0 <= self._told == partition - 1:
+        if 0 <= self._written == partition - 1:
             account.part, account.begin = self._open, self._part(self._open).stat().st_size
         else:
             account.part = partition

@@ -45,11 +45,11 @@ class TrainingSet:
     async def _partition(self, plan: PartitionPlan, account: Account, watcher: ProgressListener) -> None:
         partition = self._world.make(plan.partition, plan.begin)
         partition.refused |= await in_thread(self._world.stored.refused, plan.partition)
-        telling = Backfill(self._request.window, UNWRITTEN, plan.cut)
+        policy = Backfill(self._request.window, UNWRITTEN, plan.cut)
         before = partition.next
         async for records in self._records(plan):
             await self._world.reached(needed(records))
-            await in_thread(self._take, partition, records, telling, account)
+            await in_thread(self._take, partition, records, policy, account)
             watcher.moved(max(0, min(partition.next, plan.last + 1) - before))
             before = partition.next
             if before > plan.last and not self._open(partition):
@@ -67,8 +67,8 @@ class TrainingSet:
         async for records in source_of(self._world, self._request).read(plan.partition, at, plan.cut + 1):
             yield records
 
-    def _take(self, partition: Partition, records: Sequence[LogRecord], telling: Backfill, account: Account) -> None:
-        folded = FoldResult(telling=telling, has_views=False)
+    def _take(self, partition: Partition, records: Sequence[LogRecord], policy: Backfill, account: Account) -> None:
+        folded = FoldResult(policy=policy, has_views=False)
         for record in records:
             partition.skip_to(record.offset)
             if record.key is None or self._is_wanted(record.key):

@@ -32,7 +32,7 @@ class PartitionPosition(Struct, frozen=True):
     """
 
     next: int = 0
-    told: int = -1
+    reported: int = -1
     timestamp: int = 0
     known: bool = False
 
@@ -59,7 +59,7 @@ def places(engine: Engine, log: str) -> dict[int, PartitionPosition]:
     query = select(t.kafka_partition, t.next_offset, t.told_offset, t.last_timestamp).where(t.log == log)
     with reading(engine) as connection:
         rows = connection.execute(query).all()
-    return {number: PartitionPosition(place, told, timestamp, True) for number, place, told, timestamp in rows}
+    return {number: PartitionPosition(place, reported, timestamp, True) for number, place, reported, timestamp in rows}
 
 
 def move(
@@ -79,13 +79,13 @@ def move(
             _advance(connection, log, number, step)
         for number, step in sorted(read.items()):
             known = _known(connection, step.updates)
-            folded = fold(step.updates, step.place.told, known, hooks)
+            folded = fold(step.updates, step.place.reported, known, hooks)
             _keep(connection, folded, known, now)
             put_crossings(connection, folded.crossings, now)
             crossings += len(folded.crossings)
-            if folded.told != step.place.told:
-                _tell(connection, log, number, folded.told)
-            found[number] = PartitionPosition(step.next, folded.told, step.timestamp, known=True)
+            if folded.reported != step.place.reported:
+                _move_reported(connection, log, number, folded.reported)
+            found[number] = PartitionPosition(step.next, folded.reported, step.timestamp, known=True)
     return StepResult(found, crossings)
 
 
@@ -107,22 +107,22 @@ def _advance(connection: Connection, log: str, number: int, step: ReadBatch) -> 
             t.log == log,
             t.kafka_partition == number,
             t.next_offset == step.place.next,
-            t.told_offset == step.place.told,
+            t.told_offset == step.place.reported,
         )
         if not connection.execute(here.values(after)).rowcount:
             raise PositionMovedError
         return
     try:
         connection.execute(
-            insert(positions).values(log=log, kafka_partition=number, told_offset=step.place.told, **after)
+            insert(positions).values(log=log, kafka_partition=number, told_offset=step.place.reported, **after)
         )
     except exc.IntegrityError as error:
         raise PositionMovedError from error
 
 
-def _tell(connection: Connection, log: str, number: int, told: int) -> None:
+def _move_reported(connection: Connection, log: str, number: int, reported: int) -> None:
     t = positions.c
-    connection.execute(update(positions).where(t.log == log, t.kafka_partition == number).values(told_offset=told))
+    connection.execute(update(positions).where(t.log == log, t.kafka_partition == number).values(told_offset=reported))
 
 
 def _known(connection: Connection, updates: Iterable[ScoredSession]) -> dict[Identity, Band]:

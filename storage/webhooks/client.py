@@ -13,12 +13,12 @@ from msgspec import Struct
 from storage.webhooks.addresses import ForbiddenError, Resolve, check_url, permitted
 from storage.webhooks.crossings import Webhook
 from storage.webhooks.message import headers
-from storage.webhooks.schedule import asked_wait
+from storage.webhooks.schedule import requested_wait
 
 log = logging.getLogger(__name__)
 
 #: Bytes of an answer that are read, and characters of it that the log keeps.
-MOST_BYTES, MOST_SAID = 4_096, 200
+MOST_BYTES, MOST_ANSWER = 4_096, 200
 USER_AGENT = "op-ecom-webhooks"
 
 
@@ -116,21 +116,21 @@ def _request(
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
-    said = b""
+    received = b""
     async for part in answer.aiter_raw():
-        said += part
-        if len(said) >= MOST_BYTES:
+        received += part
+        if len(received) >= MOST_BYTES:
             break
-    return said[:MOST_BYTES]
+    return received[:MOST_BYTES]
 
 
-def _meaning(answer: httpx.Response, said: bytes, now: int) -> WebhookResponse:
+def _meaning(answer: httpx.Response, received: bytes, now: int) -> WebhookResponse:
     status = answer.status_code
     if 200 <= status < 300:
         return WebhookResponse(status, "")
     if 300 <= status < 400:
         return WebhookResponse(status, f"{status}: redirects are not followed; give the webhook its last URL")
-    words = "".join(each if each.isprintable() else " " for each in said.decode(errors="replace")).strip()
+    words = "".join(each if each.isprintable() else " " for each in received.decode(errors="replace")).strip()
     return WebhookResponse(
-        status, f"{status} {words[:MOST_SAID]}".strip(), asked_wait(answer.headers.get("Retry-After"), now)
+        status, f"{status} {words[:MOST_ANSWER]}".strip(), requested_wait(answer.headers.get("Retry-After"), now)
     )

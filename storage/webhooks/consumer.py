@@ -116,7 +116,7 @@ class CrossingConsumer:
         webhooks · 3 move positions, bands and deliveries in one transaction · 4 commit to the group.
         """
         batches = await self._gather(stop)
-        self._tell_lag()
+        self._report_lag()
         if not batches and not self._overdue():
             return
         while True:
@@ -127,11 +127,11 @@ class CrossingConsumer:
                 self._group.begin_again()
                 return
             except DatabaseUnavailableError as error:
-                self._tell_away(error)
+                self._report_away(error)
                 if await set_within(stop, RETRY_SECONDS):
                     return
                 continue
-            self._tell_there()
+            self._report_back()
             if moved is not None:
                 self._metrics.crossings.inc(moved.crossings)
                 if moved.crossings:
@@ -162,12 +162,12 @@ class CrossingConsumer:
                 known = await self._in_thread(bands.places, self._engine, self._log_id)
                 break
             except DatabaseUnavailableError as error:
-                self._tell_away(error)
+                self._report_away(error)
             if await set_within(self._stop, RETRY_SECONDS):
                 return None
         self._places = {partition: known.get(partition.partition, PartitionPosition()) for partition in assigned}
         self._read = {}
-        self._tell_there()
+        self._report_back()
         return {partition: place.next for partition, place in self._places.items() if place.known}
 
     def _move(self, batches: Batches) -> StepResult | None:
@@ -212,20 +212,20 @@ class CrossingConsumer:
     def _overdue(self) -> bool:
         return bool(self._read) and time.monotonic() - self._quiet_since >= QUIET_SECONDS
 
-    def _tell_lag(self) -> None:
+    def _report_lag(self) -> None:
         self._metrics.lag.set(sum(self._group.lag().values()))
 
     def _report_gap(self, partition: TopicPartition, gap: int, first: int) -> None:
         self._metrics.gaps.inc()
         log.error("%s: %d records before %d are gone (kafka.scored_retention_hours)", partition, gap, first)
 
-    def _tell_away(self, error: DatabaseUnavailableError) -> None:
+    def _report_away(self, error: DatabaseUnavailableError) -> None:
         self._outage.failed(
             f"the database does not answer ({error}); nothing is lost, trying again. {self._setting} says where it is"
         )
         self._metrics.away.set(1)
 
-    def _tell_there(self) -> None:
+    def _report_back(self) -> None:
         self._outage.answered()
         self._metrics.away.set(0)
 

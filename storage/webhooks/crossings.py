@@ -52,25 +52,25 @@ class FoundCrossings(Struct):
 
     crossings: list[Crossing]
     bands: dict[Identity, Band | None]
-    told: int
+    reported: int
 
 
 def fold(
     updates: Iterable[ScoredSession],
-    told: int,
+    reported: int,
     known: Mapping[Identity, Band],
     webhooks: Mapping[str, Sequence[Webhook]],
 ) -> FoundCrossings:
-    """The updates of one partition in their order, after what was `told` and `known` so far; `webhooks` by site.
+    """The updates of one partition in their order, after what was `reported` and `known` so far; `webhooks` by site.
 
-    A worker that was killed tells updates again: what lies before `told` was seen. Backfills tell nothing new.
+    A worker that was killed tells updates again: what lies before `reported` was seen. Backfills tell nothing new.
     """
-    folded = FoundCrossings([], {}, told)
+    folded = FoundCrossings([], {}, reported)
     for update in updates:
         offset, hooks = update.version >> OFFSET_SHIFT, webhooks.get(update.site)
-        if update.version & BACKFILL_MASK or offset < folded.told or not hooks:
+        if update.version & BACKFILL_MASK or offset < folded.reported or not hooks:
             continue
-        folded.told = offset
+        folded.reported = offset
         _take(update, hooks, folded, known)
     return folded
 

@@ -21,7 +21,7 @@ def next_try(pauses: Sequence[float], attempts: int, now: int, chance: float, wa
     return now + round(1000 * max(pause, wait or 0.0))
 
 
-def asked_wait(header: str | None, now: int) -> float | None:
+def requested_wait(header: str | None, now: int) -> float | None:
     """The seconds of a header Retry-After, a number or a date, at most LONGEST_WAIT; None where there is none."""
     if not header:
         return None

@@ -56,7 +56,7 @@ def server_client(host: str, port: int, user: str, password: str, database: str,
     )
 
 
-def ask(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
+def run_query(client: Any, query: str, given: Mapping[str, Any], **how: Any) -> Any:
     """The answer to a query with these parameters; raises DatabaseUnavailableError where ClickHouse gives none."""
     try:
         return client.query(query, parameters=given, **how)
@@ -83,7 +83,7 @@ def change(client: Any, tables: Collection[str], statements: Sequence[str], give
     except (exceptions.Error, OSError) as error:
         raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
     pause = 0.01
-    while left := ask(client, _MUTATIONS, {"tables": list(tables)}).result_rows:
+    while left := run_query(client, _MUTATIONS, {"tables": list(tables)}).result_rows:
         failures = [why for _, why in left if why]
         if failures:
             raise DatabaseUnavailableError(f"ClickHouse cannot change {left[0][0]} yet: {failures[0][:200]}")

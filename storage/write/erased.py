@@ -23,7 +23,7 @@ def kept(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
     if isinstance(content, ScoredSession):
         return None if erases(erasures, content) else record
     if isinstance(content, DeadLetter):
-        return None if _says_of_erased(content, erasures) else record
+        return None if _concerns_erased(content, erasures) else record
     return record
 
 
@@ -43,11 +43,11 @@ def _moved_only(record: TopicRecord, event: Event) -> TopicRecord:
     return TopicRecord(record.role, record.partition, record.offset, record.timestamp, None, raw, tick, "erased")
 
 
-def _says_of_erased(letter: DeadLetter, erasures: Erasures) -> bool:
+def _concerns_erased(letter: DeadLetter, erasures: Erasures) -> bool:
     try:
         if letter.topic == "events":
-            said = events.decode(letter.key, letter.raw)
-            return isinstance(said, Event) and erases(erasures, said)
+            decoded = events.decode(letter.key, letter.raw)
+            return isinstance(decoded, Event) and erases(erasures, decoded)
         return erases(erasures, scored.decode(letter.raw))
     except (events.UndecodableError, msgspec.DecodeError):
         return False

@@ -159,7 +159,7 @@ class Writer:
         in its own thread, each as often as it takes · 3 produce the dead letters of what can never be written, await
         them · 4 commit the offsets.
         """
-        self._tell_lag(batches)
+        self._report_lag(batches)
         await self._until_erasures(batches)
         block, unreadable = await asyncio.to_thread(self._read, batches)
         writes = [
@@ -264,16 +264,16 @@ class Writer:
         for partition, records in batches.items():
             self._metrics.records.labels(TOPICS[self._roles[partition.topic]]).inc(len(records))
         self._metrics.block_records.observe(sum(map(len, batches.values())))
-        self._tell_lag({})
+        self._report_lag({})
 
     async def _keep_reporting_lag(self, pending: Batches) -> None:
         """While a block waits for a database nothing is fetched, so Kafka is asked how far the topics have grown."""
         while True:
             await asyncio.sleep(LAG_SECONDS)
             await self._group.look_at_ends()
-            self._tell_lag(pending)
+            self._report_lag(pending)
 
-    def _tell_lag(self, pending: Batches) -> None:
+    def _report_lag(self, pending: Batches) -> None:
         """How far the databases are behind; `pending` is what they do not have yet although it was fetched."""
         behind = self._group.lag({partition: records[0].offset for partition, records in pending.items()})
         for topic, records in behind.items():

@@ -6,9 +6,9 @@ from stream.fold.session import Session
 
 def features(session: Session) -> Features:
     """The features of a session that has at least one event; rates and values are means over its page views."""
-    day, whence = session.day, session.whence
+    day, session_context = session.day, session.session_context
     assert day is not None  # noqa: S101 - set by the first event
-    assert whence is not None  # noqa: S101 - set by the first event
+    assert session_context is not None  # noqa: S101 - set by the first event
     counts, millis = session.counts, session.millis
     views = len(session.times) or 1
     bounce, leave, value = session.rates
@@ -24,10 +24,10 @@ def features(session: Session) -> Features:
         value / views,
         day.special_day,
         day.month,
-        whence.operating_system,
-        whence.browser,
-        whence.region,
-        whence.traffic_type,
-        whence.visitor_type,
+        session_context.operating_system,
+        session_context.browser,
+        session_context.region,
+        session_context.traffic_type,
+        session_context.visitor_type,
         day.weekend,
     )

@@ -40,17 +40,19 @@ class LateEvents:
 
     def look(self, record: LogRecord) -> None:
         """See one record of the log, in order; a late event is kept until `fold` reaches its time."""
-        said = _said(record)
-        if isinstance(said, Tick):
-            self._now[said.clock] = max(self._now.get(said.clock, 0), said.to)
-        if not isinstance(said, Event):
+        content = _decoded(record)
+        if isinstance(content, Tick):
+            self._now[content.clock] = max(self._now.get(content.clock, 0), content.to)
+        if not isinstance(content, Event):
             return
-        clock = clock_of(said)
-        now = self._now[clock] = max(self._now.get(clock, 0), said.received_at)
-        if is_passed(said, now) or self._erasures.cover(said.site, said.session_id, said.visitor_id):
+        clock = clock_of(content)
+        now = self._now[clock] = max(self._now.get(clock, 0), content.received_at)
+        if is_passed(content, now) or self._erasures.cover(content.site, content.session_id, content.visitor_id):
             return
-        occurred_at = said.occurred_at if said.occurred_at <= said.received_at + FUTURE else said.received_at
-        if lateness(occurred_at, said.received_at, self._calendars.of(said.site).last_cut(now)):
+        occurred_at = (
+            content.occurred_at if content.occurred_at <= content.received_at + FUTURE else content.received_at
+        )
+        if lateness(occurred_at, content.received_at, self._calendars.of(content.site).last_cut(now)):
             insort(self._waiting.setdefault(clock, []), LateEvent(occurred_at, record.offset, record))
             self.offsets.add(record.offset)
 
@@ -66,9 +68,11 @@ class LateEvents:
         if record.offset in self.offsets:
             partition.skip_to(record.offset + 1)
             return
-        said = _said(record)
-        if isinstance(said, Event | Tick):
-            clock, to = (said.clock, said.to) if isinstance(said, Tick) else (clock_of(said), said.received_at)
+        content = _decoded(record)
+        if isinstance(content, Event | Tick):
+            clock, to = (
+                (content.clock, content.to) if isinstance(content, Tick) else (clock_of(content), content.received_at)
+            )
             waiting = self._waiting.get(clock, [])
             while waiting and waiting[0].occurred_at <= to:
                 _fold_in_time(partition, waiting.pop(0), into)
@@ -85,13 +89,13 @@ class _Rescheduled(msgspec.Struct, frozen=True):
 
 def _fold_in_time(partition: Partition, late: LateEvent, into: FoldResult | None) -> None:
     """Fold a late event as received when it occurred, which makes it one that came in time."""
-    event = _said(late.record)
+    event = _decoded(late.record)
     assert isinstance(event, Event)  # noqa: S101 - looked at before
     on_time = msgspec.structs.replace(event, received_at=late.occurred_at, occurred_at=late.occurred_at)
     partition.fold(_Rescheduled(late.offset, late.record.timestamp, late.record.key, encode(on_time)), into)
 
 
-def _said(record: LogRecord) -> Event | Control | None:
+def _decoded(record: LogRecord) -> Event | Control | None:
     try:
         return in_log_time(decode(record.key, record.value), record.timestamp)
     except UndecodableError:

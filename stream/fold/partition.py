@@ -93,14 +93,14 @@ class Partition:
         outcome: Outcome
         detail = ""
         try:
-            said = in_log_time(decode(record.key, record.value), record.timestamp)
+            content = in_log_time(decode(record.key, record.value), record.timestamp)
         except UndecodableError as error:
             outcome, detail = "undecodable", str(error)
         else:
-            if isinstance(said, Event):
-                outcome, detail = self._admit(record, said, into)
+            if isinstance(content, Event):
+                outcome, detail = self._admit(record, content, into)
             else:
-                outcome, detail = self._obey(record, said, into)
+                outcome, detail = self._obey(record, content, into)
         if into is not None:
             into.counts[outcome] = into.counts.get(outcome, 0) + 1
             if outcome in ("undecodable", "late", "overflow", "failed"):
@@ -110,10 +110,10 @@ class Partition:
         """Follow the record at `next` by its clock alone: it is of a site whose sessions nobody asks for."""
         self.next = record.offset + 1
         try:
-            said = in_log_time(decode(record.key, record.value), record.timestamp)
-            if isinstance(said, Event):
-                id_of(said.event_id)
-                self._move(clock_of(said), said.received_at, record.offset, into)
+            content = in_log_time(decode(record.key, record.value), record.timestamp)
+            if isinstance(content, Event):
+                id_of(content.event_id)
+                self._move(clock_of(content), content.received_at, record.offset, into)
         except ValueError:
             return
 
@@ -252,7 +252,7 @@ class Partition:
         if into is not None:
             into.failures = 0
             cause = cause_of(record.offset, event)
-            self._tell(key, session, cause, occurred_at, changed, into)
+            self._emit(key, session, cause, occurred_at, changed, into)
         return "scored", ""
 
     def _move(self, name: str, to: int, offset: int, into: FoldResult | None) -> Clock:
@@ -304,22 +304,22 @@ class Partition:
         del clock.open[key]
         del self._opened[session.first_offset]
         if into is not None:
-            self._tell(key, session, Cause(offset), clock.now, (), into)
+            self._emit(key, session, Cause(offset), clock.now, (), into)
 
-    def _tell(
+    def _emit(
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: FoldResult
     ) -> None:
         if self._erasures.cover(session.site, session.session_id, session.visitor_id):
             # The topic `erasures` may be read further than the log.
             return
         closed = cause.id is None
-        if into.telling is None:
+        if into.policy is None:
             version = version_of(cause.offset, closed)
         else:
-            told = into.telling.version(session, cause.offset, closed)
-            if told is None:
+            emitted = into.policy.version(session, cause.offset, closed)
+            if emitted is None:
                 return
-            version = told
+            version = emitted
             if closed:
                 changed = range(len(session.times))
         update = update_of(session, version, cause, occurred_at, changed if into.has_views else (), self.pages)
@@ -342,11 +342,11 @@ def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
     for record in records:
         if record.key is None:
             try:
-                said = decode(None, record.value)
+                content = decode(None, record.value)
             except UndecodableError:
                 continue
-            if not isinstance(said, Event):
-                yield record.offset, said
+            if not isinstance(content, Event):
+                yield record.offset, content
 
 
 def is_passed(event: Event, now: int) -> bool:

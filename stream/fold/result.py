@@ -20,14 +20,14 @@ class EmitPolicy(Protocol):
 class FoldResult:
     """What a fold brought: updates to score, dead letters, and how many records ended in which way.
 
-    A closing that a `telling` lets pass carries all page views of its session, as nothing else of it may be told.
+    A closing that a `policy` lets pass carries all page views of its session, as nothing else of it may be told.
     Where nobody reads them, no update carries views: not `has_views`.
     """
 
-    __slots__ = ("counts", "dead", "failures", "failures_at_most", "has_views", "telling", "updates")
+    __slots__ = ("counts", "dead", "failures", "failures_at_most", "has_views", "policy", "updates")
 
-    def __init__(self, failures: int = 0, telling: EmitPolicy | None = None, has_views: bool = True) -> None:
-        self.telling = telling
+    def __init__(self, failures: int = 0, policy: EmitPolicy | None = None, has_views: bool = True) -> None:
+        self.policy = policy
         self.has_views = has_views
         self.updates: list[UnscoredUpdate] = []
         self.dead: list[DeadLetter] = []

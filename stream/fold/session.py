@@ -58,11 +58,39 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "amounts", "bot", "calendar", "counts", "currency", "customs", "day", "ended", "first", "first_at",
+        "amount",
+        "amounts",
+        "bot",
+        "calendar",
+        "counts",
+        "currency",
+        "customs",
+        "day",
+        "ended",
+        "first",
+        "first_at",
         "first_offset",
-        "greatest", "ids", "last", "last_at", "millis", "network", "opened_at", "orders", "pages", "pings",
-        "rates", "revenue", "seen", "session_id", "site", "times", "unverified", "verified", "viewed", "visitor_id",
-        "whence",
+        "greatest",
+        "ids",
+        "last",
+        "last_at",
+        "millis",
+        "network",
+        "opened_at",
+        "orders",
+        "pages",
+        "pings",
+        "rates",
+        "revenue",
+        "seen",
+        "session_context",
+        "session_id",
+        "site",
+        "times",
+        "unverified",
+        "verified",
+        "viewed",
+        "visitor_id",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -74,7 +102,7 @@ class Session:
         self.calendar = calendar
         self.seen = opened_at
         self.visitor_id = ""
-        self.whence: SessionContext | None = None
+        self.session_context: SessionContext | None = None
         self.bot = False
         self.network = ""
         self.day: Day | None = None
@@ -194,7 +222,7 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
         session.first_at, session.first = occurred_at, number
         session.day = day
         session.visitor_id = event.visitor_id
-        session.whence = _whence(event.context)
+        session.session_context = _session_context(event.context)
         session.bot = "bot" in event.flags
         session.network = network_of(event.site, event.context.ip) if event.context.ip else ""
     greatest = session.greatest * ID
@@ -280,12 +308,12 @@ def _order(event: Event) -> tuple[str, float, bool, str]:
 def _take_order(session: Session, order: EventOrder) -> None:
     """Count each order once: as verified if anything says so, then as it was told first."""
     orders = tuple(sorted((*session.orders, order)))
-    told: dict[str, EventOrder] = {}
+    counted: dict[str, EventOrder] = {}
     for each in orders:
-        known = told.get(each.number)
+        known = counted.get(each.number)
         if known is None or (each.verified and not known.verified):
-            told[each.number] = each
-    verified = sorted(each for each in told.values() if each.verified)
+            counted[each.number] = each
+    verified = sorted(each for each in counted.values() if each.verified)
     sums: dict[str, float] = {}
     for each in verified:
         sums[each.currency] = sums.get(each.currency, 0.0) + each.amount
@@ -295,7 +323,7 @@ def _take_order(session: Session, order: EventOrder) -> None:
     session.revenue = bool(verified)
     session.amounts = tuple([CurrencyAmount(*each) for each in sums.items()])
     session.currency, session.amount = next(iter(sums.items()), ("", 0.0))
-    session.unverified = len(told) - len(verified)
+    session.unverified = len(counted) - len(verified)
     session.verified = tuple([VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in verified])
 
 
@@ -309,7 +337,7 @@ def _added(pages: list[SeenPage]) -> tuple[float, float, float]:
     return bounce, leave, value
 
 
-def _whence(context: Context) -> SessionContext:
+def _session_context(context: Context) -> SessionContext:
     browser, system = context.browser, context.operating_system
     region, traffic = context.region, context.traffic_type
     origin = Origin(browser.name, system.name, region.name, traffic.name)
@@ -325,6 +353,6 @@ def network_of(site: str, cut_address: str) -> str:
 
 
 @lru_cache(maxsize=20_000)
-def _shared(whence: SessionContext) -> SessionContext:
+def _shared(session_context: SessionContext) -> SessionContext:
     """One object for all sessions that come from the same place."""
-    return whence
+    return session_context

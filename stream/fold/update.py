@@ -26,7 +26,7 @@ _MADE = (*("version", "event", "occurred_at", "updated_at", "status", "features"
 _ATTRIBUTES = {
     "started_at": "first_at",
     "last_event_at": "last_at",
-    "origin": "whence.origin",
+    "origin": "session_context.origin",
     "unverified_purchases": "unverified",
     "orders": "verified",
 }

@@ -97,11 +97,11 @@ async def run(app: WorkerApp, stop: asyncio.Event) -> BaseException | None:
     failure: BaseException | None = None
     try:
         await app.start()
-        told, ended = asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())
-        await asyncio.wait({told, ended, app.failure}, return_when=asyncio.FIRST_COMPLETED)
-        if ended.done() and not (told.done() or app.failure.done()):
+        stop_requested, ended = asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())
+        await asyncio.wait({stop_requested, ended, app.failure}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not (stop_requested.done() or app.failure.done()):
             failure = ended.exception() or RuntimeError("Faust stopped by itself; its log says why")
-        for task in (told, ended):
+        for task in (stop_requested, ended):
             task.cancel()
     except Exception as error:
         failure = error

@@ -24,7 +24,7 @@ UNREACHED = re.compile(
 AWAY, ANSWERS = {"outage": "kafka-away"}, {"outage": "kafka-answers"}
 
 #: Seconds between two questions to a Kafka that is away.
-ASK_EVERY = 2.0
+QUESTION_EVERY = 2.0
 
 
 class KafkaLogFilter(logging.Filter):
@@ -75,17 +75,17 @@ class KafkaLogFilter(logging.Filter):
 
 
 async def until_lost(
-    kafka: KafkaLogFilter, ask: Callable[[], Awaitable[object]], patience: float, every: float = ASK_EVERY
+    kafka: KafkaLogFilter, question: Callable[[], Awaitable[object]], patience: float, every: float = QUESTION_EVERY
 ) -> None:
     """Return when Kafka has not answered for `patience` seconds.
 
-    While it is away, `ask` makes a request of its own, which the filter hears where Kafka answers: clients that had one
+    While it is away, `question` is a request of its own, which the filter hears where Kafka answers: clients with one
     failure and no reason to ask again would otherwise look as if Kafka stayed away.
     """
     while True:
         await asyncio.sleep(every)
         if kafka.away_seconds:
-            await ask()
+            await question()
             if kafka.away_seconds >= patience:
                 return
 

@@ -12,7 +12,7 @@ from stream.kafka.topic_follower import TopicFollower
 
 def erasures_follower(clients: KafkaClients, topic: str, erasures: Erasures, timeout: float) -> TopicFollower:
     """Reads `erasures`; `timeout` in seconds."""
-    return TopicFollower(*(clients, topic, erasures, timeout), what="erasures", mend="erase the visitors again")
+    return TopicFollower(*(clients, topic, erasures, timeout), what="erasures", remedy="erase the visitors again")
 
 
 async def add_erasures(producer: AIOKafkaProducer, topic: str, erasures: Sequence[ErasureRecord]) -> int:

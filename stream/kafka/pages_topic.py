@@ -19,7 +19,7 @@ def pages_follower(
     return TopicFollower(
         *(clients, topic, statistics, timeout),
         what="page statistics",
-        mend="import or refresh the statistics again",
+        remedy="import or refresh the statistics again",
         start=start,
     )
 

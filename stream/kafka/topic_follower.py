@@ -41,8 +41,8 @@ class TopicSnapshot(Protocol):
 class TopicFollower:
     """Reads the topic for as long as it runs; `reached` waits for a version.
 
-    `what` is what the topic keeps, and `mend` what to do where a version is not there, both for messages; `timeout` is
-    in seconds. `start` is the offset from which to read, where `known` has what stands before it.
+    `what` is what the topic keeps, and `remedy` what to do where a version is not there, both for messages; `timeout`
+    is in seconds. `start` is the offset from which to read, where `known` has what stands before it.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class TopicFollower:
         timeout: float,
         *,
         what: str,
-        mend: str,
+        remedy: str,
         start: int = 0,
     ) -> None:
         self._clients = clients
         self._partition = TopicPartition(topic, 0)
         self._known = known
         self._timeout = timeout
-        self._what, self._mend = what, mend
+        self._what, self._remedy = what, remedy
         self._moved = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self._consumer: AIOKafkaConsumer | None = None
@@ -83,7 +83,7 @@ class TopicFollower:
             if end < self._next:
                 raise TopicMissingError(
                     f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was made anew; "
-                    f"{self._mend}"
+                    f"{self._remedy}"
                 )
             self._consumer.seek(self._partition, self._next)
         else:
@@ -127,7 +127,7 @@ class TopicFollower:
                 raise TopicMissingError(
                     f"the log uses {self._what} version {version}, and {self._partition.topic} gave nothing after "
                     f"version {known.version} for {self._timeout:.0f} s: where Kafka is well, the topic was made anew; "
-                    f"{self._mend}"
+                    f"{self._remedy}"
                 )
         await self._raise_failure()
 

@@ -392,7 +392,7 @@ def routes(app: Starlette) -> set[str]:
     document = getattr(app, "openapi", dict)()
     found |= {f"{method.upper()} {path}" for path, methods in document.get("paths", {}).items() for method in methods}
     if isinstance(app, IngestApp):
-        assert set(app._doors) <= set(document["paths"])
+        assert set(app._endpoints) <= set(document["paths"])
     return {re.sub(r"\.[0-9a-f]{12}\.", ".{hash}.", route) for route in found}
 
 

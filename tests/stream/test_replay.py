@@ -57,17 +57,17 @@ def replayed(
     """The updates of a replay that gets the records in pieces of these sizes, and is interrupted between them."""
     begin = begin or Mark(0, {})
     cut = records[-1].offset if records else -1
-    telling = Backfill(window, 3, cut, left)
-    mark, tell_from, told = begin, begin.next, []
+    policy = Backfill(window, 3, cut, left)
+    mark, emit_from, told = begin, begin.next, []
     rest, sizes = [r for r in records if r.offset >= begin.next], iter(pieces)
     while rest:
-        one = PartitionReplay(partition(mark), cut, telling, lambda _: ConstantModel(), tell_from, late)
-        again = [r for r in records if mark.next <= r.offset < tell_from]
+        one = PartitionReplay(partition(mark), cut, policy, lambda _: ConstantModel(), emit_from, late)
+        again = [r for r in records if mark.next <= r.offset < emit_from]
         size = max(1, next(sizes, 1_000))
         told += [update.session for update in one.take([*again, *rest[:size]]).updates]
         rest = rest[size:]
         one.partition.mark()
-        mark, tell_from = one.partition.recovery_mark(), one.partition.next
+        mark, emit_from = one.partition.recovery_mark(), one.partition.next
     return told
 
 
@@ -140,8 +140,8 @@ def test_without_the_day_before_a_window_has_other_sessions(monkeypatch: pytest.
 
 def test_open_sessions_are_told_as_live_workers_did_where_a_database_lost_them() -> None:
     records = log_of([event(1), event(2, NOON + 1000), event(3, NOON + 2000, session_id="s2")])
-    telling = Backfill(Window(), 3, 2, frozenset({0, 2}), frozenset({0}))
-    one = PartitionReplay(partition(), 2, telling, lambda _: ConstantModel())
+    policy = Backfill(Window(), 3, 2, frozenset({0, 2}), frozenset({0}))
+    one = PartitionReplay(partition(), 2, policy, lambda _: ConstantModel())
     told = [update.session for update in one.take(records).updates]
     assert [(update.session_id, update.version) for update in told] == [("s1", 0), ("s1", version_of(1, False))]
 

@@ -80,7 +80,7 @@ class Watching:
         if self._left < 0:
             raise InterruptedError
 
-    def said(self, line: str) -> None:
+    def report(self, line: str) -> None:
         self.lines.append(line)
 
 
@@ -90,7 +90,7 @@ class Shop:
 
     engine: Engine
     client: Any
-    said: list[list[Event | Control]]
+    report: list[list[Event | Control]]
     models: Callable[[str], Model] = field(default=lambda _: ConstantModel())
     statistics: PageStatistics = field(default_factory=PageStatistics)
     erasures: Erasures = field(default_factory=Erasures)
@@ -203,10 +203,10 @@ class _Empty:
         return self
 
 
-def placed(said: Sequence[Event | Control], partitions: int = PARTITIONS) -> list[list[Event | Control]]:
+def placed(report: Sequence[Event | Control], partitions: int = PARTITIONS) -> list[list[Event | Control]]:
     """What each partition of a log says: events by their key, controls everywhere."""
     parts: list[list[Event | Control]] = [[] for _ in range(partitions)]
-    for each in said:
+    for each in report:
         if isinstance(each, Event):
             parts[partition_of(key_of(each.site, each.session_id), partitions)].append(each)
         else:

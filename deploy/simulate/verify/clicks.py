@@ -188,8 +188,8 @@ def timeline(api: str, key: str, site: str, name: str) -> list[dict[str, Any]]:
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return []
-        mend = ": it takes a key of scope read, see api.read_keys" if error.code in (401, 403) else ""
-        raise CannotCompareError(f"the query API at {api} answers {error.code} for a timeline{mend}") from error
+        remedy = ": it takes a key of scope read, see api.read_keys" if error.code in (401, 403) else ""
+        raise CannotCompareError(f"the query API at {api} answers {error.code} for a timeline{remedy}") from error
     except OSError as error:
         raise CannotCompareError(f"the query API at {api} does not answer, and timelines need it: {error}") from error
 

@@ -26,7 +26,7 @@ child.wait()
 async def test_the_cpu_of_children_counts(tmp_path: Path) -> None:
     (tmp_path / "busy.py").write_text(BUSY)
     async with Part("busy", tmp_path, (sys.executable, str(tmp_path / "busy.py")), {}) as part:
-        await part.until(lambda: part.said("burnt"), "done", 20)
+        await part.until(lambda: part.has_logged("burnt"), "done", 20)
         await part.until_idle()
         assert 0.5 <= part.cpu() < 3
 

@@ -12,7 +12,7 @@ from deploy.local.console import TerminalScreen
 def test_on_a_terminal_the_counts_are_one_line_that_goes_at_the_end() -> None:
     output = StringIO()
     with TerminalScreen(Console(file=output, force_terminal=True, width=80)) as shown:
-        shown.say("ready [not markup]")
+        shown.write_line("ready [not markup]")
         shown.status("accepted 1")
         shown.status("accepted 2")
     said = output.getvalue()
@@ -29,5 +29,5 @@ def test_elsewhere_counts_come_now_and_then_and_only_when_they_changed(monkeypat
         for at, line in ((100, "accepted 1"), (101, "accepted 2"), (111, "accepted 3"), (130, "accepted 3")):
             now[0] = at
             shown.status(line)
-        shown.say("a line that is longer than the screen is wide")
+        shown.write_line("a line that is longer than the screen is wide")
     assert output.getvalue() == "accepted 1\naccepted 3\na line that is longer than the screen is wide\n"

@@ -49,7 +49,7 @@ def sending(simulation: run.Simulation, monkeypatch: pytest.MonkeyPatch, failure
         raise failure
 
     monkeypatch.setattr(simulation, "_send", send)
-    return simulation.tell(create_engine("sqlite://"), 0, Nobody())
+    return simulation.send_all(create_engine("sqlite://"), 0, Nobody())
 
 
 @pytest.mark.parametrize("failure", [SendError("refused"), asyncio.CancelledError()], ids=["refused", "Ctrl-C"])

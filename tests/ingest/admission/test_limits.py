@@ -55,17 +55,17 @@ def test_holder(address: str, holder: str) -> None:
 
 def test_a_debt_is_paid_before_anything_else_and_is_at_most_a_burst() -> None:
     buckets = TokenBuckets(rate=1)
-    buckets.owe("a", 13, 0.0)
+    buckets.charge("a", 13, 0.0)
     assert buckets.wait("a", 1, 0.0) == 4
     assert [buckets.take("a", 1, 3.0), buckets.take("a", 1, 4.0)] == [1, 0]
-    buckets.owe("a", 1_000, 4.0)
+    buckets.charge("a", 1_000, 4.0)
     assert buckets.wait("a", 10, 4.0) == 20
 
 
 def test_a_debt_lifts_nobody_out_of_a_deeper_one() -> None:
     buckets = TokenBuckets(rate=1)
     assert buckets.take("a", 100, 0.0) == 0
-    buckets.owe("a", 1, 0.0)
+    buckets.charge("a", 1, 0.0)
     assert buckets.wait("a", 1, 0.0) == 91
 
 
@@ -82,5 +82,5 @@ def test_addresses_of_one_subscriber_share_a_rate_and_others_have_their_own() ->
     buckets = AddressBuckets(rate=1)
     assert [buckets.take("2001:db8::1", 10, 0.0), buckets.take("2001:db8::2", 1, 0.0)] == [0, 1]
     assert [buckets.take("203.0.113.1", 10, 0.0), buckets.take("203.0.113.2", 10, 0.0)] == [0, 0]
-    buckets.owe("2001:db8::3", 5, 0.0)
+    buckets.charge("2001:db8::3", 5, 0.0)
     assert buckets.wait("2001:db8::1", 1, 0.0) == 6

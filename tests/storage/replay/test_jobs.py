@@ -39,7 +39,7 @@ class Replays:
         self.own_only = own_only
         watcher.planned(3, 100, 40)
         watcher.moved(10)
-        watcher.said("going on with replay 3, which was interrupted")
+        watcher.report("going on with replay 3, which was interrupted")
         await self.go_on.wait()
         if self.failure is not None:
             raise self.failure

@@ -61,9 +61,9 @@ def test_known_bands_go_on_and_closed_sessions_are_forgotten() -> None:
     identity = ("default", "s1", NOON)
     folded = fold(updates("low", first=5), 4, {identity: "high"}, HOOKS)
     assert [(each.before, each.update.band) for each in folded.crossings] == [("high", "low")]
-    assert (folded.bands, folded.told) == ({identity: "low"}, 5)
+    assert (folded.bands, folded.reported) == ({identity: "low"}, 5)
     folded = fold([scored(6, closed=True)], 5, {identity: "low"}, HOOKS)
-    assert (folded.bands, folded.told) == ({identity: None}, 6)
+    assert (folded.bands, folded.reported) == ({identity: None}, 6)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -83,7 +83,7 @@ def test_what_a_killed_worker_tells_again_changes_nothing(seed: int) -> None:
         batch = log[place : place + chance.randrange(1, 8)]
         folded = fold(batch, told, known, HOOKS)
         found += [(each.update.version, each.before) for each in folded.crossings]
-        told, known = folded.told, known | folded.bands
+        told, known = folded.reported, known | folded.bands
         place += len(batch)
         furthest = max(furthest, place)
     assert found == once

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.webhooks.schedule import LONGEST_WAIT, asked_wait, next_try
+from storage.webhooks.schedule import LONGEST_WAIT, next_try, requested_wait
 
 PAUSES = (5.0, 30.0, 120.0)
 NOW = 1_700_000_000_000
@@ -44,4 +44,4 @@ def test_the_next_try(attempts: int, chance: float, wait: float | None, seconds:
     ],
 )
 def test_what_a_receiver_asks_for(header: str | None, seconds: float | None) -> None:
-    assert asked_wait(header, NOW) == seconds
+    assert requested_wait(header, NOW) == seconds
