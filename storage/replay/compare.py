@@ -10,6 +10,7 @@ from datetime import datetime
 from math import isclose
 from typing import Any
 
+from storage.database.columns import TIMELINE_COLUMNS
 from storage.database.rows import Row, session_row, view_row
 from storage.database.tables import page_views, sessions
 from storage.replay.account import Account, Mover, TableDiff
@@ -28,6 +29,7 @@ _SESSION = tuple(column.name for column in sessions.columns)
 _VIEW = tuple(column.name for column in page_views.columns)
 _PROBABILITY = _SESSION.index("probability")
 _REASON = ("value", "contribution")
+_LISTS = frozenset(column.name for column in TIMELINE_COLUMNS if column.is_json)
 
 
 def compare_sessions(
@@ -101,7 +103,17 @@ def _same(name: str, before: Any, after: Any) -> bool:
         return _same_reasons(json.loads(before), json.loads(after))
     if isinstance(before, int | float) and isinstance(after, int | float):
         return isclose(before, after, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if name in _LISTS:
+        return _same_list(json.loads(before), json.loads(after))
     return False
+
+
+def _same_list(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
+    """Both are JSON, as ClickHouse gives it (text) and as the writer makes it (bytes)."""
+    return len(before) == len(after) and all(
+        one.keys() == other.keys() and not differing(tuple(one), tuple(one.values()), tuple(other[key] for key in one))
+        for one, other in zip(before, after, strict=True)
+    )
 
 
 def _same_reasons(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:

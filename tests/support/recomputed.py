@@ -187,9 +187,11 @@ def _by_key(name: str, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...
 
 
 def _plain(column: str, value: Any) -> Any:
-    """A value as all three sources can be compared: times in ms, reasons by feature."""
+    """A value as all three sources can be compared: times in ms, lists parsed, reasons by feature."""
     if column == "reasons":
         return {each.pop("feature"): each for each in json.loads(value)}
+    if column == "amounts":
+        return json.loads(value)
     if isinstance(value, datetime):
         return round(value.replace(tzinfo=UTC).timestamp() * 1000)
     if isinstance(value, str) and column.endswith("_at"):

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from deploy.cli.up import _say_where_the_shop_is, _where
+from deploy.cli.up import _report_shop_address, _where
 from deploy.errors import SetupError
 from deploy.http import shop
 from deploy.local import up
@@ -166,7 +166,7 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
 def test_up_says_where_the_shop_is_not(settings: dict[str, Any], addresses: dict[str, ProbeAddress], said: str) -> None:
     written = StringIO()
     plan = up.LaunchPlan((), lambda _: asyncio.sleep(0), addresses=addresses)
-    _say_where_the_shop_is(Settings(shop=settings), plan, TerminalScreen(Console(file=written)))
+    _report_shop_address(Settings(shop=settings), plan, TerminalScreen(Console(file=written)))
     assert written.getvalue() == said
 
 
