@@ -72,7 +72,7 @@ async def topic(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[SmallTop
     monkeypatch.setattr(topic_follower, "REST_SECONDS", 3_600)
     small, known = SmallTopic(), Versions()
     clients = cast(KafkaClients, SmallClients(small))
-    follower = TopicFollower(clients, "erasures", known, 20, what="erasures", mend="erase again")
+    follower = TopicFollower(clients, "erasures", known, 20, what="erasures", remedy="erase again")
     await follower.start()
     await small.rested.wait()
     yield small, follower, known
