@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.settings.model import Settings
 from deploy.terminal.plain import print_line
-from storage.http.audit import line
+from storage.http.audit_line import line
 
 
 def audit_file(settings: Settings) -> Path:

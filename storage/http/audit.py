@@ -5,7 +5,6 @@ sessions stand in it by the digest that the topic `erasures` has of them: the tr
 not bring back who was forgotten.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from storage.http.audit_line import line
 from stream.fold.erasures import session_digest, visitor_digest
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,6 @@ def record_of(scope: Scope) -> AuditRecord:
     """The record of a request; one that goes nowhere where its application keeps no trail."""
     found: AuditRecord = scope.get(_PLACE) or AuditRecord()
     return found
-
-
-def line(who: str, action: str, site: str, subject: str, result: str | int) -> str:
-    """The line: each value as a JSON string, so that none of them can pass for another."""
-    described = {"who": who, "action": action, "site": site, "subject": subject, "result": str(result)}
-    return "audit " + " ".join(f"{name}={json.dumps(value)}" for name, value in described.items())
 
 
 class AuditTrail:

@@ -25,9 +25,13 @@ from tests.support.door import events
 DOCUMENT = (Path(__file__).parents[2] / "docs/sites-and-keys.md").read_text()
 
 
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
+
+
 def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
-    return str(found)
+    (found,) = blocks(language)
+    return found
 
 
 async def test_the_shops_server_of_the_document_reports_an_order(tmp_path: Path) -> None:
@@ -58,10 +62,11 @@ async def test_the_shops_server_of_the_document_reports_an_order(tmp_path: Path)
     assert told[0].purchase == Purchase(49.9, "A-1001", "EUR", verified=True)
 
 
-def test_the_file_of_the_document_is_one() -> None:
-    text = block("toml").replace('sha256 = "..."', f'sha256 = "{"0" * 64}"')
-    file = AccessFile.model_validate(tomllib.loads(text))
-    assert (list(file.sites), list(file.keys)) == (["shop"], ["dashboard"])
+def test_the_files_of_the_document_are_read() -> None:
+    texts = [each.replace('sha256 = "..."', f'sha256 = "{"0" * 64}"') for each in blocks("toml")]
+    whole, currencies = (AccessFile.model_validate(tomllib.loads(text)) for text in texts)
+    assert (list(whole.sites), list(whole.keys)) == (["shop"], ["dashboard"])
+    assert currencies.sites["shop"].currency == "EUR"
 
 
 def test_the_commands_of_the_document_exist() -> None:

@@ -90,7 +90,7 @@ class Shop:
 
     engine: Engine
     client: Any
-    report: list[list[Event | Control]]
+    said: list[list[Event | Control]]
     models: Callable[[str], Model] = field(default=lambda _: ConstantModel())
     statistics: PageStatistics = field(default_factory=PageStatistics)
     erasures: Erasures = field(default_factory=Erasures)
@@ -203,10 +203,10 @@ class _Empty:
         return self
 
 
-def placed(report: Sequence[Event | Control], partitions: int = PARTITIONS) -> list[list[Event | Control]]:
+def placed(said: Sequence[Event | Control], partitions: int = PARTITIONS) -> list[list[Event | Control]]:
     """What each partition of a log says: events by their key, controls everywhere."""
     parts: list[list[Event | Control]] = [[] for _ in range(partitions)]
-    for each in report:
+    for each in said:
         if isinstance(each, Event):
             parts[partition_of(key_of(each.site, each.session_id), partitions)].append(each)
         else:

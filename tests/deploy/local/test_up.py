@@ -51,8 +51,8 @@ with data_folder.held(folder) as held, TerminalScreen(Console()) as screen:
         lambda: child("broker", folder),
         {"ingest": nowhere, "store": nowhere},
     )
-    asyncio.run(_run(plan, Supervisor(held / "logs", screen.say), screen, "127.0.0.1:1234"))
-    screen.say("stopped")
+    asyncio.run(_run(plan, Supervisor(held / "logs", screen.write_line), screen, "127.0.0.1:1234"))
+    screen.write_line("stopped")
 """
 
 
