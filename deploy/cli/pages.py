@@ -20,7 +20,7 @@ from deploy.terminal import pages as page_tables
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import call_api, read
-from deploy.wiring.keys import admin_key
+from deploy.wiring.keys import admin_key, read_key
 from ingest.enrich import PageRules, page
 from scoring.csv_text import EncodingError, decoded
 from storage.pages import ga
@@ -42,8 +42,7 @@ def refresh(
     json: Json = False,
 ) -> None:
     """Counts the closed sessions of the last 30 days now, and puts what changed in force."""
-    settings = load()
-    body = call_api(_api(settings), "POST", f"/pages/refresh?{urlencode({'whole': whole})}", b"{}", admin_key(settings))
+    body = _posted("/pages/refresh", {"whole": whole})
     found = msgspec.json.decode(body, type=Refreshed)
     line = f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written"
     if found.pinned:
@@ -106,12 +105,12 @@ def import_(
 
 
 def _post(path: str, query: dict[str, Any]) -> Refreshed:
+    return msgspec.json.decode(_posted(path, query), type=Refreshed)
+
+
+def _posted(path: str, query: dict[str, Any]) -> bytes:
     settings = load()
-    keys = settings.api.admin_keys
-    key = keys[0].get_secret_value() if keys else ""
-    return msgspec.json.decode(
-        call_api(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", key), type=Refreshed
-    )
+    return call_api(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", admin_key(settings))
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:
@@ -134,7 +133,7 @@ def show(
 ) -> None:
     """The statistics in force, the most valuable page first."""
     settings = load()
-    body = read(_api(settings), "/pages", {"site": site or None, "version": version}, _read_key(settings))
+    body = read(_api(settings), "/pages", {"site": site or None, "version": version}, read_key(settings))
     if json:
         print_line(body.decode())
     else:
@@ -150,7 +149,7 @@ def explain(
     """How a page's statistics come about: its counts, the site's means, and both together."""
     settings = load()
     wanted = {"site": site_named(settings, site), "path": path}
-    body = read(_api(settings), "/pages/explain", {**wanted}, _read_key(settings))
+    body = read(_api(settings), "/pages/explain", {**wanted}, read_key(settings))
     if json:
         print_line(body.decode())
     else:
@@ -177,7 +176,3 @@ def site_named(settings: Settings, given: str) -> str:
 
 def _api(settings: Settings) -> ProbeAddress:
     return ProbeAddress.reached(settings.api.host, settings.api.port)
-
-
-def _read_key(settings: Settings) -> str:
-    return settings.api.read_keys[0].get_secret_value() if settings.api.read_keys else ""

@@ -11,6 +11,7 @@ from deploy.simulate import check, stack
 from deploy.simulate.clicks import ClickVisit
 from deploy.simulate.clicks_file import ClickSession, read
 from deploy.simulate.run import Simulation
+from deploy.wiring.keys import read_key
 
 SITE = "clicks"
 
@@ -39,6 +40,5 @@ def simulation(settings: Settings, sessions: list[ClickSession], run: str) -> Si
 
 def verify(settings: Settings, engine: Engine, simulation: Simulation, file: Path) -> int:
     """Compare both databases with the file; an exit code."""
-    keys = settings.api.read_keys
-    key = keys[0].get_secret_value() if keys else ""
+    key = read_key(settings)
     return check.check("clicks", engine, simulation, file, "--api", stack.api_address(settings).url, key=key)

@@ -17,6 +17,7 @@ from deploy.simulate.run import Simulation, new_run
 from deploy.simulate.show import ProgressBars, announce, source, write_line
 from deploy.terminal import replay_progress as replays
 from deploy.terminal.console import TerminalConsole, escape
+from deploy.wiring.keys import read_key
 from deploy.wiring.relational import relational
 from storage.replay.request import ReplaySelection
 
@@ -69,8 +70,7 @@ async def _watched(
 
 
 async def _look(board: LiveBoard, bars: ProgressBars, live: Live, settings: Settings, site: str) -> None:
-    keys = settings.api.read_keys
-    key = keys[0].get_secret_value() if keys else ""
+    key = read_key(settings)
     api = stack.api_address(settings)
     while True:
         board.add(await asyncio.to_thread(highest, api, site, SHOWN, key))

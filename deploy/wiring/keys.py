@@ -42,9 +42,14 @@ def admin_key(settings: Settings) -> str:
         return ""
 
 
+def read_key(settings: Settings) -> str:
+    """The key that commands send to read sessions; empty where there is none, as this machine may need none."""
+    return settings.api.read_keys[0].get_secret_value() if settings.api.read_keys else ""
+
+
 def probe_key(settings: Settings) -> str:
     """The key with which commands of this machine read metrics; empty where they know none."""
-    return settings.api.read_keys[0].get_secret_value() if settings.api.read_keys else admin_key(settings)
+    return read_key(settings) or admin_key(settings)
 
 
 def admin_key_file(settings: Settings) -> Path:
