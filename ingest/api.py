@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest import collect, schemas
+from ingest.documented_app import DocumentedApp
 from ingest.endpoints import EventEndpoint, IngestContext, Work, batched, single
 from ingest.errors import RefusalCode, RequestRefusedError
 from ingest.events import CLOCK_TOLERANCE
 from ingest.openapi import METRICS, RouteDoc, refused, with_endpoints
-from ingest.openapi_rules import completed, operation_id
 from ingest.proxy.intent import (
     STREAM_PATH,
     TOKEN_PATH,
@@ -36,7 +36,7 @@ from ingest.tokens import Token
 DOCUMENT_HOLDS, PART_HOLDS = 60.0, 2.0
 
 
-class IngestApp(FastAPI):
+class IngestApp(DocumentedApp):
     """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
 
     def __init__(
@@ -59,14 +59,7 @@ class IngestApp(FastAPI):
         """
         self._upstream = upstream
         self._passages = [ProxiedRoutes(each, upstream, context.metrics, context.guard) for each in prefixes]
-        super().__init__(
-            title="OP-ECOM ingest",
-            version=version,
-            summary="Takes events into Kafka.",
-            docs_url=None,
-            redoc_url=None,
-            generate_unique_id_function=lambda route: operation_id(route.name),
-        )
+        super().__init__(title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.")
         works = _works(max_batch_events)
         tokens, self._intents = intents
         self._endpoints: dict[str, ASGIApp] = {
@@ -121,13 +114,11 @@ class IngestApp(FastAPI):
             return None
         return next((passage for passage in self._passages if passage.leads_to(scope["path"])), None)
 
-    def openapi(self) -> dict[str, Any]:
-        """The document, with the doors in it."""
-        if self.openapi_schema is None:
-            document = with_endpoints(super().openapi(), self._described)
-            document["paths"][STREAM_PATH] = {"get": stream_described()}
-            self.openapi_schema = completed(document)
-        return self.openapi_schema
+    def describe(self, document: dict[str, Any]) -> dict[str, Any]:
+        """With the endpoints that FastAPI does not see."""
+        document = with_endpoints(document, self._described)
+        document["paths"][STREAM_PATH] = {"get": stream_described()}
+        return document
 
 
 _TOKEN = RouteDoc(

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping
 
 from aiokafka.errors import KafkaError
 
+from storage.database.errors import line_of
 from storage.database.migrate import SchemaError
 from storage.write.continuity import ContinuityError
 from storage.write.writer import WriterError
@@ -26,9 +27,8 @@ async def outcome(part: Awaitable[None], databases: Mapping[type[Exception], str
         log.error("Kafka failed (%s): see kafka.bootstrap", error)
     except tuple(databases) as error:
         # It was there when it was opened, and went away before the part insists.
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
         setting = next(setting for kind, setting in databases.items() if isinstance(error, kind))
-        log.error("a database failed (%s): see %s", reason, setting)
+        log.error("a database failed (%s): see %s", line_of(error), setting)
     else:
         return STOPPED
     return FAILED

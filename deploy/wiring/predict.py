@@ -4,7 +4,6 @@ import asyncio
 from importlib.metadata import version
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.cors import CORSMiddleware
@@ -16,8 +15,8 @@ from deploy.wiring.access import access, read_origins
 from deploy.wiring.documents import add_documents
 from deploy.wiring.models import CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
+from ingest.documented_app import DocumentedApp
 from ingest.openapi import METRICS
-from ingest.openapi_rules import completed, operation_id
 from scoring.api import prediction_routes, with_structs
 from scoring.registry import manifests
 from storage.http.access import Access, Caller
@@ -46,23 +45,11 @@ def predictions(settings: Settings, permitted: Access) -> APIRouter:
     return prediction_routes(model, lambda: manifests(model.folder), check, version("op-ecom"))
 
 
-class _PredictionApp(FastAPI):
-    """FastAPI with the document of our structs, encoded once."""
+class _PredictionApp(DocumentedApp):
+    """With our structs in the document."""
 
-    def setup(self) -> None:
-        encoded = b""
-
-        async def document(_: Request) -> Response:
-            nonlocal encoded
-            encoded = encoded or msgspec.json.encode(self.openapi())
-            return Response(encoded, media_type="application/json")
-
-        self.add_route("/openapi.json", document, include_in_schema=False)
-
-    def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            self.openapi_schema = completed(with_structs(super().openapi()))
-        return self.openapi_schema
+    def describe(self, document: dict[str, Any]) -> dict[str, Any]:
+        return with_structs(document)
 
 
 def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
@@ -71,9 +58,6 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         title="OP-ECOM predictions",
         version=version("op-ecom"),
         summary="From a session's features to its purchase intent.",
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=lambda route: operation_id(route.name),
     )
     metrics = ApiMetrics(registry)
     add_refusals(built)

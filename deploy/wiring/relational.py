@@ -10,6 +10,7 @@ from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings
 from storage.database import migrate
 from storage.database.engine import engine_of
+from storage.database.errors import line_of
 
 #: MariaDB's errors for a user, a password or a database that it does not know: waiting mends none of them.
 WRONG_CREDENTIALS = {1044, 1045, 1049, 1698}
@@ -62,9 +63,7 @@ def explained() -> Iterator[None]:
         original = getattr(error, "orig", None)
         code = original.args[0] if original is not None and original.args else None
         kind = SetupError if code in WRONG_CREDENTIALS else AwayError
-        raise kind(
-            f"the relational database does not open ({first_line(original or error)}): see storage.url, data_dir"
-        ) from error
+        raise kind(f"the relational database does not open ({line_of(error)}): see storage.url, data_dir") from error
 
 
 def make_data_folder(settings: Settings) -> None:
@@ -73,8 +72,3 @@ def make_data_folder(settings: Settings) -> None:
         make_private(settings.data_dir)
     except OSError as error:
         raise SetupError(f"data_dir {settings.data_dir} cannot be made ({error.strerror})") from error
-
-
-def first_line(error: BaseException) -> str:
-    """The beginning of an error that may tell a long story."""
-    return str(error).partition("\n")[0][:300]

@@ -11,8 +11,9 @@ from sqlalchemy import Engine, exc
 from deploy.errors import AwayError, SetupError
 from deploy.settings.model import Settings
 from deploy.wiring.database_settings import analytics_setting, relational_setting
-from deploy.wiring.relational import explained, first_line, make_data_folder, relational
+from deploy.wiring.relational import explained, make_data_folder, relational
 from storage.database import migrate
+from storage.database.errors import line_of
 from storage.write.clickhouse_sink import embedded_client, server_client
 
 
@@ -53,7 +54,7 @@ def analytics(settings: Settings, make: bool = False) -> Any:
         where = where if storage.clickhouse_host else f"data_dir {settings.data_dir} (one process at a time holds it)"
         wrong = "AUTHENTICATION_FAILED" in str(error) or "UNKNOWN_DATABASE" in str(error)
         kind = SetupError if wrong else AwayError
-        raise kind(f"ClickHouse does not open ({first_line(_plainest(error))}): see {where}") from error
+        raise kind(f"ClickHouse does not open ({line_of(_plainest(error))}): see {where}") from error
 
 
 @contextlib.asynccontextmanager

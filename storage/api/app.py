@@ -19,8 +19,8 @@ from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest.documented_app import DocumentedApp
 from ingest.openapi import METRICS
-from ingest.openapi_rules import completed, operation_id
 from ingest.tokens import SessionTokens, Token
 from scoring.api import STRUCTS as PREDICTION_STRUCTS
 from scoring.manifest import Band
@@ -75,23 +75,11 @@ class StreamParams(ListParams):
     )
 
 
-class QueryApp(FastAPI):
-    """FastAPI with the document of our structs, encoded once."""
+class QueryApp(DocumentedApp):
+    """With our structs in the document."""
 
-    def setup(self) -> None:
-        encoded = b""
-
-        async def document(_: Request) -> Response:
-            nonlocal encoded
-            encoded = encoded or msgspec.json.encode(self.openapi())
-            return Response(encoded, media_type="application/json")
-
-        self.add_route("/openapi.json", document, include_in_schema=False)
-
-    def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            self.openapi_schema = completed(with_answers(super().openapi(), (*ANSWERS, *PREDICTION_STRUCTS)))
-        return self.openapi_schema
+    def describe(self, document: dict[str, Any]) -> dict[str, Any]:
+        return with_answers(document, (*ANSWERS, *PREDICTION_STRUCTS))
 
 
 def create_app(
@@ -120,9 +108,6 @@ def create_app(
         title="OP-ECOM queries and predictions",
         version=version,
         summary="Live purchase intent.",
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=lambda route: operation_id(route.name),
         lifespan=partial(_living, session_streams),
     )
     add_refusals(app)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, exc, text
 
-from storage.database.errors import DatabaseUnavailableError
+from storage.database.errors import DatabaseUnavailableError, line_of
 
 
 def engine_of(url: str) -> Engine:
@@ -36,7 +36,7 @@ def reached() -> Generator[None, None, None]:
     try:
         yield
     except (exc.SQLAlchemyError, OSError) as error:
-        raise DatabaseUnavailableError(str(getattr(error, "orig", None) or error).partition("\n")[0][:300]) from error
+        raise DatabaseUnavailableError(line_of(error)) from error
 
 
 def truncate_log(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""How a database may refuse a write."""
+"""How a database may refuse a write, and what its clients say of it."""
 
 from storage.errors import StorageError
 
@@ -9,3 +9,8 @@ class RowsRefusedError(StorageError):
 
 class DatabaseUnavailableError(StorageError):
     """The database is away or busy; the same block may be written later."""
+
+
+def line_of(error: BaseException) -> str:
+    """The beginning of what the driver says, without what SQLAlchemy puts around it."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0][:300]

@@ -17,6 +17,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from storage.database.errors import line_of
 from storage.database.tables import backfill_partitions, backfills
 from storage.replay.account import Account, total
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
@@ -210,8 +211,8 @@ def _explained() -> Generator[None, None, None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise JournalAwayError(f"the relational database does not answer ({reason:.200}): see storage.url") from error
+        line = f"the relational database does not answer ({line_of(error):.200}): see storage.url"
+        raise JournalAwayError(line) from error
 
 
 def _now() -> int:

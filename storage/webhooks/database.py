@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, Table, exc
 from sqlalchemy.dialects.mysql import insert as mariadb_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from storage.database.errors import DatabaseUnavailableError
+from storage.database.errors import DatabaseUnavailableError, line_of
 
 
 @contextlib.contextmanager
@@ -21,7 +21,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
     except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
-        raise DatabaseUnavailableError(_line(error)) from error
+        raise DatabaseUnavailableError(line_of(error)) from error
 
 
 @contextlib.contextmanager
@@ -31,7 +31,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield connection
     except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
-        raise DatabaseUnavailableError(_line(error)) from error
+        raise DatabaseUnavailableError(line_of(error)) from error
 
 
 def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -60,7 +60,3 @@ def replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
         statement = mariadb_insert(table)
         statement = statement.on_duplicate_key_update({name: statement.inserted[name] for name in names})
     connection.execute(statement, rows)
-
-
-def _line(error: exc.SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).partition("\n")[0][:300]
