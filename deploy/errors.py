@@ -1,6 +1,6 @@
 """The tree of errors: one root in each package.
 
-What stands beneath SetupError a user can mend: one clear line that names the setting or the command for it.
+What stands beneath SetupError a user can fix: one clear line that names the setting or the command for it.
 
     IngestError
         ClientGoneError

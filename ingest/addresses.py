@@ -27,7 +27,7 @@ def is_proxy_header(name: str) -> bool:
 
 @lru_cache(4_096)
 def parsed(address: str) -> Address | None:
-    """The address that a text means, None when it is none.
+    """The address that a text means, None when it is not one.
 
     An IPv4 address in IPv6 clothes (::ffff:203.0.113.7), as a socket for both gives it, is the IPv4 address.
     """

@@ -6,7 +6,7 @@ keeps its meaning for ever (stored sessions carry it): add at the end, never ren
 
 from ingest.events import UNKNOWN, Code
 
-#: Families that are none of the listed ones, but that we could read.
+#: Families that are not listed, but that we could read.
 OTHER_BROWSER = 99
 OTHER_SYSTEM = 99
 
@@ -183,5 +183,5 @@ def system(family: str) -> Code:
 
 
 def region(country: str) -> Code:
-    """The code of an ISO 3166-1 alpha-2 country, in any case; UNKNOWN when it is none."""
+    """The code of an ISO 3166-1 alpha-2 country, in any case; UNKNOWN when it is not one."""
     return REGIONS.get(country.strip().upper(), UNKNOWN)

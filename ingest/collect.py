@@ -180,7 +180,7 @@ def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Col
 def _opened(body: bytes) -> schemas.Envelope:
     """The envelope of a batch; raises RequestRefusedError.
 
-    msgspec does not read past half of a surrogate pair, Python's own reader does. It writes each event anew, so that
+    msgspec does not read past half of a surrogate pair, Python's own reader does. It writes each event again, so that
     only those are refused that have one.
     """
     try:

@@ -100,7 +100,7 @@ def cut_address(address: str) -> str | None:
 def page(url: str, referrer: str | None, given: PageType | None, rules: PageRules) -> Page:
     """The page as it is kept: path with allowed parameters, referrer without secrets, type given or by the rules.
 
-    Raises ValueError when `url` is not a URL; a referrer that is none is dropped.
+    Raises ValueError when `url` is not a URL; a text that is no URL is dropped as a referrer.
     """
     parts = split_url(url)
     path = paths.normal_path(parts.path)

@@ -31,7 +31,7 @@ RefusalCode = Literal[
 ]
 REFUSAL_CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 
-#: 400 and 422: mend the body. 401 and 403: mend the key, the signature, the site or the origin.
+#: 400 and 422: fix the body. 401 and 403: fix the key, the signature, the site or the origin.
 #: 413 and 415: send it otherwise.
 #: 408, 429, 500 and 503: send the same again, the last two after `Retry-After` and with the same event_id.
 STATUS: dict[RefusalCode, int] = {

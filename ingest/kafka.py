@@ -1,7 +1,7 @@
 """The Kafka publisher: batches that grow with the load, one on its way per partition, every record acknowledged.
 
 Knows records, not events, and takes its producers from whoever makes Kafka clients. aiokafka's `send` can wait for
-ever when Kafka is away, so each wait of ours has an end; after a failed batch the producer is made anew, because an
+ever when Kafka is away, so each wait of ours has an end; after a failed batch the producer is created again, because an
 idempotent one must not go on with a gap.
 """
 

@@ -48,7 +48,7 @@ class IngestMetrics:
         self.refused = Counter(
             "opecom_ingest_refused", "Requests and events refused, by code.", ["code"], registry=self.registry
         )
-        # A rate sees a counter's first step only where it stood at nought before.
+        # A rate sees a counter's first step only where it stood at 0 before.
         for code in REFUSAL_CODES:
             self.refused.labels(code)
         self.publish_seconds = Histogram(

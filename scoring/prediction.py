@@ -146,14 +146,14 @@ def _explained(error: Exception, body: bytes, cells: Mapping[str, Any] | None = 
     name = place[2] if place is not None and place[2] else ""
     reason = text.partition(" - at ")[0]
     if name == "month" and reason.startswith("Invalid enum value"):
-        reason = f"{reason.removeprefix('Invalid enum value ')} is none of {', '.join(MONTHS)}"
+        reason = f"{reason.removeprefix('Invalid enum value ')} is not one of {', '.join(MONTHS)}"
     elif name and cells is not None and name in cells:
         reason = f"{reason}, not {str(cells[name])[:40]!r}" if "got" not in reason else f"{reason} {cells[name]!r:.42}"
     elif byte := _BYTE.search(text):
         # JSON has no NaN and no infinity, so the decoder stops there and knows no field.
         key = _KEY.search(body[: int(byte[1])].decode(errors="replace"))
         name = key[1] if key else ""
-        reason = "not a JSON number, text or truth (NaN and infinity are none)" if name else reason
+        reason = "not a JSON number, text or truth (NaN and infinity are not JSON)" if name else reason
     return FieldError(" ".join(f"{name}: {reason}".split()) if name else reason, index)
 
 

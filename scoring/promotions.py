@@ -29,12 +29,12 @@ def promotions(folder: Place, log: str) -> list[Promotion]:
     try:
         recorded = [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
     except msgspec.DecodeError as error:
-        raise RegistryError(f"cannot read {folder / FILE} ({error}): mend the line, or remove the file") from error
+        raise RegistryError(f"cannot read {folder / FILE} ({error}): fix the line, or remove the file") from error
     return [each for each in recorded if each.log == log]
 
 
 def remember(folder: Place, promotion: Promotion) -> None:
-    """Add it to the file, which is written anew, as nothing can be appended at most URLs; raises RegistryError."""
+    """Add it to the file, which is written again, as nothing can be appended at most URLs; raises RegistryError."""
     write(folder / FILE, b"\n".join([*_lines(folder), msgspec.json.encode(promotion), b""]))
 
 

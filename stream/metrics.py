@@ -44,7 +44,7 @@ class WorkerMetrics:
         self.records = Counter(
             "opecom_worker_records", "Records of the log folded, by outcome", ["outcome"], registry=self.registry
         )
-        # A rate sees a counter's first step only where it stood at nought before.
+        # A rate sees a counter's first step only where it stood at 0 before.
         for outcome in get_args(Outcome):
             self.records.labels(outcome)
         self.updates = Counter("opecom_worker_updates", "Scored updates acknowledged", registry=self.registry)

@@ -147,7 +147,7 @@ async def _why_silent(log_reader: LogReader, number: int, reached: int, end: int
     """Why the log gave nothing for PATIENCE although it was committed up to `end`."""
     if await log_reader.end_of(number) < end:
         return LogCutError(
-            f"partition {number} was committed up to {end}, but the log ends at {reached}: the topic was made anew "
+            f"partition {number} was committed up to {end}, but the log ends at {reached}: the topic was created again "
             "under its old name. Give the worker another group (OPECOM_WORKER__GROUP)"
         )
     return LogCutError(f"Kafka gave no records of partition {number} after {reached} for {PATIENCE:.0f} s")

@@ -1,4 +1,4 @@
-"""What a failure looks like to the user of a command: one line for each thing to mend."""
+"""What a failure looks like to the user of a command: one line for each thing to fix."""
 
 from tomllib import TOMLDecodeError
 
@@ -13,7 +13,7 @@ EXPLAINED = (SetupError, ValidationError, SettingsError, TOMLDecodeError, Except
 
 
 def lines(error: Exception) -> list[str] | None:
-    """The lines for the user, or None where the error is not one that a user can mend."""
+    """The lines for the user, or None where the error is not one that a user can fix."""
     if isinstance(error, SetupError):
         return str(error).splitlines()
     if isinstance(error, ValidationError) and error.title == Settings.__name__:

@@ -1,4 +1,4 @@
-"""The `opecom` command: its subcommands, each imported when it is called; a failure that can be mended is a line."""
+"""The `opecom` command: its subcommands, each imported when it is called; a failure that can be fixed is a line."""
 
 import sys
 
@@ -32,7 +32,7 @@ COMMANDS = {
     ),
     "topics": CommandSource(
         "deploy.cli.topics:topics",
-        "Makes the topics, mends their settings, and refuses what it cannot mend; folds failed events again.",
+        "Makes the topics, fixes their settings, and refuses what it cannot fix; folds failed events again.",
     ),
     "migrate": CommandSource(
         "deploy.cli.migrate:migrate", "Brings both databases to the newest schema; safe to repeat."

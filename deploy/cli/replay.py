@@ -25,7 +25,7 @@ def replay(
     diff: Annotated[bool, typer.Option("--diff", help="Compares every row, and how scores moved.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tells nobody.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that share the partitions.")] = 1,
-    new: Annotated[bool, typer.Option("--new", help="Leaves an interrupted replay as it is and begins anew.")] = False,
+    new: Annotated[bool, typer.Option("--new", help="Leaves an interrupted replay as it is and begins again.")] = False,
     show: Annotated[bool, typer.Option("--list", help="Shows the replays of this log, and does nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The account as one line of JSON at the end.")] = False,
 ) -> None:

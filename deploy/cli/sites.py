@@ -42,7 +42,7 @@ def add(
     if not sites_of(settings)[name].origins:
         print_line("it takes events from pages of this machine alone: add --origin https://..., where its pages are")
     if before is not None and fields:
-        print_line("the calendar of a site that was known holds until the worker starts anew")
+        print_line("the calendar of a site that was known holds until the worker starts again")
 
 
 @app.command("list")

@@ -18,12 +18,12 @@ def topics(
     what: Annotated[
         Literal["create", "check", "retry-failed"],
         typer.Argument(
-            help="create: makes and mends; check: says what is wrong, only; retry-failed: publishes the events whose "
+            help="create: makes and fixes; check: says what is wrong, only; retry-failed: publishes the events whose "
             "dead letter says `failed` again, each once."
         ),
     ] = "check",
 ) -> None:
-    """Makes the topics, mends their settings, and refuses what it cannot mend; folds failed events again."""
+    """Makes the topics, fixes their settings, and refuses what it cannot fix; folds failed events again."""
     settings = as_running(load())
     kafka = settings.kafka
     # A broker that is away is one line of ours; the client would add its own.

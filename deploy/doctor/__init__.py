@@ -1,1 +1,1 @@
-"""`opecom doctor`: looks at everything that a running system needs and says what to mend; changes nothing."""
+"""`opecom doctor`: looks at everything that a running system needs and says what to fix; changes nothing."""

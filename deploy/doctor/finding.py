@@ -8,7 +8,7 @@ State = Literal["ok", "warning", "fault"]
 
 
 class Finding(Struct, frozen=True):
-    """`line` says what is so and, unless it is ok, which setting or command mends it."""
+    """`line` says what is so and, unless it is ok, which setting or command fixes it."""
 
     check: str
     state: State

@@ -20,7 +20,7 @@ def installation(
     stated = requires("op-ecom") if required is None else required
     wrong = [line for line in (_wrong(each, version_of) for each in stated or ()) if line]
     if wrong:
-        remedy = "install op-ecom anew with its locked dependencies (`make setup`)"
+        remedy = "install op-ecom again with its locked dependencies (`make setup`)"
         return Finding("installation", "fault", f"{', '.join(wrong)}: {remedy}")
     known = ", ".join(f"{name} {version_of(name)}" for name in NAMED)
     return Finding("installation", "ok", f"op-ecom {version_of('op-ecom')}, Python {python}, {known}")

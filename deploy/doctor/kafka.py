@@ -23,9 +23,9 @@ def release(requests: Mapping[int, object]) -> str:
 
 
 def topics(faults: list[Fault], names: list[str]) -> list[Finding]:
-    """What deploy.topics.check found; what it can mend does no harm to data yet."""
+    """What deploy.topics.check found; what it can fix does no harm to data yet."""
     found = [
-        Finding("topics", "warning", f"{fault.line}: `opecom topics create` mends it")
+        Finding("topics", "warning", f"{fault.line}: `opecom topics create` fixes it")
         if fault.repair
         else Finding("topics", "fault", fault.line)
         for fault in faults

@@ -8,7 +8,7 @@ from storage.database.migrate import Run, SchemaError, check
 from storage.write.relational_sink import MAX_STATEMENT
 
 CHECK = "relational database"
-#: The oldest MariaDB that its makers still mend.
+#: The oldest MariaDB that its makers still maintain.
 OLDEST = (10, 6)
 #: A statement ends a row past MAX_STATEMENT, and a row may be as large as an event.
 PACKET = 2 * MAX_STATEMENT
@@ -37,7 +37,8 @@ def _of_mariadb(version: str, run: Run) -> list[Finding]:
     if "mariadb" not in version.lower():
         faults.append(Finding(CHECK, "fault", f"storage.url leads to a server {version}: it must be MariaDB"))
     elif tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
-        faults.append(Finding(CHECK, "warning", f"MariaDB {version} is no longer mended: update it to 10.6 or newer"))
+        line = f"MariaDB {version} is no longer maintained: update it to 10.6 or newer"
+        faults.append(Finding(CHECK, "warning", line))
     if "STRICT_ALL_TABLES" not in _one(run, "SELECT @@SESSION.sql_mode").upper():
         line = "sessions are not strict although ours ask for it: let no proxy before MariaDB drop init commands"
         faults.append(Finding(CHECK, "fault", line))

@@ -31,7 +31,7 @@ def folder() -> Path:
     for each in _FOLDERS:
         if (each / "index.html").is_file():
             return each
-    raise SetupError("the shop's files are not in this installation: install the wheel of op-ecom anew")
+    raise SetupError("the shop's files are not in this installation: install the wheel of op-ecom again")
 
 
 def page(files: Path, tag: str) -> str:

@@ -28,7 +28,7 @@ READY_WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """What runs. `broker` makes the child anew for each start, as each start is a new log."""
+    """What runs. `broker` makes the child again for each start, as each start is a new log."""
 
     parts: tuple[Child, ...]
     prepare: Callable[[Supervisor], Awaitable[None]]
@@ -146,7 +146,7 @@ def _parts(addresses: Mapping[str, ProbeAddress], environment: Mapping[str, str]
 
 
 async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, notify: Callable[[str], None]) -> None:
-    """Runs the plan until `stop`; when the broker ends, everything starts anew. Raises SetupError."""
+    """Runs the plan until `stop`; when the broker ends, everything starts again. Raises SetupError."""
     if plan.broker is None:
         await plan.prepare(supervisor)
         await supervisor.keep(plan.parts, stop)
@@ -159,7 +159,7 @@ async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, not
         failures = 0 if was_ready else failures + 1
         if failures == ATTEMPTS:
             raise SetupError(f"the broker does not start ({how})")
-        notify(f"the broker ended ({how}); what it held is gone, and everything starts anew")
+        notify(f"the broker ended ({how}); what it held is gone, and everything starts again")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(failures):
                 await stop.wait()

@@ -57,7 +57,7 @@ async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], pinned: bool 
 
 
 async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bool) -> dict[int, int]:
-    """Write whom to forget, or that it is settled, announce it to every partition of `events`; returns the
+    """Write which visitor to forget, or that it is settled, announce it to every partition of `events`; returns the
     last announcement's offset of each.
 
     1 the digests, acknowledged · 2 the announcements. A crash in between leaves a visitor whose open sessions go on
@@ -74,7 +74,7 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
 
 
 async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
-    """Write whom to forget to a log of which nothing is folded yet; raises LogError."""
+    """Write which visitor to forget to a log of which nothing is folded yet; raises LogError."""
     if not digests:
         return
     async with _producer(kafka) as producer:

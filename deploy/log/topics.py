@@ -1,4 +1,4 @@
-"""The topics of the system: what each must be, how they are made, checked, and mended where that can be done."""
+"""The topics of the system: what each must be, how they are made, checked, and fixed where that can be done."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -35,7 +35,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a topic, as a line; `repair` is the setting that would mend it, None where nothing can."""
+    """What is wrong with a topic, as a line; `repair` is the setting that would fix it, None where nothing can."""
 
     topic: str
     line: str
@@ -67,9 +67,9 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
 
 
 async def ensure(clients: KafkaClients, topics: Iterable[Topic]) -> list[str]:
-    """Makes what is missing, mends what can be mended, and says what it did; raises SetupError for the rest.
+    """Makes what is missing, fixes what can be fixed, and says what it did; raises SetupError for the rest.
 
-    Where something cannot be mended, nothing is done.
+    Where something cannot be fixed, nothing is done.
     """
     topics = list(topics)
     async with _admin(clients) as admin:
@@ -94,7 +94,7 @@ async def check(clients: KafkaClients, topics: Iterable[Topic]) -> list[Fault]:
 
 
 async def require(clients: KafkaClients, topics: Iterable[Topic]) -> None:
-    """Raises SetupError for topics that are missing or that nothing can mend: how a part that uses them begins."""
+    """Raises SetupError for topics that are missing or that nothing can fix: how a part that uses them begins."""
     _refuse([fault for fault in await check(clients, topics) if fault.repair is None])
 
 

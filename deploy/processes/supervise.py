@@ -139,7 +139,7 @@ def remedy(code: int, log: Path) -> str:
         case signal.SIGKILL:
             return f"by the operator, or by the kernel where memory ran out: see `dmesg`, and {log}"
         case signal.SIGTERM | signal.SIGINT:
-            return "somebody ended it, nothing is to be mended"
+            return "somebody ended it, nothing is to be fixed"
         case signal.SIGBUS:
             return f"where the disk is full, make room: see `df`, and {log}"
     if code == FAILED:

@@ -78,7 +78,7 @@ def read(folder: Path) -> Stack | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise SetupError(f"cannot read {folder / 'services.json'}: {error}; mend it or remove it") from error
+        raise SetupError(f"cannot read {folder / 'services.json'}: {error}; fix it or remove it") from error
 
 
 def _programs(folder: Path) -> tuple[Program, Program]:

@@ -54,7 +54,7 @@ class _Reading:
 
 
 class _Line:
-    """One line of the file; a value that is none is a SimulationDataError that names file, line and column."""
+    """One line of the file; a bad value is a SimulationDataError that names file, line and column."""
 
     def __init__(self, file: Path, number: int, values: dict[str, str]) -> None:
         self._where = f"{file}, line {number}"

@@ -29,7 +29,7 @@ def access(settings: Settings, own_key: bool = True) -> Access:
 
 
 def read_origins(settings: Settings) -> list[str]:
-    """The origins whose pages may read, as browsers spell them; raises SetupError for one that is none.
+    """The origins whose pages may read, as browsers spell them; raises SetupError for another text.
 
     A lone * stands for all pages: a key or a token is needed in any case.
     """

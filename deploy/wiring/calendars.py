@@ -7,7 +7,7 @@ from stream.fold.calendar import Calendar, Calendars
 
 
 def calendars(settings: Settings) -> Calendars:
-    """One calendar a site; raises SetupError with the setting to mend.
+    """One calendar a site; raises SetupError with the setting to fix.
 
     A site that is added later is known by its first event; a calendar that is changed holds from the next start.
     """

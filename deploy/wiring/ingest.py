@@ -107,7 +107,7 @@ def session_tokens(settings: Settings) -> SessionTokens | None:
 
 
 def upstream(settings: Settings, reader: BodyReader) -> Upstream:
-    """The query API as a server that answers for us; raises SetupError for an address that is none."""
+    """The query API as a server that answers for us; raises SetupError for a text that is no address."""
     api, given = settings.api, settings.ingest.api_url
     url = urlsplit(given or ProbeAddress.reached(api.host, api.port).url)
     if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:

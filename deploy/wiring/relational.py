@@ -12,7 +12,7 @@ from storage.database import migrate
 from storage.database.engine import engine_of
 from storage.database.errors import line_of
 
-#: MariaDB's errors for a user, a password or a database that it does not know: waiting mends none of them.
+#: MariaDB's errors for a user, a password or a database that it does not know: waiting fixes none of them.
 WRONG_CREDENTIALS = {1044, 1045, 1049, 1698}
 
 

@@ -31,7 +31,7 @@ _HOP_BY_HOP = frozenset({
     *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
     *(b"te", b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings"),
 })  # fmt: skip
-#: The body is whole when it goes on: its length is set anew, and nobody has to be asked for it.
+#: The body is whole when it goes on: its length is set again, and nobody has to be asked for it.
 _OF_THE_BODY = frozenset({b"content-length", b"expect"})
 #: What `Connection` cannot take away, as access rests on it; neither can it take a proxy's marks.
 _KEPT = frozenset({b"host", b"x-opecom-key", b"origin", b"content-type"})
@@ -121,7 +121,7 @@ class Upstream:
             query = scope["query_string"]
             target = scope["raw_path"].partition(b"?")[0] + (b"?" + query if query else b"")
         peer = scope["client"][0] if scope.get("client") else ""
-        # As the target is given, httpx neither resolves dots nor encodes anew: the server sees what was checked here.
+        # As the target is given, httpx neither resolves dots nor encodes again: the server sees what was checked here.
         extensions = {"target": target, "timeout": _timeouts(READ_SECONDS)}
         headers = forwarded(scope["headers"], peer, self._public)
         return httpx.Request(scope["method"], self._url, headers=headers, content=body, extensions=extensions)

@@ -80,7 +80,7 @@ function decorate({ store, session, on }, isLinked) {
   const added = (address) => {
     const url = new URL(address, location.href), text = isLinked(url.hostname) && value();
     if (!text) return null;
-    // Not by URLSearchParams, which would write the other parameters anew.
+    // Not by URLSearchParams, which would write the other parameters again.
     url.search += `${url.search ? '&' : '?'}${PARAMETER}=${encodeURIComponent(text)}`;
     return url.href;
   };

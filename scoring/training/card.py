@@ -104,7 +104,7 @@ def _limits(track: Track) -> str:
         f"{share:.0%}" for share in (shares.cut, shares.without_page_values, shares.without_statistics)
     )
     return f"""The file has whole sessions, and live scores are of beginnings. So {cut} of the training rows, drawn
-anew each epoch, are cut after a uniform number of their page views: kinds of pages drawn without replacement, seconds
+again each epoch, are cut after a uniform number of their page views: kinds of pages drawn without replacement, seconds
 in proportion with the last view still open, mean rates kept, PageValues kept with the share of the views that is left
 and else 0. That is a guess at the order of views, which the file does not keep; sessions of your own, recorded from
 their beginning (`opecom features`), are better. Of all rows {unvalued} have PageValues 0 and {bare} more all three page

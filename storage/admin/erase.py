@@ -29,7 +29,7 @@ PAUSE = 1.0
 
 
 class LogAwayError(StorageError):
-    """Kafka does not take the erasure now; the message is one line that says what mends it."""
+    """Kafka does not take the erasure now; the message is one line that says what fixes it."""
 
 
 class Erasure(Struct, frozen=True, kw_only=True):

@@ -64,8 +64,8 @@ def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
         TopicDoc(
             names["erasures"],
             "Erased visitors and sessions",
-            "Digests (SHA-256) of whom is forgotten, for ever. A program that keeps scored sessions of its own should "
-            "follow this topic and forget them too.",
+            "Digests (SHA-256) of forgotten visitors, for ever. A program that keeps scored sessions of its "
+            "own should follow this topic and forget them too.",
             1,
             "",
             (ErasureRecord,),

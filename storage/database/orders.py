@@ -1,6 +1,6 @@
 """Which session an order counts in: of those of its site that have it, the one that had it first.
 
-A row of `orders` holds while its session stands at the same version: a session that was stored anew without the order,
+A row of `orders` holds while its session stands at the same version: a session that was stored again without the order,
 or voided by a replay, has it no more. Sessions that were stored before there was this table count all that they have.
 """
 

@@ -1,6 +1,6 @@
 """The audit trail: one line for each read, export, change or deletion of what is held of people, and whose key it was.
 
-A line says who (a key's name, never the key), the action, the site, of whom or what, and the result. Visitors and
+A line says who (a key's name, never the key), the action, the site, the subject, and the result. Visitors and
 sessions stand in it by the digest that the topic `erasures` has of them: the trail outlives what it is about, and must
 not bring back who was forgotten.
 """

@@ -23,7 +23,7 @@ ReadCode = Literal[
     "unavailable",
 ]
 
-#: 401: mend the key, or fetch a new token. 403: use a key that may. 404, 409 and 422: mend the request.
+#: 401: fix the key, or fetch a new token. 403: use a key that may. 404, 409 and 422: fix the request.
 #: 429 and 503: the same again after `Retry-After`.
 STATUS: dict[ReadCode, int] = {
     "no_key": 401,

@@ -149,7 +149,7 @@ class SubscriberHub:
                 self._opened.set_result("it ends")
 
     def _close_seats(self) -> None:
-        """Their streams end, and whoever comes again begins anew."""
+        """Their streams end, and whoever comes again begins again."""
         for seat in [seat for seats in self._seats.values() for seat in seats]:
             seat.close()
 

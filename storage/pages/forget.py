@@ -12,7 +12,7 @@ def forget_counted(client: Any, keys: Sequence[tuple[str, str]]) -> None:
     """Forget the sessions of these keys (site, session_id) while `scored_sessions` still has them.
 
     1 what is counted from them · 2 the counts of their hours and days, which may name pages that only they have seen ·
-    3 note the hours as changed, so that they are counted again. A crash anywhere is mended by calling it again, as
+    3 note the hours as changed, so that they are counted again. A crash anywhere is fixed by calling it again, as
     `scored_sessions` still says which hours they are. Raises DatabaseUnavailableError.
     """
     given: dict[str, Any] = {"keys": [f"{site}/{session_id}" for site, session_id in keys]}

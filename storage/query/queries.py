@@ -166,7 +166,7 @@ _SELECTED = ", ".join(
     ["closed"]
     + [f"toUnixTimestamp64Milli(s.{c.name}) AS {c.name}" if c.is_time else f"s.{c.name}" for c in UPDATE_COLUMNS]
 )
-# Several logs of one session (an embedded broker started anew) follow each other in time; offsets order one log.
+# Several logs of one session (an embedded broker started again) follow each other in time; offsets order one log.
 _UPDATES = (
     f"SELECT {_SELECTED} "  # noqa: S608  our names
     "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "

@@ -1,4 +1,4 @@
-"""Why a replay does not run, or does not go on; each message is one line that says what mends it."""
+"""Why a replay does not run, or does not go on; each message is one line that says what fixes it."""
 
 import contextlib
 from collections.abc import Generator

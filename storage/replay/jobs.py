@@ -20,7 +20,7 @@ JobState = Literal["running", "done", "failed", "stopped"]
 #: Jobs that are remembered.
 MOST_JOBS = 100
 
-#: Runs a replay from beginning to end. The third argument begins it anew where one was interrupted, the last says that
+#: Runs a replay from beginning to end. The third argument begins it again where one was interrupted, the last says that
 #: whoever asks may not give up one of other sites.
 Run = Callable[[ReplaySelection, ProgressListener, bool, bool], Awaitable[Account]]
 

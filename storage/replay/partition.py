@@ -171,7 +171,7 @@ class PartitionRun:
             self._made.add(identities)
 
     def _lost(self, plan: PartitionPlan, left: Collection[OpenSession]) -> frozenset[int]:
-        """Those of the open sessions of which a database lacks something; another model is none of theirs."""
+        """Those of the open sessions of which a database lacks something; another model does not concern them."""
         if self._request.into != "databases" or self._request.model or not left:
             return frozenset()
         identities = [each.identity for each in left]

@@ -162,7 +162,7 @@ async def _watched(world: ReplayContext, number: int, work: Awaitable[None], wat
 
 
 async def _unkept(world: ReplayContext, request: ReplaySelection, watcher: ProgressListener) -> Account:
-    """A replay that changes nothing that is stored, and keeps no journal: it is begun anew where it was interrupted."""
+    """A replay that changes nothing that is stored, and keeps no journal: it begins again where it was interrupted."""
     plans = await _plans(world, request)
     watcher.planned(0, sum(each.records for each in plans), 0)
     await _until_written(world, request, plans, watcher)

@@ -139,7 +139,7 @@ class FileTarget:
                 self._begin(partition, account)
             part = self._part(account.part)
             if not part.exists() or part.stat().st_size < account.begin + account.bytes:
-                raise ReplayError(f"{part} is gone, so this replay cannot go on: begin it anew with --new")
+                raise ReplayError(f"{part} is gone, so this replay cannot go on: begin it again with --new")
             os.truncate(part, account.begin + account.bytes)
         self._written, self._open = partition, account.part
 

@@ -22,7 +22,7 @@ MOST_IDS = 500
 
 
 class PositionMovedError(StorageError):
-    """Another part has moved this partition on: read its position anew."""
+    """Another part has moved this partition on: read its position again."""
 
 
 class PartitionPosition(Struct, frozen=True):

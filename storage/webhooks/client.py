@@ -88,7 +88,7 @@ class WebhookClient:
     @contextlib.asynccontextmanager
     async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
         # A client of its own for each attempt: connections are shared by address, and one address may serve many
-        # hosts. No proxy of the environment: it would resolve the name anew.
+        # hosts. No proxy of the environment: it would resolve the name again.
         patience = httpx.Timeout(self._seconds, connect=self._seconds / 2)
         async with httpx.AsyncClient(
             verify=self._tls, trust_env=False, follow_redirects=False, timeout=patience

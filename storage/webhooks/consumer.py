@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds after which positions are written although nothing concerned a webhook.
 QUIET_SECONDS = 5.0
-#: Seconds that a fetch may wait, and those in which more is gathered after it: a transaction for few records is dear.
+#: Seconds that a fetch may wait, and those in which more is gathered: a transaction for few records is expensive.
 FETCH_SECONDS, GATHER_SECONDS = 0.2, 0.1
 #: Most records of one transaction.
 MOST_RECORDS = 4_000
@@ -49,7 +49,7 @@ class CrossingConsumer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other part of this kind: see GroupConsumer. `made` is called when deliveries were
-    made, and `erasures` says who is forgotten, of whom nothing is told. `setting` says where the database is.
+    made, and `erasures` says who is forgotten, and nothing is published of them. `setting` says where the database is.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class CrossingConsumer:
             try:
                 moved = await self._in_thread(self._move, batches)
             except PositionMovedError:
-                log.info("another part has moved a partition on; reading its position anew")
+                log.info("another part has moved a partition on; reading its position again")
                 self._group.begin_again()
                 return
             except DatabaseUnavailableError as error:

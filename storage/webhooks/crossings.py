@@ -1,7 +1,7 @@
 """Which updates are crossings into another band, and which webhooks want them. Pure.
 
-Every session begins in `low`: a first update in another band is a crossing, one in `low` is none. A closing is none
-either: nobody can act on it any more.
+Every session begins in `low`: a first update in another band is a crossing, one in `low` is not. Nor is a closing:
+nobody can act on it any more.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

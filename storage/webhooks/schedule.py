@@ -37,5 +37,5 @@ def requested_wait(header: str | None, now: int) -> float | None:
 
 
 def spoken(ms: int) -> str:
-    """A time for people; 0 is none."""
+    """A time for people; "" for 0."""
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") if ms else "never"

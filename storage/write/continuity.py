@@ -1,4 +1,4 @@
-"""Refuses a topic that was made anew under a log that the databases know.
+"""Refuses a topic that was created again under a log that the databases know.
 
 Versions count offsets: in a topic that starts again they would be small, and the guard would keep the old rows. So
 the last record written must still stand where it stood, with the timestamp that it had. A broker's end offset alone
@@ -66,7 +66,7 @@ async def check(
                 consumer, last, topic, wait_seconds
             ):
                 raise ContinuityError(
-                    f"topic `{topic}` was made anew: the databases know {last.next} records of its partition "
+                    f"topic `{topic}` was created again: the databases know {last.next} records of its partition "
                     f"{last.partition} that it does not have. Bring the topic back, or give the new one databases of "
                     "its own (storage.url, storage.clickhouse_database)"
                 )

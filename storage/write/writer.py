@@ -182,7 +182,7 @@ class Writer:
         return True
 
     async def _until_erasures(self, batches: Batches) -> None:
-        """What follows a control must not be stored before it is known whom the control forgets."""
+        """What follows a control must not be stored before it is known which visitor the control forgets."""
         if self._erasures_reached is not None:
             events = self._topics["events"]
             named = needed(record for records in batches.values() for record in records if record.topic == events)

@@ -119,7 +119,7 @@ def _month_and_day(text: str) -> tuple[int, int]:
     try:
         at = datetime.strptime(f"2024-{text}", "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise ValueError(f"special day {text!r} is not MM-DD: mend sites.NAME.special_days") from None
+        raise ValueError(f"special day {text!r} is not MM-DD: fix sites.NAME.special_days") from None
     return at.month, at.day
 
 

@@ -338,7 +338,7 @@ class Partition:
 
 
 def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
-    """The controls among these records, with their offsets; what cannot be decoded is none."""
+    """The controls among these records, with their offsets; what cannot be decoded is left out."""
     for record in records:
         if record.key is None:
             try:

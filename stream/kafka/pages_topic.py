@@ -33,7 +33,7 @@ class PagesReader:
         self._next = 0
 
     async def caught_up(self) -> None:
-        """Raises TopicMissingError, where the topic was made anew or gives nothing, and KafkaError."""
+        """Raises TopicMissingError, where the topic was created again or gives nothing, and KafkaError."""
         follower = pages_follower(self._clients, self._topic, self.statistics, self._timeout, self._next)
         try:
             await follower.start()

@@ -21,7 +21,7 @@ PATIENCE = 30.0
 
 
 class SourceError(StreamError):
-    """The source does not give the records; the message is one line that says what mends it."""
+    """The source does not give the records; the message is one line that says what fixes it."""
 
 
 class Bounds(NamedTuple):

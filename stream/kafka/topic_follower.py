@@ -35,7 +35,7 @@ class TopicSnapshot(Protocol):
     @property
     def records(self) -> int: ...
     def take(self, offset: int, value: bytes) -> None:
-        """Take the record at `offset`; raises msgspec.DecodeError for one that is none."""
+        """Take the record at `offset`; raises msgspec.DecodeError for what cannot be decoded."""
 
 
 class TopicFollower:
@@ -82,7 +82,7 @@ class TopicFollower:
             end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
             if end < self._next:
                 raise TopicMissingError(
-                    f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was made anew; "
+                    f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was created again; "
                     f"{self._remedy}"
                 )
             self._consumer.seek(self._partition, self._next)
@@ -126,7 +126,7 @@ class TopicFollower:
             if known.records == before and known.version < version and not self._failed():
                 raise TopicMissingError(
                     f"the log uses {self._what} version {version}, and {self._partition.topic} gave nothing after "
-                    f"version {known.version} for {self._timeout:.0f} s: where Kafka is well, the topic was made anew; "
+                    f"version {known.version} for {self._timeout:.0f} s: if Kafka answers, the topic is a new one; "
                     f"{self._remedy}"
                 )
         await self._raise_failure()
@@ -175,4 +175,4 @@ class TopicFollower:
         try:
             self._known.take(offset, value)
         except (msgspec.DecodeError, RecursionError) as error:
-            log.error("%s has a record at %d that is none and is left out: %s", self._partition.topic, offset, error)
+            log.error("%s: the record at %d cannot be read and is left out: %s", self._partition.topic, offset, error)

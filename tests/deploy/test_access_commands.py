@@ -30,7 +30,7 @@ def test_a_site_is_added_shown_and_removed() -> None:
     (key,) = sites_of(load())["shop"].write_keys
     assert added.splitlines()[-1].endswith(f": {key}")
     changed = said("sites", "add", "shop", "--holidays", "AT")
-    assert "the calendar of a site that was known holds until the worker starts anew" in changed
+    assert "the calendar of a site that was known holds until the worker starts again" in changed
     assert key not in changed
     (row,) = [line for line in said("sites", "list").splitlines() if "shop" in line]
     assert all(word in row for word in ("https://shop.example", "Europe/Vienna", key, "file"))

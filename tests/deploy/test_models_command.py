@@ -82,7 +82,7 @@ def test_promotions_are_remembered_by_log(tmp_path: Path) -> None:
     assert [each.version for each in promotions(tmp_path, "k")] == ["m2"]
     assert promotions(tmp_path, "new") == []
     (tmp_path / "promotions.jsonl").write_text("{")
-    with pytest.raises(RegistryError, match="mend the line, or remove the file"):
+    with pytest.raises(RegistryError, match="fix the line, or remove the file"):
         promotions(tmp_path, "k")
 
 

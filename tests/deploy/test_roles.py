@@ -213,7 +213,7 @@ def expected(row: Row, role: str, profile: Profile) -> Answer:
             "write key in the URL": "yes",
             "import key": batches,
             "another site's write key": row.other,
-            # It is not known from whom: the browser says the page, and that page is not the site's.
+            # Its sender is not known: the browser says the page, and that page is not the site's.
             "a page by a name of its own": 403 if profile == "embedded" else 401,
         }
         return by_role.get(role, 401)

@@ -269,7 +269,7 @@ def survive_kills(system: System, times: int) -> str:
     assert entry is not None
     kills, chance = Kills(system, (entry.moved_at - entry.started_at) / 1000), random.Random(11)
     for _ in range(3 * times):
-        # Each of them goes on with the last one; where one came to its end, all begins anew.
+        # Each of them goes on with the last one; where one came to its end, all begins again.
         for share in sorted(chance.uniform(0.05, 0.95) for _ in range(times - len(kills.places))):
             if not kills.kill_at(share):
                 system.replay()

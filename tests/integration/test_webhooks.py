@@ -301,4 +301,4 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
     with opened(settings) as engine:
         bands.move(engine, log, {0: bands.ReadBatch(bands.PartitionPosition(), 500, NOON, [])}, {}, NOON)
     assert await webhooks.run(settings, asyncio.Event()) == FAILED
-    assert "was made anew" in caplog.text
+    assert "was created again" in caplog.text

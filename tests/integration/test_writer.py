@@ -164,20 +164,20 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
         names: dict[Role, str] = {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
         await continuity.check(known, names, kafka_clients(kafka))
 
-        anew = kafka.model_copy(update={"scored_topic": f"{kafka.scored_topic}-anew"})
+        anew = kafka.model_copy(update={"scored_topic": f"{kafka.scored_topic}-again"})
         await topics.ensure(kafka_clients(anew), topics.wanted(anew))
         other = {**names, "scored": anew.scored_topic}
         for count in (0, 5, 30):
             # Empty, shorter than what was written, and longer: the last record is another one then.
             await say(producer, anew.scored_topic, [scored(n) for n in range(count)])
-            with pytest.raises(continuity.ContinuityError, match="was made anew: the databases know 20 records"):
+            with pytest.raises(continuity.ContinuityError, match="was created again: the databases know 20 records"):
                 await continuity.check(known, other, kafka_clients(kafka), wait_seconds=2)
         with pytest.raises(continuity.ContinuityError, match="is missing: run `opecom topics"):
             await continuity.check(known, {**names, "scored": "no-such-topic"}, kafka_clients(kafka))
 
     changed = settings.model_copy(update={"kafka": anew})
     assert await writer.run(changed, asyncio.Event()) == 70
-    assert "was made anew" in caplog.text
+    assert "was created again" in caplog.text
 
 
 async def test_a_restored_database_and_a_group_set_back_end_where_they_were(settings: Settings, tmp_path: Path) -> None:

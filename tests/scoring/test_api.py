@@ -77,7 +77,7 @@ async def test_a_feature_at_its_reference_value_gives_no_reason() -> None:
         pytest.param("product_related_duration", -0.5, "product_related_duration: Expected", id="negative seconds"),
         pytest.param("product_related_duration", 1e30, "product_related_duration: Expected", id="seconds out of range"),
         pytest.param("bounce_rates", 1.01, "bounce_rates: Expected `float` <= 1.0", id="a rate out of range"),
-        pytest.param("month", "Jun", "month: 'Jun' is none of Jan, Feb,", id="an unknown month"),
+        pytest.param("month", "Jun", "month: 'Jun' is not one of Jan, Feb,", id="an unknown month"),
         pytest.param("weekend", 1, "weekend: Expected `bool`", id="another type"),
         pytest.param("browser", 2**31, "browser: Expected `int` <= 2147483647", id="a code out of range"),
         pytest.param("visitor", "New", "unknown field `visitor`", id="a misspelt field"),
@@ -181,7 +181,7 @@ async def test_csv_takes_the_columns_of_uci_s_file_in_any_order_and_passes_over_
     ("text", "says"),
     [
         pytest.param("", "the header lacks Administrative", id="nothing"),
-        pytest.param(table(EXAMPLE | {"month": "x"}), "row 1, month: 'x' is none of", id="a month"),
+        pytest.param(table(EXAMPLE | {"month": "x"}), "row 1, month: 'x' is not one of", id="a month"),
         pytest.param(table(EXAMPLE, EXAMPLE | {"page_values": "nan"}), "row 2, page_values: Expected", id="NaN"),
         pytest.param(table(EXAMPLE) + "1,2\r\n", "row 2 has 2 columns, the header 17", id="a short row"),
         pytest.param(table(header=(*FIELDS, "Month")), "the header has Month twice", id="twice"),

@@ -171,7 +171,7 @@ class Shop:
         }
 
     def lose(self, *, relational: bool = True, analytics: bool = True) -> None:
-        """Drop the databases and make them anew."""
+        """Drop the databases and make them again."""
         if relational:
             with self.engine.begin() as connection:
                 for table in (*TABLES, "schema_version"):

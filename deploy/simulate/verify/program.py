@@ -10,7 +10,7 @@ MOST_SHOWN = 20
 
 
 class CannotCompareError(Exception):
-    """What is missing for a comparison; one line that says what mends it."""
+    """What is missing for a comparison; one line that says what fixes it."""
 
 
 def print_line(text: str, error: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Each check of the doctor, case by case: the state, and what the line tells to mend."""
+"""Each check of the doctor, case by case: the state, and what the line tells to fix."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
@@ -53,7 +53,7 @@ def version_of(name: str) -> str:
     ("asked", "state", "said"),
     [
         (["aiokafka>=0.14", "onnxruntime>=1.32.0"], "ok", "Python 3.11.7, faust-streaming 0.15.3, aiokafka 0.14.0"),
-        (["aiokafka>=0.14.1"], "fault", "aiokafka is 0.14.0, 0.14.1 is the least: install op-ecom anew"),
+        (["aiokafka>=0.14.1"], "fault", "aiokafka is 0.14.0, 0.14.1 is the least: install op-ecom again"),
         (["onnxruntime>=1.4"], "ok", "onnxruntime 1.32.0"),
         (["holidays>=0.1"], "fault", "holidays is missing"),
         (['chdb>=4.4; extra == "embedded"'], "ok", "op-ecom 0.1.0"),

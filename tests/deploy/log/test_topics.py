@@ -1,4 +1,4 @@
-"""Topics on both brokers: made as the settings say, mended where Kafka can, refused where nobody can."""
+"""Topics on both brokers: made as the settings say, fixed where Kafka can, refused where nobody can."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The admin routes over real databases: what they list, count, export and tell, to whom, and that nothing is run."""
+"""The admin routes over real databases: what they list, count, export, to which callers, and that nothing is run."""
 
 import asyncio
 import csv

@@ -1,4 +1,4 @@
-"""Migrations: each step may run again, and a schema that does not fit is refused with the command that mends it."""
+"""Migrations: each step may run again, and a schema that does not fit is refused with the command that fixes it."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who is let in, as whom, and of which sites every answer then is."""
+"""Who is let in, in which role, and of which sites every answer then is."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

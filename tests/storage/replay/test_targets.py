@@ -161,5 +161,5 @@ def test_a_part_that_is_gone_is_said(file: Path) -> None:
     kept: dict[int, Account] = {}
     Process(file, kept).whole(0, b"0\n")
     file.with_name("scores.jsonl.0.part").unlink()
-    with pytest.raises(ReplayError, match=r"0.part is gone.*begin it anew with --new"):
+    with pytest.raises(ReplayError, match=r"0.part is gone.*begin it again with --new"):
         Process(file, kept).begin(0)

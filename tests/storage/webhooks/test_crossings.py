@@ -39,7 +39,7 @@ def crossed(said: list[ScoredSession], told: int = -1, known: Any = None, hooks:
             updates("high", "low", "high"), [("low", "high"), ("high", "low"), ("low", "high")], id="there and back"
         ),
         pytest.param(
-            [*updates("low"), scored(2, closed=True, band="high")], [], id="a closing is none, whatever its band"
+            [*updates("low"), scored(2, closed=True, band="high")], [], id="a closing is no crossing, whatever its band"
         ),
         pytest.param(
             [scored(1, version=version_of(1, False, 3), band="high")], [], id="what a backfill says is no news"

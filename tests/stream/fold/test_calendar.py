@@ -66,5 +66,5 @@ def test_a_run_has_its_sites_calendar() -> None:
 
 @pytest.mark.parametrize("wrong", ["14-02", "2-30", "soon"])
 def test_a_special_day_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match=r"is not MM-DD: mend sites\.NAME\.special_days"):
+    with pytest.raises(ValueError, match=r"is not MM-DD: fix sites\.NAME\.special_days"):
         Calendar(special_days=(wrong,))
