@@ -67,6 +67,8 @@ def _own_environment(config: pytest.Config) -> None:
     # Hundreds of processes start: without bytecode on disk each compiles all that it imports, which takes seconds.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # Kafka starts several times and has little to do: to compile it well costs more than that saves.
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 def pytest_report_header() -> list[str]:

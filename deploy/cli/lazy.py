@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from deploy.processes.imports import collector_paused
+
 
 class CommandSource(NamedTuple):
     """Where a command is, `module:name` of a function or of a Typer app, and its line in the list of commands."""
@@ -24,7 +26,8 @@ class ListedCommand(TyperCommand):
 
     def load(self) -> Any:
         """The command itself, with its options."""
-        found = pkgutil.resolve_name(self._place)
+        with collector_paused():
+            found = pkgutil.resolve_name(self._place)
         if isinstance(found, typer.Typer):
             loaded: Any = typer.main.get_group(found)
         else:

@@ -16,6 +16,7 @@ import typer
 
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
+from deploy.processes.imports import collector_paused
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import printable
@@ -61,7 +62,9 @@ def run(
         make_private(settings.data_dir)
     module, function = _WHERE[part]
     patience = settings.kafka.outage_seconds if part in READERS else math.inf
-    sys.exit(run_part(getattr(importlib.import_module(module), function), settings, kafka=kafka, patience=patience))
+    with collector_paused():
+        run_this = getattr(importlib.import_module(module), function)
+    sys.exit(run_part(run_this, settings, kafka=kafka, patience=patience))
 
 
 def run_part(

@@ -48,7 +48,7 @@ def history(chance: random.Random, sessions: int = 80) -> list[Event | Tick]:
     return [*events, Tick("live", events[-1].received_at + 3 * HOUR)]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 8))])
 async def test_kept_counts_equal_a_count_of_everything(
     databases: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
