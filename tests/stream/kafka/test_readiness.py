@@ -1,0 +1,96 @@
+"""When a worker is ready: an event that is sent from then on waits for no join, no assignment and no recovery.
+
+The first event of a new system took 3.5 s where it was sent before its worker had claimed its partitions.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stream.kafka.consumer import RoundsConsumer
+
+
+class _Worker:
+    """A worker whose claim takes as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.claimed: list[set[int]] = []
+        self.recovered = asyncio.Event()
+        self.partitions: set[int] = set()
+
+    async def claim(self, partitions: set[int], _: Any) -> None:
+        self.claimed.append(partitions)
+        await self.recovered.wait()
+
+    async def look_after(self, *_: Any) -> None: ...
+
+    async def commit(self, _: Any) -> None: ...
+
+
+class _App:
+    ready = False
+    stopping = False
+    consumer_generation_id = 1
+
+    def __init__(self, worker: _Worker) -> None:
+        self.rounds = worker
+
+
+class _Place:
+    partition = 0
+
+
+class _Consumer:
+    """What a round needs of Faust's consumer; there are no records."""
+
+    should_stop = False
+    flow_active = False
+
+    def __init__(self, app: _App) -> None:
+        self.app = app
+        self.waits = 0
+
+    async def _wait_next_records(self, timeout: float) -> tuple[None, None]:
+        self.waits += 1
+        await asyncio.sleep(0)
+        return None, None
+
+    def assignment(self) -> set[_Place]:
+        return {_Place()}
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - the condition belongs to what is tested
+            await asyncio.sleep(0)
+
+
+async def test_it_is_ready_when_its_first_partitions_are_claimed_and_recovered() -> None:
+    worker = _Worker()
+    app = _App(worker)
+    consumer = _Consumer(app)
+    running = asyncio.create_task(RoundsConsumer._rounds(consumer, consumer))
+    await _until(lambda: consumer.waits > 3)
+    assert (app.ready, worker.claimed) == (False, []), "ready before the group has given it partitions"
+    consumer.flow_active = True
+    await _until(lambda: bool(worker.claimed))
+    assert (app.ready, worker.claimed) == (False, [{0}]), "ready before its sessions are recovered"
+    worker.recovered.set()
+    await _until(lambda: app.ready)
+    app.stopping = True
+    await running
+
+
+async def test_a_claim_that_fails_leaves_it_unready() -> None:
+    class Failing(_Worker):
+        async def claim(self, partitions: set[int], _: Any) -> None:
+            raise ConnectionError
+
+    app = _App(Failing())
+    consumer = _Consumer(app)
+    consumer.flow_active = True
+    with pytest.raises(ConnectionError):
+        await RoundsConsumer._rounds(consumer, consumer)
+    assert not app.ready
