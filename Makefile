@@ -55,20 +55,14 @@ check: setup ## Formatting, lint, types, direction of imports, names
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_names.py tests/test_errors.py
 
-# Playwright's own download is not used: the browsers of the distribution get its updates. The shell runs nearly all tests
-# at half the cost; the whole browser runs what the shell lacks.
+# Playwright's own download is not used: the browser of the distribution gets its updates.
 browser:
-	@whole=; if [ -n "$$OPECOM_TEST_CHROMIUM" ]; then exit 0; fi; \
-	for name in chromium chromium-browser google-chrome google-chrome-stable; do \
-	  if command -v $$name > /dev/null; then whole=yes; fi; done; \
-	if [ -n "$$whole" ] && command -v chromium-headless-shell > /dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq; then \
-	  if [ -z "$$whole" ] && apt-get install -y -qq --no-install-recommends chromium > /dev/null; then whole=yes; fi; \
-	  apt-get install -y -qq --no-install-recommends chromium-headless-shell > /dev/null \
-	  || echo "no chromium-headless-shell: the tests in a browser take longer"; \
-	fi; \
-	if [ -n "$$whole" ]; then exit 0; fi; \
-	echo "no Chromium: tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	  command -v $$name > /dev/null && exit 0; done; \
+	if [ -n "$$OPECOM_TEST_CHROMIUM" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null; then exit 0; fi; \
+	echo "no Chromium: the tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
 
 test: setup browser ## Runs the tests (WORKERS=0: in one process)
 	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(ARGS)

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.support import skips
 
-#: Chromium with the parts of its window, whose cost is half of a test's; needed by what the shell lacks.
-WHOLE = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-#: The shell comes first. It has the same engine, network and storage, and no back/forward cache.
-PROGRAMS = ("chromium-headless-shell", *WHOLE)
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 #: A browser that is driven says so, and the tracker then keeps still.
 UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"
@@ -22,51 +19,33 @@ RESOLVE = "--host-resolver-rules=MAP *.example 127.0.0.1, MAP example 127.0.0.1"
 MISSING = "no Chromium: make test installs it where it may; OPECOM_TEST_CHROMIUM names another one"
 
 
-def chromium(programs: tuple[str, ...] = PROGRAMS) -> str | None:
+def chromium() -> str | None:
     """The path of Chromium; None where there is none."""
     named = os.environ.get("OPECOM_TEST_CHROMIUM")
-    return named or next((found for name in programs if (found := shutil.which(name))), None)
+    return named or next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """A headless Chromium; skips without one.
+    """A headless Chromium with the back/forward cache that Playwright would switch off; skips without one.
 
     Playwright keeps an event loop running in this thread: leave before tests that are coroutines.
     """
-    path = _required(PROGRAMS)
-    with sync_playwright() as playwright, _running(playwright.chromium, path) as browser:
-        yield browser
-
-
-@contextmanager
-def whole(beside: Browser) -> Iterator[Browser]:
-    """A Chromium with a back/forward cache, driven by the Playwright that drives another one; skips without it."""
-    with _running(beside.browser_type, _required(WHOLE)) as browser:
-        yield browser
-
-
-@contextmanager
-def _running(kind: BrowserType, path: str) -> Iterator[Browser]:
-    browser = kind.launch(
-        executable_path=path,
-        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", RESOLVE],
-        ignore_default_args=["--disable-back-forward-cache"],
-    )
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-def _required(programs: tuple[str, ...]) -> str:
-    path = chromium(programs)
-    if path is not None:
-        return path
-    missing = f"{MISSING} ({' or '.join(programs)})"
-    if skips.strict():
-        pytest.fail(f"required in CI: {missing}")
-    pytest.skip(missing)
+    path = chromium()
+    if path is None:
+        if skips.strict():
+            pytest.fail(f"required in CI: {MISSING}")
+        pytest.skip(MISSING)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", RESOLVE],
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
