@@ -27,8 +27,8 @@ class UnfitModelError(ModelError):
 def accept(model: Model) -> None:
     """Run the model on its reference session alone and on several sessions at once.
 
-    Raises UnfitModelError with what is wrong: a shape, no probability, a reference that is another than the
-    manifest's, reasons that do not add up.
+    Raises UnfitModelError with what is wrong: a shape, an output that is no probability, a reference that is another
+    than the manifest's, reasons that do not add up.
     """
     manifest = model.manifest
     _check_manifest(manifest)

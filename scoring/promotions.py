@@ -34,7 +34,7 @@ def promotions(folder: Place, log: str) -> list[Promotion]:
 
 
 def remember(folder: Place, promotion: Promotion) -> None:
-    """Add it to the file, which is written again, as nothing can be appended at most URLs; raises RegistryError."""
+    """Add it to the file, which is written whole, as nothing can be appended at most URLs; raises RegistryError."""
     write(folder / FILE, b"\n".join([*_lines(folder), msgspec.json.encode(promotion), b""]))
 
 

@@ -94,7 +94,9 @@ def test_scores_are_replaced_and_not_added_twice(model: Model, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("rows", "header", "says"),
     [
-        pytest.param([*sessions(2), *sessions(1, month="Jun")], HEADER, "month: 'Jun' is not one of", id="a month"),
+        pytest.param(
+            [*sessions(2), *sessions(1, month="Jun")], HEADER, "row 3, month: 'Jun' is not one of", id="a month"
+        ),
         pytest.param(sessions(1, page_values="nan"), HEADER, "row 1, page_values: Expected `float` >= 0.0", id="NaN"),
         pytest.param(sessions(1, administrative=""), HEADER, "row 1, administrative: Expected `int`", id="empty"),
         pytest.param(sessions(CHUNK + 1)[:-1] + sessions(1, browser=-1), HEADER, f"row {CHUNK + 1}, browser", id="far"),
