@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.processes.ports import wait_until
 from stream.kafka.consumer import RoundsConsumer
 
 
@@ -62,9 +63,7 @@ class _Consumer:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - the condition belongs to what is tested
-            await asyncio.sleep(0)
+    assert await asyncio.to_thread(wait_until, condition, 60)
 
 
 async def test_it_is_ready_when_its_first_partitions_are_claimed_and_recovered() -> None:
