@@ -1,5 +1,6 @@
 """Services for every test: started when the first test asks, shared by all workers, stopped when the run ends."""
 
+import gc
 import logging
 import os
 import sys
@@ -92,6 +93,15 @@ def library_log_levels() -> Iterator[None]:
     yield
     for each, level in zip(silenced, levels, strict=True):
         each.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_collected() -> Iterator[None]:
+    """Commands leave what is there out of the collector's walks; those that run in this process must not hide from it
+    what a test left behind."""
+    yield
+    gc.unfreeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

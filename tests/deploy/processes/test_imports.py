@@ -1,18 +1,10 @@
 """The garbage collector while libraries are imported."""
 
 import gc
-from collections.abc import Iterator
 
 import pytest
 
 from deploy.processes.imports import collector_paused
-
-
-@pytest.fixture(autouse=True)
-def collector() -> Iterator[None]:
-    yield
-    gc.unfreeze()
-    gc.enable()
 
 
 def test_it_rests_meanwhile_and_then_leaves_out_what_is_there() -> None:
