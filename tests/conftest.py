@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import hung, services, shared, skips
+from tests.support import failure_report, hung, services, shared, skips
 from tests.support.parallel import Groups
 from tests.support.services import Broker, ClickHouse, MariaDb
 
@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _share_services(config)
     config.pluginmanager.register(Groups())
     config.pluginmanager.register(hung)
+    config.pluginmanager.register(failure_report)
     # Under pytest-xdist the process that starts the workers hears of every test.
     if skips.strict() and not _is_worker(config):
         config.pluginmanager.register(skips.Skips(skips.ALLOWED))
