@@ -6,23 +6,18 @@ The tests of one profile share a system, and run in the order in which they stan
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
-from deploy.log.client_options import client_options
 from deploy.processes.ports import wait_until
-from deploy.settings.model import Settings
-from ingest.events import Control, Event
 from tests.support.agents import BROWSER
-from tests.support.log import log_of
-from tests.support.replays import placed
+from tests.support.append import append
 from tests.support.services import new_database
 from tests.support.sinks import clickhouse
 from tests.support.stack import up
@@ -55,7 +50,7 @@ def system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def fill(system: System) -> None:
-    asyncio.run(say(system.settings, visits()))
+    asyncio.run(append(system.settings.kafka, visits()))
     assert wait_until(lambda: len(listed(system)) == len(OTHERS | THEIRS) - 2, 60)
     sent(system, "web-gone", GONE)
     sent(system, "web-other", "v2")
@@ -63,20 +58,6 @@ def fill(system: System) -> None:
     assert wait_until(lambda: listed(system, status="open") == {"web-gone", "web-other"}, 60)
     assert listed(system) == OTHERS | THEIRS
     assert wait_until(lambda: len(document(system)["dead_letters"]) == 4, 60)
-
-
-async def say(settings: Settings, said: Sequence[Event | Control]) -> None:
-    """Put it straight onto the topic: what the door would stamp as received now was received long ago.
-
-    One batch for each partition: between two, a worker could find its sessions overdue and move the clock to today.
-    """
-    kafka = settings.kafka
-    async with AIOKafkaProducer(**client_options(kafka), acks="all") as producer:
-        for number, part in enumerate(placed(said, kafka.partitions)):
-            batch = producer.create_batch()
-            for record in log_of(part):
-                assert batch.append(key=record.key, value=record.value, timestamp=None) is not None
-            await (await producer.send_batch(batch, kafka.events_topic, partition=number))
 
 
 def admin(system: System, path: str, **asked: str) -> httpx.Response:

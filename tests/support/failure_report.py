@@ -12,7 +12,7 @@ from tests.support.stack import Stack
 
 #: How many of the last lines of each log are shown.
 LINES = 25
-METRIC = re.compile(r"opecom_(worker|writer)_(?!.*(_bucket|_created)\b).* (?!0\.0$)")
+METRIC = re.compile(r"opecom_(worker|writer)_(?!.*(_bucket|_created)\b).*(?<! 0\.0)$")
 METRICS_PORTS = ("OPECOM_WORKER__METRICS_PORT", "OPECOM_STORAGE__METRICS_PORT")
 
 
