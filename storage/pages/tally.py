@@ -26,11 +26,12 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 #: Pages of a site that are counted by themselves in an hour, a day, and all of the time.
 MOST_COUNTED = 2 * MOST_PAGES
-#: Sessions of one network that count in an hour of a site: so many, or the others' sessions divided by so many, and
-#: beside them all that bought. A visitor has a network; whoever wants to move a shop's statistics needs many.
-NETWORK_SESSIONS, NETWORK_SHARE = 5, 10
-#: Marks the rules of counts that keep sales by currency: older ones are counted again.
-BY_CURRENCY = 1 << 40
+#: Sessions of one network that count in an hour of a site, and of these those that enter at one page: so many, or the
+#: networks that were there (that entered there) divided by so many, and beside them all that bought. By networks, as
+#: a visitor has one, and nobody has many who wants to move a shop's statistics; sessions cost nothing.
+NETWORK_SESSIONS, NETWORK_ENTRANCES, NETWORK_SHARE = 5, 2, 10
+#: Marks the rules by which hours are counted now: what was counted by older ones is counted again.
+COUNTING_RULES = 2 << 40
 #: Hours of sites that one statement counts: parameters travel in its address.
 HOURS_AT_ONCE = 500
 
@@ -182,7 +183,7 @@ def _by_start(spans: Iterable[TallySpan]) -> dict[int, list[str]]:
 
 def _rules(patterns: Mapping[str, PathPatterns], site: str) -> int:
     found = patterns.get(site)
-    return (found.digest if found is not None else 0) ^ BY_CURRENCY
+    return (found.digest if found is not None else 0) ^ COUNTING_RULES
 
 
 def _page_of(patterns: Mapping[str, PathPatterns]) -> tuple[str, dict[str, str]]:
@@ -244,30 +245,44 @@ _BY_CURRENCY = (
     f"multiIf(length(amounts) > 2, mapFromArrays(arrayMap(e -> e.1, {_SUMS}), arrayMap(e -> e.2, {_SUMS})), "
     "amount > 0, map('', amount), CAST(map(), 'Map(String, Float64)'))"
 )
+
+
+def _networks(of: str) -> str:
+    """How many networks there are in a group, beside each of its sessions."""
+    return f"uniqExactIf(network, network != '') OVER (PARTITION BY {of})"
+
+
+def _rank(of: str) -> str:
+    """A session's place in a group: those that bought first, then the earliest."""
+    return f"row_number() OVER (PARTITION BY {of} ORDER BY amount > 0 DESC, opened_at, session_id, log)"
+
+
 _COUNT_HOURS = f"""
 INSERT INTO page_tallies (span, start, site, changes, rules, paths, {", ".join(_ARRAYS)})
 WITH
 source AS (SELECT * FROM page_tally_source FINAL WHERE {_OF_HOURS}),
-ranked AS (
-    SELECT {_SESSION}, amount, amounts, network, count() OVER (PARTITION BY site, hour) AS everybody,
-        count() OVER (PARTITION BY site, hour, network) AS of_network,
-        row_number() OVER
-            (PARTITION BY site, hour, network ORDER BY amount > 0 DESC, opened_at, session_id, log) AS rank
-    FROM source WHERE closed AND NOT bot
-),
-closings AS (
-    SELECT {_SESSION}, {_BY_CURRENCY} AS bought_for FROM ranked
-    WHERE network = '' OR amount > 0
-        OR rank <= greatest({NETWORK_SESSIONS}, intDiv(everybody - of_network, {NETWORK_SHARE}))
-),
-bought AS (
-    SELECT {_SESSION}, max(occurred_at) AS bought_at FROM source WHERE kind = 'purchase' GROUP BY {_SESSION}
-),
 viewed AS (
     SELECT {_SESSION}, {{page}} AS name, occurred_at AS viewed_at,
         row_number() OVER (PARTITION BY {_SESSION} ORDER BY occurred_at, event_id) AS place,
         count() OVER (PARTITION BY {_SESSION}) AS places
     FROM source WHERE kind = 'page_view' AND NOT closed
+),
+entered AS (SELECT {_SESSION}, name AS entrance FROM viewed WHERE place = 1),
+ranked AS (
+    SELECT {_SESSION}, amount, amounts, network,
+        {_networks("site, hour")} AS networks, {_rank("site, hour, network")} AS rank,
+        {_networks("site, hour, entrance")} AS entered_by, {_rank("site, hour, network, entrance")} AS entrance_rank
+    FROM source AS s LEFT JOIN entered AS e USING ({_SESSION}) WHERE closed AND NOT bot
+),
+closings AS (
+    SELECT {_SESSION}, {_BY_CURRENCY} AS bought_for FROM ranked
+    WHERE network = '' OR amount > 0 OR (
+        rank <= greatest({NETWORK_SESSIONS}, intDiv(networks, {NETWORK_SHARE}))
+        AND entrance_rank <= greatest({NETWORK_ENTRANCES}, intDiv(entered_by, {NETWORK_SHARE}))
+    )
+),
+bought AS (
+    SELECT {_SESSION}, max(occurred_at) AS bought_at FROM source WHERE kind = 'purchase' GROUP BY {_SESSION}
 ),
 visited AS (
     SELECT {_SESSION}, name, count() AS times, min(viewed_at) AS first_at,

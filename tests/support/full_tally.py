@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.database.money import Money
-from storage.pages.tally import DAY_MS, HOUR_MS, NETWORK_SESSIONS, NETWORK_SHARE, Tally
+from storage.pages.tally import DAY_MS, HOUR_MS, NETWORK_ENTRANCES, NETWORK_SESSIONS, NETWORK_SHARE, Tally
 from stream.fold.path_patterns import PathPatterns
 
 _QUERY = """
@@ -40,7 +40,8 @@ def full_tally(
             bought[key] = max(bought.get(key, 0), occurred)
     counts: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0] * 5)
     worths: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for key in _trusted(closings):
+    entrances = {key: min(seen)[2] for key, seen in views.items()}
+    for key in _trusted(closings, entrances):
         seen = sorted(views[key])
         for path in {page for _, _, page in seen}:
             times = [at for at, _, page in seen if page == path]
@@ -66,20 +67,22 @@ def _value(place: tuple[str, str], worths: Mapping[tuple[str, str], dict[str, fl
     return mine.get(min(found, key=lambda each: (-found[each], each)), 0.0) if found else 0.0
 
 
-def _trusted(closings: Mapping[Key, tuple[float, str]]) -> dict[Key, float]:
-    """Amounts of the sessions that count, by session: of one network only a share of the hour's."""
-    hours: dict[tuple[str, int], list[Key]] = defaultdict(list)
-    for key in closings:
-        hours[key[0], key[2] // HOUR_MS].append(key)
-    kept = {}
-    for keys in hours.values():
-        networks: dict[str, list[Key]] = defaultdict(list)
-        for key in keys:
-            networks[closings[key][1]].append(key)
-        for network, mine in networks.items():
-            mine.sort(key=lambda key: (closings[key][0] == 0, key[2], key[1], key[3]))
-            most = max(NETWORK_SESSIONS, (len(keys) - len(mine)) // NETWORK_SHARE)
-            for place, key in enumerate(mine):
-                if not network or closings[key][0] > 0 or place < most:
-                    kept[key] = closings[key][0]
-    return kept
+def _trusted(closings: Mapping[Key, tuple[float, str]], entrances: Mapping[Key, str]) -> dict[Key, float]:
+    """Amounts of the sessions that count, by session: of one network only a share of the hour's, and of those that
+    enter at one page."""
+    bounds = (lambda key: "", NETWORK_SESSIONS), (lambda key: entrances.get(key, ""), NETWORK_ENTRANCES)
+    kept = dict.fromkeys(closings, 0)
+    for place_of, least in bounds:
+        groups: dict[tuple[str, int, str], list[Key]] = defaultdict(list)
+        for key in closings:
+            groups[key[0], key[2] // HOUR_MS, place_of(key)].append(key)
+        for keys in groups.values():
+            networks: dict[str, list[Key]] = defaultdict(list)
+            for key in keys:
+                networks[closings[key][1]].append(key)
+            most = max(least, len(networks.keys() - {""}) // NETWORK_SHARE)
+            for network, mine in networks.items():
+                mine.sort(key=lambda key: (closings[key][0] == 0, key[2], key[1], key[3]))
+                for place, key in enumerate(mine):
+                    kept[key] += not network or closings[key][0] > 0 or place < most
+    return {key: closings[key][0] for key, times in kept.items() if times == len(bounds)}

@@ -10,7 +10,6 @@ from ingest.events import Context, Event, Page, Purchase, Tick
 from storage.admin.forget import Visitor, VisitorDatabases
 from storage.database.money import ReportingCurrency
 from storage.pages import tally
-from storage.pages.smooth import rows
 from storage.pages.tally import DAY_MS, Tallies, Tally
 from storage.write.clickhouse_sink import AnalyticsSink
 from stream.fold.pages import ANY_PATH
@@ -177,58 +176,3 @@ def test_updates_that_come_twice_are_counted_once(databases: tuple[Any, Any]) ->
     for _ in range(2):
         AnalyticsSink(client).write(block(scored(1), scored(2, closed=True, event=Cause(2))))
     assert Tallies(client).since(NOON) == [Tally("default", "/p/1", 1, 1, 1, 1, 1, 0.0)]
-
-
-def genuine(chance: random.Random) -> list[Event]:
-    """300 visits of as many networks within two hours; 60 end with a signed purchase of about 40 after /cart."""
-    events: list[Event] = []
-    for session in range(300):
-        at = NOON + chance.randrange(2 * HOUR)
-        given: dict[str, Any] = {"site": "a", "session_id": f"g{session}", "visitor_id": f"g{session}"}
-        given["context"] = Context(ip=f"198.{18 + session % 2}.{session % 256}.0")
-        buys = session < 60
-        paths = ["/", "/p/1", "/cart"] if buys else ["/", "/p/1", "/cart", "/p/2"]
-        if 60 <= session < 160:
-            paths = ["/cart"] if session < 91 else ["/cart", "/p/2"]
-        for path in paths:
-            at += 20_000
-            events.append(event(len(events) + 1, at, page=Page(path), **given))
-        if buys:
-            bought = Purchase(float(chance.randrange(30, 50)), f"o{session}", verified=True)
-            events.append(event(len(events) + 1, at + 9_000, type="purchase", purchase=bought, **given))
-    return events
-
-
-def attack(number: int, **given: Any) -> list[Event]:
-    """4,000 sessions of one page in a second."""
-    return [
-        event(100_000 + n, NOON + HOUR + n // 4, site="a", session_id=f"x{n}", page=Page("/cart"), **given)
-        for n in range(number)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("given", "bounce_moved", "value_moved"),
-    [
-        ({"flags": ("bot",), "context": Context(ip="203.0.113.0")}, 0.0, 0.0),
-        ({"context": Context(ip="203.0.113.0")}, 0.1, 0.06),
-    ],
-    ids=["a robot", "a browser"],
-)
-def test_sessions_of_one_address_hardly_move_a_pages_statistics(
-    databases: tuple[Any, Any], given: dict[str, Any], bounce_moved: float, value_moved: float
-) -> None:
-    visits = genuine(random.Random(1))
-    found = []
-    for events in (visits, [*visits, *attack(4_000, **given)]):
-        told = sorted(events, key=lambda each: each.received_at)
-        shop = Shop(*databases, placed([*told, Tick("live", NOON + 9 * HOUR)]))
-        shop.lose()
-        shop.live()
-        made = {row.path: row for row in rows(Tallies(shop.client).since(NOON))}
-        found.append(made["/cart"])
-    before, after = found
-    assert before.page_value > 7
-    assert abs(after.bounce_rate - before.bounce_rate) <= bounce_moved
-    assert abs(after.page_value - before.page_value) <= value_moved * before.page_value
-    assert (after == before) is ("flags" in given)
