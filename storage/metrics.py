@@ -60,6 +60,11 @@ class WriterMetrics:
             ["table"],
             registry=registry,
         )
+        self.held_sites = Gauge(
+            "opecom_writer_pages_held_sites",
+            "Sites whose page statistics moved too far to be put in force by themselves.",
+            registry=registry,
+        )
         self.seconds = Histogram(
             "opecom_writer_block_seconds",
             "From the first record of a block until both databases have it.",

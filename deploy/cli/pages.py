@@ -25,8 +25,8 @@ from ingest.enrich import PageRules, page
 from scoring.csv_text import EncodingError, decoded
 from storage.pages import ga
 from storage.pages.ga_headers import HEADERS
-from storage.pages.refresh import Explained, PagesInForce, Refreshed
-from stream.fold.pages import MOST_PAGES
+from storage.pages.refresh import Explained, PagesInForce, Refreshed, describe
+from stream.fold.pages import MOST_PAGES, HeldPages
 from stream.fold.path_patterns import PathPatterns
 from stream.kafka.client_log import silence_libraries
 
@@ -48,6 +48,8 @@ def refresh(
     if found.pinned:
         line = f"version {found.version} was put back and stays: `opecom pages release` lets refreshes go on"
     print_line(body.decode() if json else line)
+    if not json:
+        _print_held(found.held)
 
 
 @app.command()
@@ -60,10 +62,17 @@ def restore(version: Annotated[int, typer.Argument(min=1, help="The version, as 
 
 
 @app.command()
-def release() -> None:
-    """Lets refreshes go on after `restore`, and counts now."""
-    found = _post("/pages/refresh", {"release": True})
+def release(
+    site: Annotated[str, typer.Option(help="What is held of this site alone; none: all, and what was put back.")] = "",
+) -> None:
+    """Counts now, and puts in force what refreshes hold; lets them go on after `restore`."""
+    found = _post("/pages/refresh", {"release": True, "site": site})
+    if found.pinned:
+        raise SetupError(
+            f"--site {site}: version {found.version} was put back for all sites: leave --site out to let them go on"
+        )
     print_line(f"version {found.version}: {found.pages:,} pages counted, {found.written:,} rows written")
+    _print_held(found.held)
 
 
 @app.command("import")
@@ -104,6 +113,11 @@ def import_(
     print_line(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
 
 
+def _print_held(held: Sequence[HeldPages]) -> None:
+    for each in held:
+        print_line(describe(each))
+
+
 def _post(path: str, query: dict[str, Any]) -> Refreshed:
     return msgspec.json.decode(_posted(path, query), type=Refreshed)
 
@@ -137,7 +151,9 @@ def show(
     if json:
         print_line(body.decode())
     else:
-        TerminalConsole().print(page_tables.pages_table(msgspec.json.decode(body, type=PagesInForce), limit))
+        found = msgspec.json.decode(body, type=PagesInForce)
+        TerminalConsole().print(page_tables.pages_table(found, limit))
+        _print_held(found.held)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
 from ingest.outage import reason_of
 from stream.fold.erasures import ErasureRecord
-from stream.fold.pages import PageRow
+from stream.fold.pages import BY_HAND, PageRow, PagesMarker
 from stream.kafka.erasures_topic import add_erasures
 from stream.kafka.pages_topic import add_version
 
@@ -41,17 +41,17 @@ async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
     await write_control(kafka, Tick(clock, to))
 
 
-async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], pinned: bool = False) -> int:
+async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], marker: PagesMarker = BY_HAND) -> int:
     """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
 
-    A `pinned` version is left as it is by refreshes.
+    The marker says what they are; batch and number of rows are set here.
 
     1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
     uses, which changes no answer.
     """
     async with _producer(kafka) as producer:
         async with asyncio.timeout(PAGES_SECONDS):
-            version = await add_version(producer, kafka.pages_topic, rows, pinned)
+            version = await add_version(producer, kafka.pages_topic, rows, marker)
         await _to_every_partition(producer, kafka, UsePages(version))
     return version
 

@@ -241,6 +241,13 @@ class StorageSettings(Group):
         description="Seconds between two refreshes of the page statistics by the writer; none: 60 on the embedded "
         "profile, else 3600; 0: never.",
     )
+    pages_most_moved: float = Field(
+        0.3,
+        gt=0,
+        le=1,
+        description="How far refreshes may move the bounce or exit rate of a page with 100 sessions within a day; its "
+        "value may fall by twice that part. What moves further is held until `opecom pages release`; 1: nothing is.",
+    )
     max_block: int = Field(10_000, ge=1, description="Most records in one block of writes.")
     metrics_host: str = Field("127.0.0.1", description="Address of the writer's /metrics; 0.0.0.0 in a container.")
     metrics_port: int = Field(8003, ge=0, le=65535, description="Port of the writer's /metrics; 0: none.")

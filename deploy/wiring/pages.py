@@ -17,6 +17,7 @@ from deploy.settings.model import Settings
 from deploy.wiring.followed_erasures import PATIENCE
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.money import Money, ReportingCurrency
+from storage.metrics import WriterMetrics
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.path_patterns import PathPatterns
@@ -37,7 +38,8 @@ def refresher(settings: Settings, clients: KafkaClients, client: Any) -> Refresh
     """A refresher that counts by this ClickHouse client; it connects to Kafka whenever it is used."""
     reader = PagesReader(clients, settings.kafka.pages_topic, PATIENCE)
     tallies = Tallies(client, partial(path_patterns, settings), partial(money, settings))
-    return Refresher(tallies, reader.statistics, reader.caught_up, partial(controls.put_pages, settings.kafka))
+    put, most = partial(controls.put_pages, settings.kafka), settings.storage.pages_most_moved
+    return Refresher(tallies, reader.statistics, reader.caught_up, put, most_moved=most)
 
 
 @contextlib.asynccontextmanager
@@ -57,14 +59,17 @@ def money(settings: Settings) -> Money:
     return {name: ReportingCurrency(site.currency, dict(site.rates)) for name, site in sites if site.currency}
 
 
-async def keep_fresh(settings: Settings, clients: KafkaClients, client: Any, stop: asyncio.Event) -> None:
+async def keep_fresh(
+    settings: Settings, clients: KafkaClients, client: Any, metrics: WriterMetrics, stop: asyncio.Event
+) -> None:
     """Refresh until `stop`, all pages once a day; a refresh that fails is logged, and the next one is due as usual."""
     seconds, whole_at = interval(settings), time.monotonic()
     pages = refresher(settings, clients, client)
     while seconds and not await set_within(stop, seconds):
         whole = time.monotonic() - whole_at >= DAY
         try:
-            await pages.refresh(whole)
+            found = await pages.refresh(whole)
+            metrics.held_sites.set(len(found.held))
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             mark = AWAY if isinstance(error, KafkaError) else None
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error, extra=mark)

@@ -116,7 +116,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             erasures_reached=follower.reached,
         )
         beside = {
-            asyncio.create_task(keep_fresh(settings, clients, client, stop)),
+            asyncio.create_task(keep_fresh(settings, clients, client, metrics, stop)),
             asyncio.create_task(watch_parts(settings, client, standing, metrics, stop)),
         }
         try:

@@ -53,7 +53,10 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
     ) -> Response:
         async def operation(pages: Refresher) -> PagesInForce:
             found = await pages.show(site, version)
-            return msgspec.structs.replace(found, pages=[page for page in found.pages if caller.sees(page.site)])
+            held = tuple(each for each in found.held if caller.sees(each.site))
+            return msgspec.structs.replace(
+                found, pages=[page for page in found.pages if caller.sees(page.site)], held=held
+            )
 
         return await answer(operation)
 
@@ -77,11 +80,15 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
         responses=answered(Refreshed, "unavailable"),
     )
     async def refresh_page_statistics(
-        request: Request, caller: Annotated[Caller, Depends(admins.of)], whole: bool = False, release: bool = False
+        request: Request,
+        caller: Annotated[Caller, Depends(admins.of)],
+        whole: bool = False,
+        release: bool = False,
+        site: Annotated[str, Query(max_length=97, description="With release: of this site alone; none: all.")] = "",
     ) -> Response:
         require_json(request.headers)
         caller.require_all_sites("a refresh")
-        return await answer(lambda pages: pages.refresh(whole, release))
+        return await answer(lambda pages: pages.refresh(whole, release, site))
 
     @router.post(
         "/restore",

@@ -6,23 +6,26 @@ First written and acknowledged, then announced to every partition: what does bot
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from storage.errors import StorageError
-from storage.pages.smooth import WEIGHT, Means, changed, means, rows, smoothed
+from storage.pages.check import held_back
+from storage.pages.smooth import WEIGHT, Means, Place, changed, means, rows, smoothed
 from storage.pages.tally import Tallies, Tally
-from stream.fold.pages import ANY_PATH, PageRow, PageStatistics
+from stream.fold.pages import ANY_PATH, BY_HAND, HeldPages, PageRow, PagesMarker, PageStatistics
 
 log = logging.getLogger(__name__)
 
 #: How far back sessions count.
 TRAILING_MS = 30 * 24 * 3_600_000
 
-#: Writes rows as a version, pinned or not, and announces it; returns the version.
-Put = Callable[[Sequence[PageRow], bool], Awaitable[int]]
+#: Writes rows as a version with such a marker, and announces it; returns the version.
+Put = Callable[[Sequence[PageRow], PagesMarker], Awaitable[int]]
+#: How far a rate may move within a day, where the settings do not say.
+MOST_MOVED = 0.3
 
 
 class VersionError(StorageError, ValueError):
@@ -32,13 +35,15 @@ class VersionError(StorageError, ValueError):
 class Refreshed(Struct, frozen=True):
     """What a refresh did: the version now in force, pages counted, rows written (none: nothing moved).
 
-    A `pinned` version was put back by somebody, and refreshes leave it until it is released.
+    A `pinned` version was put back by somebody, and refreshes leave it until it is released. Of the sites that are
+    `held` nothing was written, as a page moves too far.
     """
 
     version: int
     pages: int
     written: int
     pinned: bool = False
+    held: tuple[HeldPages, ...] = ()
 
 
 class PageInForce(Struct, frozen=True):
@@ -54,6 +59,8 @@ class PagesInForce(Struct, frozen=True):
 
     version: int
     pages: list[PageInForce]
+    #: Sites whose statistics stay as they are until somebody looks, in the newest version.
+    held: tuple[HeldPages, ...] = ()
 
 
 class Explained(Struct, frozen=True):
@@ -68,7 +75,8 @@ class Explained(Struct, frozen=True):
 
 
 class Refresher:
-    """`statistics` follow the topic; `caught_up` waits until they have all of it; `now` is ms UTC."""
+    """`statistics` follow the topic; `caught_up` waits until they have all of it; `now` is ms UTC; `most_moved` is
+    how far a refresh may move a rate within a day."""
 
     def __init__(
         self,
@@ -77,26 +85,29 @@ class Refresher:
         caught_up: Callable[[], Awaitable[None]],
         put: Put,
         now: Callable[[], int] = lambda: int(time.time() * 1000),
+        most_moved: float = MOST_MOVED,
     ) -> None:
         self._tallies = tallies
         self._statistics = statistics
         self._caught_up = caught_up
         self._put = put
         self._now = now
+        self._most_moved = most_moved
         #: The counts and the version at which there was nothing to write.
         self._pinned = -1
         self._last: tuple[list[Tally], int] | None = None
 
-    async def refresh(self, whole: bool = False, release: bool = False) -> Refreshed:
+    async def refresh(self, whole: bool = False, release: bool = False, site: str = "") -> Refreshed:
         """Write the statistics that changed, or, with `whole`, all of them, also of pages that nobody visits any more.
 
-        A version that somebody put back stays, unless it is to be released.
+        A version that somebody put back stays, and what moves too far is held, unless it is to be released: with
+        `site`, what is held of that one.
 
         Raises DatabaseUnavailableError, TopicMissingError and whatever `put` raises; then the old version stays.
         """
         await self._caught_up()
         statistics = self._statistics
-        if statistics.pinned and not release:
+        if statistics.pinned and (site or not release):
             if self._pinned != statistics.version:
                 log.info("page statistics stay at version %d until `opecom pages release`", statistics.version)
             self._pinned = statistics.version
@@ -105,17 +116,37 @@ class Refresher:
         if whole:
             await asyncio.to_thread(self._tallies.recount, since)
         tallies = await asyncio.to_thread(self._tallies.since, since)
-        if not whole and (tallies, statistics.version) == self._last:
+        if not whole and not statistics.held and (tallies, statistics.version) == self._last:
             return Refreshed(statistics.version, len(tallies), 0)
         known = statistics.rows(statistics.version)
         made = rows(tallies, known, self._tallies.patterns(), whole)
-        written = made if whole else changed(made, known)
+        moved = made if whole else changed(made, known)
+        held = self._held(moved, known, (lambda name: site in ("", name)) if release else lambda _: False)
+        sites = {each.site for each in held}
+        written = [row for row in moved if row.site not in sites]
         version = statistics.version
-        if written or statistics.pinned:
-            version = await self._put(written, False)
+        if written or statistics.pinned or sites != {each.site for each in statistics.held}:
+            version = await self._put(written, PagesMarker("", 0, at=0 if release else self._now(), held=held))
             log.info("page statistics version %d: %d of %d pages", version, len(written), len(made))
         self._last = None if written else (tallies, version)
-        return Refreshed(version, len(tallies), len(written))
+        return Refreshed(version, len(tallies), len(written), held=held)
+
+    def _held(
+        self, moved: Sequence[PageRow], known: Mapping[Place, PageRow], released: Callable[[str], bool]
+    ) -> tuple[HeldPages, ...]:
+        """The sites that are held, those that were so already as they were; logs the others."""
+        statistics, now = self._statistics, self._now()
+        found = held_back(
+            [row for row in moved if not released(row.site)],
+            lambda row: statistics.compared_with(row, now),
+            known,
+            self._most_moved,
+        )
+        before = {each.site: each for each in statistics.held}
+        for each in found:
+            if each.site not in before:
+                log.warning("%s", describe(each))
+        return tuple(before.get(each.site, each) for each in found)
 
     async def restore(self, version: int) -> Refreshed:
         """Put the statistics as of an earlier version in force again, as a new version that refreshes leave alone.
@@ -129,7 +160,7 @@ class Refresher:
         wanted, known = statistics.rows(version), statistics.rows(statistics.version)
         ended = [msgspec.structs.replace(row, shared=True) for place, row in known.items() if place not in wanted]
         written = [row for place, row in wanted.items() if row != known.get(place)] + ended
-        made = await self._put(written, True)
+        made = await self._put(written, msgspec.structs.replace(BY_HAND, pinned=True))
         log.warning("page statistics version %d: as of version %d, by request; pinned", made, version)
         return Refreshed(made, len(wanted), len(written), pinned=True)
 
@@ -138,7 +169,9 @@ class Refresher:
         await self._caught_up()
         version_wanted = self._statistics.version if version is None else version
         found = [_in_force(row) for row in self._statistics.rows(version_wanted, site).values()]
-        return PagesInForce(version_wanted, sorted(found, key=lambda page: (-page.page_value, page.site, page.path)))
+        ordered = sorted(found, key=lambda page: (-page.page_value, page.site, page.path))
+        held = tuple(each for each in self._statistics.held if site in ("", each.site))
+        return PagesInForce(version_wanted, ordered, held)
 
     async def explain(self, site: str, path: str) -> Explained:
         """How the statistics of a page come about, of one that nobody visited those of any page."""
@@ -157,3 +190,12 @@ class Refresher:
 
 def _in_force(row: PageRow) -> PageInForce:
     return PageInForce(row.site, row.path, row.bounce_rate, row.exit_rate, row.page_value)
+
+
+def describe(held: HeldPages) -> str:
+    """One line for people: which statistics are held, why, and what to do."""
+    return (
+        f"page statistics of {held.site} are held: the {held.rate.replace('_', ' ')} of {held.path} would go from "
+        f"{held.before:.4g} to {held.counted:.4g}, its sessions from {held.sessions_before:,} to {held.sessions:,}: if "
+        f"they are genuine, `opecom pages release --site {held.site}` puts them in force"
+    )

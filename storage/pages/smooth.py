@@ -20,6 +20,8 @@ from stream.fold.path_patterns import PathPatterns
 WEIGHT = 20
 #: Sessions below which a page has no statistics of its own: with WEIGHT, it would be the site's for four fifths.
 FEW = 5
+#: Sessions from which on a page's statistics are not to move far at once; a row says how many it has when they double.
+WELL_VISITED = 100
 #: Decimals of a rate and of a value.
 RATE_DIGITS, VALUE_DIGITS = 6, 4
 #: A page is written again when a rate moved by this, or its value by this and by this share of it.
@@ -58,6 +60,7 @@ def smoothed(tally: Tally, mean: Means) -> PageRow:
         round((tally.bounces + WEIGHT * mean.bounce_rate) / (tally.entrances + WEIGHT), RATE_DIGITS),
         round((tally.exits + WEIGHT * mean.exit_rate) / (tally.views + WEIGHT), RATE_DIGITS),
         round((tally.value + WEIGHT * mean.page_value) / (tally.sessions + WEIGHT), VALUE_DIGITS),
+        sessions=tally.sessions,
     )
 
 
@@ -87,7 +90,9 @@ def rows(
             ends = whole or crowded or path in counted or _is_stale(row, patterns.get(site))
             if path not in names and ends:
                 made.append(msgspec.structs.replace(smoothed(_none(site, path), mean), shared=True))
-        made.append(smoothed(_none(site, ANY_PATH), mean))
+        # Each session has one entrance.
+        everybody = sum(tally.entrances for tally in of_site)
+        made.append(msgspec.structs.replace(smoothed(_none(site, ANY_PATH), mean), sessions=everybody))
     return made
 
 
@@ -131,6 +136,8 @@ def _moved(row: PageRow, known: PageRow | None) -> bool:
     if known is None or row.shared or row.pattern != known.pattern:
         return True
     value = abs(row.page_value - known.page_value)
+    if row.sessions >= max(WELL_VISITED, 2 * known.sessions):
+        return True
     return (
         abs(row.bounce_rate - known.bounce_rate) >= RATE_MOVED
         or abs(row.exit_rate - known.exit_rate) >= RATE_MOVED

@@ -10,9 +10,10 @@ the others share those of a pattern that they fall under, or of the site.
 import logging
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Collection, Iterator
 from sys import intern
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -32,6 +33,8 @@ ROWS: dict[PageType | None, int] = {"Administrative": 0, "Informational": 1, "Pr
 REMEMBERED_PAGES = 20_000
 #: Batches without a marker that are remembered, and markers.
 MOST_PENDING, MOST_TAKEN = 16, 1_000
+#: How long the versions of refreshes are remembered by their time, in ms: what a refresh writes is compared with them.
+COMPARED_MS = 24 * 3_600_000
 
 Rate = Annotated[float, Meta(ge=0, le=1)]
 
@@ -40,7 +43,8 @@ class PageRow(Struct, frozen=True, gc=False, omit_defaults=True, tag="row", tag_
     """One page's statistics: rates 0 to 1, page_value in the site's currency.
 
     The row of a `pattern` holds for every path that falls under it and has no row of its own. A `shared` row ends the
-    page's own statistics: from its version on it shares those of its pattern or its site.
+    page's own statistics: from its version on it shares those of its pattern or its site. `sessions` are those that
+    it was counted from, 0 where nobody counted.
     """
 
     batch: str
@@ -51,14 +55,38 @@ class PageRow(Struct, frozen=True, gc=False, omit_defaults=True, tag="row", tag_
     page_value: Annotated[float, Meta(ge=0)]
     pattern: bool = False
     shared: bool = False
+    sessions: Annotated[int, Meta(ge=0)] = 0
+
+
+class HeldPages(Struct, frozen=True, gc=False):
+    """A site whose statistics a refresh did not put in force, and the page that would move too far: the rate that
+    moves (a name of PageRow) and the sessions of the page, as in a version of before and as counted."""
+
+    site: str
+    path: str
+    rate: str
+    before: float
+    counted: float
+    sessions_before: int
+    sessions: int
 
 
 class PagesMarker(Struct, frozen=True, gc=False, omit_defaults=True, tag="marker", tag_field="kind"):
-    """Ends a batch of `rows` rows and makes them a version; a `pinned` one stays until somebody releases it."""
+    """Ends a batch of `rows` rows and makes them a version; a `pinned` one stays until somebody releases it.
+
+    `at` is when a refresh wrote it, in ms UTC; 0: somebody put it in force. `held` are the sites of which it has no
+    rows though they moved; naming them changes no answer.
+    """
 
     batch: str
     rows: int
     pinned: bool = False
+    at: int = 0
+    held: tuple[HeldPages, ...] = ()
+
+
+#: The marker of what somebody puts in force.
+BY_HAND = PagesMarker("", 0)
 
 
 class SeenPage(Struct, frozen=True, gc=False):
@@ -89,8 +117,18 @@ def encode(record: PageRow | PagesMarker) -> bytes:
 
 #: What an entry of a history is: a page's own row, a pattern's row, the end of either.
 OWN, PATTERN, SHARED = 0.0, 1.0, 2.0
-#: Numbers of an entry: version, bounce rate, exit rate, page value, and which of these it is.
-_ENTRY = 5
+#: Numbers of an entry: version, bounce rate, exit rate, page value, which of these it is, and its sessions.
+_ENTRY = 6
+
+
+class PageEntry(NamedTuple):
+    """A page's numbers in one version; `kind` is OWN or PATTERN."""
+
+    bounce_rate: float
+    exit_rate: float
+    page_value: float
+    kind: float
+    sessions: float
 
 
 class PageHistory:
@@ -103,19 +141,30 @@ class PageHistory:
 
     def add(self, version: int, row: PageRow) -> None:
         kind = SHARED if row.shared else PATTERN if row.pattern else OWN
-        self._numbers.extend((version, row.bounce_rate, row.exit_rate, row.page_value, kind))
+        self._numbers.extend((version, row.bounce_rate, row.exit_rate, row.page_value, kind, row.sessions))
 
-    def as_of(self, version: int) -> tuple[float, float, float, float] | None:
-        """Bounce rate, exit rate, page value and kind; None where the page shares its statistics with others."""
+    def as_of(self, version: int) -> PageEntry | None:
+        """The entry in force; None where the page shares its statistics with others."""
+        at = self._count(version)
+        return self._entry(at - 1) if at else None
+
+    def since(self, version: int) -> Iterator[PageEntry]:
+        """The entry that was in force at this version, and all after it, but for those that are shared."""
+        for at in range(max(self._count(version) - 1, 0), len(self._numbers) // _ENTRY):
+            entry = self._entry(at)
+            if entry is not None:
+                yield entry
+
+    def _count(self, version: int) -> int:
+        """How many entries there were as of this version."""
         numbers = self._numbers
         if numbers[-_ENTRY] <= version:
-            at = len(numbers) // _ENTRY
-        else:
-            at = bisect_right(range(len(numbers) // _ENTRY), float(version), key=lambda entry: numbers[entry * _ENTRY])
-        if not at or numbers[at * _ENTRY - 1] == SHARED:
-            return None
-        _, bounce, leave, value, kind = numbers[(at - 1) * _ENTRY : at * _ENTRY]
-        return bounce, leave, value, kind
+            return len(numbers) // _ENTRY
+        return bisect_right(range(len(numbers) // _ENTRY), float(version), key=lambda entry: numbers[entry * _ENTRY])
+
+    def _entry(self, at: int) -> PageEntry | None:
+        numbers = self._numbers[at * _ENTRY + 1 : (at + 1) * _ENTRY]
+        return PageEntry(*numbers) if numbers[3] != SHARED else None
 
 
 class SitePages:
@@ -156,15 +205,15 @@ class SitePages:
                 return found[:3]
         return 0.0, 0.0, 0.0
 
-    def _candidates(self, path: str, version: int) -> Iterator[tuple[float, float, float, float] | None]:
+    def _candidates(self, path: str, version: int) -> Iterator[PageEntry | None]:
         yield self._as_of(path, version)
         for pattern in self.patterns:
             row = self._as_of(pattern.text, version)
-            if row is not None and row[3] == PATTERN and pattern.matches(path):
+            if row is not None and row.kind == PATTERN and pattern.matches(path):
                 yield row
         yield self._as_of(ANY_PATH, version)
 
-    def _as_of(self, path: str, version: int) -> tuple[float, float, float, float] | None:
+    def _as_of(self, path: str, version: int) -> PageEntry | None:
         history = self.histories.get(path)
         return history.as_of(version) if history is not None else None
 
@@ -178,6 +227,10 @@ class PageStatistics:
         self.records = 0
         #: Whether refreshes leave the newest version as it is.
         self.pinned = False
+        #: Sites whose statistics the newest refresh did not put in force.
+        self.held: tuple[HeldPages, ...] = ()
+        #: Versions since somebody last put one in force, with the time of their refresh: those of COMPARED_MS.
+        self._refreshes: deque[tuple[int, int]] = deque()
         self._pending: dict[str, dict[tuple[str, str], PageRow]] = {}
         self._taken: dict[str, None] = {}
         self._sites: dict[str, SitePages] = {}
@@ -204,7 +257,8 @@ class PageStatistics:
         self.version = offset
         if len(rows) == record.rows:
             self._taken[record.batch] = None
-            self.pinned = record.pinned
+            self.pinned, self.held = record.pinned, record.held
+            self._remember(offset, record.at)
             if len(self._taken) > MOST_TAKEN:
                 del self._taken[next(iter(self._taken))]
             self._add(offset, rows.values())
@@ -234,8 +288,24 @@ class PageStatistics:
                 for path, history in list(pages.histories.items()):
                     row = history.as_of(version)
                     if row is not None:
-                        found[name, path] = PageRow("", name, path, *row[:3], pattern=row[3] == PATTERN)
+                        found[name, path] = _row_of(name, path, row)
         return found
+
+    def compared_with(self, row: PageRow, at: int) -> Iterator[PageRow]:
+        """The page's rows in the versions of COMPARED_MS before `at`, none from before somebody put one in force."""
+        pages = self._sites.get(row.site)
+        history = pages.histories.get(row.path) if pages is not None else None
+        if history is not None and self._refreshes:
+            before = [version for version, written in self._refreshes if written <= at - COMPARED_MS]
+            first = before[-1] if before else self._refreshes[0][0]
+            yield from (_row_of(row.site, row.path, entry) for entry in history.since(first))
+
+    def _remember(self, version: int, at: int) -> None:
+        if not at:
+            self._refreshes.clear()
+        self._refreshes.append((version, at))
+        while len(self._refreshes) > 1 and self._refreshes[1][1] <= at - COMPARED_MS:
+            self._refreshes.popleft()
 
     def _add(self, version: int, rows: Collection[PageRow]) -> None:
         """Take a version's rows: those that end a page's own statistics first, which makes room for others."""
@@ -250,3 +320,8 @@ class PageStatistics:
                 "sites.%s.path_patterns",
                 *(count, site, MOST_PAGES, site),
             )
+
+
+def _row_of(site: str, path: str, entry: PageEntry) -> PageRow:
+    pattern = entry.kind == PATTERN
+    return PageRow("", site, path, *entry[:3], pattern=pattern, sessions=int(entry.sessions))

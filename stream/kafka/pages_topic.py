@@ -7,7 +7,7 @@ from uuid import uuid4
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from stream.fold.pages import PageRow, PagesMarker, PageStatistics, encode
+from stream.fold.pages import BY_HAND, PageRow, PagesMarker, PageStatistics, encode
 from stream.kafka.clients import KafkaClients
 from stream.kafka.topic_follower import TopicFollower
 
@@ -43,8 +43,11 @@ class PagesReader:
             self._next = follower.next
 
 
-async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow], pinned: bool = False) -> int:
-    """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced."""
+async def add_version(
+    producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow], marker: PagesMarker = BY_HAND
+) -> int:
+    """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced, and
+    what the marker says of them."""
     batch = uuid4().hex
     written = {(row.site, row.path): msgspec.structs.replace(row, batch=batch) for row in rows}
     pending = []
@@ -54,5 +57,6 @@ async def add_version(producer: AIOKafkaProducer, topic: str, rows: Iterable[Pag
             await asyncio.gather(*pending)
             pending = []
     await asyncio.gather(*pending)
-    marker = await producer.send_and_wait(topic, encode(PagesMarker(batch, len(written), pinned)), partition=0)
-    return int(marker.offset)
+    ends = msgspec.structs.replace(marker, batch=batch, rows=len(written))
+    sent = await producer.send_and_wait(topic, encode(ends), partition=0)
+    return int(sent.offset)

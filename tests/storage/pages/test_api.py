@@ -1,9 +1,10 @@
 """Page statistics over HTTP are of the sites of the key alone."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
+import msgspec
 from fastapi import FastAPI
 
 from storage.http.access import Access
@@ -21,7 +22,8 @@ KEYS = [
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[httpx.AsyncClient]:
+async def served(later: Sequence[Tally] = ()) -> AsyncIterator[httpx.AsyncClient]:
+    """The API; with `later`, these are counted once the first refresh is done."""
     topic = Topic()
     counted = Counted(*(Tally(site, "/a", 200, 100, 100, 50, 20, 300.0) for site in ("shop", "shop~run", "other")))
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put)  # type: ignore[arg-type]
@@ -29,6 +31,8 @@ async def served() -> AsyncIterator[httpx.AsyncClient]:
     @asynccontextmanager
     async def opening() -> AsyncIterator[Refresher]:
         yield refresher
+        if later and topic.puts:
+            counted.tallies = list(later)
 
     app = FastAPI()
     add_refusals(app)
@@ -71,3 +75,24 @@ async def test_a_version_is_put_back_and_released_by_who_may_for_all_sites() -> 
         assert (await http.post("/pages/refresh", json={}, headers=every)).json()["pinned"] is True
         released = await http.post("/pages/refresh", params={"release": True}, json={}, headers=every)
         assert released.json()["pinned"] is False
+
+
+async def test_a_key_hears_of_what_is_held_of_its_sites_and_one_of_all_sites_releases_it() -> None:
+    every, shop = {"x-opecom-key": "key-of-all"}, {"x-opecom-key": "key-of-shop"}
+    sent = Tally("shop", "/a", 4_200, 4_100, 4_100, 4_050, 4_020, 300.0)
+    counted = [sent, msgspec.structs.replace(sent, site="other")]
+    async with served(counted) as http:
+        await http.post("/pages/refresh", json={}, headers=every)
+        answer = (await http.post("/pages/refresh", json={}, headers=every)).json()
+        assert [each["site"] for each in answer["held"]] == ["other", "shop"]
+
+        async def held(headers: dict[str, str]) -> list[str]:
+            return [each["site"] for each in (await http.get("/pages", headers=headers)).json()["held"]]
+
+        assert await held(every) == ["other", "shop"]
+        assert await held(shop) == ["shop"]
+        release = {"release": True, "site": "shop"}
+        assert (await http.post("/pages/refresh", params=release, json={}, headers=shop)).status_code == 403
+        assert (await http.post("/pages/refresh", params=release, json={}, headers=every)).status_code == 200
+        assert await held(every) == ["other"]
+        assert await held(shop) == []

@@ -12,7 +12,7 @@ from ingest.enrich import agent, cut_address
 from ingest.events import Event, Tick, UsePages
 from ingest.schemas import SentEvent, SentPage, SentPurchase
 from scoring import registry
-from storage.pages.refresh import Refresher
+from storage.pages.refresh import Refreshed, Refresher
 from storage.pages.tally import Tallies
 from stream.fold.pages import SeenPage
 from stream.step import score
@@ -73,8 +73,9 @@ def attack(door: Door, user_agent: str, networks: int) -> None:
 
 
 class Outcome(NamedTuple):
-    """The cart, and the probability of a visit that is in it."""
+    """What a refresh did, the cart, and the probability of a visit that is in it."""
 
+    refreshed: Refreshed
     cart: SeenPage
     probability: float
 
@@ -85,14 +86,16 @@ async def outcome(databases: tuple[Any, Any], refresher: Refresher, topic: Topic
     shop = Shop(*databases, placed([*said, Tick("live", NOON + 9 * HOUR)]))
     shop.lose()
     shop.live()
-    version = (await refresher.refresh()).version
+    refreshed = await refresher.refresh()
+    version = refreshed.version
     visit = Door()
     for place, path in enumerate(["/", "/p/1", "/cart"]):
         visit.view("honest", NOON + 10 * HOUR + place * 40_000, path, "192.0.2.7")
     found = folded(log_of([UsePages(version), *visit.events]), partition(statistics=topic.statistics))
     model = registry.load()
     (scored,) = score(found.updates, lambda _: model)
-    return Outcome(topic.statistics.page("shop", "/cart", "ProductRelated", version), scored[-1].session.probability)
+    cart = topic.statistics.page("shop", "/cart", "ProductRelated", version)
+    return Outcome(refreshed, cart, scored[-1].session.probability)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,14 @@ async def test_one_page_sessions_hardly_move_what_a_page_is_worth(
     assert abs(after.cart.bounce_rate - before.cart.bounce_rate) <= bounce
     assert abs(after.cart.page_value - before.cart.page_value) <= value * before.cart.page_value
     assert abs(after.probability - before.probability) <= probability * before.probability
+
+
+@pytest.mark.parametrize("networks", [20, 4_000])
+async def test_an_attack_from_many_networks_is_held(databases: tuple[Any, Any], networks: int) -> None:
+    before, after = await attacked(databases, BROWSER, networks)
+    assert after.refreshed.held[0].path == "/cart"
+    assert after.refreshed.written == 0
+    assert (after.cart, after.probability) == (before.cart, before.probability)
 
 
 async def attacked(databases: tuple[Any, Any], user_agent: str, networks: int) -> tuple[Outcome, Outcome]:

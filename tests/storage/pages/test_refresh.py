@@ -15,7 +15,7 @@ from storage.pages.refresh import TRAILING_MS, Refreshed, Refresher, VersionErro
 from storage.pages.smooth import FEW
 from storage.pages.tally import Tallies, Tally
 from storage.write import clickhouse_sink as analytics
-from stream.fold.pages import PageRow, PagesMarker, PageStatistics
+from stream.fold.pages import BY_HAND, PageRow, PagesMarker, PageStatistics, decode, encode
 from stream.fold.path_patterns import PathPatterns
 from tests.support.events import NOON, event
 from tests.support.replays import Shop, placed
@@ -105,12 +105,13 @@ class Topic:
 
     async def caught_up(self) -> None: ...
 
-    async def put(self, rows: Sequence[PageRow], pinned: bool = False) -> int:
+    async def put(self, rows: Sequence[PageRow], marker: PagesMarker = BY_HAND) -> int:
         self.puts.append(list(rows))
         for row in rows:
             self.statistics.read(self._next(), msgspec.structs.replace(row, batch=str(len(self.puts))))
         version = self._next()
-        self.statistics.read(version, PagesMarker(str(len(self.puts)), len(rows), pinned))
+        ends = msgspec.structs.replace(marker, batch=str(len(self.puts)), rows=len(rows))
+        self.statistics.read(version, decode(encode(ends)))
         return version
 
     def _next(self) -> int:
@@ -176,6 +177,8 @@ async def test_paths_of_a_pattern_are_one_page_and_their_own_statistics_end() ->
     assert {(row.path, row.pattern, row.shared) for row in topic.puts[-1]} == {
         ("/order/1", False, True),
         ("/order/*", True, False),
+        # Its sessions have doubled.
+        ("*", False, False),
     }
     pages = topic.statistics
     assert ("shop", "/order/1") not in pages.rows(version)
@@ -209,7 +212,7 @@ async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
 
 async def test_a_version_that_is_put_back_stays_until_it_is_released() -> None:
     topic, counted = Topic(), Counted(PAGE)
-    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS, most_moved=1.0)  # type: ignore[arg-type]
     good = (await refresher.refresh()).version
     counted.tallies = [
         Tally("shop", "/a", 4_000, 4_000, 4_000, 4_000, 4_000, 300.0),
@@ -232,3 +235,98 @@ async def test_a_version_that_is_put_back_stays_until_it_is_released() -> None:
     for version in (0, 9_999):
         with pytest.raises(VersionError, match=f"there is no version {version} of page statistics"):
             await refresher.restore(version)
+
+
+#: A refresh's version of a page, and what comes after it; whether that is held.
+BEFORE = Tally("shop", "/a", 400, 200, 100, 50, 20, 2_000.0)
+AFTER = {
+    "one-page sessions": (Tally("shop", "/a", 4_400, 4_200, 4_100, 4_050, 4_020, 2_000.0), "exit_rate"),
+    "entrances": (Tally("shop", "/a", 900, 700, 600, 150, 520, 2_000.0), "bounce_rate"),
+    "sessions that go on": (Tally("shop", "/a", 4_400, 4_200, 100, 50, 20, 2_000.0), "page_value"),
+    "exits": (Tally("shop", "/a", 900, 700, 100, 550, 20, 2_000.0), "exit_rate"),
+    "sales": (Tally("shop", "/a", 4_400, 4_200, 2_000, 1_000, 400, 400_000.0), ""),
+    "more of the same": (Tally("shop", "/a", 8_000, 4_000, 2_000, 1_000, 400, 40_000.0), ""),
+    "what left the count": (Tally("shop", "/a", 200, 100, 100, 100, 100, 0.0), ""),
+    "a bit": (Tally("shop", "/a", 430, 230, 130, 80, 50, 2_000.0), ""),
+}
+OTHERS = (Tally("shop", "/b", 900, 900, 400, 300, 100, 900.0), Tally("other", "/a", 200, 100, 100, 50, 20, 300.0))
+
+
+@pytest.mark.parametrize("name", AFTER)
+async def test_a_refresh_holds_what_moves_a_well_visited_page_too_far(name: str) -> None:
+    after, rate = AFTER[name]
+    topic, counted = Topic(), Counted(BEFORE, *OTHERS)
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    await refresher.refresh()
+    counted.tallies = [after, *OTHERS]
+    found = await refresher.refresh()
+    assert [(each.site, each.path, each.rate) for each in found.held] == ([("shop", "/a", rate)] if rate else [])
+    assert {row.site for row in topic.puts[-1]} == (set() if rate else {"shop"})
+
+
+async def test_what_is_held_stays_until_somebody_releases_it(caplog: pytest.LogCaptureFixture) -> None:
+    topic, counted, now = Topic(), Counted(BEFORE, *OTHERS), [TRAILING_MS]
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: now[0])  # type: ignore[arg-type]
+    good = (await refresher.refresh()).version
+    sent = AFTER["one-page sessions"][0]
+    counted.tallies = [sent, OTHERS[0], Tally("other", "/a", 210, 110, 105, 60, 25, 500.0)]
+    held = (await refresher.refresh()).held
+    # The other site's statistics are in force.
+    assert {row.site for row in topic.puts[-1]} == {"other"}
+    line = (
+        "page statistics of shop are held: the exit rate of /a would go from 0.1319 to 0.92, its sessions from 200 to "
+        "4,200: if they are genuine, `opecom pages release --site shop` puts them in force"
+    )
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [line]
+    assert (await refresher.show("", None)).held == held
+    assert (await refresher.show("other", None)).held == ()
+    puts = len(topic.puts)
+    for whole in (False, True, False):
+        now[0] += 30 * HOUR
+        # Another writer, which begins here, holds it too and says nothing again.
+        again = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: now[0])  # type: ignore[arg-type]
+        assert (await again.refresh(whole)).held == held
+        assert (await again.refresh(release=True, site="other")).held == held
+    assert {row.site for rows in topic.puts[puts:] for row in rows} == {"other"}
+    assert topic.statistics.rows(topic.statistics.version, "shop") == topic.statistics.rows(good, "shop")
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+    released = await refresher.refresh(release=True, site="shop")
+    assert (released.held, topic.statistics.held) == ((), ())
+    assert topic.statistics.page("shop", "/a", None, released.version).bounce_rate > 0.9
+    counted.tallies[0] = msgspec.structs.replace(sent, value=3_000.0)
+    assert (await refresher.refresh()).held == ()
+
+
+async def test_what_goes_back_by_itself_is_held_no_longer() -> None:
+    topic, counted = Topic(), Counted(BEFORE, *OTHERS)
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
+    await refresher.refresh()
+    counted.tallies[0] = AFTER["one-page sessions"][0]
+    assert (await refresher.refresh()).held
+    counted.tallies[0] = BEFORE
+    assert ((await refresher.refresh()).held, topic.statistics.held) == ((), ())
+
+
+async def test_small_steps_within_a_day_are_one_move() -> None:
+    """Whether refreshes are hourly or every minute, a page moves by the same bound in a day."""
+    topic, counted, now = Topic(), Counted(BEFORE, *OTHERS), [TRAILING_MS]
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: now[0])  # type: ignore[arg-type]
+    await refresher.refresh()
+    before = topic.statistics.page("shop", "/a", None, topic.statistics.version).bounce_rate
+    for sent in range(10, 1_000, 10):
+        now[0] += 60_000
+        counted.tallies[0] = Tally("shop", "/a", 400 + sent, 200 + sent, 100 + sent, 50 + sent, 20 + sent, 2_000.0)
+        await refresher.refresh()
+    after = topic.statistics.page("shop", "/a", None, topic.statistics.version).bounce_rate
+    assert 0.25 < after - before <= 0.3
+    assert topic.statistics.held
+
+
+async def test_nothing_is_held_where_the_settings_say_so() -> None:
+    topic, counted = Topic(), Counted(BEFORE, *OTHERS)
+    put = topic.put
+    refresher = Refresher(counted, topic.statistics, topic.caught_up, put, lambda: TRAILING_MS, most_moved=1.0)  # type: ignore[arg-type]
+    await refresher.refresh()
+    for after, _ in AFTER.values():
+        counted.tallies[0] = after
+        assert (await refresher.refresh()).held == ()

@@ -3,7 +3,7 @@
 import pytest
 
 from stream.fold import pages
-from stream.fold.pages import PageRow, PagesMarker, PageStatistics, decode, encode
+from stream.fold.pages import HeldPages, PageRow, PagesMarker, PageStatistics, decode, encode
 
 
 def row(path: str, value: float, batch: str = "b", site: str = "default") -> PageRow:
@@ -117,3 +117,34 @@ def test_what_never_gets_a_marker_and_old_markers_are_not_kept_for_ever() -> Non
     assert len(known._taken) == pages.MOST_TAKEN
     assert known.page("default", "/a", None, 2 * 1_500).page_value == 1_499
     assert known.page("default", "/a", None, 9_999).page_value == 2_999
+
+
+def test_a_marker_that_names_what_is_held_changes_no_page() -> None:
+    held = HeldPages("default", "/a", "bounce_rate", 0.1, 0.9, 200, 4_200)
+    known = statistics(row("/a", 1), PagesMarker("b", 1, at=1), PagesMarker("c", 0, at=2, held=(held,)))
+    assert known.held == (held,)
+    assert known.rows(1) == known.rows(2)
+    assert known.page("default", "/a", None, 2) == known.page("default", "/a", None, 1)
+    known.read(3, PagesMarker("d", 0, at=3))
+    assert known.held == ()
+
+
+def test_a_row_is_compared_with_those_of_a_day_and_of_what_somebody_put_in_force() -> None:
+    day, values = pages.COMPARED_MS, [1, 2, 3, 4]
+    known = PageStatistics()
+    for place, value in enumerate(values):
+        known.read(2 * place, row("/a", value, f"b{place}"))
+        known.read(2 * place + 1, PagesMarker(f"b{place}", 1, at=1_000 + place * day // 2))
+
+    def compared(at: int) -> list[float]:
+        return [each.page_value for each in known.compared_with(row("/a", 9), at)]
+
+    assert compared(1_000 + 3 * day // 2) == [2, 3, 4]
+    assert compared(1_000 + 9 * day) == [4]
+    assert list(known.compared_with(row("/b", 9), 0)) == []
+    known.read(8, row("/a", 5, "hand"))
+    known.read(9, PagesMarker("hand", 1))
+    assert compared(1_000 + 3 * day // 2) == [5]
+    known.read(10, shared("/a", "end"))
+    known.read(11, PagesMarker("end", 1, at=1_000 + 2 * day))
+    assert compared(1_000 + 2 * day) == [5]
