@@ -12,7 +12,7 @@ from deploy.log.controls import LogError, keep_erasures, put_erasures, put_pages
 from deploy.settings.model import KafkaSettings
 from ingest.events import Erase, Tick, UseModel, UsePages, decode
 from stream.fold.erasures import Erasures, visitor_digest
-from stream.fold.pages import PageRow, PageStatistics
+from stream.fold.pages import HeldPages, PageRow, PagesMarker, PageStatistics
 from stream.fold.pages import decode as decode_page
 from stream.kafka.erasures_topic import erasures_follower
 from tests.support.ports import free_port
@@ -61,6 +61,16 @@ async def test_pages_are_a_whole_version_named_by_their_marker(kafka_settings: K
     assert statistics.page("uci~r", "/p/17", None, version).page_value == 17.0
     announced = await read(kafka_settings, kafka_settings.events_topic, 3, 3)
     assert {record.partition for record in announced} == {0, 1, 2}
+    assert [decode(record.key, record.value) for record in announced] == [UsePages(version)] * 3
+
+
+async def test_a_version_names_what_is_held_and_that_it_is_pinned(kafka_settings: KafkaSettings) -> None:
+    held = HeldPages("shop", "/cart", "bounce_rate", 0.31, 0.9995, 240, 4_240)
+    given = PagesMarker("ignored", 9, pinned=True, at=5, held=(held,))
+    version = await put_pages(kafka_settings, [PageRow("b", "other", "/a", 0.1, 0.2, 3.0, sessions=7)], given)
+    row, marker = [decode_page(record.value) for record in await read(kafka_settings, kafka_settings.pages_topic, 1, 2)]
+    assert marker == PagesMarker(row.batch, 1, pinned=True, at=5, held=(held,))
+    announced = await read(kafka_settings, kafka_settings.events_topic, 3, 3)
     assert [decode(record.key, record.value) for record in announced] == [UsePages(version)] * 3
 
 

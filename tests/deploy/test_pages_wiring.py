@@ -1,0 +1,48 @@
+"""The writer says how many sites' page statistics are held."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from deploy.log.client_options import kafka_clients
+from deploy.settings.model import Settings, StorageSettings
+from deploy.wiring import pages
+from storage.metrics import WriterMetrics
+from storage.pages.refresh import Refreshed
+from stream.fold.pages import HeldPages
+
+HELD = HeldPages("shop", "/cart", "bounce_rate", 0.31, 0.9995, 240, 4_240)
+
+
+class Refreshes:
+    """Refreshes of which the first holds a site and the second none; the last ends all."""
+
+    def __init__(self, stop: asyncio.Event, registry: CollectorRegistry) -> None:
+        self.counted: list[float | None] = []
+        self._stop, self._registry = stop, registry
+
+    async def refresh(self, whole: bool) -> Refreshed:
+        assert not whole
+        self.counted.append(self._registry.get_sample_value("opecom_writer_pages_held_sites"))
+        if len(self.counted) == 3:
+            self._stop.set()
+        return Refreshed(4, 2, 0, held=(HELD,) if len(self.counted) == 1 else ())
+
+
+async def test_sites_that_are_held_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, registry = asyncio.Event(), CollectorRegistry()
+    refreshes = Refreshes(stop, registry)
+
+    def made(*_: Any) -> Refreshes:
+        return refreshes
+
+    async def due(event: asyncio.Event, seconds: float) -> bool:
+        return event.is_set()
+
+    monkeypatch.setattr(pages, "refresher", made)
+    monkeypatch.setattr(pages, "set_within", due)
+    settings = Settings(storage=StorageSettings(pages_refresh_seconds=1))
+    await pages.keep_fresh(settings, kafka_clients(settings.kafka), None, WriterMetrics(registry), stop)
+    assert refreshes.counted == [0, 1, 0]
