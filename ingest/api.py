@@ -1,4 +1,4 @@
-"""The ingest API (port 8001): FastAPI for the documents and the probes, bare ASGI doors for the events, passages for
+"""The ingest API (port 8001): FastAPI for the documents and the probes, bare ASGI endpoints for the events, a proxy for
 what the query API answers.
 """
 
@@ -37,7 +37,7 @@ DOCUMENT_HOLDS, PART_HOLDS = 60.0, 2.0
 
 
 class IngestApp(DocumentedApp):
-    """FastAPI, asked second: requests for a door go straight to it, past middleware and routing."""
+    """FastAPI behind the endpoints: requests for an endpoint go straight to it, past middleware and routing."""
 
     def __init__(
         self,

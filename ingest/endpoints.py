@@ -41,7 +41,7 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class IngestContext:
-    """What all doors share. `region_header` is the lower-case name of a header with the country, or empty."""
+    """What all endpoints share. `region_header` is the lower-case name of a header with the country, or empty."""
 
     guard: Guard
     origins: Origins

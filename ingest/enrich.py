@@ -1,4 +1,4 @@
-"""What the door adds to an event and what it takes away: codes, clocks, paths. Pure; knows no HTTP and no Kafka.
+"""What ingest adds to an event and what it takes away: codes, clocks, paths. Pure; knows no HTTP and no Kafka.
 
 User agent -> browser, system, bot. Referrer and utm -> traffic type. Country or language -> region. Addresses are
 cut, URL parameters pass an allow-list, client clocks are corrected.

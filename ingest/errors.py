@@ -1,4 +1,4 @@
-"""Every refusal of the door, with the one table that maps it to an HTTP status."""
+"""Every refusal of the ingest API, with the one table that maps it to an HTTP status."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args

@@ -35,7 +35,7 @@ Url = Annotated[str, Meta(max_length=500)]
 #: SHA-256 in hexadecimal.
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 SmallCode = Annotated[int, Meta(ge=0, le=10_000)]
-#: An id on the topic: the door has matched its pattern, and matching again would double the cost of decoding.
+#: An id on the topic: ingest has matched its pattern, and matching again would double the cost of decoding.
 Known = Annotated[str, Meta(min_length=1, max_length=100)]
 KnownEventId = Annotated[str, Meta(min_length=36, max_length=36)]
 
@@ -113,7 +113,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
     purchase: Purchase | None = None
     context: Context = Context()
     clock: ClockKind = "live"
-    #: What the door noticed: "bot", "skew" (clock corrected), "future" (occurred_at set to received_at).
+    #: What ingest noticed: "bot", "skew" (clock corrected), "future" (occurred_at set to received_at).
     flags: tuple[Literal["bot", "skew", "future"], ...] = ()
     schema_version: Literal[1] = 1
 

@@ -1,4 +1,4 @@
-"""Puts the doors, which FastAPI does not know, into its OpenAPI document, with schemas made from the structs."""
+"""Puts the endpoints, which FastAPI does not know, into its OpenAPI document, with schemas made from the structs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class RouteDoc:
 
 
 def with_endpoints(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict[str, Any]:
-    """`document` with the doors, their schemas and the ways to send a key added."""
+    """`document` with the endpoints, their schemas and the ways to send a key added."""
     types = [struct for route in routes for struct in (*route.bodies, route.answer)] + [IngestErrorAnswer]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     named = dict(zip(types, schemas, strict=True))

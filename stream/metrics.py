@@ -1,4 +1,4 @@
-"""What a worker tells of itself to Prometheus."""
+"""The metrics of a worker for Prometheus."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -126,6 +126,6 @@ class WorkerMetrics:
             self.model.labels(model).set(1)
 
     def forget_partitions(self) -> None:
-        """What is told by partition is told by whoever has it now, or it would count twice."""
+        """Drop the values of all partitions: only who has a partition now reports it, or it would count twice."""
         for gauge in (self.open_sessions, self.next_offset, self.lag):
             gauge.clear()

@@ -1,7 +1,7 @@
-"""The log told again: the same step over stored records, for what is finished at a cut. Pure.
+"""The log folded again: the same step over stored records, for what is finished at a cut. Pure.
 
-A *cut* is the offset of the last record that a replay folds of a partition. Sessions that are closed there are told
-under the replay's number, whole; sessions that are open there belong to the live workers.
+A *cut* is the offset of the last record that a replay folds of a partition. Sessions that are closed there are
+published under the replay's number, whole; sessions that are open there belong to the live workers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class FoldError(StreamError):
 
 
 class Window(Struct, frozen=True):
-    """The sessions that are told: opened from `since` to before `until` (ms UTC, by received_at), of one site or all.
+    """The sessions to publish: opened from `since` to before `until` (ms UTC, by received_at), of one site or all.
 
     A site stands for its runs as well: `uci` for `uci~k3f9`.
     """
@@ -48,8 +48,8 @@ class Window(Struct, frozen=True):
 class Backfill:
     """The Telling of a backfill: what is closed at the cut under its number, what is open there not at all.
 
-    `open_at_cut` are the first offsets of the sessions that are open at the cut; those of them in `restored` are told
-    as the live workers told them, for databases that lost them.
+    `open_at_cut` are the first offsets of the sessions that are open at the cut; those of them in `restored` are
+    published as the live workers published them, for databases that lost them.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
 from stream.scored import Reason, ScoredSession, SessionUpdate
 
-#: Rows that one run of the model takes, and records that are encoded and told at a time.
+#: Rows that one run of the model takes, and records that are encoded and published at a time.
 SCORE_ROWS = 2_048
 #: Events in a row that could not be folded: the fault is the program's, not theirs.
 FAILURES_IN_A_ROW = 50

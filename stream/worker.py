@@ -129,10 +129,10 @@ class Worker:
         """One round.
 
         1 Wait for the page statistics and the erasures that the batches name, and refuse the models that cannot score
-        here. 2 Fold: what does not begin at its partition's `next` is trimmed or sought again. 3 Score. 4 Produce the
-        dead letters and await them. 5 Produce every scored update and await all. 6 What is folded is now also told: it
-        may be committed. A failure before 6 ends the process; then the records are folded again from the last commit,
-        and the same records are told again.
+        here. 2 Fold: what does not begin at its partition's `next` is trimmed or sought again. 3 Publish the
+        dead letters. 4 Score, some updates at a time, and publish each part; every publish waits for its
+        acknowledgements. 5 What is folded is now published, so it may be committed. A failure before 5 ends the
+        process; then the records are folded again from the last commit, and the same updates are published again.
         """
         metrics = self._metrics
         began = start = perf_counter()
@@ -220,13 +220,24 @@ class Worker:
             if tick is not None and monotonic() >= self._ticked.get(number, 0.0):
                 self._ticked[number] = monotonic() + TICK_AGAIN
                 await self._append(number, tick)
-            for name, now in partition.replays().items():
-                seen, since = self._replays.get((number, name), (-1, 0.0))
-                if seen != now:
-                    self._replays[number, name] = (now, monotonic())
-                elif monotonic() - since > GIVEN_UP:
-                    del self._replays[number, name]
-                    await self._append(number, Tick(name, now + REPLAY_END))
+        await self._end_given_up()
+
+    async def _end_given_up(self) -> None:
+        """End each replay whose clock has stood still for GIVEN_UP, as its own last tick would have."""
+        clocks = {
+            (number, name): now
+            for number, partition in self.partitions.items()
+            for name, now in partition.replays().items()
+        }
+        self._replays = {key: seen for key, seen in self._replays.items() if key in clocks}
+        for key, now in clocks.items():
+            seen, since = self._replays.get(key, (-1, 0.0))
+            if seen != now:
+                self._replays[key] = (now, monotonic())
+            elif monotonic() - since > GIVEN_UP:
+                del self._replays[key]
+                number, name = key
+                await self._append(number, Tick(name, now + REPLAY_END))
 
     async def _append(self, number: int, tick: Tick) -> None:
         await self._records.publish(self._topics.events, [KeyedRecord(number, None, encode_event(tick))])

@@ -38,7 +38,7 @@ STORY_WORDS = {
 }
 STORED = {"asked_at", "told_offset", "anew"}
 #: The same in comments, docstrings and messages; `anew` is a field of POST /replays.
-UNPLAIN = re.compile(r"(?<!`)\b(?:mends?|mended|nought|dear|anew|whom|whence|tells nobody|that is none)\b")
+UNPLAIN = re.compile(r"(?<!`)\b(?:mends?|mended|nought|dear|anew|whom|whence|tells nobody|that is none|doors?|told)\b")
 #: Of Python's files.
 FOREIGN = {"tell"}
 

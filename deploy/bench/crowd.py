@@ -1,4 +1,4 @@
-"""Sessions that are open at the same time, each of the same number of events, told in turn. Pure."""
+"""Sessions that are open at the same time, each of the same number of events, sent in turn. Pure."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -9,7 +9,7 @@ from ingest.outage import reason_of
 
 #: Most connections at once.
 MOST = 256
-#: Browsers of the visitors; each connection has one, so that the door meets many user agents.
+#: Browsers of the visitors; each connection has one, so that ingest meets many user agents.
 _BROWSERS = tuple(
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     f"Chrome/{version}.0.0.0 Safari/537.36"

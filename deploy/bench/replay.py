@@ -1,4 +1,4 @@
-"""The log told again: what `opecom replay` spends on an event, and whether its memory grows with the log.
+"""The log replayed: what `opecom replay` spends on an event, and whether its memory grows with the log.
 
 A log of one simulated year is replayed by the command that users give, then the same log grown by more years. Start-up
 cancels out: the figure is the events by which the logs differ over the CPU seconds by which the runs differ. Workers
@@ -150,7 +150,7 @@ async def _counted(run: Run, filled: GrowingLog, options: Sequence[str]) -> Comm
     made = (account.records.get("scored", 0), account.sessions, account.updates, account.refused, different)
     if made != (events, sessions, events + sessions, 0, 0):
         raise BenchError(
-            f"replay {' '.join(options)}: of {events:,} events and {sessions:,} sessions it told {made[0]:,} and "
+            f"replay {' '.join(options)}: of {events:,} events and {sessions:,} sessions it published {made[0]:,} and "
             f"{made[1]:,} in {made[2]:,} updates, {made[3]} refused, {made[4]} rows differ: so there is no figure"
         )
     return spent

@@ -77,7 +77,7 @@ def started(settings: Settings, *, need_mariadb: bool = False) -> Iterator[Run]:
         )
         if settings.profile == "services":
             print(f"on the services of the settings: Kafka at {settings.kafka.bootstrap}", flush=True)
-            yield Run(settings, folder, (("kafka", "not told by the broker"),))
+            yield Run(settings, folder, (("kafka", "the broker does not say"),))
             return
         with _programs(settings, folder, need_mariadb) as run:
             yield run

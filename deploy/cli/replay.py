@@ -1,4 +1,4 @@
-"""`opecom replay`: the log told again, with an account of what changed."""
+"""`opecom replay`: the log replayed, with an account of what changed."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -54,7 +54,7 @@ def add(
     url: Annotated[str, typer.Argument(help="Where requests go: https://HOST/...")],
     site: Annotated[str, typer.Option(help="The site whose sessions it is about.")],
     on: Annotated[
-        list[str], typer.Option(help=f"What it is told, may be repeated: {', '.join(WANTED)}; none: every crossing.")
+        list[str], typer.Option(help=f"Its events, may be repeated: {', '.join(WANTED)}; none: every crossing.")
     ] = [],  # noqa: B006 - typer makes a new one for each call
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="The receiver is in your own network; http is allowed too.")
@@ -90,7 +90,7 @@ def list_(json: Json = False) -> None:
     if json:
         print_line(msgspec.json.encode(found).decode())
         return
-    table = Table("id", "site", "told of", "URL", "since (UTC)", "in use", box=None)
+    table = Table("id", "site", "events", "URL", "since (UTC)", "in use", box=None)
     for each in found:
         since, used = spoken(each.created_at), each.disabled or "yes"
         table.add_row(each.id, each.site, _on(each.on), escape(each.url), since, escape(used))

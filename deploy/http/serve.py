@@ -1,4 +1,4 @@
-"""Serves one ASGI application until it is told to stop."""
+"""Serves one ASGI application until it is to stop."""
 
 import asyncio
 import contextlib

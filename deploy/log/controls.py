@@ -61,7 +61,7 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     last announcement's offset of each.
 
     1 the digests, acknowledged · 2 the announcements. A crash in between leaves a visitor whose open sessions go on
-    until they close, and are not told; whoever asked asks again. Raises LogError.
+    until they close, and are not published; the caller tries again. Raises LogError.
     """
     now, offsets = int(time.time() * 1000), dict[int, int]()
     async with _producer(kafka) as producer:

@@ -23,7 +23,7 @@ class GroupStatus:
         self._clients = clients
 
     async def passed(self, cuts: Mapping[int, int]) -> str:
-        """Wait until the workers have told, and the writer has stored, all up to these offsets of `events`.
+        """Wait until the workers have published, and the writer has stored, all up to these offsets of `events`.
 
         Returns an empty line, or one that says who did not move for PATIENCE: then waiting would not end.
         """

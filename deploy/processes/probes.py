@@ -13,7 +13,7 @@ class ProbeAddress:
 
     @classmethod
     def reached(cls, host: str, port: int) -> "ProbeAddress":
-        """The address for a client, where `host` is what the server was told."""
+        """The address for a client, where `host` is what the server was given."""
         return cls("127.0.0.1" if host in ("", "0.0.0.0", "::") else host, port)  # noqa: S104 - this is who connects
 
     @property

@@ -34,7 +34,7 @@ def start(folder: Path, cache: Path, port: int, password: str, *, die_with_paren
     base = _unpacked(cache)
     data = folder / "mariadb"
     environment = {"LD_LIBRARY_PATH": str(base / "libs")}
-    # mariadbd will not run as root unless it is told to.
+    # mariadbd will not run as root without this option.
     user = ["--user=root"] if os.geteuid() == 0 else []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def _joined(own: SiteSettings | None, kept: SiteSettings | None) -> SiteSettings
 class Reloading(Generic[Made]):
     """What `make` makes of the file as it now stands, by `look` seconds at most behind.
 
-    A file that breaks or goes is told once, and what the last good one said holds. Raises SetupError for one that is
+    A file that breaks or goes is logged once, and what the last good one said holds. Raises SetupError for one that is
     broken from the beginning; one that is named and not there may come.
     """
 

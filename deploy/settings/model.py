@@ -26,7 +26,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from deploy.errors import SetupError
 from ingest.events import LIVE_CLOCK, Site, base_site
 
-#: Variables that begin like settings but are not: the file's name, and what tests are told.
+#: Variables that begin like settings but are not: the file's name, and those of the tests.
 _NO_SETTINGS = ("OPECOM_SETTINGS", "OPECOM_TEST_")
 PageKind = Literal["Administrative", "Informational", "ProductRelated"]
 

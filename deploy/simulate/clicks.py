@@ -18,7 +18,7 @@ SHORTEST, SPREAD = 3_000, 480_000
 
 
 class ClickVisit:
-    """One session of the file, ready to be told as events."""
+    """One session of the file, ready to be sent as events."""
 
     __slots__ = ("lasts", "number", "session", "session_id", "site", "start")
 

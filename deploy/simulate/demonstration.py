@@ -45,7 +45,7 @@ def demonstrate(settings: Settings, data: Path | None, rate: float, sessions: in
 
 def _replayed(settings: Settings, simulation: Simulation, console: TerminalConsole) -> int:
     """Replay the log of the simulation and compare every stored row with what comes of it; an exit code."""
-    write_line(console, f"the log told again and compared row by row: opecom replay --site {simulation.site} --diff")
+    write_line(console, f"the log replayed and compared row by row: opecom replay --site {simulation.site} --diff")
     account = replays.replay_with_progress(settings, ReplaySelection(site=simulation.site, diff=True), console)
     differing = any(table.changed or table.added or table.gone for table in account.tables.values())
     write_line(

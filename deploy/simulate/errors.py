@@ -1,4 +1,4 @@
-"""What a file of sessions can be told to lack."""
+"""What a file of sessions can lack."""
 
 from deploy.errors import SetupError
 

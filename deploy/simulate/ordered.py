@@ -1,4 +1,4 @@
-"""Visits told together: the events of many sessions as one stream, ordered by the time they are received. Pure."""
+"""Visits side by side: the events of many sessions as one stream, ordered by the time they are received. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
@@ -9,7 +9,7 @@ from ingest.events import Event, key_of
 
 
 def ordered(visits: Iterable[Visit]) -> Iterator[Event]:
-    """All events of the visits, by received_at; a visit is told only from its start on, so few are held at a time."""
+    """All events of the visits, by received_at; a visit is read only from its start on, so few are held at a time."""
     waiting = sorted(visits, key=attrgetter("start"), reverse=True)
     #: (received_at, number, the event, what follows it); no two entries have the same number.
     running: list[tuple[int, int, Event, Iterator[Event]]] = []

@@ -1,4 +1,4 @@
-"""One simulation from beginning to end: statistics into the log, events through the door, sessions in the database."""
+"""One simulation from beginning to end: statistics into the log, events through ingest, sessions in the database."""
 
 import asyncio
 import contextlib

@@ -125,7 +125,7 @@ async def send(
     sleep: Callable[[float], Any] = asyncio.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Send all streams side by side, each in order; `accepted` is told the number of events of each request.
+    """Send all streams side by side, each in order; `accepted` is called with the number of events of each request.
 
     Raises SendError, when the API refuses events or has accepted none of a request for PATIENCE seconds.
     """
@@ -202,7 +202,7 @@ def judge(status: int, text: bytes, retry_after: str, site: str) -> None:
 
 @contextlib.asynccontextmanager
 async def http_sender(url: str, site: str, key: str, streams: int) -> AsyncIterator[HttpEventSender]:
-    """A door with a connection for each stream."""
+    """The ingest API with a connection for each stream."""
     connector = aiohttp.TCPConnector(limit=streams)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session:
         yield HttpEventSender(session, url, site, key)

@@ -61,7 +61,7 @@ def _simulate(
 
 
 class ProgressBars:
-    """Two bars: events accepted at the door, events counted in closed and open sessions in the database."""
+    """Two bars: events accepted by the ingest API, events counted in closed and open sessions in the database."""
 
     def __init__(self, console: TerminalConsole, events: int) -> None:
         self.progress = Progress(

@@ -40,7 +40,7 @@ def system(settings: Settings) -> Iterator[bool]:
 
 @contextlib.contextmanager
 def _started(log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`opecom up` as a child that writes to `log`; told to stop, and waited for, at the end."""
+    """`opecom up` as a child that writes to `log`; stopped, and waited for, at the end."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         out = log.open("wb")

@@ -26,7 +26,7 @@ CURRENCY = "EUR"
 
 
 class UciVisit:
-    """One row's session, ready to be told as events."""
+    """One row's session, ready to be sent as events."""
 
     __slots__ = ("lasts", "number", "paths", "row", "session_id", "site", "start", "views")
 

@@ -1,4 +1,4 @@
-"""A visit: one session that is told as events, and what the events of every simulation have in common. Pure."""
+"""A visit: one session that is sent as events, and what the events of every simulation have in common. Pure."""
 
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -9,7 +9,7 @@ from ingest.events import Context, Event, EventType
 
 
 class Visit(Protocol):
-    """One session, ready to be told; `start` in ms UTC, `lasts` in ms, `number` is that of its source, from 1."""
+    """One session, ready to be sent; `start` in ms UTC, `lasts` in ms, `number` is that of its source, from 1."""
 
     site: str
     number: int

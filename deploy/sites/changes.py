@@ -192,7 +192,7 @@ def _changed(
 
 
 def _check(settings: Settings, file: AccessFile) -> None:
-    """Raise SetupError for what a part would refuse: an origin, a time zone, a key of two doors."""
+    """Raise SetupError for what a part would refuse: an origin, a time zone, a key with two purposes."""
     calendars.made(settings, file)
     embedded = settings.profile == "embedded"
     try:

@@ -1,4 +1,4 @@
-"""The keys of a first start: made where there are none, told once."""
+"""The keys of a first start: made where there are none, shown once."""
 
 from deploy.http.tag import script_tag
 from deploy.settings.access_file import place, read, sites_of

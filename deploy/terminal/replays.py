@@ -22,7 +22,7 @@ def print_account(console: TerminalConsole, account: Account, diff: bool) -> Non
     more = {
         "refused by a database": account.refused,
         "open, left to the live workers": account.left_open,
-        "open, told again as a database had lost them": account.restored,
+        "open, published again as a database had lost them": account.restored,
     }
     lines = [line, *(f"{count:,} {what}" for what, count in more.items() if count)]
     if diff:

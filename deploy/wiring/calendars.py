@@ -11,7 +11,7 @@ def calendars(settings: Settings) -> Calendars:
 
     A site that is added later is known by its first event; a calendar that is changed holds from the next start.
     """
-    # Looked at for every event of an unknown site: the door may have learnt of it a moment ago.
+    # Looked at for every event of an unknown site: ingest may have learnt of it a moment ago.
     later = Reloading(settings, lambda file: made(settings, file), look=0.0)
     return Calendars(made(settings, read(place(settings))), find=lambda site: later().get(site))
 

@@ -1,4 +1,4 @@
-"""The door's questions before a body is read, in order: from where and how often, with which key and from which page,
+"""The checks before a body is read, in order: from where and how often, with which key and from which page,
 how often with this key.
 """
 

@@ -19,7 +19,7 @@ Scope = Literal["write", "import"]
 
 @dataclass(frozen=True, slots=True)
 class SiteAccess:
-    """What the door knows of one site. `origins` empty: pages of this machine only; `intent` is how much of a
+    """What ingest knows of one site. `origins` empty: pages of this machine only; `intent` is how much of a
     session's intent its page may show, None: nothing."""
 
     name: str
@@ -54,7 +54,7 @@ class Grant:
 
 
 class Keys:
-    """The keys of all sites; raises ValueError when one key would open two doors."""
+    """The keys of all sites; raises ValueError when one key would serve two purposes."""
 
     def __init__(self, sites: Iterable[SiteAccess]) -> None:
         self._grants: dict[bytes, Grant] = {}

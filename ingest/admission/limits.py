@@ -87,7 +87,7 @@ class AddressBuckets:
         return max(wait, self._networks.wait(network, tokens, now)) if network else wait
 
     def charge(self, address: str, tokens: int, now: float) -> None:
-        """As `TokenBuckets.owe`, of both."""
+        """As `TokenBuckets.charge`, of both."""
         self._own.charge(address_holder(address), tokens, now)
         if network := network_holder(address):
             self._networks.charge(network, tokens, now)

@@ -40,7 +40,7 @@ _SET_HERE = frozenset({b"date", b"server"})
 
 @dataclass(frozen=True, slots=True)
 class ProxyOptions:
-    """`began` is told the status when the answer begins. `target`: the path and query that the server is asked for,
+    """`began` is called with the status when the answer begins. `target` is the path and query to ask the server for,
     None: those of the request, as they were written. `headers` are added to the answer; `until` ends it where it
     stands, as a stream has no end of its own.
     """

@@ -98,7 +98,7 @@ class Study:
 
 
 def study(parts: Split, extent: Extent, notify: Notify) -> Study:
-    """Fit and measure everything; `notify` is told of each step."""
+    """Fit and measure everything; `notify` is called at each step."""
     uci = _seeds(parts, UCI, extent, notify)
     live = _seeds(parts, LIVE, extent, notify)
     notify("baselines")

@@ -32,7 +32,7 @@ SortColumn = Literal[
 ]
 Grain = Literal["hour", "day"]
 _GRAINS: dict[Grain, int] = {"hour": 3_600_000, "day": 24 * 3_600_000}
-#: Hours or days that statistics tell one by one.
+#: Hours or days that statistics list one by one.
 MOST_SPANS = 1_000
 #: Page views of one session that are shown; a session counts no more events.
 MOST_VIEWS = 10_000

@@ -64,7 +64,7 @@ class VisitorReads:
             return list(connection.execute(query).mappings())
 
     def _sent(self, visitor: Visitor) -> list[dict[str, Any]]:
-        """What webhooks have told of the visitor, or are to tell."""
+        """What webhooks have delivered of the visitor, or will."""
         t = deliveries.c
         of_visitor = of_sites(t.site, [visitor.site]) & (t.visitor_id == visitor.visitor_id)
         query = select(t.id, t.webhook_id, t.state, t.created_at, t.body).where(of_visitor).order_by(t.created_at)

@@ -133,8 +133,8 @@ erasures = Table(
     PrimaryKeyConstraint("digest"),
 )
 
-#: Where a replay is in each partition: its plan, the next offset to tell, the mark from which folding finds that place
-#: again, and the next offset to count, which an interruption leaves ahead of the other.
+#: Where a replay is in each partition: its plan, the next offset to publish, the mark from which folding finds that
+#: place again, and the next offset to count, which an interruption leaves ahead of the other.
 backfill_partitions = Table(
     "backfill_partitions",
     metadata,

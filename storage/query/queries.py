@@ -32,7 +32,7 @@ MOST_UPDATES = 10_000
 RETRY_SECONDS = 2
 
 
-#: Is told, from any thread, of every query: the database, the seconds that it took, whether it was answered.
+#: Called, from any thread, for every query: the database, the seconds that it took, whether it was answered.
 Waited = Callable[[str, float, bool], None]
 
 

@@ -1,1 +1,1 @@
-"""The log told again into the databases, a topic or a file, beside live traffic, with an account of what changed."""
+"""The log replayed into the databases, a topic or a file, beside live traffic, with an account of what changed."""

@@ -103,7 +103,8 @@ class Account(Struct):
     records: dict[str, int] = field(default_factory=dict)
     updates: int = 0
     sessions: int = 0
-    #: Sessions that are open at the cut: left to the live workers, and those told again since a database lost them.
+    #: Sessions that are open at the cut: left to the live workers, and those that are published again as a database
+    #: lost them.
     left_open: int = 0
     restored: int = 0
     #: Updates that no database takes.

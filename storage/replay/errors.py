@@ -9,7 +9,7 @@ from storage.errors import StorageError
 
 
 class ReplayError(StorageError):
-    """The replay cannot go on; what it has told so far is whole, and the same replay goes on from there."""
+    """The replay cannot go on; what it has published so far is whole, and the same replay goes on from there."""
 
 
 class JournalAwayError(ReplayError, DatabaseUnavailableError):

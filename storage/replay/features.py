@@ -166,7 +166,7 @@ _unpack_held = msgspec.msgpack.Decoder(_HeldBuyer).decode
 
 
 def row_of(partition: int, session: SessionUpdate, probability: float, model: str) -> Row:
-    """An update as it was when it was told: the columns but the outcome."""
+    """An update as it was when it was published: the columns but the outcome."""
     event, counts = session.event, session.counts
     return [
         session.site,

@@ -29,10 +29,10 @@ Kept = TypeVar("Kept", bound=Struct)
 
 
 class Checkpoint(Struct, frozen=True):
-    """Where one partition is: the next offset to tell, and the mark from which folding finds that place again.
+    """Where one partition is: the next offset to publish, and the mark from which folding finds that place again.
 
-    It is kept when a batch is counted and before that is told, so that an interruption never finds rows replaced that
-    nobody compared: the records from `next` to before `counted` are told again, and not counted again.
+    It is kept when a batch is counted and before that is published, so that an interruption never finds rows
+    replaced that nobody compared: the records from `next` to before `counted` are published again, not counted again.
     """
 
     plan: PartitionPlan
@@ -187,7 +187,7 @@ class Journal:
 
 
 def begun(plan: PartitionPlan) -> Checkpoint:
-    """A partition of which nothing is told."""
+    """A partition of which nothing is published."""
     return Checkpoint(plan, plan.begin.next, plan.begin.next, plan.begin, Account())
 
 

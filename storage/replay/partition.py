@@ -1,4 +1,4 @@
-"""One partition of a replay: what is open at the cut, then every batch folded, compared, told and kept."""
+"""One partition of a replay: what is open at the cut, then every batch folded, compared, published and kept."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
@@ -44,7 +44,7 @@ class OpenSession(NamedTuple):
 
 
 class PartitionRun:
-    """Tells one partition; `moved` hears how many records were folded, `kept` gets each checkpoint."""
+    """Publishes one partition; `moved` is called with how many records were folded, `kept` gets each checkpoint."""
 
     def __init__(
         self,

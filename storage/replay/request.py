@@ -42,7 +42,7 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def reads_databases(self) -> bool:
-        """Whether what is told is compared with what is stored."""
+        """Whether what is published is compared with what is stored."""
         return self.into == "databases" or (self.into == "nothing" and self.diff)
 
     @property

@@ -21,7 +21,7 @@ from stream.kafka.source import SourceError
 from stream.kafka.topic_follower import TopicMissingError
 from stream.replay import UNWRITTEN, FoldError
 
-#: Tells partitions in other processes: takes the replay's number and the partitions, returns when they are told.
+#: Replays partitions in other processes: takes the replay's number and the partitions, returns when they are done.
 Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]
 #: Seconds between two looks at what other processes have done.
 LOOK_EVERY = 0.5
@@ -36,14 +36,14 @@ async def replay(
     own_only: bool = False,
     elsewhere: Elsewhere | None = None,
 ) -> Account:
-    """Tell the log again as requested and say what came of it; raises ReplayError.
+    """Replay the log as requested and give an account of it; raises ReplayError.
 
     What can never run is refused first: kept, it would look like an interrupted replay. `own_only`: whoever asks may
     give up no replay of other sites than its own.
 
     1 take the log's lock · 2 go on with the interrupted replay of the same request, or plan a new one, whose cuts and
-    number are kept before anything is told · 3 wait until workers and writer have passed the cuts, so that nothing
-    older is written later · 4 fold, compare and tell each partition, keeping checkpoints · 5 void what is stored and
+    number are kept before anything is published · 3 wait until workers and writer have passed the cuts, so that nothing
+    older is written later · 4 fold, compare and publish each partition, keeping checkpoints · 5 void what is stored and
     was not made · 6 the replay is done. A crash anywhere leaves a replay that goes on at its checkpoints; what it
     tells twice is the same.
     """

@@ -1,4 +1,4 @@
-"""Where a replay tells: both databases, a topic, a file, or nowhere.
+"""Where a replay publishes: both databases, a topic, a file, or nowhere.
 
 Each takes a batch as often as it comes: databases by versions, a file by being cut back to its checkpoint, a topic by
 its own at-least-once.
@@ -29,7 +29,7 @@ from stream.step import ScoredUpdate
 
 
 class ReplayTarget(Protocol):
-    """Takes what a replay tells."""
+    """Takes what a replay publishes."""
 
     async def resume(self, partition: int, account: Account) -> None:
         """Go on after the updates that this account has counted."""
@@ -79,7 +79,7 @@ class DatabaseTarget:
         rows = [
             (_record(update), update.session) for update in batch.updates if not erases(self._erasures, update.session)
         ]
-        # Only what is closed, or told as live workers do: the rows of other updates would be replaced at once.
+        # Only what is closed, or published as live workers do: the rows of other updates would be replaced at once.
         whole = [
             (record, update) for record, update in rows if update.event.id is None or not update.version & BACKFILL_MASK
         ]
@@ -122,18 +122,18 @@ class TopicTarget:
 class FileTarget:
     """JSON Lines as on the topic, partition after partition; the file is there when it is whole.
 
-    A process tells neighbouring partitions into one part, so that the gigabytes of years are written once, not twice.
+    A process writes neighbouring partitions into one part, so that the gigabytes of years are written once, not twice.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._whole = file.with_name(f"{file.name}.whole")
-        #: The partition that was told last, and the part that it stands in.
+        #: The partition that was written last, and the part that it stands in.
         self._written, self._open = -1, -1
 
     async def resume(self, partition: int, account: Account) -> None:
         with writing(self._file):
-            # Not every partition is told, so it is of a replay that was left.
+            # Not every partition is written, so it is of a replay that was left.
             self._whole.unlink(missing_ok=True)
             if not account.begin + account.bytes:
                 self._begin(partition, account)
@@ -154,7 +154,7 @@ class FileTarget:
         await in_thread(self._join, [self._part(plan.partition) for plan in plans])
 
     def _begin(self, partition: int, account: Account) -> None:
-        """Behind the partition before, where this process told it; else in a part of its own."""
+        """Behind the partition before, where this process wrote it; else in a part of its own."""
         own = self._part(partition)
         own.unlink(missing_ok=True)
         if 0 <= self._written == partition - 1:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 LOOK = 0.5
 #: Seconds between two rounds of housekeeping, and of counting what the log lists.
 SWEEP_EVERY, COUNT_EVERY = 600.0, 10.0
-#: Milliseconds after which a session that told nothing new of its band is no longer open: it is cut every day.
+#: Milliseconds after which a session with nothing new of its band is no longer open: it is cut every day.
 BAND_DAYS_MS = 2 * 24 * 3_600_000
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 

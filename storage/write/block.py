@@ -1,4 +1,4 @@
-"""What the writer hands to a sink at once: records of the three topics, read and told apart. Pure.
+"""What the writer hands to a sink at once: records of the three topics, decoded and sorted by topic. Pure.
 
 Nothing here knows a database; `newest` and `newest_views` say which of a block's updates a row needs.
 """

@@ -1,4 +1,4 @@
-"""A sink: where the writer puts blocks. The protocol, its errors, and the fake that keeps all in lists and dicts."""
+"""A sink: where the writer puts blocks. The protocol, and the fake that keeps all in lists and dicts."""
 
 from typing import Protocol
 

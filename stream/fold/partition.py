@@ -76,7 +76,7 @@ class Partition:
         self.next = start.next
         self.model = start.model
         self.before = start.before
-        #: Why controls were refused, by their offset; what is no longer known is told as REFUSED_EARLIER.
+        #: Why controls were refused, by their offset; what is no longer known is given as REFUSED_EARLIER.
         self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
         self.pages = start.pages
         self.clocks = {name: Clock(now) for name, now in start.clocks.items()}
@@ -179,7 +179,7 @@ class Partition:
         return "control", ""
 
     def _admit(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
-        """Keep out what did not pass the door, and what is forgotten."""
+        """Keep out what ingest would have refused, and what is erased."""
         try:
             raw = id_of(event.event_id)
         except ValueError as error:

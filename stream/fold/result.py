@@ -10,17 +10,17 @@ Outcome = Literal["scored", "duplicate", "control", "erased", "undecodable", "la
 
 
 class EmitPolicy(Protocol):
-    """Which updates a fold tells, and under which version, where it is not all of them as live workers do."""
+    """Which updates a fold publishes, and under which version, where it is not all of them as live workers do."""
 
     def version(self, session: Session, offset: int, closed: bool) -> int | None:
-        """The version of an update that the record at `offset` caused; None: it is not told."""
+        """The version of an update that the record at `offset` caused; None: it is not published."""
         ...
 
 
 class FoldResult:
     """What a fold brought: updates to score, dead letters, and how many records ended in which way.
 
-    A closing that a `policy` lets pass carries all page views of its session, as nothing else of it may be told.
+    A closing that a `policy` lets pass carries all page views of its session, as nothing else of it may be published.
     Where nobody reads them, no update carries views: not `has_views`.
     """
 

@@ -41,7 +41,7 @@ class SessionContext(NamedTuple):
 
 
 class EventOrder(NamedTuple):
-    """One purchase as it was told; those with the same `number` are the same order."""
+    """One purchase as it was reported; those with the same `number` are the same order."""
 
     at: int
     id: bytes
@@ -277,7 +277,7 @@ def _order(event: Event) -> tuple[str, float, bool, str]:
 
 
 def _take_order(session: Session, order: EventOrder) -> None:
-    """Count each order once: as verified if anything says so, then as it was told first."""
+    """Count each order once: as verified if anything says so, then as it was reported first."""
     orders = tuple(sorted((*session.orders, order)))
     counted: dict[str, EventOrder] = {}
     for each in orders:

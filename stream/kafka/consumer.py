@@ -96,7 +96,7 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
 
 class RoundsConsumer(Consumer):  # type: ignore[misc]
-    """The consumer and, for the worker, its Client."""
+    """The consumer and, for the worker, its ConsumerClient."""
 
     def _new_consumer_thread(self) -> RoundsThread:
         return RoundsThread(self, loop=self.loop, beacon=self.beacon)

@@ -1,7 +1,7 @@
 """A watchdog with a thread and a client of its own: lag without progress ends the process.
 
-A Kafka consumer can stall without a word (broker restart, rebalance), and so can an event loop; from inside neither
-can be told from an idle one.
+A Kafka consumer can stall without a word (broker restart, rebalance), and so can an event loop; from inside both
+look like an idle one.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ def watch(
     patience: float,
     lag: Callable[[int, int], None],
 ) -> Callable[[], None]:
-    """Start watching; call what is returned to end it. `lag` is told each partition's lag in records."""
+    """Start watching; call what is returned to end it. `lag` is called with each partition and its lag in records."""
     done = threading.Event()
     thread = threading.Thread(
         target=lambda: asyncio.run(_watch(clients, topic, positions, PartitionProgress(patience), lag, done)),

@@ -118,6 +118,18 @@ async def test_a_replay_that_was_given_up_is_closed(monkeypatch: pytest.MonkeyPa
     assert [decode(row.key, row.value) for row in records.topics[TOPICS.events]] == [Tick("uci~a", NOON + REPLAY_END)]
 
 
+async def test_a_replay_that_ended_is_not_remembered() -> None:
+    log = FakeLog({0: log_of([event(1, site="uci~a", clock="replayed"), Tick("uci~a", NOON + REPLAY_END)])})
+    worker, client = worker_on(log, ListRecordPublisher()), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 1)}, client)
+    await worker.tick(NOON)
+    assert list(worker._replays) == [(0, "uci~a")]
+    await worker.round({0: client.fetch(0, 1)}, client)
+    await worker.tick(NOON)
+    assert worker._replays == {}
+
+
 async def test_a_hole_in_the_log_is_told_and_passed_when_it_is_really_there(caplog: pytest.LogCaptureFixture) -> None:
     whole = log_of([event(n + 1, NOON + n) for n in range(6)])
     log, records = FakeLog({0: whole}), ListRecordPublisher()
