@@ -9,12 +9,25 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Boolean, DateTime, Engine, Float, Integer, String, inspect, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    select,
+)
 
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.tables import metadata, page_views, sessions
 from storage.webhooks.tables import webhooks
-from storage.write.relational_sink import close_orphans
+from storage.write.relational_sink import close_orphans, literals_of
 from storage.write.sink import ListSink
 from stream.scored import Origin, Reason, ScoredSession
 from tests.support.events import NOON
@@ -200,3 +213,11 @@ def test_the_list_sink_is_the_model_of_the_log_rule() -> None:
     sink.write(block(scored(9), log="a"))
     sink.write(block(scored(1), log="b"))
     assert [log for log, _ in sink.sessions.values()] == ["b"]
+
+
+def test_every_type_of_column_may_be_null() -> None:
+    types = {"text": String(9), "count": Integer(), "share": Double(), "at": DateTime()}
+    table = Table("t", MetaData(), *(Column(name, of, nullable=True) for name, of in types.items()))
+    literals = literals_of(table)
+    assert literals((None, None, None, None)) == "(NULL,NULL,NULL,NULL)"
+    assert literals(("it's", 3, 0.1, "2025-01-01")) == "('it\\'s',3,0.1,'2025-01-01')"
