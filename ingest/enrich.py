@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ingest import codes
 from ingest.addresses import parsed
-from ingest.events import UNKNOWN, Code, Page, PageType
+from ingest.events import FUTURE_TOLERANCE_MS, UNKNOWN, Code, Page, PageType
 from ingest.parsing import hosts, paths
 from ingest.parsing import traffic as sources
 from ingest.parsing.agents import MAX_USER_AGENT, UNKNOWN_AGENT, Agent, agent
@@ -24,8 +24,6 @@ __all__ = ["MAX_PATH", "MAX_USER_AGENT", "UNKNOWN_AGENT", "Agent", "agent", "spl
 
 #: A client clock may be this wrong, in ms, before sent_at corrects it: the way of the request is no skew.
 SKEW_TOLERANCE_MS = 5_000
-#: An event this far in the future, in ms, is taken to have occurred when it was received.
-FUTURE_TOLERANCE_MS = 5 * 60_000
 #: Entries of each cache; a URL may have kilobytes.
 CACHED = 2_048
 

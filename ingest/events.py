@@ -29,6 +29,8 @@ SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
 VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
 #: 1970 to 2200: room for history and for a wrong clock, none for a value that no calendar holds.
 LATEST_MS = 7_258_118_400_000
+#: An event further than this in the future, in ms, is taken to have occurred when it was received.
+FUTURE_TOLERANCE_MS = 5 * 60_000
 Millis = Annotated[int, Meta(ge=0, le=LATEST_MS)]
 Text = Annotated[str, Meta(max_length=200)]
 Url = Annotated[str, Meta(max_length=500)]
@@ -37,7 +39,7 @@ Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 SmallCode = Annotated[int, Meta(ge=0, le=10_000)]
 #: An id on the topic: ingest has matched its pattern, and matching again would double the cost of decoding.
 Known = Annotated[str, Meta(min_length=1, max_length=100)]
-KnownEventId = Annotated[str, Meta(min_length=36, max_length=36)]
+ValidatedEventId = Annotated[str, Meta(min_length=36, max_length=36)]
 
 
 class Code(Struct, frozen=True, gc=False):
@@ -100,7 +102,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
     sites and given by the sender for replayed ones. Only the member that belongs to `type` is set.
     """
 
-    event_id: KnownEventId
+    event_id: ValidatedEventId
     site: Known
     session_id: Known
     visitor_id: Known

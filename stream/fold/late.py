@@ -14,7 +14,7 @@ from ingest.events import Control, Event, Tick, UndecodableError, clock_of, deco
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
 from stream.fold.log_time import in_log_time
-from stream.fold.partition import FUTURE, LogRecord, Partition, is_passed, lateness
+from stream.fold.partition import LogRecord, Partition, believed_time, is_passed, lateness
 from stream.fold.result import FoldResult
 
 
@@ -49,9 +49,7 @@ class LateEvents:
         now = self._now[clock] = max(self._now.get(clock, 0), content.received_at)
         if is_passed(content, now) or self._erasures.cover(content.site, content.session_id, content.visitor_id):
             return
-        occurred_at = (
-            content.occurred_at if content.occurred_at <= content.received_at + FUTURE else content.received_at
-        )
+        occurred_at = believed_time(content.occurred_at, content.received_at)
         if lateness(occurred_at, content.received_at, self._calendars.of(content.site).last_cut(now)):
             insort(self._waiting.setdefault(clock, []), LateEvent(occurred_at, record.offset, record))
             self.offsets.add(record.offset)

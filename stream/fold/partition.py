@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from ingest.events import (
+    FUTURE_TOLERANCE_MS,
     LIVE_CLOCK,
     Control,
     Erase,
@@ -35,8 +36,6 @@ from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
 #: An event that arrives later than this after it occurred is late; in ms.
 LATE = 10 * 60 * 1000
-#: An event further than this in the future occurred when it was received; in ms.
-FUTURE = 5 * 60 * 1000
 #: Events that a session counts; those beyond are `overflow`.
 SESSION_EVENTS = 2_000
 #: Marks kept for recovery; more are thinned out, so that recovery begins a little earlier.
@@ -209,7 +208,7 @@ class Partition:
             self._see(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
-        occurred_at = event.occurred_at if event.occurred_at <= received_at + FUTURE else received_at
+        occurred_at = believed_time(event.occurred_at, received_at)
         cut = calendar.last_cut(clock.now)
         late = lateness(occurred_at, received_at, cut)
         if late:
@@ -352,6 +351,11 @@ def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
 def is_passed(event: Event, now: int) -> bool:
     """Whether a replayed site's clock is past this event: it is sent again, for history comes in order."""
     return event.received_at < now and event.clock == "replayed"
+
+
+def believed_time(occurred_at: int, received_at: int) -> int:
+    """When an event occurred, in ms UTC: a clock that is far ahead is not believed."""
+    return occurred_at if occurred_at <= received_at + FUTURE_TOLERANCE_MS else received_at
 
 
 def lateness(occurred_at: int, received_at: int, cut: int) -> str:

@@ -40,7 +40,7 @@ class SessionContext(NamedTuple):
     origin: Origin
 
 
-class EventOrder(NamedTuple):
+class ReportedPurchase(NamedTuple):
     """One purchase as it was reported; those with the same `number` are the same order."""
 
     at: int
@@ -96,7 +96,7 @@ class Session:
         self.rates = (0.0, 0.0, 0.0)
         self.pings = 0
         self.customs = 0
-        self.orders: tuple[EventOrder, ...] = ()
+        self.orders: tuple[ReportedPurchase, ...] = ()
         self.revenue = False
         self.amount = 0.0
         self.currency = ""
@@ -187,7 +187,7 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Se
     )
     day = session.calendar.day(occurred_at) if first else session.day
     if event.purchase is not None:
-        _take_order(session, EventOrder(occurred_at, raw, *_order(event)))
+        _take_order(session, ReportedPurchase(occurred_at, raw, *_order(event)))
     # Nothing below raises.
     if first:
         session.first_at, session.first = occurred_at, number
@@ -276,10 +276,10 @@ def _order(event: Event) -> tuple[str, float, bool, str]:
     return purchase.order_id or event.event_id, purchase.amount, purchase.verified, purchase.currency or ""
 
 
-def _take_order(session: Session, order: EventOrder) -> None:
+def _take_order(session: Session, order: ReportedPurchase) -> None:
     """Count each order once: as verified if anything says so, then as it was reported first."""
     orders = tuple(sorted((*session.orders, order)))
-    counted: dict[str, EventOrder] = {}
+    counted: dict[str, ReportedPurchase] = {}
     for each in orders:
         known = counted.get(each.number)
         if known is None or (each.verified and not known.verified):
