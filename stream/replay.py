@@ -46,7 +46,7 @@ class Window(Struct, frozen=True):
 
 
 class Backfill:
-    """The Telling of a backfill: what is closed at the cut under its number, what is open there not at all.
+    """The policy of a backfill: what is closed at the cut under its number, what is open there not at all.
 
     `open_at_cut` are the first offsets of the sessions that are open at the cut; those of them in `restored` are
     published as the live workers published them, for databases that lost them.

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.settings.model import Settings
 from tests.support.monitoring import ALERTS, BOARD, PANELS, ROOT, RULES, SCRAPES
-from tests.support.promql import Asked, asked
+from tests.support.promql import MetricSelector, asked
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
@@ -96,8 +96,8 @@ def test_the_dashboard_has_a_row_for_each_part_and_no_panels_over_each_other() -
 
 def test_what_an_expression_asks_for_is_found() -> None:
     [rate, lag] = asked('sum by (site, job) (rate(a_total{code="x", job="j"}[$__rate_interval])) > up + max(lag)')
-    assert rate == Asked("a_total", (("code", "x"),), frozenset({"site", "code"}))
-    assert lag == Asked("lag", (), frozenset())
+    assert rate == MetricSelector("a_total", (("code", "x"),), frozenset({"site", "code"}))
+    assert lag == MetricSelector("lag", (), frozenset())
     assert rate.in_samples([("a_total", {"site": "s", "code": "x"})])
     assert not rate.in_samples([("a_total", {"site": "s", "code": "y"}), ("a_total", {"code": "x"})])
     with pytest.raises(ValueError, match="unclosed"):

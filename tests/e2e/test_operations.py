@@ -15,7 +15,7 @@ from deploy.processes.probes import ProbeAddress, get
 from storage.database.engine import engine_of
 from storage.database.migrate import relational_run
 from tests.support.monitoring import EXPRESSIONS
-from tests.support.promql import Asked, asked
+from tests.support.promql import MetricSelector, asked
 from tests.support.services import Broker
 from tests.support.stack import Stack, new_stack, up
 
@@ -58,7 +58,7 @@ def test_rules_and_dashboard_name_only_what_the_parts_tell(stack: Stack) -> None
         missing = {each for each in wanted if not each.in_samples(told)}
         time.sleep(0.2)
     assert not missing
-    assert not Asked("opecom_worker_records_total", (("outcome", "lost"),), frozenset()).in_samples(told)
+    assert not MetricSelector("opecom_worker_records_total", (("outcome", "lost"),), frozenset()).in_samples(told)
 
 
 def lines(said: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ OWN = {"up", "ALERTS"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class MetricSelector:
     """One selector: the metric, values that labels must equal, and all labels that are used."""
 
     metric: str
@@ -30,20 +30,20 @@ class Asked:
         )
 
 
-def asked(expression: str) -> list[Asked]:
+def asked(expression: str) -> list[MetricSelector]:
     """The selectors of our own metrics; raises ValueError where it is no PromQL."""
     # Grafana puts in its own durations.
     return list(_asked(promql_parser.parse(expression.replace("$__rate_interval", "5m")), frozenset()))
 
 
-def _asked(node: Any, grouped: frozenset[str]) -> Iterator[Asked]:
+def _asked(node: Any, grouped: frozenset[str]) -> Iterator[MetricSelector]:
     if isinstance(node, promql_parser.MatrixSelector):
         node = node.vector_selector
     if isinstance(node, promql_parser.VectorSelector):
         if node.name not in OWN:
             matchers = [each for each in node.matchers.matchers if each.name not in SCRAPED]
             equal = tuple((each.name, each.value) for each in matchers if each.op == promql_parser.MatchOp.Equal)
-            yield Asked(node.name, equal, grouped | {each.name for each in matchers})
+            yield MetricSelector(node.name, equal, grouped | {each.name for each in matchers})
         return
     if isinstance(node, promql_parser.AggregateExpr) and node.modifier is not None:
         grouped = (grouped | set(node.modifier.labels)) - SCRAPED

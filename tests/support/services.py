@@ -69,7 +69,7 @@ class ClickHouse:
 
 
 @dataclass(frozen=True)
-class Found:
+class ServiceSource:
     """Where a service comes from: url, docker or programs; or why there is none."""
 
     way: str
@@ -92,20 +92,22 @@ def docker() -> bool:
 
 
 @functools.cache
-def find(variable: str) -> Found:
+def find(variable: str) -> ServiceSource:
     """Where the service of OPECOM_TEST_KAFKA, OPECOM_TEST_MARIADB or OPECOM_TEST_CLICKHOUSE comes from."""
     if os.environ.get(variable):
-        return Found("url", variable)
+        return ServiceSource("url", variable)
     if docker():
-        return Found("docker", "Docker")
+        return ServiceSource("docker", "Docker")
     if variable == "OPECOM_TEST_CLICKHOUSE":
-        return Found("none", f"no {variable}, no Docker engine, and no package registry has a ClickHouse server")
+        return ServiceSource(
+            "none", f"no {variable}, no Docker engine, and no package registry has a ClickHouse server"
+        )
     try:
         java()
         maven()
     except SetupError as error:
-        return Found("none", f"no {variable}, no Docker engine, and {error}")
-    return Found("programs", "programs, by Java and Maven")
+        return ServiceSource("none", f"no {variable}, no Docker engine, and {error}")
+    return ServiceSource("programs", "programs, by Java and Maven")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
-class Made:
+class GeneratedFile:
     """A file of sessions, and a database that holds what came of them on `site`."""
 
     site: str

@@ -13,7 +13,7 @@ from storage.http.secret_keys import SecretKey, digest_of
 from storage.pages.api import page_routes
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tally
-from tests.storage.pages.test_refresh import Counted, Topic
+from tests.storage.pages.test_refresh import FakeTallies, Topic
 
 KEYS = [
     SecretKey("all", digest_of("key-of-all"), frozenset({"admin"})),
@@ -25,7 +25,7 @@ KEYS = [
 async def served(later: Sequence[Tally] = ()) -> AsyncIterator[httpx.AsyncClient]:
     """The API; with `later`, these are counted once the first refresh is done."""
     topic = Topic()
-    counted = Counted(*(Tally(site, "/a", 200, 100, 100, 50, 20, 300.0) for site in ("shop", "shop~run", "other")))
+    counted = FakeTallies(*(Tally(site, "/a", 200, 100, 100, 50, 20, 300.0) for site in ("shop", "shop~run", "other")))
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put)  # type: ignore[arg-type]
 
     @asynccontextmanager

@@ -29,7 +29,7 @@ ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html
 GRANT = Grant(SiteAccess("shop"), "write", "shop")
 
 
-class Door:
+class IngestedEvents:
     """Makes of what clients send the events that ingest appends to the log."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Door:
         self.events.append(event_of(sent, "shop", None, RequestOrigin(GRANT, new_id=self._ids.__next__, **given)))
 
 
-def genuine(door: Door) -> None:
+def genuine(ingest: IngestedEvents) -> None:
     """300 visits of as many networks within two hours: 240 see the cart, four of them first, and 60 buy for 160."""
     for visit in range(300):
         at, address = NOON + visit * 23_000, f"198.{18 + visit // 200}.{visit % 200}.7"
@@ -59,17 +59,17 @@ def genuine(door: Door) -> None:
         elif visit % 60 == 59:
             pages = ["/cart"] if visit == 119 else ["/cart", "/p/2"]
         for place, path in enumerate(pages):
-            door.view(f"visit-{visit}", at + place * 40_000, path, address)
+            ingest.view(f"visit-{visit}", at + place * 40_000, path, address)
         if visit < 60:
-            door.order(f"visit-{visit}", at + 200_000, 160.0)
+            ingest.order(f"visit-{visit}", at + 200_000, 160.0)
 
 
-def attack(door: Door, user_agent: str, networks: int) -> None:
+def attack(ingest: IngestedEvents, user_agent: str, networks: int) -> None:
     """4,000 sessions of the cart alone within a second."""
     for number in range(4_000):
         network = number % networks
         address = f"{20 + network // 62_500}.{network // 250 % 250}.{network % 250}.9"
-        door.view(f"attack-{number}", NOON + HOUR + number // 4, "/cart", address, user_agent)
+        ingest.view(f"attack-{number}", NOON + HOUR + number // 4, "/cart", address, user_agent)
 
 
 class Outcome(NamedTuple):
@@ -88,7 +88,7 @@ async def outcome(databases: tuple[Any, Any], refresher: Refresher, topic: Topic
     shop.live()
     refreshed = await refresher.refresh()
     version = refreshed.version
-    visit = Door()
+    visit = IngestedEvents()
     for place, path in enumerate(["/", "/p/1", "/cart"]):
         visit.view("honest", NOON + 10 * HOUR + place * 40_000, path, "192.0.2.7")
     found = folded(log_of([UsePages(version), *visit.events]), partition(statistics=topic.statistics))
@@ -124,9 +124,9 @@ async def test_an_attack_from_many_networks_is_held(databases: tuple[Any, Any], 
 
 async def attacked(databases: tuple[Any, Any], user_agent: str, networks: int) -> tuple[Outcome, Outcome]:
     """What stands before the attack, and after it."""
-    topic, door = Topic(), Door()
+    topic, ingest = Topic(), IngestedEvents()
     refresher = Refresher(Tallies(databases[1]), topic.statistics, topic.caught_up, topic.put, lambda: NOON + 9 * HOUR)
-    genuine(door)
-    before = await outcome(databases, refresher, topic, door.events)
-    attack(door, user_agent, networks)
-    return before, await outcome(databases, refresher, topic, door.events)
+    genuine(ingest)
+    before = await outcome(databases, refresher, topic, ingest.events)
+    attack(ingest, user_agent, networks)
+    return before, await outcome(databases, refresher, topic, ingest.events)

@@ -119,7 +119,7 @@ class Topic:
         return self._offset - 1
 
 
-class Counted:
+class FakeTallies:
     """Tallies as given."""
 
     def __init__(self, *tallies: Tally) -> None:
@@ -143,7 +143,7 @@ PAGE = Tally("shop", "/a", 200, 100, 100, 50, 20, 300.0)
 
 
 async def test_a_refresh_writes_what_moved_and_nothing_twice() -> None:
-    topic, counted = Topic(), Counted(PAGE)
+    topic, counted = Topic(), FakeTallies(PAGE)
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS + 5)  # type: ignore[arg-type]
     first = await refresher.refresh()
     assert (first.pages, first.written) == (1, 2)
@@ -168,7 +168,7 @@ async def test_a_refresh_writes_what_moved_and_nothing_twice() -> None:
 
 
 async def test_paths_of_a_pattern_are_one_page_and_their_own_statistics_end() -> None:
-    topic, counted = Topic(), Counted(Tally("shop", "/order/1", 200, 100, 100, 50, 20, 300.0))
+    topic, counted = Topic(), FakeTallies(Tally("shop", "/order/1", 200, 100, 100, 50, 20, 300.0))
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
     await refresher.refresh()
     counted.given = {"shop": PathPatterns(["/order/*"])}
@@ -193,7 +193,7 @@ async def test_paths_of_a_pattern_are_one_page_and_their_own_statistics_end() ->
 
 
 async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
-    topic, counted = Topic(), Counted(PAGE)
+    topic, counted = Topic(), FakeTallies(PAGE)
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
     before = await refresher.explain("shop", "/a")
     assert (before.tally, before.in_force) == (PAGE, None)
@@ -211,7 +211,7 @@ async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
 
 
 async def test_a_version_that_is_put_back_stays_until_it_is_released() -> None:
-    topic, counted = Topic(), Counted(PAGE)
+    topic, counted = Topic(), FakeTallies(PAGE)
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS, most_moved=1.0)  # type: ignore[arg-type]
     good = (await refresher.refresh()).version
     counted.tallies = [
@@ -255,7 +255,7 @@ OTHERS = (Tally("shop", "/b", 900, 900, 400, 300, 100, 900.0), Tally("other", "/
 @pytest.mark.parametrize("name", AFTER)
 async def test_a_refresh_holds_what_moves_a_well_visited_page_too_far(name: str) -> None:
     after, rate = AFTER[name]
-    topic, counted = Topic(), Counted(BEFORE, *OTHERS)
+    topic, counted = Topic(), FakeTallies(BEFORE, *OTHERS)
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
     await refresher.refresh()
     counted.tallies = [after, *OTHERS]
@@ -265,7 +265,7 @@ async def test_a_refresh_holds_what_moves_a_well_visited_page_too_far(name: str)
 
 
 async def test_what_is_held_stays_until_somebody_releases_it(caplog: pytest.LogCaptureFixture) -> None:
-    topic, counted, now = Topic(), Counted(BEFORE, *OTHERS), [TRAILING_MS]
+    topic, counted, now = Topic(), FakeTallies(BEFORE, *OTHERS), [TRAILING_MS]
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: now[0])  # type: ignore[arg-type]
     good = (await refresher.refresh()).version
     sent = AFTER["one-page sessions"][0]
@@ -298,7 +298,7 @@ async def test_what_is_held_stays_until_somebody_releases_it(caplog: pytest.LogC
 
 
 async def test_what_goes_back_by_itself_is_held_no_longer() -> None:
-    topic, counted = Topic(), Counted(BEFORE, *OTHERS)
+    topic, counted = Topic(), FakeTallies(BEFORE, *OTHERS)
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
     await refresher.refresh()
     counted.tallies[0] = AFTER["one-page sessions"][0]
@@ -309,7 +309,7 @@ async def test_what_goes_back_by_itself_is_held_no_longer() -> None:
 
 async def test_small_steps_within_a_day_are_one_move() -> None:
     """Whether refreshes are hourly or every minute, a page moves by the same bound in a day."""
-    topic, counted, now = Topic(), Counted(BEFORE, *OTHERS), [TRAILING_MS]
+    topic, counted, now = Topic(), FakeTallies(BEFORE, *OTHERS), [TRAILING_MS]
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: now[0])  # type: ignore[arg-type]
     await refresher.refresh()
     before = topic.statistics.page("shop", "/a", None, topic.statistics.version).bounce_rate
@@ -323,7 +323,7 @@ async def test_small_steps_within_a_day_are_one_move() -> None:
 
 
 async def test_nothing_is_held_where_the_settings_say_so() -> None:
-    topic, counted = Topic(), Counted(BEFORE, *OTHERS)
+    topic, counted = Topic(), FakeTallies(BEFORE, *OTHERS)
     put = topic.put
     refresher = Refresher(counted, topic.statistics, topic.caught_up, put, lambda: TRAILING_MS, most_moved=1.0)  # type: ignore[arg-type]
     await refresher.refresh()

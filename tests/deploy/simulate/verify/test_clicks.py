@@ -20,7 +20,7 @@ from deploy.simulate.verify import clicks as program
 from deploy.simulate.verify.clicks import VIEWED, main, session_of
 from tests.support.clicks import click, made_up, packed
 from tests.support.recount import recount
-from tests.support.verifying import Made, is_one_line
+from tests.support.verifying import GeneratedFile, is_one_line
 
 SITE, SESSIONS, KEY = "clicks~t", 40, "a-key-of-scope-read"
 ONE = {"year": "2008", "month": "4", "day": "1", "session ID": "1", "country": "29"}
@@ -30,7 +30,7 @@ VIEW_COLUMNS = ("site", *VIEWED)
 Api = tuple[str, dict[str, list[dict[str, Any]]]]
 
 
-class MadeClicks(Made):
+class GeneratedClicks(GeneratedFile):
     """A file of clicks and a database that holds them as the worker would have counted them."""
 
     site, sessions = SITE, SESSIONS
@@ -76,12 +76,12 @@ def text(millis: int) -> str:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> MadeClicks:
-    return MadeClicks(tmp_path)
+def made(tmp_path: Path) -> GeneratedClicks:
+    return GeneratedClicks(tmp_path)
 
 
 @pytest.fixture
-def api(made: MadeClicks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def api(made: GeneratedClicks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """A query API whose timelines can be changed, and its address."""
     monkeypatch.setattr(program, "ARRIVING", 0.0)
     timelines: dict[str, list[dict[str, Any]]] = {
@@ -111,7 +111,7 @@ def api(made: MadeClicks, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         serving.join()
 
 
-def test_equal_rows_pass_and_every_column_is_counted(made: MadeClicks, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_rows_pass_and_every_column_is_counted(made: GeneratedClicks, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(made.arguments()) == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
     views = str(sum(visit.event_count for visit in made.visits))
@@ -139,7 +139,7 @@ def test_equal_rows_pass_and_every_column_is_counted(made: MadeClicks, capsys: p
     ],
 )  # fmt: skip
 def test_one_changed_session_fails_and_is_named(
-    made: MadeClicks, capsys: pytest.CaptureFixture[str], statement: str, says: str
+    made: GeneratedClicks, capsys: pytest.CaptureFixture[str], statement: str, says: str
 ) -> None:
     made.change(f"{statement} WHERE session_id = 'session-00017'")
     assert main(made.arguments()) == 1
@@ -161,7 +161,7 @@ def test_one_changed_session_fails_and_is_named(
     ],
 )
 def test_one_changed_page_view_fails_and_is_named(
-    made: MadeClicks, capsys: pytest.CaptureFixture[str], statement: str, says: str
+    made: GeneratedClicks, capsys: pytest.CaptureFixture[str], statement: str, says: str
 ) -> None:
     (second,) = [list(visit.events())[1] for visit in made.visits if visit.number == 17]
     made.change(f"{statement} WHERE event_id = '{second.event_id}'")
@@ -172,7 +172,7 @@ def test_one_changed_page_view_fails_and_is_named(
 
 
 def test_timelines_of_sessions_all_over_the_file_are_compared(
-    made: MadeClicks, api: Api, capsys: pytest.CaptureFixture[str]
+    made: GeneratedClicks, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(made.arguments(api=api[0])) == 0
     assert any(
@@ -184,7 +184,12 @@ def test_timelines_of_sessions_all_over_the_file_are_compared(
     ("key", "code"), [pytest.param(KEY, 0, id="known"), pytest.param("wrong-key", 2, id="unknown")]
 )
 def test_the_database_and_a_read_key_come_by_standard_input(
-    made: MadeClicks, api: Api, key: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    made: GeneratedClicks,
+    api: Api,
+    key: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"sqlite:///{made.database}\n{key}\n"))
     assert main(made.arguments(database="-", api=api[0])) == code
@@ -193,7 +198,7 @@ def test_the_database_and_a_read_key_come_by_standard_input(
 
 @pytest.mark.parametrize("update", [0, -1], ids=["a click", "the closing"])
 def test_an_update_that_is_missing_in_clickhouse_fails(
-    made: MadeClicks, api: Api, capsys: pytest.CaptureFixture[str], update: int
+    made: GeneratedClicks, api: Api, capsys: pytest.CaptureFixture[str], update: int
 ) -> None:
     del api[1]["session-00001"][update]
     assert main(made.arguments(api=api[0])) == 1
@@ -201,14 +206,14 @@ def test_an_update_that_is_missing_in_clickhouse_fails(
 
 
 def test_a_session_that_clickhouse_does_not_know_fails(
-    made: MadeClicks, api: Api, capsys: pytest.CaptureFixture[str]
+    made: GeneratedClicks, api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del api[1]["session-00001"]
     assert main(made.arguments(api=api[0])) == 1
     assert "session-00001: updates of a timeline is []" in capsys.readouterr().out
 
 
-def test_the_first_sessions_of_the_file_are_enough_where_only_they_were_sent(made: MadeClicks) -> None:
+def test_the_first_sessions_of_the_file_are_enough_where_only_they_were_sent(made: GeneratedClicks) -> None:
     with sqlite3.connect(made.database) as connection:
         for table in ("sessions", "page_views"):
             connection.execute(f"DELETE FROM {table} WHERE session_id > 'session-00010'")  # noqa: S608 - our own
@@ -227,18 +232,18 @@ def test_the_first_sessions_of_the_file_are_enough_where_only_they_were_sent(mad
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
-    made: MadeClicks, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
+    made: GeneratedClicks, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
 ) -> None:
     assert main(made.arguments(**given)) == 2
     assert is_one_line(capsys.readouterr().err, says)
 
 
-def test_a_file_without_sessions_cannot_be_compared(made: MadeClicks, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_sessions_cannot_be_compared(made: GeneratedClicks, capsys: pytest.CaptureFixture[str]) -> None:
     packed(made.data, [])
     assert main(made.arguments()) == 2
     assert "no session to compare" in capsys.readouterr().err
 
 
-def test_clicks_that_the_file_has_anew_are_missing(made: MadeClicks) -> None:
+def test_clicks_that_the_file_has_anew_are_missing(made: GeneratedClicks) -> None:
     packed(made.data, [*made_up(SESSIONS), click(SESSIONS, 9, "2008;5;1")])
     assert main(made.arguments()) == 1

@@ -13,12 +13,12 @@ from deploy.simulate.uci import session_id
 from deploy.simulate.verify.uci import COLUMNS, main
 from scoring import registry
 from scoring.features import row as model_row
-from tests.support.verifying import Made, is_one_line
+from tests.support.verifying import GeneratedFile, is_one_line
 
 ROWS = 60
 
 
-class MadeRows(Made):
+class GeneratedRows(GeneratedFile):
     """A file of rows and a database that holds them as the worker would have scored them."""
 
     site, sessions = "uci~t", ROWS
@@ -43,11 +43,11 @@ class MadeRows(Made):
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> MadeRows:
-    return MadeRows(tmp_path)
+def made(tmp_path: Path) -> GeneratedRows:
+    return GeneratedRows(tmp_path)
 
 
-def test_equal_rows_pass_and_every_column_is_counted(made: MadeRows, capsys: pytest.CaptureFixture[str]) -> None:
+def test_equal_rows_pass_and_every_column_is_counted(made: GeneratedRows, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(made.arguments()) == 0
     said = capsys.readouterr().out
     for name in COLUMNS:
@@ -74,7 +74,7 @@ def test_equal_rows_pass_and_every_column_is_counted(made: MadeRows, capsys: pyt
     ],
 )
 def test_one_changed_row_fails_and_is_named(
-    made: MadeRows, capsys: pytest.CaptureFixture[str], statement: str, says: str
+    made: GeneratedRows, capsys: pytest.CaptureFixture[str], statement: str, says: str
 ) -> None:
     made.change(f"{statement} WHERE session_id = 'row-00017'")
     assert main(made.arguments()) == 1
@@ -94,13 +94,13 @@ def test_one_changed_row_fails_and_is_named(
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
-    made: MadeRows, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
+    made: GeneratedRows, capsys: pytest.CaptureFixture[str], given: dict[str, str], says: str
 ) -> None:
     assert main(made.arguments(**given)) == 2
     assert is_one_line(capsys.readouterr().err, says)
 
 
-def test_runs_as_a_program_of_its_own_and_takes_the_database_from_standard_input(made: MadeRows) -> None:
+def test_runs_as_a_program_of_its_own_and_takes_the_database_from_standard_input(made: GeneratedRows) -> None:
     command = [sys.executable, "-P", "-m", "deploy.simulate.verify.uci", *made.arguments(database="-")]
     done = subprocess.run(
         command, input=f"sqlite:///{made.database}\n", capture_output=True, text=True, timeout=60, check=False
