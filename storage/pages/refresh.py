@@ -121,7 +121,7 @@ class Refresher:
         known = statistics.rows(statistics.version)
         made = rows(tallies, known, self._tallies.patterns(), whole)
         moved = made if whole else changed(made, known)
-        held = self._held(moved, known, (lambda name: site in ("", name)) if release else lambda _: False)
+        held = self._held([row for row in moved if not (release and site in ("", row.site))], known)
         sites = {each.site for each in held}
         written = [row for row in moved if row.site not in sites]
         version = statistics.version
@@ -131,18 +131,10 @@ class Refresher:
         self._last = None if written else (tallies, version)
         return Refreshed(version, len(tallies), len(written), held=held)
 
-    def _held(
-        self, moved: Sequence[PageRow], known: Mapping[Place, PageRow], released: Callable[[str], bool]
-    ) -> tuple[HeldPages, ...]:
+    def _held(self, moved: Sequence[PageRow], known: Mapping[Place, PageRow]) -> tuple[HeldPages, ...]:
         """The sites that are held, those that were so already as they were; logs the others."""
-        statistics, now = self._statistics, self._now()
-        found = held_back(
-            [row for row in moved if not released(row.site)],
-            lambda row: statistics.compared_with(row, now),
-            known,
-            self._most_moved,
-        )
-        before = {each.site: each for each in statistics.held}
+        found = held_back(moved, self._statistics.compared_with(self._now()), known, self._most_moved)
+        before = {each.site: each for each in self._statistics.held}
         for each in found:
             if each.site not in before:
                 log.warning("%s", describe(each))

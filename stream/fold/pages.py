@@ -11,7 +11,7 @@ import logging
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from sys import intern
 from typing import Annotated, NamedTuple
 
@@ -291,14 +291,18 @@ class PageStatistics:
                         found[name, path] = _row_of(name, path, row)
         return found
 
-    def compared_with(self, row: PageRow, at: int) -> Iterator[PageRow]:
-        """The page's rows in the versions of COMPARED_MS before `at`, none from before somebody put one in force."""
-        pages = self._sites.get(row.site)
-        history = pages.histories.get(row.path) if pages is not None else None
-        if history is not None and self._refreshes:
-            before = [version for version, written in self._refreshes if written <= at - COMPARED_MS]
-            first = before[-1] if before else self._refreshes[0][0]
-            yield from (_row_of(row.site, row.path, entry) for entry in history.since(first))
+    def compared_with(self, at: int) -> Callable[[PageRow], Iterator[PageRow]]:
+        """Gives the rows of a page in the versions of COMPARED_MS before `at`, none older than the last set by hand."""
+        before = [version for version, written in self._refreshes if written <= at - COMPARED_MS]
+        first = before[-1] if before else self._refreshes[0][0] if self._refreshes else None
+
+        def rows_of(row: PageRow) -> Iterator[PageRow]:
+            pages = self._sites.get(row.site)
+            history = pages.histories.get(row.path) if pages is not None else None
+            if history is not None and first is not None:
+                yield from (_row_of(row.site, row.path, entry) for entry in history.since(first))
+
+        return rows_of
 
     def _remember(self, version: int, at: int) -> None:
         if not at:

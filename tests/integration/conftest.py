@@ -9,5 +9,3 @@ import pytest
 def logged_in_full(caplog: pytest.LogCaptureFixture) -> None:
     for name in ("aiokafka", "faust", "stream", "storage", "deploy"):
         caplog.set_level(logging.INFO, logger=name)
-    # Else the handler that keeps the records would leave out what these loggers give.
-    caplog.handler.setLevel(logging.INFO)

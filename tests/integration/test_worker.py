@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -56,13 +56,21 @@ async def say(made: AIOKafkaProducer, topic: str, *events: Event, partition: int
         await made.send_and_wait(topic, encode(each), key=key_of(each.site, each.session_id), partition=partition)
 
 
-async def read(kafka: KafkaSettings, topic: str, count: int) -> list[bytes]:
-    """The first `count` values of a topic, by whatever partition."""
+async def read_until(kafka: KafkaSettings, topic: str, enough: Callable[[list[bytes]], bool]) -> list[bytes]:
+    """The first values of a topic, by whatever partition, until there are enough."""
+    values: list[bytes] = []
     async with asyncio.timeout(PATIENCE):
         async with AIOKafkaConsumer(
             topic, **client_options(kafka), auto_offset_reset="earliest", fetch_max_wait_ms=50
         ) as consumer:
-            return [(await consumer.getone()).value for _ in range(count)]
+            while not enough(values):
+                values.append((await consumer.getone()).value)
+    return values
+
+
+async def read(kafka: KafkaSettings, topic: str, count: int) -> list[bytes]:
+    """The first `count` values of a topic, by whatever partition."""
+    return await read_until(kafka, topic, lambda values: len(values) == count)
 
 
 async def scored(kafka: KafkaSettings, count: int) -> list[ScoredSession]:
@@ -72,13 +80,9 @@ async def scored(kafka: KafkaSettings, count: int) -> list[ScoredSession]:
 async def scored_until(kafka: KafkaSettings, events: int) -> list[ScoredSession]:
     """The scores up to the one of so many events. A worker whose last commit a rebalance overtook writes some of them
     again, byte for byte: each is here once."""
-    values: list[bytes] = []
-    async with asyncio.timeout(PATIENCE):
-        async with AIOKafkaConsumer(
-            kafka.scored_topic, **client_options(kafka), auto_offset_reset="earliest", fetch_max_wait_ms=50
-        ) as consumer:
-            while not values or decode(values[-1]).counts.events < events:
-                values.append((await consumer.getone()).value)
+    values = await read_until(
+        kafka, kafka.scored_topic, lambda found: bool(found) and decode(found[-1]).counts.events >= events
+    )
     return [decode(value) for value in dict.fromkeys(values)]
 
 

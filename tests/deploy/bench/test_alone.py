@@ -1,6 +1,7 @@
 """The benchmarks that need no Kafka, small: every figure is there, and what is compared answers alike."""
 
 import asyncio
+from collections import defaultdict
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,14 @@ def test_model(monkeypatch: pytest.MonkeyPatch) -> None:
     # What is faster than what is the benchmark's to say, on an idle machine.
     assert min(figures.values()) > 0, notes
     assert registry.current() in notes[0]
+
+
+def test_the_figures_of_a_model_are_of_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    took = defaultdict(float, {"row": 60.0, "identity": 20.0, "batch": 512.0, "plain 64": 64.0, "reasons 64": 320.0})
+    monkeypatch.setattr(model, "_timed", lambda *_: took)
+    with alone(Settings()) as run:
+        figures, _ = asyncio.run(model.measure(run, None, True))
+    assert figures == {"row_us": 60, "ratio_to_identity": 3, "batch256_row_us": 2, "reasons_row_us": 4}
 
 
 def test_the_graph_without_reasons_gives_the_same_probabilities() -> None:

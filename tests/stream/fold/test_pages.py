@@ -137,11 +137,11 @@ def test_a_row_is_compared_with_those_of_a_day_and_of_what_somebody_put_in_force
         known.read(2 * place + 1, PagesMarker(f"b{place}", 1, at=1_000 + place * day // 2))
 
     def compared(at: int) -> list[float]:
-        return [each.page_value for each in known.compared_with(row("/a", 9), at)]
+        return [each.page_value for each in known.compared_with(at)(row("/a", 9))]
 
     assert compared(1_000 + 3 * day // 2) == [2, 3, 4]
     assert compared(1_000 + 9 * day) == [4]
-    assert list(known.compared_with(row("/b", 9), 0)) == []
+    assert list(known.compared_with(0)(row("/b", 9))) == []
     known.read(8, row("/a", 5, "hand"))
     known.read(9, PagesMarker("hand", 1))
     assert compared(1_000 + 3 * day // 2) == [5]
