@@ -14,7 +14,11 @@ def reason_of(error: BaseException) -> str:
 
 
 class OutageLog:
-    """The outages of one service; `back` is the line for its return. Times are those of `clock`, in seconds."""
+    """The outages of one service; `back` is the line for its return. Times are those of `clock`, in seconds.
+
+    An outage that begins within a minute of the last line is silent, its end too, until it has a line of its own: a
+    service that flaps costs two lines a minute.
+    """
 
     def __init__(self, log: logging.Logger, back: str, clock: Callable[[], float] = monotonic) -> None:
         self._log = log
@@ -22,6 +26,7 @@ class OutageLog:
         self._clock = clock
         self._since: float | None = None
         self._line_at: float | None = None
+        self._has_line = False
         #: Why the service is away, "" while it is not.
         self.reason = ""
 
@@ -35,13 +40,13 @@ class OutageLog:
         return 0.0 if self._since is None else self._clock() - self._since
 
     def failed(self, line: str) -> bool:
-        """Take note of a failed attempt; whether it was worth a line. A service that flaps costs no more of them."""
+        """Take note of a failed attempt; whether it was worth a line."""
         now = self._clock()
         since = self._since = now if self._since is None else self._since
         self.reason = line
         if self._line_at is not None and now - self._line_at < EVERY:
             return False
-        self._line_at = now
+        self._line_at, self._has_line = now, True
         if now > since:
             line = f"{line} (for {now - since:.0f} s now)"
         self._log.warning("%s", line, extra={"outage": "line"})
@@ -49,7 +54,6 @@ class OutageLog:
 
     def answered(self) -> None:
         """Take note that the service answers."""
-        if self._since is not None:
-            away = self._clock() - self._since
-            self._log.warning("%s, after %.0f s", self._back, away, extra={"outage": "line"})
-        self._since, self.reason = None, ""
+        if self._has_line:
+            self._log.warning("%s, after %.0f s", self._back, self.seconds, extra={"outage": "line"})
+        self._since, self._has_line, self.reason = None, False, ""

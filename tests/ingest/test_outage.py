@@ -35,11 +35,23 @@ def test_an_outage_costs_a_line_when_it_begins_one_a_minute_and_one_at_its_end(
     assert (outage.away, outage.reason) == (False, "")
 
 
-def test_a_service_that_flaps_costs_no_more_lines_about_its_going(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_service_that_flaps_costs_two_lines_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     outage = OutageLog(logging.getLogger("t"), "back", clock)
-    for second in range(60):
+    for second in range(120):
         clock.now = second
         outage.failed("away")
         outage.answered()
-    assert [message for message in caplog.messages if message.startswith("away")] == ["away"]
+    assert caplog.messages == ["away", "back, after 0 s"] * 2
+
+
+def test_the_end_of_an_outage_has_a_line_if_the_outage_had_one(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    outage = OutageLog(logging.getLogger("t"), "back", clock)
+    outage.failed("away")
+    outage.answered()
+    for second in (30, 59, 60):
+        clock.now = second
+        outage.failed("away")
+    outage.answered()
+    assert caplog.messages == ["away", "back, after 0 s", "away (for 30 s now)", "back, after 30 s"]

@@ -164,6 +164,18 @@ class Visit:
     def _ids(self) -> set[str]:
         return {event["event_id"] for event in self.accepted()}
 
+    def _batches(self) -> list[tuple[int, bool, int, list[str]]]:
+        """What the browser sent when, by beacon or not, with which answer."""
+        return [
+            (
+                batch.sent_at,
+                batch.beacon,
+                batch.status,
+                [f"{event['type']} {event['event_id']}" for event in batch.events],
+            )
+            for batch in self.site.proxy.sent
+        ]
+
     def _counted(self) -> None:
         # A ping may be accepted at any time, so both sides are read together.
         def wanted() -> Counter[str]:
@@ -172,7 +184,9 @@ class Visit:
         def counted_rows() -> Counter[str]:
             return Counter({row["session_id"]: row["event_count"] for row in self.rows()})
 
-        assert wait_until(lambda: counted_rows() == wanted(), SECONDS), f"{counted_rows()} is not {wanted()}"
+        assert wait_until(lambda: counted_rows() == wanted(), SECONDS), (
+            f"{counted_rows()} is not {wanted()}; {self._batches()}"
+        )
         views = Counter(event["session_id"] for event in self.accepted() if event["type"] == "page_view")
         assert {row["session_id"]: row["page_view_count"] for row in self.rows()} == {
             each: views[each] for each in wanted()
