@@ -1,4 +1,4 @@
-"""The answers of bare ASGI routes, counted by path and status."""
+"""The responses of bare ASGI routes, counted by path and status."""
 
 from starlette.types import Send
 
@@ -7,8 +7,8 @@ from ingest.errors import RequestRefusedError
 from ingest.metrics import IngestMetrics
 
 
-class Answers:
-    """Of one route; `path` is what the metrics call it, never what a client asked for."""
+class ResponseSender:
+    """Sends and counts the responses of one route; `path` is its label in the metrics, not the path of the request."""
 
     def __init__(self, path: str, metrics: IngestMetrics) -> None:
         self._path = path
@@ -23,9 +23,9 @@ class Answers:
         if refusal.code in ("too_large", "slow_body"):
             # The rest of the body is not read: the connection cannot be used again.
             headers.append((b"connection", b"close"))
-        await self.answer(refusal.status, refusal.body(), headers, send)
+        await self.send(refusal.status, refusal.body(), headers, send)
 
-    async def answer(self, status: int, body: bytes, headers: RawHeaders, send: Send) -> None:
+    async def send(self, status: int, body: bytes, headers: RawHeaders, send: Send) -> None:
         self.count(status)
         content = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())] if body else []
         whole = [*content, *headers]

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest import collect, schemas
 from ingest.documented_app import DocumentedApp
-from ingest.endpoints import EventEndpoint, IngestContext, Work, batched, single
+from ingest.endpoints import BodyHandler, EventEndpoint, IngestContext, batched, single
 from ingest.errors import RefusalCode, RequestRefusedError
 from ingest.events import CLOCK_TOLERANCE
 from ingest.openapi import METRICS, RouteDoc, refused, with_endpoints
@@ -60,7 +60,7 @@ class IngestApp(DocumentedApp):
         self._upstream = upstream
         self._passages = [ProxiedRoutes(each, upstream, context.metrics, context.guard) for each in prefixes]
         super().__init__(title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.")
-        works = _works(max_batch_events)
+        works = _event_routes(max_batch_events)
         tokens, self._intents = intents
         self._endpoints: dict[str, ASGIApp] = {
             **{
@@ -132,7 +132,7 @@ _TOKEN = RouteDoc(
 )
 
 
-def _works(max_batch_events: int) -> list[tuple[RouteDoc, Work]]:
+def _event_routes(max_batch_events: int) -> list[tuple[RouteDoc, BodyHandler]]:
     return [
         (
             RouteDoc(

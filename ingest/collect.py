@@ -70,11 +70,11 @@ def new_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestOrigin:
+class SenderContext:
     """Who sends, as far as the request tells: what every event of it has in common.
 
-    received_at in ms UTC; `home` is the host of the page that asks, where the browser says it; `verified` is the site's
-    own server, which signed what it sends.
+    received_at in ms UTC; `page_host` is the host of the page that sends, where the browser names it; `verified`: the
+    site's own server signed the request.
     """
 
     grant: Grant
@@ -82,7 +82,7 @@ class RequestOrigin:
     agent: enrich.Agent = enrich.UNKNOWN_AGENT
     region: Code = UNKNOWN
     ip: str | None = None
-    home: str | None = None
+    page_host: str | None = None
     verified: bool = False
     new_id: Callable[[], str] = new_id
 
@@ -146,7 +146,7 @@ def _without_mark(body: bytes) -> bytes:
     return body[len(_BYTE_ORDER_MARK) :] if body.startswith(_BYTE_ORDER_MARK) else body
 
 
-def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
+def batch(body: bytes, sender: SenderContext, max_events: int) -> Collected:
     """The records of a batch and what was refused of it; raises RequestRefusedError when the whole of it is."""
     body = _without_mark(body)
     try:
@@ -163,7 +163,7 @@ def batch(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
     return collected
 
 
-def batch_one_by_one(body: bytes, sender: RequestOrigin, max_events: int) -> Collected:
+def batch_one_by_one(body: bytes, sender: SenderContext, max_events: int) -> Collected:
     """As `batch`, for a body in which something is wrong."""
     whole = _opened(body)
     _check_size(whole.events, max_events)
@@ -208,18 +208,18 @@ def _check_size(events: list[Any], max_events: int) -> None:
         )
 
 
-def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: RequestOrigin) -> Record:
+def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: SenderContext) -> Record:
     """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
     event = event_of(sent, site, None if sent_at is None else _millis(sent_at, "sent_at"), sender)
     return key_of(site, event.session_id), encode(event)
 
 
-def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: RequestOrigin) -> Event:
+def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: SenderContext) -> Event:
     """The Event that we make of what was sent; raises RequestRefusedError(invalid)."""
     _check_members(sent)
     imported = isinstance(sent, ImportedEvent)
     received_at = _millis(sent.received_at, "received_at") if isinstance(sent, ImportedEvent) else sender.received_at
-    occurred_at, corrected = enrich.clock(
+    occurred_at, corrected = enrich.correct_occurred_at(
         None if sent.occurred_at is None else _millis(sent.occurred_at, "occurred_at"),
         None if imported else sent_at,
         received_at,
@@ -251,7 +251,7 @@ def _check_members(sent: SentEvent) -> None:
             raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
 
 
-def _page(page: SentPage, sender: RequestOrigin) -> Any:
+def _page(page: SentPage, sender: SenderContext) -> Any:
     try:
         return enrich.page(page.url, page.referrer, page.type, sender.grant.site.rules)
     except ValueError:
@@ -281,7 +281,7 @@ def _custom(custom: SentCustom) -> Custom:
     return Custom(printable(custom.category), printable(custom.action), label, value)
 
 
-def _purchase(purchase: SentPurchase, sender: RequestOrigin) -> Purchase:
+def _purchase(purchase: SentPurchase, sender: SenderContext) -> Purchase:
     verified = sender.verified or sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
     return Purchase(_amount(purchase.amount), order_id(purchase.order_id), _currency(purchase.currency), verified)
 
@@ -307,12 +307,12 @@ def _currency(given: str | None) -> str | None:
     return code if _CURRENCY.fullmatch(code) else None
 
 
-def _context(sent: SentEvent, sender: RequestOrigin) -> Context:
+def _context(sent: SentEvent, sender: SenderContext) -> Context:
     return Context(
         sender.agent.browser,
         sender.agent.operating_system,
         sender.region,
-        enrich.traffic(sent.page.url, sent.page.referrer, sender.home, sender.grant.site.rules)
+        enrich.traffic(sent.page.url, sent.page.referrer, sender.page_host, sender.grant.site.rules)
         if sent.page
         else UNKNOWN,
         sent.visitor_type or "New_Visitor",
@@ -342,7 +342,7 @@ def _flags(bot: bool, corrected: str | None) -> tuple[Any, ...]:
     return (corrected,) if corrected else ()
 
 
-def start(body: schemas.SessionStart, sender: RequestOrigin) -> tuple[SentEvent, schemas.SessionStarted]:
+def start(body: schemas.SessionStart, sender: SenderContext) -> tuple[SentEvent, schemas.SessionStarted]:
     """A session start, with ids made here where the client sends none."""
     answer = schemas.SessionStarted(
         body.session_id or sender.new_id(),
@@ -362,18 +362,18 @@ def start(body: schemas.SessionStart, sender: RequestOrigin) -> tuple[SentEvent,
     return sent, answer
 
 
-def pageview(body: schemas.PageView, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
+def pageview(body: schemas.PageView, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
     return _single(
         body, body.session_id, "page_view", sender, page=SentPage(body.page_url, body.page_type, body.referrer)
     )
 
 
-def custom(body: schemas.CustomEvent, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
+def custom(body: schemas.CustomEvent, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
     given = SentCustom(body.category, body.action, body.label, body.value)
     return _single(body, body.session_id, "custom", sender, custom=given)
 
 
-def purchase(body: schemas.PurchaseMade, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
+def purchase(body: schemas.PurchaseMade, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
     """A purchase; one that the site's server signed has the event_id of its order, however often it is sent.
 
     Its time must be given: so a repetition that comes late is late, and cannot count in a session of its own.
@@ -402,12 +402,12 @@ def order_event_id(secrets: Sequence[str], site: str, order_id: str) -> str:
     return str(uuid.UUID(bytes=bytes(digest)))
 
 
-def end(body: schemas.SessionEnd, sender: RequestOrigin) -> tuple[SentEvent, schemas.Accepted]:
+def end(body: schemas.SessionEnd, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
     return _single(body, body.session_id, "session_end", sender)
 
 
 def _single(
-    body: schemas.Timed, session_id: str, kind: EventType, sender: RequestOrigin, **member: Any
+    body: schemas.SentBody, session_id: str, kind: EventType, sender: SenderContext, **member: Any
 ) -> tuple[SentEvent, schemas.Accepted]:
     event_id = (body.event_id or sender.new_id()).lower()
     sent = SentEvent(

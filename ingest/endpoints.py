@@ -18,9 +18,9 @@ from ingest import collect, enrich
 from ingest.admission import signatures
 from ingest.admission.guard import Admission, Guard, origin_of
 from ingest.admission.origins import Origins
-from ingest.answers import Answers
+from ingest.answers import ResponseSender
 from ingest.body_reader import BodyReader, ClientGoneError, price
-from ingest.collect import Collected, RequestOrigin
+from ingest.collect import Collected, SenderContext
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.headers import joined
 from ingest.metrics import IngestMetrics
@@ -30,8 +30,8 @@ from ingest.schemas import BatchAnswer, SentEvent
 _log = logging.getLogger(__name__)
 _json = msgspec.json.Encoder()
 
-#: Turns the body of one request into records and the bytes of the answer.
-Work = Callable[[bytes, RequestOrigin], tuple[Collected, Struct | None]]
+#: Turns the body of one request into records and, for a single event, the answer; `batched` has none.
+BodyHandler = Callable[[bytes, SenderContext], tuple[Collected, Struct | None]]
 
 
 def now_ms() -> int:
@@ -61,7 +61,7 @@ class PostEndpoint:
     def __init__(self, path: str, context: IngestContext) -> None:
         self._path = path
         self._context = context
-        self._answers = Answers(path, context.metrics)
+        self._responses = ResponseSender(path, context.metrics)
         self._seconds = context.metrics.request_seconds.labels(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,12 +76,12 @@ class PostEndpoint:
         except ClientGoneError:
             return
         except RequestRefusedError as refusal:
-            await self._answers.refuse(refusal, cors, send)
+            await self._responses.refuse(refusal, cors, send)
         except Exception:
             _log.exception("a request to %s failed", self._path)
-            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
+            await self._responses.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
         else:
-            await self._answers.answer(self.status, answer, cors, send)
+            await self._responses.send(self.status, answer, cors, send)
         self._seconds.observe(time.perf_counter() - began)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
@@ -93,38 +93,38 @@ class PostEndpoint:
         return self._context.guard.admit(headers, scope["query_string"], peer, time.monotonic())
 
     async def _body(self, admitted: Admission, headers: Mapping[bytes, bytes], receive: Receive) -> tuple[bytes, int]:
-        """The body, and the tokens that were paid for it: it is paid before it is read as JSON, by its size."""
+        """The body and the tokens taken for it: by its size, before it is decoded."""
         guard, reader = self._context.guard, self._context.reader
         try:
             body = await reader.read(headers, receive)
         except RequestRefusedError as refusal:
             if refusal.code in ("too_large", "encoding"):
-                guard.fine(admitted, reader.price_of_refused, time.monotonic())
+                guard.penalize(admitted, reader.price_of_refused, time.monotonic())
             raise
         tokens = price(len(body))
-        guard.charge(admitted, tokens, time.monotonic())
+        guard.require_tokens(admitted, tokens, time.monotonic())
         return body, tokens
 
     async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
         origin = origin_of(headers)
         if method != "OPTIONS":
             refusal = RequestRefusedError("wrong_method", f"{self._path} takes POST, not {method}")
-            await self._answers.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
+            await self._responses.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
             return
         cors = self._context.origins.headers(origin, preflight=True)
         if len(cors) > 1:
-            await self._answers.answer(204, b"", cors, send)
+            await self._responses.send(204, b"", cors, send)
         else:
             reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
-            await self._answers.refuse(RequestRefusedError("wrong_origin", reason), cors, send)
+            await self._responses.refuse(RequestRefusedError("wrong_origin", reason), cors, send)
 
 
 class EventEndpoint(PostEndpoint):
-    """One path that takes events; `work` says what its bodies mean, `signable` whether a shop may sign them."""
+    """One path that takes events; `handle_body` says what its bodies mean, `signable` whether a shop may sign them."""
 
-    def __init__(self, path: str, work: Work, context: IngestContext, signable: bool = False) -> None:
+    def __init__(self, path: str, handle_body: BodyHandler, context: IngestContext, signable: bool = False) -> None:
         super().__init__(path, context)
-        self._work = work
+        self._handle_body = handle_body
         self._signable = signable
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
@@ -133,9 +133,9 @@ class EventEndpoint(PostEndpoint):
         admitted = self._admitted(scope, headers)
         body, paid = await self._body(admitted, headers, receive)
         sender = self._sender(admitted, headers, body)
-        collected, answer = self._work(body, sender)
+        collected, answer = self._handle_body(body, sender)
         events = len(collected.records) + len(collected.refused)
-        context.guard.charge(admitted, events, time.monotonic(), paid)
+        context.guard.require_tokens(admitted, events, time.monotonic(), paid)
         context.guard.begin_sessions(admitted, {key for key, _ in collected.records}, time.monotonic())
         for refused in collected.refused:
             context.metrics.refused.labels(refused.code).inc()
@@ -154,16 +154,16 @@ class EventEndpoint(PostEndpoint):
             context.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
-    def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> RequestOrigin:
+    def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> SenderContext:
         received_at, site = self._context.clock(), admitted.grant.site
         if self._signable and signatures.signed(headers):
             signatures.prove(headers, body, site.name, site.purchase_secrets)
             # The request is the shop's, and tells nothing of the visitor.
-            return RequestOrigin(admitted.grant, received_at, verified=True)
+            return SenderContext(admitted.grant, received_at, verified=True)
         if admitted.grant.scope == "import":
-            return RequestOrigin(admitted.grant, received_at)
+            return SenderContext(admitted.grant, received_at)
         country = headers.get(self._context.region_header, b"") if self._context.region_header else b""
-        return RequestOrigin(
+        return SenderContext(
             admitted.grant,
             received_at,
             enrich.agent(headers.get(b"user-agent", b"").decode("latin-1")[: enrich.MAX_USER_AGENT]),
@@ -179,24 +179,24 @@ def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:
 
 
 def single(
-    decoder: "msgspec.json.Decoder[Any]", make: Callable[[Any, RequestOrigin], tuple[SentEvent, Struct]]
-) -> Work:
+    decoder: "msgspec.json.Decoder[Any]", make: Callable[[Any, SenderContext], tuple[SentEvent, Struct]]
+) -> BodyHandler:
     """The work of a single-event path: `make` turns its body into a sent event and the answer."""
 
-    def work(body: bytes, sender: RequestOrigin) -> tuple[Collected, Struct]:
+    def handle_body(body: bytes, sender: SenderContext) -> tuple[Collected, Struct]:
         if sender.grant.scope == "import":
             raise RequestRefusedError("wrong_scope", "an import key sends to /v1/batch, where received_at can be given")
         read = collect.decoded(decoder, body)
         sent, answer = make(read, sender)
         return Collected([collect.record(sent, sender.grant.site.name, read.sent_at, sender)]), answer
 
-    return work
+    return handle_body
 
 
-def batched(max_events: int) -> Work:
+def batched(max_events: int) -> BodyHandler:
     """The work of /v1/batch."""
 
-    def work(body: bytes, sender: RequestOrigin) -> tuple[Collected, None]:
+    def handle_body(body: bytes, sender: SenderContext) -> tuple[Collected, None]:
         return collect.batch(body, sender, max_events), None
 
-    return work
+    return handle_body

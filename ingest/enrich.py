@@ -129,12 +129,12 @@ def _kept_referrer(referrer: str | None, rules: PageRules) -> str | None:
 
 
 @lru_cache(CACHED)
-def traffic(url: str, referrer: str | None, home: str | None, rules: PageRules = PLAIN_RULES) -> Code:
-    """Where the visitor came from, see `ingest/parsing/traffic.py`; `home` is the host of the page that asks."""
-    return sources.traffic(url, referrer, home, rules.own_domains, rules.ignored_referrers)
+def traffic(url: str, referrer: str | None, page_host: str | None, rules: PageRules = PLAIN_RULES) -> Code:
+    """Where the visitor came from, see `ingest/parsing/traffic.py`; `page_host` is the host of the page that asks."""
+    return sources.traffic(url, referrer, page_host, rules.own_domains, rules.ignored_referrers)
 
 
-def clock(occurred_at: int | None, sent_at: int | None, received_at: int) -> tuple[int, str | None]:
+def correct_occurred_at(occurred_at: int | None, sent_at: int | None, received_at: int) -> tuple[int, str | None]:
     """When an event occurred by our clock, in ms, and the flag that says how it was corrected.
 
     The client's clock is taken to be off by received_at - sent_at, when that is more than the way of a request.

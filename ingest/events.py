@@ -31,7 +31,8 @@ VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
 LATEST_MS = 7_258_118_400_000
 #: An event further than this in the future, in ms, is taken to have occurred when it was received.
 FUTURE_TOLERANCE_MS = 5 * 60_000
-Millis = Annotated[int, Meta(ge=0, le=LATEST_MS)]
+#: A time in ms UTC; `extra` says so to whoever makes a column of it (storage/database/columns.py).
+Millis = Annotated[int, Meta(ge=0, le=LATEST_MS, extra={"is_time": True})]
 Text = Annotated[str, Meta(max_length=200)]
 Url = Annotated[str, Meta(max_length=500)]
 #: SHA-256 in hexadecimal.

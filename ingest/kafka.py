@@ -33,7 +33,7 @@ CLOCK_SECONDS = 300.0
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
 
 
-class _Ticket:
+class _PendingPublish:
     """One call of publish: how many of its records are still on their way."""
 
     __slots__ = ("done", "left")
@@ -52,7 +52,7 @@ class _Ticket:
             self.done.set_exception(error)
 
 
-_Waiting = tuple[bytes, bytes, _Ticket]
+_PendingRecord = tuple[bytes, bytes, _PendingPublish]
 
 
 class ProducerClients(Protocol):
@@ -101,7 +101,7 @@ class KafkaPublisher:
         self._partitions = partitions
         self._max_in_flight = max_in_flight
         self._timeout = timeout_ms / 1000
-        self._waiting: list[list[_Waiting]] = [[] for _ in range(partitions)]
+        self._waiting: list[list[_PendingRecord]] = [[] for _ in range(partitions)]
         self._lanes: list[asyncio.Task[None] | None] = [None] * partitions
         self._in_flight = 0
         self._producer: Any = None
@@ -133,7 +133,7 @@ class KafkaPublisher:
             raise LogUnavailableError(self._trouble)
         if self._in_flight + len(records) > self._max_in_flight:
             raise LogUnavailableError(f"{self._in_flight} events wait for Kafka already (ingest.max_in_flight)")
-        ticket = _Ticket(len(records))
+        ticket = _PendingPublish(len(records))
         self._in_flight += len(records)
         for key, value in records:
             partition = partition_of(key, self._partitions)
@@ -177,7 +177,7 @@ class KafkaPublisher:
         try:
             await asyncio.sleep(GATHER_SECONDS)
             while waiting:
-                taken: list[_Waiting] = []
+                taken: list[_PendingRecord] = []
                 try:
                     await self._send_some(partition, waiting, taken)
                 except asyncio.CancelledError:
@@ -193,7 +193,7 @@ class KafkaPublisher:
         finally:
             self._lanes[partition] = None
 
-    async def _send_some(self, partition: int, waiting: list[_Waiting], taken: list[_Waiting]) -> None:
+    async def _send_some(self, partition: int, waiting: list[_PendingRecord], taken: list[_PendingRecord]) -> None:
         """Send one batch of what waits, moving it to `taken`; returns when it is acknowledged."""
         producer = self._producer
         if producer is None:
@@ -238,7 +238,7 @@ class KafkaPublisher:
         waited = f"{self._timeout:g} s (ingest.publish_timeout_ms)"
         return LogUnavailableError(f"Kafka did not acknowledge within {waited}")
 
-    def _fail(self, taken: list[_Waiting], error: Exception) -> None:
+    def _fail(self, taken: list[_PendingRecord], error: Exception) -> None:
         reason = (
             error.reason if isinstance(error, LogUnavailableError) else f"Kafka did not take it: {reason_of(error)}"
         )

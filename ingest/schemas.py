@@ -32,10 +32,10 @@ Moment = (
     | Annotated[datetime, Meta(tz=True)]
 )
 #: A number as text, as many shops keep their sums: "99.99".
-Digits = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,20})?$", max_length=40)]
+DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,20})?$", max_length=40)]
 #: A sum that no shop takes is refused here rather than carried into every mean.
 MAX_AMOUNT = 1_000_000_000_000
-Amount = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)] | Digits
+Amount = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)] | DecimalText
 OwnEventId = Annotated[
     Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", max_length=36)] | None,
     Meta(description="Send your own, and the event counts once however often it is sent; else one is made."),
@@ -62,7 +62,7 @@ class SentCustom(Struct, frozen=True, forbid_unknown_fields=True):
     category: Text
     action: Text
     label: Text | None = None
-    value: float | Digits | None = None
+    value: float | DecimalText | None = None
 
 
 class SentPurchase(Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,7 +115,7 @@ class Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     site: Site | None = None
 
 
-class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every single event may carry: sent_at corrects a wrong client clock.
 
     Send an event_id of your own and a repeated event counts once. Without visitor_id the visitor is known by the
@@ -129,7 +129,7 @@ class Timed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sent_at: Moment | None = None
 
 
-class SessionStart(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SessionStart(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """page_url is where the visitor lands: its campaign parameters (utm_...) say where the visitor comes from."""
 
     session_id: SessionId | None = None
@@ -137,29 +137,29 @@ class SessionStart(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True)
     referrer: LongUrl | None = None
 
 
-class PageView(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PageView(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: SessionId
     page_url: LongUrl
     page_type: PageType | None = None
     referrer: LongUrl | None = None
 
 
-class CustomEvent(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CustomEvent(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: SessionId
     category: Text
     action: Text
     label: Text | None = None
-    value: float | Digits | None = None
+    value: float | DecimalText | None = None
 
 
-class PurchaseMade(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PurchaseMade(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: SessionId
     amount: Amount
     order_id: OrderId = None
     currency: Currency = None
 
 
-class SessionEnd(Timed, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SessionEnd(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: SessionId
 
 

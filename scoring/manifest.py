@@ -34,7 +34,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     code_version: str
 
 
-def judged(probability: float, manifest: Manifest) -> tuple[Label, Band]:
+def classify(probability: float, manifest: Manifest) -> tuple[Label, Band]:
     """Label and band of a probability, which counts rounded to six digits: the last bits change with the batch."""
     building, high = manifest.bands
     rounded = round(probability, 6)

@@ -9,10 +9,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from scoring.features import NAMES
-from scoring.manifest import Label, judged
+from scoring.manifest import Label, classify
 from scoring.model import Model
 from scoring.prediction import PredictionRequest, named_values, row, unknown
-from scoring.reasons import ReasonText, named, spoken, strongest
+from scoring.reasons import ReasonText, nonzero_contributions, spoken, strongest
 
 
 class Prediction(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -45,7 +45,7 @@ def predict(model: Model, request: PredictionRequest, with_reasons: bool, began:
     scores = model.score(rows)
     took = perf_counter() - start
     probability = float(scores.probability[0])
-    label, _ = judged(probability, model.manifest)
+    label, _ = classify(probability, model.manifest)
     unknown_fields = unknown(request)
     reasons = _reasons([request], scores.reasons)[0] if with_reasons else msgspec.UNSET
     total = perf_counter() - began
@@ -59,7 +59,7 @@ def predict_many(model: Model, requests: Sequence[PredictionRequest], with_reaso
     scores = model.score(np.array([row(request) for request in requests], np.float32).reshape(-1, len(NAMES)))
     reasons = _reasons(requests, scores.reasons) if with_reasons else [msgspec.UNSET] * len(requests)
     return [
-        BatchPrediction(judged(probability, model.manifest)[0], round(probability, 6), unknown(request), each)
+        BatchPrediction(classify(probability, model.manifest)[0], round(probability, 6), unknown(request), each)
         for request, probability, each in zip(requests, scores.probability.tolist(), reasons, strict=True)
     ]
 
@@ -69,6 +69,6 @@ def _reasons(
 ) -> list[tuple[ReasonText, ...] | msgspec.UnsetType]:
     best, moved = strongest(reasons)
     return [
-        spoken(named(NAMES, named_values(request), columns, contributions))
+        spoken(nonzero_contributions(NAMES, named_values(request), columns, contributions))
         for request, columns, contributions in zip(requests, best.tolist(), moved.tolist(), strict=True)
     ]

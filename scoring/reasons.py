@@ -51,7 +51,7 @@ def top(reasons: NDArray[np.float32], k: int = 3) -> NDArray[np.intp]:
     return order
 
 
-def named(
+def nonzero_contributions(
     names: Sequence[str], values: Sequence[Value], columns: Sequence[int], moved: Sequence[float]
 ) -> list[tuple[str, Value, float]]:
     """One row's reasons as (feature, value, contribution), without those that moved nothing."""

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from ingest.events import UseModel
 from scoring.manifest import ModelError
 from stream.fold.partition import LogRecord, Partition, controls
-from stream.step import Models
+from stream.step import ModelLoader
 
 log = logging.getLogger(__name__)
 
 
-async def refuse_unusable(partition: Partition, records: Sequence[LogRecord], models: Models) -> int:
+async def refuse_unusable(partition: Partition, records: Sequence[LogRecord], models: ModelLoader) -> int:
     """Look at the models that these records name and that are not folded yet; returns how many were refused now."""
     refused, goes_on = 0, partition.model
     for offset, version in _named(records):
@@ -35,7 +35,7 @@ async def refuse_unusable(partition: Partition, records: Sequence[LogRecord], mo
     return refused
 
 
-async def require_usable(partition: Partition, models: Models) -> int:
+async def require_usable(partition: Partition, models: ModelLoader) -> int:
     """See that the model in force can score here, else put the one before it in force, or the default one.
 
     Returns 1 where it could not, else 0.
@@ -52,7 +52,7 @@ async def require_usable(partition: Partition, models: Models) -> int:
     return 1
 
 
-async def _fault(models: Models, version: str) -> str:
+async def _fault(models: ModelLoader, version: str) -> str:
     """Why the version cannot score here, empty where it can; in a thread, as it may have to be read first."""
     try:
         await asyncio.to_thread(models, version)

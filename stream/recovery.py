@@ -16,8 +16,8 @@ from stream.errors import StreamError
 from stream.fold.mark import Mark, decode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.models import refuse_unusable
-from stream.required import Reached, needed
-from stream.step import Models
+from stream.required import WaitForVersions, required_versions
+from stream.step import ModelLoader
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ async def recover(
     number: int,
     kept: Partition | None,
     make: Callable[[Mark], Partition],
-    reached: Reached,
-    models: Models,
+    wait_for_versions: WaitForVersions,
+    models: ModelLoader,
     report: RecoveryReport = lambda done, total: None,
 ) -> Partition:
     """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
@@ -86,7 +86,7 @@ async def recover(
         return kept
     partition = kept or make(_usable(decode_mark(metadata), number, start))
     if offset > start:
-        await _fold_to(log_reader, partition, offset, reached, models, report)
+        await _fold_to(log_reader, partition, offset, wait_for_versions, models, report)
     return partition
 
 
@@ -106,8 +106,8 @@ async def _fold_to(
     log_reader: LogReader,
     partition: Partition,
     end: int,
-    until: Reached,
-    models: Models,
+    wait_for_versions: WaitForVersions,
+    models: ModelLoader,
     report: RecoveryReport,
 ) -> None:
     """Fold silently up to `end`, and see that the log really reaches that far; probes are answered meanwhile."""
@@ -125,7 +125,7 @@ async def _fold_to(
                     raise await _why_silent(log_reader, partition.number, reached, end)
                 continue
             patience = monotonic() + PATIENCE
-            await until(needed(records))
+            await wait_for_versions(required_versions(records))
             await refuse_unusable(partition, records, models)
             for record in records:
                 if record.offset % YIELD_RECORDS == 0 and monotonic() - yielded >= YIELD_SECONDS:

@@ -15,7 +15,7 @@ from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.session import Session
 from stream.scored import DeadLetter, version_of
-from stream.step import FAILURES_IN_A_ROW, Models, ScoredUpdate, fold, score
+from stream.step import FAILURES_IN_A_ROW, ModelLoader, ScoredUpdate, fold, score
 
 #: How long before the window folding begins, in ms: whatever is open then ends at a daily cut before the window does
 #: begin, also on a day of 25 hours, and so the sessions of the window are whole.
@@ -90,7 +90,7 @@ class PartitionReplay:
         partition: Partition,
         cut: int,
         policy: EmitPolicy,
-        models: Models,
+        models: ModelLoader,
         emit_from: int = 0,
         late: LateEvents | None = None,
     ) -> None:

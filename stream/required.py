@@ -14,11 +14,11 @@ class RequiredVersions(NamedTuple):
     erasures: int = 0
 
 
-#: Returns when these versions are read; raises TopicMissingError.
-Reached = Callable[[RequiredVersions], Awaitable[None]]
+#: Waits until these versions have been read; raises TopicMissingError.
+WaitForVersions = Callable[[RequiredVersions], Awaitable[None]]
 
 
-def needed(records: Iterable[LogRecord]) -> RequiredVersions:
+def required_versions(records: Iterable[LogRecord]) -> RequiredVersions:
     """The newest versions that controls among these records name."""
     pages = erasures = 0
     for _, control in controls(records):

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
 from scoring.manifest import Band, Label
-from stream.stored import REPORT_NAMES, Stored
+from stream.stored import REPORT_NAMES, ColumnSpec
 
 Decoded = TypeVar("Decoded")
 
@@ -52,8 +52,8 @@ class Cause(Struct, frozen=True, gc=False, omit_defaults=True):
     """The record that caused this update; a session that the clock closed names no event, only the offset."""
 
     offset: Whole
-    id: Annotated[Id | None, Stored("event_id")] = None
-    type: Annotated[Name | None, Stored("event_type")] = None
+    id: Annotated[Id | None, ColumnSpec("event_id")] = None
+    type: Annotated[Name | None, ColumnSpec("event_type")] = None
     page_type: PageType | None = None
     path: Url | None = None
 
@@ -62,10 +62,10 @@ class View(Struct, frozen=True, gc=False):
     """A page view that this update added or changed; viewed_at in ms UTC, page_value in the site's currency."""
 
     event_id: Id
-    type: Annotated[PageType | None, Stored("page_type")]
-    path: Annotated[Url, Stored("page_url")]
+    type: Annotated[PageType | None, ColumnSpec("page_type")]
+    path: Annotated[Url, ColumnSpec("page_url")]
     viewed_at: Millis
-    seconds: Annotated[float, Stored("duration_seconds")]
+    seconds: Annotated[float, ColumnSpec("duration_seconds")]
     is_bounce: bool
     is_exit: bool
     page_value: float
@@ -90,20 +90,20 @@ class CurrencyAmount(Struct, frozen=True, gc=False):
 class Counts(Struct, frozen=True, gc=False):
     """De-duplicated events of the session, by kind."""
 
-    events: Annotated[Count, Stored("event_count")]
-    page_views: Annotated[Count, Stored("page_view_count")]
-    pings: Annotated[Count, Stored("ping_count")]
-    customs: Annotated[Count, Stored("custom_count")]
-    purchases: Annotated[Count, Stored("purchase_count")]
+    events: Annotated[Count, ColumnSpec("event_count")]
+    page_views: Annotated[Count, ColumnSpec("page_view_count")]
+    pings: Annotated[Count, ColumnSpec("ping_count")]
+    customs: Annotated[Count, ColumnSpec("custom_count")]
+    purchases: Annotated[Count, ColumnSpec("purchase_count")]
 
 
-class Origin(Struct, frozen=True, gc=False):
+class CategoryNames(Struct, frozen=True, gc=False):
     """Names behind the codes of the features, for people and for the report's columns."""
 
     browser: Name
     operating_system: Name
-    region: Annotated[Name, Stored("region_name")]
-    traffic_type: Annotated[Name, Stored("traffic_type_name")]
+    region: Annotated[Name, ColumnSpec("region_name")]
+    traffic_type: Annotated[Name, ColumnSpec("traffic_type_name")]
 
 
 class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -122,7 +122,7 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     """One update of a session, without its score: what the fold says. stream/step.py makes a ScoredSession of it.
 
     The one declaration of a session's fields. A line here brings a field to the topic, to the tables `sessions` and
-    `scored_sessions`, to the timeline and to the admin rows, unless its mark `Stored` says otherwise; the fold takes it
+    `scored_sessions`, to the timeline and to the admin rows, unless its `ColumnSpec` says otherwise; the fold takes it
     from the attribute of the session that has its name. It needs a default, with which older records are read, and a
     migration of each database. The order is that of stream/fold/update.py: attributes of the session, what an update
     is made of, and again attributes, which have defaults.
@@ -130,41 +130,41 @@ class SessionUpdate(Struct, frozen=True, gc=False):
 
     site: Site
     session_id: Id
-    opened_at: Annotated[Millis, Stored(is_key=True)]
+    opened_at: Annotated[Millis, ColumnSpec(keep_millis=True)]
     visitor_id: Id
     #: First and last event of the session, by the visitor's time.
     started_at: Millis
     last_event_at: Millis
-    origin: Annotated[Origin, Stored(tables=("sessions",))]
+    origin: Annotated[CategoryNames, ColumnSpec(tables=("sessions",))]
     revenue: bool
     #: Of the verified orders that have the currency of the first one; `currency` names it, `amounts` has the others.
     amount: float
     #: Purchases that nobody verified: shown, never revenue.
     unverified_purchases: Count
     version: Whole
-    event: Annotated[Cause, Stored(tables=("scored_sessions",))]
+    event: Annotated[Cause, ColumnSpec(tables=("scored_sessions",))]
     #: When the causing event occurred; for a closing, the clock that closed it.
-    occurred_at: Annotated[Millis, Stored(tables=("scored_sessions",))]
+    occurred_at: Annotated[Millis, ColumnSpec(tables=("scored_sessions",))]
     #: The clock (received_at) at this update.
     updated_at: Millis
     status: Status
-    features: Annotated[Features, Stored(names={"sessions": REPORT_NAMES})]
+    features: Annotated[Features, ColumnSpec(names={"sessions": REPORT_NAMES})]
     counts: Counts
     pages_version: Whole
-    views: Annotated[tuple[View, ...], Stored(tables=())]
+    views: Annotated[tuple[View, ...], ColumnSpec(tables=())]
     #: A program, by the user agent of the earliest event. Scored like any other, and left out of what is counted,
     #: learned, exported, listed and streamed, unless it is asked for.
     bot: bool = False
     #: The visitor's network: a digest of the site and of the cut address of the earliest event; empty where that has
     #: none, or a private one. It bounds what one network can do to page statistics.
-    network: Annotated[Name, Stored(tables=("scored_sessions",))] = ""
+    network: Annotated[Name, ColumnSpec(tables=("scored_sessions",))] = ""
     #: The verified orders of the session, the first first. One that several sessions of a site have counts, in
     #: statistics, exports and training sets, in the session that had it first.
-    orders: Annotated[tuple[VerifiedOrder, ...], Stored(tables=())] = ()
+    orders: Annotated[tuple[VerifiedOrder, ...], ColumnSpec(tables=())] = ()
     #: What `amount` is in; empty where the order does not say, and in records of before there was this field.
     currency: Name = ""
     #: The verified orders by currency, that of the first order first; empty, too, in older records.
-    amounts: Annotated[tuple[CurrencyAmount, ...], Stored(tables=("scored_sessions",))] = ()
+    amounts: Annotated[tuple[CurrencyAmount, ...], ColumnSpec(tables=("scored_sessions",))] = ()
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
@@ -175,7 +175,7 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     band: Band
     reasons: tuple[Reason, ...]
     model_version: Name
-    schema_version: Annotated[Literal[1], Stored(tables=())] = 1
+    schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
 
 
 class DeadLetter(Struct, frozen=True, gc=False, kw_only=True):

@@ -14,10 +14,10 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from scoring.features import NAMES, Features, row
-from scoring.manifest import judged
+from scoring.manifest import classify
 from scoring.model import Model
-from scoring.reasons import named, strongest, text
-from stream.compiled import constructor
+from scoring.reasons import nonzero_contributions, strongest, text
+from stream.codegen import constructor
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
@@ -31,7 +31,7 @@ FAILURES_IN_A_ROW = 50
 REASONS = 3
 
 #: The model of a version in force, the empty version being the default model; raises ModelError where there is none.
-Models = Callable[[str], Model]
+ModelLoader = Callable[[str], Model]
 
 
 _SCORE = ("probability", "label", "band", "reasons", "model_version")
@@ -46,8 +46,8 @@ class ScoredUpdate(Struct, frozen=True, gc=False):
     session: ScoredSession
 
 
-class Round(NamedTuple):
-    """What one fetch brought: `folded`, and the partitions whose client must go back to `next`."""
+class FoldedBatches(NamedTuple):
+    """What came of the batches of one fetch, and the partitions whose consumer must seek back, with their `next`."""
 
     folded: FoldResult
     seek: dict[int, int]
@@ -58,7 +58,7 @@ def fold(
     batches: Mapping[int, Sequence[LogRecord]],
     failures: int = 0,
     policy: EmitPolicy | None = None,
-) -> Round:
+) -> FoldedBatches:
     """Fold one batch for each of several partitions; the client's position is never trusted.
 
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
@@ -75,10 +75,10 @@ def fold(
             elif offset > partition.next:
                 seek[number] = partition.next
                 break
-    return Round(folded, seek)
+    return FoldedBatches(folded, seek)
 
 
-def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequence[ScoredUpdate]]:
+def score(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[Sequence[ScoredUpdate]]:
     """Score updates, each by the model that was in force for it; gives them as they are ready.
 
     They come in their order, SCORE_ROWS at a time at most.
@@ -93,7 +93,7 @@ def score(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[Sequenc
         start = end
 
 
-def probabilities(updates: Sequence[UnscoredUpdate], models: Models) -> Iterator[tuple[SessionUpdate, float, str]]:
+def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[tuple[SessionUpdate, float, str]]:
     """The updates with their probability and the version of the model that gives it, without reasons."""
     for version, of_version in groupby(updates, attrgetter("model")):
         model, rest = models(version), iter(of_version)
@@ -111,10 +111,11 @@ def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdat
         updates, scores.probability.tolist(), best.tolist(), moved.tolist(), strict=True
     ):
         reasons = _reasons(update.session.features, columns, contributions)
-        session = _with_score(update.session, probability, *judged(probability, manifest), reasons, manifest.version)
+        session = _with_score(update.session, probability, *classify(probability, manifest), reasons, manifest.version)
         ready.append(ScoredUpdate(update.partition, update.key, session))
     return ready
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    return tuple([Reason(*reason, text(*reason)) for reason in named(NAMES, astuple(features), columns, contributions)])
+    moved = nonzero_contributions(NAMES, astuple(features), columns, contributions)
+    return tuple([Reason(*reason, text(*reason)) for reason in moved])

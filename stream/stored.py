@@ -11,18 +11,18 @@ from msgspec import Struct
 StoredTable = Literal["sessions", "scored_sessions"]
 
 
-class Stored(Struct, frozen=True):
+class ColumnSpec(Struct, frozen=True):
     """What a field's type and name do not say of its column. Without a mark a field is kept by both tables.
 
     `column` is the column's name where it is not the field's; `names` the same for the fields of a struct, by table;
-    `in_intent` shows the field to whoever may see a session's intent; `is_key` keeps a time in milliseconds.
+    `in_intent` shows the field to whoever may see a session's intent; `keep_millis` keeps a time in milliseconds.
     """
 
     column: str | None = None
     tables: tuple[StoredTable, ...] = ("sessions", "scored_sessions")
     names: Mapping[str, Mapping[str, str]] = {}
     in_intent: bool = False
-    is_key: bool = False
+    keep_millis: bool = False
 
 
 #: The report's names (section 7.2) for the features; the timeline keeps those of the UCI file.

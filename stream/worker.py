@@ -19,9 +19,9 @@ from stream.metrics import WorkerMetrics
 from stream.models import refuse_unusable, require_usable
 from stream.publish import KeyedRecord, RecordPublisher
 from stream.recovery import LogReader, pass_gap, recover
-from stream.required import Reached, needed
+from stream.required import WaitForVersions, required_versions
 from stream.scored import dead_record, encode
-from stream.step import FAILURES_IN_A_ROW, Models, fold, score
+from stream.step import FAILURES_IN_A_ROW, ModelLoader, fold, score
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 COMMIT_EVERY = 1.0
 #: Seconds after which a tick that did not come back is sent again.
 TICK_AGAIN = 10.0
-#: Seconds without an event after which a replay counts as given up; its own last tick never came.
-GIVEN_UP = 3_600.0
-#: How far its clock is moved then, in ms: as far as a replay's own last tick moves it.
-REPLAY_END = 24 * 3_600_000
+#: Seconds without an event after which an import counts as abandoned: its own last tick never came.
+IMPORT_ABANDONED = 3_600.0
+#: How far its clock is moved then, in ms: as far as an import's own last tick moves it.
+IMPORT_END = 24 * 3_600_000
 
 
 class WorkerError(StreamError):
@@ -70,8 +70,8 @@ class Worker:
         topics: WorkerTopics,
         log_reader: LogReader,
         make: Callable[[int, Mark], Partition],
-        reached: Reached,
-        models: Models,
+        wait_for_versions: WaitForVersions,
+        models: ModelLoader,
         records: RecordPublisher,
         metrics: WorkerMetrics,
     ) -> None:
@@ -81,7 +81,7 @@ class Worker:
         self._topics = topics
         self._log = log_reader
         self._make = make
-        self._reached = reached
+        self._wait_for_versions = wait_for_versions
         self._models = models
         self._records = records
         self._metrics = metrics
@@ -90,13 +90,13 @@ class Worker:
         self._commit_at = 0.0
         self._ticked: dict[int, float] = {}
         self._sought: dict[int, int] = {}
-        #: When each replayed clock was last seen to move: (clock, by the monotonic clock).
-        self._replays: dict[tuple[int, str], tuple[int, float]] = {}
+        #: When each import's clock was last seen to move: (clock, by the monotonic clock).
+        self._import_clocks: dict[tuple[int, str], tuple[int, float]] = {}
 
     async def claim(self, assigned: set[int], client: ConsumerClient) -> None:
         """Take over the partitions of a new assignment: each is recovered, and the client put where it goes on."""
         began = monotonic()
-        # Nobody shall take what is being recovered for a partition that stands still.
+        # Hide partitions during recovery, so that the watchdog does not count them as stalled.
         kept, self.partitions = self.partitions, {}
         claimed = {}
         for number in sorted(assigned):
@@ -105,7 +105,7 @@ class Worker:
                 number,
                 kept.get(number),
                 lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
-                self._reached,
+                self._wait_for_versions,
                 self._models,
                 partial(self._report_recovery, number),
             )
@@ -131,12 +131,13 @@ class Worker:
         1 Wait for the page statistics and the erasures that the batches name, and refuse the models that cannot score
         here. 2 Fold: what does not begin at its partition's `next` is trimmed or sought again. 3 Publish the
         dead letters. 4 Score, some updates at a time, and publish each part; every publish waits for its
-        acknowledgements. 5 What is folded is now published, so it may be committed. A failure before 5 ends the
+        acknowledgements. 5 Every folded record has been published, so its offset may be
+        committed. A failure before 5 ends the
         process; then the records are folded again from the last commit, and the same updates are published again.
         """
         metrics = self._metrics
         began = start = perf_counter()
-        await self._reached(needed(chain.from_iterable(batches.values())))
+        await self._wait_for_versions(required_versions(chain.from_iterable(batches.values())))
         for number, records in batches.items():
             self._metrics.refused_models.inc(await refuse_unusable(self.partitions[number], records, self._models))
         folded, seek = fold(self.partitions, batches, self._failures)
@@ -162,15 +163,15 @@ class Worker:
         if oldest > 0:
             metrics.age_seconds.observe(max(0.0, time() - oldest / 1000))
         for number in seek:
-            await self._put_right(number, client)
+            await self._reposition(number, client)
         if folded.failures_at_most >= FAILURES_IN_A_ROW:
             await self.commit(client)
             raise WorkerError(
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
             )
 
-    async def look_after(self, client: ConsumerClient, wall: int) -> None:
-        """Every COMMIT_EVERY seconds: commit, tick, and put a client right that passed over records and got nothing."""
+    async def run_maintenance(self, client: ConsumerClient, wall: int) -> None:
+        """Every COMMIT_EVERY seconds: commit, compare the consumer's positions with `next`, and append due ticks."""
         if monotonic() >= self._commit_at:
             await self.commit(client)
             await self.check_positions(client)
@@ -180,10 +181,10 @@ class Worker:
         for number, partition in self.partitions.items():
             position = await client.position(number)
             if position is not None and position > partition.next:
-                await self._put_right(number, client)
+                await self._reposition(number, client)
 
-    async def _put_right(self, number: int, client: ConsumerClient) -> None:
-        """Send a client that passed over records back to `next`; the second time, see whether they are there at all."""
+    async def _reposition(self, number: int, client: ConsumerClient) -> None:
+        """Seek the consumer back to `next`; the second time, check whether the log still has those records."""
         partition = self.partitions[number]
         self._metrics.seeks.inc()
         if self._sought.get(number) == partition.next:
@@ -192,11 +193,11 @@ class Worker:
             if records and records[0].offset > partition.next:
                 pass_gap(partition, records[0].offset)
         self._sought[number] = partition.next
-        log.warning("partition %d: the client was not at %d; put right", number, partition.next)
+        log.warning("partition %d: the client was not at %d; seeking back", number, partition.next)
         await client.seek(number, partition.next)
 
     async def commit(self, client: ConsumerClient) -> None:
-        """7 Commit `next` of each partition, with the mark from which a fold finds this state again."""
+        """Commit `next` of each partition (step 5), with the mark from which recovery folds to this state."""
         self._commit_at = monotonic() + COMMIT_EVERY
         offsets = {}
         for number, partition in self.partitions.items():
@@ -211,33 +212,33 @@ class Worker:
         self._metrics.committed.set_to_current_time()
 
     async def tick(self, wall: int) -> None:
-        """Append a tick where, by wall time (ms), live sessions should have closed, or where a replay was given up.
+        """Append a tick where, by wall time (ms), live sessions should have closed, or where an import was abandoned.
 
         Only the log closes a session; the tick is how time gets into a log to which nobody writes.
         """
         for number, partition in self.partitions.items():
-            tick = partition.overdue(wall)
+            tick = partition.due_tick(wall)
             if tick is not None and monotonic() >= self._ticked.get(number, 0.0):
                 self._ticked[number] = monotonic() + TICK_AGAIN
                 await self._append(number, tick)
-        await self._end_given_up()
+        await self._end_abandoned_imports()
 
-    async def _end_given_up(self) -> None:
-        """End each replay whose clock has stood still for GIVEN_UP, as its own last tick would have."""
+    async def _end_abandoned_imports(self) -> None:
+        """End each import whose clock has stood still for IMPORT_ABANDONED, as its own last tick would have."""
         clocks = {
             (number, name): now
             for number, partition in self.partitions.items()
-            for name, now in partition.replays().items()
+            for name, now in partition.import_clocks().items()
         }
-        self._replays = {key: seen for key, seen in self._replays.items() if key in clocks}
+        self._import_clocks = {key: seen for key, seen in self._import_clocks.items() if key in clocks}
         for key, now in clocks.items():
-            seen, since = self._replays.get(key, (-1, 0.0))
+            seen, since = self._import_clocks.get(key, (-1, 0.0))
             if seen != now:
-                self._replays[key] = (now, monotonic())
-            elif monotonic() - since > GIVEN_UP:
-                del self._replays[key]
+                self._import_clocks[key] = (now, monotonic())
+            elif monotonic() - since > IMPORT_ABANDONED:
+                del self._import_clocks[key]
                 number, name = key
-                await self._append(number, Tick(name, now + REPLAY_END))
+                await self._append(number, Tick(name, now + IMPORT_END))
 
     async def _append(self, number: int, tick: Tick) -> None:
         await self._records.publish(self._topics.events, [KeyedRecord(number, None, encode_event(tick))])

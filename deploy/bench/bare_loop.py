@@ -18,7 +18,7 @@ from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.publish import KafkaRecordPublisher
 from stream.publish import KeyedRecord
-from stream.required import needed
+from stream.required import required_versions
 from stream.scored import encode
 from stream.step import fold, score
 
@@ -57,7 +57,7 @@ async def loop(settings: Settings) -> None:
     while True:
         fetched = await consumer.getmany(timeout_ms=500, max_records=settings.worker.round_records)
         batches = {place.partition: batch for place, batch in fetched.items()}
-        await followed.reached(needed(chain.from_iterable(batches.values())))
+        await followed.wait_for_versions(required_versions(chain.from_iterable(batches.values())))
         folded = fold(partitions, batches).folded
         for ready in score(folded.updates, model):
             keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]

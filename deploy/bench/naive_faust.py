@@ -17,7 +17,7 @@ from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
-from scoring.manifest import judged
+from scoring.manifest import classify
 from stream.fold.pages import ROWS, PageStatistics
 from stream.kafka.pages_topic import pages_follower
 
@@ -140,8 +140,8 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
                     revenue=session["amount"] > 0,
                     amount=session["amount"],
                     probability=probability,
-                    label=judged(probability, model.manifest)[0],
-                    band=judged(probability, model.manifest)[1],
+                    label=classify(probability, model.manifest)[0],
+                    band=classify(probability, model.manifest)[1],
                     reasons=[
                         {"feature": NAMES[column], "value": row[column], "contribution": float(moved[column])}
                         for column in strongest

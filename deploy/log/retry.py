@@ -14,7 +14,7 @@ from deploy.settings.model import Settings
 from ingest.events import Event, UndecodableError, decode, encode, key_of
 from ingest.partition import partition_of
 from ingest.publish import Record
-from stream.fold.log_time import in_log_time
+from stream.fold.log_time import clamp_to_append_time
 from stream.fold.partition import LogRecord
 from stream.kafka.clients import KafkaClients, answered
 from stream.kafka.source import KafkaSource
@@ -59,5 +59,5 @@ def events_of(letters: Sequence[LogRecord]) -> Iterator[Record]:
 
 def _in_log_time(event: Event, letter: DeadLetter) -> Event:
     ahead = _AHEAD.match(letter.detail)
-    bounded = in_log_time(event, int(ahead[1])) if ahead else event
+    bounded = clamp_to_append_time(event, int(ahead[1])) if ahead else event
     return bounded if isinstance(bounded, Event) else event

@@ -31,7 +31,7 @@ class Dates:
         self._cuts: dict[Day, list[int]] = defaultdict(list)
         first_noon = int(datetime(YEAR, 1, 1, 12, tzinfo=UTC).timestamp() * 1000)
         for number in range(365):
-            cut = calendar.last_cut(first_noon + number * 24 * HOUR)
+            cut = calendar.latest_cut(first_noon + number * 24 * HOUR)
             self._cuts[_rounded(calendar.day(cut))].append(cut)
 
     def start(self, row: Row, chance: np.random.Generator) -> int:
@@ -48,7 +48,7 @@ class Dates:
             )
         lasts = sum(millis for _, millis in views_of(row.features))
         cut = cuts[0 if self._crowded else int(chance.integers(len(cuts)))]
-        next_cut = self._calendar.last_cut(cut + 25 * HOUR)
+        next_cut = self._calendar.latest_cut(cut + 25 * HOUR)
         # The local day ends 20 hours after the cut; what begins before midnight may end after it.
         earliest, latest = cut + MARGIN, min(cut + 20 * HOUR, next_cut - lasts) - MARGIN
         if latest < earliest:

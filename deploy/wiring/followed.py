@@ -32,7 +32,7 @@ class FollowedTopics:
         await self._pages.stop()
         await self._erased.stop()
 
-    async def reached(self, needed: RequiredVersions) -> None:
+    async def wait_for_versions(self, required: RequiredVersions) -> None:
         """Return when these versions are read; raises TopicMissingError."""
-        await self._pages.reached(needed.pages)
-        await self._erased.reached(needed.erasures)
+        await self._pages.reached(required.pages)
+        await self._erased.reached(required.erasures)

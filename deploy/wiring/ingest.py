@@ -84,10 +84,10 @@ class AccessSnapshot:
     def _know(self, file: AccessFile) -> None:
         known = sites(self._settings, file)
         try:
-            self.keys.know(known)
+            self.keys.replace_all(known)
         except ValueError as error:
             raise SetupError(str(error)) from None
-        self.origins.know(known)
+        self.origins.replace_all(known)
 
 
 def publisher(settings: Settings) -> KafkaPublisher:

@@ -14,7 +14,7 @@ from scoring.folder import Place, RegistryError, place
 from scoring.model import Model
 from scoring.promotions import promotions
 from scoring.registry import SHIPPED, current, is_seeded, load, seed
-from stream.step import Models
+from stream.step import ModelLoader
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def writable_registry(scoring: ScoringSettings) -> Place:
     return registry(scoring)
 
 
-def models(scoring: ScoringSettings, log: str = "") -> Models:
+def models(scoring: ScoringSettings, log: str = "") -> ModelLoader:
     """The model of a version; the empty version is the one that scores on `log` until it names another.
 
     That is the one before the log's first promotion, so that a promotion does not change what was before it; without

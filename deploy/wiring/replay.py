@@ -75,7 +75,7 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
             models=_explained(models(settings.scoring, log)),
             make=lambda number, mark: Partition(log, number, known, followed.statistics, mark, followed.erasures),
             erasures=followed.erasures,
-            reached=followed.reached,
+            wait_for_versions=followed.wait_for_versions,
             committed=KafkaLogReader(clients, kafka.events_topic, settings.worker.group).committed,
             written=GroupStatus(settings, clients).passed,
             target=target,

@@ -59,7 +59,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         topics=WorkerTopics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
         log_reader=KafkaLogReader(clients, kafka.events_topic, settings.worker.group),
         make=make,
-        reached=followed.reached,
+        wait_for_versions=followed.wait_for_versions,
         models=scorers,
         records=KafkaRecordPublisher(producer, PATIENCE),
         metrics=metrics,

@@ -26,7 +26,7 @@ from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
 from storage.write.block import Role
 from storage.write.clickhouse_sink import AnalyticsSink
-from storage.write.deliver import Database
+from storage.write.deliver import NamedSink
 from storage.write.relational_sink import RelationalSink, close_orphans
 from storage.write.writer import Writer
 from stream.fold.erasures import Erasures
@@ -105,8 +105,8 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             consumer=consumer,
             producer=producer,
             databases=(
-                Database(RELATIONAL, relational_setting(settings), RelationalSink(engine)),
-                Database(CLICKHOUSE, analytics_setting(settings), AnalyticsSink(client)),
+                NamedSink(RELATIONAL, relational_setting(settings), RelationalSink(engine)),
+                NamedSink(CLICKHOUSE, analytics_setting(settings), AnalyticsSink(client)),
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,

@@ -61,11 +61,12 @@ class Guard:
             raise _too_often(wait, "ingest.key_rate_per_second")
         return Admission(client, grant, origin)
 
-    def charge(self, admitted: Admission, tokens: int, now: float, paid: int = 1) -> None:
-        """Take the tokens of a request beyond those that it has paid; raises RequestRefusedError(rate).
+    def require_tokens(self, admitted: Admission, tokens: int, now: float, paid: int = 1) -> None:
+        """Take the tokens of a request beyond those `paid`; raises RequestRefusedError(rate) where there are too few.
 
-        An address owes a request that it may not send, as that has been read: what it sends before the debt is paid is
-        refused unread. A key owes nothing, for all browsers of a site share it, and no address pays for its refusal.
+        A refused request has been read already, so its address goes into debt: until the debt is paid, its requests
+        are refused unread. A key never goes into debt, as all browsers of a site share it; and where the key's tokens
+        are too few, the address pays nothing.
         """
         more = tokens - paid
         if more < 1:
@@ -89,8 +90,8 @@ class Guard:
         forwarded = headers.get(b"x-forwarded-for")
         return self._proxies.client(peer, forwarded.decode("latin-1") if forwarded is not None else None)
 
-    def fine(self, admitted: Admission, tokens: int, now: float) -> None:
-        """Let the address owe the tokens of a request that was refused after work was spent on it."""
+    def penalize(self, admitted: Admission, tokens: int, now: float) -> None:
+        """Put the address into debt for a request that was refused after work was spent on it."""
         if (address := _address(admitted.client)) is not None:
             self._per_address.charge(address, tokens, now)
 
@@ -114,4 +115,4 @@ def _address(client: ClientAddress) -> str | None:
 
 
 def _key(grant: Grant) -> str | None:
-    return None if grant.scope == "import" else grant.holder
+    return None if grant.scope == "import" else grant.rate_limit_key

@@ -35,11 +35,11 @@ class SiteAccess:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a key, or its absence on this machine, allows. `holder` names the bucket of its rate, not the key."""
+    """What a key, or its absence on this machine, allows. `rate_limit_key` names the bucket of its rate."""
 
     site: SiteAccess
     scope: Scope
-    holder: str
+    rate_limit_key: str
 
     def name_for(self, named: str | None) -> str:
         """The site that events are written to; raises RequestRefusedError when the body names one that is not granted.
@@ -59,9 +59,9 @@ class Keys:
     def __init__(self, sites: Iterable[SiteAccess]) -> None:
         self._grants: dict[bytes, Grant] = {}
         self._keyless: dict[str, Grant] = {}
-        self.know(sites)
+        self.replace_all(sites)
 
-    def know(self, sites: Iterable[SiteAccess]) -> None:
+    def replace_all(self, sites: Iterable[SiteAccess]) -> None:
         """From now on the keys of these sites and no others; raises ValueError, and then all stays as it was."""
         grants: dict[bytes, Grant] = {}
         keyless: dict[str, Grant] = {}

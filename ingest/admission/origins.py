@@ -76,9 +76,9 @@ class Origins:
 
     def __init__(self, sites: Iterable[SiteAccess]) -> None:
         self._sites: tuple[SiteAccess, ...] = ()
-        self.know(sites)
+        self.replace_all(sites)
 
-    def know(self, sites: Iterable[SiteAccess]) -> None:
+    def replace_all(self, sites: Iterable[SiteAccess]) -> None:
         """From now on the origins of these sites and no others."""
         self._sites = tuple(sites)
 

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from ingest import collect
 from ingest.admission.guard import origin_of
 from ingest.admission.limits import ConcurrencyLimit
-from ingest.answers import Answers
+from ingest.answers import ResponseSender
 from ingest.body_reader import ClientGoneError
 from ingest.endpoints import IngestContext, PostEndpoint
 from ingest.errors import FAULT, RequestRefusedError
@@ -85,23 +85,23 @@ class IntentStream:
         self._upstream = upstream
         self._stop = stop
         self._places = places
-        self._answers = Answers(STREAM_PATH, context.metrics)
+        self._responses = ResponseSender(STREAM_PATH, context.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = joined(scope["headers"])
         cors = self._context.origins.headers(origin_of(headers))
         try:
             token = self._permitted(scope, headers)
-            how = ProxyOptions(self._answers.count, THERE + quote(token).encode(), cors, self._stop)
+            how = ProxyOptions(self._responses.count, THERE + quote(token).encode(), cors, self._stop)
             with self._place(scope, headers):
                 await self._upstream.pass_on(scope, receive, send, how)
         except ClientGoneError:
             return
         except RequestRefusedError as refusal:
-            await self._answers.refuse(refusal, cors, send)
+            await self._responses.refuse(refusal, cors, send)
         except Exception:
             _log.exception("a request to %s failed", STREAM_PATH)
-            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
+            await self._responses.refuse(RequestRefusedError("internal", FAULT, 1), cors, send)
 
     @contextlib.contextmanager
     def _place(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Generator[None, None, None]:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from ingest.admission.guard import Guard, origin_of
 from ingest.admission.limits import WrongKeys
 from ingest.admission.origins import PAGE_SCHEMES
-from ingest.answers import Answers
+from ingest.answers import ResponseSender
 from ingest.body_reader import ClientGoneError
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.headers import joined
@@ -37,7 +37,7 @@ class ProxiedRoutes:
     def __init__(self, prefix: str, upstream: Upstream, metrics: IngestMetrics, guard: Guard) -> None:
         self.prefix = prefix
         self._upstream = upstream
-        self._answers = Answers(f"{prefix}/...", metrics)
+        self._responses = ResponseSender(f"{prefix}/...", metrics)
         self._guard = guard
         self._wrong_keys = WrongKeys()
 
@@ -51,22 +51,22 @@ class ProxiedRoutes:
         except ClientGoneError:
             return
         except RequestRefusedError as refusal:
-            await self._answers.refuse(refusal, [], send)
+            await self._responses.refuse(refusal, [], send)
         except Exception:
             _log.exception("a request to %s failed", self.prefix)
-            await self._answers.refuse(RequestRefusedError("internal", FAULT, 1), [], send)
+            await self._responses.refuse(RequestRefusedError("internal", FAULT, 1), [], send)
 
     def _counting(self, scope: Scope) -> Callable[[int], None]:
         """Counts the status of the answer, and a wrong key of this client; raises RequestRefusedError(rate)."""
         headers = joined(scope["headers"])
         if b"x-opecom-key" not in headers:
-            return self._answers.count
+            return self._responses.count
         address = self._guard.client(headers, scope["client"][0] if scope.get("client") else "").address
         if wait := self._wrong_keys.wait(address, time.monotonic()):
             raise RequestRefusedError("rate", f"too many wrong keys from this address; wait {wait} s", wait)
 
         def count(status: int) -> None:
-            self._answers.count(status)
+            self._responses.count(status)
             if status == UNAUTHORIZED:
                 self._wrong_keys.count(address, time.monotonic())
 

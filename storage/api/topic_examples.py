@@ -8,7 +8,7 @@ from ingest.events import Code, Context, Erase, Event, Page, Tick, UseModel, Use
 from scoring.features import Features
 from stream.fold.erasures import ErasureRecord, visitor_digest
 from stream.fold.pages import PageRow, PagesMarker
-from stream.scored import Cause, Counts, DeadLetter, Origin, Reason, ScoredSession, View, version_of
+from stream.scored import CategoryNames, Cause, Counts, DeadLetter, Reason, ScoredSession, View, version_of
 
 _SITE, _SESSION, _VISITOR = "shop", "s-7f3a2c", "v-51d0e9"
 _EVENT_ID, _PATH = "0190a000-0000-7000-8000-000000000001", "/products/teapot"
@@ -43,7 +43,7 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
             visitor_id=_VISITOR,
             started_at=_NOON,
             last_event_at=_LATER,
-            origin=Origin("Chrome", "Windows", "DE", "search"),
+            origin=CategoryNames("Chrome", "Windows", "DE", "search"),
             revenue=False,
             amount=0.0,
             unverified_purchases=0,

@@ -1,6 +1,6 @@
 """The columns of `sessions`, `page_views` and `scored_sessions`, made from the declarations in stream/scored.py.
 
-A column is a field of the record, or of a struct in it, under its type and name; the mark `Stored` says what is
+A column is a field of the record, or of a struct in it, under its type and name; the mark `ColumnSpec` says what is
 otherwise. Tables, rows, reads and documents are made of these lists, so none of them names a field a second time.
 """
 
@@ -13,14 +13,12 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 from msgspec import Meta, Struct
 
-from ingest.events import Millis
 from stream.scored import ScoredSession, View
-from stream.stored import Stored, StoredTable
+from stream.stored import ColumnSpec, StoredTable
 
 _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 _MILLISECOND = timedelta(milliseconds=1)
-_MILLIS = get_args(Millis)[1]
-_UNMARKED = Stored()
+_UNMARKED = ColumnSpec()
 
 Answer = TypeVar("Answer", bound=Struct)
 #: A value from a row by column name.
@@ -59,12 +57,17 @@ class DeclaredField(Struct, frozen=True):
 
     name: str
     type: Any
-    mark: Stored
+    mark: ColumnSpec
     meta: Meta | None
     nullable: bool
 
     @property
-    def answered(self) -> Any:
+    def is_time(self) -> bool:
+        """Whether its type is declared as a time in ms, as `ingest.events.Millis` is."""
+        return bool(self.meta and self.meta.extra and self.meta.extra.get("is_time"))
+
+    @property
+    def answer_type(self) -> Any:
         """Its type in an answer."""
         return self.type | None if self.nullable else self.type
 
@@ -74,7 +77,7 @@ def fields_of(declared: type[Struct]) -> Iterator[DeclaredField]:
     for name, hint in typing.get_type_hints(declared, include_extras=True).items():
         marks: list[Any] = []
         bare, nullable = _bare(hint, marks)
-        mark = next((each for each in marks if isinstance(each, Stored)), _UNMARKED)
+        mark = next((each for each in marks if isinstance(each, ColumnSpec)), _UNMARKED)
         meta = next((each for each in marks if isinstance(each, Meta)), None)
         yield DeclaredField(name, bare, mark, meta, nullable)
 
@@ -95,7 +98,7 @@ def columns_of(
                 path,
                 field.type,
                 field.nullable,
-                field.meta == _MILLIS and not (field.mark.is_key and table == "sessions"),
+                field.is_time and not (field.mark.keep_millis and table == "sessions"),
                 (field.meta.le or field.meta.max_length) if field.meta else None,  # type: ignore[arg-type]
             )
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
-from stream.compiled import tuple_of
+from stream.codegen import tuple_of
 from stream.scored import Identity, ScoredSession, View, identity_of, stored_list
 
 Row = tuple[Any, ...]

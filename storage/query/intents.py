@@ -19,7 +19,7 @@ from stream.scored import Cause, Counts, ScoredSession, Status
 _OF_SESSION = ("site", "session_id", "opened_at", "visitor_id", "started_at", "last_event_at")
 
 
-@with_fields({name: field.answered for name, field in FIELDS.items() if field.mark.in_intent})
+@with_fields({name: field.answer_type for name, field in FIELDS.items() if field.mark.in_intent})
 class Intent(Struct, frozen=True, gc=False, kw_only=True):
     """A session's newest score and what it was made from."""
 
@@ -58,7 +58,7 @@ class LiveSessions(Struct, frozen=True):
     sessions: list[Intent]
 
 
-@with_fields({name: FIELDS[name].answered for name in TIMELINE_READERS if name not in _OF_SESSION})
+@with_fields({name: FIELDS[name].answer_type for name in TIMELINE_READERS if name not in _OF_SESSION})
 class Update(Struct, frozen=True, gc=False, kw_only=True):
     """One update of a session: the record that caused it, and the score after it."""
 

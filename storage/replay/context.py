@@ -16,8 +16,8 @@ from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.source import Source
-from stream.required import Reached
-from stream.step import Models
+from stream.required import WaitForVersions
+from stream.step import ModelLoader
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class ReplayContext:
     timeline: StoredTimeline
     journal: Journal
     calendars: Calendars
-    models: Models
+    models: ModelLoader
     make: Callable[[int, Mark], Partition]
     erasures: Erasures
-    reached: Reached
+    wait_for_versions: WaitForVersions
     committed: Callable[[int], Awaitable[tuple[int, str] | None]]
     written: Callable[[Mapping[int, int]], Awaitable[str]]
     target: Callable[[ReplaySelection], ReplayTarget]

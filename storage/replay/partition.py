@@ -22,7 +22,7 @@ from stream.fold.late import LateEvents
 from stream.fold.mark import Mark
 from stream.fold.partition import LogRecord, Partition
 from stream.replay import NEVER, Backfill, PartitionReplay, ReplayBatch, between, follow
-from stream.required import needed
+from stream.required import required_versions
 from stream.scored import Identity, identity_of
 from stream.step import ScoredUpdate
 
@@ -89,7 +89,7 @@ class PartitionRun:
             checkpoint.counted,
             source_of(self._world, self._request).read(plan.partition, checkpoint.mark.next, plan.cut + 1),
         ):
-            await self._world.reached(needed(records))
+            await self._world.wait_for_versions(required_versions(records))
             before = max(replay.partition.next, checkpoint.next)
             replay.partition.mark()
             mark = plan.begin if late is not None else replay.partition.recovery_mark()
@@ -117,7 +117,7 @@ class PartitionRun:
     async def _open(self, plan: PartitionPlan, late: LateEvents | None) -> list[OpenSession]:
         partition, again = await self._state(plan.partition, plan.tail), late and late.again()
         async for records in source_of(self._world, self._request).read(plan.partition, plan.tail.next, plan.cut + 1):
-            await self._world.reached(needed(records))
+            await self._world.wait_for_versions(required_versions(records))
             await in_thread(follow, partition, records, again)
         return [
             OpenSession(

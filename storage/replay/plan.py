@@ -7,7 +7,7 @@ from storage.database.threads import in_thread
 from storage.replay.context import ReplayContext
 from storage.replay.errors import ReplayError
 from storage.replay.request import PartitionPlan, ReplaySelection
-from stream.fold.log_time import in_log_time
+from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import Mark, decode_mark
 from stream.kafka.source import Bounds, Source
 from stream.replay import EARLIER, NEVER
@@ -63,7 +63,7 @@ async def _require_whole(request: ReplaySelection, source: Source, partition: in
     async for records in source.read(partition, bounds.start, min(bounds.start + 1, bounds.end)):
         for record in records:
             try:
-                content = in_log_time(decode(record.key, record.value), record.timestamp)
+                content = clamp_to_append_time(decode(record.key, record.value), record.timestamp)
             except UndecodableError:
                 content = None
             at = content.received_at if isinstance(content, Event) else record.timestamp

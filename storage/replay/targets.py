@@ -18,7 +18,7 @@ from storage.replay.request import PartitionPlan
 from storage.replay.stored_sessions import StoredSessions
 from storage.write.block import Block, TopicRecord, block_of, read
 from storage.write.deliver import deliver
-from storage.write.erased import erases, kept
+from storage.write.erased import erases, redact
 from storage.write.sink import BACKFILL_MASK, Sink
 from stream.fold.erasures import Erasures
 from stream.fold.partition import LogRecord
@@ -96,7 +96,7 @@ class DatabaseTarget:
             for r in records
         ]
         letters = [TopicRecord("dead", each.partition, each.offset, 0, each.key, b"", each) for each in batch.dead]
-        block, _ = block_of(self._log, [*entries, *letters], partial(kept, erasures=self._erasures))
+        block, _ = block_of(self._log, [*entries, *letters], partial(redact, erasures=self._erasures))
         return Block(self._log, events=block.events, dead=block.dead)
 
 

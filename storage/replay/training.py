@@ -19,7 +19,7 @@ from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import FoldResult
 from stream.fold.session import Session
 from stream.replay import UNWRITTEN, Backfill, require_folding
-from stream.required import needed
+from stream.required import required_versions
 from stream.step import probabilities
 
 
@@ -48,7 +48,7 @@ class TrainingSet:
         policy = Backfill(self._request.window, UNWRITTEN, plan.cut)
         before = partition.next
         async for records in self._records(plan):
-            await self._world.reached(needed(records))
+            await self._world.wait_for_versions(required_versions(records))
             await in_thread(self._take, partition, records, policy, account)
             watcher.moved(max(0, min(partition.next, plan.last + 1) - before))
             before = partition.next
@@ -74,7 +74,7 @@ class TrainingSet:
             if record.key is None or self._is_wanted(record.key):
                 partition.fold(record, folded)
             else:
-                partition.pass_by(record, folded)
+                partition.advance_clock(record, folded)
         require_folding(partition, folded)
         for outcome, count in folded.counts.items():
             account.records[outcome] = account.records.get(outcome, 0) + count

@@ -9,7 +9,7 @@ from storage.write.sink import Sink
 Refusal = tuple[TopicRecord, str]
 
 
-class Database(Struct, frozen=True):
+class NamedSink(Struct, frozen=True):
     """A sink, what people call it, and the setting that says where it is."""
 
     name: str

@@ -1,4 +1,4 @@
-"""What may be kept of a record whose visitor is forgotten: of an event only that its clock moved, of the rest nothing.
+"""Redacts records whose visitor is erased: of an event only that its clock moved is left, of the rest nothing.
 
 Pure. storage/admin/forget.py does the same to what is stored already.
 """
@@ -14,11 +14,11 @@ from stream.fold.session import id_of
 from stream.scored import DeadLetter, ScoredSession
 
 
-def kept(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
+def redact(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
     """The record as it may be kept; None where nothing of it may."""
     content = record.content
     if isinstance(content, Event):
-        settled = erasures.settle(content.site, content.session_id, content.visitor_id)
+        settled = erasures.must_purge(content.site, content.session_id, content.visitor_id)
         return _moved_only(record, content) if settled else record
     if isinstance(content, ScoredSession):
         return None if erases(erasures, content) else record
@@ -29,7 +29,7 @@ def kept(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
 
 def erases(erasures: Erasures, content: Event | ScoredSession) -> bool:
     """Whether this is of somebody who is forgotten."""
-    return erasures.cover(content.site, content.session_id, content.visitor_id)
+    return erasures.is_erased(content.site, content.session_id, content.visitor_id)
 
 
 def _moved_only(record: TopicRecord, event: Event) -> TopicRecord:

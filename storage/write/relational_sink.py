@@ -50,7 +50,7 @@ class RelationalSink:
                     if table_rows:
                         upsert(connection, table_rows)
         except exc.DBAPIError as error:
-            raise _meaning(error) from error
+            raise _translate_error(error) from error
         except OverflowError as error:
             raise RowsRefusedError(str(error)) from error
 
@@ -173,7 +173,7 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def _meaning(error: exc.DBAPIError) -> RowsRefusedError | DatabaseUnavailableError:
+def _translate_error(error: exc.DBAPIError) -> RowsRefusedError | DatabaseUnavailableError:
     original = error.orig
     text = f"{type(original).__name__}: {original}"
     code = original.args[0] if original is not None and original.args else None

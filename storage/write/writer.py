@@ -19,13 +19,13 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.errors import StorageError
 from storage.metrics import WriterMetrics
 from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
-from storage.write.deliver import Database, Refusal, deliver
-from storage.write.erased import kept
+from storage.write.deliver import NamedSink, Refusal, deliver
+from storage.write.erased import redact
 from stream.fold.erasures import Erasures
 from stream.kafka.clients import answered
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
-from stream.required import needed
+from stream.required import required_versions
 from stream.scored import NOT_WRITTEN, dead_record
 from stream.waiting import set_within
 
@@ -59,7 +59,7 @@ class Writer:
         topics: Mapping[Role, str],
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
-        databases: tuple[Database, ...],
+        databases: tuple[NamedSink, ...],
         gather_seconds: float,
         max_block: int,
         metrics: WriterMetrics,
@@ -185,7 +185,9 @@ class Writer:
         """What follows a control must not be stored before it is known which visitor the control forgets."""
         if self._erasures_reached is not None:
             events = self._topics["events"]
-            named = needed(record for records in batches.values() for record in records if record.topic == events)
+            named = required_versions(
+                record for records in batches.values() for record in records if record.topic == events
+            )
             await self._erasures_reached(named.erasures)
 
     def _read(self, batches: Batches) -> tuple[Block, list[TopicRecord]]:
@@ -203,11 +205,11 @@ class Writer:
                 for records in batches.values()
                 for record in records
             ],
-            functools.partial(kept, erasures=self._erasures),
+            functools.partial(redact, erasures=self._erasures),
         )
 
     async def _insist(
-        self, database: Database, block: Block, thread: ThreadPoolExecutor, stop: asyncio.Event
+        self, database: NamedSink, block: Block, thread: ThreadPoolExecutor, stop: asyncio.Event
     ) -> list[Refusal] | None:
         """Write until the database takes it; what it refused for good, or None when `stop` came first."""
         delay = FIRST_DELAY

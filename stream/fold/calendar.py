@@ -48,7 +48,7 @@ class Calendar:
             self._days[local] = known
         return known
 
-    def last_cut(self, at: int) -> int:
+    def latest_cut(self, at: int) -> int:
         """The latest cut that is not after `at`."""
         since, until = self._cuts
         if not since <= at < until:

@@ -8,8 +8,8 @@ from stream.fold.session import Session
 IDLE = 40 * 60 * 1000
 
 
-class Clock:
-    """A clock and the sessions that it will close, in the order in which they were last seen."""
+class SessionClock:
+    """A clock of the log (a watermark of event time) and the sessions that it will close, the least recent first."""
 
     __slots__ = ("due", "now", "open")
 

@@ -74,12 +74,12 @@ class Erasures:
         if record.settled:
             self._settled.add(record.digest)
 
-    def cover(self, site: str, session_id: str, visitor_id: str) -> bool:
-        """Whether an event of this visitor in this session is to be forgotten."""
+    def is_erased(self, site: str, session_id: str, visitor_id: str) -> bool:
+        """Whether folds leave out events of this visitor in this session."""
         return bool(self.digests) and not self.digests.isdisjoint(digests_of(site, session_id, visitor_id))
 
-    def settle(self, site: str, session_id: str, visitor_id: str) -> bool:
-        """Whether the event itself is not to be stored any more."""
+    def must_purge(self, site: str, session_id: str, visitor_id: str) -> bool:
+        """Whether stored events of this visitor in this session must be deleted: the erasure is `settled`."""
         return bool(self._settled) and not self._settled.isdisjoint(digests_of(site, session_id, visitor_id))
 
 

@@ -13,7 +13,7 @@ import msgspec
 from ingest.events import Control, Event, Tick, UndecodableError, clock_of, decode, encode
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
-from stream.fold.log_time import in_log_time
+from stream.fold.log_time import clamp_to_append_time
 from stream.fold.partition import LogRecord, Partition, believed_time, is_passed, lateness
 from stream.fold.result import FoldResult
 
@@ -47,10 +47,10 @@ class LateEvents:
             return
         clock = clock_of(content)
         now = self._now[clock] = max(self._now.get(clock, 0), content.received_at)
-        if is_passed(content, now) or self._erasures.cover(content.site, content.session_id, content.visitor_id):
+        if is_passed(content, now) or self._erasures.is_erased(content.site, content.session_id, content.visitor_id):
             return
         occurred_at = believed_time(content.occurred_at, content.received_at)
-        if lateness(occurred_at, content.received_at, self._calendars.of(content.site).last_cut(now)):
+        if lateness(occurred_at, content.received_at, self._calendars.of(content.site).latest_cut(now)):
             insort(self._waiting.setdefault(clock, []), LateEvent(occurred_at, record.offset, record))
             self.offsets.add(record.offset)
 
@@ -95,6 +95,6 @@ def _fold_in_time(partition: Partition, late: LateEvent, into: FoldResult | None
 
 def _decoded(record: LogRecord) -> Event | Control | None:
     try:
-        return in_log_time(decode(record.key, record.value), record.timestamp)
+        return clamp_to_append_time(decode(record.key, record.value), record.timestamp)
     except UndecodableError:
         return None

@@ -9,7 +9,7 @@ import msgspec
 from ingest.events import CLOCK_TOLERANCE, LIVE_CLOCK, Control, Event, Tick
 
 
-def in_log_time(content: Event | Control, timestamp: int) -> Event | Control:
+def clamp_to_append_time(content: Event | Control, timestamp: int) -> Event | Control:
     """An event or a tick of the live clock, not later than the log got it; `timestamp` in ms, 0 or less: unknown.
 
     The event's own time moves with `received_at` where the same clock made it: where it was corrected by it, or where

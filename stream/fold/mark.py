@@ -1,11 +1,9 @@
 """A mark: where recovery may begin to fold, kept as the metadata of a committed offset."""
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
-from ingest.events import (
-    LIVE_CLOCK,
-)
+from ingest.events import LIVE_CLOCK
 
 #: Bytes of a mark: Kafka takes 4,096 of metadata with an offset. The clocks of a partition have most of them.
 MARK_BYTES, CLOCKS_BYTES = 4_000, 3_000
@@ -21,7 +19,7 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     next: int
     clocks: dict[str, int]
     model: str = ""
-    pages: int = 0
+    pages_version: int = field(default=0, name="pages")
     before: str = ""
     refused: tuple[int, ...] = ()
 

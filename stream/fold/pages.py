@@ -89,7 +89,7 @@ class PagesMarker(Struct, frozen=True, gc=False, omit_defaults=True, tag="marker
 BY_HAND = PagesMarker("", 0)
 
 
-class SeenPage(Struct, frozen=True, gc=False):
+class PageAtVersion(Struct, frozen=True, gc=False):
     """A page as one version of the statistics sees it; shared by all views of it."""
 
     path: str
@@ -234,7 +234,7 @@ class PageStatistics:
         self._pending: dict[str, dict[tuple[str, str], PageRow]] = {}
         self._taken: dict[str, None] = {}
         self._sites: dict[str, SitePages] = {}
-        self._seen: dict[tuple[str, str, PageType | None, int], SeenPage] = {}
+        self._seen: dict[tuple[str, str, PageType | None, int], PageAtVersion] = {}
 
     def take(self, offset: int, value: bytes) -> None:
         """`read` of an encoded record; raises msgspec.DecodeError."""
@@ -268,7 +268,7 @@ class PageStatistics:
                 *(offset, len(rows), record.rows),
             )
 
-    def page(self, site: str, path: str, kind: PageType | None, version: int) -> SeenPage:
+    def page(self, site: str, path: str, kind: PageType | None, version: int) -> PageAtVersion:
         """The page as of `version`: its own row, else its pattern's, else the site's default row, else zeros."""
         key = (site, path, kind, version)
         page = self._seen.get(key)
@@ -277,7 +277,7 @@ class PageStatistics:
                 self._seen.clear()
             pages = self._sites.get(site)
             rates = pages.rates(path, version) if pages is not None else (0.0, 0.0, 0.0)
-            page = self._seen[key] = SeenPage(path, kind, *rates, ROWS[kind])
+            page = self._seen[key] = PageAtVersion(path, kind, *rates, ROWS[kind])
         return page
 
     def rows(self, version: int, site: str = "") -> dict[tuple[str, str], PageRow]:

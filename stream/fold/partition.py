@@ -24,13 +24,13 @@ from ingest.events import (
     decode,
 )
 from stream.fold.calendar import Calendars
-from stream.fold.clock import IDLE, Clock
+from stream.fold.clock import IDLE, SessionClock
 from stream.fold.erasures import Erasures, digests_of
-from stream.fold.log_time import in_log_time
+from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
-from stream.fold.session import Session, apply, has, id_of, is_verified
+from stream.fold.session import Session, apply, has_event, id_of, is_verified
 from stream.fold.update import UnscoredUpdate, cause_of, update_of
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
@@ -66,7 +66,7 @@ class Partition:
         log: str,
         number: int,
         calendars: Calendars,
-        pages: PageStatistics,
+        statistics: PageStatistics,
         start: Mark,
         erasures: Erasures | None = None,
     ) -> None:
@@ -77,10 +77,10 @@ class Partition:
         self.before = start.before
         #: Why controls were refused, by their offset; what is no longer known is given as REFUSED_EARLIER.
         self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
-        self.pages = start.pages
-        self.clocks = {name: Clock(now) for name, now in start.clocks.items()}
+        self.pages_version = start.pages_version
+        self.clocks = {name: SessionClock(now) for name, now in start.clocks.items()}
         self._calendars = calendars
-        self._statistics = pages
+        self._statistics = statistics
         self._erasures = erasures or Erasures()
         #: First offsets of the open sessions, in order.
         self._opened: dict[int, None] = {}
@@ -92,27 +92,27 @@ class Partition:
         outcome: Outcome
         detail = ""
         try:
-            content = in_log_time(decode(record.key, record.value), record.timestamp)
+            content = clamp_to_append_time(decode(record.key, record.value), record.timestamp)
         except UndecodableError as error:
             outcome, detail = "undecodable", str(error)
         else:
             if isinstance(content, Event):
-                outcome, detail = self._admit(record, content, into)
+                outcome, detail = self._fold_unless_erased(record, content, into)
             else:
-                outcome, detail = self._obey(record, content, into)
+                outcome, detail = self._apply_control(record, content, into)
         if into is not None:
             into.counts[outcome] = into.counts.get(outcome, 0) + 1
             if outcome in ("undecodable", "late", "overflow", "failed"):
                 into.dead.append(self._dead(record, outcome, detail))
 
-    def pass_by(self, record: LogRecord, into: FoldResult) -> None:
-        """Follow the record at `next` by its clock alone: it is of a site whose sessions nobody asks for."""
+    def advance_clock(self, record: LogRecord, into: FoldResult) -> None:
+        """Pass the record at `next`, moving its clock alone: for sites whose sessions the caller does not need."""
         self.next = record.offset + 1
         try:
-            content = in_log_time(decode(record.key, record.value), record.timestamp)
+            content = clamp_to_append_time(decode(record.key, record.value), record.timestamp)
             if isinstance(content, Event):
                 id_of(content.event_id)
-                self._move(clock_of(content), content.received_at, record.offset, into)
+                self._advance(clock_of(content), content.received_at, record.offset, into)
         except ValueError:
             return
 
@@ -139,7 +139,7 @@ class Partition:
         self.refused = {offset: why for offset, why in self.refused.items() if offset >= mark.next}
         return msgspec.structs.replace(mark, refused=tuple(self.refused)[-MOST_REFUSED:])
 
-    def overdue(self, wall: int) -> Tick | None:
+    def due_tick(self, wall: int) -> Tick | None:
         """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed."""
         live = self.clocks.get(LIVE_CLOCK)
         if live is None or not live.open:
@@ -147,8 +147,8 @@ class Partition:
         oldest = next(iter(live.open.values()))
         return Tick(LIVE_CLOCK, wall) if wall >= oldest.seen + IDLE else None
 
-    def replays(self) -> dict[str, int]:
-        """The clocks of replayed sites that have open sessions."""
+    def import_clocks(self) -> dict[str, int]:
+        """The times of the clocks of imports (replayed sites) that have open sessions, by site."""
         return {name: clock.now for name, clock in self.clocks.items() if name != LIVE_CLOCK and clock.open}
 
     @property
@@ -161,55 +161,57 @@ class Partition:
 
     def _here(self) -> Mark:
         clocks = {name: clock.now for name, clock in self.clocks.items()}
-        return Mark(self.next, clocks, self.model, self.pages, self.before)
+        return Mark(self.next, clocks, self.model, self.pages_version, self.before)
 
-    def _obey(self, record: LogRecord, control: Control, into: FoldResult | None) -> tuple[Outcome, str]:
+    def _apply_control(self, record: LogRecord, control: Control, into: FoldResult | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
-            self._move(control.clock, control.to, record.offset, into)
+            self._advance(control.clock, control.to, record.offset, into)
         elif isinstance(control, UseModel):
             if record.offset in self.refused:
                 return "failed", self.refused[record.offset]
             if control.version != self.model:
                 self.before, self.model = self.model, control.version
         elif isinstance(control, UsePages):
-            self.pages = max(self.pages, control.version)
+            self.pages_version = max(self.pages_version, control.version)
         elif isinstance(control, Erase):
             self._forget(control.digest)
         return "control", ""
 
-    def _admit(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
-        """Keep out what ingest would have refused, and what is erased."""
+    def _fold_unless_erased(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
+        """Fold an event, but for one with an invalid id, and for one of an erased visitor."""
         try:
             raw = id_of(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
-        if self._erasures.cover(event.site, event.session_id, event.visitor_id):
+        if self._erasures.is_erased(event.site, event.session_id, event.visitor_id):
             # Its session was never there, but nobody else's may close at another time.
-            self._move(clock_of(event), event.received_at, record.offset, into)
+            self._advance(clock_of(event), event.received_at, record.offset, into)
             return "erased", ""
         return self._fold_event(record, event, raw, into)
 
     def _fold_event(self, record: LogRecord, event: Event, raw: bytes, into: FoldResult | None) -> tuple[Outcome, str]:
         """Fold one event.
 
-        1 the clock moves, and closes what it has passed; 2 history that its clock has passed was sent before, and is
-        skipped; 3 so is an event that the session has; 4 a late one is put aside, opening and moving nothing more;
-        5 the daily cut; 6 an event too many is put aside; 7 the session takes the event. Whatever reaches an open
-        session keeps it open, or a fold that begins in its middle would close it at another time than a fold of the
-        whole.
+        1 Advance the clock, and close the sessions that it has passed. 2 Skip an imported event that its clock has
+        passed: it was sent before. 3 Skip an event that the session has counted; it keeps the session open. 4 Set a
+        late event aside: it opens no session and keeps none open. 5 Close a session that began before the daily cut.
+        6 Set aside an event beyond SESSION_EVENTS; it keeps the session open. 7 Apply the event to the session.
+
+        Steps 3 and 6 keep the session open so that a fold which begins in the middle of a session closes it at the
+        same time as a fold of the whole log.
         """
         received_at, offset = event.received_at, record.offset
-        clock = self._move(clock_of(event), received_at, offset, into)
+        clock = self._advance(clock_of(event), received_at, offset, into)
         if is_passed(event, clock.now):
             return "duplicate", ""
         key = record.key or b""
         session = clock.open.get(key)
-        if session is not None and has(session, raw, is_verified(event)):
-            self._see(clock, key, session)
+        if session is not None and has_event(session, raw, is_verified(event)):
+            self._touch(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
         occurred_at = believed_time(event.occurred_at, received_at)
-        cut = calendar.last_cut(clock.now)
+        cut = calendar.latest_cut(clock.now)
         late = lateness(occurred_at, received_at, cut)
         if late:
             return "late", late
@@ -219,14 +221,14 @@ class Partition:
         if session is None:
             session = Session(event.site, event.session_id, clock.now, offset, calendar)
             return self._take(clock, key, session, record, event, raw, occurred_at, into)
-        self._see(clock, key, session)
+        self._touch(clock, key, session)
         if session.events >= SESSION_EVENTS:
             return "overflow", f"the session has {SESSION_EVENTS} events"
         return self._take(clock, key, session, record, event, raw, occurred_at, into)
 
     def _take(
         self,
-        clock: Clock,
+        clock: SessionClock,
         key: bytes,
         session: Session,
         record: LogRecord,
@@ -238,7 +240,7 @@ class Partition:
         """Step 7 of the fold: a session whose first event fails is never opened."""
         page = None
         if event.type == "page_view" and event.page is not None:
-            page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages)
+            page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages_version)
         try:
             changed = apply(session, event, raw, occurred_at, page)
         except Exception as error:
@@ -254,11 +256,11 @@ class Partition:
             self._emit(key, session, cause, occurred_at, changed, into)
         return "scored", ""
 
-    def _move(self, name: str, to: int, offset: int, into: FoldResult | None) -> Clock:
+    def _advance(self, name: str, to: int, offset: int, into: FoldResult | None) -> SessionClock:
         """Move a clock to `to`, never back, and close the sessions that it has passed."""
         clock = self.clocks.get(name)
         if clock is None:
-            clock = self.clocks[name] = Clock(to)
+            clock = self.clocks[name] = SessionClock(to)
             self._bound_clocks(offset, into)
         clock.now = max(clock.now, to)
         if clock.now >= clock.due:
@@ -287,7 +289,7 @@ class Partition:
             for key, session in list(clock.open.items()):
                 self._close(clock, key, session, offset, into)
 
-    def _see(self, clock: Clock, key: bytes, session: Session) -> None:
+    def _touch(self, clock: SessionClock, key: bytes, session: Session) -> None:
         session.seen = clock.now
         clock.open.move_to_end(key)
 
@@ -299,7 +301,7 @@ class Partition:
                     del clock.open[key]
                     del self._opened[session.first_offset]
 
-    def _close(self, clock: Clock, key: bytes, session: Session, offset: int, into: FoldResult | None) -> None:
+    def _close(self, clock: SessionClock, key: bytes, session: Session, offset: int, into: FoldResult | None) -> None:
         del clock.open[key]
         del self._opened[session.first_offset]
         if into is not None:
@@ -308,7 +310,7 @@ class Partition:
     def _emit(
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: FoldResult
     ) -> None:
-        if self._erasures.cover(session.site, session.session_id, session.visitor_id):
+        if self._erasures.is_erased(session.site, session.session_id, session.visitor_id):
             # The topic `erasures` may be read further than the log.
             return
         closed = cause.id is None
@@ -321,7 +323,7 @@ class Partition:
             version = emitted
             if closed:
                 changed = range(len(session.times))
-        update = update_of(session, version, cause, occurred_at, changed if into.has_views else (), self.pages)
+        update = update_of(session, version, cause, occurred_at, changed if into.has_views else (), self.pages_version)
         into.updates.append(UnscoredUpdate(self.number, key, self.model, update))
 
     def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from ingest.events import Context, Event
 from scoring.features import VisitorType
 from stream.fold.calendar import Calendar, Day
-from stream.fold.pages import SeenPage
-from stream.scored import CurrencyAmount, Origin, VerifiedOrder
+from stream.fold.pages import PageAtVersion
+from stream.scored import CategoryNames, CurrencyAmount, VerifiedOrder
 
 #: Bytes of an event id.
 ID = 16
@@ -37,7 +37,7 @@ class SessionContext(NamedTuple):
     region: int
     traffic_type: int
     visitor_type: VisitorType
-    origin: Origin
+    origin: CategoryNames
 
 
 class ReportedPurchase(NamedTuple):
@@ -88,7 +88,7 @@ class Session:
         #: The page views in order: when, which event, which page.
         self.times = array("q")
         self.viewed = array("H")
-        self.pages: list[SeenPage] = []
+        self.pages: list[PageAtVersion] = []
         #: Views and ms by the row of their page's type.
         self.counts = [0, 0, 0, 0]
         self.millis = [0, 0, 0, 0]
@@ -140,7 +140,7 @@ def is_verified(event: Event) -> bool:
     return event.purchase is not None and event.purchase.verified
 
 
-def has(session: Session, raw: bytes, verified: bool = False) -> bool:
+def has_event(session: Session, raw: bytes, verified: bool = False) -> bool:
     """Whether the session has counted the event of this id; `verified`: of the verified purchase of this id.
 
     A verified purchase and any other event of its id are two events: whoever guesses the id of an order that is yet to
@@ -166,7 +166,7 @@ def _place(ids: bytes, raw: bytes, start: int) -> int:
     return at
 
 
-def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: SeenPage | None) -> tuple[int, ...]:
+def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: PageAtVersion | None) -> tuple[int, ...]:
     """Fold an event that the session does not have; returns the indexes of the page views that it added or changed.
 
     `raw` is id_of(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs to a page
@@ -235,7 +235,7 @@ def _last_moves(session: Session, at: int) -> tuple[int, ...]:
     return (count - 1,)
 
 
-def _append(session: Session, at: int, page: SeenPage) -> int:
+def _append(session: Session, at: int, page: PageAtVersion) -> int:
     """Put a view behind those that are there; returns its index."""
     session.counts[page.row] += 1
     session.times.append(at)
@@ -246,7 +246,7 @@ def _append(session: Session, at: int, page: SeenPage) -> int:
     return len(session.pages) - 1
 
 
-def _insert(session: Session, occurred_at: int, raw: bytes, page: SeenPage) -> tuple[int, ...]:
+def _insert(session: Session, occurred_at: int, raw: bytes, page: PageAtVersion) -> tuple[int, ...]:
     """Put a view among or before those that are there; the one before it is cut short."""
     at = _position(session, occurred_at, raw)
     session.counts[page.row] += 1
@@ -298,7 +298,7 @@ def _take_order(session: Session, order: ReportedPurchase) -> None:
     session.verified = tuple([VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in verified])
 
 
-def _added(pages: list[SeenPage]) -> tuple[float, float, float]:
+def _added(pages: list[PageAtVersion]) -> tuple[float, float, float]:
     """The sums of the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
     bounce = leave = value = 0.0
     for page in pages:
@@ -311,7 +311,7 @@ def _added(pages: list[SeenPage]) -> tuple[float, float, float]:
 def _session_context(context: Context) -> SessionContext:
     browser, system = context.browser, context.operating_system
     region, traffic = context.region, context.traffic_type
-    origin = Origin(browser.name, system.name, region.name, traffic.name)
+    origin = CategoryNames(browser.name, system.name, region.name, traffic.name)
     return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
 
 

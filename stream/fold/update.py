@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ingest.events import Event
-from stream.compiled import constructor
+from stream.codegen import constructor
 from stream.fold.features import features
 from stream.fold.session import Session, text_of
 from stream.scored import Cause, Counts, SessionUpdate, Status, View
@@ -21,7 +21,7 @@ class UnscoredUpdate(Struct, frozen=True, gc=False):
 
 
 #: Fields that an update makes; all others are attributes of the session.
-_MADE = (*("version", "event", "occurred_at", "updated_at", "status", "features", "counts", "pages_version", "views"),)
+_COMPUTED = ("version", "event", "occurred_at", "updated_at", "status", "features", "counts", "pages_version", "views")
 #: Attributes of the session that have another name than their field.
 _ATTRIBUTES = {
     "started_at": "first_at",
@@ -30,7 +30,7 @@ _ATTRIBUTES = {
     "unverified_purchases": "unverified",
     "orders": "verified",
 }
-_update = constructor(SessionUpdate, SessionUpdate.__struct_fields__, _MADE, _ATTRIBUTES)
+_update = constructor(SessionUpdate, SessionUpdate.__struct_fields__, _COMPUTED, _ATTRIBUTES)
 
 
 def update_of(

@@ -22,9 +22,9 @@ STOP_TIMEOUT = 8.0
 
 
 class WorkerApp(faust.App):  # type: ignore[misc]
-    """A Faust app whose consumer gives its rounds to `rounds`; `failure` is set by the first error that ends it."""
+    """A Faust app whose consumer gives its rounds to `worker`; `failure` is set by the first error that ends it."""
 
-    rounds: Worker
+    worker: Worker
     events_topic: str
     fetch_wait_ms: int
     idle_fetch_wait_ms: int
@@ -75,7 +75,7 @@ def create_app(
         broker_max_poll_records=round_records,
         consumer_max_fetch_size=4 * 1024 * 1024,
     )
-    app.rounds = worker
+    app.worker = worker
     app.events_topic = events_topic
     app.fetch_wait_ms = fetch_wait_ms
     app.idle_fetch_wait_ms = idle_fetch_wait_ms

@@ -134,7 +134,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
             self.app.drained.set()
 
     async def _rounds(self, fetcher: Any) -> None:
-        worker: Worker = self.app.rounds
+        worker: Worker = self.app.worker
         generation: Any = None
         while not (self.should_stop or fetcher.should_stop or self.app.stopping):
             fetched, _ = await self._wait_next_records(timeout=0.5)
@@ -153,7 +153,7 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
             }
             if batches:
                 await worker.round(batches, self)
-            await worker.look_after(self, int(time.time() * 1000))
+            await worker.run_maintenance(self, int(time.time() * 1000))
             await asyncio.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
         await worker.commit(self)
 

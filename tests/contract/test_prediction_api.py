@@ -26,7 +26,7 @@ def schema() -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", app(read_keys=(KEY,)))
 
 
-def asked(schema: Any, mode: GenerationMode, examples: int) -> Counter[int]:
+def statuses_of(schema: Any, mode: GenerationMode, examples: int) -> Counter[int]:
     """Ask every operation so often, check every answer, and count them by status."""
     statuses: Counter[int] = Counter()
     for found in schema.get_all_operations():
@@ -44,25 +44,25 @@ def asked(schema: Any, mode: GenerationMode, examples: int) -> Counter[int]:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode))
-        def ask(case: Any) -> None:
+        def check_case(case: Any) -> None:
             answer = case.call(headers={"X-OPECOM-Key": KEY})
             statuses[answer.status_code] += 1
             case.validate_response(answer, checks=CHECKS)
 
-        ask()
+        check_case()
     return statuses
 
 
 @pytest.mark.filterwarnings("default")
-def test_every_answer_is_as_its_schema_says_and_none_is_a_fault_of_ours(schema: Any) -> None:
-    statuses = asked(schema, GenerationMode.POSITIVE, 60)
+def test_every_answer_is_as_its_schema_states_and_none_is_a_fault_of_ours(schema: Any) -> None:
+    statuses = statuses_of(schema, GenerationMode.POSITIVE, 60)
     assert max(statuses) < 500
     good = sum(count for status, count in statuses.items() if 200 <= status < 300)
     assert good / statuses.total() >= 0.3, statuses
 
 
 @pytest.mark.filterwarnings("default")
-def test_nonsense_is_refused_as_the_schema_says(schema: Any) -> None:
-    statuses = asked(schema, GenerationMode.NEGATIVE, 60)
+def test_nonsense_is_refused_as_the_schema_states(schema: Any) -> None:
+    statuses = statuses_of(schema, GenerationMode.NEGATIVE, 60)
     assert max(statuses) < 500
     assert statuses[422] > 0

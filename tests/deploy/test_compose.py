@@ -77,7 +77,7 @@ def test_ports_are_of_this_machine_only(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_runs_on_has_a_health_check_and_what_waits_for_it_says_so(name: str) -> None:
+def test_what_runs_on_has_a_health_check_and_what_waits_for_it_declares_it(name: str) -> None:
     assert ("healthcheck" in SERVICES[name]) == (name not in ONE_SHOT)
     for other, how in SERVICES[name].get("depends_on", {}).items():
         done = "service_completed_successfully" if other in ONE_SHOT else "service_healthy"
@@ -119,7 +119,7 @@ def kafka_listeners() -> list[str]:
     return compose.environment(SERVICES["kafka"], VALUES)["KAFKA_ADVERTISED_LISTENERS"].split(",")
 
 
-def test_kafka_tells_the_host_the_port_that_is_published() -> None:
+def test_kafka_advertises_the_published_port_to_the_host() -> None:
     (published,) = SERVICES["kafka"]["ports"]
     assert f"HOST://{compose.filled(published, VALUES).removesuffix(':9092')}" in kafka_listeners()
 
@@ -156,7 +156,7 @@ def test_no_secret_has_a_default() -> None:
                 assert set(compose.variables(str(value)).values()) == {"?"}, f"{name} has a value of its own"
 
 
-def test_the_example_names_every_variable_says_what_it_is_and_gives_no_secret() -> None:
+def test_the_example_names_every_variable_states_what_it_is_and_gives_no_secret() -> None:
     asked, given = compose.variables(compose.FILE.read_text()), compose.example()
     assert asked.keys() == given.keys()
     assert {name for name, mark in asked.items() if mark == "?"} == {name for name, value in given.items() if not value}

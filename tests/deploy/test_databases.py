@@ -98,7 +98,7 @@ def test_services_need_a_url(tmp_path: Path) -> None:
     )
 
 
-def test_a_schema_that_was_not_migrated_is_told(tmp_path: Path) -> None:
+def test_a_schema_that_was_not_migrated_is_reported(tmp_path: Path) -> None:
     url = SecretStr(f"sqlite:///{tmp_path / 'rows.sqlite'}")
     settings = with_storage(tmp_path, profile="services", url=url)
     with pytest.raises(SchemaError, match="run `opecom migrate`"):
@@ -108,7 +108,7 @@ def test_a_schema_that_was_not_migrated_is_told(tmp_path: Path) -> None:
     assert migrate_all(settings) == []
 
 
-def test_a_chdb_folder_that_another_process_holds_is_told(tmp_path: Path) -> None:
+def test_a_chdb_folder_that_another_process_holds_is_reported(tmp_path: Path) -> None:
     hold = (
         "import sys; from storage.write.clickhouse_sink import embedded_client; "
         "client = embedded_client(sys.argv[1], 'opecom'); print('holds', flush=True); sys.stdin.read()"
@@ -124,7 +124,7 @@ def test_a_chdb_folder_that_another_process_holds_is_told(tmp_path: Path) -> Non
     assert line.endswith(f"see data_dir {tmp_path} (one process at a time holds it)")
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data").touch()
     line, kind = refused(with_storage(tmp_path / "data"))
     assert kind is SetupError
@@ -141,7 +141,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
     ],
     ids=["sqlite", "mariadb", "chdb", "clickhouse"],
 )
-async def test_a_database_that_goes_away_as_a_part_begins_is_a_line_that_names_what_mends_it(
+async def test_a_database_that_goes_away_as_a_part_begins_is_a_line_that_names_what_repairs_it(
     error: Exception, storage: dict[str, Any], setting: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def begins() -> None:

@@ -86,7 +86,7 @@ def test_a_part_loads_what_it_needs(part: str) -> None:
     assert loaded(f"import deploy.wiring.{part}") - PARTS[part] == set()
 
 
-def test_the_list_says_of_each_command_what_the_command_says_of_itself() -> None:
+def test_the_list_describes_each_command_as_the_command_does() -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, LazyGroup)
     listed = {name: command for name, command in group.commands.items() if isinstance(command, ListedCommand)}

@@ -122,7 +122,7 @@ def test_no_secret_is_here() -> None:
             assert "import_keys" not in value
 
 
-def test_secrets_are_those_that_strimzi_makes_or_that_operations_tells_to_make() -> None:
+def test_secrets_are_those_that_strimzi_makes_or_that_operations_lists() -> None:
     refs = [each["valueFrom"]["secretKeyRef"] for _, container in CONTAINERS.values() for each in container["env"]]
     document = (compose.ROOT / "docs" / "operations.md").read_text()
     (user,) = of_kind(OBJECTS, "KafkaUser")
@@ -135,7 +135,7 @@ def test_secrets_are_those_that_strimzi_makes_or_that_operations_tells_to_make()
 
 
 @pytest.mark.parametrize("part", ["ingest", "worker", "writer", "api", "webhooks"])
-def test_probes_ask_where_the_part_answers(part: str, settings: Settings) -> None:
+def test_probes_use_the_port_where_the_part_answers(part: str, settings: Settings) -> None:
     _, container = CONTAINERS[part]
     (port,) = container["ports"]
     group = {"ingest": settings.ingest, "api": settings.api}.get(part)
@@ -216,7 +216,7 @@ def test_our_parts_find_kafka_and_may_use_what_they_use(settings: Settings) -> N
     assert groups == {settings.worker.group, settings.storage.group, settings.webhooks.group}
 
 
-def test_the_certificate_of_kafka_is_where_the_setting_says(settings: Settings) -> None:
+def test_the_certificate_of_kafka_is_where_the_setting_states(settings: Settings) -> None:
     (kafka,) = of_kind(OBJECTS, "Kafka")
     for owner, container in CONTAINERS.values():
         (volume,) = [each for each in pod(owner)["volumes"] if each["name"] == "kafka-ca"]

@@ -28,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-def said(*words: str) -> str:
+def output_of(*words: str) -> str:
     done = CliRunner().invoke(app, ["models", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
@@ -41,14 +41,14 @@ def promotion(kind: str, version: str, before: str, log: str = "k") -> Promotion
 
 @pytest.mark.usefixtures("folder")
 def test_list_show_and_compare() -> None:
-    listed = json.loads(said("list", "--json"))
+    listed = json.loads(output_of("list", "--json"))
     assert (listed["current"], [each["version"] for each in listed["models"]]) == ("m1", ["m1", "m2"])
-    assert "m2" in said("list")
-    assert json.loads(said("show", "--json"))["version"] == "m1"
-    assert "sha256" in said("show", "m2")
-    compared = json.loads(said("compare", "m1", "m2", "--json"))["metrics"]["auc_test"]
+    assert "m2" in output_of("list")
+    assert json.loads(output_of("show", "--json"))["version"] == "m1"
+    assert "sha256" in output_of("show", "m2")
+    compared = json.loads(output_of("compare", "m1", "m2", "--json"))["metrics"]["auc_test"]
     assert compared[1] == 0.95
-    assert "0.950000" in said("compare", "m1", "m2")
+    assert "0.950000" in output_of("compare", "m1", "m2")
 
 
 @pytest.mark.usefixtures("folder")
@@ -92,15 +92,15 @@ def test_one_registry_serves_trains_and_compares(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("OPECOM_SCORING__REGISTRY", "")
     shipped, scoring = registry.current(), load().scoring
     answering, scorers = CurrentModel(scoring), models(scoring)
-    assert json.loads(said("list", "--json"))["current"] == shipped
+    assert json.loads(output_of("list", "--json"))["current"] == shipped
     # As `opecom train` adds a version; an earlier one made it current.
     own = Path(str(writable_registry(scoring)))
     assert own == tmp_path / "models"
     known = registry.manifest(own, shipped)
     registry.add(own, registry.graph_of(own, shipped), msgspec.structs.replace(known, version="own"), "card")
-    listed = json.loads(said("list", "--json"))
+    listed = json.loads(output_of("list", "--json"))
     assert (listed["current"], [each["version"] for each in listed["models"]]) == (shipped, ["own", shipped])
-    assert "own" in said("compare", shipped, "own")
+    assert "own" in output_of("compare", shipped, "own")
     assert scorers("own").manifest.version == "own"
     assert (scorers("").manifest.version, answering().manifest.version) == (shipped, shipped)
     registry.promote(own, "own")
@@ -115,11 +115,11 @@ def test_what_an_earlier_training_left_is_listed_and_not_in_force(
     monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path))
     registry_of(tmp_path / "models", "trained")
     assert CurrentModel(load().scoring)().manifest.version == registry.current()
-    listed = json.loads(said("list", "--json"))
+    listed = json.loads(output_of("list", "--json"))
     assert listed["current"] == registry.current()
     assert "trained" in [each["version"] for each in listed["models"]]
 
 
 def test_the_shipped_registry_is_listed_without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path))
-    assert json.loads(said("list", "--json"))["current"] == registry.current()
+    assert json.loads(output_of("list", "--json"))["current"] == registry.current()

@@ -68,7 +68,7 @@ def test_a_store_that_is_scraped_at_both_ports_counts_once() -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_a_panel_asks_the_chosen_data_source_in_promql_and_says_its_unit(panel: dict[str, Any]) -> None:
+def test_a_panel_queries_the_chosen_data_source_in_promql_and_states_its_unit(panel: dict[str, Any]) -> None:
     assert panel["description"]
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
     assert panel["targets"]
@@ -94,7 +94,7 @@ def test_the_dashboard_has_a_row_for_each_part_and_no_panels_over_each_other() -
     assert max(x for x, _ in squares) == 23
 
 
-def test_what_an_expression_asks_for_is_found() -> None:
+def test_what_an_expression_requests_is_found() -> None:
     [rate, lag] = asked('sum by (site, job) (rate(a_total{code="x", job="j"}[$__rate_interval])) > up + max(lag)')
     assert rate == MetricSelector("a_total", (("code", "x"),), frozenset({"site", "code"}))
     assert lag == MetricSelector("lag", (), frozenset())

@@ -227,7 +227,7 @@ def expected(row: Row, role: str, profile: Profile) -> Answer:
 
 @pytest.mark.parametrize("profile", ["embedded", "services"])
 @pytest.mark.parametrize("name", ROUTES)
-async def test_every_route_answers_every_role_as_the_table_says(
+async def test_every_route_answers_every_role_as_the_table_states(
     name: str,
     profile: Profile,
     tmp_path: Path,
@@ -246,7 +246,7 @@ async def test_every_route_answers_every_role_as_the_table_says(
             for role, who in roles(keys).items():
                 found[route, role] = await answer(app, route, row, who, log)
                 wanted[route, role] = expected(row, role, profile)
-        told = (await ask(app, "GET /metrics", OPEN, key(keys["admin"]))).text
+        told = (await send_request(app, "GET /metrics", OPEN, key(keys["admin"]))).text
     assert {cell: got for cell, got in found.items() if got != wanted[cell]} == {}
     for secret in (*keys.values(), IMPORT, WRITE, OTHER_WRITE):
         assert secret not in told
@@ -273,7 +273,7 @@ async def test_every_read_export_or_deletion_is_one_line_that_names_the_key(
         for route, row in ROUTES["queries"].items():
             for role, who in (("admin", key(keys["admin"])), ("nobody known", Role())):
                 caplog.clear()
-                answer = await ask(app, route, row, who)
+                answer = await send_request(app, route, row, who)
                 lines = [each.getMessage() for each in caplog.records if each.name == "storage.http.audit"]
                 begins = f'audit who="{role}" action="{route}" '
                 is_well = len(lines) == 1 and lines[0].startswith(begins)
@@ -297,7 +297,7 @@ async def test_a_line_names_site_and_subject_and_a_key_of_another_scope(
             ("GET /replays/{job}", "admin"),
             ("GET /admin/visitors/{visitor_id}", "export"),
         ):
-            await ask(app, route, table[route], key(keys[scope]))
+            await send_request(app, route, table[route], key(keys[scope]))
     lines = [each.getMessage() for each in caplog.records if each.name == "storage.http.audit"]
     visitor, session = visitor_digest("shop", "v1"), session_digest("shop", "s1")
     assert [each.partition(" action=")[0] for each in lines] == [
@@ -377,7 +377,7 @@ async def answered_by(name: str, app: Starlette) -> set[str]:
     """All that the application answers; of one that passes requests on, what it says that it passes."""
     if name != "passed":
         return routes(app)
-    document = (await ask(app, "GET /openapi.json", OPEN, Role())).json()
+    document = (await send_request(app, "GET /openapi.json", OPEN, Role())).json()
     given = {path: methods for path, methods in document["paths"].items() if path.startswith("/admin")}
     return {f"{method.upper()} {path}" for path, methods in given.items() for method in methods}
 
@@ -407,7 +407,7 @@ def _walked(given: list[BaseRoute]) -> Iterator[str]:
             yield from _walked(route.original_router.routes)  # type: ignore[attr-defined]
 
 
-async def ask(app: Starlette, route: str, row: Row, who: Role) -> httpx.Response:
+async def send_request(app: Starlette, route: str, row: Row, who: Role) -> httpx.Response:
     method, _, path = route.partition(" ")
     if "{hash}" in path:
         path = next(each.path for each in app.routes if re.fullmatch(path.replace("{hash}", "[0-9a-f]{12}"), each.path))  # type: ignore[attr-defined]
@@ -422,7 +422,7 @@ async def ask(app: Starlette, route: str, row: Row, who: Role) -> httpx.Response
 async def answer(app: Starlette, route: str, row: Row, who: Role, log: ListPublisher) -> Any:
     """What came of it, in the words of the table."""
     before = Counter(event.site for event in events(log))
-    got = await ask(app, route, row, who)
+    got = await send_request(app, route, row, who)
     if got.status_code not in row.well:
         assert row.tells == "" or row.tells not in got.text
         assert Counter(event.site for event in events(log)) == before

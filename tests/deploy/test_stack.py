@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_written_is_a_line() -> None:
         stack.up(Path("/proc/services"), CACHE, free_port(), free_port())
 
 
-def test_a_program_that_ends_says_why(tmp_path: Path) -> None:
+def test_a_program_that_ends_states_why(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print('starting'); print('ERROR no room'); print('bye'); raise SystemExit(3)"]
     with pytest.raises(SetupError, match=r"^thing ended with code 3: ERROR no room \(log: "):
         Program("thing", tmp_path).start(command, lambda: False)

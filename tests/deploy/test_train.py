@@ -11,7 +11,7 @@ from deploy.errors import SetupError
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="the extra `train` is installed")
-def test_without_the_extra_one_line_says_how_to_get_it(tmp_path: Path) -> None:
+def test_without_the_extra_one_line_states_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"training needs \w+: `make train DATA=...`"):
         CliRunner().invoke(app, ["train", "--data", str(tmp_path / "x.csv")], catch_exceptions=False)
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "400")
 
 
-def said(*words: str) -> str:
+def output_of(*words: str) -> str:
     done = CliRunner().invoke(app, ["webhooks", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
@@ -34,5 +34,5 @@ def test_what_receivers_answer_is_shown_as_it_is() -> None:
     (claimed,) = deliveries.claim(engine, made.id, 1, 2, 3)
     deliveries.settle(engine, claimed, "dead", 4, 500, f"500 {HOSTILE}")
     engine.dispose()
-    assert url in said("list")
-    assert f"500 {HOSTILE}" in said("deliveries")
+    assert url in output_of("list")
+    assert f"500 {HOSTILE}" in output_of("deliveries")

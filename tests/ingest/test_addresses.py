@@ -51,7 +51,7 @@ def test_a_proxy_that_is_no_address() -> None:
         TrustedProxies(["nginx"])
 
 
-def test_a_proxy_that_nobody_named_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_proxy_that_nobody_named_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     proxies = TrustedProxies()
     for _ in range(3):
         proxies.client("127.0.0.1", "203.0.113.7")

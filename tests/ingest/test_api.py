@@ -101,7 +101,7 @@ async def test_what_shops_send_is_taken(log: ListPublisher) -> None:
         pytest.param("/v1/batch", {"sent_at": NOON // 1000, "events": []}, "milliseconds", id="4"),
     ],
 )
-async def test_what_is_refused_says_what_to_send(
+async def test_what_is_refused_states_what_to_send(
     log: ListPublisher, path: str, body: dict[str, Any], what_to_do: str
 ) -> None:
     response = await post(path, log, json=body)
@@ -160,7 +160,7 @@ async def test_an_import_names_its_run(log: ListPublisher) -> None:
 
 
 @pytest.mark.parametrize("path", HOT)
-async def test_kafka_away_is_said_with_when_to_come_back(path: str, log: ListPublisher) -> None:
+async def test_kafka_away_is_reported_with_when_to_come_back(path: str, log: ListPublisher) -> None:
     log.away = "Kafka is away"
     response = await post(path, log)
     assert refusal(response) == (503, "unavailable")
@@ -266,7 +266,7 @@ async def test_an_import_key_sends_batches_only(log: ListPublisher) -> None:
     assert refusal(response) == (401, "wrong_key")
 
 
-async def test_this_machine_needs_no_key_where_the_site_says_so(log: ListPublisher) -> None:
+async def test_this_machine_needs_no_key_where_the_site_allows_it(log: ListPublisher) -> None:
     keyless = {"x-opecom-key": ""}
     assert (await post("/tracker/pageview", log, peer="127.0.0.1", headers=keyless)).status_code == 202
     assert events(log)[0].site == "default"
@@ -282,7 +282,7 @@ async def test_an_unnamed_proxy_of_this_machine_opens_nothing(header: str, log: 
     assert refusal(await post("/tracker/pageview", log, peer="127.0.0.1", headers=headers)) == (401, "no_key")
 
 
-async def test_a_trusted_proxy_tells_the_address(log: ListPublisher) -> None:
+async def test_a_trusted_proxy_reports_the_address(log: ListPublisher) -> None:
     given = settings(trusted_proxies=("127.0.0.1",), region_header="CF-IPCountry")
     headers = {"x-forwarded-for": "198.51.100.9", "cf-ipcountry": "JP"}
     await post("/tracker/pageview", log, given=given, peer="127.0.0.1", headers=headers)
@@ -436,7 +436,7 @@ async def test_what_is_not_there(log: ListPublisher) -> None:
         assert refusal(await client.post("/livez")) == (405, "wrong_method")
 
 
-async def test_a_fault_of_ours_is_said_and_logged(
+async def test_a_fault_of_ours_is_reported_and_logged(
     log: ListPublisher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(*_: object) -> None:

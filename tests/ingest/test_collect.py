@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest import codes, collect, schemas
 from ingest.admission.keys import Grant, SiteAccess
-from ingest.collect import RequestOrigin
+from ingest.collect import SenderContext
 from ingest.enrich import Agent, page_rules
 from ingest.errors import RequestRefusedError
 from ingest.events import Code, Context, Custom, Event, Page, Purchase, decode
@@ -21,9 +21,9 @@ LIVE = Grant(SiteAccess("shop"), "write", "shop")
 IMPORT = Grant(SiteAccess("shop"), "import", "shop")
 
 
-def sender(grant: Grant = LIVE, **given: Any) -> RequestOrigin:
+def sender(grant: Grant = LIVE, **given: Any) -> SenderContext:
     numbers = iter(range(900, 10_000))
-    return RequestOrigin(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
+    return SenderContext(grant, NOON, new_id=lambda: event_id(next(numbers)), **given)
 
 
 def iso(moment: int, zone: tzinfo) -> str:
@@ -189,7 +189,7 @@ def test_an_import_brings_its_clock_and_context() -> None:
     assert event.context == msgspec.structs.replace(context, ip="203.0.113.0")
 
 
-def test_an_import_says_nothing_of_the_visitor_by_its_own_request() -> None:
+def test_an_import_states_nothing_of_the_visitor_by_its_own_request() -> None:
     body = msgspec.json.encode({"sent_at": NOON, "events": [page_view(received_at=NOON, visitor_type="Other")]})
     read = collect.batch(body, sender(IMPORT, agent=Agent(Code(1), Code(1), True), region=Code(1), ip="10.0.0.0"), 50)
     assert (only(read).context, only(read).flags) == (Context(visitor_type="Other"), ())
@@ -245,7 +245,7 @@ def test_flags_are_kept_together() -> None:
 )
 def test_when_an_event_occurred(given: Any, expected: int) -> None:
     body = {"sent_at": expected, "events": [page_view(occurred_at=given)]}
-    read = collect.batch(msgspec.json.encode(body), RequestOrigin(LIVE, expected), 50)
+    read = collect.batch(msgspec.json.encode(body), SenderContext(LIVE, expected), 50)
     assert (only(read).occurred_at, only(read).flags) == (expected, ())
 
 
@@ -376,7 +376,7 @@ def test_half_a_pair_beside_other_rubbish() -> None:
         collect.batch(body[:-2], sender(), 50)
 
 
-def test_a_byte_order_mark_says_nothing() -> None:
+def test_a_byte_order_mark_means_nothing() -> None:
     body = b"\xef\xbb\xbf" + msgspec.json.encode({"sent_at": NOON, "events": [page_view()]})
     assert collect.batch(body, sender(), 50) == collect.batch(body[3:], sender(), 50)
     assert len(collect.batch_one_by_one(body, sender(), 50).records) == 1

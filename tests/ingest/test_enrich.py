@@ -64,7 +64,7 @@ def test_path(url: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://[bad/", "https://[::1"])
-def test_what_is_no_url_is_said(url: str) -> None:
+def test_what_is_no_url_is_reported(url: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         enrich.page(url, None, None, RULES)
 
@@ -121,7 +121,7 @@ MINUTE = 60_000
     ],
 )
 def test_clock(occurred_at: int | None, sent_at: int | None, expected: tuple[int, str | None]) -> None:
-    assert enrich.clock(occurred_at, sent_at, NOON) == expected
+    assert enrich.correct_occurred_at(occurred_at, sent_at, NOON) == expected
 
 
 def test_codes_mean_one_thing_each() -> None:

@@ -34,7 +34,7 @@ async def reason(made: KafkaPublisher, said: str) -> str:
     return answer
 
 
-async def test_kafka_away_is_said_with_the_setting_and_stopping_does_not_wait() -> None:
+async def test_kafka_away_is_reported_with_the_setting_and_stopping_does_not_wait() -> None:
     made = publisher(KafkaSettings(bootstrap=f"127.0.0.1:{free_port()}"))
     assert "(kafka.bootstrap)" in await reason(made, "kafka.bootstrap")
     with pytest.raises(LogUnavailableError, match=r"kafka\.bootstrap"):
@@ -44,7 +44,7 @@ async def test_kafka_away_is_said_with_the_setting_and_stopping_does_not_wait() 
     assert time.monotonic() - began < 3
 
 
-async def test_a_missing_topic_is_said_with_the_command_and_not_made(embedded_kafka: Broker) -> None:
+async def test_a_missing_topic_is_reported_with_the_command_and_not_made(embedded_kafka: Broker) -> None:
     kafka = embedded_kafka.settings()
     made = publisher(kafka)
     assert f"no topic {kafka.events_topic}" in await reason(made, "no topic")

@@ -22,7 +22,7 @@ def signed(said: bytes, purpose: bytes = b"opecom session ") -> str:
     return f"{text}.{signature(b'secret', purpose, text)}"
 
 
-def test_a_token_says_of_which_session_until_it_expires() -> None:
+def test_a_token_names_its_session_until_it_expires() -> None:
     token = tokens().issue("shop", "s1", "band")
     assert (token.expires_at, token.expires_in) == (1_000_300_000, 300)
     claim = tokens(NOW + 299).read(token.token)

@@ -39,23 +39,23 @@ async def test_a_mariadb_that_goes_away_pauses_the_writer_and_loses_nothing(
         try:
             async with AIOKafkaProducer(**client_options(kafka), acks="all") as producer:
 
-                async def say(first: int, last: int) -> None:
+                async def publish_updates(first: int, last: int) -> None:
                     for number in range(first, last):
                         update = scored(number, session_id=f"s{number}")
                         key = key_of("default", update.session_id)
                         await producer.send_and_wait(kafka.scored_topic, encode(update), key=key, partition=0)
 
-                await say(0, 20)
+                await publish_updates(0, 20)
                 await _rows(mariadb_url, 20)
                 await _committed(settings, 20)
                 await front.shut()
-                await say(20, 40)
-                await _said(caplog, "the relational database does not take writes")
+                await publish_updates(20, 40)
+                await _wait_for_line(caplog, "the relational database does not take writes")
                 await _committed(settings, 20)
                 await front.open()
-                await say(40, 60)
+                await publish_updates(40, 60)
                 await _rows(mariadb_url, 60)
-                await _said(caplog, "the relational database takes writes again")
+                await _wait_for_line(caplog, "the relational database takes writes again")
                 await _committed(settings, 60)
         finally:
             stop.set()
@@ -97,7 +97,7 @@ async def _committed(settings: Settings, offset: int) -> None:
         await consumer.stop()
 
 
-async def _said(caplog: pytest.LogCaptureFixture, text: str) -> None:
+async def _wait_for_line(caplog: pytest.LogCaptureFixture, text: str) -> None:
     async with asyncio.timeout(PATIENCE):
         while True:
             if text in caplog.text:

@@ -112,7 +112,7 @@ async def test_a_broker_that_is_away_is_one_error() -> None:
 
 
 @pytest.mark.kafka
-async def test_records_from_the_future_tell_of_the_clock(kafka: Broker) -> None:
+async def test_records_from_the_future_point_to_the_clock(kafka: Broker) -> None:
     settings = kafka.settings(partitions=1)
     options = client_options(settings)
     await topics.ensure(kafka_clients(settings), topics.wanted(settings))

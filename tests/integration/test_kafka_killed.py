@@ -103,7 +103,7 @@ async def stops(part: RunningPart) -> None:
     assert await asyncio.to_thread(part.process.wait, 40) == 0, part.log.read_text()
 
 
-def says_little(part: RunningPart) -> None:
+def assert_few_lines(part: RunningPart) -> None:
     assert not part.lines("Traceback", "CancelledError", "aiokafka"), part.log.read_text()
     # One when it goes, one a minute.
     assert 1 <= len(part.lines("Kafka does not answer")) <= 4, part.log.read_text()
@@ -183,12 +183,12 @@ async def test_idle_parts_end_with_70_when_kafka_stays_away_and_ingest_waits(tmp
     async def then(parts: dict[str, RunningPart], _: int) -> None:
         for name, part in parts.items():
             await (stops(part) if name == "ingest" else ends_with_70(part))
-            says_little(part)
+            assert_few_lines(part)
 
     await killed_under(tmp_path, OUTAGE, then)
 
 
-async def test_idle_parts_go_on_when_kafka_comes_back_and_say_so_once(tmp_path: Path) -> None:
+async def test_idle_parts_go_on_when_kafka_comes_back_and_log_it_once(tmp_path: Path) -> None:
     async def then(parts: dict[str, RunningPart], port: int) -> None:
         for part in parts.values():
             await until(partial(part.lines, "Kafka does not answer"), NOTICED, part.log)
@@ -198,7 +198,7 @@ async def test_idle_parts_go_on_when_kafka_comes_back_and_say_so_once(tmp_path: 
             assert part.process.poll() is None, part.log.read_text()
         for part in parts.values():
             await stops(part)
-            says_little(part)
+            assert_few_lines(part)
             assert len(part.lines("Kafka answers again")) == 1, part.log.read_text()
 
     await killed_under(tmp_path, LONG, then)

@@ -34,7 +34,7 @@ PATIENCE = 90
 ROOT = Path(__file__).parents[2]
 
 
-async def say(kafka: KafkaSettings, updates: Iterable[ScoredSession], raw: bytes | None = None) -> None:
+async def publish_updates(kafka: KafkaSettings, updates: Iterable[ScoredSession], raw: bytes | None = None) -> None:
     """Each update acknowledged before the next, on partitions 0 and 1 in turn; `raw` comes first."""
     async with AIOKafkaProducer(**client_options(kafka), acks="all") as producer:
         if raw is not None:
@@ -70,12 +70,14 @@ async def found(follower: ScoredConsumer, count: int) -> list[str]:
 
 async def test_a_follower_goes_on_exactly_where_it_was(kafka: KafkaSettings) -> None:
     names = [f"s{number:02}" for number in range(12)]
-    await say(kafka, [scored(n, session_id=name) for n, name in enumerate(names[:7])], raw=b"no scored session")
+    await publish_updates(
+        kafka, [scored(n, session_id=name) for n, name in enumerate(names[:7])], raw=b"no scored session"
+    )
     async with following(kafka, "start") as follower:
         assert await found(follower, 7) == names[:7]
         resume_id = follower.resume_id
     assert resume_id == "5.3@log"
-    await say(kafka, [scored(n, session_id=name) for n, name in enumerate(names[7:])])
+    await publish_updates(kafka, [scored(n, session_id=name) for n, name in enumerate(names[7:])])
     async with following(kafka, ResumePosition.decode(resume_id)) as follower:
         assert await found(follower, 5) == names[7:]
         assert await follower.more(0.3) == []
@@ -86,7 +88,7 @@ async def test_a_follower_goes_on_exactly_where_it_was(kafka: KafkaSettings) -> 
 async def test_a_recent_follower_sees_what_came_just_before_it(
     kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await say(kafka, [scored(n, session_id=f"s{n}") for n in range(8)])
+    await publish_updates(kafka, [scored(n, session_id=f"s{n}") for n in range(8)])
     monkeypatch.setattr("storage.live.subscribe.RECENT_RECORDS", 2)
     async with following(kafka, "recent") as follower:
         keys: set[bytes] = set()
@@ -106,7 +108,7 @@ async def test_a_follower_finds_what_it_wants_and_passes_the_rest(kafka: KafkaSe
         scored(n, session_id=f"s{n}", site=f"shop-{n % 2}", band="high" if n > 3 else "low", probability=n / 10)
         for n in range(8)
     ]
-    await say(kafka, updates)
+    await publish_updates(kafka, updates)
     async with following(kafka, "start", UpdateFilter("shop-1", "high", 0.6)) as follower:
         assert await found(follower, 1) == ["s7"]
         async with asyncio.timeout(PATIENCE):
@@ -120,7 +122,7 @@ async def test_the_consumer_of_the_documents_runs(kafka: KafkaSettings, tmp_path
     value = ("PageValues", 4.5, 0.2)
     reasons = (Reason(*value, text(*value)),)
     updates = [scored(n, session_id=name, band=band, reasons=reasons) for n, (name, band) in enumerate(bands.items())]
-    await say(kafka, [*updates, *updates])
+    await publish_updates(kafka, [*updates, *updates])
     with running_consumer(kafka, tmp_path) as child:
         assert child.stdout is not None
         lines = [await asyncio.wait_for(asyncio.to_thread(child.stdout.readline), PATIENCE) for _ in range(2)]
@@ -186,7 +188,7 @@ async def test_a_score_is_visible_to_intent_within_a_second_of_its_record(settin
     waited = []
     async with running(settings) as http:
         for number in range(6):
-            await say(settings.kafka, [scored(number, session_id=f"s{number}")])
+            await publish_updates(settings.kafka, [scored(number, session_id=f"s{number}")])
             began = time.monotonic()
             await answers(http, f"/sessions/s{number}/intent")
             waited.append(time.monotonic() - began)
@@ -209,12 +211,12 @@ async def test_a_stream_resumes_and_takes_tokens(settings: Settings) -> None:
             assert response.headers["content-type"].startswith("text/event-stream")
             events = Events(response)
             assert (await events.next())[""] == "following"
-            await say(settings.kafka, updates[:3])
+            await publish_updates(settings.kafka, updates[:3])
             seen = [await events.next() for _ in range(2)]
         # They stand on two partitions, which have no order between them.
         assert {json.loads(event["data"])["session_id"] for event in seen} == {"s1", "s2"}
 
-        await say(settings.kafka, updates[3:5])
+        await publish_updates(settings.kafka, updates[3:5])
         token = (await http.post("/intents/token")).json()["token"]
         # As a browser does it: no key, a foreign host name, the last id in a header.
         from_browser: dict[str, Any] = {"last-event-id": seen[-1]["id"], "host": "scores.example"}
@@ -238,7 +240,7 @@ async def test_a_stream_resumes_and_takes_tokens(settings: Settings) -> None:
                     assert (answer.status_code, "\n" in answer.text) == (status, False)
 
 
-async def test_a_stream_ends_when_the_process_is_told_to_stop(settings: Settings) -> None:
+async def test_a_stream_ends_when_the_process_stops(settings: Settings) -> None:
     stop = asyncio.Event()
     async with running(settings, stop) as http, http.stream("GET", "/intents/stream") as response:
         events = Events(response)
@@ -249,8 +251,8 @@ async def test_a_stream_ends_when_the_process_is_told_to_stop(settings: Settings
     assert time.monotonic() - began < 5
 
 
-async def test_commands_ask_the_running_api_and_follow_the_topic(settings: Settings) -> None:
-    await say(settings.kafka, [scored(1, band="high"), scored(2, session_id="s2")])
+async def test_commands_query_the_running_api_and_follow_the_topic(settings: Settings) -> None:
+    await publish_updates(settings.kafka, [scored(1, band="high"), scored(2, session_id="s2")])
     async with running(settings) as http:
         await answers(http, "/sessions/s2/intent")
         intent, live, nobody = await asyncio.gather(

@@ -73,13 +73,13 @@ def crossings(log: Log) -> set[Crossed]:
     return found
 
 
-def told(there: Receiver) -> list[Crossed]:
+def crossings_received(there: Receiver) -> list[Crossed]:
     """What the receiver took, each message id once."""
     data = {got.id: got.data for got in there.got if got.id in set(there.taken)}
     return [(each["session_id"], each["from"], each["to"], each["version"]) for each in data.values()]
 
 
-async def say(settings: Settings, log: Log) -> None:
+async def publish_log(settings: Settings, log: Log) -> None:
     async with AIOKafkaProducer(**client_options(settings.kafka), acks="all") as producer:
         sent = [
             await producer.send(
@@ -157,18 +157,18 @@ def settled(engine: Engine, wanted: int) -> Callable[[], bool]:
     return lambda: len(log := kept(engine)) >= wanted and all(each.state != "due" for each in log.values())
 
 
-async def test_each_crossing_is_told_once(broker: Broker, tmp_path: Path) -> None:
+async def test_each_crossing_is_reported_once(broker: Broker, tmp_path: Path) -> None:
     settings, log = await made(broker, tmp_path), log_of(sessions=8, updates=120, seed=1)
     wanted = crossings(log)
     with opened(settings) as engine, receiver("fail", "close", "fail", "redirect") as there:
         hook = add(engine, there)
         async with running(settings):
-            await say(settings, log)
+            await publish_log(settings, log)
             await until(settled(engine, len(wanted)))
         assert {each.state for each in kept(engine).values()} == {"delivered"}
         assert all(got.verified(hook.secret) for got in there.got)
     assert len(there.taken) == len(set(there.taken)) == len(wanted) > 100
-    assert set(told(there)) == wanted
+    assert set(crossings_received(there)) == wanted
 
 
 async def test_what_was_read_before_a_stop_is_not_read_again(broker: Broker, tmp_path: Path) -> None:
@@ -179,14 +179,14 @@ async def test_what_was_read_before_a_stop_is_not_read_again(broker: Broker, tmp
     with opened(settings) as engine, receiver() as there:
         add(engine, there)
         async with running(settings):
-            await say(settings, first)
+            await publish_log(settings, first)
             await until(settled(engine, len(crossings(first))))
-        await say(settings, second)
+        await publish_log(settings, second)
         another = WebhooksSettings(**(settings.webhooks.model_dump() | {"group": "unheard-of"}))
         async with running(settings.model_copy(update={"webhooks": another})):
             await until(settled(engine, len(crossings(log))))
     assert len(there.taken) == len(crossings(log))
-    assert set(told(there)) == crossings(log)
+    assert set(crossings_received(there)) == crossings(log)
 
 
 async def test_only_what_is_wanted_of_a_site_with_webhooks(embedded_kafka: Broker, tmp_path: Path) -> None:
@@ -194,24 +194,24 @@ async def test_only_what_is_wanted_of_a_site_with_webhooks(embedded_kafka: Broke
     with opened(settings) as engine, receiver() as there:
         add(engine, there, "high")
         async with running(settings):
-            await say(settings, log)
+            await publish_log(settings, log)
             async with AIOKafkaProducer(**client_options(settings.kafka), acks="all") as producer:
                 for site, value in (("other", encode(scored(900, site="other", band="high"))), ("default", b"{}")):
                     await producer.send_and_wait(settings.kafka.scored_topic, value, key=key_of(site, "s"), partition=0)
-            await say(settings, {0: [scored(901, session_id="last", band="high")]})
+            await publish_log(settings, {0: [scored(901, session_id="last", band="high")]})
             wanted = {each for each in crossings(log) if each[2] == "high"}
             await until(settled(engine, len(wanted) + 1))
-    assert set(told(there)) == wanted | {("last", "low", "high", 901 << 12)}
+    assert set(crossings_received(there)) == wanted | {("last", "low", "high", 901 << 12)}
 
 
-async def test_nothing_is_told_of_an_erased_visitor(embedded_kafka: Broker, tmp_path: Path) -> None:
+async def test_nothing_is_reported_of_an_erased_visitor(embedded_kafka: Broker, tmp_path: Path) -> None:
     settings = await made(embedded_kafka, tmp_path)
     both = [scored(n, session_id=f"s{n}", visitor_id=f"v{n}", band="high") for n in (1, 2)]
     await controls.put_erasures(settings.kafka, [visitor_digest("default", "v1")], settled=False)
     with opened(settings) as engine, receiver() as there:
         add(engine, there)
         async with running(settings):
-            await say(settings, {0: both})
+            await publish_log(settings, {0: both})
             await until(settled(engine, 1))
         assert [each.session_id for each in kept(engine).values()] == ["s2"]
 
@@ -228,7 +228,7 @@ async def _killed_again_and_again(settings: Settings, folder: Path, kills: int, 
             step = 430 // (kills + 1)
             for number in range(kills + 1):
                 piece = {p: updates[number * step :][: step if number < kills else None] for p, updates in log.items()}
-                await say(settings, piece)
+                await publish_log(settings, piece)
                 if number < kills:
                     await asyncio.sleep(chance.uniform(0.1, 0.8))
                     victim = chance.randrange(parts)
@@ -241,8 +241,8 @@ async def _killed_again_and_again(settings: Settings, folder: Path, kills: int, 
                 each.kill()
         assert {each.state for each in kept(engine).values()} == {"delivered"}
         assert len(kept(engine)) == len(wanted)
-    assert set(told(there)) == wanted
-    assert len(told(there)) == len(wanted)
+    assert set(crossings_received(there)) == wanted
+    assert len(crossings_received(there)) == len(wanted)
     # Twice, under one id, is only what was under way when a part was killed.
     assert len(there.taken) - len(set(there.taken)) <= kills * settings.webhooks.concurrency
 
@@ -279,17 +279,17 @@ async def test_a_mariadb_that_goes_away_pauses_and_loses_nothing(
         with opened(mariadb_url) as engine, receiver() as there:
             add(engine, there)
             async with running(settings):
-                await say(settings, first)
+                await publish_log(settings, first)
                 await until(settled(engine, len(crossings(first))))
                 await front.shut()
-                await say(settings, second)
+                await publish_log(settings, second)
                 await until(away)
                 before = len(there.got)
                 await front.open()
                 await until(settled(engine, len(crossings(log))))
                 await until(lambda: not away())
             assert before == len(crossings(first))
-    assert sorted(told(there)) == sorted(crossings(log))
+    assert sorted(crossings_received(there)) == sorted(crossings(log))
     assert len(there.taken) == len(set(there.taken))
 
 

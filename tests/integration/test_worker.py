@@ -51,7 +51,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         assert await asyncio.wait_for(task, 25) == 0
 
 
-async def say(made: AIOKafkaProducer, topic: str, *events: Event, partition: int = 0) -> None:
+async def publish_events(made: AIOKafkaProducer, topic: str, *events: Event, partition: int = 0) -> None:
     for each in events:
         await made.send_and_wait(topic, encode(each), key=key_of(each.site, each.session_id), partition=partition)
 
@@ -92,10 +92,10 @@ async def test_an_event_becomes_a_score_and_a_restart_goes_on_where_it_was(setti
     now = int(time.time() * 1000)
     async with producer(kafka) as made:
         async with running(settings):
-            await say(made, kafka.events_topic, event(1, now), event(2, now + 1000))
+            await publish_events(made, kafka.events_topic, event(1, now), event(2, now + 1000))
             assert len(await scored(kafka, 2)) == 2
         async with running(settings):
-            await say(made, kafka.events_topic, event(2, now + 1000), event(3, now + 5000))
+            await publish_events(made, kafka.events_topic, event(2, now + 1000), event(3, now + 5000))
             records = await scored_until(kafka, 3)
     assert [record.counts.events for record in records] == [1, 2, 3]
     assert [record.features.ProductRelated_Duration for record in records] == [0, 1, 5]
@@ -110,7 +110,7 @@ async def test_dead_letters_go_to_their_topic_and_the_rest_goes_on(settings: Set
     late = event(7, now - 3_600_000, received_at=now)
     async with producer(kafka) as made, running(settings):
         await made.send_and_wait(kafka.events_topic, b"\x00nonsense", key=b"default/s1", partition=1)
-        await say(made, kafka.events_topic, late, event(1, now), partition=1)
+        await publish_events(made, kafka.events_topic, late, event(1, now), partition=1)
         assert (await scored(kafka, 1))[0].event.id == event(1).event_id
         dead: list[DeadLetter] = [decode_dead(value) for value in await read(kafka, kafka.dead_topic, 2)]
     assert [(letter.reason, letter.partition, letter.raw) for letter in dead] == [
@@ -128,7 +128,7 @@ async def test_a_view_waits_for_the_page_statistics_that_the_log_announced(setti
         version = await add_version(made, kafka.pages_topic, rows)
         for number in range(2):
             await made.send_and_wait(kafka.events_topic, encode(UsePages(version)), partition=number)
-        await say(made, kafka.events_topic, event(1, now), event(2, now + 1, page=Page("/else", None)))
+        await publish_events(made, kafka.events_topic, event(1, now), event(2, now + 1, page=Page("/else", None)))
         first, second = await scored(kafka, 2)
     assert (first.features.BounceRates, first.features.PageValues, first.pages_version) == (0.1, 30.0, version)
     assert (second.features.BounceRates, second.features.PageValues) == (pytest.approx(0.3), 15.5)
@@ -138,9 +138,9 @@ async def test_a_tick_closes_and_wall_time_appends_one_where_nobody_writes(setti
     kafka = settings.kafka
     await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     async with producer(kafka) as made, running(settings):
-        await say(made, kafka.events_topic, event(1))
+        await publish_events(made, kafka.events_topic, event(1))
         replayed = event(2, NOON, site="past", session_id="r1", clock="replayed")
-        await say(made, kafka.events_topic, replayed, partition=1)
+        await publish_events(made, kafka.events_topic, replayed, partition=1)
         await made.send_and_wait(kafka.events_topic, encode(Tick("past", NOON + 86_400_000)), partition=1)
         records = await scored(kafka, 4)
     assert {(record.site, record.status) for record in records} == {
@@ -148,7 +148,7 @@ async def test_a_tick_closes_and_wall_time_appends_one_where_nobody_writes(setti
     }  # fmt: skip
 
 
-async def test_a_worker_without_its_topics_says_how_to_make_them(settings: Settings) -> None:
+async def test_a_worker_without_its_topics_states_how_to_make_them(settings: Settings) -> None:
     with pytest.raises(SetupError, match=r"topic pages-\w+ is missing: `opecom topics create` makes it"):
         await worker.run(settings, asyncio.Event())
 

@@ -71,7 +71,9 @@ async def producing(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
         yield made
 
 
-async def say(producer: AIOKafkaProducer, topic: str, updates: Iterable[ScoredSession], partition: int = 0) -> None:
+async def publish_updates(
+    producer: AIOKafkaProducer, topic: str, updates: Iterable[ScoredSession], partition: int = 0
+) -> None:
     sent = [
         await producer.send(topic, contract.encode(each), key=key_of(each.site, each.session_id), partition=partition)
         for each in updates
@@ -102,7 +104,9 @@ async def test_all_three_topics_reach_the_databases_and_a_restart_goes_on(settin
     kafka = settings.kafka
     letter = DeadLetter(log="l", partition=0, offset=1, reason="late", detail="", key=None, raw=b"\xff")
     async with producing(settings) as producer:
-        await say(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}", views=(view(n),)) for n in range(50)])
+        await publish_updates(
+            producer, kafka.scored_topic, [scored(n, session_id=f"s{n}", views=(view(n),)) for n in range(50)]
+        )
         await producer.send_and_wait(kafka.scored_topic, b"{}", key=b"default/s1", partition=1)
         await producer.send_and_wait(kafka.events_topic, encode(event(1)), key=key_of("default", "s1"), partition=0)
         await producer.send_and_wait(kafka.events_topic, encode(Tick("live", NOON)), partition=0)
@@ -112,7 +116,9 @@ async def test_all_three_topics_reach_the_databases_and_a_restart_goes_on(settin
             # 50 + 1 scored, 3 events, 1 dead letter and the one that the writer adds.
             await until(settings, SEEN, lambda seen: seen == 56)
         async with running(settings):
-            await say(producer, kafka.scored_topic, [scored(60, session_id=f"t{n}") for n in range(20)], partition=1)
+            await publish_updates(
+                producer, kafka.scored_topic, [scored(60, session_id=f"t{n}") for n in range(20)], partition=1
+            )
             await until(settings, COUNT, lambda count: count == 70)
     with clickhouse(settings.data_dir / "chdb") as client:
         assert client.query("SELECT count() FROM scored_sessions FINAL").result_rows == [(70,)]
@@ -125,16 +131,16 @@ async def test_all_three_topics_reach_the_databases_and_a_restart_goes_on(settin
 async def test_a_score_is_in_the_database_within_a_second_of_its_record(settings: Settings) -> None:
     waited = []
     async with producing(settings) as producer, running(settings):
-        await say(producer, settings.kafka.scored_topic, [scored(0, session_id="first")])
+        await publish_updates(producer, settings.kafka.scored_topic, [scored(0, session_id="first")])
         await until(settings, COUNT, lambda count: count == 1)
         for number in range(1, 6):
-            await say(producer, settings.kafka.scored_topic, [scored(number, session_id=f"s{number}")])
+            await publish_updates(producer, settings.kafka.scored_topic, [scored(number, session_id=f"s{number}")])
             began = time.monotonic()
             waited.append(await until(settings, COUNT, lambda count, wanted=number + 1: count == wanted) - began)
     assert statistics.median(waited) < 1, waited
 
 
-async def test_it_says_that_it_is_ready_once_it_reads(settings: Settings) -> None:
+async def test_it_states_that_it_is_ready_once_it_reads(settings: Settings) -> None:
     address = ProbeAddress("127.0.0.1", free_port())
     storage = settings.storage.model_copy(update={"metrics_port": address.port})
     async with (
@@ -152,7 +158,7 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
 ) -> None:
     kafka = settings.kafka
     async with producing(settings) as producer:
-        await say(producer, kafka.scored_topic, [scored(n) for n in range(20)])
+        await publish_updates(producer, kafka.scored_topic, [scored(n) for n in range(20)])
         async with running(settings):
             await until(settings, SEEN, lambda seen: seen == 20)
         log = await topics.log_id(kafka_clients(kafka))
@@ -169,7 +175,7 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
         other = {**names, "scored": anew.scored_topic}
         for count in (0, 5, 30):
             # Empty, shorter than what was written, and longer: the last record is another one then.
-            await say(producer, anew.scored_topic, [scored(n) for n in range(count)])
+            await publish_updates(producer, anew.scored_topic, [scored(n) for n in range(count)])
             with pytest.raises(continuity.ContinuityError, match="was created again: the databases know 20 records"):
                 await continuity.check(known, other, kafka_clients(kafka), wait_seconds=2)
         with pytest.raises(continuity.ContinuityError, match="is missing: run `opecom topics"):
@@ -183,11 +189,13 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
 async def test_a_restored_database_and_a_group_set_back_end_where_they_were(settings: Settings, tmp_path: Path) -> None:
     kafka, file, kept = settings.kafka, tmp_path / "rows.sqlite", tmp_path / "backup.sqlite"
     async with producing(settings) as producer:
-        await say(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}", views=(view(n),)) for n in range(30)])
+        await publish_updates(
+            producer, kafka.scored_topic, [scored(n, session_id=f"s{n}", views=(view(n),)) for n in range(30)]
+        )
         async with running(settings):
             await until(settings, COUNT, lambda count: count == 30)
         shutil.copy(file, kept)
-        await say(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}") for n in range(30, 50)])
+        await publish_updates(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}") for n in range(30, 50)])
         async with running(settings):
             await until(settings, COUNT, lambda count: count == 50)
     before = rows(file)

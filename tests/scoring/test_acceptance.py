@@ -121,7 +121,7 @@ def test_an_unfit_graph_is_refused_and_never_promoted(
     assert registry.current(folder) == "m1"
 
 
-def test_a_graph_that_answers_as_its_manifest_says_is_taken(tmp_path: Path) -> None:
+def test_a_graph_that_answers_as_its_manifest_states_is_taken(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, graph(always(LEVEL)))
     registry.promote(folder, "odd")
     assert registry.load(folder).score(np.zeros((2, ROWS), np.float32)).probability.tolist() == [LEVEL, LEVEL]

@@ -38,7 +38,7 @@ async def test_a_prediction_has_the_report_s_fields_and_no_others() -> None:
     assert answer.headers["x-opecom-model"] == registry.current()
 
 
-async def test_reasons_come_where_they_are_asked_for() -> None:
+async def test_reasons_come_where_they_are_requested() -> None:
     async with client() as http:
         plain = (await http.post("/predict?reasons=false", json=EXAMPLE)).json()
         said = (await http.post("/predict?reasons=true", json=EXAMPLE)).json()
@@ -128,7 +128,7 @@ async def test_what_is_no_session_is_one_line(body: bytes) -> None:
         pytest.param({"browser": 0, "region": 0}, None, id="0 says itself that it is unknown"),
     ],
 )
-async def test_an_unknown_category_is_accepted_and_said(given: dict[str, Any], unknown: list[str] | None) -> None:
+async def test_an_unknown_category_is_accepted_and_reported(given: dict[str, Any], unknown: list[str] | None) -> None:
     async with client() as http:
         answer = await http.post("/predict", json=EXAMPLE | given)
         [row] = (await http.post("/predict/batch", json=[EXAMPLE | given])).json()

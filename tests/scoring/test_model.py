@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from scoring.manifest import judged
+from scoring.manifest import classify
 from scoring.model import ConstantModel
 
 MANIFEST = replace(ConstantModel().manifest, threshold=0.3, bands=(0.1, 0.3))
@@ -21,4 +21,4 @@ MANIFEST = replace(ConstantModel().manifest, threshold=0.3, bands=(0.1, 0.3))
     ],
 )
 def test_label_and_band(probability: float, expected: tuple[str, str]) -> None:
-    assert judged(probability, MANIFEST) == expected
+    assert classify(probability, MANIFEST) == expected

@@ -151,7 +151,7 @@ def test_memory_does_not_grow_with_the_file(model: Model, tmp_path: Path) -> Non
     assert peaks[1] < peaks[0] * 1.5
 
 
-def test_the_command_says_what_it_did_and_names_what_is_wrong(tmp_path: Path) -> None:
+def test_the_command_states_what_it_did_and_names_what_is_wrong(tmp_path: Path) -> None:
     source, target = written(tmp_path, sessions(4)), tmp_path / "scores.csv"
     done = CliRunner().invoke(opecom, ["score", "--input", str(source), "--output", str(target), "--reasons"])
     assert done.exit_code == 0

@@ -33,7 +33,7 @@ def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"opecom_worker_{name}", labels)
 
 
-async def test_a_round_tells_outcomes_probabilities_the_model_and_the_commit() -> None:
+async def test_a_round_reports_outcomes_probabilities_the_model_and_the_commit() -> None:
     metrics, now = WorkerMetrics(), int(time.time() * 1000)
     nonsense = LogRecord(0, now, b"default/s1", b"?")
     log = FakeLog({0: [nonsense, *log_of([event(1), event(2, NOON + 5)], start=1)]})
@@ -63,7 +63,7 @@ async def test_another_model_takes_the_place_of_the_one_before() -> None:
     assert value(metrics, "model_info", version="lr-2") == 1
 
 
-async def test_a_partition_that_went_to_another_worker_is_told_by_that_one_alone() -> None:
+async def test_a_partition_that_went_to_another_worker_is_reported_by_that_one_alone() -> None:
     metrics = WorkerMetrics()
     log = FakeLog({number: log_of([event(number + 1, session_id=f"s{number}")]) for number in (0, 1)})
     worker, client = worker_on(log, ListRecordPublisher(), metrics=metrics), FakeClient(log)

@@ -9,14 +9,14 @@ from stream.fold.mark import Mark, decode_mark, encode_mark
 from stream.metrics import WorkerMetrics
 from stream.publish import ListRecordPublisher
 from stream.scored import decode, decode_dead
-from stream.step import Models
+from stream.step import ModelLoader
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import log_of
 from tests.support.models import known
 
 
-def told(records: ListRecordPublisher) -> list[tuple[int, str]]:
+def scored_by_model(records: ListRecordPublisher) -> list[tuple[int, str]]:
     """Offset and model of every update."""
     scored = [decode(row.value) for row in records.topics.get(TOPICS.scored, [])]
     return [(each.event.offset, each.model_version) for each in scored]
@@ -26,7 +26,9 @@ def click(number: int) -> Event:
     return event(number, NOON + number * 1000)
 
 
-async def run(log: FakeLog, models: Models, metrics: WorkerMetrics | None = None, size: int = 3) -> ListRecordPublisher:
+async def run(
+    log: FakeLog, models: ModelLoader, metrics: WorkerMetrics | None = None, size: int = 3
+) -> ListRecordPublisher:
     """A worker from the last commit to the end of the log."""
     records = ListRecordPublisher()
     worker, client = worker_on(log, records, models=models, metrics=metrics), FakeClient(log)
@@ -41,7 +43,7 @@ async def run(log: FakeLog, models: Models, metrics: WorkerMetrics | None = None
 async def test_a_control_puts_a_model_in_force_at_its_offset(size: int) -> None:
     log = FakeLog({0: log_of([click(1), UseModel("m2"), click(2), UseModel("m1"), click(3)])})
     records = await run(log, known("m1", "m2"), size=size)
-    assert told(records) == [(0, "m1"), (2, "m2"), (4, "m1")]
+    assert scored_by_model(records) == [(0, "m1"), (2, "m2"), (4, "m1")]
 
 
 @pytest.mark.parametrize("size", [1, 3, 10])
@@ -51,7 +53,7 @@ async def test_a_model_that_cannot_score_is_refused_and_nothing_is_left_unscored
     metrics = WorkerMetrics()
     said: list[Event | Control] = [click(1), UseModel("m2"), click(2), UseModel("gone"), click(3), click(4)]
     records = await run(FakeLog({0: log_of(said)}), known("m1", "m2"), metrics, size)
-    assert told(records) == [(0, "m1"), (2, "m2"), (4, "m2"), (5, "m2")]
+    assert scored_by_model(records) == [(0, "m1"), (2, "m2"), (4, "m2"), (5, "m2")]
     [letter] = [decode_dead(row.value) for row in records.topics[TOPICS.dead]]
     assert (letter.offset, letter.reason, letter.detail) == (3, "failed", "model 'gone' is not there")
     assert metrics.registry.get_sample_value("opecom_worker_refused_models_total") == 1
@@ -62,7 +64,7 @@ async def test_a_refused_version_is_taken_when_it_is_promoted_again() -> None:
     log = FakeLog({0: log_of([click(1), UseModel("m2"), click(2)])})
     await run(log, known("m1"))
     log.partitions[0] += log_of([click(3), UseModel("m2"), click(4)], start=3)
-    assert told(await run(log, known("m1", "m2"))) == [(3, "m1"), (5, "m2")]
+    assert scored_by_model(await run(log, known("m1", "m2"))) == [(3, "m1"), (5, "m2")]
 
 
 async def test_a_worker_that_starts_again_comes_to_the_same_end_although_the_model_is_there_now() -> None:
@@ -72,7 +74,7 @@ async def test_a_worker_that_starts_again_comes_to_the_same_end_although_the_mod
     assert mark is not None
     assert (mark.next, mark.refused) == (0, (1,))
     log.partitions[0] += log_of([click(3)], start=3)
-    assert told(await run(log, known("m1", "m2"))) == [(3, "m1")]
+    assert scored_by_model(await run(log, known("m1", "m2"))) == [(3, "m1")]
 
 
 async def test_a_mark_forgets_what_was_refused_before_it() -> None:
@@ -90,7 +92,7 @@ async def test_a_model_that_is_gone_when_a_partition_is_claimed_gives_way(before
     log = FakeLog({0: log_of([click(1), click(2)])})
     log.commits[0] = (1, encode_mark(Mark(0, {}, "m9", 0, before)))
     metrics = WorkerMetrics()
-    assert told(await run(log, known("m1", "m2"), metrics)) == [(1, goes_on)]
+    assert scored_by_model(await run(log, known("m1", "m2"), metrics)) == [(1, goes_on)]
     assert metrics.registry.get_sample_value("opecom_worker_refused_models_total") == 1
 
 
@@ -119,5 +121,5 @@ async def test_crashes_leave_no_update_out_and_none_to_another_model() -> None:
                     await worker.commit(client)
         except CrashError:
             continue
-    assert dict(told(records)) == expected
-    assert len(set(told(records))) == len(expected)
+    assert dict(scored_by_model(records)) == expected
+    assert len(set(scored_by_model(records))) == len(expected)

@@ -20,7 +20,7 @@ from stream.fold.partition import LATE, LogRecord, Partition
 from stream.fold.result import FoldResult
 from stream.publish import ListRecordPublisher
 from stream.scored import ScoredSession
-from stream.step import Round
+from stream.step import FoldedBatches
 from stream.worker import Worker
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
@@ -58,7 +58,7 @@ def an_event(draw: st.DrawFn, number: int, span: int = LATE, **given_: Any) -> E
 
 
 @st.composite
-def told_otherwise(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
+def two_orders(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
     """On-time events of one session, and the same ones in another order, some of them twice."""
     events = [draw(an_event(number)) for number in range(1, draw(st.integers(2, 9)))]
     again = [draw(st.sampled_from(events)) for _ in range(draw(st.integers(0, 3)))]
@@ -66,8 +66,8 @@ def told_otherwise(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
 
 
 @st.composite
-def told_with_twins(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
-    """As `told_otherwise`, where some verified purchases have the id of another event."""
+def two_orders_with_twins(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
+    """As `two_orders`, where some verified purchases have the id of another event."""
     events = [draw(an_event(number)) for number in range(1, draw(st.integers(2, 7)))]
     plain = [one for one in events if not (one.purchase and one.purchase.verified)]
     for one in draw(st.lists(st.sampled_from(plain), max_size=3, unique=True)) if plain else []:
@@ -80,7 +80,7 @@ def told_with_twins(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
     return events, draw(st.permutations(events + again))
 
 
-def said(update: ScoredSession) -> tuple[Any, ...]:
+def content_of(update: ScoredSession) -> tuple[Any, ...]:
     """What an update says of the session as a whole."""
     return (
         update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
@@ -91,7 +91,7 @@ def said(update: ScoredSession) -> tuple[Any, ...]:
 def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     events, otherwise = example
     first, second = folded(log_of(events)), folded(log_of(otherwise))
-    assert said(first.sessions[-1]) == said(second.sessions[-1])
+    assert content_of(first.sessions[-1]) == content_of(second.sessions[-1])
     expected = recount(events)
     assert {name: getattr(second.sessions[-1].features, name) for name in expected} == expected
     views: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     assert sum(view.is_exit for view in views.values()) == (1 if views else 0)
 
 
-@given(told_otherwise())
+@given(two_orders())
 def test_order_duplication_and_splitting_change_nothing(example: tuple[list[Event], list[Event]]) -> None:
     order_changes_nothing(example)
 
@@ -114,7 +114,7 @@ def every_proof_counts(example: tuple[list[Event], list[Event]]) -> None:
     assert last.counts.events == len({(one.event_id, bool(one.purchase and one.purchase.verified)) for one in events})
 
 
-@given(told_with_twins())
+@given(two_orders_with_twins())
 def test_a_verified_purchase_counts_whatever_else_has_its_id(example: tuple[list[Event], list[Event]]) -> None:
     order_changes_nothing(example)
     every_proof_counts(example)
@@ -160,7 +160,7 @@ def _at(made: Event, occurred_at: int) -> Event:
 Told = dict[str, list[tuple[int, bytes | None, bytes]]]
 
 
-def told_by(records: ListRecordPublisher) -> Told:
+def published_by(records: ListRecordPublisher) -> Told:
     """What was told, without repetitions: each topic's records in their order of first telling."""
     return {topic: list(dict.fromkeys(map(tuple, rows))) for topic, rows in records.topics.items()}
 
@@ -174,7 +174,7 @@ async def whole_run(log: FakeLog, start: Start = worker_on) -> Told:
     worker, client = start(log, records), FakeClient(log)
     await worker.claim(set(log.partitions), client)
     await worker.round({number: client.fetch(number, 10_000) for number in log.partitions}, client)
-    return told_by(records)
+    return published_by(records)
 
 
 Moves = list[tuple[str, int]]
@@ -212,7 +212,7 @@ async def broken_run(log: FakeLog, plan: Moves, start: Start = worker_on) -> Tol
                 worker = start(log, told)
                 await worker.claim(set(log.partitions), client)
     assert client.done(worker)
-    return told_by(told)
+    return published_by(told)
 
 
 def same_records(records: list[Event | Control], plan: Moves) -> None:
@@ -270,8 +270,8 @@ def history_sent_again(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
 def sent_again_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     events, otherwise = example
     first, second = folded(log_of(events)), folded(log_of(otherwise))
-    assert [(each.opened_at, said(each)) for each in second.sessions] == [
-        (each.opened_at, said(each)) for each in first.sessions
+    assert [(each.opened_at, content_of(each)) for each in second.sessions] == [
+        (each.opened_at, content_of(each)) for each in first.sessions
     ]
     # What is late at the very time of the clock is late again.
     late = second.counts.get("late", 0) - first.counts.get("late", 0)
@@ -290,34 +290,36 @@ def test_where_history_behind_the_clock_is_folded_that_property_fails(monkeypatc
 
 
 def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.fold.partition, "has", lambda *_: False)
-    assert counterexample(order_changes_nothing, told_otherwise())
+    monkeypatch.setattr(stream.fold.partition, "has_event", lambda *_: False)
+    assert counterexample(order_changes_nothing, two_orders())
 
 
 def test_where_an_id_alone_makes_a_duplicate_the_property_of_proofs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = stream.fold.session.has
-    monkeypatch.setattr(stream.fold.partition, "has", lambda session, raw, _: known(session, raw))
-    assert counterexample(every_proof_counts, told_with_twins())
+    known = stream.fold.session.has_event
+    monkeypatch.setattr(stream.fold.partition, "has_event", lambda session, raw, _: known(session, raw))
+    assert counterexample(every_proof_counts, two_orders_with_twins())
 
 
 def test_without_an_order_of_twins_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     known = stream.fold.session._before
     monkeypatch.setattr(stream.fold.session, "_before", lambda *given_: known(*given_[:5], True))
-    assert counterexample(order_changes_nothing, told_with_twins())
+    assert counterexample(order_changes_nothing, two_orders_with_twins())
 
 
 def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.fold.session, "_position", lambda session, *_: len(session.times))
-    assert counterexample(order_changes_nothing, told_otherwise())
+    assert counterexample(order_changes_nothing, two_orders())
 
 
 def test_without_the_check_of_next_the_crash_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trusting(partitions: dict[int, Partition], batches: dict[int, list[LogRecord]], failures: int = 0) -> Round:
+    def trusting(
+        partitions: dict[int, Partition], batches: dict[int, list[LogRecord]], failures: int = 0
+    ) -> FoldedBatches:
         into = FoldResult(failures)
         for number, records in batches.items():
             for record in records:
                 partitions[number].fold(record, into)
-        return Round(into, {})
+        return FoldedBatches(into, {})
 
     monkeypatch.setattr("stream.worker.fold", trusting)
     assert counterexample(same_records, a_log(), moves)

@@ -33,7 +33,7 @@ async def test_a_first_start_begins_at_the_logs_start() -> None:
     assert (worker.partitions[0].next, client.position_of[0]) == (2, 2)
 
 
-async def test_a_restart_folds_from_the_mark_and_tells_nothing_again() -> None:
+async def test_a_restart_folds_from_the_mark_and_reports_nothing_again() -> None:
     log = FakeLog({0: a_log()})
     log.commits[0] = (4, encode_mark(Mark(0, {})))
     worker, client, records = await claimed(log)
@@ -53,16 +53,16 @@ async def test_without_a_mark_it_folds_from_the_logs_start(metadata: str) -> Non
     assert worker.partitions[0].sessions()[0].events == 4
 
 
-async def test_events_that_retention_took_are_said_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+async def test_events_that_retention_took_are_reported_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     log = FakeLog({0: a_log(first=3)})
     log.commits[0] = (1, encode_mark(Mark(0, {"live": NOON}, "m1", 7)))
     with caplog.at_level(logging.ERROR):
         worker, _, _ = await claimed(log)
-    assert (worker.partitions[0].next, worker.partitions[0].model, worker.partitions[0].pages) == (3, "m1", 7)
+    assert (worker.partitions[0].next, worker.partitions[0].model, worker.partitions[0].pages_version) == (3, "m1", 7)
     assert "events from 1 to 3 are gone from the log" in caplog.text
 
 
-async def test_a_mark_that_retention_took_is_said_and_the_fold_begins_at_the_start(
+async def test_a_mark_that_retention_took_is_reported_and_the_fold_begins_at_the_start(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     log = FakeLog({0: a_log(first=3)})
@@ -70,7 +70,7 @@ async def test_a_mark_that_retention_took_is_said_and_the_fold_begins_at_the_sta
     with caplog.at_level(logging.ERROR):
         worker, _, _ = await claimed(log)
     partition = worker.partitions[0]
-    assert (partition.next, partition.model, partition.pages) == (5, "m1", 7)
+    assert (partition.next, partition.model, partition.pages_version) == (5, "m1", 7)
     assert "open sessions began at 1, the log begins at 3" in caplog.text
 
 
@@ -91,7 +91,7 @@ async def test_a_silent_kafka_is_not_taken_for_a_topic_made_anew(monkeypatch: py
         await claimed(log)
 
 
-async def test_a_hole_in_the_log_is_passed_and_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_hole_in_the_log_is_passed_and_reported(caplog: pytest.LogCaptureFixture) -> None:
     records = a_log()
     log = FakeLog({0: [*records[:2], *records[4:]]})
     log.commits[0] = (6, encode_mark(Mark(0, {})))
@@ -137,7 +137,7 @@ def test_a_mark_fits_into_kafkas_metadata_whatever_was_replayed() -> None:
     assert list(clocks)[-1] in kept.clocks
 
 
-async def test_a_recovery_yields_to_probes_and_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_recovery_yields_to_probes_and_states_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.recovery, "YIELD_SECONDS", 0.0)
     log = FakeLog({0: a_log(count=1_000)})
     log.commits[0] = (1_000, encode_mark(Mark(0, {})))

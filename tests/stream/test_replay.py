@@ -73,7 +73,7 @@ def replayed(
 
 @settings(deadline=None, max_examples=60)
 @given(a_log(), st.lists(st.integers(1, 9), max_size=12))
-def test_a_replay_in_any_pieces_tells_what_was_told_live(said: list[Event | Control], pieces: list[int]) -> None:
+def test_a_replay_in_any_pieces_reports_what_was_reported_live(said: list[Event | Control], pieces: list[int]) -> None:
     records = log_of(said)
     told, open_, left = live(records)
     again = replayed(records, left, pieces=pieces)
@@ -114,7 +114,7 @@ def window_is_whole(said: list[Event | Control], since: int) -> None:
     begin = next((r.offset for r in records if (received(r) or 0) >= since - replay.EARLIER), len(records))
     state = partition()
     follow(state, records[:begin])
-    again = replayed(records, left, window, Mark(begin, {}, state.model, state.pages))
+    again = replayed(records, left, window, Mark(begin, {}, state.model, state.pages_version))
     expected = [u for u in told if u.opened_at >= since and identity(u) not in live(records)[1]]
     assert [(identity(u), u.event, u.features) for u in again] == [(identity(u), u.event, u.features) for u in expected]
 
@@ -138,7 +138,7 @@ def test_without_the_day_before_a_window_has_other_sessions(monkeypatch: pytest.
     window_is_whole([*visits, Tick("live", NOON + 24 * 60 * MINUTE)], NOON + 60 * MINUTE)
 
 
-def test_open_sessions_are_told_as_live_workers_did_where_a_database_lost_them() -> None:
+def test_open_sessions_are_reported_as_live_workers_did_where_a_database_lost_them() -> None:
     records = log_of([event(1), event(2, NOON + 1000), event(3, NOON + 2000, session_id="s2")])
     policy = Backfill(Window(), 3, 2, frozenset({0, 2}), frozenset({0}))
     one = PartitionReplay(partition(), 2, policy, lambda _: ConstantModel())
@@ -156,7 +156,7 @@ def test_a_window_of_a_site_has_its_runs_and_no_other_site() -> None:
     assert not Window(site="uci~k3").holds("uci", 1)
 
 
-def test_a_hole_in_the_records_is_a_line_that_says_what_to_do() -> None:
+def test_a_hole_in_the_records_is_a_line_that_states_what_to_do() -> None:
     records = log_of([event(1), event(2), event(3)])
     one = PartitionReplay(partition(), 2, Backfill(Window(), 1, 2), lambda _: ConstantModel())
     with pytest.raises(FoldError, match="records 1 to 1 of partition 0 are missing"):

@@ -29,13 +29,13 @@ def letter(raw: bytes = b"?", key: bytes | None = b"default/s1", detail: str = "
     [letter(), letter(key=None), letter(b"x" * DEAD_BYTES, b"k" * DEAD_KEY_BYTES)],
     ids=["plain", "no key", "most"],
 )
-def test_a_dead_letter_that_fits_is_told_as_it_is(small: DeadLetter) -> None:
+def test_a_dead_letter_that_fits_is_reported_as_it_is(small: DeadLetter) -> None:
     key, value = dead_record(small)
     assert key == b"l:scored-sessions:3:9"
     assert decode_dead(value) == small
 
 
-def test_what_is_too_long_is_cut_and_says_so() -> None:
+def test_what_is_too_long_is_cut_and_states_so() -> None:
     huge = letter(b"x" * (DEAD_BYTES + 1), b"k" * (DEAD_KEY_BYTES + 1), "d" * 5_000)
     told = decode_dead(dead_record(huge)[1])
     assert (len(told.raw), len(told.key or b"")) == (DEAD_BYTES, DEAD_KEY_BYTES)

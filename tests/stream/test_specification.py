@@ -19,7 +19,7 @@ from tests.support.specification import Identity, SpecifiedPartition
 HISTORY = [event(n, NOON + n * MINUTE, site="past", clock="replayed", session_id=f"s{n % 3}") for n in range(9)]
 
 
-def said(update: ScoredSession) -> dict[str, Any]:
+def content_of(update: ScoredSession) -> dict[str, Any]:
     names = (
         *("Administrative", "Administrative_Duration", "Informational", "Informational_Duration", "ProductRelated"),
         *("ProductRelated_Duration", "Month", "Weekend"),
@@ -42,7 +42,7 @@ def said(update: ScoredSession) -> dict[str, Any]:
     }
 
 
-def the_page_says_what_the_fold_does(records: list[Event | Control], timestamp: int = -1) -> None:
+def the_page_agrees_with_the_fold(records: list[Event | Control], timestamp: int = -1) -> None:
     state, by_page = partition(), SpecifiedPartition()
     sessions: dict[Identity, dict[str, Any]] = {}
     closed: set[Identity] = set()
@@ -56,7 +56,7 @@ def the_page_says_what_the_fold_does(records: list[Event | Control], timestamp: 
             if update.status == "closed":
                 closed.add(identity)
             else:
-                sessions[identity] = said(update)
+                sessions[identity] = content_of(update)
         for outcome, number in into.counts.items():
             counts[outcome] = counts.get(outcome, 0) + number
     assert {outcome: by_page.outcomes.count(outcome) for outcome in counts} == counts
@@ -70,16 +70,16 @@ def the_page_says_what_the_fold_does(records: list[Event | Control], timestamp: 
 
 @settings(max_examples=120, deadline=None)
 @given(a_log(), st.sampled_from([-1, -1, NOON - 60 * MINUTE, NOON - 500 * MINUTE]))
-def test_the_page_says_what_the_fold_does(records: list[Event | Control], timestamp: int) -> None:
-    the_page_says_what_the_fold_does(records, timestamp)
+def test_the_page_states_what_the_fold_does(records: list[Event | Control], timestamp: int) -> None:
+    the_page_agrees_with_the_fold(records, timestamp)
 
 
 @pytest.mark.parametrize("ahead", [9 * 1000, 11 * 1000, 20 * MINUTE])
 @pytest.mark.parametrize("flags", [(), ("skew",)])
-def test_the_page_says_it_of_a_clock_that_is_ahead(ahead: int, flags: tuple[str, ...]) -> None:
+def test_the_page_states_it_of_a_clock_that_is_ahead(ahead: int, flags: tuple[str, ...]) -> None:
     events = [event(n, at + ahead, received_at=NOON + ahead, flags=flags) for n, at in enumerate([NOON, NOON - 2_000])]
     tick = Tick("live", NOON + 50 * MINUTE)
-    the_page_says_what_the_fold_does([*events, event(3, NOON, received_at=NOON + ahead), tick], NOON)
+    the_page_agrees_with_the_fold([*events, event(3, NOON, received_at=NOON + ahead), tick], NOON)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_the_page_says_it_of_a_clock_that_is_ahead(ahead: int, flags: tuple[str,
         ),
     ],
 )
-def test_the_page_says_it_at_the_edges(records: list[Event | Control]) -> None:
-    the_page_says_what_the_fold_does(records)
+def test_the_page_states_it_at_the_edges(records: list[Event | Control]) -> None:
+    the_page_agrees_with_the_fold(records)
 
 
 def test_another_rule_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.fold.partition, "IDLE", 41 * MINUTE)
-    assert counterexample(the_page_says_what_the_fold_does, a_log())
+    assert counterexample(the_page_agrees_with_the_fold, a_log())

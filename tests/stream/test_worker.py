@@ -10,7 +10,7 @@ from stream.publish import ListRecordPublisher
 from stream.scored import DEAD_BYTES, decode_dead
 from stream.scored import decode as decode_scored
 from stream.step import FAILURES_IN_A_ROW
-from stream.worker import REPLAY_END, WorkerError
+from stream.worker import IMPORT_END, WorkerError
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import LogRecord, log_of
@@ -37,7 +37,7 @@ async def test_a_round_puts_label_band_and_reasons_to_every_update() -> None:
     assert [row.key for row in records.topics[TOPICS.scored]] == [b"default/s1"] * 2
 
 
-async def test_dead_letters_are_told_before_scores() -> None:
+async def test_dead_letters_are_reported_before_scores() -> None:
     nonsense = LogRecord(0, -1, b"default/s1", b"?")
     log = FakeLog({0: [nonsense, *log_of([event(1)], start=1)]})
     records = CrashingRecords(ListRecordPublisher(), survives=1)
@@ -48,7 +48,7 @@ async def test_dead_letters_are_told_before_scores() -> None:
     assert records.topics.keys() == {TOPICS.dead}
 
 
-async def test_a_huge_record_is_cut_in_its_dead_letter_and_says_so() -> None:
+async def test_a_huge_record_is_cut_in_its_dead_letter_and_states_so() -> None:
     log, records = FakeLog({0: [LogRecord(0, -1, b"default/s1", b"x" * (DEAD_BYTES + 5))]}), ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
     await worker.claim({0}, client)
@@ -60,7 +60,7 @@ async def test_a_huge_record_is_cut_in_its_dead_letter_and_says_so() -> None:
     assert f"first {DEAD_BYTES} of {DEAD_BYTES + 5} bytes" in letter.detail
 
 
-async def test_fifty_failures_in_a_row_stop_the_worker_after_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_fifty_failures_in_a_row_stop_the_worker_after_they_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ArithmeticError("broken")
 
@@ -113,24 +113,26 @@ async def test_a_replay_that_was_given_up_is_closed(monkeypatch: pytest.MonkeyPa
     await worker.tick(NOON)
     await worker.tick(NOON)
     assert TOPICS.events not in records.topics
-    monkeypatch.setattr("stream.worker.GIVEN_UP", -1.0)
+    monkeypatch.setattr("stream.worker.IMPORT_ABANDONED", -1.0)
     await worker.tick(NOON)
-    assert [decode(row.key, row.value) for row in records.topics[TOPICS.events]] == [Tick("uci~a", NOON + REPLAY_END)]
+    assert [decode(row.key, row.value) for row in records.topics[TOPICS.events]] == [Tick("uci~a", NOON + IMPORT_END)]
 
 
 async def test_a_replay_that_ended_is_not_remembered() -> None:
-    log = FakeLog({0: log_of([event(1, site="uci~a", clock="replayed"), Tick("uci~a", NOON + REPLAY_END)])})
+    log = FakeLog({0: log_of([event(1, site="uci~a", clock="replayed"), Tick("uci~a", NOON + IMPORT_END)])})
     worker, client = worker_on(log, ListRecordPublisher()), FakeClient(log)
     await worker.claim({0}, client)
     await worker.round({0: client.fetch(0, 1)}, client)
     await worker.tick(NOON)
-    assert list(worker._replays) == [(0, "uci~a")]
+    assert list(worker._import_clocks) == [(0, "uci~a")]
     await worker.round({0: client.fetch(0, 1)}, client)
     await worker.tick(NOON)
-    assert worker._replays == {}
+    assert worker._import_clocks == {}
 
 
-async def test_a_hole_in_the_log_is_told_and_passed_when_it_is_really_there(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_hole_in_the_log_is_reported_and_passed_when_it_is_really_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     whole = log_of([event(n + 1, NOON + n) for n in range(6)])
     log, records = FakeLog({0: whole}), ListRecordPublisher()
     worker, client = worker_on(log, records), FakeClient(log)
@@ -143,7 +145,7 @@ async def test_a_hole_in_the_log_is_told_and_passed_when_it_is_really_there(capl
     assert [decode_scored(row.value).event.offset for row in records.topics[TOPICS.scored]] == [0, 1, 4, 5]
 
 
-async def test_a_commit_says_nothing_of_a_partition_that_did_not_move() -> None:
+async def test_a_commit_states_nothing_of_a_partition_that_did_not_move() -> None:
     log = FakeLog({0: log_of([event(1)]), 1: []})
     worker, client = worker_on(log, ListRecordPublisher()), FakeClient(log)
     await worker.claim({0, 1}, client)

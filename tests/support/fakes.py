@@ -10,8 +10,8 @@ from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
 from stream.metrics import WorkerMetrics
 from stream.publish import KeyedRecord, ListRecordPublisher
-from stream.required import Reached, RequiredVersions
-from stream.step import Models
+from stream.required import RequiredVersions, WaitForVersions
+from stream.step import ModelLoader
 from stream.worker import Worker, WorkerTopics
 from tests.support.log import LogRecord
 
@@ -110,10 +110,10 @@ def worker_on(
     log: FakeLog,
     records: ListRecordPublisher,
     statistics: PageStatistics | None = None,
-    models: Models = lambda _: ConstantModel(),
+    models: ModelLoader = lambda _: ConstantModel(),
     metrics: WorkerMetrics | None = None,
     erasures: Erasures | None = None,
-    reached: Reached | None = None,
+    wait_for_versions: WaitForVersions | None = None,
 ) -> Worker:
     known = statistics or PageStatistics()
 
@@ -121,6 +121,6 @@ def worker_on(
         return Partition("log", number, Calendars({}), known, mark, erasures)
 
     return Worker(
-        topics=TOPICS, log_reader=log, make=make, reached=reached or _reached, models=models, records=records,
-        metrics=metrics or WorkerMetrics(),
+        topics=TOPICS, log_reader=log, make=make, wait_for_versions=wait_for_versions or _reached, models=models,
+        records=records, metrics=metrics or WorkerMetrics(),
     )  # fmt: skip

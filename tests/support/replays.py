@@ -144,7 +144,7 @@ class Shop:
             models=self._model,
             make=self._make,
             erasures=self.erasures,
-            reached=_reached,
+            wait_for_versions=_reached,
             committed=self._committed,
             written=_written,
             target=target,

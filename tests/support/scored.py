@@ -3,7 +3,7 @@
 from typing import Any
 
 from scoring.features import Features
-from stream.scored import Cause, Counts, Origin, Reason, ScoredSession, View, version_of
+from stream.scored import CategoryNames, Cause, Counts, Reason, ScoredSession, View, version_of
 from tests.support.events import NOON, event_id
 
 FEATURES = Features(1, 12.5, 0, 0.0, 3, 140.25, 0.01, 0.03, 4.5, 0.2, "Feb", 2, 3, 1, 4, "Returning_Visitor", True)
@@ -40,7 +40,7 @@ def scored(offset: int = 1, closed: bool = False, **given: Any) -> ScoredSession
         "status": "closed" if closed else "open",
         "features": FEATURES,
         "counts": Counts(5, 4, 1, 0, 0),
-        "origin": Origin("Chrome", "Windows", "DE", "search"),
+        "origin": CategoryNames("Chrome", "Windows", "DE", "search"),
         "revenue": False,
         "amount": 0.0,
         "unverified_purchases": 0,

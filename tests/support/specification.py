@@ -71,7 +71,7 @@ class SpecifiedPartition:
             session.seen = now
             return "duplicate"
         at = event.occurred_at if event.occurred_at <= event.received_at + 5 * MINUTE else event.received_at
-        cut = last_cut(now)
+        cut = latest_cut(now)
         if event.received_at - at > 10 * MINUTE or at < cut:
             return "late"
         if session is not None and session.opened_at < cut:
@@ -108,7 +108,7 @@ def which(event: Event) -> tuple[str, bool]:
     return event.event_id, event.purchase is not None and event.purchase.verified
 
 
-def last_cut(now: int) -> int:
+def latest_cut(now: int) -> int:
     """04:00 UTC of the day, or of the day before."""
     moment = datetime.fromtimestamp(now / 1000, UTC)
     cut = moment.replace(hour=4, minute=0, second=0, microsecond=0)

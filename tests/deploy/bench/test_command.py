@@ -18,7 +18,7 @@ print("done")
 """
 
 
-async def test_cpu_and_the_most_memory_that_was_held_are_told(tmp_path: Path) -> None:
+async def test_cpu_and_the_most_memory_that_was_held_are_reported(tmp_path: Path) -> None:
     spent = await to_its_end("busy", tmp_path, (sys.executable, "-c", BUSY), {}, 60)
     assert 0.5 <= spent.cpu_seconds < 5
     assert 200 < spent.peak_mb < 400

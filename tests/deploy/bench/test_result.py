@@ -54,12 +54,12 @@ def test_a_result_without_exactly_its_figures_is_none(figures: dict[str, float])
         Result("latency", figures, {}, {}).json()
 
 
-def test_the_rows_say_met_or_missed() -> None:
+def test_the_rows_state_met_or_missed() -> None:
     assert result().rows()[2] == ("p99_ms", "50.04", "at most 50", "missed")
 
 
 @pytest.mark.parametrize(("quick", "bound"), [(False, 100_000), (True, 20_000)])
-def test_a_quick_run_is_asked_for_fewer_open_sessions(quick: bool, bound: int) -> None:
+def test_a_quick_run_is_required_to_hold_fewer_open_sessions(quick: bool, bound: int) -> None:
     figures = {"open_sessions": 20_000.0, "rss_mb": 499.0, "recovery_events_per_cpu_second": 70_001.0}
     told = Result("sessions", figures, {}, {}, quick=quick)
     assert told.targets()["open_sessions"] == {"at_least": bound, "met": quick}

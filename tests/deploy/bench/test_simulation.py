@@ -24,7 +24,7 @@ def events() -> list[Event]:
     return [each for part in simulation(None, 2_000).history(4) for each in part]
 
 
-def test_there_are_at_least_as_many_events_as_asked_for(events: list[Event]) -> None:
+def test_there_are_at_least_as_many_events_as_requested(events: list[Event]) -> None:
     assert 2_000 <= len(events) < 4_000
     assert len({each.event_id for each in events}) == len(events)
 

@@ -306,6 +306,6 @@ def test_parts(name: str, elsewhere: bool, answers: dict[str, tuple[int, str]], 
     assert said in found[1]
 
 
-def test_a_part_without_a_port_tells_nothing() -> None:
+def test_a_part_without_a_port_reports_nothing() -> None:
     found = part("worker", "worker.metrics_port", ProbeAddress("127.0.0.1", 0), "0.1.0", False, lambda *_: (0, ""))
     assert seen(found) == ("ok", "tells nothing of itself: worker.metrics_port is 0")

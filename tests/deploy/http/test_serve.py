@@ -100,7 +100,7 @@ def test_port_in_use_names_the_setting(in_a_group: bool) -> None:
 @pytest.mark.parametrize(
     ("host", "reason"), [("192.0.2.1", "no such address"), ("no.such.host.invalid", "no such host")]
 )
-def test_other_reasons_not_to_listen_are_said(host: str, reason: str) -> None:
+def test_other_reasons_not_to_listen_are_reported(host: str, reason: str) -> None:
     with pytest.raises(PortTakenError, match=reason):
         listen(host, 0)
 

@@ -129,7 +129,7 @@ def test_a_site_that_is_none_is_a_line() -> None:
 @pytest.mark.parametrize(
     ("port", "runs"), [pytest.param(None, True, id="by default"), pytest.param(0, False, id="not with port 0")]
 )
-def test_up_runs_the_shop_and_says_where(tmp_path: Path, port: int | None, runs: bool) -> None:
+def test_up_runs_the_shop_and_states_where(tmp_path: Path, port: int | None, runs: bool) -> None:
     plan, bootstrap = up.embedded(Settings(shop={} if port is None else {"port": port}), tmp_path)
     assert ("shop" in {part.name for part in plan.parts}) is runs
     assert any("demo shop" in line for line in _where(plan, bootstrap)) is runs
@@ -163,7 +163,9 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_up_says_where_the_shop_is_not(settings: dict[str, Any], addresses: dict[str, ProbeAddress], said: str) -> None:
+def test_up_states_where_the_shop_is_not(
+    settings: dict[str, Any], addresses: dict[str, ProbeAddress], said: str
+) -> None:
     written = StringIO()
     plan = up.LaunchPlan((), lambda _: asyncio.sleep(0), addresses=addresses)
     _report_shop_address(Settings(shop=settings), plan, TerminalScreen(Console(file=written)))

@@ -39,7 +39,7 @@ async def test_the_address_is_a_setting() -> None:
             pass
 
 
-async def test_a_status_port_that_is_taken_is_told() -> None:
+async def test_a_status_port_that_is_taken_is_reported() -> None:
     with listen("127.0.0.1", 0) as taken, pytest.raises(PortTakenError):
         async with WriterStatus("writer").serving(
             Settings(storage=StorageSettings(metrics_port=taken.getsockname()[1]))
@@ -57,7 +57,7 @@ async def test_a_status_port_that_is_taken_is_told() -> None:
     ],
     ids=["not yet", "not yet and degraded", "degraded", "ready"],
 )
-async def test_readiness_says_why(ready: bool, degraded: str, status: int, line: str) -> None:
+async def test_readiness_states_why(ready: bool, degraded: str, status: int, line: str) -> None:
     def not_yet() -> str:
         return "recovering partition 0: 5 of 9 records folded"
 

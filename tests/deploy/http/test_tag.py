@@ -76,7 +76,7 @@ def settings(**of_ingest: Any) -> Settings:
         ),
     ],
 )  # fmt: skip
-def test_what_the_tag_says(given: Settings, site: str, key: str, expected: dict[str, str]) -> None:
+def test_what_the_tag_states(given: Settings, site: str, key: str, expected: dict[str, str]) -> None:
     assert attributes(script_tag(given, site, key)) == expected | {"async": None}
 
 

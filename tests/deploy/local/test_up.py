@@ -158,7 +158,7 @@ async def test_a_new_broker_is_a_new_log_with_its_topics(tmp_path: Path) -> None
     assert len(set(logs)) == 2
 
 
-def test_a_taken_broker_port_is_replaced_and_told(tmp_path: Path) -> None:
+def test_a_taken_broker_port_is_replaced_and_reported(tmp_path: Path) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         plan, bootstrap = up.embedded(Settings(kafka={"bootstrap": f"127.0.0.1:{port}"}), tmp_path)

@@ -36,7 +36,7 @@ async def check(kafka: KafkaSettings) -> list[str]:
     return [fault.line for fault in await topics.check(kafka_clients(kafka), topics.wanted(kafka))]
 
 
-async def test_missing_topics_are_said_then_made_then_left_alone(broker: Broker) -> None:
+async def test_missing_topics_are_reported_then_made_then_left_alone(broker: Broker) -> None:
     kafka = broker.settings(partitions=3)
     assert len(await check(kafka)) == 5
     # Asking must not have made them: the embedded broker makes whatever it is asked about.

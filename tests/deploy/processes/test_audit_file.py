@@ -18,7 +18,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path / "data"))
 
 
-def said(*words: str) -> str:
+def output_of(*words: str) -> str:
     done = CliRunner().invoke(app, [*words])
     return done.output
 
@@ -34,12 +34,12 @@ def of(action: str, site: str, subject: str, result: str = "done") -> str:
 
 
 def test_keys_and_sites_that_come_and_go_are_lines_without_any_key() -> None:
-    made = said("keys", "add", "anna", "--scope", "personal", "--scope", "read", "--site", "default")
-    said("keys", "revoke", "anna")
-    said("keys", "revoke", "nobody")
-    site_key = said("sites", "add", "shop").splitlines()[1].rpartition(" ")[2]
-    rotated = said("sites", "rotate", "shop", "--import").splitlines()[0]
-    said("sites", "remove", "shop")
+    made = output_of("keys", "add", "anna", "--scope", "personal", "--scope", "read", "--site", "default")
+    output_of("keys", "revoke", "anna")
+    output_of("keys", "revoke", "nobody")
+    site_key = output_of("sites", "add", "shop").splitlines()[1].rpartition(" ")[2]
+    rotated = output_of("sites", "rotate", "shop", "--import").splitlines()[0]
+    output_of("sites", "remove", "shop")
     assert lines() == [
         of("keys add", "default", "key anna of personal, read"),
         of("keys revoke", "all", "key anna"),
@@ -54,10 +54,10 @@ def test_keys_and_sites_that_come_and_go_are_lines_without_any_key() -> None:
 
 
 def test_webhooks_are_lines() -> None:
-    added = said("webhooks", "add", "https://192.0.2.1/x", "--site", "default", "--allow-private", "--json")
+    added = output_of("webhooks", "add", "https://192.0.2.1/x", "--site", "default", "--allow-private", "--json")
     webhook = added.partition('"id":"')[2].partition('"')[0]
-    said("webhooks", "deliveries")
-    said("webhooks", "remove", webhook)
+    output_of("webhooks", "deliveries")
+    output_of("webhooks", "remove", webhook)
     assert lines()[-3:] == [
         of("webhooks add", "default", "https://192.0.2.1/x"),
         of("webhooks deliveries", "all", ""),

@@ -63,7 +63,7 @@ def test_what_was_open_is_closed_at_the_start(left_open: Path) -> None:
     assert found["services/run"] == 0o700, "a program stays one"
 
 
-def test_up_makes_and_mends_the_folder(left_open: Path) -> None:
+def test_up_makes_and_repairs_the_folder(left_open: Path) -> None:
     with data_folder.held(left_open) as folder:
         assert modes(folder)["."] == 0o700
         assert modes(folder)["opecom.sqlite-wal"] == 0o600

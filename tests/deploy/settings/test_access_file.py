@@ -65,7 +65,7 @@ def test_lists_of_settings_and_file_both_hold_and_settings_win_the_rest(tmp_path
         ),
     ],
 )
-def test_a_file_that_is_wrong_is_one_line_that_says_where(text: str, line: str, tmp_path: Path) -> None:
+def test_a_file_that_is_wrong_is_one_line_that_states_where(text: str, line: str, tmp_path: Path) -> None:
     known = settings(tmp_path)
     write(known, text)
     with pytest.raises(SetupError, match=line) as refused:
@@ -119,7 +119,7 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
         pytest.param(lambda place: (place.unlink(), place.mkdir()), "cannot be read", id="no file"),
     ],
 )
-def test_a_file_that_breaks_is_told_once_and_the_old_one_holds(
+def test_a_file_that_breaks_is_reported_once_and_the_old_one_holds(
     broken: Callable[[Path], object], said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     known, clock = settings(tmp_path), Clock()
@@ -166,7 +166,7 @@ def test_a_worker_knows_the_calendar_of_a_site_that_is_added_later(tmp_path: Pat
     access_changes.add_site(known, "shop", [], {"timezone": "Pacific/Auckland"})
     there = running.of("shop~run1")
     assert there is running.of("shop~run1")
-    assert there.last_cut(NOON) != running.of("default").last_cut(NOON)
+    assert there.latest_cut(NOON) != running.of("default").latest_cut(NOON)
 
 
 def test_no_key_outside_the_embedded_profile_names_the_command(tmp_path: Path) -> None:

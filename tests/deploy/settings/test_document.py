@@ -15,7 +15,7 @@ def test_document_is_current() -> None:
     assert DOCUMENT.read_text() == markdown(), "run: .venv/bin/opecom settings --markdown > docs/settings.md"
 
 
-def test_every_setting_says_what_it_means() -> None:
+def test_every_setting_states_what_it_means() -> None:
     rows = [line for line in markdown().splitlines() if line.startswith("| `")]
     assert len(rows) > 60
     assert not [row for row in rows if row.endswith("| None |")]

@@ -32,7 +32,7 @@ def visits(sessions: list[ClickSession]) -> list[ClickVisit]:
 
 
 @pytest.fixture(scope="module")
-def told(visits: list[ClickVisit]) -> list[Event]:
+def click_events(visits: list[ClickVisit]) -> list[Event]:
     return list(ordered(visits))
 
 
@@ -44,10 +44,10 @@ def by_session(events: list[Event]) -> dict[str, list[Event]]:
 
 
 def test_every_click_is_one_product_page_view_in_the_order_of_the_file(
-    sessions: list[ClickSession], visits: list[ClickVisit], told: list[Event]
+    sessions: list[ClickSession], visits: list[ClickVisit], click_events: list[Event]
 ) -> None:
-    assert len(told) == sum(visit.event_count for visit in visits) == sum(len(each.paths) for each in sessions)
-    found = by_session(told)
+    assert len(click_events) == sum(visit.event_count for visit in visits) == sum(len(each.paths) for each in sessions)
+    found = by_session(click_events)
     assert len(found) == len(sessions)
     for session in sessions:
         events = found[f"session-{session.number:05}"]
@@ -57,9 +57,9 @@ def test_every_click_is_one_product_page_view_in_the_order_of_the_file(
 
 
 def test_a_session_stays_on_its_day_and_is_never_silent_until_it_would_close(
-    visits: list[ClickVisit], told: list[Event]
+    visits: list[ClickVisit], click_events: list[Event]
 ) -> None:
-    found = by_session(told)
+    found = by_session(click_events)
     for visit in visits:
         events = found[visit.session_id]
         times = [datetime.fromtimestamp(event.received_at / 1000, UTC) for event in events]
@@ -76,10 +76,10 @@ def test_the_longest_session_fits_its_day() -> None:
         assert (ends.day, visit.lasts) == (1, sum(pauses(visit.session)))
 
 
-def test_users_are_interleaved(told: list[Event]) -> None:
-    assert all(earlier.received_at <= later.received_at for earlier, later in pairwise(told))
-    changes = sum(earlier.session_id != later.session_id for earlier, later in pairwise(told))
-    assert changes > len(told) / 2
+def test_users_are_interleaved(click_events: list[Event]) -> None:
+    assert all(earlier.received_at <= later.received_at for earlier, later in pairwise(click_events))
+    changes = sum(earlier.session_id != later.session_id for earlier, later in pairwise(click_events))
+    assert changes > len(click_events) / 2
 
 
 def test_sessions_are_spread_over_their_day(visits: list[ClickVisit]) -> None:
@@ -96,11 +96,11 @@ def test_events_obey_the_contract_and_come_out_the_same_each_time(visits: list[C
         assert all(earlier.event_id < later.event_id for earlier, later in pairwise(again))
 
 
-def test_event_ids_are_never_used_twice(told: list[Event]) -> None:
-    assert len({event.event_id for event in told}) == len(told)
+def test_event_ids_are_never_used_twice(click_events: list[Event]) -> None:
+    assert len({event.event_id for event in click_events}) == len(click_events)
 
 
-def test_without_a_file_one_line_says_where_it_comes_from() -> None:
+def test_without_a_file_one_line_states_where_it_comes_from() -> None:
     with pytest.raises(SetupError, match=r"needs --data FILE.*not drawn.*UCI.*553") as refused:
         clicks_run.source(None, None)
     assert len(lines(refused.value) or []) == 1

@@ -26,12 +26,12 @@ class Clock:
 def counts(*steps: StoredCounts | Exception) -> Callable[[], StoredCounts]:
     """Each step once, the last one for ever."""
 
-    def told() -> Iterator[StoredCounts | Exception]:
+    def successive_counts() -> Iterator[StoredCounts | Exception]:
         yield from steps
         while True:
             yield steps[-1]
 
-    coming = told()
+    coming = successive_counts()
 
     def count() -> StoredCounts:
         step = next(coming)
@@ -49,7 +49,7 @@ def sent(done: bool = True) -> asyncio.Event:
     return event
 
 
-async def test_waits_until_all_are_closed_and_tells_every_count() -> None:
+async def test_waits_until_all_are_closed_and_reports_every_count() -> None:
     clock, heard = Clock(), []
     steps = StoredCounts(0, 1, 3), StoredCounts(1, 2, 7), StoredCounts(2, 2, 9)
     await until_closed(counts(*steps), 2, sent(), heard.append, clock.sleep, clock)

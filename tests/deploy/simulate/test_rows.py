@@ -59,7 +59,7 @@ def test_refuses_another_file(tmp_path: Path, lines: list[str], header: str, say
         read(file_of(tmp_path, *lines, header=header))
 
 
-def test_says_which_file_is_missing(tmp_path: Path) -> None:
+def test_states_which_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(SimulationDataError, match="cannot read"):
         read(tmp_path / "none.csv")
 
@@ -71,7 +71,7 @@ def test_written_rows_read_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 50, 299, 300])
-def test_sample_is_as_large_as_asked_and_keeps_the_share_of_buyers(count: int) -> None:
+def test_sample_is_as_large_as_requested_and_keeps_the_share_of_buyers(count: int) -> None:
     rows = draw(300)
     chosen = sample(rows, count)
     assert len({row.number for row in chosen}) == count

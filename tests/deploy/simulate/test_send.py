@@ -138,7 +138,7 @@ async def test_refusal_ends_all_streams() -> None:
         ),
     ],
 )
-def test_answer_says_what_to_do(status: int, text: bytes, error: type[Exception], says: str) -> None:
+def test_answer_states_what_to_do(status: int, text: bytes, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         judge(status, text, "2", "uci")
 

@@ -18,7 +18,7 @@ from tests.support.door import FAR, events
 from tests.support.stack import new_stack, up
 
 
-def said(line: str) -> str:
+def key_in(line: str) -> str:
     return line.split()[2]
 
 
@@ -26,17 +26,17 @@ async def test_a_first_start_makes_a_write_key_and_an_admin_key(tmp_path: Path) 
     settings = Settings(data_dir=tmp_path)
     where, write, admin, tag, _ = first_keys(settings)
     assert str(place(settings)) in where
-    assert f'data-key="{said(write)}"' in tag
-    assert sites_of(settings)["default"].write_keys == (said(write),)
-    assert said(admin) not in place(settings).read_text()
-    caller = access.access(settings).scoped("personal").check({"x-opecom-key": said(admin)}, FAR)
+    assert f'data-key="{key_in(write)}"' in tag
+    assert sites_of(settings)["default"].write_keys == (key_in(write),)
+    assert key_in(admin) not in place(settings).read_text()
+    caller = access.access(settings).scoped("personal").check({"x-opecom-key": key_in(admin)}, FAR)
     assert (caller.name, caller.sites) == ("first", None)
     own = (tmp_path / "admin.key").read_text()
     assert access.access(settings).scoped("admin").check({"x-opecom-key": own}, FAR).name == "this machine"
     assert (admin_key(settings), (tmp_path / "admin.key").stat().st_mode & 0o777) == (own, 0o600)
     log = ListPublisher()
     # From a page of this machine, elsewhere in the network, and still from this machine without a key.
-    for peer, headers in ((FAR, {"x-opecom-key": said(write), "origin": "http://localhost"}), ("127.0.0.1", {})):
+    for peer, headers in ((FAR, {"x-opecom-key": key_in(write), "origin": "http://localhost"}), ("127.0.0.1", {})):
         transport = httpx.ASGITransport(ingest.app(settings, log), client=(peer, 5_000))
         async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as http:
             answer = await http.post("/tracker/session/end", json={"session_id": "s1"}, headers=headers)
@@ -53,7 +53,7 @@ async def test_a_first_start_makes_a_write_key_and_an_admin_key(tmp_path: Path) 
         pytest.param({"sites": {"shop": {}}}, id="sites of one's own"),
     ],
 )
-def test_where_the_settings_say_who_may_nothing_is_made(given: dict[str, Any], tmp_path: Path) -> None:
+def test_where_the_settings_name_the_keys_nothing_is_made(given: dict[str, Any], tmp_path: Path) -> None:
     assert first_keys(Settings(data_dir=tmp_path, **given)) == []
     assert not list(tmp_path.iterdir())
 
@@ -63,7 +63,7 @@ def test_up_shows_the_keys_at_its_first_start_alone(tmp_path: Path) -> None:
     with up(stack):
         first = (tmp_path / "up.log").read_text()
         (line,) = [each for each in first.splitlines() if "admin key" in each]
-        key = {"x-opecom-key": said(line)}
+        key = {"x-opecom-key": key_in(line)}
         behind_a_proxy = {"x-forwarded-for": FAR}
         assert httpx.get(f"{stack.api.url}/sessions/live", headers=key | behind_a_proxy).status_code == 200
         assert httpx.get(f"{stack.api.url}/sessions/live", headers=behind_a_proxy).status_code == 401
@@ -79,7 +79,7 @@ def test_up_shows_the_keys_at_its_first_start_alone(tmp_path: Path) -> None:
     with up(stack):
         again = (tmp_path / "up.log").read_text()
     assert "admin key" not in again
-    assert not any(said(line) in each.read_text(errors="replace") for each in (tmp_path / "data/logs").iterdir())
+    assert not any(key_in(line) in each.read_text(errors="replace") for each in (tmp_path / "data/logs").iterdir())
 
 
 def opens(api: str, key: str, status: int) -> bool:

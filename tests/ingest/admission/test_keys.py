@@ -90,6 +90,6 @@ def test_keys_that_cannot_be(sites: list[SiteAccess]) -> None:
         Keys(sites)
 
 
-def test_a_key_listed_twice_is_said_so() -> None:
+def test_a_key_listed_twice_is_refused_as_such() -> None:
     with pytest.raises(ValueError, match=r"^sites\.a\.write_keys: a key is listed twice"):
         Keys([SiteAccess("a", write_keys=("same-key", "same-key"))])

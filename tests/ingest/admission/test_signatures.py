@@ -54,7 +54,7 @@ async def send(
 
 
 @pytest.mark.parametrize("secret", [SECRET, NEWER], ids=["the older secret", "the newer secret"])
-async def test_a_signed_purchase_is_verified_and_says_nothing_of_the_visitor(secret: str) -> None:
+async def test_a_signed_purchase_is_verified_and_states_nothing_of_the_visitor(secret: str) -> None:
     log, body = ListPublisher(), order()
     answer = await send(log, body, headers(body, secret))
     assert answer.status_code == 202

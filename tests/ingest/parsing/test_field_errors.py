@@ -51,7 +51,7 @@ def test_near_misses(body: type[Any], fields: dict[str, Any], meant: str) -> Non
     assert f"did you mean {meant}?" in said
 
 
-def test_it_says_where_a_field_belongs() -> None:
+def test_it_states_where_a_field_belongs() -> None:
     assert reason(schemas.SentEvent, orderId="7").endswith("did you mean order_id? It belongs in `purchase`")
     assert reason(schemas.SentEvent, page={"visitor_id": "v"}).endswith("did you mean visitor_id? It belongs outside")
 
@@ -74,7 +74,7 @@ def test_what_nobody_meant_is_not_guessed(name: str) -> None:
         pytest.param(schemas.SessionEnd, {"event_id": "7"}, "UUID", id="no UUID"),
     ],
 )
-def test_it_says_what_to_do(body: type[Any], fields: dict[str, Any], what_to_do: str) -> None:
+def test_it_states_what_to_do(body: type[Any], fields: dict[str, Any], what_to_do: str) -> None:
     assert what_to_do in reason(body, **SESSION, **fields) if body is not schemas.Batch else reason(body, **fields)
 
 

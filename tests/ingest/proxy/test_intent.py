@@ -38,7 +38,7 @@ def client(given: Settings | None = None, peer: str = FAR, stop: asyncio.Event |
     return httpx.AsyncClient(transport=transport, base_url="http://ingest")
 
 
-async def asked(key: str | None, given: Settings | None = None, **how: Any) -> httpx.Response:
+async def create_token(key: str | None, given: Settings | None = None, **how: Any) -> httpx.Response:
     headers = ({"x-opecom-key": key} if key else {}) | how.pop("headers", {})
     async with client(given, how.pop("peer", FAR)) as http:
         return await http.post(TOKEN, headers=headers, **({"json": {"session_id": "s1"}} | how))
@@ -61,12 +61,12 @@ def claimed(response: httpx.Response) -> Claim:
     ],
 )
 async def test_a_token_is_for_the_session_on_the_keys_site(key: str, peer: str, site: str, shown: str) -> None:
-    claim = claimed(await asked(key, peer=peer))
+    claim = claimed(await create_token(key, peer=peer))
     assert (claim.site, claim.session_id, claim.shown) == (site, "s1", shown)
 
 
 async def test_a_page_of_the_site_reads_the_answer() -> None:
-    response = await asked(WRITE_KEY, headers={"origin": PAGE})
+    response = await create_token(WRITE_KEY, headers={"origin": PAGE})
     claimed(response)
     assert response.headers["access-control-allow-origin"] == PAGE
     async with client() as http:
@@ -99,7 +99,7 @@ async def test_a_page_of_the_site_reads_the_answer() -> None:
     ],
 )  # fmt: skip
 async def test_a_token_is_refused(key: str | None, how: dict[str, Any], status: int, code: str, said: str) -> None:
-    response = await asked(key, **how)
+    response = await create_token(key, **how)
     assert refusal(response) == (status, code)
     assert said in response.text
 

@@ -36,7 +36,7 @@ HERE, FAR = "127.0.0.1", "203.0.113.7"
         ),
     ],
 )  # fmt: skip
-def test_who_is_not_on_this_machine_is_told(headers: RawHeaders, peer: str, told: bytes | None) -> None:
+def test_the_address_of_a_client_elsewhere_is_passed_on(headers: RawHeaders, peer: str, told: bytes | None) -> None:
     passed = forwarded(headers, peer)
     assert [value for name, value in passed if name == b"x-forwarded-for"] == ([] if told is None else [told])
     assert (HOST in headers) == (HOST in passed)

@@ -218,10 +218,10 @@ def test_no_split_lies_between_two_numbers_that_are_one_in_float32(parts: Split)
     """As sums have that were added in another order; here they tell who buys."""
     place = NAMES.index("ExitRates")
 
-    def told(given: Sessions) -> Sessions:
+    def with_revealed_label(given: Sessions) -> Sessions:
         rows = given.rows.copy()
         rows[:, place] = np.where(given.bought == 1, 0.028571429 + 1e-12, 0.028571429)
         return Sessions(rows, given.bought, given.sha256)
 
-    same = Split(*map(told, (parts.train, parts.validation, parts.test)))
+    same = Split(*map(with_revealed_label, (parts.train, parts.validation, parts.test)))
     export(fit_lightgbm(same, grid=((7, 20, 1.0),)), same.test)

@@ -129,7 +129,7 @@ async def test_lists_are_filtered_sorted_and_paged(asked: dict[str, Any], found:
     assert answer["total"] == (6 if "limit" in asked or "offset" in asked else len(found))
 
 
-async def test_sessions_of_programs_are_counted_listed_and_exported_only_if_asked_for(tmp_path: Path, url: str) -> None:
+async def test_sessions_of_programs_are_counted_listed_and_exported_only_if_requested(tmp_path: Path, url: str) -> None:
     bought = {"revenue": True, "amount": 20.0}
     given = [
         *(scored(n, True, session_id=f"s{n}", **bought) for n in (1, 2)),
@@ -440,7 +440,7 @@ async def test_a_key_of_one_site_hears_of_no_other(tmp_path: Path) -> None:
     assert own.status_code == 200
 
 
-async def test_an_erasure_whose_kafka_is_away_goes_on_and_says_what_it_waits_for(
+async def test_an_erasure_whose_kafka_is_away_goes_on_and_states_what_it_waits_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(

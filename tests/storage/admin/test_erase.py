@@ -18,7 +18,7 @@ from storage.replay.errors import BusyError
 from storage.replay.journal import Journal
 from storage.write.block import block_of, read
 from storage.write.clickhouse_sink import AnalyticsSink
-from storage.write.erased import kept
+from storage.write.erased import redact
 from storage.write.relational_sink import RelationalSink
 from stream.fold.erasures import ErasureRecord, session_digest, visitor_digest
 from stream.fold.erasures import encode as encode_erasure
@@ -120,7 +120,7 @@ def in_flight(shop: Shop) -> None:
         rows += [
             read("events", partition=number, offset=r.offset, timestamp=0, key=r.key, value=r.value) for r in records
         ]
-        block, _ = block_of(LOG, rows, lambda record: kept(record, shop.erasures))
+        block, _ = block_of(LOG, rows, lambda record: redact(record, shop.erasures))
         RelationalSink(shop.engine).write(block)
         AnalyticsSink(shop.client).write(block)
 
@@ -147,7 +147,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_the_steps_and_what_is_told_of_them(shop: Shop) -> None:
+async def test_the_steps_and_what_is_reported_of_them(shop: Shop) -> None:
     desk = Desk(shop)
     assert await desk.eraser.state(VISITOR) is None
     done = await desk.eraser.start(VISITOR, 30)
@@ -163,7 +163,7 @@ async def test_the_steps_and_what_is_told_of_them(shop: Shop) -> None:
     nothing_is_left(shop)
 
 
-async def test_whoever_has_no_time_is_told_that_it_goes_on(shop: Shop) -> None:
+async def test_a_caller_who_does_not_wait_learns_that_it_goes_on(shop: Shop) -> None:
     desk = Desk(shop)
     desk.remarks = ["workers are 3 records behind"] * 2
     running = await desk.eraser.start(VISITOR, 0)

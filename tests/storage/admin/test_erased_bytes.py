@@ -150,7 +150,7 @@ async def test_a_tick_is_read_without_a_key_between_the_two_steps(shop: Shop, mo
     assert shop.client.query("SELECT count() FROM events WHERE session_id = ''").result_rows == [(0,)]
 
 
-def test_the_migration_mends_what_was_erased_before(shop: Shop) -> None:
+def test_the_migration_repairs_what_was_erased_before(shop: Shop) -> None:
     """As the program did it until schema 2: columns set to NULL, which kept all values."""
     client = shop.client
     columns = ["site", "session_id", "visitor_id", "event_id", "occurred_at", "received_at", "page_type", "path"]

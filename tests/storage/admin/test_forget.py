@@ -16,7 +16,7 @@ from storage.webhooks.bands import PartitionPosition, ReadBatch
 from storage.webhooks.crossings import by_site
 from storage.write.block import block_of, read
 from storage.write.clickhouse_sink import AnalyticsSink
-from storage.write.erased import kept
+from storage.write.erased import redact
 from stream.fold.erasures import ErasureRecord, session_digest, visitor_digest
 from stream.fold.erasures import encode as encode_erasure
 from tests.support.events import NOON, event
@@ -112,7 +112,7 @@ async def test_the_log_is_what_a_writer_would_have_made_that_knew(shop: Shop) ->
         for number, part in enumerate(shop.source.partitions)
         for r in part
     ]
-    AnalyticsSink(shop.client).write(block_of(LOG, [*records, *more], lambda r: kept(r, shop.erasures))[0])
+    AnalyticsSink(shop.client).write(block_of(LOG, [*records, *more], lambda r: redact(r, shop.erasures))[0])
     assert found == log_rows(shop)
     assert found[-1][found[-1].index("control") + 5] == "tick"
     assert encode(Tick("uci~r", replayed.received_at)).decode() in str(found[-1])

@@ -48,7 +48,7 @@ def url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("mariadb_url")) if request.param == "mariadb" else ""
 
 
-async def test_intent_tells_the_newest_score_and_why(tmp_path: Path, url: str) -> None:
+async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str) -> None:
     updates = [
         scored(1, probability=0.1),
         scored(2, probability=0.7654321, label="YES", band="high", updated_at=NOON + 4_321),
@@ -177,7 +177,7 @@ async def test_wrong_parameters_are_one_line(tmp_path: Path) -> None:
         assert answers[query].json()["reason"].startswith(said)
 
 
-async def test_timeline_tells_every_update_in_order(tmp_path: Path) -> None:
+async def test_timeline_reports_every_update_in_order(tmp_path: Path) -> None:
     updates = [
         scored(1, probability=0.1, reasons=(Reason("PageValues", 4.5, 0.2),)),
         scored(5, probability=0.3, occurred_at=NOON + 7, revenue=True, amount=12.5),
@@ -204,7 +204,7 @@ async def test_timeline_tells_every_update_in_order(tmp_path: Path) -> None:
     assert last["event"] == {"offset": 5}
 
 
-async def test_a_timeline_that_is_too_long_tells_the_newest_updates(
+async def test_a_timeline_that_is_too_long_reports_the_newest_updates(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.query.queries.MOST_UPDATES", 3)
@@ -306,7 +306,7 @@ async def test_wrong_routes_are_refused_alike(tmp_path: Path) -> None:
     assert (wrong_method.status_code, wrong_method.json()["error"]) == (405, "wrong_method")
 
 
-async def test_a_defect_of_ours_tells_nothing_of_its_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_defect_of_ours_reports_nothing_of_its_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("secret")
 

@@ -130,7 +130,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     ("declared", "intent"),
     [
         (DECLARED[2], None),
-        ("    saved: Annotated[Count, Stored(in_intent=True)] = 0\n", 2),
+        ("    saved: Annotated[Count, ColumnSpec(in_intent=True)] = 0\n", 2),
     ],
     ids=["kept", "shown in the intent"],
 )

@@ -105,7 +105,7 @@ async def test_whole_parts_are_nothing_to_speak_of(tmp_path: Path) -> None:
         ("schema_version", False, "a backup has schema_version"),
     ],
 )
-def test_each_table_has_its_mend(table: str, embedded: bool, said: str) -> None:
+def test_each_table_has_its_repair(table: str, embedded: bool, said: str) -> None:
     line = account([DetachedPart(table, f"broken_all_{n}", f"/d/{n}", 9) for n in range(5)], embedded)
     assert said in line
     assert f"({table}: broken_all_0, broken_all_1, broken_all_2 and 2 more)" in line

@@ -28,7 +28,7 @@ async def test_who_is_cancelled_waits_for_the_thread() -> None:
     assert ended.is_set()
 
 
-async def test_items_come_one_by_one_and_failures_are_told() -> None:
+async def test_items_come_one_by_one_and_failures_are_reported() -> None:
     def items() -> Iterator[int]:
         yield from (1, 2)
         raise OSError("no more")

@@ -47,7 +47,7 @@ def test_a_forged_token_is_refused(forge: object) -> None:
 @pytest.mark.parametrize(
     "sites", [(), ("a.b",), ("shop", "shop-2")], ids=["of none", "with a dot in its name", "of two"]
 )
-def test_a_token_tells_the_sites_that_it_was_made_for(sites: tuple[str, ...]) -> None:
+def test_a_token_reports_the_sites_that_it_was_made_for(sites: tuple[str, ...]) -> None:
     token = tokens().issue(sites).token
     assert tokens().check(token) == frozenset(sites)
     with pytest.raises(ReadError, match="was not made here"):

@@ -160,7 +160,7 @@ async def test_a_quiet_stream_is_kept_alive() -> None:
         await browser.leave()
 
 
-async def test_a_stream_ends_with_its_token_and_says_so() -> None:
+async def test_a_stream_ends_with_its_token_and_gives_the_reason() -> None:
     async with streaming(intent_of(scored(5)), heartbeat=0.01) as made:
         browser = await opened(made)
         await browser.intent()
@@ -192,7 +192,7 @@ async def test_more_streams_than_allowed_are_refused_until_one_ends() -> None:
         await (await opened(made)).leave()
 
 
-async def test_sessions_that_nobody_has_heard_of_take_half_of_the_places() -> None:
+async def test_sessions_that_nobody_knows_take_half_of_the_places() -> None:
     async with streaming(limit=4) as made:
         waiting = [await opened(made, Claim("default", f"nobody-{n}", "all", NOW + 300, "")) for n in range(2)]
         with pytest.raises(ReadError, match="no event yet") as refused:

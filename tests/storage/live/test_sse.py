@@ -109,7 +109,7 @@ async def test_events_carry_intents_and_the_position_after_them() -> None:
     assert streaming.value("opecom_api_stream_events_total") == 2
 
 
-async def test_heartbeats_tell_the_position() -> None:
+async def test_heartbeats_report_the_position() -> None:
     streaming = Streaming(scored(1), heartbeat_seconds=0)
     *_, beat = map(parsed, await answer(await streaming.streams.open(UpdateFilter(), "end")))
     assert beat == {"": "heartbeat", "id": "1@log"}

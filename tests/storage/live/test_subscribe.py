@@ -28,7 +28,7 @@ def test_a_filter_takes_what_fits_every_part(wanted: dict[str, Any], holds: bool
     assert UpdateFilter(**wanted).wants(HIGH) is holds
 
 
-def test_sessions_of_programs_are_streamed_only_if_asked_for() -> None:
+def test_sessions_of_programs_are_streamed_only_if_requested() -> None:
     program = scored(1, bot=True)
     assert [UpdateFilter(bots=bots).wants(program) for bots in (False, True)] == [False, True]
 
@@ -45,7 +45,7 @@ def test_sessions_of_programs_are_streamed_only_if_asked_for() -> None:
     ],
     ids=["any-site", "its-own", "longer-name", "a-run-of-it", "no-key", "no-text"],
 )
-def test_a_key_tells_the_site_before_the_record_is_read(site: str | None, key: bytes | None, holds: bool) -> None:
+def test_a_key_reports_the_site_before_the_record_is_read(site: str | None, key: bytes | None, holds: bool) -> None:
     assert UpdateFilter(site).may_want(key) is holds
 
 

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from ingest.admission.keys import Grant, SiteAccess
-from ingest.collect import RequestOrigin, event_of
+from ingest.collect import SenderContext, event_of
 from ingest.enrich import agent, cut_address
 from ingest.events import Event, Tick, UsePages
 from ingest.schemas import SentEvent, SentPage, SentPurchase
 from scoring import registry
 from storage.pages.refresh import Refreshed, Refresher
 from storage.pages.tally import Tallies
-from stream.fold.pages import SeenPage
+from stream.fold.pages import PageAtVersion
 from stream.step import score
 from tests.storage.pages.test_refresh import Topic
 from tests.support.events import NOON, event_id
@@ -46,7 +46,7 @@ class IngestedEvents:
         self._add(SentEvent(type="purchase", session_id=session, purchase=bought), received_at=at, verified=True)
 
     def _add(self, sent: SentEvent, **given: Any) -> None:
-        self.events.append(event_of(sent, "shop", None, RequestOrigin(GRANT, new_id=self._ids.__next__, **given)))
+        self.events.append(event_of(sent, "shop", None, SenderContext(GRANT, new_id=self._ids.__next__, **given)))
 
 
 def genuine(ingest: IngestedEvents) -> None:
@@ -76,7 +76,7 @@ class Outcome(NamedTuple):
     """What a refresh did, the cart, and the probability of a visit that is in it."""
 
     refreshed: Refreshed
-    cart: SeenPage
+    cart: PageAtVersion
     probability: float
 
 

@@ -192,7 +192,7 @@ async def test_paths_of_a_pattern_are_one_page_and_their_own_statistics_end() ->
     assert pages.rows(version).keys() == {("shop", "/order/1"), ("shop", "*")}
 
 
-async def test_show_and_explain_say_what_is_in_force_and_why() -> None:
+async def test_show_and_explain_state_what_is_in_force_and_why() -> None:
     topic, counted = Topic(), FakeTallies(PAGE)
     refresher = Refresher(counted, topic.statistics, topic.caught_up, topic.put, lambda: TRAILING_MS)  # type: ignore[arg-type]
     before = await refresher.explain("shop", "/a")
@@ -322,7 +322,7 @@ async def test_small_steps_within_a_day_are_one_move() -> None:
     assert topic.statistics.held
 
 
-async def test_nothing_is_held_where_the_settings_say_so() -> None:
+async def test_nothing_is_held_where_the_settings_turn_it_off() -> None:
     topic, counted = Topic(), FakeTallies(BEFORE, *OTHERS)
     put = topic.put
     refresher = Refresher(counted, topic.statistics, topic.caught_up, put, lambda: TRAILING_MS, most_moved=1.0)  # type: ignore[arg-type]

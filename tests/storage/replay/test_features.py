@@ -41,7 +41,7 @@ async def test_one_row_for_each_update_of_closed_sessions_only(tmp_path: Path) -
     assert "open" not in {row["session_id"] for row in rows}
 
 
-async def test_a_row_says_what_the_log_up_to_it_says(tmp_path: Path) -> None:
+async def test_a_row_has_what_the_log_up_to_it_has(tmp_path: Path) -> None:
     """Folding only what was in the log at the update gives the row: nothing later has leaked into it."""
     week = a_week()
     rows = await made(week, tmp_path / "set.csv")
@@ -117,7 +117,7 @@ async def test_an_order_is_the_outcome_of_the_session_that_had_it_first(tmp_path
     assert before["s2"] == ["FALSE", "FALSE", "FALSE"]
 
 
-async def test_sessions_of_programs_are_in_the_set_only_if_asked_for(tmp_path: Path) -> None:
+async def test_sessions_of_programs_are_in_the_set_only_if_requested(tmp_path: Path) -> None:
     said = [
         event(1, flags=("bot",)),
         event(2, NOON + 1_000),

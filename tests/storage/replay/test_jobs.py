@@ -92,7 +92,7 @@ async def test_a_job_is_begun_watched_and_ends_with_its_account(tmp_path: Path) 
     assert replays.asked[0] == (ReplaySelection(diff=True, site="uci"), True)
 
 
-async def test_a_job_that_is_stopped_says_how_it_goes_on(tmp_path: Path) -> None:
+async def test_a_job_that_is_stopped_states_how_it_goes_on(tmp_path: Path) -> None:
     replays = Replays()
     async with service(tmp_path, replays) as http:
         await http.post("/replays", json={})
@@ -111,7 +111,7 @@ async def test_a_job_that_is_stopped_says_how_it_goes_on(tmp_path: Path) -> None
     ],
     ids=["explained", "ours"],
 )
-async def test_a_job_that_fails_says_why(tmp_path: Path, failure: Exception, line: str) -> None:
+async def test_a_job_that_fails_states_why(tmp_path: Path, failure: Exception, line: str) -> None:
     replays = Replays()
     replays.failure = failure
     replays.go_on.set()

@@ -49,7 +49,7 @@ def planted(shop: Shop, statement: str) -> None:
         assert changed.rowcount == 1
 
 
-async def test_what_was_told_live_is_what_a_replay_finds(shop: Shop) -> None:
+async def test_what_was_reported_live_is_what_a_replay_finds(shop: Shop) -> None:
     before = shop.rows()
     for source in ("kafka", "clickhouse"):
         account = await shop.replay(source=source, diff=True)
@@ -375,7 +375,7 @@ async def test_a_model_that_there_is_not_is_refused_before_anything_begins(shop:
     assert Journal(shop.engine, LOG).entries() == []
 
 
-async def test_a_log_whose_start_is_gone_says_so_and_offers_the_other_source(shop: Shop) -> None:
+async def test_a_log_whose_start_is_gone_is_refused_and_offers_the_other_source(shop: Shop) -> None:
     shop.source.start = 3
     with pytest.raises(ReplayError) as caught:
         await shop.replay()

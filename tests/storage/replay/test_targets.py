@@ -30,7 +30,7 @@ class Process:
     def begin(self, partition: int) -> None:
         asyncio.run(self._target.resume(partition, self._account(partition)))
 
-    def tell(self, partition: int, *lines: bytes, kept: bool = True) -> None:
+    def append_lines(self, partition: int, *lines: bytes, kept: bool = True) -> None:
         """Tell lines; with `kept` False this process dies before the journal has them."""
         account = self._account(partition)
         told = ReplayBatch([SimpleNamespace(session=line) for line in lines], (), {})  # type: ignore[misc]
@@ -41,7 +41,7 @@ class Process:
 
     def whole(self, partition: int, *lines: bytes) -> None:
         self.begin(partition)
-        self.tell(partition, *lines)
+        self.append_lines(partition, *lines)
 
     def finish(self) -> None:
         asyncio.run(self._target.finish([_plan(number) for number in range(3)]))
@@ -83,11 +83,11 @@ def test_a_process_that_dies_within_a_partition(file: Path, within: int, kept: b
         dies.whole(number, b"%d\n" % number)
     dies.begin(within)
     if kept:
-        dies.tell(within, b"%d begun\n" % within)
-    dies.tell(within, b"lost\n", kept=False)
+        dies.append_lines(within, b"%d begun\n" % within)
+    dies.append_lines(within, b"lost\n", kept=False)
     again = Process(file, accounts)
     again.begin(within)
-    again.tell(within, b"%d\n" % within)
+    again.append_lines(within, b"%d\n" % within)
     for number in range(within + 1, 3):
         again.whole(number, b"%d\n" % number)
     again.finish()
@@ -112,8 +112,8 @@ def test_processes_that_share_the_partitions(file: Path) -> None:
     one, other = Process(file, kept), Process(file, kept)
     one.begin(0)
     other.begin(1)
-    other.tell(1, b"1\n")
-    one.tell(0, b"0\n")
+    other.append_lines(1, b"1\n")
+    one.append_lines(0, b"0\n")
     one.whole(2, b"2\n")
     one.finish()
     assert (file.read_text(), _files(file.parent)) == ("0\n1\n2\n", ["scores.jsonl"])
@@ -145,7 +145,7 @@ def test_finishing_can_be_interrupted_at_each_step(
     assert file.read_text() == "0\n1\n2\n"
 
 
-def test_what_a_replay_left_behind_is_not_told(file: Path) -> None:
+def test_what_a_replay_left_behind_is_not_reported(file: Path) -> None:
     left: dict[int, Account] = {}
     for number in range(3):
         Process(file, left).whole(number, b"left\n")
@@ -157,7 +157,7 @@ def test_what_a_replay_left_behind_is_not_told(file: Path) -> None:
     assert (file.read_text(), _files(file.parent)) == ("0\n1\n2\n", ["scores.jsonl"])
 
 
-def test_a_part_that_is_gone_is_said(file: Path) -> None:
+def test_a_part_that_is_gone_is_reported(file: Path) -> None:
     kept: dict[int, Account] = {}
     Process(file, kept).whole(0, b"0\n")
     file.with_name("scores.jsonl.0.part").unlink()

@@ -116,7 +116,9 @@ async def test_an_address_that_does_not_answer_is_passed_over() -> None:
     assert answer.detail.startswith("no answer (ConnectError")
 
 
-async def test_a_proxy_of_the_environment_is_not_asked(post: WebhookClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_requested(
+    post: WebhookClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with receiver() as proxy, receiver() as there:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")

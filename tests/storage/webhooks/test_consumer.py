@@ -124,14 +124,14 @@ async def test_what_the_client_skips_is_read_again(engine: Engine, skipped: list
 
 
 @pytest.mark.parametrize("committed", [0, 7, 20], ids=lambda at: f"the group says {at}")
-async def test_the_database_says_where_to_read_on_whatever_the_group_says(engine: Engine, committed: int) -> None:
+async def test_the_database_states_where_to_read_on_whatever_the_group_states(engine: Engine, committed: int) -> None:
     read = {0: ReadBatch(PartitionPosition(), 6, NOON, UPDATES[:6])}
     bands.move(engine, "log", read, {"default": registry.every(engine)}, NOON)
     await Desk(engine, until=lambda: len(kept(engine)) == len(CROSSINGS), committed={SCORED: committed}).run()
     assert crossed(engine) == CROSSINGS
 
 
-async def test_records_that_retention_deleted_are_told_and_passed(engine: Engine) -> None:
+async def test_records_that_retention_deleted_are_reported_and_passed(engine: Engine) -> None:
     bands.move(
         engine,
         "log",
@@ -161,7 +161,7 @@ async def test_sites_without_a_webhook_are_not_even_read(engine: Engine) -> None
     assert (kept(engine), desk.metric("unreadable_total"), desk.metric("records_total")) == ({}, 0, 20)
 
 
-async def test_of_a_visitor_who_is_forgotten_nothing_is_told(engine: Engine) -> None:
+async def test_of_a_visitor_who_is_forgotten_nothing_is_reported(engine: Engine) -> None:
     log = [record(scored(n, session_id=f"s{n}", visitor_id=f"v{n}", band="high")) for n in range(4)]
     gone = [visitor_digest("default", "v1"), session_digest("default", "s3")]
     await Desk(engine, log, erasures=Erasures(gone)).run()

@@ -67,7 +67,7 @@ def test_known_bands_go_on_and_closed_sessions_are_forgotten() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_a_killed_worker_tells_again_changes_nothing(seed: int) -> None:
+def test_what_a_killed_worker_reports_again_changes_nothing(seed: int) -> None:
     """Any tail of the log told again, any number of times, in whatever batches."""
     chance = random.Random(seed)
     log = [

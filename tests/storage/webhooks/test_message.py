@@ -15,7 +15,7 @@ from tests.support.webhooks import SECRET, webhook
 CROSSING = Crossing(webhook(), "low", scored(7, band="high", probability=0.91, label="YES"))
 
 
-def test_a_crossing_says_who_where_and_why() -> None:
+def test_a_crossing_states_who_where_and_why() -> None:
     said = msgspec.json.decode(message.encode(message.crossed(CROSSING)))
     assert said["type"] == "session.band"
     assert said["timestamp"] == "2025-01-01T12:00:01.000Z"

@@ -43,5 +43,5 @@ def test_the_next_try(attempts: int, chance: float, wait: float | None, seconds:
         ("soon", None),
     ],
 )
-def test_what_a_receiver_asks_for(header: str | None, seconds: float | None) -> None:
+def test_what_a_receiver_requests(header: str | None, seconds: float | None) -> None:
     assert requested_wait(header, NOW) == seconds

@@ -147,7 +147,7 @@ async def test_no_more_attempts_are_under_way_than_a_webhook_may_have(engine: En
     assert all(later - earlier >= ATTEMPT * 0.9 for earlier, later in zip(times, times[3:], strict=False))
 
 
-async def test_a_private_receiver_without_leave_is_dead_and_was_never_asked(engine: Engine) -> None:
+async def test_a_private_receiver_without_leave_is_dead_and_was_never_requested(engine: Engine) -> None:
     with receiver() as there:
         hook = registry.add(engine, "default", there.url.replace("http:", "https:"), (), False, 0)
         (name,) = put(engine, hook, 1)
@@ -177,7 +177,7 @@ async def test_a_claim_that_nobody_finished_is_taken_by_another(engine: Engine) 
     assert (there.taken, kept(engine)[name].attempts) == ([name], 2)
 
 
-async def test_a_database_that_is_away_for_a_moment_is_asked_again(
+async def test_a_database_that_is_away_for_a_moment_is_requested_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes the claim, and then nothing for two calls: the receiver is not asked twice for that."""

@@ -24,13 +24,13 @@ class Answers:
         self._record, self._begin, self._end = record, begin, end
 
     async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(partitions, await _say(self._begin))
+        return dict.fromkeys(partitions, await _answered(self._begin))
 
     async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(partitions, await _say(self._end))
+        return dict.fromkeys(partitions, await _answered(self._end))
 
     async def getone(self, _: TopicPartition) -> Any:
-        return await _say(self._record)
+        return await _answered(self._record)
 
     def assign(self, _: list[TopicPartition]) -> None: ...
 
@@ -38,7 +38,7 @@ class Answers:
         assert offset == 19
 
 
-async def _say(answer: Any) -> Any:
+async def _answered(answer: Any) -> Any:
     if answer is SILENT:
         await asyncio.Event().wait()
     if isinstance(answer, KafkaError):
@@ -58,7 +58,7 @@ async def _say(answer: Any) -> Any:
         pytest.param(Answers(LAST, end=3), True, id="the end lies low"),
     ],
 )
-async def test_kafka_says_whether_the_record_is_there(consumer: Any, there: bool) -> None:
+async def test_kafka_states_whether_the_record_is_there(consumer: Any, there: bool) -> None:
     assert await holds(consumer, PLACE, "topic", 0.1) is there
 
 
@@ -74,6 +74,6 @@ async def test_kafka_says_whether_the_record_is_there(consumer: Any, there: bool
         pytest.param(Answers(end=AWAY), id="gone before the end came"),
     ],
 )
-async def test_a_kafka_that_does_not_answer_says_nothing_of_the_topic(consumer: Any) -> None:
+async def test_a_kafka_that_does_not_answer_states_nothing_of_the_topic(consumer: Any) -> None:
     with pytest.raises(KafkaUnavailableError, match=r"Kafka does not answer.*kafka\.bootstrap"):
         await holds(consumer, PLACE, "topic", 0.1)

@@ -29,7 +29,7 @@ from storage.database.tables import metadata, page_views, sessions
 from storage.webhooks.tables import webhooks
 from storage.write.relational_sink import close_orphans, literals_of
 from storage.write.sink import ListSink
-from stream.scored import Origin, Reason, ScoredSession
+from stream.scored import CategoryNames, Reason, ScoredSession
 from tests.support.events import NOON
 from tests.support.scored import FEATURES, scored, view
 from tests.support.sinks import KeptInLists, KeptInSql, block, sql
@@ -71,7 +71,7 @@ def test_any_order_and_duplication_of_blocks_gives_the_same_rows(
     assert kept.views() == once.views()
 
 
-def test_the_report_s_columns_say_what_the_session_is(engine: Engine) -> None:
+def test_the_report_s_columns_state_what_the_session_is(engine: Engine) -> None:
     KeptInSql(engine).sink.write(block(scored(5, views=(view(1, type=None, path="/"),))))
     with engine.connect() as connection:
         row = connection.execute(select(sessions)).mappings().one()
@@ -95,7 +95,7 @@ def test_numbers_come_back_to_the_last_bit(engine: Engine) -> None:
     assert sorted(probability for _, probability in kept.sessions().values()) == sorted(numbers)
 
 
-def test_a_session_that_has_ended_says_when(engine: Engine) -> None:
+def test_a_session_that_has_ended_states_when(engine: Engine) -> None:
     sink = KeptInSql(engine).sink
     sink.write(block(scored(5, status="ended", last_event_at=NOON + 1_234)))
     with engine.connect() as connection:
@@ -134,7 +134,7 @@ def test_hostile_text_comes_back_as_it_was_written(engine: Engine, texts: list[s
         1,
         session_id=session_id,
         visitor_id=visitor_id,
-        origin=Origin(browser, "Windows", "DE", "search"),
+        origin=CategoryNames(browser, "Windows", "DE", "search"),
         views=(view(1, path=path), view(2, type=None, path=path)),
         reasons=(Reason("Month", value, 0.5),),
     )

@@ -13,7 +13,7 @@ from ingest import events
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.metrics import WriterMetrics
 from storage.write.block import Block
-from storage.write.deliver import Database
+from storage.write.deliver import NamedSink
 from storage.write.sink import ListSink
 from storage.write.writer import MAX_REFUSED_IN_A_ROW, Writer, WriterError
 from stream.fold.erasures import ErasureRecord, Erasures, visitor_digest
@@ -51,8 +51,8 @@ class Desk:
             consumer=self.consumer,
             producer=self.producer,
             databases=(
-                Database("the relational database", "storage.url", self.relational),
-                Database("ClickHouse", "storage.clickhouse_host", self.analytics),
+                NamedSink("the relational database", "storage.url", self.relational),
+                NamedSink("ClickHouse", "storage.clickhouse_host", self.analytics),
             ),
             gather_seconds=0.01,
             max_block=max_block,
@@ -171,7 +171,7 @@ async def test_it_starts_where_the_group_has_committed() -> None:
     assert {update.session_id for _, update in desk.relational.sessions.values()} == {"s6", "s7", "s8", "s9"}
 
 
-async def test_records_deleted_before_they_were_written_are_told_and_passed() -> None:
+async def test_records_deleted_before_they_were_written_are_reported_and_passed() -> None:
     desk = Desk({SCORED: updates(5)}, committed={SCORED: 2}, begins={SCORED: 40})
     await desk.run()
     assert desk.committed() == {SCORED: 45}

@@ -54,7 +54,7 @@ def test_month_and_weekend_are_local(zone: str, month: str, weekend: bool) -> No
 def test_the_last_cut(zone: str, now: str, cut: str) -> None:
     calendar = Calendar(zone)
     for _ in range(2):
-        assert calendar.last_cut(at(now, zone)) == at(cut, zone)
+        assert calendar.latest_cut(at(now, zone)) == at(cut, zone)
 
 
 def test_a_run_has_its_sites_calendar() -> None:

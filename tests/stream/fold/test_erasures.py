@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 import stream.fold.calendar
 from ingest.events import Control, Erase, Event, Tick
 from storage.write.block import read
-from storage.write.erased import kept
+from storage.write.erased import redact
 from stream.fold.clock import IDLE
 from stream.fold.erasures import ErasureRecord, Erasures, encode, session_digest, visitor_digest
 from stream.fold.late import LateEvents
 from stream.fold.partition import LATE, Partition
 from stream.fold.result import FoldResult
 from stream.publish import ListRecordPublisher
-from stream.required import RequiredVersions, needed
+from stream.required import RequiredVersions, required_versions
 from stream.scored import ScoredSession, decode
 from stream.worker import Worker
 from tests.stream.test_properties import (
@@ -27,9 +27,9 @@ from tests.stream.test_properties import (
     Told,
     a_log,
     broken_run,
+    content_of,
     counterexample,
     moves,
-    said,
     whole_run,
 )
 from tests.support.events import NOON, event
@@ -59,8 +59,8 @@ def followed(*digests: str) -> Erasures:
     ],
 )
 def test_who_is_meant(digest: str, site: str, session_id: str, visitor_id: str, covered: bool) -> None:
-    assert followed(digest).cover(site, session_id, visitor_id) is covered
-    assert not Erasures().cover(site, session_id, visitor_id)
+    assert followed(digest).is_erased(site, session_id, visitor_id) is covered
+    assert not Erasures().is_erased(site, session_id, visitor_id)
 
 
 def test_a_version_is_one_more_than_the_offset_so_that_none_is_zero() -> None:
@@ -69,7 +69,9 @@ def test_a_version_is_one_more_than_the_offset_so_that_none_is_zero() -> None:
 
 
 def test_records_name_the_version_that_must_be_read_first() -> None:
-    assert needed(log_of([event(1), Erase(V1, 7), Tick("live", NOON), Erase(V1, 3)])) == RequiredVersions(erasures=7)
+    assert required_versions(log_of([event(1), Erase(V1, 7), Tick("live", NOON), Erase(V1, 3)])) == RequiredVersions(
+        erasures=7
+    )
 
 
 def test_a_control_drops_the_open_session_and_its_later_events_are_erased() -> None:
@@ -107,7 +109,7 @@ def test_an_erased_late_event_is_no_dead_letter_and_is_not_folded_in_its_place()
     assert into.counts == {"erased": 1, "scored": 1}
 
 
-def test_a_session_that_is_told_after_the_topic_and_before_the_control_is_not_told() -> None:
+def test_a_session_that_is_reported_after_the_topic_and_before_the_control_is_not_reported() -> None:
     erasures, into = Erasures(), FoldResult()
     state = partition(erasures=erasures)
     records = log_of([event(1), Tick("live", NOON + IDLE)])
@@ -139,11 +141,11 @@ def digests_at(records: list[Event | Control], place: int) -> list[str]:
 def standing(state: Partition) -> Any:
     """All that a partition knows and that may show later."""
     sessions = [(s.site, s.session_id, s.opened_at, s.seen, s.ids, s.visitor_id, s.revenue) for s in state.sessions()]
-    return sessions, {name: clock.now for name, clock in state.clocks.items()}, state.model, state.pages
+    return sessions, {name: clock.now for name, clock in state.clocks.items()}, state.model, state.pages_version
 
 
-def told(updates: list[ScoredSession]) -> list[Any]:
-    return [(update.site, update.session_id, update.opened_at, update.version, said(update)) for update in updates]
+def contents_of(updates: list[ScoredSession]) -> list[Any]:
+    return [(each.site, each.session_id, each.opened_at, each.version, content_of(each)) for each in updates]
 
 
 def forgotten_is_never_there(example: Example) -> None:
@@ -158,24 +160,26 @@ def forgotten_is_never_there(example: Example) -> None:
             for offset, digest in enumerate(digests):
                 knows.take(offset, encode(ErasureRecord(digest, NOON, settled=True)))
         state.fold(record, live if record.offset < place else now)
-    others = [update for update in live.sessions if not knows.cover(update.site, update.session_id, update.visitor_id)]
+    others = [
+        update for update in live.sessions if not knows.is_erased(update.site, update.session_id, update.visitor_id)
+    ]
 
     replay, again = FoldResult(), partition(erasures=followed(*digests))
     for record in log:
         again.fold(record, replay)
-    assert told(others + now.sessions) == told(replay.sessions)
+    assert contents_of(others + now.sessions) == contents_of(replay.sessions)
     assert standing(state) == standing(again)
 
     without, blank = FoldResult(), partition()
     for record in log:
         blank.fold(redacted(record, knows), without)
-    assert told(without.sessions) == told(replay.sessions)
+    assert contents_of(without.sessions) == contents_of(replay.sessions)
     assert standing(blank) == standing(again)
 
 
 def redacted(record: LogRecord, erasures: Erasures) -> LogRecord:
     """The record as ClickHouse keeps it."""
-    stored = kept(
+    stored = redact(
         read("events", partition=0, offset=record.offset, timestamp=-1, key=record.key, value=record.value), erasures
     )
     assert stored is not None
@@ -207,13 +211,13 @@ def crashes_change_nothing(example: Example, plan: Moves) -> None:
                 for offset in range(erasures.version, needed.erasures):
                     erasures.take(offset, encode(ErasureRecord(digests[offset], NOON, settled=True)))
 
-            return worker_on(log, told, erasures=erasures, reached=reached)
+            return worker_on(log, told, erasures=erasures, wait_for_versions=reached)
 
         return begin
 
     def of_others(told: Told) -> list[Any]:
         updates = [(row, decode(row[2])) for row in told.get(TOPICS.scored, [])]
-        return [row for row, u in updates if not everything.cover(u.site, u.session_id, u.visitor_id)]
+        return [row for row, u in updates if not everything.is_erased(u.site, u.session_id, u.visitor_id)]
 
     whole = asyncio.run(whole_run(log, start(len(digests))))
     log.commits.clear()
@@ -232,18 +236,18 @@ def test_crashes_between_the_topic_and_the_control_change_nothing_for_others(exa
     ("where", "name", "instead"),
     [
         pytest.param(Partition, "_forget", lambda *_: None, id="the control drops nothing"),
-        pytest.param(Erasures, "cover", lambda *_: False, id="events go on being folded"),
-        pytest.param(Partition, "_admit", None, id="an erased event moves no clock"),
+        pytest.param(Erasures, "is_erased", lambda *_: False, id="events go on being folded"),
+        pytest.param(Partition, "_fold_unless_erased", None, id="an erased event moves no clock"),
     ],
 )
 def test_the_proof_can_fail(
     where: type, name: str, instead: Callable[..., Any] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if instead is None:
-        admit = Partition._admit
+        admit = Partition._fold_unless_erased
 
         def stands_still(self: Partition, record: Any, said: Event, into: Any) -> Any:
-            if self._erasures.cover(said.site, said.session_id, said.visitor_id):
+            if self._erasures.is_erased(said.site, said.session_id, said.visitor_id):
                 return "erased", ""
             return admit(self, record, said, into)
 

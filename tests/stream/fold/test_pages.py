@@ -35,7 +35,7 @@ def test_batches_that_are_written_at_the_same_time_do_not_mix() -> None:
     assert [known.page("default", "/a", None, version).page_value for version in (2, 3)] == [2, 1]
 
 
-def test_a_version_with_missing_rows_changes_nothing_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_version_with_missing_rows_changes_nothing_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     known = statistics(row("/a", 1), PagesMarker("b", 1), row("/a", 2, "c"), PagesMarker("c", 2))
     assert known.version == 3
     assert known.page("default", "/a", None, 3).page_value == 1

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.events import Event, Tick, UseModel, UsePages
 from storage.write.block import read
-from storage.write.erased import kept
+from storage.write.erased import redact
 from stream.fold.clock import IDLE
 from stream.fold.erasures import Erasures, session_digest
 from stream.fold.mark import decode_mark, encode_mark
@@ -156,7 +156,7 @@ def test_an_erased_event_moves_the_clock_as_the_tick_that_is_stored_of_it(ahead:
     erasures = Erasures([session_digest("default", "s1")])
     (sent,) = log_of([event(1, NOON + ahead)])
     read_record = read("events", partition=0, offset=0, timestamp=NOON, key=sent.key, value=sent.value)
-    stored = kept(read_record, erasures)
+    stored = redact(read_record, erasures)
     assert stored is not None
     clocks = []
     for key, value in ((sent.key, sent.value), (stored.key, stored.raw)):
@@ -203,11 +203,11 @@ def test_controls_hold_from_their_offset_on() -> None:
     ]
 
 
-def test_a_tick_is_due_when_wall_time_says_that_a_live_session_is_overdue() -> None:
+def test_a_tick_is_due_when_wall_time_states_that_a_live_session_is_overdue() -> None:
     state = partition()
-    assert state.overdue(NOON) is None
+    assert state.due_tick(NOON) is None
     folded(log_of([event(1)]), state)
-    assert state.overdue(NOON + IDLE - 1) is None
-    assert state.overdue(NOON + IDLE) == Tick("live", NOON + IDLE)
+    assert state.due_tick(NOON + IDLE - 1) is None
+    assert state.due_tick(NOON + IDLE) == Tick("live", NOON + IDLE)
     folded(log_of([Tick("live", NOON + IDLE)], start=1), state)
-    assert state.overdue(NOON + 2 * IDLE) is None
+    assert state.due_tick(NOON + 2 * IDLE) is None

@@ -5,7 +5,7 @@ import pytest
 from ingest.events import Code, Context, Event, Page, Ping, Purchase
 from scoring.features import Features
 from stream.fold.session import id_of, network_of, text_of
-from stream.scored import Origin
+from stream.scored import CategoryNames
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
 from tests.support.recount import recount
@@ -95,7 +95,7 @@ def test_context_comes_from_the_earliest_event() -> None:
     assert (update.features.Browser, update.features.OperatingSystems, update.features.Region) == (2, 3, 4)
     assert update.features.VisitorType == "Returning_Visitor"
     assert update.visitor_id == "first"
-    assert update.origin == Origin("Chrome", "Linux", "", "")
+    assert update.origin == CategoryNames("Chrome", "Linux", "", "")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_going_back_reopens_an_ended_session() -> None:
     assert folded(log_of([events[2], events[1]])).sessions[-1].status == "open"
 
 
-def test_an_update_tells_the_views_that_it_changed() -> None:
+def test_an_update_reports_the_views_that_it_changed() -> None:
     into = folded(log_of([view(1, 0), view(2, 4_000), ping(3, 9_000)]))
     told = [[(each.event_id, each.seconds, each.is_bounce, each.is_exit) for each in u.views] for u in into.sessions]
     assert told == [
@@ -143,7 +143,7 @@ def test_an_event_that_no_number_holds_fails_and_changes_nothing() -> None:
     assert (into.sessions[-1].amount, into.sessions[-1].counts.events) == (1.7e308, 2)
 
 
-def test_the_earliest_event_says_whether_a_session_is_a_programs_and_of_which_network() -> None:
+def test_the_earliest_event_states_whether_a_session_is_a_programs_and_of_which_network() -> None:
     one, other = Context(ip="203.0.113.0"), Context(ip="198.51.100.0")
     events = [
         event(2, NOON + 2 * SECOND, context=other, flags=("bot",), received_at=NOON + MINUTE),

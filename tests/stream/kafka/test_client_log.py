@@ -40,7 +40,7 @@ def lines() -> Iterator[list[str]]:
     ours.setLevel(level)
 
 
-def test_an_outage_of_kafka_is_a_line_a_minute_whatever_the_libraries_say(lines: list[str]) -> None:
+def test_an_outage_of_kafka_is_a_line_a_minute_whatever_the_libraries_state(lines: list[str]) -> None:
     log, faust = logging.getLogger("aiokafka.client"), logging.getLogger("faust.transport.drivers.aiokafka")
     ours = logging.getLogger("stream.kafka.client_log")
     for number in range(64 * 90):
@@ -79,7 +79,7 @@ async def test_kafka_is_lost_only_when_it_does_not_answer_a_question_of_its_own(
     kafka = KafkaLogFilter(clock)
     asked: list[float] = []
 
-    async def ask() -> None:
+    async def request_end() -> None:
         asked.append(clock.now)
         # The first outage was one failed heartbeat; in the second, nothing answers.
         if clock.now < 100:
@@ -87,7 +87,7 @@ async def test_kafka_is_lost_only_when_it_does_not_answer_a_question_of_its_own(
         else:
             clock.now += 30
 
-    lost = asyncio.create_task(until_lost(kafka, ask, patience=60, every=0))
+    lost = asyncio.create_task(until_lost(kafka, request_end, patience=60, every=0))
     await asyncio.sleep(0.01)
     assert not asked
     kafka.filter(record(AWAY))
@@ -103,7 +103,7 @@ async def test_kafka_is_lost_only_when_it_does_not_answer_a_question_of_its_own(
     assert kafka.away_seconds == 61
 
 
-def test_commands_silence_what_libraries_say_of_kafka() -> None:
+def test_commands_silence_what_libraries_state_of_kafka() -> None:
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     try:
         silence_libraries()

@@ -50,7 +50,7 @@ async def test_the_owner_s_positions_win_over_the_group_s() -> None:
     assert await member.offsets() == [4, 5, 6, 7, 8, 9]
 
 
-async def test_what_retention_deleted_is_a_gap_that_is_told_once() -> None:
+async def test_what_retention_deleted_is_a_gap_that_is_reported_once() -> None:
     member = await Member(committed={tuple(PLACE): 2}, begins={tuple(PLACE): 40}).joined()
     assert member.gaps == [(PLACE, 38, 40)]
     assert await member.offsets() == list(range(40, 50))
@@ -79,7 +79,7 @@ async def test_a_member_without_partitions_is_ready() -> None:
     assert member.group.lag() == {}
 
 
-async def test_lag_counts_what_is_pending_and_what_kafka_says_while_nothing_is_fetched() -> None:
+async def test_lag_counts_what_is_pending_and_what_kafka_states_while_nothing_is_fetched() -> None:
     member = await Member().joined()
     assert await member.offsets(4) == [0, 1, 2, 3]
     assert member.group.lag() == {PLACE.topic: 6}

@@ -25,7 +25,7 @@ class _Worker:
         self.claimed.append(partitions)
         await self.recovered.wait()
 
-    async def look_after(self, *_: Any) -> None: ...
+    async def run_maintenance(self, *_: Any) -> None: ...
 
     async def commit(self, _: Any) -> None: ...
 
@@ -36,7 +36,7 @@ class _App:
     consumer_generation_id = 1
 
     def __init__(self, worker: _Worker) -> None:
-        self.rounds = worker
+        self.worker = worker
 
 
 class _Place:
