@@ -83,7 +83,7 @@ def _embedded(settings: Settings) -> Settings:
         bootstrap=f"127.0.0.1:{free_port()}",
         idempotent=False,
         fetch_wait_ms=20,
-        idle_fetch_wait_ms=150,
+        idle_fetch_wait_ms=200,
     )
     settings = changed(settings, "worker", metrics_port=free_port())
     settings = changed(

@@ -49,7 +49,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         variable("kafka.bootstrap"): bootstrap,
         variable("kafka.idempotent"): "false",
         variable("kafka.fetch_wait_ms"): "20",
-        variable("kafka.idle_fetch_wait_ms"): "150",
+        variable("kafka.idle_fetch_wait_ms"): "200",
         **_shared_secret(settings),
     }
     shop = _shop(settings)

@@ -68,7 +68,7 @@ class KafkaSettings(Group):
     idle_fetch_wait_ms: int = Field(
         0,
         ge=0,
-        description="The same after 5 s without data, 0: no other; 150 on the embedded broker, which wakes no fetch.",
+        description="The same after 5 s without data, 0: no other; 200 on the embedded broker, which wakes no fetch.",
     )
 
 

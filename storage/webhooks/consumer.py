@@ -29,14 +29,14 @@ from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.scored import ScoredSession, decode
-from stream.waiting import set_within
+from stream.waiting import set_within, unless_set
 
 log = logging.getLogger(__name__)
 
 #: Seconds after which positions are written although nothing concerned a webhook.
 QUIET_SECONDS = 5.0
 #: Seconds that a fetch may wait, and those in which more is gathered: a transaction for few records is expensive.
-FETCH_SECONDS, GATHER_SECONDS = 0.2, 0.1
+FETCH_SECONDS, GATHER_SECONDS = 1.0, 0.1
 #: Most records of one transaction.
 MOST_RECORDS = 4_000
 RETRY_SECONDS = 0.5
@@ -141,7 +141,8 @@ class CrossingConsumer:
 
     async def _gather(self, stop: asyncio.Event) -> Batches:
         """What follows of a fetch, and of what came soon after it."""
-        batches = await self._group.fetch(round(FETCH_SECONDS * 1000), MOST_RECORDS)
+        fetching = self._group.fetch(round(FETCH_SECONDS * 1000), MOST_RECORDS)
+        batches = await unless_set(stop, fetching) or {}
         count = sum(map(len, batches.values()))
         if 0 < count < MOST_RECORDS:
             generation = self._group.generation

@@ -27,7 +27,7 @@ from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.required import required_versions
 from stream.scored import NOT_WRITTEN, dead_record
-from stream.waiting import set_within
+from stream.waiting import set_within, unless_set
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 #: A writer that is behind gathers a block for so many times the gathering time: what waits is old already, and a large
 #: block costs less of both databases than several small ones.
 BEHIND = 5
+#: Seconds that one fetch waits for a first record.
+FETCH_SECONDS = 1.0
 #: Seconds between two looks at the topics' ends while a block waits for a database.
 LAG_SECONDS = 5.0
 
@@ -105,7 +107,7 @@ class Writer:
         try:
             await self._group.join()
             while not stop.is_set():
-                batches, since = await self._gather()
+                batches, since = await self._gather(stop)
                 if batches and not await self._write(batches, threads, stop):
                     return
                 if batches:
@@ -119,10 +121,10 @@ class Writer:
             for thread in threads.values():
                 thread.shutdown(wait=False, cancel_futures=True)
 
-    async def _gather(self) -> tuple[Batches, float]:
+    async def _gather(self, stop: asyncio.Event) -> tuple[Batches, float]:
         """What came within the gathering time after the first record, or a full block; and when it began.
 
-        While the topics hold more than was fetched, it gathers on, up to BEHIND times as long.
+        While the topics hold more than was fetched, it gathers on, up to BEHIND times as long. `stop` ends it.
         """
         batches: Batches = {}
         count = 0
@@ -134,14 +136,16 @@ class Writer:
                 left += (BEHIND - 1) * self._gather_seconds
             if left <= 0 or count >= self._max_block:
                 return batches, began
-            fetched = await self._group.fetch(int(left * 1000) + 1, self._max_block - count)
+            patience = left if count else FETCH_SECONDS
+            fetching = self._group.fetch(int(patience * 1000) + 1, self._max_block - count)
+            fetched = await unless_set(stop, fetching) or {}
             if not count:
                 began = time.monotonic()
             for partition, records in fetched.items():
                 batches.setdefault(partition, []).extend(records)
                 count += len(records)
             # What follows a rebalance begins where it was committed: that is another block.
-            if (not fetched and not count) or generation != self._group.generation:
+            if (not fetched and not count) or generation != self._group.generation or stop.is_set():
                 return batches, began
 
     def _is_behind(self) -> bool:

@@ -31,8 +31,9 @@ A_WEEK_MS = 7 * 24 * 3600 * 1000
 T = TypeVar("T")
 Client = TypeVar("Client")
 
-#: What is written and sent may come later after an idle time than the score that it is of, so many times as late.
-MEMBER_RESTS = 2
+#: After an idle time the first score is written and sent later than it is published, up to so many times as late: at
+#: most a second on the embedded broker.
+MEMBER_IDLE_FACTOR = 5
 #: How long Kafka may take for a request of ours, a start included, in seconds.
 KAFKA_SECONDS = 30.0
 #: How long a client may take to end, in seconds.
@@ -98,7 +99,7 @@ class KafkaClients:
             fetch_max_wait_ms=self.fetch_wait_ms,
             **more,
         )
-        rest_when_idle(consumer, MEMBER_RESTS * self.idle_fetch_wait_ms)
+        rest_when_idle(consumer, MEMBER_IDLE_FACTOR * self.idle_fetch_wait_ms)
         return running(consumer)
 
     def producing(self, **more: Any) -> contextlib.AbstractAsyncContextManager[AIOKafkaProducer]:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 #: Where the broker wakes no fetch: how long a look takes, in ms, and the seconds until the next one if it gave nothing
 #: and nobody waits for the topic.
-LOOK_MS, REST_SECONDS = 50, 2.0
+LOOK_MS, REST_SECONDS = 50, 6.0
 
 
 class TopicMissingError(StreamError):

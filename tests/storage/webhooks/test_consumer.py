@@ -105,6 +105,17 @@ def crossed(engine: Engine) -> list[int]:
     return sorted(msgspec.json.decode(each.body)["data"]["version"] >> 12 for each in kept(engine).values())
 
 
+async def test_it_ends_at_once_where_nothing_comes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(engine)
+
+    async def never(**_: int) -> dict[Any, Any]:
+        desk.stop.set()
+        return await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(desk.consumer, "getmany", never)
+    await desk.run()
+
+
 async def test_every_crossing_is_a_delivery_and_the_sender_is_woken(engine: Engine) -> None:
     desk = Desk(engine)
     await desk.run()

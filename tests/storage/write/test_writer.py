@@ -199,6 +199,17 @@ async def test_a_database_that_is_away_pauses_the_writer_and_loses_nothing(caplo
     assert desk.metric("retries_total", database="ClickHouse") == 0
 
 
+async def test_it_ends_at_once_where_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk({SCORED: []})
+
+    async def never(**_: int) -> dict[Any, list[Any]]:
+        desk.stop.set()
+        return await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(desk.consumer, "getmany", never)
+    await desk.run()
+
+
 async def test_stopping_while_a_database_is_away_commits_nothing() -> None:
     def away(_: Block) -> Exception | None:
         desk.stop.set()
