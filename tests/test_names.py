@@ -40,7 +40,7 @@ STORED = {"asked_at", "told_offset", "anew"}
 #: The same in comments, docstrings and messages; `anew` is a field of POST /replays.
 UNPLAIN = re.compile(r"(?<!`)\b(?:mends?|mended|nought|dear|anew|whom|whence|tells nobody|that is none|doors?|told)\b")
 #: Folders of tests whose functions are yet to be renamed.
-TO_BE_RENAMED = {"browser", "e2e", "support"}
+TO_BE_RENAMED: set[str] = set()
 #: Of Python's files.
 FOREIGN = {"tell"}
 

@@ -192,7 +192,7 @@ def test_what_is_kept_and_makes_no_sense_is_left_out(shop: Shop, kept: str) -> N
         expect(visit.open("/cart").get_by_text("There is nothing in it yet.")).to_be_visible()
 
 
-def test_the_form_says_what_is_missing_and_sends_nothing(shop: Shop) -> None:
+def test_the_form_names_what_is_missing_and_sends_nothing(shop: Shop) -> None:
     with shop.visit(FILLED) as visit:
         page = visit.open("/checkout")
         page.get_by_label("Town").fill("London")
@@ -233,7 +233,7 @@ def test_back_and_forward_show_the_pages_and_their_types(shop: Shop) -> None:
         )
 
 
-def test_without_a_tracker_the_shop_sells_and_the_overlay_says_so(shop: Shop) -> None:
+def test_without_a_tracker_the_shop_sells_and_the_overlay_reports_that(shop: Shop) -> None:
     with shop.visit(FILLED) as visit:
         visit.context.route("**/static/tracker.js", lambda route: route.abort())
         page = visit.open("/checkout")
@@ -263,7 +263,7 @@ def test_the_overlay_is_off_where_nothing_is_measured_and_is_remembered(shop: Sh
         expect(page.locator(".state")).to_be_hidden()
 
 
-def test_nothing_moves_for_those_who_asked_for_it(shop: Shop) -> None:
+def test_nothing_moves_where_reduced_motion_is_preferred(shop: Shop) -> None:
     with shop.visit() as visit:
         visit.page.emulate_media(reduced_motion="reduce")
         page = visit.open()

@@ -204,7 +204,7 @@ def overlay_is_true(page: Page, intent: dict[str, Any]) -> None:
     expect(page.locator("[data-feature=VisitorType]")).to_have_text("New visitor")
 
 
-def test_the_overlay_says_that_the_connection_is_lost_and_comes_back(shop: Shop) -> None:
+def test_the_overlay_shows_that_the_connection_is_lost_and_comes_back(shop: Shop) -> None:
     with shop.visit() as visit:
         page = visit.open("/products")
         page.get_by_role("button", name="Live intent").click()

@@ -80,7 +80,7 @@ def test_consent_is_one_for_all_hosts_of_a_domain(tracked: Tracked) -> None:
         assert again.evaluate(IDS) is None
 
 
-def test_a_cookie_domain_that_is_not_the_pages_is_said_and_costs_nothing(tracked: Tracked) -> None:
+def test_a_cookie_domain_that_is_not_the_pages_is_reported_and_costs_nothing(tracked: Tracked) -> None:
     with tracked.visit() as visit:
         lines: list[str] = []
         visit.context.on("console", lambda message: lines.append(message.text))

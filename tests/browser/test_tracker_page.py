@@ -85,7 +85,7 @@ def test_the_sites_own_errors_stay_its_own(tracked: Tracked) -> None:
         visit.made("session_start", "page_view")
 
 
-def test_the_live_intent_comes_to_those_who_ask(tracked: Tracked) -> None:
+def test_the_live_intent_comes_to_those_who_subscribe(tracked: Tracked) -> None:
     """Against a server side of the test's own: the token once, the stream again when it breaks off."""
     tokens: list[dict[str, Any]] = []
     streams: list[str] = []

@@ -90,7 +90,7 @@ def test_consent_off_then_on_then_off(tracked: Tracked) -> None:
         visit.made("session_start", "page_view", "custom", "page_view")
 
 
-def test_refusing_where_consent_was_not_asked_for(tracked: Tracked) -> None:
+def test_refusing_where_consent_was_not_required(tracked: Tracked) -> None:
     with tracked.visit() as visit:
         page = visit.open(ready=False)
         page.evaluate("opEcomTracker.consent(false)")

@@ -63,7 +63,7 @@ def test_what_was_made_offline_outlives_its_page(tracked: Tracked) -> None:
         visit.made("session_start", "page_view", *["custom"] * 3, "session_end", "page_view")
 
 
-def test_the_server_is_away_and_says_when_to_come_back(tracked: Tracked) -> None:
+def test_the_server_is_away_and_names_when_to_come_back(tracked: Tracked) -> None:
     with tracked.visit() as visit:
         tracked.proxy.fail(503, retry_after="2")
         page = visit.open()
@@ -88,16 +88,16 @@ def attempts(tracked: Tracked) -> int:
     return len({batch.sent_at for batch in tracked.proxy.sent})
 
 
-def wait_told(page: Page, least: int) -> int:
+def stored_wait(page: Page, least: int) -> int:
     """How long the tracker waits now, in ms, once it is at least so long."""
-    told: list[int] = []
+    waits: list[int] = []
 
-    def is_told() -> bool:
-        told.append(page.evaluate("localStorage['opecom.shop.wait'] - Date.now()"))
-        return (told[-1] or 0) >= least - 1
+    def is_stored() -> bool:
+        waits.append(page.evaluate("localStorage['opecom.shop.wait'] - Date.now()"))
+        return (waits[-1] or 0) >= least - 1
 
-    assert wait_until(is_told, SECONDS), told[-1]
-    return told[-1]
+    assert wait_until(is_stored, SECONDS), waits[-1]
+    return waits[-1]
 
 
 @pytest.mark.parametrize("status", [0, 408, 429, 500, 502])
@@ -112,14 +112,14 @@ def test_each_failure_doubles_the_wait(status: int, tracked: Tracked) -> None:
         # The n-th failure is followed by 3 s x 2^n, or down to half of that.
         for failures, (least, most) in enumerate([(3_000, 6_000), (6_000, 12_000), (12_000, 24_000)], 1):
             assert wait_until(lambda count=failures: attempts(tracked) == count, SECONDS)
-            assert least - 1 <= wait_told(page, least) <= most
+            assert least - 1 <= stored_wait(page, least) <= most
             page.clock.run_for(least - 1)
             page.wait_for_timeout(50)
             assert attempts(tracked) == failures
             page.clock.run_for(most - least + 2)
         # A try under way would be given up when the clock jumps.
         assert wait_until(lambda: attempts(tracked) == 4, SECONDS)
-        assert 23_999 <= wait_told(page, 24_000) <= 48_000
+        assert 23_999 <= stored_wait(page, 24_000) <= 48_000
         tracked.proxy.well()
         page.clock.run_for(48_000)
         visit.made("session_start", "page_view")

@@ -46,11 +46,11 @@ def held(visit: Visit) -> tuple[Page, Route]:
     page = visit.tab()
     page.goto(visit.site.pages.url, wait_until="domcontentloaded")
 
-    def is_asked() -> bool:
+    def is_requested() -> bool:
         page.evaluate("1")
         return bool(routes)
 
-    assert wait_until(is_asked, SECONDS)
+    assert wait_until(is_requested, SECONDS)
     return page, routes[0]
 
 
@@ -173,7 +173,7 @@ def test_the_settings_of_the_scripts_address(tracked: Tracked) -> None:
         assert {row["site"] for row in visit.rows()} == {SITE}
 
 
-def test_a_tag_without_settings_says_what_is_missing(tracked: Tracked) -> None:
+def test_a_tag_without_settings_names_what_is_missing(tracked: Tracked) -> None:
     with tracked.visit() as visit:
         lines: list[str] = []
         visit.context.on("console", lambda message: lines.append(message.text))

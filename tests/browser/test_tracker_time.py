@@ -54,7 +54,7 @@ def sent(visit: Visit, page: Page, after: int) -> list[dict[str, Any]]:
     return visit.accepted()[after:]
 
 
-def test_heartbeats_tell_the_time_seen_and_how_far_down(tracked: Tracked) -> None:
+def test_heartbeats_report_the_time_seen_and_how_far_down(tracked: Tracked) -> None:
     with still(tracked) as (visit, page):
         page.clock.run_for(31_000)
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")

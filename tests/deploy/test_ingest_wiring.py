@@ -21,8 +21,8 @@ from deploy.wiring.keys import import_key
 from deploy.wiring.site_access import site_access
 from ingest.events import Event, decode
 from ingest.publish import ListPublisher
-from tests.support.door import SITES, events
 from tests.support.events import NOON
+from tests.support.ingest_app import SITES, events
 from tests.support.ports import free_port
 from tests.support.publishers import read
 from tests.support.services import Broker

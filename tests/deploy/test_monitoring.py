@@ -7,7 +7,7 @@ import pytest
 
 from deploy.settings.model import Settings
 from tests.support.monitoring import ALERTS, BOARD, PANELS, ROOT, RULES, SCRAPES
-from tests.support.promql import MetricSelector, asked
+from tests.support.promql import MetricSelector, selectors_of
 
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
@@ -36,7 +36,7 @@ def test_an_alert_is_whole_and_explained(rule: dict[str, Any]) -> None:
     assert document == "docs/operations.md"
     assert anchor == rule["alert"].lower()
     assert anchor in anchors(OPERATIONS)
-    asked(rule["expr"])
+    selectors_of(rule["expr"])
 
 
 def test_every_alert_that_is_explained_exists() -> None:
@@ -74,7 +74,7 @@ def test_a_panel_queries_the_chosen_data_source_in_promql_and_states_its_unit(pa
     assert panel["targets"]
     for target in panel["targets"]:
         assert target["datasource"] == panel["datasource"]
-        asked(target["expr"])
+        selectors_of(target["expr"])
     assert panel["type"] == "heatmap" or panel["fieldConfig"]["defaults"]["unit"]
 
 
@@ -95,10 +95,12 @@ def test_the_dashboard_has_a_row_for_each_part_and_no_panels_over_each_other() -
 
 
 def test_what_an_expression_requests_is_found() -> None:
-    [rate, lag] = asked('sum by (site, job) (rate(a_total{code="x", job="j"}[$__rate_interval])) > up + max(lag)')
+    [rate, lag] = selectors_of(
+        'sum by (site, job) (rate(a_total{code="x", job="j"}[$__rate_interval])) > up + max(lag)'
+    )
     assert rate == MetricSelector("a_total", (("code", "x"),), frozenset({"site", "code"}))
     assert lag == MetricSelector("lag", (), frozenset())
     assert rate.in_samples([("a_total", {"site": "s", "code": "x"})])
     assert not rate.in_samples([("a_total", {"site": "s", "code": "y"}), ("a_total", {"code": "x"})])
     with pytest.raises(ValueError, match="unclosed"):
-        asked("sum(")
+        selectors_of("sum(")

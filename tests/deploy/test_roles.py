@@ -36,7 +36,7 @@ from storage.replay.jobs import Jobs, ReplayRequest
 from storage.replay.request import ReplaySelection
 from stream.fold.erasures import session_digest, visitor_digest
 from tests.support.databases import filled
-from tests.support.door import FAR, events
+from tests.support.ingest_app import FAR, events
 from tests.support.predictions import EXAMPLE
 from tests.support.publishers import ListPublisher
 from tests.support.scored import scored

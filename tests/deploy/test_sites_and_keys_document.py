@@ -20,7 +20,7 @@ from deploy.wiring import ingest
 from ingest.events import Purchase
 from ingest.publish import ListPublisher
 from tests.support.commands import parse
-from tests.support.door import events
+from tests.support.ingest_app import events
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/sites-and-keys.md").read_text()
 

@@ -8,7 +8,7 @@ import pytest
 from deploy.simulate.verify.clicks import main as verify
 from tests.support.clicks import clicks_file, found_clicks_file, made_up, packed
 from tests.support.sinks import clickhouse
-from tests.support.stack import Stack, new_stack, said_after, up
+from tests.support.stack import Stack, new_stack, up, word_after
 
 SAMPLE = 300
 #: Of a site: the records of the log that are events, the sessions that were scored, updates by clicks, and closings.
@@ -25,7 +25,7 @@ def replay(stack: Stack, *options: str) -> tuple[str, str]:
     with up(stack):
         done = stack.opecom("simulate", "clicks", *options, "--verify", seconds=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout, said_after("on the site", done.stdout)
+    return done.stdout, word_after("on the site", done.stdout)
 
 
 def rows(stack: Stack, site: str) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def test_a_malformed_file_is_one_line_and_nothing_is_sent(tmp_path: Path) -> Non
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_without_a_file_one_line_says_where_to_get_it(tmp_path: Path) -> None:
+def test_without_a_file_one_line_names_where_to_get_it(tmp_path: Path) -> None:
     done = new_stack(tmp_path).opecom("simulate", "clicks")
     assert done.returncode == 2
     assert "dataset 553" in done.stderr

@@ -149,7 +149,7 @@ def unchanged(system: System) -> None:
         assert account.changed == account.voided == account.restored == 0
 
 
-def test_a_visitor_is_told_what_is_held_then_forgotten_by_commands(system: System, tmp_path: Path) -> None:
+def test_what_is_held_of_a_visitor_is_exported_then_erased_by_commands(system: System, tmp_path: Path) -> None:
     before = rows_of_others(system)
     exported = system.stack.opecom("visitors", "export", GONE, "--site", "default", "--out", str(tmp_path / "gone"))
     assert exported.returncode == 0, exported.stderr

@@ -48,7 +48,7 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-def test_rules_and_dashboard_name_only_what_the_parts_tell(stack: Stack) -> None:
+def test_rules_and_dashboard_name_only_what_the_parts_export(stack: Stack) -> None:
     wanted = {each for expression in EXPRESSIONS for each in asked(expression)}
     assert len(wanted) > 50
     until, missing = time.monotonic() + 60, wanted

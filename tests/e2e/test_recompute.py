@@ -32,7 +32,7 @@ TIMELINE = """SELECT site, session_id, toUnixTimestamp64Milli(opened_at), versio
 COLUMNS('^[A-Z]') FROM scored_sessions FINAL"""
 
 
-async def say_what_the_door_would_not(bootstrap: str) -> None:
+async def append_what_ingest_would_refuse(bootstrap: str) -> None:
     """A late event, one twice, and bytes that are none, straight onto the topic."""
     now = int(time.time() * 1000)
     late, view = event(1, now - 3_600_000, received_at=now), event(2, now, session_id="twice")
@@ -47,7 +47,7 @@ def run_the_system(stack: Stack, folder: Path) -> set[str]:
     with up(stack):
         ledger = Ledger(stack.ingest.url, folder / "accepted", rate=300)
         ledger.start()
-        asyncio.run(say_what_the_door_would_not(stack.environment["OPECOM_KAFKA__BOOTSTRAP"]))
+        asyncio.run(append_what_ingest_would_refuse(stack.environment["OPECOM_KAFKA__BOOTSTRAP"]))
         ledger.wait_for(1_500)
         accepted = ledger.stop()
         expected = len(accepted) + 1

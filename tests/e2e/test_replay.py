@@ -380,7 +380,7 @@ def _topic(kafka: KafkaSettings, name: str) -> list[ConsumerRecord]:
 
 
 @LONG
-def test_two_processes_tell_the_same_and_end_with_their_command(large_system: System) -> None:
+def test_two_processes_report_the_same_and_end_with_their_command(large_system: System) -> None:
     if large_system.embedded:
         done = large_system.stack.opecom("replay", "--jobs", "2", "--dry-run")
         assert "one process replays" in done.stdout
@@ -442,7 +442,7 @@ def test_a_job_over_http_is_watched_stopped_and_goes_on(system: System) -> None:
 
 
 @LONG
-def test_a_store_that_is_told_to_stop_during_a_job_ends_and_the_job_goes_on(
+def test_a_store_that_is_stopped_during_a_job_ends_and_the_job_goes_on(
     large_system: System, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if not large_system.embedded:

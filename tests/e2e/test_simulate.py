@@ -9,7 +9,7 @@ import pytest
 from deploy.simulate.verify.uci import COLUMNS
 from deploy.simulate.verify.uci import main as verify
 from scoring import registry
-from tests.support.stack import Stack, new_stack, said_after, up
+from tests.support.stack import Stack, new_stack, up, word_after
 from tests.support.uci import found_uci_file
 
 SESSIONS = 200
@@ -32,7 +32,7 @@ def test_simulated_sessions_come_back_as_their_rows_and_one_changed_value_is_fou
         assert any(line.split()[:2] == [name, str(SESSIONS)] for line in done.stdout.splitlines()), name
     assert "every row of the file came back" in done.stdout
 
-    site, folder = said_after("on the site", done.stdout), Path(stack.environment["OPECOM_DATA_DIR"])
+    site, folder = word_after("on the site", done.stdout), Path(stack.environment["OPECOM_DATA_DIR"])
     rows = file or next((folder / "drawn").glob("*.csv"))
     check = ["--database", f"sqlite:///{folder / 'opecom.sqlite'}", "--site", site, "--data", str(rows)]
     check += ["--model", str(registry.SHIPPED / registry.current() / "model.onnx"), "--sessions", str(SESSIONS)]
@@ -63,7 +63,7 @@ def test_demo_uses_the_system_that_runs(stack: Stack) -> None:
     assert "one was started" not in done.stdout
 
 
-def test_without_a_system_one_line_says_what_to_start(tmp_path: Path) -> None:
+def test_without_a_system_one_line_names_what_to_start(tmp_path: Path) -> None:
     done = new_stack(tmp_path).opecom("simulate", "uci", "--sessions", "2")
     assert done.returncode == 70
     assert "start the system with `opecom up`" in done.stderr

@@ -65,7 +65,7 @@ def visit(stack: Stack, session: str, *pages: str) -> list[dict[str, Any]]:
         return updates()
 
 
-def test_a_session_that_becomes_high_is_told_and_agrees_with_what_is_read(stack: Stack) -> None:
+def test_a_session_that_becomes_high_is_reported_and_agrees_with_what_is_read(stack: Stack) -> None:
     with receiver("fail") as there:
         made = add(stack, there.url)
         updates = visit(stack, "buyer", "/", "/best", "/best", "/best", "/best")
@@ -102,13 +102,13 @@ def test_the_documented_receiver_verifies_what_is_sent_and_refuses_the_rest(stac
         assert "answered 204" in opecom(stack, "webhooks", "test", made["id"])
         visit(stack, "another-buyer", "/best", "/best", "/best")
 
-        def told() -> list[dict[str, Any]]:
+        def received() -> list[dict[str, Any]]:
             return [json.loads(line) for line in said.read_text().splitlines() if line.startswith("{")]
 
-        assert wait_until(lambda: len(told()) == 2, 60), said.read_text()
+        assert wait_until(lambda: len(received()) == 2, 60), said.read_text()
         assert httpx.post(f"http://127.0.0.1:{port}/", content=b"{}", timeout=5).status_code == 400
-        assert [each.get("to") for each in told()] == [None, "high"]
-        assert told()[1]["session_id"] == "another-buyer"
+        assert [each.get("to") for each in received()] == [None, "high"]
+        assert received()[1]["session_id"] == "another-buyer"
     finally:
         running.kill()
         running.wait(10)

@@ -13,8 +13,19 @@ from ingest import codes
 from ingest.events import Custom, Page, Purchase
 from ingest.publish import ListPublisher, LogUnavailableError, Record
 from tests.support.agents import CHROME
-from tests.support.door import FAR, IMPORT_KEY, METRICS, OTHER_KEY, PAGE, WRITE_KEY, door, events, refusal, settings
 from tests.support.events import NOON, event_id
+from tests.support.ingest_app import (
+    FAR,
+    IMPORT_KEY,
+    METRICS,
+    OTHER_KEY,
+    PAGE,
+    WRITE_KEY,
+    events,
+    ingest_client,
+    refusal,
+    settings,
+)
 
 UUID7 = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 VIEW = {"session_id": "s1", "page_url": "https://shop.example/p/1?token=x", "referrer": "https://www.google.com/"}
@@ -32,7 +43,7 @@ async def post(path: str, publisher: ListPublisher, **how: Any) -> httpx.Respons
     given, peer = how.pop("given", None), how.pop("peer", FAR)
     if not how.keys() & {"json", "content"}:
         how["json"] = HOT[path.partition("?")[0]]
-    async with door(publisher, given, peer) as client:
+    async with ingest_client(publisher, given, peer) as client:
         return await client.post(path, **how)
 
 
@@ -62,7 +73,7 @@ async def test_a_session_starts_with_the_clients_ids(log: ListPublisher) -> None
 
 
 async def test_the_other_endpoints(log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         for path in ("/tracker/pageview", "/tracker/event", "/tracker/purchase", "/tracker/session/end"):
             response = await client.post(path, json=HOT[path])
             assert response.status_code == 202, response.text
@@ -79,7 +90,7 @@ async def test_the_other_endpoints(log: ListPublisher) -> None:
 async def test_what_shops_send_is_taken(log: ListPublisher) -> None:
     body = b'\xef\xbb\xbf{"session_id":"s1","amount":"99.99","order_id":1001,"currency":"eur"}'
     given = event_id(0xAB).upper()
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         paid = await client.post("/tracker/purchase", content=body)
         viewed = await client.post(
             "/tracker/pageview", json={"session_id": "s1", "page_url": "//p/7", "event_id": given}
@@ -293,7 +304,7 @@ async def test_a_trusted_proxy_reports_the_address(log: ListPublisher) -> None:
 async def test_a_chain_in_two_lines_is_one(log: ListPublisher) -> None:
     given = settings(trusted_proxies=("127.0.0.1", "10.0.0.0/8"))
     lines = [("x-forwarded-for", "198.51.100.9:51234"), ("x-forwarded-for", "10.0.0.7")]
-    async with door(log, given, "127.0.0.1") as client:
+    async with ingest_client(log, given, "127.0.0.1") as client:
         headers = [*client.headers.multi_items(), *lines]
         assert (await client.post("/tracker/pageview", json=VIEW, headers=headers)).status_code == 202
     assert events(log)[0].context.ip == "198.51.100.0"
@@ -307,7 +318,7 @@ async def test_an_extension_is_no_page_of_this_machine(log: ListPublisher) -> No
 
 
 async def test_rates(log: ListPublisher) -> None:
-    async with door(log, settings(key_rate_per_second=0.5)) as client:
+    async with ingest_client(log, settings(key_rate_per_second=0.5)) as client:
         answers = [await client.post("/tracker/pageview", json=VIEW) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [202] * 5 + [429]
     assert refusal(answers[-1]) == (429, "rate")
@@ -316,7 +327,7 @@ async def test_rates(log: ListPublisher) -> None:
 
 async def test_each_event_of_a_batch_counts(log: ListPublisher) -> None:
     many = {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * 8}
-    async with door(log, settings(address_rate_per_second=1)) as client:
+    async with ingest_client(log, settings(address_rate_per_second=1)) as client:
         answers = [await client.post("/v1/batch", json=many) for _ in range(2)]
         single = await client.post("/tracker/pageview", json=VIEW)
     assert [answer.status_code for answer in answers] == [202, 429]
@@ -329,7 +340,7 @@ async def test_an_address_does_not_pay_for_a_batch_that_its_key_may_not_send(log
         return {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}] * count}
 
     other = {"x-opecom-key": OTHER_KEY}
-    async with door(log, settings(address_rate_per_second=2, key_rate_per_second=1)) as client:
+    async with ingest_client(log, settings(address_rate_per_second=2, key_rate_per_second=1)) as client:
         answers = [
             await client.post("/v1/batch", json=many(8)),
             await client.post("/v1/batch", json=many(9)),
@@ -340,7 +351,7 @@ async def test_an_address_does_not_pay_for_a_batch_that_its_key_may_not_send(log
 
 
 async def test_rates_hold_for_bad_requests_too(log: ListPublisher) -> None:
-    async with door(log, settings(address_rate_per_second=0.2)) as client:
+    async with ingest_client(log, settings(address_rate_per_second=0.2)) as client:
         answers = [await client.post("/tracker/pageview", content=b"{") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [400, 400, 429]
 
@@ -349,14 +360,14 @@ async def test_rates_hold_for_bad_requests_too(log: ListPublisher) -> None:
     "content", [b"[" * 20_000, b"0," * 10_000, b"{}" + b" " * 19_998], ids=["nested", "list", "blank"]
 )
 async def test_a_large_body_is_paid_for_before_it_is_read(content: bytes, log: ListPublisher) -> None:
-    async with door(log, settings(address_rate_per_second=2)) as client:
+    async with ingest_client(log, settings(address_rate_per_second=2)) as client:
         answers = [await client.post("/v1/batch", content=content) for _ in range(2)]
     assert [answer.status_code for answer in answers] in ([400, 429], [422, 429])
 
 
 async def test_a_gzip_bomb_is_refused_and_paid_for(log: ListPublisher) -> None:
     bomb = gzip.compress(b" " * 2_000_000)
-    async with door(log, settings(address_rate_per_second=10)) as client:
+    async with ingest_client(log, settings(address_rate_per_second=10)) as client:
         gzipped = {"content-encoding": "gzip"}
         answers = [await client.post("/tracker/pageview", content=bomb, headers=gzipped) for _ in range(2)]
         honest = await client.post("/tracker/pageview", json=VIEW)
@@ -365,7 +376,7 @@ async def test_a_gzip_bomb_is_refused_and_paid_for(log: ListPublisher) -> None:
 
 
 async def test_new_sessions_have_a_rate_of_their_own(log: ListPublisher) -> None:
-    async with door(log, settings(key_sessions_per_second=0.5)) as client:
+    async with ingest_client(log, settings(key_sessions_per_second=0.5)) as client:
         first = [await client.post("/tracker/pageview", json=VIEW | {"session_id": f"s{n}"}) for n in range(6)]
         again = await client.post("/tracker/pageview", json=VIEW | {"session_id": "s0"})
         ends = [{"type": "session_end", "session_id": f"s{n}"} for n in range(6)]
@@ -383,7 +394,7 @@ async def test_new_sessions_have_a_rate_of_their_own(log: ListPublisher) -> None
 
 async def test_metrics_are_for_keys_of_scope_read_of_everybody(log: ListPublisher) -> None:
     for peer in (FAR, "127.0.0.1"):
-        async with door(log, peer=peer) as client:
+        async with ingest_client(log, peer=peer) as client:
             assert refusal(await client.get("/metrics")) == (401, "wrong_key")
             client.headers.pop("x-opecom-key")
             for headers in ({}, {"host": "localhost:8001"}):
@@ -392,7 +403,7 @@ async def test_metrics_are_for_keys_of_scope_read_of_everybody(log: ListPublishe
 
 
 async def test_open_sessions_have_a_bound(log: ListPublisher) -> None:
-    async with door(log, settings(max_open_sessions=2)) as client:
+    async with ingest_client(log, settings(max_open_sessions=2)) as client:
         answers = [await client.post("/tracker/pageview", json=VIEW | {"session_id": f"s{n}"}) for n in (0, 1, 2, 0)]
     assert [answer.status_code for answer in answers] == [202, 202, 429, 202]
     assert answers[2].headers["retry-after"] == "60"
@@ -416,7 +427,7 @@ async def test_pages_of_the_site_may_read_the_answers(log: ListPublisher) -> Non
 
 @pytest.mark.parametrize("path", HOT)
 async def test_preflight(path: str, log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         asked = {"origin": PAGE, "access-control-request-method": "POST"}
         response = await client.options(path, headers=asked)
         assert (response.status_code, response.content) == (204, b"")
@@ -428,7 +439,7 @@ async def test_preflight(path: str, log: ListPublisher) -> None:
 
 
 async def test_what_is_not_there(log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         assert refusal(await client.post("/tracker/nothing", json={})) == (404, "not_found")
         got = await client.get("/tracker/pageview")
         assert refusal(got) == (405, "wrong_method")
@@ -451,7 +462,7 @@ async def test_a_fault_of_ours_is_reported_and_logged(
 
 
 async def test_probes(log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
         log.clock_ahead_ms = -10_000
@@ -467,7 +478,7 @@ async def test_probes(log: ListPublisher) -> None:
 
 
 async def test_events_of_programs_are_taken_and_counted(log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         for agent in (
             "Mozilla/5.0 (compatible; Googlebot/2.1)",
             "Mozilla/5.0 (Windows NT 10.0; rv:143.0) Firefox/143.0",
@@ -481,7 +492,7 @@ async def test_events_of_programs_are_taken_and_counted(log: ListPublisher) -> N
 
 
 async def test_metrics(log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         await client.post("/v1/batch", json={"sent_at": NOON, "events": [HOT["/tracker/session/end"], {}]})
         await client.post("/v1/batch", json={"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s"}]})
         await client.post("/tracker/pageview", content=b"{")
@@ -499,7 +510,7 @@ async def test_metrics(log: ListPublisher) -> None:
 
 
 async def test_the_documents(log: ListPublisher) -> None:
-    async with door(log) as client:
+    async with ingest_client(log) as client:
         document = (await client.get("/openapi.json")).json()
         assert (await client.get("/docs")).status_code == 200
     intents = {"/tracker/intent/token", "/tracker/intent/stream"}

@@ -15,7 +15,7 @@ import pytest
 from ingest import script, script_routes
 from ingest.publish import ListPublisher
 from tests.support import wheel
-from tests.support.door import door, settings
+from tests.support.ingest_app import ingest_client, settings
 
 #: 7 kB for what every page loads, comments included. Parts and stub are the business of the pages that use them.
 MOST_BYTES, MOST_PART_BYTES, MOST_STUB_BYTES = 7_000, 3_000, 400
@@ -24,7 +24,7 @@ SOURCE = script.read("/static/tracker.js")
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
-    async with door(ListPublisher()) as client:
+    async with ingest_client(ListPublisher()) as client:
         yield client
 
 
@@ -109,7 +109,7 @@ def test_another_byte_of_any_file_is_another_release(changed: str) -> None:
 async def test_renamed_files_and_paths() -> None:
     log = ListPublisher()
     given = settings(script_path="/assets/shop.js", prefix="/shop/live")
-    async with door(log, given) as client:
+    async with ingest_client(log, given) as client:
         assert (await client.get("/assets/shop.js")).content == SOURCE.script.content
         assert (await client.get("/assets/shop.mjs")).content == SOURCE.module.content
         assert (await client.get("/assets/shop.intent.mjs")).content == SOURCE.parts["intent"].content

@@ -26,7 +26,7 @@ class Saying:
         self._position = 0
         self._records: asyncio.Queue[tuple[bytes, bytes] | Exception] = asyncio.Queue()
 
-    def say(self, *updates: ScoredSession | tuple[bytes, bytes] | Exception) -> None:
+    def publish(self, *updates: ScoredSession | tuple[bytes, bytes] | Exception) -> None:
         for update in updates:
             if isinstance(update, ScoredSession):
                 self._records.put_nowait((key_of(update.site, update.session_id), encode(update)))
@@ -73,7 +73,7 @@ async def audience_of(saying: Saying, stop: asyncio.Event | None = None) -> Asyn
         await asyncio.wait_for(audience.close(), SECONDS)
 
 
-async def heard(seat: Subscription) -> Intent:
+async def next_intent(seat: Subscription) -> Intent:
     """The next intent of a seat."""
     intent = await seat.next(SECONDS)
     assert intent is not None, "nothing was heard"

@@ -21,7 +21,7 @@ class MetricSelector:
     labels: frozenset[str]
 
     def in_samples(self, samples: list[tuple[str, dict[str, str]]]) -> bool:
-        """Whether one of the samples (name, labels) is asked for."""
+        """Whether one of the samples (name, labels) is selectors_of for."""
         return any(
             name == self.metric
             and self.labels <= labels.keys()
@@ -30,13 +30,13 @@ class MetricSelector:
         )
 
 
-def asked(expression: str) -> list[MetricSelector]:
+def selectors_of(expression: str) -> list[MetricSelector]:
     """The selectors of our own metrics; raises ValueError where it is no PromQL."""
     # Grafana puts in its own durations.
-    return list(_asked(promql_parser.parse(expression.replace("$__rate_interval", "5m")), frozenset()))
+    return list(_selectors_of(promql_parser.parse(expression.replace("$__rate_interval", "5m")), frozenset()))
 
 
-def _asked(node: Any, grouped: frozenset[str]) -> Iterator[MetricSelector]:
+def _selectors_of(node: Any, grouped: frozenset[str]) -> Iterator[MetricSelector]:
     if isinstance(node, promql_parser.MatrixSelector):
         node = node.vector_selector
     if isinstance(node, promql_parser.VectorSelector):
@@ -49,4 +49,4 @@ def _asked(node: Any, grouped: frozenset[str]) -> Iterator[MetricSelector]:
         grouped = (grouped | set(node.modifier.labels)) - SCRAPED
     inner = [getattr(node, name) for name in ("lhs", "rhs", "expr") if hasattr(node, name)]
     for each in (*inner, *(getattr(node, "args", None) or ())):
-        yield from _asked(each, grouped)
+        yield from _selectors_of(each, grouped)

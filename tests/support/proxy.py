@@ -99,11 +99,11 @@ class Proxy:
 
     def passed(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any, bytes]:
         """The API's own answer."""
-        with self.asked(method, path, headers, body) as answer:
+        with self.forwarded(method, path, headers, body) as answer:
             return answer.status, answer.getheaders(), answer.read()
 
     @contextmanager
-    def asked(
+    def forwarded(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
     ) -> Iterator[http.client.HTTPResponse]:
         """The API's own answer, not read yet."""
@@ -161,7 +161,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def _pass_stream(self) -> None:
         """Pass a stream on as it comes, until one of its ends is closed."""
-        with self.proxy.asked("GET", self.path, dict(self.headers)) as answer:
+        with self.proxy.forwarded("GET", self.path, dict(self.headers)) as answer:
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in HOP:

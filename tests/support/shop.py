@@ -64,21 +64,21 @@ class Visit:
     context: BrowserContext
     page: Page
     faults: list[str] = field(default_factory=list)
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
     def listen(self) -> None:
         """Keep what the page says and asks for, from now on."""
 
-        def said(message: ConsoleMessage) -> None:
+        def on_console(message: ConsoleMessage) -> None:
             if message.type in ("error", "warning"):
                 self.faults.append(message.text)
 
-        def asked(request: Request) -> None:
-            self.asked.append(request)
+        def on_request(request: Request) -> None:
+            self.requests.append(request)
 
-        self.page.on("console", said)
+        self.page.on("console", on_console)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", asked)
+        self.page.on("request", on_request)
 
     def open(self, path: str = "/") -> Page:
         self.page.goto(self.shop.address.url + path)
@@ -89,11 +89,11 @@ class Visit:
         assert self.faults == []
         assert self.page.evaluate("refused") == []
         known = {self.shop.address.port, self.shop.stack.ingest.port}
-        assert {urlsplit(request.url).port for request in self.asked} <= known
+        assert {urlsplit(request.url).port for request in self.requests} <= known
 
     def sent(self) -> str:
         """All bodies that left the page."""
-        bodies = [request.post_data_buffer for request in self.asked]
+        bodies = [request.post_data_buffer for request in self.requests]
         return "\n".join(body.decode() for body in bodies if body)
 
 

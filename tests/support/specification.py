@@ -49,7 +49,7 @@ class SpecifiedPartition:
     @property
     def sessions(self) -> dict[Identity, dict[str, Any]]:
         """What each session says, open or closed."""
-        return {identity: says(session.events.values()) for identity, session in self._sessions.items()}
+        return {identity: row_of(session.events.values()) for identity, session in self._sessions.items()}
 
     def _event(self, record: LogRecord, event: Event) -> str:
         live = event.clock == "live"
@@ -117,7 +117,7 @@ def latest_cut(now: int) -> int:
     return int(cut.timestamp() * 1000)
 
 
-def says(events: Iterable[Event]) -> dict[str, Any]:
+def row_of(events: Iterable[Event]) -> dict[str, Any]:
     """What the events of a session say, whatever order they come in."""
     ordered = sorted(events, key=lambda event: (event.occurred_at, *which(event)))
     first, last = ordered[0], ordered[-1]

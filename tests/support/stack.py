@@ -127,7 +127,7 @@ def services_stack(folder: Path, kafka: Broker, url: str, clickhouse_port: int, 
     return new_stack(folder, **{f"OPECOM_{name}": value for name, value in own.items()}, **settings)
 
 
-def said_after(words: str, said: str) -> str:
+def word_after(words: str, said: str) -> str:
     """The last word of the line of a command's output that has these words."""
     return next(line.rpartition(" ")[2] for line in said.splitlines() if words in line)
 

@@ -107,17 +107,17 @@ class Visit:
         """
         wanted = list(types)
 
-        def told() -> list[str]:
+        def accepted_types() -> list[str]:
             return [event["type"] for event in self.accepted() if pings or event["type"] != "page_ping"]
 
         def settled() -> bool:
-            return Counter(told()) == Counter(wanted) and self._sent() == self._ids()
+            return Counter(accepted_types()) == Counter(wanted) and self._sent() == self._ids()
 
         assert wait_until(settled, SECONDS), (
-            f"{told()} is not {wanted}, or {self._sent() - self._ids()} was not accepted"
+            f"{accepted_types()} is not {wanted}, or {self._sent() - self._ids()} was not accepted"
         )
         events = self.accepted()
-        assert told() == wanted
+        assert accepted_types() == wanted
         ids = [event["event_id"] for event in events]
         assert len(set(ids)) == len(ids), "accepted twice"
         self.logged(ids)

@@ -15,7 +15,7 @@ from deploy.processes.ports import listen
 from deploy.settings.model import IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
-from tests.support.door import READ_KEY
+from tests.support.ingest_app import READ_KEY
 from tests.support.ports import free_port
 
 PART = b"0123456789abcdef" * 4096

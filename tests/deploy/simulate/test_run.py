@@ -24,7 +24,7 @@ class Nobody:
 
 @pytest.fixture
 def ticks(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """The ticks that are sent, of a log that takes everything and a door that is there."""
+    """The ticks that are sent, of a log that takes everything and an ingest API that answers."""
     sent: list[tuple[str, int]] = []
 
     async def tick(_: Any, clock: str, to: int) -> None:

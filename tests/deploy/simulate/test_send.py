@@ -33,7 +33,7 @@ def events() -> list[Event]:
     return list(ordered(UciVisit("uci~t", row, dates, catalogue) for row in draw(40)))
 
 
-class ListDoor:
+class ListIngest:
     """Takes what it is sent; answers the first requests as told to."""
 
     def __init__(self, *first: Exception) -> None:
@@ -97,33 +97,33 @@ def test_nothing_of_an_event_is_lost_on_the_way(events: list[Event]) -> None:
 
 
 async def test_each_stream_keeps_its_order_and_is_sent_beside_the_others() -> None:
-    door, clock, counted = ListDoor(), Clock(), []
+    taker, clock, counted = ListIngest(), Clock(), []
     streams = [numbered(b"a1", b"a2", b"a3"), numbered(b"b1", b"b2")]
-    await send(streams, door, SendPace(0, clock), counted.append, clock.sleep, clock)
-    assert [body for body in door.taken if body.startswith(b"a")] == [b"a1", b"a2", b"a3"]
-    assert [body for body in door.taken if body.startswith(b"b")] == [b"b1", b"b2"]
-    assert door.taken.index(b"b1") < door.taken.index(b"a3")
+    await send(streams, taker, SendPace(0, clock), counted.append, clock.sleep, clock)
+    assert [body for body in taker.taken if body.startswith(b"a")] == [b"a1", b"a2", b"a3"]
+    assert [body for body in taker.taken if body.startswith(b"b")] == [b"b1", b"b2"]
+    assert taker.taken.index(b"b1") < taker.taken.index(b"a3")
     assert sum(counted) == 50
 
 
 async def test_same_body_is_sent_again_until_it_is_accepted() -> None:
-    door, clock, counted = ListDoor(TryAgainError("503", 3.0), TryAgainError("no answer")), Clock(), []
-    await send([numbered(b"a1", b"a2")], door, SendPace(0, clock), counted.append, clock.sleep, clock)
-    assert door.asked == [b"a1", b"a1", b"a1", b"a2"]
+    taker, clock, counted = ListIngest(TryAgainError("503", 3.0), TryAgainError("no answer")), Clock(), []
+    await send([numbered(b"a1", b"a2")], taker, SendPace(0, clock), counted.append, clock.sleep, clock)
+    assert taker.asked == [b"a1", b"a1", b"a1", b"a2"]
     assert 3.0 in clock.slept
     assert sum(counted) == 20
 
 
 async def test_gives_up_when_nothing_is_accepted_for_a_minute() -> None:
-    door, clock = ListDoor(*(TryAgainError("does not answer") for _ in range(500))), Clock()
+    taker, clock = ListIngest(*(TryAgainError("does not answer") for _ in range(500))), Clock()
     with pytest.raises(SendError, match="does not answer; gave up after 60 s"):
-        await send([numbered(b"a1")], door, SendPace(0, clock), lambda _: None, clock.sleep, clock)
+        await send([numbered(b"a1")], taker, SendPace(0, clock), lambda _: None, clock.sleep, clock)
 
 
 async def test_refusal_ends_all_streams() -> None:
-    door, clock = ListDoor(SendError("key")), Clock()
+    taker, clock = ListIngest(SendError("key")), Clock()
     with pytest.raises(SendError, match="key"):
-        await send([numbered(b"a1"), numbered(b"b1")], door, SendPace(0, clock), lambda _: None, clock.sleep, clock)
+        await send([numbered(b"a1"), numbered(b"b1")], taker, SendPace(0, clock), lambda _: None, clock.sleep, clock)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ def test_accepted_answer_passes() -> None:
 
 
 async def test_pace_spreads_events_evenly() -> None:
-    clock, door, counted = Clock(), ListDoor(), []
-    await send([numbered(*[b"x"] * 11)], door, SendPace(50, clock), counted.append, clock.sleep, clock)
+    clock, taker, counted = Clock(), ListIngest(), []
+    await send([numbered(*[b"x"] * 11)], taker, SendPace(50, clock), counted.append, clock.sleep, clock)
     assert clock.now - 100.0 == pytest.approx(2.0)
 
 

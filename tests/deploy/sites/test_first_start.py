@@ -14,7 +14,7 @@ from deploy.sites.first_start import first_keys
 from deploy.wiring import access, ingest
 from deploy.wiring.keys import admin_key
 from ingest.publish import ListPublisher
-from tests.support.door import FAR, events
+from tests.support.ingest_app import FAR, events
 from tests.support.stack import new_stack, up
 
 

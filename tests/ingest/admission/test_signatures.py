@@ -16,8 +16,8 @@ from ingest.admission.signatures import checked_secret
 from ingest.collect import order_event_id
 from ingest.events import UNKNOWN, Event, Purchase
 from ingest.publish import ListPublisher
-from tests.support.door import OTHER_KEY, PAGE, SITES, WRITE_KEY, door, events, refusal, settings
 from tests.support.events import NOON, event
+from tests.support.ingest_app import OTHER_KEY, PAGE, SITES, WRITE_KEY, events, ingest_client, refusal, settings
 from tests.support.log import folded, log_of
 
 SECRET, NEWER = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "whsec_" + "bmV3ZXItbmV3ZXItbmV3ZXItbmV3ZXI="
@@ -48,7 +48,7 @@ def headers(body: bytes, secret: str = SECRET, age: timedelta = timedelta(), **c
 async def send(
     log: ListPublisher, body: bytes, given: Mapping[str, str], path: str = "/tracker/purchase", key: str = WRITE_KEY
 ) -> httpx.Response:
-    async with door(log, signing()) as client:
+    async with ingest_client(log, signing()) as client:
         sent = {"x-opecom-key": key, "user-agent": "python-requests/2", "content-type": "application/json", **given}
         return await client.post(path, content=body, headers=sent)
 
@@ -153,7 +153,7 @@ async def test_a_browser_cannot_verify_itself() -> None:
     log, body = ListPublisher(), order()
     assert (await send(log, body, {"origin": PAGE})).status_code == 202
     assert [bought.purchase and bought.purchase.verified for bought in events(log)] == [False]
-    async with door(log, signing()) as client:
+    async with ingest_client(log, signing()) as client:
         asked = {"origin": PAGE, "access-control-request-method": "POST"}
         preflight = await client.options("/tracker/purchase", headers=asked)
     assert "webhook" not in preflight.headers["access-control-allow-headers"]

@@ -14,7 +14,7 @@ from deploy.settings.model import ApiSettings, IngestSettings, Settings
 from deploy.wiring import ingest
 from ingest.publish import ListPublisher
 from ingest.tokens import Claim, SessionTokens
-from tests.support.door import FAR, IMPORT_KEY, OTHER_KEY, PAGE, SITES, WRITE_KEY, refusal
+from tests.support.ingest_app import FAR, IMPORT_KEY, OTHER_KEY, PAGE, SITES, WRITE_KEY, refusal
 from tests.support.upstream import served
 
 SECRET = "a secret that both know"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from ingest.admission.limits import WRONG_KEYS_AT_ONCE
-from tests.support.door import FAR, METRICS, refusal
+from tests.support.ingest_app import FAR, METRICS, refusal
 from tests.support.upstream import PART, Other, before, served
 
 #: Bytes that may wait between the two servers and the client: the sockets' buffers, and a few parts in each process.

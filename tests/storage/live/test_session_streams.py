@@ -120,7 +120,7 @@ async def test_the_current_intent_comes_first_then_each_newer_one() -> None:
         browser = await opened(made)
         assert await browser.intent() == held
         updates: list[ScoredSession] = [scored(4, probability=0.9), scored(5), scored(6, probability=0.6)]
-        made.saying.say(*updates)
+        made.saying.publish(*updates)
         assert await browser.intent() == intent_of(updates[-1])
         assert made.database.asked == [("s1", "default")]
         assert (made.value("opecom_api_session_streams"), made.value("opecom_api_stream_events_total")) == (1, 2)
@@ -132,7 +132,7 @@ async def test_the_current_intent_comes_first_then_each_newer_one() -> None:
 async def test_without_a_current_intent_the_first_one_is_waited_for(code: Any) -> None:
     async with streaming(ReadError(code, "nothing")) as made:
         browser = await opened(made)
-        made.saying.say(scored(1))
+        made.saying.publish(scored(1))
         assert await browser.intent() == intent_of(scored(1))
         await browser.leave()
 
@@ -202,7 +202,7 @@ async def test_sessions_that_nobody_knows_take_half_of_the_places() -> None:
         honest = await opened(made)
         assert await honest.intent() == intent_of(scored(5))
         made.database.holds(ReadError("not_found", "nothing"))
-        made.saying.say(scored(1, session_id="nobody-0"))
+        made.saying.publish(scored(1, session_id="nobody-0"))
         assert (await waiting[0].intent()).session_id == "nobody-0"
         # Its place among those that wait is free again.
         await (await opened(made, Claim("default", "nobody-2", "all", NOW + 300, ""))).leave()

@@ -46,7 +46,7 @@ def settings(sites: dict[str, Any] | None = None, **of_ingest: Any) -> Settings:
 
 
 @asynccontextmanager
-async def door(
+async def ingest_client(
     publisher: ListPublisher, given: Settings | None = None, peer: str = FAR
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client at `peer`'s address, with the key of the site shop and a browser's headers."""
