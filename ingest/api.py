@@ -17,7 +17,7 @@ from ingest import collect, schemas
 from ingest.documented_app import DocumentedApp
 from ingest.endpoints import BodyHandler, EventEndpoint, IngestContext, batched, single
 from ingest.errors import RefusalCode, RequestRefusedError
-from ingest.events import CLOCK_TOLERANCE
+from ingest.events import CLOCK_TOLERANCE_MS
 from ingest.openapi import METRICS, RouteDoc, refused, with_endpoints
 from ingest.proxy.intent import (
     STREAM_PATH,
@@ -32,7 +32,7 @@ from ingest.proxy.upstream import Upstream
 from ingest.publish import LogUnavailableError
 from ingest.tokens import Token
 
-#: Seconds for which the document is answered as it was made; one without the other server's part is soon made again.
+#: Seconds the document is cached; shorter while the query API's part is missing.
 DOCUMENT_HOLDS, PART_HOLDS = 60.0, 2.0
 
 
@@ -54,8 +54,7 @@ class IngestApp(DocumentedApp):
         it, who calls `close`, too.
 
         `permit` raises RequestRefusedError for the headers and the peer of who may not read the metrics, which name all
-        sites. Beneath `prefix` every path of ours is answered as it is without: a name that no list of blocked trackers
-        has.
+        sites. Every path also answers beneath `prefix`, so that ad blockers, which block known names, do not match it.
         """
         self._upstream = upstream
         self._passages = [ProxiedRoutes(each, upstream, context.metrics, context.guard) for each in prefixes]
@@ -96,18 +95,17 @@ class IngestApp(DocumentedApp):
 
         lock, encoded, holds_until = asyncio.Lock(), b"", 0.0
 
-        async def document(_: Request) -> Response:
+        async def answer(_: Request) -> Response:
             nonlocal encoded, holds_until
             async with lock:
                 if time.monotonic() >= holds_until:
                     own = self.openapi()
-                    whole = await with_passed(own, self._upstream, self._passages)
-                    encoded = msgspec.json.encode(whole)
-                    is_whole = whole["info"] is own["info"]
+                    document, is_whole = await with_passed(own, self._upstream, self._passages)
+                    encoded = msgspec.json.encode(document)
                     holds_until = time.monotonic() + (DOCUMENT_HOLDS if is_whole else PART_HOLDS)
             return Response(encoded, media_type="application/json")
 
-        self.add_route("/openapi.json", document, include_in_schema=False)
+        self.add_route("/openapi.json", answer, include_in_schema=False)
 
     def _passage(self, scope: Scope) -> ProxiedRoutes | None:
         if scope["type"] != "http":
@@ -207,7 +205,7 @@ def _add_probes(app: FastAPI, context: IngestContext, permit: Callable[[Mapping[
 
 def _readiness(clock_ahead_ms: int) -> bytes:
     """Ready in any case, for events count by the log's time where our clock is ahead; but the clock is to be set."""
-    if abs(clock_ahead_ms) <= CLOCK_TOLERANCE:
+    if abs(clock_ahead_ms) <= CLOCK_TOLERANCE_MS:
         return b'{"status":"ready"}'
     way = "ahead of" if clock_ahead_ms > 0 else "behind"
     reason = f"this machine's clock is {abs(clock_ahead_ms) / 1000:.0f} s {way} Kafka's: set it, and Kafka's, by NTP"

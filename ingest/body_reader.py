@@ -11,8 +11,8 @@ from ingest.errors import IngestError, RequestRefusedError
 #: sendBeacon sends text/plain, which needs no preflight; a body without a type is taken for JSON.
 JSON_TYPES = frozenset({b"", b"application/json", b"text/plain"})
 BODY_SECONDS = 15.0
-#: A gzip body that opens to more than a plain one may have opens to at most so many times its size; batches of events
-#: open to 10 to 25 times theirs.
+#: A gzip body may always unpack to max_bytes; beyond that, to at most 50 times its size. Batches of events unpack to 10
+#: to 25 times theirs.
 MOST_RATIO = 50
 #: Bytes of a body that cost as much as one event.
 BYTES_PER_TOKEN = 1024

@@ -39,12 +39,12 @@ Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
 Record = tuple[bytes, bytes]
 
-#: What the ids of verified orders are made for: the same key makes nothing else that looks like them.
+#: Domain separation for order ids made with the purchase secret.
 _ORDERS = b"opecom order "
 #: Some editors and libraries write this before UTF-8; it says nothing.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
-#: As milliseconds these are of 1970 to 1973, as seconds of 1973 to 5138: nobody means the former.
+#: Numbers in this range are taken for seconds: as ms they would be 1970 to 1973.
 _SECONDS = range(100_000_000, 100_000_000_000)
 MAX_ORDER_ID = 64
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -96,11 +96,14 @@ class Collected:
 
     def add(self, event: Event) -> None:
         self.records.append((key_of(event.site, event.session_id), encode(event)))
-        if event.clock == "replayed":
+        if event.clock == "replayed":  # of an import: see ClockKind
             self.times.append(event.received_at)
 
     def in_order(self) -> Sequence[Record]:
-        """The records as they go to the log: those of an import by their time, for what its clock has passed is old."""
+        """The records as they go to the log.
+
+        An import's records are sorted by received_at; one older than its site's clock would be dropped as sent before.
+        """
         if not self.times:
             return self.records
         return [self.records[index] for index in sorted(range(len(self.times)), key=self.times.__getitem__)]
@@ -237,7 +240,7 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: SenderCont
         custom=_custom(sent.custom) if sent.custom else None,
         purchase=_purchase(sent.purchase, sender) if sent.purchase else None,
         context=_imported_context(sent) if isinstance(sent, ImportedEvent) else _context(sent, sender),
-        clock="replayed" if imported else "live",
+        clock="replayed" if imported else "live",  # see ClockKind
         flags=_flags(not imported and sender.agent.bot, corrected),
     )
 
@@ -282,8 +285,11 @@ def _custom(custom: SentCustom) -> Custom:
 
 
 def _purchase(purchase: SentPurchase, sender: SenderContext) -> Purchase:
-    verified = sender.verified or sender.grant.scope == "import" or sender.grant.site.count_unverified_purchases
-    return Purchase(_amount(purchase.amount), order_id(purchase.order_id), _currency(purchase.currency), verified)
+    site = sender.grant.site
+    counts_as_revenue = sender.verified or sender.grant.scope == "import" or site.count_unverified_purchases
+    return Purchase(
+        _amount(purchase.amount), order_id(purchase.order_id), _currency(purchase.currency), verified=counts_as_revenue
+    )
 
 
 def _amount(given: float | str) -> float:

@@ -112,7 +112,7 @@ class PostEndpoint:
             await self._responses.refuse(refusal, [(b"allow", b"POST, OPTIONS")], send)
             return
         cors = self._context.origins.headers(origin, preflight=True)
-        if len(cors) > 1:
+        if self._context.origins.allows(origin):
             await self._responses.send(204, b"", cors, send)
         else:
             reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"

@@ -56,7 +56,9 @@ def page_rules(
     own_domains: Iterable[str] = (),
     ignored_referrers: Iterable[str] = (),
 ) -> PageRules:
-    """The rules of a site from its settings: prefixes are spelled as paths are; raises ValueError for no domain."""
+    """The rules of a site from its settings: prefixes are spelled as paths are. Raises ValueError if a domain is
+    malformed.
+    """
     return PageRules(
         frozenset(allowed_query),
         tuple((paths.normal_path(prefix), kind) for prefix, kind in path_types),

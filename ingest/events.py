@@ -1,7 +1,7 @@
 """The Event contract: what stands on the `events` topic, and how it is read and written.
 
 Times are milliseconds since 1970-01-01 UTC. A record with a key is an event of `site/session_id`; a record without a
-key is a control, which changes how the events after it are scored. Knows nothing of HTTP and nothing of sessions.
+key is a control, which changes how the records after it are folded or scored. Knows nothing of HTTP and sessions.
 """
 
 from typing import Annotated, Literal
@@ -11,19 +11,21 @@ from msgspec import Meta, Struct
 
 from ingest.errors import IngestError
 
-#: The clock that all live sites of a partition share; a replayed site's clock carries the site's own name.
+#: The clock that all live sites of a partition share; an imported site's clock carries the site's own name.
 LIVE_CLOCK = "live"
 
 #: A live time so far after the Kafka timestamp of its record is not believed; in ms.
-CLOCK_TOLERANCE = 10_000
+CLOCK_TOLERANCE_MS = 10_000
 
 EventType = Literal["session_start", "page_view", "page_ping", "custom", "purchase", "session_end"]
 PageType = Literal["Administrative", "Informational", "ProductRelated"]
 VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]
+#: Which clock an event moves: the live one, or that of its imported site, whose history came with an import key. The
+#: wire keeps the old word "replayed" for imported: it has nothing to do with `opecom replay`.
 ClockKind = Literal["live", "replayed"]
 
 # `$` lets a line end pass behind it in Python, though not in JSON Schema: (?!\n) makes both mean the end.
-#: A site's name, with the run of a replay after "~": `uci~k3f9` has the settings of `uci` and a clock of its own.
+#: A site's name, with the run of an import after "~": `uci~k3f9` has the settings of `uci` and a clock of its own.
 Site = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}(~[a-z0-9_.-]{1,32})?$(?!\n)")]
 SessionId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
 VisitorId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$(?!\n)")]
@@ -39,7 +41,7 @@ Url = Annotated[str, Meta(max_length=500)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 SmallCode = Annotated[int, Meta(ge=0, le=10_000)]
 #: An id on the topic: ingest has matched its pattern, and matching again would double the cost of decoding.
-Known = Annotated[str, Meta(min_length=1, max_length=100)]
+CheckedId = Annotated[str, Meta(min_length=1, max_length=100)]
 ValidatedEventId = Annotated[str, Meta(min_length=36, max_length=36)]
 
 
@@ -76,7 +78,9 @@ class Custom(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_f
 
 
 class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """`verified` is set by the server alone: for an import, or for a site that opts in."""
+    """`verified`: it counts as revenue. Ingest alone says so, in three cases: the shop's server signed the request, an
+    import key sent it, or the site has `count_unverified_purchases`.
+    """
 
     amount: Annotated[float, Meta(ge=0)]
     order_id: Annotated[str, Meta(max_length=64)] | None = None
@@ -100,13 +104,13 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
     """One accepted event.
 
     occurred_at is the visitor's time corrected for client clock skew; received_at is stamped by the API for live
-    sites and given by the sender for replayed ones. Only the member that belongs to `type` is set.
+    sites and given by the sender for imported ones. Only the member that belongs to `type` is set.
     """
 
     event_id: ValidatedEventId
-    site: Known
-    session_id: Known
-    visitor_id: Known
+    site: CheckedId
+    session_id: CheckedId
+    visitor_id: CheckedId
     type: EventType
     occurred_at: Millis
     received_at: Millis
@@ -122,7 +126,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
 
 
 class Tick(Struct, frozen=True, gc=False, tag="tick", tag_field="control", forbid_unknown_fields=True):
-    """Moves a clock of this partition forward to `to`; `clock` is "live" or the name of a replayed site."""
+    """Moves a clock of this partition forward to `to`; `clock` is "live" or the name of an imported site."""
 
     clock: str
     to: Millis
@@ -141,7 +145,7 @@ class UsePages(Struct, frozen=True, gc=False, tag="pages", tag_field="control", 
 
 
 class Erase(Struct, frozen=True, gc=False, tag="erase", tag_field="control", forbid_unknown_fields=True):
-    """Forgets a visitor or a session, before and after it; `version` of the topic `erasures` has the digest."""
+    """Forgets a visitor or session in earlier and later records; the digest stands in `erasures` at `version`."""
 
     digest: Digest
     version: Annotated[int, Meta(ge=1)]
@@ -160,7 +164,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def clock_of(event: Event) -> str:
-    """The name of the clock that this event moves: LIVE_CLOCK, or its own site's when it is replayed."""
+    """The name of the clock that this event moves: LIVE_CLOCK, or that of its own imported site."""
     return LIVE_CLOCK if event.clock == "live" else event.site
 
 

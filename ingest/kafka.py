@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ingest.outage import reason_of
+from ingest.outage import KAFKA_AWAY, reason_of
 from ingest.partition import partition_of
 from ingest.publish import LogUnavailableError, Record
 
@@ -270,7 +270,7 @@ class KafkaPublisher:
                 self._trouble = error.reason if isinstance(error, LogUnavailableError) else self._not_reached(error)
                 if self._trouble != reported:
                     reached = isinstance(error, LogUnavailableError)
-                    _log.error("%s", self._trouble, extra=None if reached else {"outage": "kafka-away"})
+                    _log.error("%s", self._trouble, extra=None if reached else KAFKA_AWAY)
                     reported = self._trouble
                 await self._close(producer)
                 await self._pause(pause)
@@ -283,7 +283,7 @@ class KafkaPublisher:
                 await self._broken.wait()
             self._producer = None
             if not self._stopping.is_set():
-                _log.error("%s; connecting to Kafka again", self._trouble, extra={"outage": "kafka-away"})
+                _log.error("%s; connecting to Kafka again", self._trouble, extra=KAFKA_AWAY)
             await self._close(producer)
         self._trouble = "the ingest API is stopping"
 

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
+#: `extra` of a log record which says that Kafka was not reached: stream/kafka/client_log.py makes one outage of many.
+KAFKA_AWAY = {"outage": "kafka-away"}
 #: Seconds between two lines about a service that stays away.
 EVERY = 60.0
 

@@ -47,7 +47,7 @@ class Features(Struct, frozen=True, gc=False):
 NAMES: tuple[str, ...] = Features.__struct_fields__
 
 
-def row(features: Features) -> Sequence[float]:
+def model_input(features: Features) -> Sequence[float]:
     """The model's input for these features: 17 numbers in the order of NAMES."""
     return (
         features.Administrative,

@@ -11,7 +11,10 @@ from scoring.manifest import Manifest
 
 
 class Scores(Struct, frozen=True):
-    """probability: float64[batch]; reasons: float32[batch, 17], contributions to probability - reference."""
+    """probability: float64[batch]; reasons: float32[batch, 17].
+
+    reasons: contributions; they sum to probability - reference_probability.
+    """
 
     probability: NDArray[np.float64]
     reasons: NDArray[np.float32]

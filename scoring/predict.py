@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scoring.features import NAMES
 from scoring.manifest import Label, classify
 from scoring.model import Model
-from scoring.prediction import PredictionRequest, named_values, row, unknown
-from scoring.reasons import ReasonText, nonzero_contributions, spoken, strongest
+from scoring.prediction import PredictionRequest, model_input, named_values, unknown
+from scoring.reasons import ReasonText, nonzero_contributions, spoken, strongest_reasons
 
 
 class Prediction(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -40,7 +40,7 @@ class BatchPrediction(Struct, frozen=True, gc=False, omit_defaults=True):
 
 def predict(model: Model, request: PredictionRequest, with_reasons: bool, began: float) -> Prediction:
     """The prediction of one session; `began` is when its request arrived, by perf_counter."""
-    rows = np.array([row(request)], np.float32)
+    rows = np.array([model_input(request)], np.float32)
     start = perf_counter()
     scores = model.score(rows)
     took = perf_counter() - start
@@ -56,7 +56,7 @@ def predict(model: Model, request: PredictionRequest, with_reasons: bool, began:
 
 def predict_many(model: Model, requests: Sequence[PredictionRequest], with_reasons: bool) -> list[BatchPrediction]:
     """The predictions of several sessions, by one run of the model."""
-    scores = model.score(np.array([row(request) for request in requests], np.float32).reshape(-1, len(NAMES)))
+    scores = model.score(np.array([model_input(request) for request in requests], np.float32).reshape(-1, len(NAMES)))
     reasons = _reasons(requests, scores.reasons) if with_reasons else [msgspec.UNSET] * len(requests)
     return [
         BatchPrediction(classify(probability, model.manifest)[0], round(probability, 6), unknown(request), each)
@@ -67,8 +67,8 @@ def predict_many(model: Model, requests: Sequence[PredictionRequest], with_reaso
 def _reasons(
     requests: Sequence[PredictionRequest], reasons: NDArray[np.float32]
 ) -> list[tuple[ReasonText, ...] | msgspec.UnsetType]:
-    best, moved = strongest(reasons)
+    columns, contributions = strongest_reasons(reasons)
     return [
-        spoken(nonzero_contributions(NAMES, named_values(request), columns, contributions))
-        for request, columns, contributions in zip(requests, best.tolist(), moved.tolist(), strict=True)
+        spoken(nonzero_contributions(NAMES, named_values(request), strongest, moved))
+        for request, strongest, moved in zip(requests, columns.tolist(), contributions.tolist(), strict=True)
     ]

@@ -91,7 +91,7 @@ def read_cells(cells: Mapping[str, Any]) -> PredictionRequest:
         raise _explained(error, b"", cells) from None
 
 
-def row(request: PredictionRequest) -> tuple[float, ...]:
+def model_input(request: PredictionRequest) -> tuple[float, ...]:
     """The model's input: 17 numbers in the order of scoring.features.NAMES; unknown categories are 0."""
     values = astuple(request)
     return (

@@ -21,13 +21,16 @@ class ReasonText(Struct, frozen=True, gc=False):
 
 
 class TopContributions(NamedTuple):
-    """columns: int[batch, k], which features; moved: float64[batch, k], by how much, 0 where they moved nothing."""
+    """columns: int[batch, k], which features; contributions: float64[batch, k], by how much each moves the score.
+
+    A contribution of 0 is no reason.
+    """
 
     columns: NDArray[np.intp]
-    moved: NDArray[np.float64]
+    contributions: NDArray[np.float64]
 
 
-def strongest(reasons: NDArray[np.float32], k: int = 3) -> TopContributions:
+def strongest_reasons(reasons: NDArray[np.float32], k: int = 3) -> TopContributions:
     """The k contributions that moved each row most, either way, the strongest first; those that moved nothing are last.
 
     A contribution that is 0 in millionths is 0: a feature at its reference value gives no reason, whatever the last
@@ -60,10 +63,10 @@ def nonzero_contributions(
 
 def spoken(reasons: Iterable[tuple[str, Value, float]]) -> tuple[ReasonText, ...]:
     """Reasons as people read them."""
-    return tuple([ReasonText(*reason, text(*reason)) for reason in reasons])
+    return tuple([ReasonText(*reason, reason_text(*reason)) for reason in reasons])
 
 
-def text(feature: str, value: Value, contribution: float) -> str:
+def reason_text(feature: str, value: Value, contribution: float) -> str:
     """One reason in words: "time on product pages, 23 s, lowers it by 8 points".
 
     `it` is the probability, and a point is one percent of it. A worker calls this for every record, so both halves

@@ -11,12 +11,13 @@ from msgspec import Struct
 Made = TypeVar("Made", bound=Struct)
 
 
-def tuple_of(
+def compile_tuple_getter(
     paths: Iterable[str], written: Mapping[str, Callable[[Any], Any]] | None = None
 ) -> Callable[[Any], tuple[Any, ...]]:
-    """Takes the attributes at these paths from an object; `a.b` is attribute `b` of its attribute `a`.
+    """Compile a function that reads the attributes at these paths off an object, as a tuple.
 
-    `written` has functions for paths whose value is to be taken through one.
+    `a.b` is attribute `b` of its attribute `a`. `written` has functions for paths whose value is to be taken through
+    one.
     """
     inner: dict[str, None] = {}
     values, names = [], {}
@@ -34,10 +35,10 @@ def tuple_of(
     return _function(["source"], [*lines, f"return ({' '.join(values)})"], names)
 
 
-def constructor(
+def compile_struct_builder(
     made: type[Made], fields: Sequence[str], given: Sequence[str], attributes: Mapping[str, str] = {}
 ) -> Callable[..., Made]:
-    """A function `(source, *given)` that makes a struct: `given` are arguments, the other `fields` attributes.
+    """Compile a function `(source, *given)` that makes a struct: `given` are arguments, the other `fields` attributes.
 
     `attributes` names those that have another name, or path, than their field. Fields go by position, in their order;
     what is given beyond them goes by keyword, which takes longer.

@@ -16,8 +16,11 @@ from stream.step import ModelLoader
 log = logging.getLogger(__name__)
 
 
-async def refuse_unusable(partition: Partition, records: Sequence[LogRecord], models: ModelLoader) -> int:
-    """Look at the models that these records name and that are not folded yet; returns how many were refused now."""
+async def mark_unusable_models(partition: Partition, records: Sequence[LogRecord], models: ModelLoader) -> int:
+    """Notes in `partition.refused`, by offset, which of these records name a model that cannot score here.
+
+    The fold then passes them. Returns how many were noted now.
+    """
     refused, goes_on = 0, partition.model
     for offset, version in _named(records):
         if offset < partition.next or offset in partition.refused:
@@ -43,12 +46,16 @@ async def require_usable(partition: Partition, models: ModelLoader) -> int:
     reason = await _fault(models, partition.model) if partition.model else ""
     if not reason:
         return 0
-    before = partition.before if partition.before and not await _fault(models, partition.before) else ""
+    before = (
+        partition.previous_model
+        if partition.previous_model and not await _fault(models, partition.previous_model)
+        else ""
+    )
     log.error(
         "partition %d: model %s was in force, %s goes on: %s",
         partition.number, partition.model, before or "the default model", reason,
     )  # fmt: skip
-    partition.model, partition.before = before, ""
+    partition.model, partition.previous_model = before, ""
     return 1
 
 

@@ -46,7 +46,9 @@ class Window(Struct, frozen=True):
 
 
 class Backfill:
-    """The policy of a backfill: what is closed at the cut under its number, what is open there not at all.
+    """The policy of a replay: what is closed at the cut under its number, what is open there not at all.
+
+    `cut` is the last offset that the replay folds, `number` the number of the replay, which rows call `backfill`.
 
     `open_at_cut` are the first offsets of the sessions that are open at the cut; those of them in `restored` are
     published as the live workers published them, for databases that lost them.
@@ -113,25 +115,27 @@ class PartitionReplay:
     def _fold(self, records: Sequence[LogRecord]) -> FoldResult:
         partition = self.partition
         if self._late is not None:
-            into = FoldResult(self._failures, self._policy)
+            result = FoldResult(self._failures, self._policy)
             for record in records:
                 _require_next(partition, record)
-                self._late.fold(partition, record, into)
+                self._late.fold(partition, record, result)
         else:
-            into, seek = fold({partition.number: partition}, {partition.number: records}, self._failures, self._policy)
+            result, seek = fold(
+                {partition.number: partition}, {partition.number: records}, self._failures, self._policy
+            )
             if seek:
                 _require_next(partition, next(record for record in records if record.offset > partition.next))
-        self._failures = into.failures
-        require_folding(partition, into)
-        return into
+        self._failures = result.failures
+        require_folding(partition, result)
+        return result
 
 
-def require_folding(partition: Partition, into: FoldResult) -> None:
+def require_folding(partition: Partition, result: FoldResult) -> None:
     """Raise FoldError where so many events in a row failed that the fold itself is at fault."""
-    if into.failures_at_most >= FAILURES_IN_A_ROW:
+    if result.longest_failure_run >= FAILURES_IN_A_ROW:
         raise FoldError(
             f"{FAILURES_IN_A_ROW} events in a row of partition {partition.number} could not be folded, the last at "
-            f"{into.dead[-1].offset} ({into.dead[-1].detail}): nothing is replaced; this is a fault of the program"
+            f"{result.dead[-1].offset} ({result.dead[-1].detail}): nothing is replaced; this is a fault of the program"
         )
 
 

@@ -34,7 +34,7 @@ Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 #: Bytes of a record that its dead letter carries, base64 below Kafka's limit of a message; the record itself stays in
 #: its topic for as long as retention keeps it.
 DEAD_BYTES = 300_000
-#: How the detail of a record begins that no database takes; its fold did not fail.
+#: Prefix of a dead letter's detail when the databases refused the record; folding it had worked.
 NOT_WRITTEN = "not written: "
 #: Bytes of its key, and characters of the detail.
 DEAD_KEY_BYTES, DEAD_DETAIL = 1_000, 500
@@ -46,6 +46,9 @@ OFFSET_SHIFT = 12
 def version_of(offset: int, closed: bool, backfill: int = 0) -> int:
     """offset << 12 | closed << 11 | backfill number: grows with the log; live is backfill 0."""
     return offset << OFFSET_SHIFT | closed << 11 | backfill
+
+
+# `ColumnSpec` says how the databases keep a field; without one, under its own name in both tables (stream/stored.py).
 
 
 class Cause(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -72,7 +75,9 @@ class View(Struct, frozen=True, gc=False):
 
 
 class VerifiedOrder(Struct, frozen=True, gc=False):
-    """An order that somebody proved: its number, or its event's id where it has none; when, and the sum as sent."""
+    """An order that counts as revenue (Purchase.verified): its number, or its event's id where it has none; when, and
+    the sum as sent.
+    """
 
     id: Id
     at: Millis
@@ -98,7 +103,7 @@ class Counts(Struct, frozen=True, gc=False):
 
 
 class CategoryNames(Struct, frozen=True, gc=False):
-    """Names behind the codes of the features, for people and for the report's columns."""
+    """Names behind the codes of the features, for people."""
 
     browser: Name
     operating_system: Name
@@ -122,10 +127,10 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     """One update of a session, without its score: what the fold says. stream/step.py makes a ScoredSession of it.
 
     The one declaration of a session's fields. A line here brings a field to the topic, to the tables `sessions` and
-    `scored_sessions`, to the timeline and to the admin rows, unless its `ColumnSpec` says otherwise; the fold takes it
-    from the attribute of the session that has its name. It needs a default, with which older records are read, and a
-    migration of each database. The order is that of stream/fold/update.py: attributes of the session, what an update
-    is made of, and again attributes, which have defaults.
+    `scored_sessions`, to the timeline and to the admin rows, unless its `ColumnSpec` says otherwise. The fold takes it
+    from the attribute of the Session that has its name, unless stream/fold/update.py computes it or names another
+    attribute. A new field needs a default, with which older records are read, and a migration of each database. Order:
+    fields read from Session, then computed ones, then Session fields with defaults.
     """
 
     site: Site
@@ -139,7 +144,7 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     revenue: bool
     #: Of the verified orders that have the currency of the first one; `currency` names it, `amounts` has the others.
     amount: float
-    #: Purchases that nobody verified: shown, never revenue.
+    #: Orders that are not verified: shown, never revenue.
     unverified_purchases: Count
     version: Whole
     event: Annotated[Cause, ColumnSpec(tables=("scored_sessions",))]
@@ -158,8 +163,8 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     #: The visitor's network: a digest of the site and of the cut address of the earliest event; empty where that has
     #: none, or a private one. It bounds what one network can do to page statistics.
     network: Annotated[Name, ColumnSpec(tables=("scored_sessions",))] = ""
-    #: The verified orders of the session, the first first. One that several sessions of a site have counts, in
-    #: statistics, exports and training sets, in the session that had it first.
+    #: The session's verified orders alone (Session.verified_orders), the first first. One that several sessions of a
+    #: site have counts, in statistics, exports and training sets, in the session that had it first.
     orders: Annotated[tuple[VerifiedOrder, ...], ColumnSpec(tables=())] = ()
     #: What `amount` is in; empty where the order does not say, and in records of before there was this field.
     currency: Name = ""

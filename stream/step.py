@@ -13,17 +13,17 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from scoring.features import NAMES, Features, row
+from scoring.features import NAMES, Features, model_input
 from scoring.manifest import classify
 from scoring.model import Model
-from scoring.reasons import nonzero_contributions, strongest, text
-from stream.codegen import constructor
+from scoring.reasons import nonzero_contributions, reason_text, strongest_reasons
+from stream.codegen import compile_struct_builder
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
 from stream.scored import Reason, ScoredSession, SessionUpdate
 
-#: Rows that one run of the model takes, and records that are encoded and published at a time.
+#: Most updates that are scored, encoded and published at a time; the model runs on 256 of them at once (onnx.py).
 SCORE_ROWS = 2_048
 #: Events in a row that could not be folded: the fault is the program's, not theirs.
 FAILURES_IN_A_ROW = 50
@@ -35,7 +35,8 @@ ModelLoader = Callable[[str], Model]
 
 
 _SCORE = ("probability", "label", "band", "reasons", "model_version")
-_with_score = constructor(ScoredSession, SessionUpdate.__struct_fields__, _SCORE)
+#: (update, *_SCORE) -> ScoredSession; the other fields are read off the update.
+_with_score = compile_struct_builder(ScoredSession, SessionUpdate.__struct_fields__, _SCORE)
 
 
 class ScoredUpdate(Struct, frozen=True, gc=False):
@@ -98,24 +99,24 @@ def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Ite
     for version, of_version in groupby(updates, attrgetter("model")):
         model, rest = models(version), iter(of_version)
         while some := [update.session for update in islice(rest, SCORE_ROWS)]:
-            scores = model.score(np.array([row(session.features) for session in some], np.float32))
+            scores = model.score(np.array([model_input(session.features) for session in some], np.float32))
             yield from zip(some, scores.probability.tolist(), repeat(model.manifest.version))
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
     manifest = model.manifest
-    scores = model.score(np.array([row(update.session.features) for update in updates], np.float32))
-    best, moved = strongest(scores.reasons, REASONS)
+    scores = model.score(np.array([model_input(update.session.features) for update in updates], np.float32))
+    columns, contributions = strongest_reasons(scores.reasons, REASONS)
     ready = []
-    for update, probability, columns, contributions in zip(
-        updates, scores.probability.tolist(), best.tolist(), moved.tolist(), strict=True
+    for update, probability, strongest, moved in zip(
+        updates, scores.probability.tolist(), columns.tolist(), contributions.tolist(), strict=True
     ):
-        reasons = _reasons(update.session.features, columns, contributions)
+        reasons = _reasons(update.session.features, strongest, moved)
         session = _with_score(update.session, probability, *classify(probability, manifest), reasons, manifest.version)
         ready.append(ScoredUpdate(update.partition, update.key, session))
     return ready
 
 
 def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    moved = nonzero_contributions(NAMES, astuple(features), columns, contributions)
-    return tuple([Reason(*reason, text(*reason)) for reason in moved])
+    triples = nonzero_contributions(NAMES, astuple(features), columns, contributions)
+    return tuple([Reason(*triple, reason_text(*triple)) for triple in triples])

@@ -25,7 +25,8 @@ class ColumnSpec(Struct, frozen=True):
     keep_millis: bool = False
 
 
-#: The report's names (section 7.2) for the features; the timeline keeps those of the UCI file.
+#: Columns of the features in `sessions`, named as in the study that OP-ECOM reproduces ("the report", docs/model.md);
+#: the timeline keeps the names of the UCI file.
 REPORT_NAMES = {
     "Administrative": "administrative_count",
     "Administrative_Duration": "administrative_duration",

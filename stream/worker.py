@@ -16,7 +16,7 @@ from stream.errors import StreamError
 from stream.fold.mark import Mark, encode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.metrics import WorkerMetrics
-from stream.models import refuse_unusable, require_usable
+from stream.models import mark_unusable_models, require_usable
 from stream.publish import KeyedRecord, RecordPublisher
 from stream.recovery import LogReader, pass_gap, recover
 from stream.required import WaitForVersions, required_versions
@@ -29,9 +29,10 @@ log = logging.getLogger(__name__)
 COMMIT_EVERY = 1.0
 #: Seconds after which a tick that did not come back is sent again.
 TICK_AGAIN = 10.0
-#: Seconds without an event after which an import counts as abandoned: its own last tick never came.
+#: Seconds without an event after which an import counts as abandoned: no tick of its own came.
 IMPORT_ABANDONED = 3_600.0
-#: How far its clock is moved then, in ms: as far as an import's own last tick moves it.
+#: How far its clock is moved then, in ms, past IDLE in any case. `opecom simulate` ends its own imports so far ahead;
+#: `opecom sites finish` moves the clock by IDLE.
 IMPORT_END = 24 * 3_600_000
 
 
@@ -139,7 +140,7 @@ class Worker:
         began = start = perf_counter()
         await self._wait_for_versions(required_versions(chain.from_iterable(batches.values())))
         for number, records in batches.items():
-            self._metrics.refused_models.inc(await refuse_unusable(self.partitions[number], records, self._models))
+            self._metrics.refused_models.inc(await mark_unusable_models(self.partitions[number], records, self._models))
         folded, seek = fold(self.partitions, batches, self._failures)
         self._failures = folded.failures
         began = self._spent("fold", began)
@@ -164,7 +165,7 @@ class Worker:
             metrics.age_seconds.observe(max(0.0, time() - oldest / 1000))
         for number in seek:
             await self._reposition(number, client)
-        if folded.failures_at_most >= FAILURES_IN_A_ROW:
+        if folded.longest_failure_run >= FAILURES_IN_A_ROW:
             await self.commit(client)
             raise WorkerError(
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
@@ -224,7 +225,7 @@ class Worker:
         await self._end_abandoned_imports()
 
     async def _end_abandoned_imports(self) -> None:
-        """End each import whose clock has stood still for IMPORT_ABANDONED, as its own last tick would have."""
+        """End each import whose clock has stood still for IMPORT_ABANDONED, by a tick IMPORT_END ahead."""
         clocks = {
             (number, name): now
             for number, partition in self.partitions.items()

@@ -18,7 +18,7 @@ from deploy.bench.run import Run
 from deploy.simulate.draw import draw
 from deploy.simulate.rows import read, sample
 from deploy.wiring.models import registry
-from scoring.features import NAMES, row
+from scoring.features import NAMES, model_input
 from scoring.folder import RegistryError
 from scoring.onnx import session
 from scoring.registry import current, graph_of
@@ -60,7 +60,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
 def model_rows(data: Path | None, count: int) -> NDArray[np.float32]:
     """float32[count, 17] of the UCI file, or drawn like it."""
     given = sample(read(data), count) if data else draw(count)
-    return np.array([row(each.features) for each in given], np.float32)
+    return np.array([model_input(each.features) for each in given], np.float32)
 
 
 def _runs(whole: bytes, rows: NDArray[np.float32]) -> dict[str, Run1]:

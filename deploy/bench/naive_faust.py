@@ -18,7 +18,7 @@ from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
 from scoring.manifest import classify
-from stream.fold.pages import ROWS, PageStatistics
+from stream.fold.pages import TYPE_INDEXES, PageStatistics
 from stream.kafka.pages_topic import pages_follower
 
 with warnings.catch_warnings():
@@ -79,7 +79,7 @@ def fold(session: dict[str, Any], event: FaustEvent, statistics: PageStatistics,
         session["viewed_at"] = event.occurred_at
     if event.page is not None:
         seen = statistics.page(event.site, event.page["path"], event.page.get("type"), version)
-        session["row"] = ROWS[event.page.get("type")]
+        session["row"] = TYPE_INDEXES[event.page.get("type")]
         session["viewed_at"] = event.occurred_at
         session["counts"][session["row"]] += 1
         rates = session["rates"]

@@ -33,7 +33,7 @@ from deploy.simulate.rows import read, sample
 from deploy.wiring.models import CurrentModel
 from scoring.features import NAMES
 from scoring.predict import predict
-from scoring.prediction import FIELDS, decode, row
+from scoring.prediction import FIELDS, decode, model_input
 
 #: Sessions that are asked for in turn; connections at a time; seconds of a turn, turns, seconds at half load.
 SESSIONS, AT_ONCE = 1_000, 8
@@ -132,7 +132,7 @@ def _our_stages(settings: Settings) -> Staged:
     def staged(body: bytes) -> tuple[float, ...]:
         start = time.perf_counter()
         request = decode(body)
-        rows = np.array([row(request)], np.float32)
+        rows = np.array([model_input(request)], np.float32)
         prepared = time.perf_counter()
         model.score(rows)
         inferred = time.perf_counter() - prepared

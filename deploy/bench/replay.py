@@ -24,7 +24,7 @@ from deploy.processes.interpreter import OPECOM
 from ingest.events import UsePages, encode
 from storage.replay.account import Account
 from stream.fold.mark import Mark, encode_mark
-from stream.fold.session import id_of
+from stream.fold.session import event_id_bytes
 
 #: Events of a year, and years of the long log.
 YEAR, QUICK_YEAR = 200_000, 40_000
@@ -127,7 +127,7 @@ class GrowingLog:
     def _noted(self, number: int, given: Given) -> tuple[bytes | None, bytes]:
         key, value, event_id = given
         if event_id is not None:
-            self._ids[number] += id_of(event_id)
+            self._ids[number] += event_id_bytes(event_id)
         return key, value
 
 
@@ -165,7 +165,7 @@ def check(file: Path, filled: GrowingLog) -> None:
             if event_id is None:
                 closed += 1
             else:
-                found += id_of(event_id)
+                found += event_id_bytes(event_id)
     if found != filled.ids or closed != filled.sizes.sessions:
         raise BenchError(
             f"replay: the file has {len(found) // 16:,} updates by events and {closed:,} closings, the log "

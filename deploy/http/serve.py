@@ -13,7 +13,7 @@ import uvicorn
 from deploy.http.connections import ConnectionLimits, LimitedProtocol, OpenConnections
 from deploy.http.head_requests import HeadAsGet
 from deploy.processes.ports import listen
-from stream.waiting import set_within
+from stream.waiting import wait_for_event
 
 #: Seconds that answers under way get to finish; the application's own shutdown comes after them.
 GRACE = 8
@@ -43,7 +43,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         while not await self.on_tick(0):
-            self.should_exit |= await set_within(self._stop, TICK)
+            self.should_exit |= await wait_for_event(self._stop, TICK)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -37,7 +37,7 @@ async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
-    """Move the clock (LIVE_CLOCK or a replayed site's name) of every partition forward to `to`, in ms UTC."""
+    """Move the clock (LIVE_CLOCK or an imported site's name) of every partition forward to `to`, in ms UTC."""
     await write_control(kafka, Tick(clock, to))
 
 

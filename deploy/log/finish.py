@@ -1,4 +1,4 @@
-"""The end of an import: a tick that moves a replayed site's clock on so far that its sessions close."""
+"""The end of an import: a tick that moves an imported site's clock on so far that its sessions close."""
 
 import msgspec
 from msgspec import Struct

@@ -16,7 +16,7 @@ from ingest.partition import partition_of
 from ingest.publish import Record
 from stream.fold.log_time import clamp_to_append_time
 from stream.fold.partition import LogRecord
-from stream.kafka.clients import KafkaClients, answered
+from stream.kafka.clients import KafkaClients, with_timeout
 from stream.kafka.source import KafkaSource
 from stream.scored import NOT_WRITTEN, DeadLetter, decode_dead
 
@@ -34,13 +34,13 @@ async def retry_failed(settings: Settings, clients: KafkaClients) -> int:
         consumer.assign(places)
         for place in places:
             start, end = await dead.bounds(place.partition)
-            first = max(start, await answered(consumer.committed(place)) or 0)
+            first = max(start, await with_timeout(consumer.committed(place)) or 0)
             async for letters in dead.read(place.partition, first, end):
                 for key, value in events_of(letters):
                     partition = partition_of(key, kafka.partitions)
-                    await answered(producer.send_and_wait(kafka.events_topic, value, key=key, partition=partition))
+                    await with_timeout(producer.send_and_wait(kafka.events_topic, value, key=key, partition=partition))
                     published += 1
-                await answered(consumer.commit({place: letters[-1].offset + 1}))
+                await with_timeout(consumer.commit({place: letters[-1].offset + 1}))
     return published
 
 

@@ -68,7 +68,7 @@ def pieces(site: str, events: Iterable[Event], most_events: int, most_bytes: int
 
 
 def sent(event: Event) -> dict[str, Any]:
-    """The event as a batch with an import key says it; whose site it is and that it is replayed, the API knows."""
+    """The event as a batch with an import key says it; whose site it is and that it is imported, the API knows."""
     event_body: dict[str, Any] = {
         "type": event.type,
         "event_id": event.event_id,

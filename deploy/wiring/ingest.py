@@ -39,7 +39,7 @@ from ingest.script import read
 from ingest.script_routes import add_script
 from ingest.tokens import SessionTokens
 from storage.http.errors import ReadError
-from stream.waiting import set_within
+from stream.waiting import wait_for_event
 
 #: Paths that the query API answers.
 PASSED = ("/admin",)
@@ -78,7 +78,7 @@ class AccessSnapshot:
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Renew until `stop`: so that no request has to look."""
-        while not await set_within(stop, LOOK):
+        while not await wait_for_event(stop, LOOK):
             self.renew()
 
     def _know(self, file: AccessFile) -> None:

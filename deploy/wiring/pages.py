@@ -15,17 +15,17 @@ from deploy.log import controls
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.wiring.followed_erasures import PATIENCE
+from ingest.outage import KAFKA_AWAY
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.money import Money, ReportingCurrency
 from storage.metrics import WriterMetrics
 from storage.pages.refresh import Refresher
 from storage.pages.tally import Tallies
 from stream.fold.path_patterns import PathPatterns
-from stream.kafka.client_log import AWAY
 from stream.kafka.clients import KafkaClients
 from stream.kafka.pages_topic import PagesReader
 from stream.kafka.topic_follower import TopicMissingError
-from stream.waiting import set_within
+from stream.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,13 @@ async def keep_fresh(
     """Refresh until `stop`, all pages once a day; a refresh that fails is logged, and the next one is due as usual."""
     seconds, whole_at = interval(settings), time.monotonic()
     pages = refresher(settings, clients, client)
-    while seconds and not await set_within(stop, seconds):
+    while seconds and not await wait_for_event(stop, seconds):
         whole = time.monotonic() - whole_at >= DAY
         try:
             found = await pages.refresh(whole)
             metrics.held_sites.set(len(found.held))
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
-            mark = AWAY if isinstance(error, KafkaError) else None
+            mark = KAFKA_AWAY if isinstance(error, KafkaError) else None
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error, extra=mark)
             # What was read of the topic may be of one that is gone.
             pages = refresher(settings, clients, client)

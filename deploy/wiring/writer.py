@@ -30,7 +30,7 @@ from storage.write.deliver import NamedSink
 from storage.write.relational_sink import RelationalSink, close_orphans
 from storage.write.writer import Writer
 from stream.fold.erasures import Erasures
-from stream.waiting import set_within
+from stream.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ async def watch_parts(
         if notice and notice != standing.notice:
             log.warning("%s", notice)
         standing.notice = notice
-        if await set_within(stop, LOOK_SECONDS):
+        if await wait_for_event(stop, LOOK_SECONDS):
             return
 
 

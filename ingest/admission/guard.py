@@ -1,5 +1,5 @@
-"""The checks before a body is read, in order: from where and how often, with which key and from which page,
-how often with this key.
+"""Who may write. Before a body is read, in order: from where and how often, with which key and from which page, how
+often with this key. After it: the tokens of its size and events, and new sessions.
 """
 
 from collections.abc import Collection, Mapping
@@ -24,7 +24,7 @@ class Admission:
 
 
 class Guard:
-    """Import keys are secret and trusted: no rate holds for them. No address rate holds for this machine itself."""
+    """Import keys are secret and trusted: no rate but that of their address holds. This machine's address has none."""
 
     def __init__(
         self,

@@ -96,6 +96,10 @@ class Origins:
                 return self.check(origin, site)
         raise RequestRefusedError("wrong_token", f"there is no site {name}")
 
+    def allows(self, origin: str | None) -> bool:
+        """Whether a page of `origin` may write to any site."""
+        return origin is not None and any(_allows(site, origin) for site in self._sites)
+
     def headers(self, origin: str | None, preflight: bool = False) -> RawHeaders:
         """CORS headers of an answer, so that a page of a known origin can read it, refusals too.
 
@@ -104,7 +108,7 @@ class Origins:
         if origin is None:
             return []
         vary = (b"vary", b"origin")
-        if not any(_allows(site, origin) for site in self._sites):
+        if not self.allows(origin):
             return [vary]
         answer = [
             vary,

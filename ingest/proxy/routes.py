@@ -94,8 +94,11 @@ def _host_of(origin: str) -> str:
 
 async def with_passed(
     document: dict[str, Any], upstream: Upstream, passages: Iterable[ProxiedRoutes]
-) -> dict[str, Any]:
-    """`document` with the other server's routes that these passages lead to, as that server tells them now."""
+) -> tuple[dict[str, Any], bool]:
+    """`document` with the other server's routes that these passages lead to, and whether it is whole.
+
+    Where that server gives none now, a note says what is left out.
+    """
     try:
         theirs = msgspec.json.decode(await upstream.read("/openapi.json", DOCUMENT_SECONDS))
         paths = {
@@ -103,11 +106,12 @@ async def with_passed(
             for path, operations in theirs["paths"].items()
             if any(passage.leads_to(path) for passage in passages)
         }
-        return _merged(document, paths, theirs.get("components", {}))
+        return _merged(document, paths, theirs.get("components", {})), True
     except RequestRefusedError as away:
-        return _noting(document, f"The routes under {_named(passages)} are left out here: {away.reason}.")
+        return _noting(document, f"The routes under {_named(passages)} are left out here: {away.reason}."), False
     except (msgspec.DecodeError, KeyError, AttributeError, TypeError):
-        return _noting(document, f"The routes under {_named(passages)} are left out here: that server has no document.")
+        note = f"The routes under {_named(passages)} are left out here: that server has no document."
+        return _noting(document, note), False
 
 
 def _named(passages: Iterable[ProxiedRoutes]) -> str:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
-from stream.codegen import tuple_of
+from stream.codegen import compile_tuple_getter
 from stream.scored import Identity, ScoredSession, View, identity_of, stored_list
 
 Row = tuple[Any, ...]
@@ -51,7 +51,7 @@ def _values(columns: Sequence[StoredColumn]) -> Callable[[Any], Row]:
     """Takes the values of these columns from a record, times and lists as a column writes them."""
     written: dict[str, Callable[[Any], Any]] = {column.path: _moment for column in columns if column.is_time}
     written |= {column.path: _list for column in columns if column.is_json}
-    return tuple_of([column.path for column in columns], written)
+    return compile_tuple_getter([column.path for column in columns], written)
 
 
 _session_values = _values(SESSION_COLUMNS)

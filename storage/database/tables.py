@@ -1,8 +1,8 @@
 """The relational tables, as queries and upserts name them; storage/migrations makes them.
 
-Names are the report's (section 7.2). Times that people read are DATETIME(3) in UTC; opened_at is part of the
-identity and stays in milliseconds, as on the topic. `log` names the Kafka cluster whose offsets `version` counts.
-What a record keeps in `sessions` and `page_views` is declared in stream/scored.py.
+Names are those of the study that OP-ECOM reproduces (docs/model.md). Times that people read are DATETIME(3) in UTC;
+opened_at is part of the identity and stays in milliseconds, as on the topic. `log` names the Kafka cluster whose
+offsets `version` counts. What a record keeps in `sessions` and `page_views` is declared in stream/scored.py.
 """
 
 from typing import Any

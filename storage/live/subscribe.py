@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from ingest.events import base_site
 from scoring.manifest import Band
-from stream.kafka.clients import KafkaClients, answered, partitions_of
+from stream.kafka.clients import KafkaClients, partitions_of, with_timeout
 from stream.scored import ScoredSession, decode
 
 log = logging.getLogger(__name__)
@@ -161,8 +161,8 @@ async def _begin(consumer: AIOKafkaConsumer, topic: str, log_id: str, start: Sta
     partitions = await partitions_of(consumer, topic)
     if not partitions:
         raise KafkaError(f"topic {topic} is missing: run `opecom topics create`")
-    firsts = await answered(consumer.beginning_offsets(partitions))
-    lasts = await answered(consumer.end_offsets(partitions)) if start in ("end", "recent") else {}
+    firsts = await with_timeout(consumer.beginning_offsets(partitions))
+    lasts = await with_timeout(consumer.end_offsets(partitions)) if start in ("end", "recent") else {}
     if start == "recent":
         lasts = {partition: last - RECENT_RECORDS for partition, last in lasts.items()}
     known = dict(enumerate(start.offsets)) if isinstance(start, ResumePosition) and start.log == log_id else {}

@@ -90,7 +90,7 @@ class Tallies:
         """All pages of live sites (or of one) over the closed sessions opened since the day (UTC) of `opened_at`, ms.
 
         A site's pages beyond the MOST_COUNTED most visited ones of an hour or a day are counted together, as ANY_PATH.
-        Runs of replayed sites (`uci~k3f9`) have imported statistics only. Raises DatabaseUnavailableError.
+        Runs of imports (`uci~k3f9`) have imported statistics only. Raises DatabaseUnavailableError.
         """
         day = max(opened_at, 0) // DAY_MS
         if self._count(day, site) or self._last_request != (day, site):

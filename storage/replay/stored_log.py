@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ingest.events import CLOCK_TOLERANCE, LIVE_CLOCK, Tick, UndecodableError, UseModel, UsePages, decode, encode
+from ingest.events import CLOCK_TOLERANCE_MS, LIVE_CLOCK, Tick, UndecodableError, UseModel, UsePages, decode, encode
 from storage.database.threads import in_thread
 from storage.write.clickhouse_sink import run_query
 from stream.fold.partition import LogRecord
@@ -104,7 +104,7 @@ class StoredLog:
         return model, pages
 
     def clocks(self, partition: int, offset: int) -> dict[str, int]:
-        """The clocks of replayed sites as the records before `offset` leave them, the one that began first first."""
+        """The clocks of imported sites as the records before `offset` leave them, the one that began first first."""
         return {bytes(name).decode(): int(now) for name, now in self._run_query(_CLOCKS, partition, first=offset)}
 
     def refused(self, partition: int) -> dict[int, str]:
@@ -151,7 +151,7 @@ _CLOCK_OF_OTHERS = (
     "SELECT offset, now, max(now) OVER (ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
     "FROM (SELECT offset, toUnixTimestamp64Milli(assumeNotNull(received_at)) AS at, "
     f"toUnixTimestamp64Milli(appended_at) AS appended, "
-    f"if(appended > 0 AND at > appended + {CLOCK_TOLERANCE}, appended, at) AS now "
+    f"if(appended > 0 AND at > appended + {CLOCK_TOLERANCE_MS}, appended, at) AS now "
     f"{_PLACE} {_RANGE} AND kind = 'event' AND NOT {_SITE} AND position(raw, '\"clock\":\"replayed\"') = 0 "
     "AND match(replaceAll(ifNull(event_id, ''), '-', ''), '^[0-9a-fA-F]{32}$'))) WHERE now > before ORDER BY offset"
 )

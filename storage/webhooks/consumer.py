@@ -29,7 +29,7 @@ from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.scored import ScoredSession, decode
-from stream.waiting import set_within, unless_set
+from stream.waiting import unless_set, wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class CrossingConsumer:
                 return
             except DatabaseUnavailableError as error:
                 self._report_away(error)
-                if await set_within(stop, RETRY_SECONDS):
+                if await wait_for_event(stop, RETRY_SECONDS):
                     return
                 continue
             self._report_back()
@@ -146,7 +146,7 @@ class CrossingConsumer:
         count = sum(map(len, batches.values()))
         if 0 < count < MOST_RECORDS:
             generation = self._group.generation
-            await set_within(stop, GATHER_SECONDS)
+            await wait_for_event(stop, GATHER_SECONDS)
             more = await self._group.fetch(0, MOST_RECORDS - count)
             if generation != self._group.generation:
                 # Nothing of before is written: it is read again from where the database is.
@@ -164,7 +164,7 @@ class CrossingConsumer:
                 break
             except DatabaseUnavailableError as error:
                 self._report_away(error)
-            if await set_within(self._stop, RETRY_SECONDS):
+            if await wait_for_event(self._stop, RETRY_SECONDS):
                 return None
         self._places = {partition: known.get(partition.partition, PartitionPosition()) for partition in assigned}
         self._read = {}

@@ -21,7 +21,9 @@ TOPICS: dict[Role, str] = {"events": "events", "scored": "scored-sessions", "dea
 
 
 class TopicRecord(Struct, frozen=True, gc=False):
-    """One record of a topic: where it stands, its bytes, and what they say (None: undecodable, see `detail`)."""
+    """One record of a topic: where it stands, its bytes, and what they say; None where `detail` says why not: it
+    cannot be decoded, or it was an erased event with an invalid id (erased.py).
+    """
 
     role: Role
     partition: int
@@ -35,7 +37,10 @@ class TopicRecord(Struct, frozen=True, gc=False):
 
 
 class WrittenPosition(Struct, frozen=True):
-    """How far a partition has been read: the next offset, and the timestamp of the record before it."""
+    """How far a partition has been read: the next offset, and the timestamp of the record before it.
+
+    Stored so that continuity.py can refuse a topic that was created again; committed offsets say where to go on.
+    """
 
     role: Role
     partition: int
@@ -44,7 +49,9 @@ class WrittenPosition(Struct, frozen=True):
 
 
 class Block(Struct, frozen=True):
-    """Records of one log, by what they are. `scored` and `dead` are readable ones, `events` holds every one."""
+    """Records of one log, by their topic, as they may be kept: `events` and `dead` hold every one, `scored` only those
+    that can be read. In `dead`, what cannot be read stands in a dead letter of its own.
+    """
 
     log: str
     scored: tuple[tuple[TopicRecord, ScoredSession], ...] = ()

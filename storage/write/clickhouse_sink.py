@@ -143,7 +143,8 @@ class AnalyticsSink:
 def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Columns:
     """The columns of `scored_sessions`, one value per update; `placed` are updates with their partitions.
 
-    A backfill's closing has the version of its cut, but keeps its place in the timeline.
+    A closing that a replay writes has the version of the replay's end offset (`cut`), but keeps its place in the
+    timeline: `backfill`, the number of the replay, is 0 for live updates.
     """
     updates = [update for _, update in placed]
     columns: Columns = {name: list(map(take, updates)) for name, take in _TAKEN}
@@ -195,6 +196,7 @@ def dead_columns(letters: Iterable[DeadLetter]) -> Columns:
 
 
 def _kind(content: object) -> str:
+    """What a record is; "undecodable" as well where nothing is left of it: an erased event whose id was invalid."""
     return "event" if isinstance(content, Event) else "undecodable" if content is None else "control"
 
 

@@ -20,7 +20,7 @@ class NamedSink(Struct, frozen=True):
 def deliver(sink: Sink, block: Block) -> list[Refusal]:
     """Write a block; where the database refuses it, write its halves, down to the record that is at fault.
 
-    The positions of a refused block are left out: they only serve to know the topic again.
+    The positions of a refused block are left out: continuity.py alone needs them, and older ones serve as well.
     """
     try:
         sink.write(block)

@@ -10,7 +10,7 @@ from ingest.events import Event, Tick, clock_of
 from storage.write.block import TopicRecord
 from stream import scored
 from stream.fold.erasures import Erasures
-from stream.fold.session import id_of
+from stream.fold.session import event_id_bytes
 from stream.scored import DeadLetter, ScoredSession
 
 
@@ -18,7 +18,8 @@ def redact(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
     """The record as it may be kept; None where nothing of it may."""
     content = record.content
     if isinstance(content, Event):
-        settled = erasures.must_purge(content.site, content.session_id, content.visitor_id)
+        # Until an erasure is settled, events must stay to tell which sessions are meant (ErasureRecord).
+        settled = erasures.is_settled(content.site, content.session_id, content.visitor_id)
         return _moved_only(record, content) if settled else record
     if isinstance(content, ScoredSession):
         return None if erases(erasures, content) else record
@@ -36,7 +37,7 @@ def _moved_only(record: TopicRecord, event: Event) -> TopicRecord:
     """The event as a tick: to a fold, the same as an erased event. One that no fold would have taken becomes empty."""
     tick: Tick | None = Tick(clock_of(event), event.received_at)
     try:
-        id_of(event.event_id)
+        event_id_bytes(event.event_id)
     except ValueError:
         tick = None
     raw = events.encode(tick) if tick is not None else b""

@@ -1,4 +1,4 @@
-"""Sessions, page views and log positions in MariaDB or SQLite: one guarded upsert per table and block.
+"""Sessions, page views, orders and log positions in MariaDB or SQLite: one guarded upsert per table and block.
 
 A row is replaced by one of the same or a greater version, or of another log, and by nothing else. MariaDB assigns
 from left to right, so the columns that the guard reads, version and log, come last.
@@ -162,7 +162,7 @@ def literals_of(table: Table) -> Callable[[Row], str]:
 
 
 def _cell(of: TypeEngine[Any]) -> str:
-    """How a column of this type is written in a statement; moments are text already (_moment)."""
+    """How a column of this type is written in a statement; moments are text already (rows.py)."""
     if isinstance(of, DateTime | String):
         return "'%s'"
     return "%r" if isinstance(of, Double) else "%d"

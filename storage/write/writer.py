@@ -1,7 +1,7 @@
 """The writer: blocks of scored sessions, events and dead letters from Kafka into both databases.
 
-Rows never move to an older version, so whatever comes twice is harmless; offsets are committed only when both
-databases have the block. Knows sinks, not databases.
+Rows never move to an older version of the same log, so whatever comes twice is harmless; offsets are committed only
+when both databases have the block. Knows sinks, not databases.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead
 from storage.write.deliver import NamedSink, Refusal, deliver
 from storage.write.erased import redact
 from stream.fold.erasures import Erasures
-from stream.kafka.clients import answered
+from stream.kafka.clients import with_timeout
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.required import required_versions
 from stream.scored import NOT_WRITTEN, dead_record
-from stream.waiting import set_within, unless_set
+from stream.waiting import unless_set, wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -159,9 +159,9 @@ class Writer:
     async def _write(self, batches: Batches, threads: Mapping[str, ThreadPoolExecutor], stop: asyncio.Event) -> bool:
         """Write one block; False when `stop` came first. A crash between any two steps only repeats the earlier ones.
 
-        1 read the records, less what is erased, also by controls among them · 2 put the block into every database, each
-        in its own thread, each as often as it takes · 3 produce the dead letters of what can never be written, await
-        them · 4 commit the offsets.
+        1 Decode the records and redact erased visitors, including those named by erase controls in this block. 2 Put
+        the block into every database, each in its own thread, each as often as it takes. 3 Produce the dead letters of
+        what can never be written, await them. 4 Commit the offsets.
         """
         self._report_lag(batches)
         await self._until_erasures(batches)
@@ -236,7 +236,7 @@ class Writer:
                 outage.answered()
                 away.set(0)
                 return refusals
-            if await set_within(stop, delay):
+            if await wait_for_event(stop, delay):
                 return None
             delay = min(delay * 2, LONGEST_DELAY)
 
@@ -259,7 +259,7 @@ class Writer:
             self._metrics.refused.inc()
             if record.role != "dead":
                 key, value = dead_record(dead_letter(self._log_id, record, f"{NOT_WRITTEN}{why}"))
-                await answered(self._producer.send_and_wait(self._topics["dead"], value, key=key))
+                await with_timeout(self._producer.send_and_wait(self._topics["dead"], value, key=key))
 
     async def _commit(self, batches: Batches) -> None:
         # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.

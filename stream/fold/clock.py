@@ -9,7 +9,9 @@ IDLE = 40 * 60 * 1000
 
 
 class SessionClock:
-    """A clock of the log (a watermark of event time) and the sessions that it will close, the least recent first."""
+    """A clock of the log, the greatest received_at of its sites, and the sessions that it will close, the least recent
+    first.
+    """
 
     __slots__ = ("due", "now", "open")
 

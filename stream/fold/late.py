@@ -61,7 +61,7 @@ class LateEvents:
         copy.offsets = self.offsets
         return copy
 
-    def fold(self, partition: Partition, record: LogRecord, into: FoldResult | None) -> None:
+    def fold(self, partition: Partition, record: LogRecord, result: FoldResult | None) -> None:
         """Fold the record at `next`, and before it the late events whose time its clock passes."""
         if record.offset in self.offsets:
             partition.skip_to(record.offset + 1)
@@ -73,9 +73,9 @@ class LateEvents:
             )
             waiting = self._waiting.get(clock, [])
             while waiting and waiting[0].occurred_at <= to:
-                _fold_in_time(partition, waiting.pop(0), into)
+                _fold_in_time(partition, waiting.pop(0), result)
         partition.skip_to(record.offset)
-        partition.fold(record, into)
+        partition.fold(record, result)
 
 
 class _Rescheduled(msgspec.Struct, frozen=True):
@@ -85,12 +85,12 @@ class _Rescheduled(msgspec.Struct, frozen=True):
     value: bytes | None
 
 
-def _fold_in_time(partition: Partition, late: LateEvent, into: FoldResult | None) -> None:
+def _fold_in_time(partition: Partition, late: LateEvent, result: FoldResult | None) -> None:
     """Fold a late event as received when it occurred, which makes it one that came in time."""
     event = _decoded(late.record)
     assert isinstance(event, Event)  # noqa: S101 - looked at before
     on_time = msgspec.structs.replace(event, received_at=late.occurred_at, occurred_at=late.occurred_at)
-    partition.fold(_Rescheduled(late.offset, late.record.timestamp, late.record.key, encode(on_time)), into)
+    partition.fold(_Rescheduled(late.offset, late.record.timestamp, late.record.key, encode(on_time)), result)
 
 
 def _decoded(record: LogRecord) -> Event | Control | None:

@@ -35,10 +35,10 @@ def encode_mark(mark: Mark) -> str:
     A fold keeps no more clocks than fit; only where names need more bytes than letters are the oldest left out.
     """
     encoded = msgspec.json.encode(mark)
-    replays = [name for name in mark.clocks if name != LIVE_CLOCK]
-    while len(encoded) > MARK_BYTES and replays:
-        del replays[: len(replays) // 4 + 1]
-        kept = {name: now for name, now in mark.clocks.items() if name == LIVE_CLOCK or name in replays}
+    imports = [name for name in mark.clocks if name != LIVE_CLOCK]
+    while len(encoded) > MARK_BYTES and imports:
+        del imports[: len(imports) // 4 + 1]
+        kept = {name: now for name, now in mark.clocks.items() if name == LIVE_CLOCK or name in imports}
         encoded = msgspec.json.encode(msgspec.structs.replace(mark, clocks=kept))
     return encoded.decode()
 

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 ANY_PATH = "*"
 #: Pages of a site that have statistics of their own at a time, patterns included.
 MOST_PAGES = 10_000
-#: Row of a session's counts for each page type; a page without a type has a row that no feature reads.
-ROWS: dict[PageType | None, int] = {"Administrative": 0, "Informational": 1, "ProductRelated": 2, None: 3}
+#: Where a session counts the views of each page type; no feature reads those without a type.
+TYPE_INDEXES: dict[PageType | None, int] = {"Administrative": 0, "Informational": 1, "ProductRelated": 2, None: 3}
 #: Pages remembered as looked up; a cache, which starts again when it is full.
 REMEMBERED_PAGES = 20_000
 #: Batches without a marker that are remembered, and markers.
@@ -97,8 +97,8 @@ class PageAtVersion(Struct, frozen=True, gc=False):
     bounce_rate: float
     exit_rate: float
     page_value: float
-    #: See ROWS.
-    row: int
+    #: See TYPE_INDEXES.
+    type_index: int
 
 
 _decoder = msgspec.json.Decoder(PageRow | PagesMarker)
@@ -277,7 +277,7 @@ class PageStatistics:
                 self._seen.clear()
             pages = self._sites.get(site)
             rates = pages.rates(path, version) if pages is not None else (0.0, 0.0, 0.0)
-            page = self._seen[key] = PageAtVersion(path, kind, *rates, ROWS[kind])
+            page = self._seen[key] = PageAtVersion(path, kind, *rates, TYPE_INDEXES[kind])
         return page
 
     def rows(self, version: int, site: str = "") -> dict[tuple[str, str], PageRow]:

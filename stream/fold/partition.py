@@ -30,7 +30,7 @@ from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
-from stream.fold.session import Session, apply, has_event, id_of, is_verified
+from stream.fold.session import Session, apply, counts_as_revenue, event_id_bytes, has_event
 from stream.fold.update import UnscoredUpdate, cause_of, update_of
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
@@ -74,7 +74,8 @@ class Partition:
         self.number = number
         self.next = start.next
         self.model = start.model
-        self.before = start.before
+        #: The model that was in force before `model`.
+        self.previous_model = start.before
         #: Why controls were refused, by their offset; what is no longer known is given as REFUSED_EARLIER.
         self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
         self.pages_version = start.pages_version
@@ -86,8 +87,8 @@ class Partition:
         self._opened: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
 
-    def fold(self, record: LogRecord, into: FoldResult | None) -> None:
-        """Fold the record at `next`; with `into` None silently, as recovery does. `next` moves in any case."""
+    def fold(self, record: LogRecord, result: FoldResult | None) -> None:
+        """Fold the record at `next`; with `result` None silently, as recovery does. `next` moves in any case."""
         self.next = record.offset + 1
         outcome: Outcome
         detail = ""
@@ -97,22 +98,22 @@ class Partition:
             outcome, detail = "undecodable", str(error)
         else:
             if isinstance(content, Event):
-                outcome, detail = self._fold_unless_erased(record, content, into)
+                outcome, detail = self._fold_unless_erased(record, content, result)
             else:
-                outcome, detail = self._apply_control(record, content, into)
-        if into is not None:
-            into.counts[outcome] = into.counts.get(outcome, 0) + 1
+                outcome, detail = self._apply_control(record, content, result)
+        if result is not None:
+            result.counts[outcome] = result.counts.get(outcome, 0) + 1
             if outcome in ("undecodable", "late", "overflow", "failed"):
-                into.dead.append(self._dead(record, outcome, detail))
+                result.dead.append(self._dead(record, outcome, detail))
 
-    def advance_clock(self, record: LogRecord, into: FoldResult) -> None:
+    def advance_clock(self, record: LogRecord, result: FoldResult) -> None:
         """Pass the record at `next`, moving its clock alone: for sites whose sessions the caller does not need."""
         self.next = record.offset + 1
         try:
             content = clamp_to_append_time(decode(record.key, record.value), record.timestamp)
             if isinstance(content, Event):
-                id_of(content.event_id)
-                self._advance(clock_of(content), content.received_at, record.offset, into)
+                event_id_bytes(content.event_id)
+                self._advance(clock_of(content), content.received_at, record.offset, result)
         except ValueError:
             return
 
@@ -145,10 +146,10 @@ class Partition:
         if live is None or not live.open:
             return None
         oldest = next(iter(live.open.values()))
-        return Tick(LIVE_CLOCK, wall) if wall >= oldest.seen + IDLE else None
+        return Tick(LIVE_CLOCK, wall) if wall >= oldest.last_seen + IDLE else None
 
     def import_clocks(self) -> dict[str, int]:
-        """The times of the clocks of imports (replayed sites) that have open sessions, by site."""
+        """The times of the clocks of imported sites that have open sessions, by site."""
         return {name: clock.now for name, clock in self.clocks.items() if name != LIVE_CLOCK and clock.open}
 
     @property
@@ -161,35 +162,37 @@ class Partition:
 
     def _here(self) -> Mark:
         clocks = {name: clock.now for name, clock in self.clocks.items()}
-        return Mark(self.next, clocks, self.model, self.pages_version, self.before)
+        return Mark(self.next, clocks, self.model, self.pages_version, self.previous_model)
 
-    def _apply_control(self, record: LogRecord, control: Control, into: FoldResult | None) -> tuple[Outcome, str]:
+    def _apply_control(self, record: LogRecord, control: Control, result: FoldResult | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
-            self._advance(control.clock, control.to, record.offset, into)
+            self._advance(control.clock, control.to, record.offset, result)
         elif isinstance(control, UseModel):
             if record.offset in self.refused:
                 return "failed", self.refused[record.offset]
             if control.version != self.model:
-                self.before, self.model = self.model, control.version
+                self.previous_model, self.model = self.model, control.version
         elif isinstance(control, UsePages):
             self.pages_version = max(self.pages_version, control.version)
         elif isinstance(control, Erase):
             self._forget(control.digest)
         return "control", ""
 
-    def _fold_unless_erased(self, record: LogRecord, event: Event, into: FoldResult | None) -> tuple[Outcome, str]:
+    def _fold_unless_erased(self, record: LogRecord, event: Event, result: FoldResult | None) -> tuple[Outcome, str]:
         """Fold an event, but for one with an invalid id, and for one of an erased visitor."""
         try:
-            raw = id_of(event.event_id)
+            raw = event_id_bytes(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
         if self._erasures.is_erased(event.site, event.session_id, event.visitor_id):
             # Its session was never there, but nobody else's may close at another time.
-            self._advance(clock_of(event), event.received_at, record.offset, into)
+            self._advance(clock_of(event), event.received_at, record.offset, result)
             return "erased", ""
-        return self._fold_event(record, event, raw, into)
+        return self._fold_event(record, event, raw, result)
 
-    def _fold_event(self, record: LogRecord, event: Event, raw: bytes, into: FoldResult | None) -> tuple[Outcome, str]:
+    def _fold_event(
+        self, record: LogRecord, event: Event, raw: bytes, result: FoldResult | None
+    ) -> tuple[Outcome, str]:
         """Fold one event.
 
         1 Advance the clock, and close the sessions that it has passed. 2 Skip an imported event that its clock has
@@ -201,12 +204,12 @@ class Partition:
         same time as a fold of the whole log.
         """
         received_at, offset = event.received_at, record.offset
-        clock = self._advance(clock_of(event), received_at, offset, into)
+        clock = self._advance(clock_of(event), received_at, offset, result)
         if is_passed(event, clock.now):
             return "duplicate", ""
         key = record.key or b""
         session = clock.open.get(key)
-        if session is not None and has_event(session, raw, is_verified(event)):
+        if session is not None and has_event(session, raw, counts_as_revenue(event)):
             self._touch(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
@@ -216,15 +219,15 @@ class Partition:
         if late:
             return "late", late
         if session is not None and session.opened_at < cut:
-            self._close(clock, key, session, offset, into)
+            self._close(clock, key, session, offset, result)
             session = None
         if session is None:
             session = Session(event.site, event.session_id, clock.now, offset, calendar)
-            return self._take(clock, key, session, record, event, raw, occurred_at, into)
+            return self._take(clock, key, session, record, event, raw, occurred_at, result)
         self._touch(clock, key, session)
         if session.events >= SESSION_EVENTS:
             return "overflow", f"the session has {SESSION_EVENTS} events"
-        return self._take(clock, key, session, record, event, raw, occurred_at, into)
+        return self._take(clock, key, session, record, event, raw, occurred_at, result)
 
     def _take(
         self,
@@ -235,7 +238,7 @@ class Partition:
         event: Event,
         raw: bytes,
         occurred_at: int,
-        into: FoldResult | None,
+        result: FoldResult | None,
     ) -> tuple[Outcome, str]:
         """Step 7 of the fold: a session whose first event fails is never opened."""
         page = None
@@ -244,39 +247,39 @@ class Partition:
         try:
             changed = apply(session, event, raw, occurred_at, page)
         except Exception as error:
-            if into is not None:
-                into.failed()
+            if result is not None:
+                result.failed()
             return "failed", f"{type(error).__name__}: {error}"
         if session.first_offset == record.offset:
             clock.open[key] = session
             self._opened[record.offset] = None
-        if into is not None:
-            into.failures = 0
+        if result is not None:
+            result.failures = 0
             cause = cause_of(record.offset, event)
-            self._emit(key, session, cause, occurred_at, changed, into)
+            self._emit(key, session, cause, occurred_at, changed, result)
         return "scored", ""
 
-    def _advance(self, name: str, to: int, offset: int, into: FoldResult | None) -> SessionClock:
+    def _advance(self, name: str, to: int, offset: int, result: FoldResult | None) -> SessionClock:
         """Move a clock to `to`, never back, and close the sessions that it has passed."""
         clock = self.clocks.get(name)
         if clock is None:
             clock = self.clocks[name] = SessionClock(to)
-            self._bound_clocks(offset, into)
+            self._bound_clocks(offset, result)
         clock.now = max(clock.now, to)
         if clock.now >= clock.due:
             sessions = clock.open
             while sessions:
                 key, session = next(iter(sessions.items()))
-                clock.due = session.seen + IDLE
+                clock.due = session.last_seen + IDLE
                 if clock.now < clock.due:
                     break
-                self._close(clock, key, session, offset, into)
+                self._close(clock, key, session, offset, result)
             else:
                 clock.due = clock.now + IDLE
         return clock
 
-    def _bound_clocks(self, offset: int, into: FoldResult | None) -> None:
-        """Close and forget the replayed sites that began first, until a mark has room for the clocks of the others.
+    def _bound_clocks(self, offset: int, result: FoldResult | None) -> None:
+        """Close and forget the imported sites that began first, until a mark has room for the clocks of the others.
 
         So a fold that begins at a mark knows the clocks that a fold of the whole log knows.
         """
@@ -287,10 +290,10 @@ class Partition:
             size -= clock_bytes(name)
             clock = self.clocks.pop(name)
             for key, session in list(clock.open.items()):
-                self._close(clock, key, session, offset, into)
+                self._close(clock, key, session, offset, result)
 
     def _touch(self, clock: SessionClock, key: bytes, session: Session) -> None:
-        session.seen = clock.now
+        session.last_seen = clock.now
         clock.open.move_to_end(key)
 
     def _forget(self, digest: str) -> None:
@@ -301,30 +304,32 @@ class Partition:
                     del clock.open[key]
                     del self._opened[session.first_offset]
 
-    def _close(self, clock: SessionClock, key: bytes, session: Session, offset: int, into: FoldResult | None) -> None:
+    def _close(self, clock: SessionClock, key: bytes, session: Session, offset: int, result: FoldResult | None) -> None:
         del clock.open[key]
         del self._opened[session.first_offset]
-        if into is not None:
-            self._emit(key, session, Cause(offset), clock.now, (), into)
+        if result is not None:
+            self._emit(key, session, Cause(offset), clock.now, (), result)
 
     def _emit(
-        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], into: FoldResult
+        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], result: FoldResult
     ) -> None:
         if self._erasures.is_erased(session.site, session.session_id, session.visitor_id):
             # The topic `erasures` may be read further than the log.
             return
         closed = cause.id is None
-        if into.policy is None:
+        if result.policy is None:
             version = version_of(cause.offset, closed)
         else:
-            emitted = into.policy.version(session, cause.offset, closed)
+            emitted = result.policy.version(session, cause.offset, closed)
             if emitted is None:
                 return
             version = emitted
             if closed:
                 changed = range(len(session.times))
-        update = update_of(session, version, cause, occurred_at, changed if into.has_views else (), self.pages_version)
-        into.updates.append(UnscoredUpdate(self.number, key, self.model, update))
+        update = update_of(
+            session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
+        )
+        result.updates.append(UnscoredUpdate(self.number, key, self.model, update))
 
     def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:
         return DeadLetter(
@@ -351,8 +356,8 @@ def controls(records: Iterable[LogRecord]) -> Iterator[tuple[int, Control]]:
 
 
 def is_passed(event: Event, now: int) -> bool:
-    """Whether a replayed site's clock is past this event: it is sent again, for history comes in order."""
-    return event.received_at < now and event.clock == "replayed"
+    """Whether an imported site's clock is past this event: it is sent again, for history comes in order."""
+    return event.received_at < now and event.clock == "replayed"  # of an import: see ClockKind
 
 
 def believed_time(occurred_at: int, received_at: int) -> int:

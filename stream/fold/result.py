@@ -24,7 +24,7 @@ class FoldResult:
     Where nobody reads them, no update carries views: not `has_views`.
     """
 
-    __slots__ = ("counts", "dead", "failures", "failures_at_most", "has_views", "policy", "updates")
+    __slots__ = ("counts", "dead", "failures", "has_views", "longest_failure_run", "policy", "updates")
 
     def __init__(self, failures: int = 0, policy: EmitPolicy | None = None, has_views: bool = True) -> None:
         self.policy = policy
@@ -33,11 +33,11 @@ class FoldResult:
         self.dead: list[DeadLetter] = []
         self.counts: dict[str, int] = {}
         #: Events since the last good one that could not be folded, and the most there were in a row.
-        self.failures = self.failures_at_most = failures
+        self.failures = self.longest_failure_run = failures
 
     def failed(self) -> None:
         self.failures += 1
-        self.failures_at_most = max(self.failures, self.failures_at_most)
+        self.longest_failure_run = max(self.failures, self.longest_failure_run)
 
     @property
     def sessions(self) -> list[SessionUpdate]:

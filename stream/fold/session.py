@@ -2,8 +2,7 @@
 
 What a session says depends on the set of its events, never on the order they arrive in: events are ordered by
 (occurred_at, event_id) and counted once per event_id; a verified purchase counts beside another event that has its id.
-Durations are sums of whole milliseconds, so they are exact in
-any order. Knows no clock, no Kafka, no model.
+Durations are sums of whole milliseconds, so they are exact in any order. Knows no clock, no Kafka, no model.
 """
 
 import re
@@ -59,9 +58,9 @@ class Session:
 
     __slots__ = (
         "amount", "amounts", "bot", "calendar", "counts", "currency", "customs", "day", "ended", "first", "first_at",
-        "first_offset", "greatest", "ids", "last", "last_at", "millis", "network", "opened_at", "orders", "pages",
-        "pings", "rates", "revenue", "seen", "session_context", "session_id", "site", "times", "unverified", "verified",
-        "viewed", "visitor_id",
+        "first_offset", "greatest", "ids", "last", "last_at", "last_seen", "millis", "network", "opened_at", "pages",
+        "pings", "rates", "reported_orders", "revenue", "session_context", "session_id", "site", "times",
+        "unverified_purchases", "verified_orders", "viewed", "visitor_id",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -71,7 +70,8 @@ class Session:
         self.opened_at = opened_at
         self.first_offset = first_offset
         self.calendar = calendar
-        self.seen = opened_at
+        #: Where its clock stood when it was last kept open.
+        self.last_seen = opened_at
         self.visitor_id = ""
         self.session_context: SessionContext | None = None
         self.bot = False
@@ -89,20 +89,21 @@ class Session:
         self.times = array("q")
         self.viewed = array("H")
         self.pages: list[PageAtVersion] = []
-        #: Views and ms by the row of their page's type.
+        #: Views and ms by the `type_index` of their page: pages.TYPE_INDEXES.
         self.counts = [0, 0, 0, 0]
         self.millis = [0, 0, 0, 0]
         #: Sums of bounce rate, exit rate and page value, added in the order of the views.
         self.rates = (0.0, 0.0, 0.0)
         self.pings = 0
         self.customs = 0
-        self.orders: tuple[ReportedPurchase, ...] = ()
+        #: Every purchase as it was reported; `verified_orders` is what counts of them.
+        self.reported_orders: tuple[ReportedPurchase, ...] = ()
         self.revenue = False
         self.amount = 0.0
         self.currency = ""
         self.amounts: tuple[CurrencyAmount, ...] = ()
-        self.unverified = 0
-        self.verified: tuple[VerifiedOrder, ...] = ()
+        self.unverified_purchases = 0
+        self.verified_orders: tuple[VerifiedOrder, ...] = ()
 
     @property
     def events(self) -> int:
@@ -121,22 +122,22 @@ class Session:
         return lasted if lasted < VIEW_CAP else VIEW_CAP
 
 
-def id_of(event_id: str) -> bytes:
-    """An event id as its bytes: a third of the memory of its text, in the same order. Raises ValueError for no UUID."""
+def event_id_bytes(event_id: str) -> bytes:
+    """An event id as its bytes, in the same order and a third of its text's memory; raises ValueError if malformed."""
     raw = bytes.fromhex(event_id.replace("-", ""))
     if len(raw) != ID:
         raise ValueError(f"event_id {event_id!r} is no UUID")
     return raw
 
 
-def text_of(raw: bytes) -> str:
-    """The event id that `id_of` read."""
+def event_id_text(raw: bytes) -> str:
+    """The event id that `event_id_bytes` read."""
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def is_verified(event: Event) -> bool:
-    """Whether this is a purchase that its sender proved."""
+def counts_as_revenue(event: Event) -> bool:
+    """Whether this is a verified purchase: one of the three cases at Purchase.verified (ingest/events.py)."""
     return event.purchase is not None and event.purchase.verified
 
 
@@ -153,7 +154,7 @@ def has_event(session: Session, raw: bytes, verified: bool = False) -> bool:
     at = _place(ids, raw, 0)
     if at < 0:
         return False
-    proven = any(order.verified and order.id == raw for order in session.orders)
+    proven = any(order.verified and order.id == raw for order in session.reported_orders)
     return proven if verified else not proven or _place(ids, raw, at + 1) >= 0
 
 
@@ -169,13 +170,13 @@ def _place(ids: bytes, raw: bytes, start: int) -> int:
 def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: PageAtVersion | None) -> tuple[int, ...]:
     """Fold an event that the session does not have; returns the indexes of the page views that it added or changed.
 
-    `raw` is id_of(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs to a page
-    view and to nothing else. Raises OverflowError or ValueError for an event that no feature can hold, and then leaves
-    the session as it was.
+    `raw` is event_id_bytes(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs to
+    a page view and to nothing else. Raises OverflowError or ValueError for an event that no feature can hold, and then
+    leaves the session as it was.
     """
     ids = session.ids
     number = len(ids) // ID
-    verified = is_verified(event)
+    verified = counts_as_revenue(event)
     first = not number or (
         occurred_at <= session.first_at
         and _before(session, occurred_at, raw, session.first_at, session.first, verified)
@@ -231,13 +232,13 @@ def _last_moves(session: Session, at: int) -> tuple[int, ...]:
     if not count:
         return ()
     viewed_at = session.times[-1]
-    session.millis[session.pages[-1].row] += min(at - viewed_at, VIEW_CAP) - min(before - viewed_at, VIEW_CAP)
+    session.millis[session.pages[-1].type_index] += min(at - viewed_at, VIEW_CAP) - min(before - viewed_at, VIEW_CAP)
     return (count - 1,)
 
 
 def _append(session: Session, at: int, page: PageAtVersion) -> int:
     """Put a view behind those that are there; returns its index."""
-    session.counts[page.row] += 1
+    session.counts[page.type_index] += 1
     session.times.append(at)
     session.viewed.append(session.last)
     session.pages.append(page)
@@ -249,16 +250,16 @@ def _append(session: Session, at: int, page: PageAtVersion) -> int:
 def _insert(session: Session, occurred_at: int, raw: bytes, page: PageAtVersion) -> tuple[int, ...]:
     """Put a view among or before those that are there; the one before it is cut short."""
     at = _position(session, occurred_at, raw)
-    session.counts[page.row] += 1
+    session.counts[page.type_index] += 1
     if at:
-        session.millis[session.pages[at - 1].row] -= session.view_millis(at - 1)
+        session.millis[session.pages[at - 1].type_index] -= session.view_millis(at - 1)
     session.times.insert(at, occurred_at)
     session.viewed.insert(at, session.events - 1)
     session.pages.insert(at, page)
     session.rates = _added(session.pages)
     changed = {at, len(session.times) - 1} | ({at - 1} if at else set())
     for index in changed & {at - 1, at}:
-        session.millis[session.pages[index].row] += session.view_millis(index)
+        session.millis[session.pages[index].type_index] += session.view_millis(index)
     return tuple(sorted(changed))
 
 
@@ -278,7 +279,7 @@ def _order(event: Event) -> tuple[str, float, bool, str]:
 
 def _take_order(session: Session, order: ReportedPurchase) -> None:
     """Count each order once: as verified if anything says so, then as it was reported first."""
-    orders = tuple(sorted((*session.orders, order)))
+    orders = tuple(sorted((*session.reported_orders, order)))
     counted: dict[str, ReportedPurchase] = {}
     for each in orders:
         known = counted.get(each.number)
@@ -290,12 +291,14 @@ def _take_order(session: Session, order: ReportedPurchase) -> None:
         sums[each.currency] = sums.get(each.currency, 0.0) + each.amount
     if not all(map(isfinite, sums.values())):
         raise OverflowError(f"the amounts of session {session.session_id} exceed what a number holds")
-    session.orders = orders
+    session.reported_orders = orders
     session.revenue = bool(verified)
     session.amounts = tuple([CurrencyAmount(*each) for each in sums.items()])
     session.currency, session.amount = next(iter(sums.items()), ("", 0.0))
-    session.unverified = len(counted) - len(verified)
-    session.verified = tuple([VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in verified])
+    session.unverified_purchases = len(counted) - len(verified)
+    session.verified_orders = tuple(
+        [VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in verified]
+    )
 
 
 def _added(pages: list[PageAtVersion]) -> tuple[float, float, float]:

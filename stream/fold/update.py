@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ingest.events import Event
-from stream.codegen import constructor
+from stream.codegen import compile_struct_builder
 from stream.fold.features import features
-from stream.fold.session import Session, text_of
+from stream.fold.session import Session, event_id_text
 from stream.scored import Cause, Counts, SessionUpdate, Status, View
 
 
@@ -27,10 +27,10 @@ _ATTRIBUTES = {
     "started_at": "first_at",
     "last_event_at": "last_at",
     "origin": "session_context.origin",
-    "unverified_purchases": "unverified",
-    "orders": "verified",
+    "orders": "verified_orders",
 }
-_update = constructor(SessionUpdate, SessionUpdate.__struct_fields__, _COMPUTED, _ATTRIBUTES)
+#: (session, *_COMPUTED) -> SessionUpdate; the other fields are read off the session.
+_update = compile_struct_builder(SessionUpdate, SessionUpdate.__struct_fields__, _COMPUTED, _ATTRIBUTES)
 
 
 def update_of(
@@ -39,16 +39,17 @@ def update_of(
     """The session as it stands after `cause`; a cause without an event is a closing. `changed` are indexes of views."""
     closed = cause.id is None
     status: Status = "closed" if closed else "ended" if session.ended else "open"
-    orders = len({order.number for order in session.orders}) if session.orders else 0
+    reported = session.reported_orders
+    order_count = len({order.number for order in reported}) if reported else 0
     return _update(
         session,
         version,
         cause,
         occurred_at,
-        occurred_at if closed else session.seen,
+        occurred_at if closed else session.last_seen,
         status,
         features(session),
-        Counts(session.events, len(session.times), session.pings, session.customs, orders),
+        Counts(session.events, len(session.times), session.pings, session.customs, order_count),
         pages,
         tuple([_view(session, index) for index in changed]),
     )
@@ -65,7 +66,7 @@ def _view(session: Session, index: int) -> View:
     page = session.pages[index]
     views = len(session.times)
     return View(
-        text_of(session.id_at(session.viewed[index])),
+        event_id_text(session.id_at(session.viewed[index])),
         page.type,
         page.path,
         session.times[index],

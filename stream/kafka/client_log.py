@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
-from ingest.outage import EVERY, OutageLog
+from ingest.outage import EVERY, KAFKA_AWAY, OutageLog
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ UNREACHED = re.compile(
     r"Unable (to )?connect|Unable to (request|update) metadata|CoordinatorNotAvailable|marked as dead|"
     r"Connection (to|at) \S+ (closed|lost)|Failed to bootstrap|No broker metadata|UnknownMemberId|[Hh]eartbeat"
 )
-#: Mark a record of our own about Kafka by these: it was not reached, or it answered.
-AWAY, ANSWERS = {"outage": "kafka-away"}, {"outage": "kafka-answers"}
+#: `extra` of a log record which says that Kafka answered; KAFKA_AWAY marks those that did not reach it.
+ANSWERS = {"outage": "kafka-answers"}
 
 #: Seconds between two questions to a Kafka that is away.
 QUESTION_EVERY = 2.0
@@ -56,7 +56,9 @@ class KafkaLogFilter(logging.Filter):
                 self._outage.answered()
                 return False
             text = record.getMessage()
-            if mark == AWAY["outage"] or UNREACHED.search(f"{text} {record.exc_info[1] if record.exc_info else ''}"):
+            if mark == KAFKA_AWAY["outage"] or UNREACHED.search(
+                f"{text} {record.exc_info[1] if record.exc_info else ''}"
+            ):
                 self._outage.failed(
                     f"Kafka does not answer ({text.partition(chr(10))[0]:.200}); trying again, nothing is lost. "
                     "kafka.bootstrap says where it is"
@@ -96,7 +98,7 @@ def silence_libraries() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def watch_answers(connections: Any) -> None:
+def log_when_kafka_answers(connections: Any) -> None:
     """Let a client of aiokafka tell the log whenever Kafka has answered it: every answer brings metadata sooner or
     later, and after a failure at once."""
     connections.cluster.add_listener(_answers)

@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import OffsetAndMetadata
 
-from stream.kafka.client_log import watch_answers
+from stream.kafka.client_log import log_when_kafka_answers
 from stream.kafka.idle_fetches import rest_when_idle
 
 log = logging.getLogger(__name__)
@@ -116,18 +116,18 @@ class KafkaClients:
         The admin client is asked because it gives the metadata too, and needs no membership. Raises KafkaError.
         """
         async with self.administering() as admin:
-            found = await answered(admin.list_consumer_group_offsets(group, partitions=list(places)))
+            found = await with_timeout(admin.list_consumer_group_offsets(group, partitions=list(places)))
         return {place: offset for place, offset in found.items() if offset.offset >= 0}
 
     async def ends(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The offset after the last record of each; the embedded broker's may lie up to a batch low."""
         async with self.consuming() as consumer:
-            return dict(await answered(consumer.end_offsets(list(places))))
+            return dict(await with_timeout(consumer.end_offsets(list(places))))
 
     async def starts(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """The first offset of each that is there."""
         async with self.consuming() as consumer:
-            return dict(await answered(consumer.beginning_offsets(list(places))))
+            return dict(await with_timeout(consumer.beginning_offsets(list(places))))
 
     # For parts that may not import this module and are given the clients.
 
@@ -152,10 +152,10 @@ async def running(client: Client) -> AsyncIterator[Client]:
 
 async def start(client: Any) -> None:
     """Start a client; raises KafkaError. Whoever calls this closes the client, however it ends."""
-    await answered(client.start())
+    await with_timeout(client.start())
 
 
-async def answered(request: Awaitable[T], seconds: float = KAFKA_SECONDS) -> T:
+async def with_timeout(request: Awaitable[T], seconds: float = KAFKA_SECONDS) -> T:
     """The answer of Kafka to a request; raises KafkaTimeoutError, a KafkaError, when it does not come in time."""
     try:
         async with asyncio.timeout(seconds):
@@ -192,7 +192,7 @@ async def settled(ending: Awaitable[Any], seconds: float) -> BaseException | Non
 
 async def partitions_of(client: Any, *topics: str) -> list[TopicPartition]:
     """The partitions of these topics, none of one that is missing; `client` is any started client of aiokafka."""
-    cluster = await answered(_connections(client).fetch_all_metadata())
+    cluster = await with_timeout(_connections(client).fetch_all_metadata())
     return [TopicPartition(topic, number) for topic in topics for number in cluster.partitions_for_topic(topic) or ()]
 
 
@@ -201,7 +201,7 @@ async def _stop(client: Any) -> None:
 
 
 def _watched(client: Client) -> Client:
-    watch_answers(_connections(client))
+    log_when_kafka_answers(_connections(client))
     return client
 
 

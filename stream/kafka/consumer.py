@@ -25,7 +25,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP
 
 from stream.fold.partition import LogRecord
-from stream.kafka.client_log import watch_answers
+from stream.kafka.client_log import log_when_kafka_answers
 from stream.kafka.clients import close
 from stream.kafka.idle_fetches import rest_when_idle
 from stream.worker import Worker
@@ -57,7 +57,7 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         # Faust hard-codes 1,500 ms, which a broker that does not wake waiting fetches turns into latency.
         consumer._fetch_max_wait_ms = self.app.fetch_wait_ms
         rest_when_idle(consumer, self.app.idle_fetch_wait_ms)
-        watch_answers(consumer._client)
+        log_when_kafka_answers(consumer._client)
         return consumer
 
     async def on_thread_stop(self) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
-from stream.kafka.clients import answered, partitions_of
+from stream.kafka.clients import partitions_of, with_timeout
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.positions import ReadPositions, SeekBack
 
@@ -100,14 +100,14 @@ class GroupConsumer:
     async def commit(self, offsets: Mapping[TopicPartition, int], lost: str) -> None:
         """Commit the offsets of those partitions that are still assigned.
 
-        `lost` says what it means that a rebalance came before. Raises KafkaUnavailableError.
+        `lost`: log text for the case that a rebalance came before the commit. Raises KafkaUnavailableError.
         """
         mine = self._consumer.assignment()
         held = {partition: OffsetAndMetadata(offset, "") for partition, offset in offsets.items() if partition in mine}
         if not held:
             return
         try:
-            await answered(self._consumer.commit(held))
+            await with_timeout(self._consumer.commit(held))
         except (CommitFailedError, IllegalStateError):
             log.info("a rebalance came before the commit; %s", lost)
         except KafkaTimeoutError as error:
@@ -117,7 +117,7 @@ class GroupConsumer:
         """Ask Kafka where the topics end now: without fetches, which stop while a database is away, nobody knows."""
         mine = list(self._consumer.assignment())
         try:
-            self._ends = dict(await answered(self._consumer.end_offsets(mine))) if mine else {}
+            self._ends = dict(await with_timeout(self._consumer.end_offsets(mine))) if mine else {}
         except KafkaError as error:
             log.debug("Kafka does not say where the topics end: %s", error)
 
@@ -140,7 +140,7 @@ class GroupConsumer:
         known = await self._where(assigned)
         if known is None:
             return False
-        starts = await answered(self._consumer.beginning_offsets(list(assigned))) if assigned else {}
+        starts = await with_timeout(self._consumer.beginning_offsets(list(assigned))) if assigned else {}
         self._positions, self._ends = ReadPositions(), {}
         try:
             for partition in assigned:
@@ -157,7 +157,7 @@ class GroupConsumer:
         return generation == self._assignments.generation
 
     async def _committed(self, assigned: set[TopicPartition]) -> Mapping[TopicPartition, int]:
-        found = {partition: await answered(self._consumer.committed(partition)) for partition in assigned}
+        found = {partition: await with_timeout(self._consumer.committed(partition)) for partition in assigned}
         return {partition: offset for partition, offset in found.items() if offset is not None}
 
     def _following(self, partition: TopicPartition, records: list[ConsumerRecord]) -> list[ConsumerRecord] | None:

@@ -13,8 +13,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.errors import StreamError
-from stream.kafka.clients import CLOSE_SECONDS, KafkaClients, answered, close, settled, start
-from stream.waiting import set_within
+from stream.kafka.clients import CLOSE_SECONDS, KafkaClients, close, settled, start, with_timeout
+from stream.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class TopicFollower:
         await start(self._consumer)
         self._consumer.assign([self._partition])
         if self._next:
-            end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
+            end = (await with_timeout(self._consumer.end_offsets([self._partition])))[self._partition]
             if end < self._next:
                 raise TopicMissingError(
                     f"{self._partition.topic} ends at {end} and was read up to {self._next}: it was created again; "
@@ -100,7 +100,7 @@ class TopicFollower:
     async def caught_up(self) -> None:
         """Return when everything that the topic held at the call has been read; raises TopicMissingError."""
         assert self._consumer is not None  # noqa: S101 - started
-        end = (await answered(self._consumer.end_offsets([self._partition])))[self._partition]
+        end = (await with_timeout(self._consumer.end_offsets([self._partition])))[self._partition]
         try:
             async with asyncio.timeout(self._timeout):
                 with self._awake():
@@ -165,7 +165,7 @@ class TopicFollower:
                         self._moved.notify_all()
                 elif rests:
                     consumer.pause(self._partition)
-                    await set_within(self._wanted, REST_SECONDS)
+                    await wait_for_event(self._wanted, REST_SECONDS)
                     consumer.resume(self._partition)
         finally:
             async with self._moved:

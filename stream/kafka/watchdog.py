@@ -13,8 +13,8 @@ from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from stream.kafka.client_log import AWAY
-from stream.kafka.clients import KafkaClients, answered, close, start
+from ingest.outage import KAFKA_AWAY
+from stream.kafka.clients import KafkaClients, close, start, with_timeout
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +83,12 @@ async def _watch(
             known = dict(positions())
             places = [TopicPartition(topic, number) for number in known]
             ends = (
-                {place.partition: end for place, end in (await answered(consumer.end_offsets(places))).items()}
+                {place.partition: end for place, end in (await with_timeout(consumer.end_offsets(places))).items()}
                 if places
                 else {}
             )
         except Exception as error:
-            log.warning("the watchdog cannot ask Kafka for the log's end: %s", error, extra=AWAY)
+            log.warning("the watchdog cannot ask Kafka for the log's end: %s", error, extra=KAFKA_AWAY)
             continue
         for number, position in known.items():
             lag(number, max(0, ends[number] - position))

@@ -42,7 +42,7 @@ async def test_sites_that_are_held_are_counted(monkeypatch: pytest.MonkeyPatch) 
         return event.is_set()
 
     monkeypatch.setattr(pages, "refresher", made)
-    monkeypatch.setattr(pages, "set_within", due)
+    monkeypatch.setattr(pages, "wait_for_event", due)
     settings = Settings(storage=StorageSettings(pages_refresh_seconds=1))
     await pages.keep_fresh(settings, kafka_clients(settings.kafka), None, WriterMetrics(registry), stop)
     assert refreshes.counted == [0, 1, 0]

@@ -22,7 +22,7 @@ from deploy.processes.ports import listen
 from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
 from ingest.events import key_of
-from scoring.reasons import text
+from scoring.reasons import reason_text
 from storage.live.subscribe import ResumePosition, ScoredConsumer, Start, UpdateFilter, follow
 from stream.scored import Reason, ScoredSession, encode
 from tests.support.example import consumer, running_consumer
@@ -120,7 +120,7 @@ async def test_the_consumer_of_the_documents_runs(kafka: KafkaSettings, tmp_path
     assert len(consumer().splitlines()) <= 25
     bands = {"s1": "low", "s2": "high", "s3": "building", "s4": "high"}
     value = ("PageValues", 4.5, 0.2)
-    reasons = (Reason(*value, text(*value)),)
+    reasons = (Reason(*value, reason_text(*value)),)
     updates = [scored(n, session_id=name, band=band, reasons=reasons) for n, (name, band) in enumerate(bands.items())]
     await publish_updates(kafka, [*updates, *updates])
     with running_consumer(kafka, tmp_path) as child:

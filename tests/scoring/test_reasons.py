@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scoring.features import NAMES
-from scoring.reasons import nonzero_contributions, spoken, strongest, text, top
+from scoring.reasons import nonzero_contributions, reason_text, spoken, strongest_reasons, top
 from scoring.words import WORDS
 
 
@@ -65,15 +65,15 @@ def test_agrees_with_sorting_by_hand() -> None:
     ],
 )
 def test_text(feature: str, value: float | str | bool, contribution: float, expected: str) -> None:
-    assert text(feature, value, contribution) == expected
+    assert reason_text(feature, value, contribution) == expected
 
 
 def test_what_moved_nothing_is_no_reason_whatever_its_last_bits_are() -> None:
-    best, moved = strongest(np.vstack([contributions(at8=0.31234567, at1=4e-7), contributions()]))
+    columns, moved = strongest_reasons(np.vstack([contributions(at8=0.31234567, at1=4e-7), contributions()]))
     assert moved.tolist() == [[0.3123457, 0.0, 0.0], [0.0, 0.0, 0.0]]
     names, values = [f"f{place}" for place in range(17)], list(range(17))
-    assert nonzero_contributions(names, values, best[0].tolist(), moved[0].tolist()) == [("f8", 8, 0.3123457)]
-    assert nonzero_contributions(names, values, best[1].tolist(), moved[1].tolist()) == []
+    assert nonzero_contributions(names, values, columns[0].tolist(), moved[0].tolist()) == [("f8", 8, 0.3123457)]
+    assert nonzero_contributions(names, values, columns[1].tolist(), moved[1].tolist()) == []
 
 
 def test_a_spoken_reason_is_the_reason_and_its_sentence() -> None:

@@ -252,7 +252,7 @@ def counterexample(property_: Callable[..., None], *strategies: st.SearchStrateg
 
 @st.composite
 def history_sent_again(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
-    """The history of a replayed site in order, and the same as a loader sends it that begins again some times."""
+    """The history of an imported site in order, and the same as a loader sends it that begins again some times."""
     now, events = NOON - 900 * MINUTE, []
     for number in range(1, draw(st.integers(3, 20))):
         now += draw(st.sampled_from([0, 1, MINUTE, 20 * MINUTE, 39 * MINUTE, IDLE, 5 * IDLE]))

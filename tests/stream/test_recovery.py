@@ -127,7 +127,7 @@ def test_a_mark_survives_its_metadata() -> None:
     assert decode_mark(encode_mark(mark)) == mark
 
 
-def test_a_mark_fits_into_kafkas_metadata_whatever_was_replayed() -> None:
+def test_a_mark_fits_into_kafkas_metadata_whatever_was_imported() -> None:
     clocks = {"live": NOON} | {f"{'x' * 60}~{n:08x}": NOON for n in range(300)}
     text = encode_mark(Mark(2**40, clocks, "m" * 64, 2**40))
     assert len(text) <= 4_096

@@ -106,7 +106,7 @@ def test_the_page_states_it_of_a_clock_that_is_ahead(ahead: int, flags: tuple[st
         pytest.param([*HISTORY, Tick("past", NOON + 600 * MINUTE), *HISTORY], id="history sent again"),
         pytest.param(
             [msgspec.structs.replace(HISTORY[0], site=f"{'past' * 15}~{n}") for n in (*range(60), 59)],
-            id="more replayed sites than a mark has room for",
+            id="more imported sites than a mark has room for",
         ),
     ],
 )

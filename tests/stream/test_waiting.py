@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from stream.waiting import set_within, unless_set
+from stream.waiting import unless_set, wait_for_event
 
 
 async def test_an_event_is_waited_for_so_long() -> None:
     event = asyncio.Event()
-    assert not await set_within(event, 0.01)
+    assert not await wait_for_event(event, 0.01)
     event.set()
-    assert await set_within(event, 3_600)
+    assert await wait_for_event(event, 3_600)
 
 
 async def test_work_is_done_unless_the_event_comes_first() -> None:

@@ -91,9 +91,9 @@ class SpecifiedPartition:
     def _move(self, clock: str, to: int) -> int:
         if clock not in self.clocks:
             self.clocks[clock] = to
-            replayed = [name for name in self.clocks if name != "live"]
+            imported = [name for name in self.clocks if name != "live"]
             while sum(len(name) + 17 for name in self.clocks) > 3_000:
-                forgotten = replayed.pop(0)
+                forgotten = imported.pop(0)
                 del self.clocks[forgotten]
                 self.open.pop(forgotten, None)
         now = self.clocks[clock] = max(self.clocks.get(clock, to), to)

@@ -18,7 +18,7 @@ from deploy.errors import SetupError
 from deploy.settings.model import Settings
 from scoring import registry
 from scoring.onnx import session
-from scoring.prediction import decode, row
+from scoring.prediction import decode, model_input
 from tests.support.browser import MISSING, chromium
 
 
@@ -53,7 +53,7 @@ def test_the_graph_without_reasons_gives_the_same_probabilities() -> None:
 def test_the_payloads_are_the_rows_that_the_model_is_measured_on() -> None:
     bodies = predict.payloads(None)
     assert len(bodies) == predict.SESSIONS
-    rows = np.array([row(decode(body)) for body in bodies], np.float32)
+    rows = np.array([model_input(decode(body)) for body in bodies], np.float32)
     np.testing.assert_array_equal(rows, model.model_rows(None, predict.SESSIONS))
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from ingest.events import UseModel
 from scoring import registry
-from scoring.features import NAMES, row
+from scoring.features import NAMES, model_input
 from scoring.onnx import session
 from scoring.training.encoding import CODES, TRUTH
 from scoring.training.export import Exportable, export
@@ -198,7 +198,7 @@ async def test_a_worker_takes_it_at_the_offset_of_its_promotion(registered: tupl
         await worker.round({0: client.fetch(0, 10)}, client)
     told = [decode(record.value) for record in records.topics[TOPICS.scored]]
     assert [(each.event.offset, each.model_version) for each in told] == [(0, shipped), (2, version)]
-    scores = registry.load(folder, version).score(np.array([row(told[1].features)], np.float32))
+    scores = registry.load(folder, version).score(np.array([model_input(told[1].features)], np.float32))
     assert told[1].probability == pytest.approx(scores.probability[0], abs=1e-6)
     assert TOPICS.dead not in records.topics
 

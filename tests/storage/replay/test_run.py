@@ -236,7 +236,7 @@ async def test_a_window_after_a_promotion_knows_the_model_in_force(databases: tu
 
 
 @pytest.mark.parametrize("source", ["kafka", "clickhouse"])
-async def test_a_window_knows_what_a_replayed_site_has_passed(databases: tuple[Any, Any], source: str) -> None:
+async def test_a_window_knows_what_an_imported_site_has_passed(databases: tuple[Any, Any], source: str) -> None:
     def history(number: int, at: int) -> Event:
         return event(number, at, site="past", clock="replayed", session_id=f"s{number}")
 

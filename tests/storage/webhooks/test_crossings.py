@@ -45,7 +45,7 @@ def crossed(said: list[ScoredSession], told: int = -1, known: Any = None, hooks:
             [scored(1, version=version_of(1, False, 3), band="high")], [], id="what a backfill says is no news"
         ),
         pytest.param(updates("high", site="other"), [], id="a site without a webhook"),
-        pytest.param(updates("high", site="default~k3f9"), [], id="a replayed run of the site"),
+        pytest.param(updates("high", site="default~k3f9"), [], id="an import's run of the site"),
         pytest.param(
             [*updates("high"), *updates("high", first=2, opened_at=NOON + 1)],
             [("low", "high"), ("low", "high")],

@@ -35,7 +35,7 @@ def test_a_tick_closes_and_a_session_opens_anew_under_its_old_id() -> None:
     ]  # fmt: skip
 
 
-def test_replayed_sites_have_clocks_of_their_own() -> None:
+def test_imported_sites_have_clocks_of_their_own() -> None:
     def at(number: int, time: int, site: str) -> Event:
         return event(number, time, site=site, clock="replayed", session_id=f"{site}{number}")
 
@@ -63,7 +63,7 @@ def test_history_behind_its_clock_keeps_no_session_open() -> None:
     assert [update.status for update in folded(log_of(again)).sessions] == ["open", "open", "closed", "open"]
 
 
-def test_each_replayed_site_and_live_traffic_pass_their_own_history_only() -> None:
+def test_each_imported_site_and_live_traffic_pass_their_own_history_only() -> None:
     records = [past(1, NOON), past(2, NOON - MINUTE, "shop~2"), event(3, NOON), event(4, NOON - MINUTE)]
     assert folded(log_of(records)).counts == {"scored": 4}
 
@@ -139,7 +139,7 @@ def test_the_time_of_the_log_bounds_what_a_clock_ahead_gives(sent: Event, occurr
     assert into.sessions[-1].started_at == (NOON if late else min(occurred_at, NOON))
 
 
-def test_a_replayed_site_is_not_bound_by_the_time_of_the_log() -> None:
+def test_an_imported_site_is_not_bound_by_the_time_of_the_log() -> None:
     (record,) = log_of([past(1, NOON + 600 * MINUTE)])
     assert folded([record._replace(timestamp=NOON)]).sessions[0].opened_at == NOON + 600 * MINUTE
 

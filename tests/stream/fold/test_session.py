@@ -4,7 +4,7 @@ import pytest
 
 from ingest.events import Code, Context, Event, Page, Ping, Purchase
 from scoring.features import Features
-from stream.fold.session import id_of, network_of, text_of
+from stream.fold.session import event_id_bytes, event_id_text, network_of
 from stream.scored import CategoryNames
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
@@ -44,7 +44,7 @@ def test_seconds_on_product_pages(events: list[Event], expected: float) -> None:
 
 def test_the_halves_of_two_ids_are_not_the_id_of_an_event() -> None:
     two = [event_id(1), event_id(2)]
-    between = text_of(id_of(two[0])[8:] + id_of(two[1])[:8])
+    between = event_id_text(event_id_bytes(two[0])[8:] + event_id_bytes(two[1])[:8])
     events = [event(number, event_id=each) for number, each in enumerate([*two, between, between, *two], 1)]
     assert folded(log_of(events)).counts == {"scored": 3, "duplicate": 3}
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.kafka.client_log import ANSWERS, AWAY, LIBRARIES, KafkaLogFilter, silence_libraries, until_lost
+from ingest.outage import KAFKA_AWAY
+from stream.kafka.client_log import ANSWERS, LIBRARIES, KafkaLogFilter, silence_libraries, until_lost
 
 
 class Clock:
@@ -48,7 +49,7 @@ def test_an_outage_of_kafka_is_a_line_a_minute_whatever_the_libraries_state(line
         log.error("Unable connect to node with id 1: [Errno 111] Connect call failed ('127.0.0.1', 9092)")
         log.warning("Topic events is not available during auto-create initialization")
         faust.error("Crashed reason=KafkaConnectionError()")
-        ours.warning("the watchdog cannot ask Kafka for the log's end", extra=AWAY)
+        ours.warning("the watchdog cannot ask Kafka for the log's end", extra=KAFKA_AWAY)
     ours.info("Kafka answers", extra=ANSWERS)
     ours.info("Kafka answers", extra=ANSWERS)
     away = "stream.kafka.client_log: Kafka does not answer (Unable connect to node with id 1"
@@ -90,13 +91,13 @@ async def test_kafka_is_lost_only_when_it_does_not_answer_a_question_of_its_own(
     lost = asyncio.create_task(until_lost(kafka, request_end, patience=60, every=0))
     await asyncio.sleep(0.01)
     assert not asked
-    kafka.filter(record(AWAY))
+    kafka.filter(record(KAFKA_AWAY))
     clock.now = 90
     while kafka.away_seconds:  # noqa: ASYNC110 - nothing tells
         await asyncio.sleep(0)
     assert not lost.done()
     clock.now = 100
-    kafka.filter(record(AWAY))
+    kafka.filter(record(KAFKA_AWAY))
     clock.now = 101
     await lost
     assert asked == [90, 101, 131]

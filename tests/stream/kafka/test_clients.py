@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from stream.kafka import clients as module
-from stream.kafka.clients import answered, close, partitions_of, running
+from stream.kafka.clients import close, partitions_of, running, with_timeout
 from tests.support.services import Broker
 
 ROOT = Path(__file__).parents[3]
@@ -106,7 +106,7 @@ async def test_a_client_that_never_starts_is_a_kafka_error_and_closed(monkeypatc
     monkeypatch.setattr(module, "CLOSE_SECONDS", 0.05)
     stuck: Any = Stuck()
     with pytest.raises(KafkaError, match="no answer within"):
-        await answered(stuck.start(), 0.05)
+        await with_timeout(stuck.start(), 0.05)
 
     class Refused(Stuck):
         async def start(self) -> None:

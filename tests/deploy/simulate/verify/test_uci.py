@@ -12,7 +12,7 @@ from deploy.simulate.rows import Row, write
 from deploy.simulate.uci import session_id
 from deploy.simulate.verify.uci import COLUMNS, main
 from scoring import registry
-from scoring.features import row as model_row
+from scoring.features import model_input
 from tests.support.verifying import GeneratedFile, is_one_line
 
 ROWS = 60
@@ -29,7 +29,7 @@ class GeneratedRows(GeneratedFile):
         self.model = registry.SHIPPED / self.version / "model.onnx"
         rows = draw(ROWS)
         write(self.data, rows)
-        scores = registry.load().score(np.array([model_row(row.features) for row in rows], np.float32)).probability
+        scores = registry.load().score(np.array([model_input(row.features) for row in rows], np.float32)).probability
         names = ["site", "session_id", "status", "probability", "label", "model_version", *COLUMNS]
         self.table("sessions", names, [self.line(row, float(score)) for row, score in zip(rows, scores, strict=True)])
 
