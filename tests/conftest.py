@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.support import failure_report, hung, services, shared, skips
 from tests.support.parallel import Groups
@@ -18,6 +20,11 @@ from tests.support.services import Broker, ClickHouse, MariaDb
 
 SHARED = pytest.StashKey[shared.SharedServices]()
 SERVER = pytest.StashKey[shared.ServiceServer]()
+
+
+# A slow machine is no fault of what is tested; before the tests' own settings, which are read as they are imported.
+hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -38,7 +38,6 @@ def statuses_of(schema: Any, mode: GenerationMode, examples: int) -> Counter[int
         @seed(5)
         @settings(
             max_examples=examples,
-            deadline=None,
             database=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -415,7 +415,7 @@ SENT = st.fixed_dictionaries(
 GOOD = st.builds(page_view, st.integers(0, 99), session_id=st.sampled_from(["s1", "s2"]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(GOOD, SENT), max_size=6), st.sampled_from([NOON, NOON - 3_600_000]))
 def test_both_ways_agree(events: list[Any], sent_at: int) -> None:
     body = msgspec.json.encode({"sent_at": sent_at, "events": events})

@@ -224,7 +224,7 @@ def same_records(records: list[Event | Control], plan: Moves) -> None:
         assert broken.get(topic, []) == whole.get(topic, [])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(a_log(), moves)
 def test_batches_crashes_and_a_jumping_client_give_the_same_records(
     records: list[Event | Control], plan: Moves
@@ -236,7 +236,7 @@ def counterexample(property_: Callable[..., None], *strategies: st.SearchStrateg
     """Whether hypothesis finds one."""
 
     @settings(
-        max_examples=600, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=600, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(*strategies)
@@ -278,7 +278,6 @@ def sent_again_changes_nothing(example: tuple[list[Event], list[Event]]) -> None
     assert second.counts.get("duplicate", 0) + late == len(otherwise) - len(events)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(history_sent_again())
 def test_history_sent_again_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     sent_again_changes_nothing(example)

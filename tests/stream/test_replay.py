@@ -71,7 +71,7 @@ def replayed(
     return told
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(a_log(), st.lists(st.integers(1, 9), max_size=12))
 def test_a_replay_in_any_pieces_reports_what_was_reported_live(said: list[Event | Control], pieces: list[int]) -> None:
     records = log_of(said)
@@ -86,7 +86,7 @@ def test_a_replay_in_any_pieces_reports_what_was_reported_live(said: list[Event 
         assert made.version > stored.version
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(a_log())
 def test_a_closing_carries_the_newest_state_of_every_view(said: list[Event | Control]) -> None:
     records = log_of(said)
@@ -123,7 +123,7 @@ def window_is_whole(said: list[Event | Control], since: int) -> None:
 since = st.integers(0, 80).map(lambda hours: NOON - 9 * 60 * MINUTE + hours * 60 * MINUTE)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(a_log(), since)
 def test_a_window_has_the_sessions_of_the_whole_log(said: list[Event | Control], since: int) -> None:
     window_is_whole(said, since)
@@ -180,7 +180,6 @@ def late_log(delays: Sequence[int]) -> list[Event | Control]:
     return [*sorted(visit, key=lambda each: each.received_at), Tick("live", NOON + 20 * 60 * MINUTE)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([0, 0, 3, 15, 200, 600]), min_size=2, max_size=12))
 def test_late_events_are_folded_as_if_they_had_come_in_time(delays: list[int]) -> None:
     delays[0] = 0

@@ -68,7 +68,7 @@ def the_page_agrees_with_the_fold(records: list[Event | Control], timestamp: int
     assert sessions.keys() - closed == still_open
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(a_log(), st.sampled_from([-1, -1, NOON - 60 * MINUTE, NOON - 500 * MINUTE]))
 def test_the_page_states_what_the_fold_does(records: list[Event | Control], timestamp: int) -> None:
     the_page_agrees_with_the_fold(records, timestamp)

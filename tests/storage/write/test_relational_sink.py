@@ -52,7 +52,7 @@ def update(draw: st.DrawFn) -> ScoredSession:
     return scored(offset, closed, session_id=f"s{offset % 3}", probability=offset / 16 + closed / 32, views=views)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(history=st.lists(update(), min_size=1, max_size=15), data=st.data())
 def test_any_order_and_duplication_of_blocks_gives_the_same_rows(
     engine: Engine, history: list[ScoredSession], data: st.DataObject
@@ -123,7 +123,7 @@ hostile = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(hostile.filter(lambda text: len(text) <= 64), min_size=5, max_size=5))
 def test_hostile_text_comes_back_as_it_was_written(engine: Engine, texts: list[str]) -> None:
     with engine.begin() as connection:

@@ -188,7 +188,7 @@ def redacted(record: LogRecord, erasures: Erasures) -> LogRecord:
     return LogRecord(stored.offset, -1, stored.key, stored.raw)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(an_erasure())
 def test_live_replay_and_a_redacted_log_agree_on_everybody_else(example: Example) -> None:
     forgotten_is_never_there(example)
@@ -228,7 +228,7 @@ def crashes_change_nothing(example: Example, plan: Moves) -> None:
     assert of_others(whole) == whole.get(TOPICS.scored, [])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(an_erasure(), moves)
 def test_crashes_between_the_topic_and_the_control_change_nothing_for_others(example: Example, plan: Moves) -> None:
     crashes_change_nothing(example, plan)
