@@ -15,7 +15,7 @@ from deploy.processes.probes import ProbeAddress, get
 from storage.database.engine import engine_of
 from storage.database.migrate import relational_run
 from tests.support.monitoring import EXPRESSIONS
-from tests.support.promql import MetricSelector, asked
+from tests.support.promql import MetricSelector, selectors_of
 from tests.support.services import Broker
 from tests.support.stack import Stack, new_stack, up
 
@@ -49,7 +49,7 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
 
 
 def test_rules_and_dashboard_name_only_what_the_parts_export(stack: Stack) -> None:
-    wanted = {each for expression in EXPRESSIONS for each in asked(expression)}
+    wanted = {each for expression in EXPRESSIONS for each in selectors_of(expression)}
     assert len(wanted) > 50
     until, missing = time.monotonic() + 60, wanted
     # The lag of the worker is told by its watchdog, every five seconds.

@@ -22,7 +22,7 @@ from stream.scored import DEAD_BYTES, DeadLetter, decode_dead, encode, version_o
 from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
 from tests.support.events import NOON, event
 from tests.support.monitoring import ALERTS
-from tests.support.promql import asked
+from tests.support.promql import selectors_of
 from tests.support.scored import scored
 
 SCORED = ("scored-sessions", 0)
@@ -342,7 +342,7 @@ async def test_lag_grows_while_a_database_is_away_and_the_alert_on_it_fires(monk
     assert counts == sorted(counts)
     (rule,) = [rule for rule in ALERTS if rule["alert"] == "OpecomWriterLags"]
     least = float(re.search(r"sum\(opecom_writer_lag_records\) > (\d+)", rule["expr"])[1])  # type: ignore[index]
-    assert all(each.in_samples(list(samples(desk.registry))) for each in asked(rule["expr"]))
+    assert all(each.in_samples(list(samples(desk.registry))) for each in selectors_of(rule["expr"]))
     now = desk.metric("lag_records", topic="scored-sessions") or 0
     assert now > least, "the first half of the rule"
     assert now >= counts[1], "the second half: it does not get less"
