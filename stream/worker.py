@@ -132,9 +132,9 @@ class Worker:
         1 Wait for the page statistics and the erasures that the batches name, and refuse the models that cannot score
         here. 2 Fold: what does not begin at its partition's `next` is trimmed or sought again. 3 Publish the
         dead letters. 4 Score, some updates at a time, and publish each part; every publish waits for its
-        acknowledgements. 5 Every folded record has been published, so its offset may be
-        committed. A failure before 5 ends the
-        process; then the records are folded again from the last commit, and the same updates are published again.
+        acknowledgements. 5 Every folded record has been published, so its offset may be committed. A failure before 5
+        ends the process; then the records are folded again from the last commit, and the same updates are published
+        again.
         """
         metrics = self._metrics
         began = start = perf_counter()

@@ -77,14 +77,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
 
 def _embedded(settings: Settings) -> Settings:
     settings = settings.model_copy(update={"profile": "embedded"})
-    settings = changed(
-        settings,
-        "kafka",
-        bootstrap=f"127.0.0.1:{free_port()}",
-        idempotent=False,
-        fetch_wait_ms=20,
-        idle_fetch_wait_ms=200,
-    )
+    settings = changed(settings, "kafka", bootstrap=f"127.0.0.1:{free_port()}", **broker.SETTINGS)
     settings = changed(settings, "worker", metrics_port=free_port())
     settings = changed(
         settings, "storage", url=SecretStr(""), clickhouse_host="", metrics_port=free_port(), pages_refresh_seconds=0

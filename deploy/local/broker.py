@@ -3,6 +3,9 @@
 from deploy.errors import SetupError
 from deploy.log.cluster_id import new_cluster_id
 
+#: Settings of `kafka` that this broker needs: it knows no idempotent producers, and wakes no waiting fetch.
+SETTINGS = {"idempotent": False, "fetch_wait_ms": 20, "idle_fetch_wait_ms": 200}
+
 
 def binary() -> str:
     """The path of the broker's binary; raises SetupError where this platform has none."""

@@ -42,14 +42,12 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
     wanted = settings.kafka.bootstrap.rpartition(":")[2]
     port = free_port(int(wanted) if wanted.isdigit() else 0)
     bootstrap = f"127.0.0.1:{port}"
-    kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "fetch_wait_ms": 20})
+    kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, **broker.SETTINGS})
     environment = {
         variable("profile"): "embedded",
         **_folders(settings, folder),
         variable("kafka.bootstrap"): bootstrap,
-        variable("kafka.idempotent"): "false",
-        variable("kafka.fetch_wait_ms"): "20",
-        variable("kafka.idle_fetch_wait_ms"): "200",
+        **{variable(f"kafka.{name}"): str(value).lower() for name, value in broker.SETTINGS.items()},
         **_shared_secret(settings),
     }
     shop = _shop(settings)

@@ -29,14 +29,14 @@ from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.scored import ScoredSession, decode
-from stream.waiting import unless_set, wait_for_event
+from stream.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
 #: Seconds after which positions are written although nothing concerned a webhook.
 QUIET_SECONDS = 5.0
-#: Seconds that a fetch may wait, and those in which more is gathered: a transaction for few records is expensive.
-FETCH_SECONDS, GATHER_SECONDS = 1.0, 0.1
+#: Seconds in which more is gathered than the first fetch brought: a transaction for few records is expensive.
+GATHER_SECONDS = 0.1
 #: Most records of one transaction.
 MOST_RECORDS = 4_000
 RETRY_SECONDS = 0.5
@@ -141,8 +141,7 @@ class CrossingConsumer:
 
     async def _gather(self, stop: asyncio.Event) -> Batches:
         """What follows of a fetch, and of what came soon after it."""
-        fetching = self._group.fetch(round(FETCH_SECONDS * 1000), MOST_RECORDS)
-        batches = await unless_set(stop, fetching) or {}
+        batches = await self._group.fetch_first(stop, MOST_RECORDS)
         count = sum(map(len, batches.values()))
         if 0 < count < MOST_RECORDS:
             generation = self._group.generation

@@ -27,7 +27,7 @@ from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
 from stream.required import required_versions
 from stream.scored import NOT_WRITTEN, dead_record
-from stream.waiting import unless_set, wait_for_event
+from stream.waiting import wait_for_event
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,6 @@ FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 #: A writer that is behind gathers a block for so many times the gathering time: what waits is old already, and a large
 #: block costs less of both databases than several small ones.
 BEHIND = 5
-#: Seconds that one fetch waits for a first record.
-FETCH_SECONDS = 1.0
 #: Seconds between two looks at the topics' ends while a block waits for a database.
 LAG_SECONDS = 5.0
 
@@ -124,7 +122,8 @@ class Writer:
     async def _gather(self, stop: asyncio.Event) -> tuple[Batches, float]:
         """What came within the gathering time after the first record, or a full block; and when it began.
 
-        While the topics hold more than was fetched, it gathers on, up to BEHIND times as long. `stop` ends it.
+        While the topics hold more than was fetched, it gathers on, up to BEHIND times as long. `stop` ends the wait for
+        a first record.
         """
         batches: Batches = {}
         count = 0
@@ -136,16 +135,16 @@ class Writer:
                 left += (BEHIND - 1) * self._gather_seconds
             if left <= 0 or count >= self._max_block:
                 return batches, began
-            patience = left if count else FETCH_SECONDS
-            fetching = self._group.fetch(int(patience * 1000) + 1, self._max_block - count)
-            fetched = await unless_set(stop, fetching) or {}
-            if not count:
+            if count:
+                fetched = await self._group.fetch(int(left * 1000) + 1, self._max_block - count)
+            else:
+                fetched = await self._group.fetch_first(stop, self._max_block)
                 began = time.monotonic()
             for partition, records in fetched.items():
                 batches.setdefault(partition, []).extend(records)
                 count += len(records)
             # What follows a rebalance begins where it was committed: that is another block.
-            if (not fetched and not count) or generation != self._group.generation or stop.is_set():
+            if (not fetched and not count) or generation != self._group.generation:
                 return batches, began
 
     def _is_behind(self) -> bool:

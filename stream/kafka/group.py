@@ -4,6 +4,7 @@ The writer and the webhooks read by it. It never trusts the client's position: a
 fetched when a rebalance meets the fetch, and goes on behind them.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
@@ -14,8 +15,12 @@ from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from stream.kafka.clients import partitions_of, with_timeout
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.positions import ReadPositions, SeekBack
+from stream.waiting import unless_set
 
 log = logging.getLogger(__name__)
+
+#: How long a fetch waits for a first record: shorter waits would only cost an idle part more of them.
+FIRST_FETCH_MS = 1_000
 
 Batches = dict[TopicPartition, list[ConsumerRecord]]
 #: Where these partitions go on, as far as their owner knows; None where it was stopped before it could say.
@@ -74,6 +79,10 @@ class GroupConsumer:
     def begin_again(self) -> None:
         """Ask for the positions of all partitions before the next fetch."""
         self._begun = 0
+
+    async def fetch_first(self, stop: asyncio.Event, most: int) -> Batches:
+        """As `fetch`, within FIRST_FETCH_MS; nothing where `stop` is set before anything comes. Raises KafkaError."""
+        return await unless_set(stop, self.fetch(FIRST_FETCH_MS, most)) or {}
 
     async def fetch(self, timeout_ms: int, most: int) -> Batches:
         """What came next, in unbroken order, `most` records of it at most; may be empty. Raises KafkaError.

@@ -209,12 +209,14 @@ async def http_streams(http: httpx.AsyncClient, session_ids: list[str]) -> Async
             some = session_ids[first : first + 30]
             tokens = await asyncio.gather(*(token(http, each) for each in some))
             requests = [http.build_request("GET", "/tracker/intent/stream", params={"token": each}) for each in tokens]
-            responses += (opened := await asyncio.gather(*(http.send(each, stream=True) for each in requests)))
+            opened = await asyncio.gather(*(http.send(each, stream=True) for each in requests))
+            responses += opened
             assert {response.status_code for response in opened} == {200}
-            streams += (these := [Events(response) for response in opened])
+            following = [Events(response) for response in opened]
+            streams += following
             for each in some:
                 await view(http, each, "/p/1")
-            intents = await asyncio.gather(*(each.intent() for each in these))
+            intents = await asyncio.gather(*(stream.intent() for stream in following))
             assert [one["session_id"] for one in intents] == some
         yield streams
     finally:
