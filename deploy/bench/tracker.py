@@ -23,7 +23,9 @@ from ingest import script
 LOADS, QUICK_LOADS = 15, 5
 #: Seconds that a page view may take before the run fails.
 SECONDS = 60.0
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WHOLE = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+#: The headless shell comes first: the same engine without a user's interface, for a quarter of a new profile's CPU.
+PROGRAMS = ("chromium-headless-shell", *WHOLE)
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 #: A browser that is driven says so, and the tracker would keep still.
 UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"

@@ -1,10 +1,13 @@
 """What a visitor does on a site's pages arrives, each thing once: views, events, tabs, routes, going away and back."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
 from deploy.processes.ports import wait_until
 from storage.database import tables
+from tests.support.browser import launched_whole
 from tests.support.tracked import SECONDS, Tracked, Visit, counted
 
 #: Keeps what the browser says of a page that it shows again.
@@ -81,7 +84,7 @@ def test_tabs_that_come_online_together_send_nothing_twice(tracked: Tracked) -> 
 
 
 def test_the_back_forward_cache_opens_an_ended_session_again(tracked: Tracked) -> None:
-    with tracked.visit(PERSISTED) as visit:
+    with launched_whole(tracked.browser) as browser, replace(tracked, browser=browser).visit(PERSISTED) as visit:
         page = visit.open("/a")
         page.goto(f"{tracked.proxy.url}/livez")
         visit.made("session_start", "page_view", "session_end")

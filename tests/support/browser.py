@@ -2,15 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, sync_playwright
 
+from deploy.bench.tracker import PROGRAMS, WHOLE
 from tests.support import skips
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 #: A browser that is driven says so, and the tracker then keeps still.
 UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"
@@ -19,33 +19,46 @@ RESOLVE = "--host-resolver-rules=MAP *.example 127.0.0.1, MAP example 127.0.0.1"
 MISSING = "no Chromium: make test installs it where it may; OPECOM_TEST_CHROMIUM names another one"
 
 
-def chromium() -> str | None:
+def chromium(programs: Sequence[str] = PROGRAMS) -> str | None:
     """The path of Chromium; None where there is none."""
     named = os.environ.get("OPECOM_TEST_CHROMIUM")
-    return named or next((found for name in PROGRAMS if (found := shutil.which(name))), None)
+    return named or next((found for name in programs if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
-    """A headless Chromium with the back/forward cache that Playwright would switch off; skips without one.
+    """A headless Chromium; skips without one.
 
     Playwright keeps an event loop running in this thread: leave before tests that are coroutines.
     """
-    path = chromium()
+    with sync_playwright() as playwright, _launched(playwright.chromium, PROGRAMS) as browser:
+        yield browser
+
+
+@contextmanager
+def launched_whole(other: Browser) -> Iterator[Browser]:
+    """A Chromium beside `other` that is not the headless shell, which has no back/forward cache; skips without one."""
+    with _launched(other.browser_type, WHOLE) as browser:
+        yield browser
+
+
+@contextmanager
+def _launched(browser_type: BrowserType, programs: Sequence[str]) -> Iterator[Browser]:
+    path = chromium(programs)
     if path is None:
         if skips.strict():
             pytest.fail(f"required in CI: {MISSING}")
         pytest.skip(MISSING)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", RESOLVE],
-            ignore_default_args=["--disable-back-forward-cache"],
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = browser_type.launch(
+        executable_path=path,
+        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", RESOLVE],
+        # Playwright would switch the back/forward cache off.
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 @contextmanager
