@@ -3,16 +3,14 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import psutil
 
 from deploy.processes.ports import wait_until
-from deploy.processes.programs import death_with
 from deploy.settings.model import Settings
+from tests.support.forked import Opecom
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -35,14 +33,7 @@ class Part:
         self.name = name
         self.port = port
         self.log = folder / f"{name}-{port}.log"
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("opecom")), "run", name],
-                env={**os.environ, **variables},
-                stdout=log,
-                stderr=log,
-                preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
-            )
+        self._process = Opecom(["run", name], {**os.environ, **variables}, self.log)
 
     def wait_ready(self, seconds: float = 90) -> "Part":
         ready = wait_until(lambda: self._process.poll() is not None or self._answers(), seconds)

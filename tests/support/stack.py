@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,8 @@ import psutil
 
 from deploy.processes.data_folder import running
 from deploy.processes.probes import ProbeAddress, is_ready
-from deploy.processes.programs import death_with
 from deploy.settings.model import Settings, load
+from tests.support.forked import Command, Opecom
 from tests.support.ports import free_port
 from tests.support.services import Broker
 
@@ -64,26 +63,13 @@ class Stack:
         children = psutil.Process(found.pid).children()
         return next(child for child in children if child.cmdline()[-2:] == ["run", part])
 
-    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command against this system."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "deploy", *arguments],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def begin(self, *arguments: str) -> Command:
+        """Start a command against this system; its output has both streams."""
+        return Command(arguments, self.environment)
 
     def opecom(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command against this system to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "deploy", *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        return Command(arguments, self.environment, errors_apart=True).completed(seconds)
 
 
 def new_stack(folder: Path, **settings: str) -> Stack:
@@ -136,22 +122,14 @@ def word_after(words: str, said: str) -> str:
 def up(stack: Stack) -> Iterator[Stack]:
     """The system, ready; stopped in order at the end."""
     said = stack.folder / "up.log"
-    with said.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "deploy", "up"],
-            env=stack.environment,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
-        )
-        try:
-            until = time.monotonic() + READY_SECONDS
-            while not (is_ready(stack.ingest) and is_ready(stack.api)):
-                assert process.poll() is None, said.read_text()
-                assert time.monotonic() < until, f"not ready within {READY_SECONDS:.0f} s:\n{said.read_text()}"
-                time.sleep(0.1)
-            yield stack
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(90)
+    process = Opecom(["up"], stack.environment, said, own_session=True)
+    try:
+        until = time.monotonic() + READY_SECONDS
+        while not (is_ready(stack.ingest) and is_ready(stack.api)):
+            assert process.poll() is None, said.read_text()
+            assert time.monotonic() < until, f"not ready within {READY_SECONDS:.0f} s:\n{said.read_text()}"
+            time.sleep(0.1)
+        yield stack
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(90)

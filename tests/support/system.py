@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from storage.database.engine import engine_of
 from storage.replay.account import Account
 from storage.replay.journal import BackfillEntry, Journal
 from storage.write.clickhouse_sink import server_client
+from tests.support.forked import Command
 from tests.support.recomputed import Recomputed, Tables, recompute, stored
 from tests.support.registry import registry_with
 from tests.support.services import Broker
@@ -142,7 +142,7 @@ class Progress:
         return next(iter(self._journal.entries()), None)
 
 
-def wait_for_share(progress: Progress, share: float, running: "subprocess.Popen[str]", seconds: float = 120) -> bool:
+def wait_for_share(progress: Progress, share: float, running: Command, seconds: float = 120) -> bool:
     """Wait until the replay has got so far; whether its command still runs then."""
     reached = wait_until(lambda: running.poll() is not None or progress.share() >= share, seconds)
     assert reached, f"the replay did not reach {share:.0%}"
