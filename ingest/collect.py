@@ -22,6 +22,7 @@ from ingest import enrich, schemas
 from ingest.admission.keys import Grant
 from ingest.errors import RequestRefusedError
 from ingest.events import LATEST_MS, UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
+from ingest.parsing.agents import UNKNOWN_AGENT, Agent
 from ingest.parsing.field_errors import TIME_FORM, explained
 from ingest.parsing.texts import printable
 from ingest.schemas import (
@@ -79,7 +80,7 @@ class SenderContext:
 
     grant: Grant
     received_at: int
-    agent: enrich.Agent = enrich.UNKNOWN_AGENT
+    agent: Agent = UNKNOWN_AGENT
     region: Code = UNKNOWN
     ip: str | None = None
     page_host: str | None = None
@@ -256,7 +257,7 @@ def _check_members(sent: SentEvent) -> None:
 
 def _page(page: SentPage, sender: SenderContext) -> Any:
     try:
-        return enrich.page(page.url, page.referrer, page.type, sender.grant.site.rules)
+        return enrich.page(page.url, page.referrer, page.type, sender.grant.site.url_rules)
     except ValueError:
         raise RequestRefusedError(
             "invalid", "the page's URL cannot be read: send the page's whole address, or its path from / on"
@@ -318,7 +319,7 @@ def _context(sent: SentEvent, sender: SenderContext) -> Context:
         sender.agent.browser,
         sender.agent.operating_system,
         sender.region,
-        enrich.traffic(sent.page.url, sent.page.referrer, sender.page_host, sender.grant.site.rules)
+        enrich.traffic_type(sent.page.url, sent.page.referrer, sender.page_host, sender.grant.site.url_rules)
         if sent.page
         else UNKNOWN,
         sent.visitor_type or "New_Visitor",

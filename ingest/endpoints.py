@@ -24,6 +24,7 @@ from ingest.collect import Collected, SenderContext
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.headers import joined
 from ingest.metrics import IngestMetrics
+from ingest.parsing.agents import MAX_USER_AGENT, agent
 from ingest.publish import LogUnavailableError, Publisher
 from ingest.schemas import BatchAnswer, SentEvent
 
@@ -53,7 +54,7 @@ class IngestContext:
 
 
 class PostEndpoint:
-    """One path that takes POST, from pages as well: every way in which it answers. `_accept` makes the answer."""
+    """An endpoint for POST requests, CORS included. Subclasses make the answer in `_accept`."""
 
     #: Of what is accepted.
     status = 202
@@ -84,27 +85,6 @@ class PostEndpoint:
             await self._responses.send(self.status, answer, cors, send)
         self._seconds.observe(time.perf_counter() - began)
 
-    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """The answer; raises RequestRefusedError and ClientGoneError."""
-        raise NotImplementedError
-
-    def _admitted(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Admission:
-        peer = scope["client"][0] if scope.get("client") else ""
-        return self._context.guard.admit(headers, scope["query_string"], peer, time.monotonic())
-
-    async def _body(self, admitted: Admission, headers: Mapping[bytes, bytes], receive: Receive) -> tuple[bytes, int]:
-        """The body and the tokens taken for it: by its size, before it is decoded."""
-        guard, reader = self._context.guard, self._context.reader
-        try:
-            body = await reader.read(headers, receive)
-        except RequestRefusedError as refusal:
-            if refusal.code in ("too_large", "encoding"):
-                guard.penalize(admitted, reader.price_of_refused, time.monotonic())
-            raise
-        tokens = price(len(body))
-        guard.require_tokens(admitted, tokens, time.monotonic())
-        return body, tokens
-
     async def _not_a_post(self, method: str, headers: Mapping[bytes, bytes], send: Send) -> None:
         origin = origin_of(headers)
         if method != "OPTIONS":
@@ -118,6 +98,10 @@ class PostEndpoint:
             reason = f"pages of {origin[:100]} may not send events" if origin else "OPTIONS is for preflights"
             await self._responses.refuse(RequestRefusedError("wrong_origin", reason), cors, send)
 
+    async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The answer; raises RequestRefusedError and ClientGoneError."""
+        raise NotImplementedError
+
 
 class EventEndpoint(PostEndpoint):
     """One path that takes events; `handle_body` says what its bodies mean, `signable` whether a shop may sign them."""
@@ -130,8 +114,8 @@ class EventEndpoint(PostEndpoint):
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         """The answer of an accepted request, after Kafka's acknowledgement; raises RequestRefusedError."""
         context = self._context
-        admitted = self._admitted(scope, headers)
-        body, paid = await self._body(admitted, headers, receive)
+        admitted = admit(context, scope, headers)
+        body, paid = await read_body(context, admitted, headers, receive)
         sender = self._sender(admitted, headers, body)
         collected, answer = self._handle_body(body, sender)
         events = len(collected.records) + len(collected.refused)
@@ -166,16 +150,33 @@ class EventEndpoint(PostEndpoint):
         return SenderContext(
             admitted.grant,
             received_at,
-            enrich.agent(headers.get(b"user-agent", b"").decode("latin-1")[: enrich.MAX_USER_AGENT]),
+            agent(headers.get(b"user-agent", b"").decode("latin-1")[:MAX_USER_AGENT]),
             enrich.region(country.decode("latin-1")[:8], headers.get(b"accept-language", b"").decode("latin-1")[:200]),
             enrich.cut_address(admitted.client.address),
             urlsplit(admitted.origin).hostname if admitted.origin else None,
         )
 
 
-def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:
-    """The ids with which the same can be sent again and counts once: those of the answer, or of the batch's events."""
-    return {"event_ids": collected.event_ids()} if answer is None else msgspec.structs.asdict(answer)
+def admit(context: IngestContext, scope: Scope, headers: Mapping[bytes, bytes]) -> Admission:
+    """Who sends this request; raises RequestRefusedError."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    return context.guard.admit(headers, scope["query_string"], peer, time.monotonic())
+
+
+async def read_body(
+    context: IngestContext, admitted: Admission, headers: Mapping[bytes, bytes], receive: Receive
+) -> tuple[bytes, int]:
+    """The body and the tokens taken for it: by its size, before it is decoded."""
+    guard, reader = context.guard, context.reader
+    try:
+        body = await reader.read(headers, receive)
+    except RequestRefusedError as refusal:
+        if refusal.code in ("too_large", "encoding"):
+            guard.penalize(admitted, reader.price_of_refused, time.monotonic())
+        raise
+    tokens = price(len(body))
+    guard.require_tokens(admitted, tokens, time.monotonic())
+    return body, tokens
 
 
 def single(
@@ -200,3 +201,8 @@ def batched(max_events: int) -> BodyHandler:
         return collect.batch(body, sender, max_events), None
 
     return handle_body
+
+
+def _ids(collected: Collected, answer: Struct | None) -> dict[str, Any]:
+    """The ids with which the same can be sent again and counts once: those of the answer, or of the batch's events."""
+    return {"event_ids": collected.event_ids()} if answer is None else msgspec.structs.asdict(answer)

@@ -16,11 +16,8 @@ from ingest import codes
 from ingest.addresses import parsed
 from ingest.events import FUTURE_TOLERANCE_MS, UNKNOWN, Code, Page, PageType
 from ingest.parsing import hosts, paths
-from ingest.parsing import traffic as sources
-from ingest.parsing.agents import MAX_USER_AGENT, UNKNOWN_AGENT, Agent, agent
-from ingest.parsing.paths import MAX_PATH, split_url
-
-__all__ = ["MAX_PATH", "MAX_USER_AGENT", "UNKNOWN_AGENT", "Agent", "agent", "split_url"]
+from ingest.parsing.paths import split_url
+from ingest.parsing.traffic import traffic_type_of
 
 #: A client clock may be this wrong, in ms, before sent_at corrects it: the way of the request is no skew.
 SKEW_TOLERANCE_MS = 5_000
@@ -30,9 +27,10 @@ CACHED = 2_048
 _LANGUAGE_REGION = re.compile(r"^[A-Za-z]{2,3}(?:-[A-Za-z]{4})?-([A-Za-z]{2})$")
 
 
-class PageRules(Struct, frozen=True, eq=False):
+class UrlRules(Struct, frozen=True, eq=False):
     """How a site reads its URLs: parameters that are kept, page types by path prefix (the longest wins), and which
-    referrers are no source: more domains of its own, and places on the way. `page_rules` makes one.
+    referrers do not count as a source: the site's other domains, and stops such as payment pages. `checked_url_rules`
+    makes one.
 
     Compared by identity, as it is part of the key of caches.
     """
@@ -47,19 +45,19 @@ class PageRules(Struct, frozen=True, eq=False):
         return max(fitting, key=lambda rule: len(rule[0]))[1] if fitting else None
 
 
-PLAIN_RULES = PageRules()
+PLAIN_URL_RULES = UrlRules()
 
 
-def page_rules(
+def checked_url_rules(
     allowed_query: Iterable[str] = (),
     path_types: Iterable[tuple[str, PageType]] = (),
     own_domains: Iterable[str] = (),
     ignored_referrers: Iterable[str] = (),
-) -> PageRules:
+) -> UrlRules:
     """The rules of a site from its settings: prefixes are spelled as paths are. Raises ValueError if a domain is
     malformed.
     """
-    return PageRules(
+    return UrlRules(
         frozenset(allowed_query),
         tuple((paths.normal_path(prefix), kind) for prefix, kind in path_types),
         frozenset(map(hosts.checked_domain, own_domains)),
@@ -67,9 +65,9 @@ def page_rules(
     )
 
 
-def sites_of(origins: Iterable[str]) -> list[str]:
+def registrable_domains(origins: Iterable[str]) -> list[str]:
     """The registrable domains of origins, https://checkout.shop.example being of shop.example."""
-    found = (hosts.site_of(hosts.ascii_host(urlsplit(origin).hostname or "")) for origin in origins)
+    found = (hosts.registrable_domain(hosts.ascii_host(urlsplit(origin).hostname or "")) for origin in origins)
     # An IPv6 address is no domain; a page and a referrer of the same one are compared as they are.
     return [domain for domain in found if domain and ":" not in domain]
 
@@ -97,7 +95,7 @@ def cut_address(address: str) -> str | None:
 
 
 @lru_cache(CACHED)
-def page(url: str, referrer: str | None, given: PageType | None, rules: PageRules) -> Page:
+def page(url: str, referrer: str | None, given: PageType | None, rules: UrlRules) -> Page:
     """The page as it is kept: path with allowed parameters, referrer without secrets, type given or by the rules.
 
     Raises ValueError when `url` is not a URL; a text that is no URL is dropped as a referrer.
@@ -114,7 +112,7 @@ def _allowed(query: str, allowed: frozenset[str]) -> str:
     return "?" + urlencode(kept) if kept else ""
 
 
-def _kept_referrer(referrer: str | None, rules: PageRules) -> str | None:
+def _kept_referrer(referrer: str | None, rules: UrlRules) -> str | None:
     if not referrer:
         return None
     try:
@@ -131,9 +129,9 @@ def _kept_referrer(referrer: str | None, rules: PageRules) -> str | None:
 
 
 @lru_cache(CACHED)
-def traffic(url: str, referrer: str | None, page_host: str | None, rules: PageRules = PLAIN_RULES) -> Code:
+def traffic_type(url: str, referrer: str | None, page_host: str | None, rules: UrlRules = PLAIN_URL_RULES) -> Code:
     """Where the visitor came from, see `ingest/parsing/traffic.py`; `page_host` is the host of the page that asks."""
-    return sources.traffic(url, referrer, page_host, rules.own_domains, rules.ignored_referrers)
+    return traffic_type_of(url, referrer, page_host, rules.own_domains, rules.ignored_referrers)
 
 
 def correct_occurred_at(occurred_at: int | None, sent_at: int | None, received_at: int) -> tuple[int, str | None]:

@@ -61,7 +61,7 @@ STATUS: dict[RefusalCode, int] = {
 }
 
 #: The reason of what is `internal`.
-FAULT = "a fault of ours; it is in the log"
+FAULT = "an internal error; the service's own log has the details"
 
 
 class IngestError(Exception):

@@ -133,15 +133,15 @@ class KafkaPublisher:
             raise LogUnavailableError(self._trouble)
         if self._in_flight + len(records) > self._max_in_flight:
             raise LogUnavailableError(f"{self._in_flight} events wait for Kafka already (ingest.max_in_flight)")
-        ticket = _PendingPublish(len(records))
+        pending = _PendingPublish(len(records))
         self._in_flight += len(records)
         for key, value in records:
             partition = partition_of(key, self._partitions)
-            self._waiting[partition].append((key, value, ticket))
+            self._waiting[partition].append((key, value, pending))
             if self._lanes[partition] is None:
                 self._lanes[partition] = asyncio.create_task(self._drive(partition))
         # No time-out of its own: the batch has one, and when it fails all that waits behind it fails with it.
-        await ticket.done
+        await pending.done
 
     async def check(self) -> None:
         producer = self._producer
@@ -186,8 +186,8 @@ class KafkaPublisher:
                 except Exception as error:  # whatever it is, its records are not known to be in the log
                     self._fail(taken, error)
                 else:
-                    for _, _, ticket in taken:
-                        ticket.acknowledge()
+                    for _, _, pending in taken:
+                        pending.acknowledge()
                 finally:
                     self._in_flight -= len(taken)
         finally:
@@ -202,9 +202,9 @@ class KafkaPublisher:
             raise LogUnavailableError(self._trouble)
         batch, now = producer.create_batch(), int(time.time() * 1000)
         sent = 0
-        for key, value, ticket in waiting:
+        for key, value, pending in waiting:
             # Nobody waits for what was cancelled.
-            if not ticket.done.done() and batch.append(timestamp=now, key=key, value=value) is None:
+            if not pending.done.done() and batch.append(timestamp=now, key=key, value=value) is None:
                 break
             sent += 1
         taken += waiting[:sent]
@@ -242,8 +242,8 @@ class KafkaPublisher:
         reason = (
             error.reason if isinstance(error, LogUnavailableError) else f"Kafka did not take it: {reason_of(error)}"
         )
-        for _, _, ticket in taken:
-            ticket.fail(LogUnavailableError(reason))
+        for _, _, pending in taken:
+            pending.fail(LogUnavailableError(reason))
         if self._producer is not None:
             self._trouble = reason
             self._producer = None
@@ -251,8 +251,8 @@ class KafkaPublisher:
 
     def _lose_all(self, error: LogUnavailableError) -> None:
         for waiting in self._waiting:
-            for _, _, ticket in waiting:
-                ticket.fail(error)
+            for _, _, pending in waiting:
+                pending.fail(error)
             self._in_flight -= len(waiting)
             waiting.clear()
 

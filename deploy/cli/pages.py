@@ -21,7 +21,7 @@ from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import call_api, read
 from deploy.wiring.keys import admin_key, read_key
-from ingest.enrich import PageRules, page
+from ingest.enrich import UrlRules, page
 from scoring.csv_text import EncodingError, decoded
 from storage.pages import ga
 from storage.pages.ga_headers import HEADERS
@@ -94,7 +94,7 @@ def import_(
     settings = as_running(load())
     name = site_named(settings, site)
     site_settings = sites_of(settings)[name]
-    rules, patterns = PageRules(frozenset(site_settings.allowed_query)), PathPatterns(site_settings.path_patterns)
+    rules, patterns = UrlRules(frozenset(site_settings.allowed_query)), PathPatterns(site_settings.path_patterns)
     try:
         lines = decoded(file.read_bytes(), "--encoding", encoding).splitlines(keepends=True)
         path_of = partial(_path, rules=rules, patterns=patterns)
@@ -172,7 +172,7 @@ def explain(
         TerminalConsole().print(page_tables.page_table(msgspec.json.decode(body, type=Explained)))
 
 
-def _path(url: str, rules: PageRules, patterns: PathPatterns) -> str:
+def _path(url: str, rules: UrlRules, patterns: PathPatterns) -> str:
     path = page(url, None, None, rules).path
     return patterns.of(path) or path
 

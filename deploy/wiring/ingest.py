@@ -19,7 +19,6 @@ from deploy.wiring.documents import add_documents
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.site_access import site_access
-from ingest import enrich
 from ingest.addresses import TrustedProxies
 from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
@@ -32,6 +31,7 @@ from ingest.endpoints import IngestContext
 from ingest.errors import REFUSAL_CODES, RefusalCode, RequestRefusedError
 from ingest.kafka import KafkaPublisher
 from ingest.metrics import IngestMetrics
+from ingest.parsing.agents import agent
 from ingest.proxy.intent import IntentStream, IntentTokenEndpoint
 from ingest.proxy.upstream import Upstream
 from ingest.publish import Publisher
@@ -197,7 +197,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log, known = publisher(settings), AccessSnapshot(settings)
     built = app(settings, log, known, stop)
     # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
-    await asyncio.to_thread(enrich.agent, "Mozilla/5.0")
+    await asyncio.to_thread(agent, "Mozilla/5.0")
     log.start()
     renewing = asyncio.create_task(known.keep(stop))
     try:

@@ -25,7 +25,7 @@ def site_access(
         raise SetupError(f"sites.{name}.purchase_secrets: {error}") from None
     return SiteAccess(
         name,
-        _page_rules(name, settings, origins),
+        _url_rules(name, settings, origins),
         origins,
         settings.write_keys,
         tuple(key.get_secret_value() for key in settings.import_keys) + more_import_keys,
@@ -36,16 +36,16 @@ def site_access(
     )
 
 
-def _page_rules(name: str, settings: SiteSettings, origins: frozenset[str]) -> enrich.PageRules:
+def _url_rules(name: str, settings: SiteSettings, origins: frozenset[str]) -> enrich.UrlRules:
     for field in ("own_domains", "ignored_referrers"):
         try:
-            enrich.page_rules(**{field: getattr(settings, field)})
+            enrich.checked_url_rules(**{field: getattr(settings, field)})
         except ValueError as error:
             raise SetupError(f"sites.{name}.{field}: {error}") from None
-    return enrich.page_rules(
+    return enrich.checked_url_rules(
         settings.allowed_query,
         ((rule.prefix, rule.type) for rule in settings.path_rules),
-        (*settings.own_domains, *enrich.sites_of(origins)),
+        (*settings.own_domains, *enrich.registrable_domains(origins)),
         settings.ignored_referrers,
     )
 

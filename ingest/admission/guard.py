@@ -24,7 +24,10 @@ class Admission:
 
 
 class Guard:
-    """Import keys are secret and trusted: no rate but that of their address holds. This machine's address has none."""
+    """A request on an import key is limited by its address only, a request from this machine by its key only.
+
+    An import from this machine has no limit.
+    """
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class Guard:
         Takes one token of each rate. The address pays whatever comes of the request: else keys could be guessed freely.
         """
         client = self.client(headers, peer)
-        address = _address(client)
+        address = _limited_address(client)
         if address is not None and (wait := self._per_address.take(address, 1, now)):
             raise _too_often(wait, "ingest.address_rate_per_second")
         header_key = headers.get(b"x-opecom-key", b"").decode("latin-1")
@@ -56,8 +59,8 @@ class Guard:
         grant = self._keys.grant(header_key, query_key, not header_key and _from_here(client, headers))
         origin = origin_of(headers)
         self._origins.check(origin, grant.site)
-        key = _key(grant)
-        if key is not None and (wait := self._per_key.take(key, 1, now)):
+        bucket = _rate_bucket(grant)
+        if bucket is not None and (wait := self._per_key.take(bucket, 1, now)):
             raise _too_often(wait, "ingest.key_rate_per_second")
         return Admission(client, grant, origin)
 
@@ -71,19 +74,19 @@ class Guard:
         more = tokens - paid
         if more < 1:
             return
-        address, key = _address(admitted.client), _key(admitted.grant)
+        address, bucket = _limited_address(admitted.client), _rate_bucket(admitted.grant)
         if address is not None and self._per_address.wait(address, more, now):
             self._per_address.charge(address, more, now)
             raise _too_often(self._per_address.wait(address, tokens, now), "ingest.address_rate_per_second")
-        if key is not None and (wait := self._per_key.take(key, more, now)):
+        if bucket is not None and (wait := self._per_key.take(bucket, more, now)):
             raise _too_often(wait, "ingest.key_rate_per_second")
         if address is not None:
             self._per_address.take(address, more, now)
 
     def begin_sessions(self, admitted: Admission, sessions: Collection[bytes], now: float) -> None:
         """Let the events of these sessions pass; raises RequestRefusedError(rate) where too many of them are new."""
-        if (key := _key(admitted.grant)) is not None:
-            self._sessions.admit(sessions, key, _address(admitted.client), now)
+        if (bucket := _rate_bucket(admitted.grant)) is not None:
+            self._sessions.admit(sessions, bucket, _limited_address(admitted.client), now)
 
     def client(self, headers: Mapping[bytes, bytes], peer: str) -> ClientAddress:
         """Where a request comes from, which a trusted proxy may have passed on."""
@@ -92,7 +95,7 @@ class Guard:
 
     def penalize(self, admitted: Admission, tokens: int, now: float) -> None:
         """Put the address into debt for a request that was refused after work was spent on it."""
-        if (address := _address(admitted.client)) is not None:
+        if (address := _limited_address(admitted.client)) is not None:
             self._per_address.charge(address, tokens, now)
 
 
@@ -110,9 +113,11 @@ def _from_here(client: ClientAddress, headers: Mapping[bytes, bytes]) -> bool:
     return client.on_this_machine and not any(is_proxy_header(name.decode("latin-1")) for name in headers)
 
 
-def _address(client: ClientAddress) -> str | None:
+def _limited_address(client: ClientAddress) -> str | None:
+    """The address whose rate holds; None for this machine."""
     return None if client.on_this_machine else client.address
 
 
-def _key(grant: Grant) -> str | None:
+def _rate_bucket(grant: Grant) -> str | None:
+    """The name of the bucket of the key's rate; None for imports."""
     return None if grant.scope == "import" else grant.rate_limit_key

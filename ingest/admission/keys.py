@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ingest.enrich import PLAIN_RULES, PageRules
+from ingest.enrich import PLAIN_URL_RULES, UrlRules
 from ingest.errors import RequestRefusedError
 from ingest.events import base_site
 from ingest.tokens import Shown
@@ -23,7 +23,7 @@ class SiteAccess:
     session's intent its page may show, None: nothing."""
 
     name: str
-    rules: PageRules = PLAIN_RULES
+    url_rules: UrlRules = PLAIN_URL_RULES
     origins: frozenset[str] = frozenset()
     write_keys: tuple[str, ...] = ()
     import_keys: tuple[str, ...] = field(default=(), repr=False)

@@ -184,7 +184,7 @@ def kind_of_source(source: str) -> Code | None:
 
 
 @lru_cache(CACHED)
-def site_of(host: str) -> str:
+def registrable_domain(host: str) -> str:
     """The registrable domain of a host, shop.example of checkout.shop.example; an address is its own."""
     if ":" in host or host.rpartition(".")[2].isdigit():
         return host
@@ -201,7 +201,7 @@ def is_ignored(host: str, more: frozenset[str]) -> bool:
     """Whether a referrer's host is a place on the way, not where the visitor came from."""
     if within(host, IGNORED_REFERRERS) or within(host, more):
         return True
-    beneath = host.removesuffix(site_of(host))
+    beneath = host.removesuffix(registrable_domain(host))
     return any(_SECURE_LABEL.match(label) for label in beneath.split(".") if label)
 
 

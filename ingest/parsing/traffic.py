@@ -54,10 +54,12 @@ CLICK_IDS = {
 }
 
 
-def traffic(url: str, referrer: str | None, home: str | None, own: frozenset[str], ignored: frozenset[str]) -> Code:
+def traffic_type_of(
+    url: str, referrer: str | None, page_host: str | None, own: frozenset[str], ignored: frozenset[str]
+) -> Code:
     """The traffic type; own pages, places on the way (`ignored`) and no referrer at all are direct.
 
-    `home` is the site's own host, where `url` does not name it; `own` are more domains of the site.
+    `page_host` is the host of the page that sends, where `url` names none; `own` are more domains of the site.
     """
     try:
         here = split_url(url)
@@ -68,7 +70,7 @@ def traffic(url: str, referrer: str | None, home: str | None, own: frozenset[str
     click = next((CLICK_IDS[name] for name in given if name in CLICK_IDS), None)
     if source or medium or click:
         return _campaign(source, medium, given.get("utm_campaign", ""), click)
-    return _referred(here.hostname or home, referrer, own, ignored)
+    return _referred(here.hostname or page_host, referrer, own, ignored)
 
 
 def _parameters(query: str) -> dict[str, str]:
@@ -145,5 +147,5 @@ def _referred(host: str | None, referrer: str | None, own: frozenset[str], ignor
 
 
 def _is_own(there: str, host: str | None, own: frozenset[str]) -> bool:
-    same = host is not None and hosts.site_of(there) == hosts.site_of(hosts.ascii_host(host))
+    same = host is not None and hosts.registrable_domain(there) == hosts.registrable_domain(hosts.ascii_host(host))
     return same or hosts.within(there, own)

@@ -19,7 +19,7 @@ from ingest.admission.guard import origin_of
 from ingest.admission.limits import ConcurrencyLimit
 from ingest.answers import ResponseSender
 from ingest.body_reader import ClientGoneError
-from ingest.endpoints import IngestContext, PostEndpoint
+from ingest.endpoints import IngestContext, PostEndpoint, admit, read_body
 from ingest.errors import FAULT, RequestRefusedError
 from ingest.events import SessionId
 from ingest.headers import joined
@@ -51,12 +51,12 @@ class IntentTokenEndpoint(PostEndpoint):
         self._decoder = msgspec.json.Decoder(IntentTokenRequest)
 
     async def _accept(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        admitted = self._admitted(scope, headers)
+        admitted = admit(self._context, scope, headers)
         grant = admitted.grant
         if grant.scope == "import":
             raise RequestRefusedError("wrong_scope", "an import key is no browser's: ask with a write key of the site")
         site = grant.site
-        body, _ = await self._body(admitted, headers, receive)
+        body, _ = await read_body(self._context, admitted, headers, receive)
         wanted = collect.decoded(self._decoder, body)
         if site.intent is None:
             raise RequestRefusedError(

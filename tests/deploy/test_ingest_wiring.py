@@ -68,7 +68,7 @@ def test_a_sites_domains_and_rules_are_spelled_as_urls_are() -> None:
         ignored_referrers=("ID.bank.example",),
         path_rules=(PathRule(prefix="/b%c3%bccher", type="ProductRelated"),),
     )
-    rules = site_access("shop", given, embedded=False).rules
+    rules = site_access("shop", given, embedded=False).url_rules
     assert rules.own_domains == {"shop.example", "xn--bcher-kva.example"}
     assert rules.ignored_referrers == {"id.bank.example"}
     assert rules.type_of("/bücher/1") == "ProductRelated"

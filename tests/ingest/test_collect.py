@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from ingest import codes, collect, schemas
 from ingest.admission.keys import Grant, SiteAccess
 from ingest.collect import SenderContext
-from ingest.enrich import Agent, page_rules
+from ingest.enrich import checked_url_rules
 from ingest.errors import RequestRefusedError
 from ingest.events import Code, Context, Custom, Event, Page, Purchase, decode
+from ingest.parsing.agents import Agent
 from tests.support.events import NOON, event_id
 
 LIVE = Grant(SiteAccess("shop"), "write", "shop")
@@ -385,7 +386,7 @@ def test_a_byte_order_mark_means_nothing() -> None:
 
 
 def test_own_domains_of_a_site_are_no_source() -> None:
-    site = SiteAccess("shop", page_rules(own_domains=["pay.example"], ignored_referrers=["id.example"]))
+    site = SiteAccess("shop", checked_url_rules(own_domains=["pay.example"], ignored_referrers=["id.example"]))
     for referrer in ("https://pay.example/", "https://id.example/", "https://www.paypal.com/checkoutnow"):
         sent = page_view(page={"url": "https://shop.example/", "referrer": referrer})
         assert only(batch(sent, grant=Grant(site, "write", ""))).context.traffic_type == codes.DIRECT

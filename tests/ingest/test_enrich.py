@@ -39,7 +39,7 @@ def test_address_is_cut(address: str, cut: str | None) -> None:
     assert enrich.cut_address(address) == cut
 
 
-RULES = enrich.PageRules(
+RULES = enrich.UrlRules(
     frozenset({"utm_source", "size"}),
     (("/p", "ProductRelated"), ("/p/help", "Informational"), ("/me", "Administrative")),
 )
@@ -86,7 +86,7 @@ def test_page_type(path: str, given: str | None, kind: str | None) -> None:
 @pytest.mark.parametrize("prefix", ["/bücher", "/b%C3%BCcher", "/b%c3%bccher", "/bu\u0308cher"])
 @pytest.mark.parametrize("path", ["/bücher/1", "/b%C3%BCcher/1", "/b%c3%bccher/1", "//b%C3%BCcher/1"])
 def test_a_rule_holds_for_every_spelling(prefix: str, path: str) -> None:
-    rules = enrich.page_rules(path_types=[(prefix, "ProductRelated")])
+    rules = enrich.checked_url_rules(path_types=[(prefix, "ProductRelated")])
     assert enrich.page(path, None, None, rules) == Page("/bücher/1", "ProductRelated")
 
 

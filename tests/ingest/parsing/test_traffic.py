@@ -3,12 +3,12 @@
 import pytest
 
 from ingest import codes
-from ingest.enrich import PLAIN_RULES, PageRules, page_rules, sites_of, traffic
+from ingest.enrich import PLAIN_URL_RULES, UrlRules, checked_url_rules, registrable_domains, traffic_type
 from ingest.events import UNKNOWN, Code
 from ingest.parsing import hosts
 
 HERE = "https://www.shop.example/p"
-RULES = page_rules(own_domains=["shop-pay.example", "Bücher.example"], ignored_referrers=["id.bank.example"])
+RULES = checked_url_rules(own_domains=["shop-pay.example", "Bücher.example"], ignored_referrers=["id.bank.example"])
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,11 @@ RULES = page_rules(own_domains=["shop-pay.example", "Bücher.example"], ignored_
     ],
 )
 def test_referrers(referrer: str | None, expected: Code) -> None:
-    assert traffic(HERE, referrer, None, RULES) == expected
+    assert traffic_type(HERE, referrer, None, RULES) == expected
 
 
 @pytest.mark.parametrize(
-    ("here", "referrer", "home", "expected"),
+    ("here", "referrer", "page_host", "expected"),
     [
         pytest.param(
             "https://checkout.shop.example/pay", "https://shop.example/cart", None, codes.DIRECT, id="checkout"
@@ -94,8 +94,8 @@ def test_referrers(referrer: str | None, expected: Code) -> None:
         pytest.param("https://bücher.example/", "https://www.xn--bcher-kva.example/", None, codes.DIRECT, id="IDNA"),
     ],
 )
-def test_own_pages_are_no_source(here: str, referrer: str, home: str | None, expected: Code) -> None:
-    assert traffic(here, referrer, home) == expected
+def test_own_pages_are_no_source(here: str, referrer: str, page_host: str | None, expected: Code) -> None:
+    assert traffic_type(here, referrer, page_host) == expected
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_own_pages_are_no_source(here: str, referrer: str, home: str | None, exp
     ],
 )
 def test_campaigns(query: str, expected: Code) -> None:
-    assert traffic(f"{HERE}?{query}", None, None) == expected
+    assert traffic_type(f"{HERE}?{query}", None, None) == expected
 
 
 def test_a_click_id_goes_before_the_referrer() -> None:
-    assert traffic(HERE + "?gclid=1", "https://www.google.com/", None) == codes.PAID_SEARCH
-    assert traffic(HERE + "?srsltid=x", "https://www.google.com/", None) == codes.ORGANIC_SHOPPING
+    assert traffic_type(HERE + "?gclid=1", "https://www.google.com/", None) == codes.PAID_SEARCH
+    assert traffic_type(HERE + "?srsltid=x", "https://www.google.com/", None) == codes.ORGANIC_SHOPPING
 
 
 def test_codes_keep_their_meaning() -> None:
@@ -209,12 +209,12 @@ def test_what_is_no_domain_is_refused(given: str) -> None:
 
 def test_domains_are_spelled_as_in_urls() -> None:
     assert hosts.checked_domain(" Bücher.Example. ") == "xn--bcher-kva.example"
-    assert sites_of(["https://checkout.shop.example", "http://[::1]:80", "http://localhost:5173"]) == [
+    assert registrable_domains(["https://checkout.shop.example", "http://[::1]:80", "http://localhost:5173"]) == [
         "shop.example",
         "localhost",
     ]
 
 
 def test_rules_are_no_source_of_other_sites() -> None:
-    assert traffic(HERE, "https://shop-pay.example/x", None, PLAIN_RULES) == codes.REFERRAL
-    assert traffic(HERE, "https://shop-pay.example/x", None, PageRules()) == codes.REFERRAL
+    assert traffic_type(HERE, "https://shop-pay.example/x", None, PLAIN_URL_RULES) == codes.REFERRAL
+    assert traffic_type(HERE, "https://shop-pay.example/x", None, UrlRules()) == codes.REFERRAL

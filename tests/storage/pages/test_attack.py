@@ -8,8 +8,9 @@ import pytest
 
 from ingest.admission.keys import Grant, SiteAccess
 from ingest.collect import SenderContext, event_of
-from ingest.enrich import agent, cut_address
+from ingest.enrich import cut_address
 from ingest.events import Event, Tick, UsePages
+from ingest.parsing.agents import agent
 from ingest.schemas import SentEvent, SentPage, SentPurchase
 from scoring import registry
 from storage.pages.refresh import Refreshed, Refresher
