@@ -16,10 +16,10 @@ from stream.step import ModelLoader
 log = logging.getLogger(__name__)
 
 
-async def mark_unusable_models(partition: Partition, records: Sequence[LogRecord], models: ModelLoader) -> int:
+async def refuse_unusable_models(partition: Partition, records: Sequence[LogRecord], models: ModelLoader) -> int:
     """Notes in `partition.refused`, by offset, which of these records name a model that cannot score here.
 
-    The fold then passes them. Returns how many were noted now.
+    The fold then passes them. Returns how many were refused now.
     """
     refused, goes_on = 0, partition.model
     for offset, version in _named(records):

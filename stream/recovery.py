@@ -15,7 +15,7 @@ import msgspec
 from stream.errors import StreamError
 from stream.fold.mark import Mark, decode_mark
 from stream.fold.partition import LogRecord, Partition
-from stream.models import mark_unusable_models
+from stream.models import refuse_unusable_models
 from stream.required import WaitForVersions, required_versions
 from stream.step import ModelLoader
 
@@ -126,7 +126,7 @@ async def _fold_to(
                 continue
             patience = monotonic() + PATIENCE
             await wait_for_versions(required_versions(records))
-            await mark_unusable_models(partition, records, models)
+            await refuse_unusable_models(partition, records, models)
             for record in records:
                 if record.offset % YIELD_RECORDS == 0 and monotonic() - yielded >= YIELD_SECONDS:
                     report(record.offset - first, end - first)

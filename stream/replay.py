@@ -102,7 +102,7 @@ class PartitionReplay:
         self._models = models
         self._emit_from = emit_from
         self._late = late
-        self._failures = 0
+        self._failure_run = 0
 
     def take(self, records: Sequence[LogRecord]) -> ReplayBatch:
         """Fold and score the next records; raises FoldError where they do not follow or the fold itself is at fault."""
@@ -115,17 +115,17 @@ class PartitionReplay:
     def _fold(self, records: Sequence[LogRecord]) -> FoldResult:
         partition = self.partition
         if self._late is not None:
-            result = FoldResult(self._failures, self._policy)
+            result = FoldResult(self._failure_run, self._policy)
             for record in records:
                 _require_next(partition, record)
                 self._late.fold(partition, record, result)
         else:
             result, seek = fold(
-                {partition.number: partition}, {partition.number: records}, self._failures, self._policy
+                {partition.number: partition}, {partition.number: records}, self._failure_run, self._policy
             )
             if seek:
                 _require_next(partition, next(record for record in records if record.offset > partition.next))
-        self._failures = result.failures
+        self._failure_run = result.failure_run
         require_folding(partition, result)
         return result
 

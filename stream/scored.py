@@ -43,9 +43,9 @@ CLOSED_BIT = 1 << 11
 OFFSET_SHIFT = 12
 
 
-def version_of(offset: int, closed: bool, backfill: int = 0) -> int:
-    """offset << 12 | closed << 11 | backfill number: grows with the log; live is backfill 0."""
-    return offset << OFFSET_SHIFT | closed << 11 | backfill
+def version_of(offset: int, closed: bool, replay_number: int = 0) -> int:
+    """offset << 12 | closed << 11 | replay number: grows with the log; live updates have number 0."""
+    return offset << OFFSET_SHIFT | closed << 11 | replay_number
 
 
 # `ColumnSpec` says how the databases keep a field; without one, under its own name in both tables (stream/stored.py).

@@ -44,7 +44,7 @@ class ScoredUpdate(Struct, frozen=True, gc=False):
 
     partition: int
     key: bytes
-    session: ScoredSession
+    record: ScoredSession
 
 
 class FoldedBatches(NamedTuple):
@@ -57,7 +57,7 @@ class FoldedBatches(NamedTuple):
 def fold(
     partitions: Mapping[int, Partition],
     batches: Mapping[int, Sequence[LogRecord]],
-    failures: int = 0,
+    failure_run: int = 0,
     policy: EmitPolicy | None = None,
 ) -> FoldedBatches:
     """Fold one batch for each of several partitions; the client's position is never trusted.
@@ -65,7 +65,7 @@ def fold(
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
     to there and the partition is named in `seek`.
     """
-    folded = FoldResult(failures, policy)
+    folded = FoldResult(failure_run, policy)
     seek: dict[int, int] = {}
     for number, records in batches.items():
         partition = partitions[number]
@@ -98,22 +98,22 @@ def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Ite
     """The updates with their probability and the version of the model that gives it, without reasons."""
     for version, of_version in groupby(updates, attrgetter("model")):
         model, rest = models(version), iter(of_version)
-        while some := [update.session for update in islice(rest, SCORE_ROWS)]:
-            scores = model.score(np.array([model_input(session.features) for session in some], np.float32))
+        while some := [update.record for update in islice(rest, SCORE_ROWS)]:
+            scores = model.score(np.array([model_input(record.features) for record in some], np.float32))
             yield from zip(some, scores.probability.tolist(), repeat(model.manifest.version))
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
     manifest = model.manifest
-    scores = model.score(np.array([model_input(update.session.features) for update in updates], np.float32))
+    scores = model.score(np.array([model_input(update.record.features) for update in updates], np.float32))
     columns, contributions = strongest_reasons(scores.reasons, REASONS)
     ready = []
     for update, probability, strongest, moved in zip(
         updates, scores.probability.tolist(), columns.tolist(), contributions.tolist(), strict=True
     ):
-        reasons = _reasons(update.session.features, strongest, moved)
-        session = _with_score(update.session, probability, *classify(probability, manifest), reasons, manifest.version)
-        ready.append(ScoredUpdate(update.partition, update.key, session))
+        reasons = _reasons(update.record.features, strongest, moved)
+        record = _with_score(update.record, probability, *classify(probability, manifest), reasons, manifest.version)
+        ready.append(ScoredUpdate(update.partition, update.key, record))
     return ready
 
 

@@ -16,7 +16,7 @@ from stream.errors import StreamError
 from stream.fold.mark import Mark, encode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.metrics import WorkerMetrics
-from stream.models import mark_unusable_models, require_usable
+from stream.models import refuse_unusable_models, require_usable
 from stream.publish import KeyedRecord, RecordPublisher
 from stream.recovery import LogReader, pass_gap, recover
 from stream.required import WaitForVersions, required_versions
@@ -86,7 +86,7 @@ class Worker:
         self._models = models
         self._records = records
         self._metrics = metrics
-        self._failures = 0
+        self._failure_run = 0
         self._committed: dict[int, int] = {}
         self._commit_at = 0.0
         self._ticked: dict[int, float] = {}
@@ -140,9 +140,11 @@ class Worker:
         began = start = perf_counter()
         await self._wait_for_versions(required_versions(chain.from_iterable(batches.values())))
         for number, records in batches.items():
-            self._metrics.refused_models.inc(await mark_unusable_models(self.partitions[number], records, self._models))
-        folded, seek = fold(self.partitions, batches, self._failures)
-        self._failures = folded.failures
+            self._metrics.refused_models.inc(
+                await refuse_unusable_models(self.partitions[number], records, self._models)
+            )
+        folded, seek = fold(self.partitions, batches, self._failure_run)
+        self._failure_run = folded.failure_run
         began = self._spent("fold", began)
         if folded.dead:
             await self._records.publish(
@@ -151,11 +153,11 @@ class Worker:
             )
             began = self._spent("dead", began)
         for ready in score(folded.updates, self._models):
-            keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
+            keyed = [KeyedRecord(update.partition, update.key, encode(update.record)) for update in ready]
             began = self._spent("score", began)
             await self._records.publish(self._topics.scored, keyed)
             began = self._spent("publish", began)
-            metrics.count_updates([update.session for update in ready])
+            metrics.count_updates([update.record for update in ready])
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
         metrics.round_records.observe(sum(map(len, batches.values())))

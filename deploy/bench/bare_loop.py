@@ -60,7 +60,7 @@ async def loop(settings: Settings) -> None:
         await followed.wait_for_versions(required_versions(chain.from_iterable(batches.values())))
         folded = fold(partitions, batches).folded
         for ready in score(folded.updates, model):
-            keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in ready]
+            keyed = [KeyedRecord(update.partition, update.key, encode(update.record)) for update in ready]
             await records.publish(kafka.scored_topic, keyed)
         if monotonic() >= commit_at:
             await consumer.commit()

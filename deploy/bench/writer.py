@@ -120,8 +120,8 @@ def scored(given: BenchTraffic, settings: Settings, expected: ExpectedRows) -> l
         while batch := list(islice(log, ROUND)):
             for ready in score(fold({number: partition}, {number: batch}).folded.updates, model):
                 for update in ready:
-                    expected.add(update.session)
-                    records.append((update.key, encode(update.session)))
+                    expected.add(update.record)
+                    records.append((update.key, encode(update.record)))
         made.append(records)
     return made
 

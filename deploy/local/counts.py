@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.processes.probes import ProbeAddress, get
-from storage.write.block import TOPICS
+from storage.write.block import CANONICAL_TOPICS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ProbeCounts:
 
 
 #: How the writer's metrics name the topic of scored sessions.
-SCORED = TOPICS["scored"]
+SCORED = CANONICAL_TOPICS["scored"]
 #: Samples of Prometheus, by what they count here; `written` and `waiting` are of scored sessions only.
 _SAMPLES = {
     "opecom_ingest_events_total": "accepted",

@@ -24,7 +24,7 @@ from deploy.wiring.storage import DatabaseHandles, database_errors, databases
 from storage.database.detached_parts import TABLES, account, detached_parts, unseen
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
-from storage.write.block import Role
+from storage.write.block import TopicRole
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.deliver import NamedSink
 from storage.write.relational_sink import RelationalSink, close_orphans
@@ -149,6 +149,6 @@ async def watch_parts(
             return
 
 
-def _topics(settings: Settings) -> dict[Role, str]:
+def _topics(settings: Settings) -> dict[TopicRole, str]:
     kafka = settings.kafka
     return {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}

@@ -80,7 +80,7 @@ def compare_updates(
 
 def made_updates(log: str, updates: Sequence[ScoredUpdate]) -> Iterator[tuple[Moment, dict[str, Any]]]:
     """The updates as rows of the timeline, by what makes them one."""
-    columns = scored_columns(log, [(update.partition, update.session) for update in updates])
+    columns = scored_columns(log, [(update.partition, update.record) for update in updates])
     names = list(columns)
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(names, values, strict=True))

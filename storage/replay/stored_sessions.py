@@ -15,7 +15,7 @@ from ingest.partition import partition_of
 from storage.database.engine import reached
 from storage.database.rows import Row
 from storage.database.tables import page_views, sessions
-from storage.write.sink import BACKFILL_MASK
+from storage.write.sink import REPLAY_NUMBER_MASK
 from stream.replay import Window
 from stream.scored import Identity, version_of
 
@@ -69,7 +69,7 @@ class StoredSessions:
             query = (
                 select(t.opened_at, t.site, t.session_id, t.version)
                 .where(t.log == self._log, t.opened_at >= window.since, t.opened_at < window.until)
-                .where(t.status != "void", t.version.bitwise_and(BACKFILL_MASK) != number)
+                .where(t.status != "void", t.version.bitwise_and(REPLAY_NUMBER_MASK) != number)
                 .where(t.opened_at >= after[0], tuple_(t.opened_at, t.site, t.session_id) > after)
                 .order_by(t.opened_at, t.site, t.session_id)
                 .limit(PAGE)
@@ -108,7 +108,7 @@ class StoredSessions:
         """How many sessions replay `number` has voided."""
         t = sessions.c
         query = select(func.count()).where(
-            t.log == self._log, t.status == "void", t.version.bitwise_and(BACKFILL_MASK) == number
+            t.log == self._log, t.status == "void", t.version.bitwise_and(REPLAY_NUMBER_MASK) == number
         )
         return int(self._rows(query)[0][0])
 

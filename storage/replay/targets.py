@@ -19,7 +19,7 @@ from storage.replay.stored_sessions import StoredSessions
 from storage.write.block import Block, TopicRecord, block_of, read
 from storage.write.deliver import deliver
 from storage.write.erased import erases, redact
-from storage.write.sink import BACKFILL_MASK, Sink
+from storage.write.sink import REPLAY_NUMBER_MASK, Sink
 from stream.fold.erasures import Erasures
 from stream.fold.partition import LogRecord
 from stream.publish import KeyedRecord, RecordPublisher
@@ -77,11 +77,13 @@ class DatabaseTarget:
     def _take(self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account) -> None:
         """1 rows of sessions and page views · 2 page views that are no more · 3 the timeline, and the log itself."""
         rows = [
-            (_record(update), update.session) for update in batch.updates if not erases(self._erasures, update.session)
+            (_record(update), update.record) for update in batch.updates if not erases(self._erasures, update.record)
         ]
         # Only what is closed, or published as live workers do: the rows of other updates would be replaced at once.
         whole = [
-            (record, update) for record, update in rows if update.event.id is None or not update.version & BACKFILL_MASK
+            (record, update)
+            for record, update in rows
+            if update.event.id is None or not update.version & REPLAY_NUMBER_MASK
         ]
         refusals = deliver(self._relational, Block(self._log, scored=tuple(whole)))
         self._stored.drop_views({identity_of(update): update.version for _, update in whole if update.event.id is None})
@@ -112,7 +114,7 @@ class TopicTarget:
     async def take(
         self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None:
-        keyed = [KeyedRecord(update.partition, update.key, encode(update.session)) for update in batch.updates]
+        keyed = [KeyedRecord(update.partition, update.key, encode(update.record)) for update in batch.updates]
         if keyed:
             await self._records.publish(self._topic, keyed)
 
@@ -146,7 +148,7 @@ class FileTarget:
     async def take(
         self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account
     ) -> None:
-        lines = encode_lines([update.session for update in batch.updates])
+        lines = encode_lines([update.record for update in batch.updates])
         await in_thread(self._append, account.part, lines)
         account.bytes += len(lines)
 
@@ -197,4 +199,4 @@ class FileTarget:
 
 def _record(update: ScoredUpdate) -> TopicRecord:
     """What stands for the update where a database refuses it."""
-    return TopicRecord("scored", update.partition, update.session.event.offset, 0, update.key, b"", update.session)
+    return TopicRecord("scored", update.partition, update.record.event.offset, 0, update.key, b"", update.record)

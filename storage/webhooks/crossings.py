@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from scoring.manifest import Band
-from storage.write.sink import BACKFILL_MASK
+from storage.write.sink import REPLAY_NUMBER_MASK
 from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, identity_of
 
 #: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one.
@@ -68,7 +68,7 @@ def fold(
     folded = FoundCrossings([], {}, reported)
     for update in updates:
         offset, hooks = update.version >> OFFSET_SHIFT, webhooks.get(update.site)
-        if update.version & BACKFILL_MASK or offset < folded.reported or not hooks:
+        if update.version & REPLAY_NUMBER_MASK or offset < folded.reported or not hooks:
             continue
         folded.reported = offset
         _take(update, hooks, folded, known)

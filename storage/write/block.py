@@ -15,17 +15,17 @@ from stream import scored
 from stream.scored import DeadLetter, Identity, ScoredSession, View, identity_of
 
 #: What a topic is for, whatever its name.
-Role = Literal["events", "scored", "dead"]
-#: What dead letters call a topic, whatever its name in the settings.
-TOPICS: dict[Role, str] = {"events": "events", "scored": "scored-sessions", "dead": "events-dead"}
+TopicRole = Literal["events", "scored", "dead"]
+#: What dead letters, metrics and log lines call a topic, whatever its name in the settings.
+CANONICAL_TOPICS: dict[TopicRole, str] = {"events": "events", "scored": "scored-sessions", "dead": "events-dead"}
 
 
 class TopicRecord(Struct, frozen=True, gc=False):
-    """One record of a topic: where it stands, its bytes, and what they say; None where `detail` says why not: it
-    cannot be decoded, or it was an erased event with an invalid id (erased.py).
+    """A record of a topic. `content` is None if it cannot be decoded, or was an erased event with an invalid id
+    (erased.py); `detail` then says why.
     """
 
-    role: Role
+    role: TopicRole
     partition: int
     offset: int
     #: Kafka's timestamp, ms UTC.
@@ -42,15 +42,15 @@ class WrittenPosition(Struct, frozen=True):
     Stored so that continuity.py can refuse a topic that was created again; committed offsets say where to go on.
     """
 
-    role: Role
+    role: TopicRole
     partition: int
     next: int
     timestamp: int
 
 
 class Block(Struct, frozen=True):
-    """Records of one log, by their topic, as they may be kept: `events` and `dead` hold every one, `scored` only those
-    that can be read. In `dead`, what cannot be read stands in a dead letter of its own.
+    """Records of one log, by their topic. `events` and `dead` hold every record that may be kept; `scored` only those
+    that can be decoded. In `dead`, what cannot be decoded stands in a dead letter of its own.
     """
 
     log: str
@@ -82,7 +82,7 @@ class Block(Struct, frozen=True):
 
 
 def read(
-    role: Role, *, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None
+    role: TopicRole, *, partition: int, offset: int, timestamp: int, key: bytes | None, value: bytes | None
 ) -> TopicRecord:
     """Read one record of a topic; never raises: what cannot be read has no content and says why."""
     raw = value or b""
@@ -100,17 +100,19 @@ def read(
 
 
 def block_of(
-    log: str, records: Iterable[TopicRecord], kept: Callable[[TopicRecord], TopicRecord | None] = lambda record: record
+    log: str,
+    records: Iterable[TopicRecord],
+    redact_record: Callable[[TopicRecord], TopicRecord | None] = lambda record: record,
 ) -> tuple[Block, list[TopicRecord]]:
-    """A block of these records as they may be `kept`, and the scored ones that cannot be read.
+    """A block of these records after `redact_record`, and the scored ones that cannot be decoded.
 
-    A dead letter that cannot be read is kept as one, with reason `undecodable`: nothing is ever thrown away.
+    A dead letter that cannot be decoded is kept as one, with reason `undecodable`: nothing is ever thrown away.
     """
     updates, entries, dead, refused = [], [], [], []
-    last: dict[tuple[Role, int], TopicRecord] = {}
+    last: dict[tuple[TopicRole, int], TopicRecord] = {}
     for read_record in records:
         last[read_record.role, read_record.partition] = read_record
-        record = kept(read_record)
+        record = redact_record(read_record)
         if record is None:
             continue
         content = record.content
@@ -135,7 +137,7 @@ def dead_letter(log: str, record: TopicRecord, detail: str) -> DeadLetter:
     """The dead letter of a record that no database takes."""
     return DeadLetter(
         log=log,
-        topic=TOPICS[record.role],
+        topic=CANONICAL_TOPICS[record.role],
         partition=record.partition,
         offset=record.offset,
         reason="failed" if record.role != "dead" else "undecodable",

@@ -18,10 +18,14 @@ from ingest.events import Erase, Event, Tick, UseModel, UsePages
 from storage.database.columns import TIMELINE_COLUMNS
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.write.block import Block, TopicRecord
-from storage.write.sink import BACKFILL_MASK
+from storage.write.sink import REPLAY_NUMBER_MASK
 from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, stored_list
 
 Columns = dict[str, Sequence[Any]]
+
+_CONTROLS: dict[type, str] = {Tick: "tick", UseModel: "model", UsePages: "pages", Erase: "erase"}
+_OF_TABLES = "database = currentDatabase() AND has({tables:Array(String)}, table)"
+_MUTATIONS = f"SELECT table, latest_fail_reason FROM system.mutations WHERE {_OF_TABLES} AND NOT is_done"  # noqa: S608  our names
 
 
 def embedded_client(path: str, database: str) -> Any:
@@ -100,10 +104,6 @@ def drop_changes(client: Any, tables: Collection[str]) -> None:
         raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
 
-_OF_TABLES = "database = currentDatabase() AND has({tables:Array(String)}, table)"
-_MUTATIONS = f"SELECT table, latest_fail_reason FROM system.mutations WHERE {_OF_TABLES} AND NOT is_done"  # noqa: S608  our names
-
-
 class AnalyticsSink:
     """`client` is a clickhouse_connect client that serves threads: in the store process the query API reads with it."""
 
@@ -140,26 +140,26 @@ class AnalyticsSink:
         )
 
 
-def scored_columns(log: str, placed: Sequence[tuple[int, ScoredSession]]) -> Columns:
-    """The columns of `scored_sessions`, one value per update; `placed` are updates with their partitions.
+_COLUMN_GETTERS = [(column.name, attrgetter(column.path)) for column in TIMELINE_COLUMNS]
+_LISTS = [column.name for column in TIMELINE_COLUMNS if column.is_json]
+
+
+def scored_columns(log: str, with_partitions: Sequence[tuple[int, ScoredSession]]) -> Columns:
+    """The columns of `scored_sessions`, one value per update; `with_partitions` are pairs of partition and update.
 
     A closing that a replay writes has the version of the replay's end offset (`cut`), but keeps its place in the
     timeline: `backfill`, the number of the replay, is 0 for live updates.
     """
-    updates = [update for _, update in placed]
-    columns: Columns = {name: list(map(take, updates)) for name, take in _TAKEN}
+    updates = [update for _, update in with_partitions]
+    columns: Columns = {name: list(map(getter, updates)) for name, getter in _COLUMN_GETTERS}
     for name in _LISTS:
         columns[name] = list(map(stored_list, columns[name]))
     versions = columns["version"]
     columns["log"] = [log] * len(updates)
-    columns["partition"] = [partition for partition, _ in placed]
+    columns["partition"] = [partition for partition, _ in with_partitions]
     columns["closed"] = [bool(version & CLOSED_BIT) for version in versions]
-    columns["backfill"] = [version & BACKFILL_MASK for version in versions]
+    columns["backfill"] = [version & REPLAY_NUMBER_MASK for version in versions]
     return columns
-
-
-_TAKEN = [(column.name, attrgetter(column.path)) for column in TIMELINE_COLUMNS]
-_LISTS = [column.name for column in TIMELINE_COLUMNS if column.is_json]
 
 
 def event_columns(log: str, records: Sequence[TopicRecord]) -> Columns:
@@ -204,6 +204,3 @@ def _control(content: object) -> str | None:
     if content is None:
         return None
     return next(name for kind, name in _CONTROLS.items() if isinstance(content, kind))
-
-
-_CONTROLS: dict[type, str] = {Tick: "tick", UseModel: "model", UsePages: "pages", Erase: "erase"}

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 
 from storage.database.tables import log_positions
 from storage.errors import StorageError
-from storage.write.block import Role
+from storage.write.block import TopicRole
 from stream.kafka.clients import KafkaClients, partitions_of
 from stream.kafka.errors import KafkaUnavailableError
 
@@ -29,7 +29,7 @@ class ContinuityError(StorageError):
 class LastWritten(Struct, frozen=True):
     """How far a partition was written, and the Kafka timestamp (ms) of its last record."""
 
-    role: Role
+    role: TopicRole
     partition: int
     next: int
     timestamp: int
@@ -45,7 +45,7 @@ def written(engine: Engine, log: str) -> list[LastWritten]:
 
 async def check(
     known: Iterable[LastWritten],
-    topics: Mapping[Role, str],
+    topics: Mapping[TopicRole, str],
     clients: KafkaClients,
     wait_seconds: float = WAIT_SECONDS,
 ) -> None:

@@ -19,8 +19,8 @@ def redact(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
     content = record.content
     if isinstance(content, Event):
         # Until an erasure is settled, events must stay to tell which sessions are meant (ErasureRecord).
-        settled = erasures.is_settled(content.site, content.session_id, content.visitor_id)
-        return _moved_only(record, content) if settled else record
+        known = erasures.sessions_known(content.site, content.session_id, content.visitor_id)
+        return _moved_only(record, content) if known else record
     if isinstance(content, ScoredSession):
         return None if erases(erasures, content) else record
     if isinstance(content, DeadLetter):

@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from storage.write.block import Block, Role, newest, newest_views
+from storage.write.block import Block, TopicRole, newest, newest_views
 from stream.scored import CLOSED_BIT, DeadLetter, Identity, ScoredSession, View, identity_of
 
-BACKFILL_MASK = CLOSED_BIT - 1
+REPLAY_NUMBER_MASK = CLOSED_BIT - 1
 
 
 class Sink(Protocol):
@@ -27,7 +27,7 @@ class ListSink:
         self.timeline: dict[tuple[Identity, str, int, bool], ScoredSession] = {}
         self.events: dict[tuple[str, int, int], tuple[bytes | None, bytes]] = {}
         self.dead: dict[tuple[str, str, int, int], DeadLetter] = {}
-        self.positions: dict[tuple[str, Role, int], tuple[int, int]] = {}
+        self.positions: dict[tuple[str, TopicRole, int], tuple[int, int]] = {}
 
     def write(self, block: Block) -> None:
         log = block.log

@@ -18,7 +18,7 @@ from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
 from storage.errors import StorageError
 from storage.metrics import WriterMetrics
-from storage.write.block import TOPICS, Block, Role, TopicRecord, block_of, dead_letter, read
+from storage.write.block import CANONICAL_TOPICS, Block, TopicRecord, TopicRole, block_of, dead_letter, read
 from storage.write.deliver import NamedSink, Refusal, deliver
 from storage.write.erased import redact
 from stream.fold.erasures import Erasures
@@ -56,7 +56,7 @@ class Writer:
         self,
         *,
         log_id: str,
-        topics: Mapping[Role, str],
+        topics: Mapping[TopicRole, str],
         consumer: AIOKafkaConsumer,
         producer: AIOKafkaProducer,
         databases: tuple[NamedSink, ...],
@@ -69,7 +69,7 @@ class Writer:
     ) -> None:
         self._log_id = log_id
         self._topics = topics
-        self._roles: dict[str, Role] = {topic: role for role, topic in topics.items()}
+        self._roles: dict[str, TopicRole] = {topic: role for role, topic in topics.items()}
         self._producer = producer
         self._databases = databases
         self._gather_seconds = gather_seconds
@@ -179,7 +179,7 @@ class Writer:
             if result is None:
                 return False
             refusals += result
-        await self._give_up(batches, refusals)
+        await self._dead_letter_refused(batches, refusals)
         await self._commit(batches)
         self._count(batches)
         return True
@@ -239,7 +239,7 @@ class Writer:
                 return None
             delay = min(delay * 2, LONGEST_DELAY)
 
-    async def _give_up(self, batches: Batches, refusals: list[Refusal]) -> None:
+    async def _dead_letter_refused(self, batches: Batches, refusals: list[Refusal]) -> None:
         if not refusals:
             self._refused_in_a_row = 0
             return
@@ -254,7 +254,9 @@ class Writer:
                     f"({details[place][1]}); nothing after them is committed. Is the writer older than the worker?"
                 )
         for record, why in details.values():
-            log.error("%s %d:%d cannot be written: %s", TOPICS[record.role], record.partition, record.offset, why)
+            log.error(
+                "%s %d:%d cannot be written: %s", CANONICAL_TOPICS[record.role], record.partition, record.offset, why
+            )
             self._metrics.refused.inc()
             if record.role != "dead":
                 key, value = dead_record(dead_letter(self._log_id, record, f"{NOT_WRITTEN}{why}"))
@@ -267,7 +269,7 @@ class Writer:
 
     def _count(self, batches: Batches) -> None:
         for partition, records in batches.items():
-            self._metrics.records.labels(TOPICS[self._roles[partition.topic]]).inc(len(records))
+            self._metrics.records.labels(CANONICAL_TOPICS[self._roles[partition.topic]]).inc(len(records))
         self._metrics.block_records.observe(sum(map(len, batches.values())))
         self._report_lag({})
 
@@ -282,4 +284,4 @@ class Writer:
         """How far the databases are behind; `pending` is what they do not have yet although it was fetched."""
         behind = self._group.lag({partition: records[0].offset for partition, records in pending.items()})
         for topic, records in behind.items():
-            self._metrics.lag.labels(TOPICS[self._roles[topic]]).set(records)
+            self._metrics.lag.labels(CANONICAL_TOPICS[self._roles[topic]]).set(records)

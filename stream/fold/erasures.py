@@ -78,8 +78,8 @@ class Erasures:
         """Whether folds leave out events of this visitor in this session."""
         return bool(self.digests) and not self.digests.isdisjoint(digests_of(site, session_id, visitor_id))
 
-    def is_settled(self, site: str, session_id: str, visitor_id: str) -> bool:
-        """Whether an erasure of this visitor in this session is settled: now stored events must be redacted as well."""
+    def sessions_known(self, site: str, session_id: str, visitor_id: str) -> bool:
+        """Whether an erasure of this visitor or session is settled: now stored events must be redacted as well."""
         return bool(self._settled) and not self._settled.isdisjoint(digests_of(site, session_id, visitor_id))
 
 

@@ -9,16 +9,16 @@ def features(session: Session) -> Features:
     day, session_context = session.day, session.session_context
     assert day is not None  # noqa: S101 - set by the first event
     assert session_context is not None  # noqa: S101 - set by the first event
-    counts, millis = session.counts, session.millis
+    views_by_type, millis_by_type = session.views_by_type, session.millis_by_type
     views = len(session.times) or 1
-    bounce, leave, value = session.rates
+    bounce, leave, value = session.rate_sums
     return Features(
-        counts[0],
-        millis[0] / 1000,
-        counts[1],
-        millis[1] / 1000,
-        counts[2],
-        millis[2] / 1000,
+        views_by_type[0],
+        millis_by_type[0] / 1000,
+        views_by_type[1],
+        millis_by_type[1] / 1000,
+        views_by_type[2],
+        millis_by_type[2] / 1000,
         bounce / views,
         leave / views,
         value / views,

@@ -181,17 +181,17 @@ class Partition:
     def _fold_unless_erased(self, record: LogRecord, event: Event, result: FoldResult | None) -> tuple[Outcome, str]:
         """Fold an event, but for one with an invalid id, and for one of an erased visitor."""
         try:
-            raw = event_id_bytes(event.event_id)
+            id_bytes = event_id_bytes(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
         if self._erasures.is_erased(event.site, event.session_id, event.visitor_id):
             # Its session was never there, but nobody else's may close at another time.
             self._advance(clock_of(event), event.received_at, record.offset, result)
             return "erased", ""
-        return self._fold_event(record, event, raw, result)
+        return self._fold_event(record, event, id_bytes, result)
 
     def _fold_event(
-        self, record: LogRecord, event: Event, raw: bytes, result: FoldResult | None
+        self, record: LogRecord, event: Event, id_bytes: bytes, result: FoldResult | None
     ) -> tuple[Outcome, str]:
         """Fold one event.
 
@@ -209,7 +209,7 @@ class Partition:
             return "duplicate", ""
         key = record.key or b""
         session = clock.open.get(key)
-        if session is not None and has_event(session, raw, counts_as_revenue(event)):
+        if session is not None and has_event(session, id_bytes, counts_as_revenue(event)):
             self._touch(clock, key, session)
             return "duplicate", ""
         calendar = self._calendars.of(event.site)
@@ -223,11 +223,11 @@ class Partition:
             session = None
         if session is None:
             session = Session(event.site, event.session_id, clock.now, offset, calendar)
-            return self._take(clock, key, session, record, event, raw, occurred_at, result)
+            return self._take(clock, key, session, record, event, id_bytes, occurred_at, result)
         self._touch(clock, key, session)
         if session.events >= SESSION_EVENTS:
             return "overflow", f"the session has {SESSION_EVENTS} events"
-        return self._take(clock, key, session, record, event, raw, occurred_at, result)
+        return self._take(clock, key, session, record, event, id_bytes, occurred_at, result)
 
     def _take(
         self,
@@ -236,7 +236,7 @@ class Partition:
         session: Session,
         record: LogRecord,
         event: Event,
-        raw: bytes,
+        id_bytes: bytes,
         occurred_at: int,
         result: FoldResult | None,
     ) -> tuple[Outcome, str]:
@@ -245,7 +245,7 @@ class Partition:
         if event.type == "page_view" and event.page is not None:
             page = self._statistics.page(event.site, event.page.path, event.page.type, self.pages_version)
         try:
-            changed = apply(session, event, raw, occurred_at, page)
+            changed = apply(session, event, id_bytes, occurred_at, page)
         except Exception as error:
             if result is not None:
                 result.failed()
@@ -254,7 +254,7 @@ class Partition:
             clock.open[key] = session
             self._opened[record.offset] = None
         if result is not None:
-            result.failures = 0
+            result.failure_run = 0
             cause = cause_of(record.offset, event)
             self._emit(key, session, cause, occurred_at, changed, result)
         return "scored", ""

@@ -20,26 +20,26 @@ class EmitPolicy(Protocol):
 class FoldResult:
     """What a fold brought: updates to score, dead letters, and how many records ended in which way.
 
-    A closing that a `policy` lets pass carries all page views of its session, as nothing else of it may be published.
-    Where nobody reads them, no update carries views: not `has_views`.
+    Under a `policy`, a published closing carries all page views of its session, because the views of its earlier
+    updates may have been left out. With `has_views` False, updates carry no views.
     """
 
-    __slots__ = ("counts", "dead", "failures", "has_views", "longest_failure_run", "policy", "updates")
+    __slots__ = ("counts", "dead", "failure_run", "has_views", "longest_failure_run", "policy", "updates")
 
-    def __init__(self, failures: int = 0, policy: EmitPolicy | None = None, has_views: bool = True) -> None:
+    def __init__(self, failure_run: int = 0, policy: EmitPolicy | None = None, has_views: bool = True) -> None:
         self.policy = policy
         self.has_views = has_views
         self.updates: list[UnscoredUpdate] = []
         self.dead: list[DeadLetter] = []
         self.counts: dict[str, int] = {}
-        #: Events since the last good one that could not be folded, and the most there were in a row.
-        self.failures = self.longest_failure_run = failures
+        #: How many events in a row could not be folded, 0 after a good one; and the most there were.
+        self.failure_run = self.longest_failure_run = failure_run
 
     def failed(self) -> None:
-        self.failures += 1
-        self.longest_failure_run = max(self.failures, self.longest_failure_run)
+        self.failure_run += 1
+        self.longest_failure_run = max(self.failure_run, self.longest_failure_run)
 
     @property
     def sessions(self) -> list[SessionUpdate]:
         """The updates themselves."""
-        return [update.session for update in self.updates]
+        return [update.record for update in self.updates]

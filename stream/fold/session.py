@@ -36,7 +36,7 @@ class SessionContext(NamedTuple):
     region: int
     traffic_type: int
     visitor_type: VisitorType
-    origin: CategoryNames
+    category_names: CategoryNames
 
 
 class ReportedPurchase(NamedTuple):
@@ -57,10 +57,11 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "amounts", "bot", "calendar", "counts", "currency", "customs", "day", "ended", "first", "first_at",
-        "first_offset", "greatest", "ids", "last", "last_at", "last_seen", "millis", "network", "opened_at", "pages",
-        "pings", "rates", "reported_orders", "revenue", "session_context", "session_id", "site", "times",
-        "unverified_purchases", "verified_orders", "viewed", "visitor_id",
+        "amount", "amounts", "bot", "calendar", "currency", "customs", "day", "ended", "first_at", "first_offset",
+        "first_place", "greatest_place", "ids", "last_at", "last_place", "last_seen", "millis_by_type",
+        "network_digest", "opened_at", "pages", "pings", "rate_sums", "reported_orders", "revenue", "session_context",
+        "session_id", "site", "times", "unverified_purchases", "verified_orders", "view_places", "views_by_type",
+        "visitor_id",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -75,25 +76,25 @@ class Session:
         self.visitor_id = ""
         self.session_context: SessionContext | None = None
         self.bot = False
-        self.network = ""
+        self.network_digest = ""
         self.day: Day | None = None
         #: Ids of all events, ID bytes each, as they were folded.
         self.ids = b""
-        #: The event with the greatest id.
-        self.greatest = 0
-        #: When the first and the last event occurred, and which they are.
-        self.first_at = self.first = 0
-        self.last_at = self.last = 0
+        #: Where the greatest id stands in `ids`.
+        self.greatest_place = 0
+        #: When the first and the last event occurred, and their places in `ids`.
+        self.first_at = self.first_place = 0
+        self.last_at = self.last_place = 0
         self.ended = False
-        #: The page views in order: when, which event, which page.
+        #: The page views in order: when, the place of their event in `ids`, which page.
         self.times = array("q")
-        self.viewed = array("H")
+        self.view_places = array("H")
         self.pages: list[PageAtVersion] = []
         #: Views and ms by the `type_index` of their page: pages.TYPE_INDEXES.
-        self.counts = [0, 0, 0, 0]
-        self.millis = [0, 0, 0, 0]
+        self.views_by_type = [0, 0, 0, 0]
+        self.millis_by_type = [0, 0, 0, 0]
         #: Sums of bounce rate, exit rate and page value, added in the order of the views.
-        self.rates = (0.0, 0.0, 0.0)
+        self.rate_sums = (0.0, 0.0, 0.0)
         self.pings = 0
         self.customs = 0
         #: Every purchase as it was reported; `verified_orders` is what counts of them.
@@ -124,15 +125,15 @@ class Session:
 
 def event_id_bytes(event_id: str) -> bytes:
     """An event id as its bytes, in the same order and a third of its text's memory; raises ValueError if malformed."""
-    raw = bytes.fromhex(event_id.replace("-", ""))
-    if len(raw) != ID:
+    id_bytes = bytes.fromhex(event_id.replace("-", ""))
+    if len(id_bytes) != ID:
         raise ValueError(f"event_id {event_id!r} is no UUID")
-    return raw
+    return id_bytes
 
 
-def event_id_text(raw: bytes) -> str:
+def event_id_text(id_bytes: bytes) -> str:
     """The event id that `event_id_bytes` read."""
-    text = raw.hex()
+    text = id_bytes.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
@@ -141,73 +142,76 @@ def counts_as_revenue(event: Event) -> bool:
     return event.purchase is not None and event.purchase.verified
 
 
-def has_event(session: Session, raw: bytes, verified: bool = False) -> bool:
-    """Whether the session has counted the event of this id; `verified`: of the verified purchase of this id.
+def has_event(session: Session, id_bytes: bytes, verified: bool = False) -> bool:
+    """Whether the session has counted this id. With `verified`, only a verified purchase of this id is looked for;
+    without it, only another event of this id.
 
     A verified purchase and any other event of its id are two events: whoever guesses the id of an order that is yet to
     come, and sends something else with it, takes nothing from the order.
     """
-    ids, greatest = session.ids, session.greatest * ID
+    ids, greatest = session.ids, session.greatest_place * ID
     # Ids that begin with their time, as those of the tracker do, grow: there is mostly nothing to look for.
-    if raw > ids[greatest : greatest + ID]:
+    if id_bytes > ids[greatest : greatest + ID]:
         return False
-    at = _place(ids, raw, 0)
+    at = _place(ids, id_bytes, 0)
     if at < 0:
         return False
-    proven = any(order.verified and order.id == raw for order in session.reported_orders)
-    return proven if verified else not proven or _place(ids, raw, at + 1) >= 0
+    proven = any(order.verified and order.id == id_bytes for order in session.reported_orders)
+    return proven if verified else not proven or _place(ids, id_bytes, at + 1) >= 0
 
 
-def _place(ids: bytes, raw: bytes, start: int) -> int:
+def _place(ids: bytes, id_bytes: bytes, start: int) -> int:
     """Where an id stands in `ids` from `start` on; -1 where it does not."""
-    at = ids.find(raw, start)
+    at = ids.find(id_bytes, start)
     # Bytes of two neighbours may look like an id.
     while at > 0 and at % ID:
-        at = ids.find(raw, at + 1)
+        at = ids.find(id_bytes, at + 1)
     return at
 
 
-def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: PageAtVersion | None) -> tuple[int, ...]:
+def apply(
+    session: Session, event: Event, id_bytes: bytes, occurred_at: int, page: PageAtVersion | None
+) -> tuple[int, ...]:
     """Fold an event that the session does not have; returns the indexes of the page views that it added or changed.
 
-    `raw` is event_id_bytes(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs to
-    a page view and to nothing else. Raises OverflowError or ValueError for an event that no feature can hold, and then
-    leaves the session as it was.
+    `id_bytes` is event_id_bytes(event.event_id); `occurred_at` is the event's time as the fold reads it; `page` belongs
+    to a page view and to nothing else. Raises OverflowError or ValueError for an event that no feature can hold, and
+    then leaves the session as it was.
     """
     ids = session.ids
     number = len(ids) // ID
     verified = counts_as_revenue(event)
     first = not number or (
         occurred_at <= session.first_at
-        and _before(session, occurred_at, raw, session.first_at, session.first, verified)
+        and _before(session, occurred_at, id_bytes, session.first_at, session.first_place, verified)
     )
     later = (
         not number
         or occurred_at > session.last_at
-        or not _before(session, occurred_at, raw, session.last_at, session.last, verified)
+        or not _before(session, occurred_at, id_bytes, session.last_at, session.last_place, verified)
     )
     day = session.calendar.day(occurred_at) if first else session.day
     if event.purchase is not None:
-        _take_order(session, ReportedPurchase(occurred_at, raw, *_order(event)))
+        _take_order(session, ReportedPurchase(occurred_at, id_bytes, *_order(event)))
     # Nothing below raises.
     if first:
-        session.first_at, session.first = occurred_at, number
+        session.first_at, session.first_place = occurred_at, number
         session.day = day
         session.visitor_id = event.visitor_id
         session.session_context = _session_context(event.context)
         session.bot = "bot" in event.flags
-        session.network = network_of(event.site, event.context.ip) if event.context.ip else ""
-    greatest = session.greatest * ID
-    if raw > ids[greatest : greatest + ID]:
-        session.greatest = number
-    session.ids = ids + raw
+        session.network_digest = network_digest(event.site, event.context.ip) if event.context.ip else ""
+    greatest = session.greatest_place * ID
+    if id_bytes > ids[greatest : greatest + ID]:
+        session.greatest_place = number
+    session.ids = ids + id_bytes
     if later:
-        session.last = number
-        changed = _last_moves(session, occurred_at)
+        session.last_place = number
+        changed = _move_last_event(session, occurred_at)
         if page is not None:
             changed = (*changed, _append(session, occurred_at, page))
     else:
-        changed = _insert(session, occurred_at, raw, page) if page is not None else ()
+        changed = _insert(session, occurred_at, id_bytes, page) if page is not None else ()
     if event.type == "page_ping":
         session.pings += 1
     elif event.type == "custom":
@@ -217,56 +221,60 @@ def apply(session: Session, event: Event, raw: bytes, occurred_at: int, page: Pa
     return changed
 
 
-def _before(session: Session, at: int, raw: bytes, other_at: int, other: int, verified: bool = False) -> bool:
+def _before(session: Session, at: int, id_bytes: bytes, other_at: int, other: int, verified: bool = False) -> bool:
     """Whether an event comes before another one of the session; of two with one id the verified purchase is later."""
     if at != other_at:
         return at < other_at
     known = session.id_at(other)
-    return raw < known or (raw == known and not verified)
+    return id_bytes < known or (id_bytes == known and not verified)
 
 
-def _last_moves(session: Session, at: int) -> tuple[int, ...]:
+def _move_last_event(session: Session, at: int) -> tuple[int, ...]:
     """The session's last event is now at `at`, which lengthens its last view."""
     before, session.last_at = session.last_at, at
     count = len(session.times)
     if not count:
         return ()
     viewed_at = session.times[-1]
-    session.millis[session.pages[-1].type_index] += min(at - viewed_at, VIEW_CAP) - min(before - viewed_at, VIEW_CAP)
+    session.millis_by_type[session.pages[-1].type_index] += min(at - viewed_at, VIEW_CAP) - min(
+        before - viewed_at, VIEW_CAP
+    )
     return (count - 1,)
 
 
 def _append(session: Session, at: int, page: PageAtVersion) -> int:
     """Put a view behind those that are there; returns its index."""
-    session.counts[page.type_index] += 1
+    session.views_by_type[page.type_index] += 1
     session.times.append(at)
-    session.viewed.append(session.last)
+    session.view_places.append(session.last_place)
     session.pages.append(page)
-    bounce, leave, value = session.rates
-    session.rates = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
+    bounce, leave, value = session.rate_sums
+    session.rate_sums = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
     return len(session.pages) - 1
 
 
-def _insert(session: Session, occurred_at: int, raw: bytes, page: PageAtVersion) -> tuple[int, ...]:
+def _insert(session: Session, occurred_at: int, id_bytes: bytes, page: PageAtVersion) -> tuple[int, ...]:
     """Put a view among or before those that are there; the one before it is cut short."""
-    at = _position(session, occurred_at, raw)
-    session.counts[page.type_index] += 1
+    at = _position(session, occurred_at, id_bytes)
+    session.views_by_type[page.type_index] += 1
     if at:
-        session.millis[session.pages[at - 1].type_index] -= session.view_millis(at - 1)
+        session.millis_by_type[session.pages[at - 1].type_index] -= session.view_millis(at - 1)
     session.times.insert(at, occurred_at)
-    session.viewed.insert(at, session.events - 1)
+    session.view_places.insert(at, session.events - 1)
     session.pages.insert(at, page)
-    session.rates = _added(session.pages)
+    session.rate_sums = _sum_rates(session.pages)
     changed = {at, len(session.times) - 1} | ({at - 1} if at else set())
     for index in changed & {at - 1, at}:
-        session.millis[session.pages[index].type_index] += session.view_millis(index)
+        session.millis_by_type[session.pages[index].type_index] += session.view_millis(index)
     return tuple(sorted(changed))
 
 
-def _position(session: Session, occurred_at: int, raw: bytes) -> int:
+def _position(session: Session, occurred_at: int, id_bytes: bytes) -> int:
     """Where a view of this time and id stands among the views."""
     at = bisect_left(session.times, occurred_at)
-    while at < len(session.times) and not _before(session, occurred_at, raw, session.times[at], session.viewed[at]):
+    while at < len(session.times) and not _before(
+        session, occurred_at, id_bytes, session.times[at], session.view_places[at]
+    ):
         at += 1
     return at
 
@@ -301,7 +309,7 @@ def _take_order(session: Session, order: ReportedPurchase) -> None:
     )
 
 
-def _added(pages: list[PageAtVersion]) -> tuple[float, float, float]:
+def _sum_rates(pages: list[PageAtVersion]) -> tuple[float, float, float]:
     """The sums of the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
     bounce = leave = value = 0.0
     for page in pages:
@@ -314,13 +322,13 @@ def _added(pages: list[PageAtVersion]) -> tuple[float, float, float]:
 def _session_context(context: Context) -> SessionContext:
     browser, system = context.browser, context.operating_system
     region, traffic = context.region, context.traffic_type
-    origin = CategoryNames(browser.name, system.name, region.name, traffic.name)
-    return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, origin))
+    names = CategoryNames(browser.name, system.name, region.name, traffic.name)
+    return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, names))
 
 
 @lru_cache(maxsize=20_000)
-def network_of(site: str, cut_address: str) -> str:
-    """A name for the network of a cut address, another one on each site; empty for a private one."""
+def network_digest(site: str, cut_address: str) -> str:
+    """What stands for the network of a cut address, another digest on each site; empty for a private one."""
     if _PRIVATE.match(cut_address):
         return ""
     return blake2b(cut_address.encode(), key=site.encode()[:64], digest_size=6).hexdigest()

@@ -17,7 +17,7 @@ class UnscoredUpdate(Struct, frozen=True, gc=False):
     partition: int
     key: bytes
     model: str
-    session: SessionUpdate
+    record: SessionUpdate
 
 
 #: Fields that an update makes; all others are attributes of the session.
@@ -26,7 +26,8 @@ _COMPUTED = ("version", "event", "occurred_at", "updated_at", "status", "feature
 _ATTRIBUTES = {
     "started_at": "first_at",
     "last_event_at": "last_at",
-    "origin": "session_context.origin",
+    "origin": "session_context.category_names",
+    "network": "network_digest",
     "orders": "verified_orders",
 }
 #: (session, *_COMPUTED) -> SessionUpdate; the other fields are read off the session.
@@ -66,7 +67,7 @@ def _view(session: Session, index: int) -> View:
     page = session.pages[index]
     views = len(session.times)
     return View(
-        event_id_text(session.id_at(session.viewed[index])),
+        event_id_text(session.id_at(session.view_places[index])),
         page.type,
         page.path,
         session.times[index],

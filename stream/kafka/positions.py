@@ -1,4 +1,4 @@
-"""Where the writer is in each partition, whatever the Kafka client believes. Pure.
+"""Where a reader is in each partition, whatever the Kafka client believes. Pure.
 
 A client may drop records that it has fetched (aiokafka does so when a rebalance meets a fetch) and go on behind them.
 The writer therefore counts for itself: a batch that begins past the next offset is not taken, the client is sent back.

@@ -149,7 +149,7 @@ def test_another_log_takes_the_row_over_whatever_its_offsets(kept: Kept) -> None
 def test_the_timeline_has_every_update_once_and_backfills_replace(kept: Kept) -> None:
     kept.sink.write(block(scored(1, probability=0.1), scored(2, probability=0.2), scored(2, closed=True)))
     kept.sink.write(
-        block(scored(2, probability=0.2), scored(2, version=version_of(2, False, backfill=1), probability=0.7))
+        block(scored(2, probability=0.2), scored(2, version=version_of(2, False, replay_number=1), probability=0.7))
     )
     kept.sink.write(block(scored(2, probability=0.2)))
     timeline = kept.timeline()

@@ -74,7 +74,7 @@ def recompute(rows: list[tuple[Any, ...]]) -> list[ScoredSession]:
             partitions[number] = Partition("again", number, calendars(settings), PageStatistics(), Mark(0, {}))
         name, value = (text.encode() if isinstance(text, str) else text for text in (key, raw))
         partitions[number].fold(LogRecord(offset, timestamp, name, value), into)
-    return [update.session for ready in score(into.updates, models(settings.scoring)) for update in ready]
+    return [update.record for ready in score(into.updates, models(settings.scoring)) for update in ready]
 
 
 def test_live_is_what_clickhouses_events_give_again(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from deploy.wiring.storage import migrate_all
 from ingest.events import Tick, encode, key_of
 from storage.database.engine import engine_of
 from storage.write import continuity
-from storage.write.block import Role
+from storage.write.block import TopicRole
 from stream import scored as contract
 from stream.scored import DeadLetter, ScoredSession
 from tests.support.events import NOON, event
@@ -167,7 +167,11 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
         engine.dispose()
         assert [(place.role, place.next) for place in known] == [("scored", 20)]
 
-        names: dict[Role, str] = {"events": kafka.events_topic, "scored": kafka.scored_topic, "dead": kafka.dead_topic}
+        names: dict[TopicRole, str] = {
+            "events": kafka.events_topic,
+            "scored": kafka.scored_topic,
+            "dead": kafka.dead_topic,
+        }
         await continuity.check(known, names, kafka_clients(kafka))
 
         anew = kafka.model_copy(update={"scored_topic": f"{kafka.scored_topic}-again"})

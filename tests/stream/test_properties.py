@@ -295,7 +295,7 @@ def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.Monk
 
 def test_where_an_id_alone_makes_a_duplicate_the_property_of_proofs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     known = stream.fold.session.has_event
-    monkeypatch.setattr(stream.fold.partition, "has_event", lambda session, raw, _: known(session, raw))
+    monkeypatch.setattr(stream.fold.partition, "has_event", lambda session, id_bytes, _: known(session, id_bytes))
     assert counterexample(every_proof_counts, two_orders_with_twins())
 
 
@@ -312,9 +312,9 @@ def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatc
 
 def test_without_the_check_of_next_the_crash_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def trusting(
-        partitions: dict[int, Partition], batches: dict[int, list[LogRecord]], failures: int = 0
+        partitions: dict[int, Partition], batches: dict[int, list[LogRecord]], failure_run: int = 0
     ) -> FoldedBatches:
-        into = FoldResult(failures)
+        into = FoldResult(failure_run)
         for number, records in batches.items():
             for record in records:
                 partitions[number].fold(record, into)

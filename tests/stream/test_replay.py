@@ -40,7 +40,7 @@ def live(records: Sequence[LogRecord]) -> tuple[list[ScoredSession], set[Identit
     """What live workers told; the sessions that are open in the end, and their first offsets."""
     state = partition()
     into = folded(records, state)
-    told = [update.session for ready in score(into.updates, lambda _: ConstantModel()) for update in ready]
+    told = [update.record for ready in score(into.updates, lambda _: ConstantModel()) for update in ready]
     left = state.sessions()
     identities = {(each.site, each.session_id, each.opened_at) for each in left}
     return told, identities, frozenset(each.first_offset for each in left)
@@ -64,7 +64,7 @@ def replayed(
         one = PartitionReplay(partition(mark), cut, policy, lambda _: ConstantModel(), emit_from, late)
         again = [r for r in records if mark.next <= r.offset < emit_from]
         size = max(1, next(sizes, 1_000))
-        told += [update.session for update in one.take([*again, *rest[:size]]).updates]
+        told += [update.record for update in one.take([*again, *rest[:size]]).updates]
         rest = rest[size:]
         one.partition.mark()
         mark, emit_from = one.partition.recovery_mark(), one.partition.next
@@ -142,7 +142,7 @@ def test_open_sessions_are_reported_as_live_workers_did_where_a_database_lost_th
     records = log_of([event(1), event(2, NOON + 1000), event(3, NOON + 2000, session_id="s2")])
     policy = Backfill(Window(), 3, 2, frozenset({0, 2}), frozenset({0}))
     one = PartitionReplay(partition(), 2, policy, lambda _: ConstantModel())
-    told = [update.session for update in one.take(records).updates]
+    told = [update.record for update in one.take(records).updates]
     assert [(update.session_id, update.version) for update in told] == [("s1", 0), ("s1", version_of(1, False))]
 
 

@@ -142,7 +142,7 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def _identity(update: UnscoredUpdate) -> Identity:
-    return update.session.site, update.session.session_id, update.session.opened_at
+    return update.record.site, update.record.session_id, update.record.opened_at
 
 
 def _folded(
@@ -158,8 +158,8 @@ def _folded(
 
 
 def _rows(told: Sequence[ScoredUpdate]) -> Tables:
-    updates = [update.session for update in told]
-    columns = scored_columns("again", [(update.partition, update.session) for update in told])
+    updates = [update.record for update in told]
+    columns = scored_columns("again", [(update.partition, update.record) for update in told])
     names = list(columns)
     return {
         "sessions": _by_key("sessions", _named(sessions, (session_row("", u) for u in newest(updates).values()))),

@@ -21,7 +21,7 @@ from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import DatabaseTarget, DryRunTarget, FileTarget, ReplayTarget, TopicTarget
-from storage.write.block import Role, TopicRecord, block_of, read
+from storage.write.block import TopicRecord, TopicRole, block_of, read
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
 from stream.fold.calendar import Calendars
@@ -112,7 +112,7 @@ class Shop:
             taken = records[: (upto or {}).get(number, len(records))]
             folded, _ = fold({number: state}, {number: taken})
             told = [update for ready in score(folded.updates, self.models) for update in ready]
-            rows = [_row("scored", number, n, u.key, encode(u.session)) for n, u in enumerate(told)]
+            rows = [_row("scored", number, n, u.key, encode(u.record)) for n, u in enumerate(told)]
             rows += [_row("events", number, r.offset, r.key, r.value or b"") for r in taken]
             rows += [_row("dead", number, n, *dead_record(letter)) for n, letter in enumerate(folded.dead)]
             block, unfit = block_of(LOG, rows)
@@ -219,7 +219,7 @@ def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(repr(value) for name, value in row.items() if name != "version")
 
 
-def _row(role: Role, partition: int, offset: int, key: bytes | None, value: bytes) -> TopicRecord:
+def _row(role: TopicRole, partition: int, offset: int, key: bytes | None, value: bytes) -> TopicRecord:
     return read(role, partition=partition, offset=offset, timestamp=0, key=key, value=value)
 
 

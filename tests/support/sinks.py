@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from storage.database import migrate
 from storage.database.engine import engine_of
 from storage.database.tables import page_views, sessions
-from storage.write.block import Block, Role, TopicRecord, block_of, read
+from storage.write.block import Block, TopicRecord, TopicRole, block_of, read
 from storage.write.clickhouse_sink import AnalyticsSink, embedded_client
 from storage.write.relational_sink import RelationalSink
 from storage.write.sink import ListSink, Sink
@@ -177,7 +177,9 @@ def dead_block(*letters: DeadLetter, log: str = "log") -> Block:
     return block_of(log, [record("dead", n, encode(letter)) for n, letter in enumerate(letters)])[0]
 
 
-def record(role: Role, offset: int, value: bytes, key: bytes | None = b"default/s1", partition: int = 0) -> TopicRecord:
+def record(
+    role: TopicRole, offset: int, value: bytes, key: bytes | None = b"default/s1", partition: int = 0
+) -> TopicRecord:
     return read(role, partition=partition, offset=offset, timestamp=1_000 + offset, key=key, value=value)
 
 

@@ -104,4 +104,4 @@ def _fold_again(settings: Settings, log: Sequence[ConsumerRecord]) -> dict[Versi
             states[record.partition] = Partition("again", record.partition, known, PageStatistics(), Mark(0, {}))
         states[record.partition].fold(record, into)
     ready = [update for part in score(into.updates, models(settings.scoring)) for update in part]
-    return {version_key(update.session): update.session for update in ready}
+    return {version_key(update.record): update.record for update in ready}

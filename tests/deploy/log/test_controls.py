@@ -95,11 +95,11 @@ async def test_whoever_begins_to_follow_knows_everybody_who_is_forgotten(kafka_s
         await follower.caught_up()
         assert erasures.version == 51
         assert erasures.is_erased("default", "s1", "v1")
-        assert not erasures.is_settled("default", "s1", "v1")
-        assert erasures.is_settled("default", "s1", "many49")
+        assert not erasures.sessions_known("default", "s1", "v1")
+        assert erasures.sessions_known("default", "s1", "many49")
         await put_erasures(kafka_settings, [visitor_digest("default", "v1")], settled=True)
         await follower.reached(52)
-        assert erasures.is_settled("default", "s1", "v1")
+        assert erasures.sessions_known("default", "s1", "v1")
     finally:
         await follower.stop()
 

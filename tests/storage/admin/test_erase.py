@@ -114,7 +114,7 @@ def in_flight(shop: Shop) -> None:
         folded, _ = fold({number: ignorant}, {number: records})
         told = [update for ready in score(folded.updates, shop.models) for update in ready]
         rows = [
-            read("scored", partition=number, offset=n, timestamp=0, key=u.key, value=encode(u.session))
+            read("scored", partition=number, offset=n, timestamp=0, key=u.key, value=encode(u.record))
             for n, u in enumerate(told)
         ]
         rows += [

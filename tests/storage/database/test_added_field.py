@@ -75,7 +75,7 @@ for kind, run in databases:
 custom = Custom("wish", "add")
 updates = folded(log_of([event(1), *(event(n, NOON + n, type="custom", custom=custom) for n in (2, 3))])).updates
 scored = [update for ready in score(updates, lambda _: ConstantModel()) for update in ready]
-topic = [encode(update.session) for update in scored]
+topic = [encode(update.record) for update in scored]
 older = {name: value for name, value in msgspec.json.decode(topic[0]).items() if name != "saved"}
 for sink in (RelationalSink(engine), AnalyticsSink(client)):
     sink.write(block(*map(decode, topic)))

@@ -96,7 +96,7 @@ async def outcome(databases: tuple[Any, Any], refresher: Refresher, topic: Topic
     model = registry.load()
     (scored,) = score(found.updates, lambda _: model)
     cart = topic.statistics.page("shop", "/cart", "ProductRelated", version)
-    return Outcome(refreshed, cart, scored[-1].session.probability)
+    return Outcome(refreshed, cart, scored[-1].record.probability)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ class Process:
     def append_lines(self, partition: int, *lines: bytes, kept: bool = True) -> None:
         """Tell lines; with `kept` False this process dies before the journal has them."""
         account = self._account(partition)
-        told = ReplayBatch([SimpleNamespace(session=line) for line in lines], (), {})  # type: ignore[misc]
+        told = ReplayBatch([SimpleNamespace(record=line) for line in lines], (), {})  # type: ignore[misc]
         before = account.bytes
         asyncio.run(self._target.take(_plan(partition), (), told, account))
         if not kept:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.write.block import Block, Role, block_of, newest, newest_views
+from storage.write.block import Block, TopicRole, block_of, newest, newest_views
 from stream.scored import DeadLetter, encode, version_of
 from tests.support.events import NOON
 from tests.support.scored import scored, view
@@ -68,7 +68,7 @@ def test_a_lone_surrogate_is_undecodable() -> None:
 
 
 @pytest.mark.parametrize("role", ["scored", "dead"])
-def test_a_record_nested_without_end_is_undecodable(role: Role) -> None:
+def test_a_record_nested_without_end_is_undecodable(role: TopicRole) -> None:
     read = record(role, 1, b'{"x":' + b"[" * 200_000)
     assert (read.content, read.detail) == (None, "nested too deeply")
 

@@ -196,7 +196,7 @@ def test_what_cannot_be_read_is_kept_whole_in_the_dead_letters(
 
 def test_controls_hold_from_their_offset_on() -> None:
     events = [event(1), UseModel("m2"), UsePages(7), event(2, NOON + 1), UsePages(3), event(3, NOON + 2)]
-    assert [(u.model, u.session.pages_version) for u in folded(log_of(events)).updates] == [
+    assert [(u.model, u.record.pages_version) for u in folded(log_of(events)).updates] == [
         ("", 0),
         ("m2", 7),
         ("m2", 7),

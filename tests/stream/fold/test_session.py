@@ -4,7 +4,7 @@ import pytest
 
 from ingest.events import Code, Context, Event, Page, Ping, Purchase
 from scoring.features import Features
-from stream.fold.session import event_id_bytes, event_id_text, network_of
+from stream.fold.session import event_id_bytes, event_id_text, network_digest
 from stream.scored import CategoryNames
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
@@ -151,8 +151,8 @@ def test_the_earliest_event_states_whether_a_session_is_a_programs_and_of_which_
         event(3, NOON + 3 * SECOND, context=other, received_at=NOON + MINUTE),
     ]
     found = [(update.bot, update.network) for update in folded(log_of(events)).sessions]
-    assert found[0] == (True, network_of("default", "198.51.100.0"))
-    assert found[1:] == [(False, network_of("default", "203.0.113.0"))] * 2
+    assert found[0] == (True, network_digest("default", "198.51.100.0"))
+    assert found[1:] == [(False, network_digest("default", "203.0.113.0"))] * 2
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_the_earliest_event_states_whether_a_session_is_a_programs_and_of_which_
     ],
 )
 def test_a_network_has_a_name_that_is_no_address_and_another_on_each_site(address: str, named: bool) -> None:
-    name = network_of("default", address)
+    name = network_digest("default", address)
     assert bool(name) is named
     assert address not in name
-    assert not named or name != network_of("other", address)
+    assert not named or name != network_digest("other", address)
