@@ -1,7 +1,8 @@
 """The Event contract: what stands on the `events` topic, and how it is read and written.
 
 Times are milliseconds since 1970-01-01 UTC. A record with a key is an event of `site/session_id`; a record without a
-key is a control, which changes how the records after it are folded or scored. Knows nothing of HTTP and sessions.
+key is a control: it moves a clock, puts a model or page statistics in force, or forgets a visitor. Knows nothing of
+HTTP and sessions.
 """
 
 from typing import Annotated, Literal
