@@ -218,7 +218,7 @@ class KafkaPublisher:
                 sending = await producer.send_batch(batch, self._topic, partition=partition)
         except TimeoutError:
             raise self._late() from None
-        # Not cancelled when it is late: aiokafka would then complain of the failure that nobody asked for.
+        # A late send is not cancelled: aiokafka would log its failure as one that nobody awaits.
         left = max(deadline - asyncio.get_running_loop().time(), 0.0)
         done, _ = await asyncio.wait((sending,), timeout=left)
         if not done:

@@ -69,8 +69,8 @@ def spoken(reasons: Iterable[tuple[str, Value, float]]) -> tuple[ReasonText, ...
 def reason_text(feature: str, value: Value, contribution: float) -> str:
     """One reason in words: "time on product pages, 23 s, lowers it by 8 points".
 
-    `it` is the probability, and a point is one percent of it. A worker calls this for every record, so both halves
-    are kept once they are made.
+    `it` is the probability, and a point is a percentage point: 0.01 of probability. A worker calls this for every
+    record, so both halves are kept once they are made.
     """
     if -5e-7 < contribution < 5e-7:
         return f"{_subject(feature, value, 0)} does not change it"
@@ -84,7 +84,7 @@ def reason_text(feature: str, value: Value, contribution: float) -> str:
 
 @lru_cache(maxsize=16_384, typed=True)
 def _subject(feature: str, value: Value, steps: int) -> str:
-    """The feature and its value, which counts in steps of 1/steps where that is not 0."""
+    """The feature and its value: `value` is a count of 1/`steps`, or the value itself where `steps` is 0."""
     words = words_of(feature)
     return f"{words.name}, {words.write(float(value) / steps if steps else value)},"
 

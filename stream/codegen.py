@@ -16,8 +16,8 @@ def compile_tuple_getter(
 ) -> Callable[[Any], tuple[Any, ...]]:
     """Compile a function that reads the attributes at these paths off an object, as a tuple.
 
-    `a.b` is attribute `b` of its attribute `a`. `written` has functions for paths whose value is to be taken through
-    one.
+    `a.b` is attribute `b` of its attribute `a`. `written` maps a path to the function that converts its
+    value.
     """
     inner: dict[str, None] = {}
     values, names = [], {}

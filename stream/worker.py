@@ -145,18 +145,18 @@ class Worker:
             )
         folded, seek = fold(self.partitions, batches, self._failure_run)
         self._failure_run = folded.failure_run
-        began = self._spent("fold", began)
+        began = self._end_stage("fold", began)
         if folded.dead:
             await self._records.publish(
                 self._topics.dead,
                 [KeyedRecord(letter.partition, *dead_record(letter)) for letter in folded.dead],
             )
-            began = self._spent("dead", began)
+            began = self._end_stage("dead", began)
         for ready in score(folded.updates, self._models):
             keyed = [KeyedRecord(update.partition, update.key, encode(update.record)) for update in ready]
-            began = self._spent("score", began)
+            began = self._end_stage("score", began)
             await self._records.publish(self._topics.scored, keyed)
-            began = self._spent("publish", began)
+            began = self._end_stage("publish", began)
             metrics.count_updates([update.record for update in ready])
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
@@ -247,7 +247,8 @@ class Worker:
         await self._records.publish(self._topics.events, [KeyedRecord(number, None, encode_event(tick))])
         self._metrics.ticks.inc()
 
-    def _spent(self, stage: str, since: float) -> float:
+    def _end_stage(self, stage: str, since: float) -> float:
+        """Count the seconds since `since` for this stage; returns now, where the next one begins."""
         now = perf_counter()
         self._metrics.stage_seconds.labels(stage).inc(now - since)
         return now

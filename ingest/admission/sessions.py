@@ -39,7 +39,7 @@ class SessionAdmission:
         `address` None: this machine itself, for which no rate per address holds.
         """
         self._move(now)
-        new = {known for session in sessions if (known := hash(session)) not in self._current}
+        new = {hashed for session in sessions if (hashed := hash(session)) not in self._current}
         again = new & self._previous
         if begun := len(new) - len(again):
             self._begin(begun, key, address, now)

@@ -17,7 +17,8 @@ _EPOCH = datetime(1970, 1, 1)  # columns hold UTC without saying so
 def session_row(log: str, update: ScoredSession) -> Row:
     """The columns of `sessions`, in their order."""
     row = _session_values(update)
-    return (*row, None if update.status == "open" else row[_LAST_EVENT_AT], log)
+    ended_at = None if update.status == "open" else row[_LAST_EVENT_AT]
+    return (*row, ended_at, log)
 
 
 def view_row(log: str, identity: Identity, version: int, view: View) -> Row:
@@ -32,7 +33,7 @@ def order_rows(log: str, update: ScoredSession) -> list[Row]:
 
 
 def _moment(ms: int) -> str:
-    """Milliseconds as both databases read them."""
+    """Milliseconds as MariaDB and SQLite read them."""
     seconds, rest = divmod(ms, 1000)
     return f"{_second(seconds)}.{rest:03d}"
 
@@ -48,7 +49,7 @@ def _list(values: Sequence[Any]) -> str:
 
 
 def _values(columns: Sequence[StoredColumn]) -> Callable[[Any], Row]:
-    """Takes the values of these columns from a record, times and lists as a column writes them."""
+    """A function that reads these columns' values off a record, times and lists converted to the text stored."""
     written: dict[str, Callable[[Any], Any]] = {column.path: _moment for column in columns if column.is_time}
     written |= {column.path: _list for column in columns if column.is_json}
     return compile_tuple_getter([column.path for column in columns], written)

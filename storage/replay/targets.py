@@ -18,7 +18,7 @@ from storage.replay.request import PartitionPlan
 from storage.replay.stored_sessions import StoredSessions
 from storage.write.block import Block, TopicRecord, block_of, read
 from storage.write.deliver import deliver
-from storage.write.erased import erases, redact
+from storage.write.erased import is_erased, redact
 from storage.write.sink import REPLAY_NUMBER_MASK, Sink
 from stream.fold.erasures import Erasures
 from stream.fold.partition import LogRecord
@@ -77,7 +77,7 @@ class DatabaseTarget:
     def _take(self, plan: PartitionPlan, records: Sequence[LogRecord], batch: ReplayBatch, account: Account) -> None:
         """1 rows of sessions and page views · 2 page views that are no more · 3 the timeline, and the log itself."""
         rows = [
-            (_record(update), update.record) for update in batch.updates if not erases(self._erasures, update.record)
+            (_record(update), update.record) for update in batch.updates if not is_erased(self._erasures, update.record)
         ]
         # Only what is closed, or published as live workers do: the rows of other updates would be replaced at once.
         whole = [

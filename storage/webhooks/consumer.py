@@ -24,7 +24,7 @@ from storage.webhooks import bands, registry
 from storage.webhooks.bands import PartitionPosition, PositionMovedError, ReadBatch, StepResult
 from storage.webhooks.crossings import by_site
 from storage.webhooks.metrics import WebhookMetrics
-from storage.write.erased import erases
+from storage.write.erased import is_erased
 from stream.fold.erasures import Erasures
 from stream.kafka.errors import KafkaUnavailableError
 from stream.kafka.group import Batches, GroupConsumer
@@ -200,7 +200,7 @@ class CrossingConsumer:
                 self._metrics.unreadable.inc()
                 log.warning("%s:%d is no scored session: %s", record.topic, record.offset, error)
                 continue
-            if not erases(self._erasures, update):
+            if not is_erased(self._erasures, update):
                 found.append(update)
         return found
 

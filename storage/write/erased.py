@@ -22,13 +22,13 @@ def redact(record: TopicRecord, erasures: Erasures) -> TopicRecord | None:
         known = erasures.sessions_known(content.site, content.session_id, content.visitor_id)
         return _moved_only(record, content) if known else record
     if isinstance(content, ScoredSession):
-        return None if erases(erasures, content) else record
+        return None if is_erased(erasures, content) else record
     if isinstance(content, DeadLetter):
         return None if _concerns_erased(content, erasures) else record
     return record
 
 
-def erases(erasures: Erasures, content: Event | ScoredSession) -> bool:
+def is_erased(erasures: Erasures, content: Event | ScoredSession) -> bool:
     """Whether this is of somebody who is forgotten."""
     return erasures.is_erased(content.site, content.session_id, content.visitor_id)
 
@@ -48,7 +48,7 @@ def _concerns_erased(letter: DeadLetter, erasures: Erasures) -> bool:
     try:
         if letter.topic == "events":
             decoded = events.decode(letter.key, letter.raw)
-            return isinstance(decoded, Event) and erases(erasures, decoded)
-        return erases(erasures, scored.decode(letter.raw))
+            return isinstance(decoded, Event) and is_erased(erasures, decoded)
+        return is_erased(erasures, scored.decode(letter.raw))
     except (events.UndecodableError, msgspec.DecodeError):
         return False

@@ -185,7 +185,7 @@ class Writer:
         return True
 
     async def _until_erasures(self, batches: Batches) -> None:
-        """What follows a control must not be stored before it is known which visitor the control forgets."""
+        """Wait for the erasures that this block's controls name: until then nothing after those may be stored."""
         if self._erasures_reached is not None:
             events = self._topics["events"]
             named = required_versions(

@@ -9,16 +9,18 @@ def features(session: Session) -> Features:
     day, session_context = session.day, session.session_context
     assert day is not None  # noqa: S101 - set by the first event
     assert session_context is not None  # noqa: S101 - set by the first event
-    views_by_type, millis_by_type = session.views_by_type, session.millis_by_type
+    # By pages.TYPE_INDEXES; the last one is for pages of no type.
+    administrative, informational, product_related, _ = session.views_by_type
+    administrative_ms, informational_ms, product_related_ms, _ = session.millis_by_type
     views = len(session.times) or 1
     bounce, leave, value = session.rate_sums
     return Features(
-        views_by_type[0],
-        millis_by_type[0] / 1000,
-        views_by_type[1],
-        millis_by_type[1] / 1000,
-        views_by_type[2],
-        millis_by_type[2] / 1000,
+        administrative,
+        administrative_ms / 1000,
+        informational,
+        informational_ms / 1000,
+        product_related,
+        product_related_ms / 1000,
         bounce / views,
         leave / views,
         value / views,

@@ -118,7 +118,7 @@ def encode(record: PageRow | PagesMarker) -> bytes:
 #: What an entry of a history is: a page's own row, a pattern's row, the end of either.
 OWN, PATTERN, SHARED = 0.0, 1.0, 2.0
 #: Numbers of an entry: version, bounce rate, exit rate, page value, which of these it is, and its sessions.
-_ENTRY = 6
+_NUMBERS_PER_ENTRY = 6
 
 
 class PageEntry(NamedTuple):
@@ -150,7 +150,7 @@ class PageHistory:
 
     def since(self, version: int) -> Iterator[PageEntry]:
         """The entry that was in force at this version, and all after it, but for those that are shared."""
-        for at in range(max(self._count(version) - 1, 0), len(self._numbers) // _ENTRY):
+        for at in range(max(self._count(version) - 1, 0), len(self._numbers) // _NUMBERS_PER_ENTRY):
             entry = self._entry(at)
             if entry is not None:
                 yield entry
@@ -158,12 +158,16 @@ class PageHistory:
     def _count(self, version: int) -> int:
         """How many entries there were as of this version."""
         numbers = self._numbers
-        if numbers[-_ENTRY] <= version:
-            return len(numbers) // _ENTRY
-        return bisect_right(range(len(numbers) // _ENTRY), float(version), key=lambda entry: numbers[entry * _ENTRY])
+        if numbers[-_NUMBERS_PER_ENTRY] <= version:
+            return len(numbers) // _NUMBERS_PER_ENTRY
+        return bisect_right(
+            range(len(numbers) // _NUMBERS_PER_ENTRY),
+            float(version),
+            key=lambda entry: numbers[entry * _NUMBERS_PER_ENTRY],
+        )
 
     def _entry(self, at: int) -> PageEntry | None:
-        numbers = self._numbers[at * _ENTRY + 1 : (at + 1) * _ENTRY]
+        numbers = self._numbers[at * _NUMBERS_PER_ENTRY + 1 : (at + 1) * _NUMBERS_PER_ENTRY]
         return PageEntry(*numbers) if numbers[3] != SHARED else None
 
 

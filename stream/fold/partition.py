@@ -84,7 +84,7 @@ class Partition:
         self._statistics = statistics
         self._erasures = erasures or Erasures()
         #: First offsets of the open sessions, in order.
-        self._opened: dict[int, None] = {}
+        self._first_offsets: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
 
     def fold(self, record: LogRecord, result: FoldResult | None) -> None:
@@ -131,7 +131,7 @@ class Partition:
 
     def recovery_mark(self) -> Mark:
         """The latest mark that is not after the first event of any open session."""
-        oldest = next(iter(self._opened), self.next)
+        oldest = next(iter(self._first_offsets), self.next)
         while len(self._marks) > 1 and self._marks[1].next <= oldest:
             self._marks.popleft()
         mark = self._marks[0]
@@ -154,7 +154,7 @@ class Partition:
 
     @property
     def open_sessions(self) -> int:
-        return len(self._opened)
+        return len(self._first_offsets)
 
     def sessions(self) -> list[Session]:
         """The open sessions of all clocks."""
@@ -179,13 +179,13 @@ class Partition:
         return "control", ""
 
     def _fold_unless_erased(self, record: LogRecord, event: Event, result: FoldResult | None) -> tuple[Outcome, str]:
-        """Fold an event, but for one with an invalid id, and for one of an erased visitor."""
+        """Fold an event unless its id is invalid or its visitor is erased."""
         try:
             id_bytes = event_id_bytes(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
         if self._erasures.is_erased(event.site, event.session_id, event.visitor_id):
-            # Its session was never there, but nobody else's may close at another time.
+            # It counts as never sent, but moves the clock: other sessions close when they would have.
             self._advance(clock_of(event), event.received_at, record.offset, result)
             return "erased", ""
         return self._fold_event(record, event, id_bytes, result)
@@ -252,7 +252,7 @@ class Partition:
             return "failed", f"{type(error).__name__}: {error}"
         if session.first_offset == record.offset:
             clock.open[key] = session
-            self._opened[record.offset] = None
+            self._first_offsets[record.offset] = None
         if result is not None:
             result.failure_run = 0
             cause = cause_of(record.offset, event)
@@ -302,11 +302,11 @@ class Partition:
             for key, session in list(clock.open.items()):
                 if digest in digests_of(session.site, session.session_id, session.visitor_id):
                     del clock.open[key]
-                    del self._opened[session.first_offset]
+                    del self._first_offsets[session.first_offset]
 
     def _close(self, clock: SessionClock, key: bytes, session: Session, offset: int, result: FoldResult | None) -> None:
         del clock.open[key]
-        del self._opened[session.first_offset]
+        del self._first_offsets[session.first_offset]
         if result is not None:
             self._emit(key, session, Cause(offset), clock.now, (), result)
 
@@ -314,7 +314,7 @@ class Partition:
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], result: FoldResult
     ) -> None:
         if self._erasures.is_erased(session.site, session.session_id, session.visitor_id):
-            # The topic `erasures` may be read further than the log.
+            # `erasures` may already name a visitor whose control this partition has not reached.
             return
         closed = cause.id is None
         if result.policy is None:

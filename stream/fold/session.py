@@ -21,7 +21,7 @@ from stream.fold.pages import PageAtVersion
 from stream.scored import CategoryNames, CurrencyAmount, VerifiedOrder
 
 #: Bytes of an event id.
-ID = 16
+ID_BYTES = 16
 #: The longest that one page view can count, in ms.
 VIEW_CAP = 30 * 60 * 1000
 #: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
@@ -78,7 +78,7 @@ class Session:
         self.bot = False
         self.network_digest = ""
         self.day: Day | None = None
-        #: Ids of all events, ID bytes each, as they were folded.
+        #: Ids of all events, ID_BYTES each, as they were folded.
         self.ids = b""
         #: Where the greatest id stands in `ids`.
         self.greatest_place = 0
@@ -109,11 +109,11 @@ class Session:
     @property
     def events(self) -> int:
         """How many events it has counted."""
-        return len(self.ids) // ID
+        return len(self.ids) // ID_BYTES
 
     def id_at(self, event: int) -> bytes:
         """The id of the event at this place among `ids`."""
-        return self.ids[event * ID : event * ID + ID]
+        return self.ids[event * ID_BYTES : event * ID_BYTES + ID_BYTES]
 
     def view_millis(self, index: int) -> int:
         """How long view `index` lasted: until the next view, or the last event; VIEW_CAP at most; in ms."""
@@ -126,7 +126,7 @@ class Session:
 def event_id_bytes(event_id: str) -> bytes:
     """An event id as its bytes, in the same order and a third of its text's memory; raises ValueError if malformed."""
     id_bytes = bytes.fromhex(event_id.replace("-", ""))
-    if len(id_bytes) != ID:
+    if len(id_bytes) != ID_BYTES:
         raise ValueError(f"event_id {event_id!r} is no UUID")
     return id_bytes
 
@@ -149,22 +149,22 @@ def has_event(session: Session, id_bytes: bytes, verified: bool = False) -> bool
     A verified purchase and any other event of its id are two events: whoever guesses the id of an order that is yet to
     come, and sends something else with it, takes nothing from the order.
     """
-    ids, greatest = session.ids, session.greatest_place * ID
-    # Ids that begin with their time, as those of the tracker do, grow: there is mostly nothing to look for.
-    if id_bytes > ids[greatest : greatest + ID]:
+    ids, greatest = session.ids, session.greatest_place * ID_BYTES
+    # Time-ordered ids, as the tracker's are, mostly grow: one above the greatest is new.
+    if id_bytes > ids[greatest : greatest + ID_BYTES]:
         return False
     at = _place(ids, id_bytes, 0)
     if at < 0:
         return False
-    proven = any(order.verified and order.id == id_bytes for order in session.reported_orders)
-    return proven if verified else not proven or _place(ids, id_bytes, at + 1) >= 0
+    has_verified = any(order.verified and order.id == id_bytes for order in session.reported_orders)
+    return has_verified if verified else not has_verified or _place(ids, id_bytes, at + 1) >= 0
 
 
 def _place(ids: bytes, id_bytes: bytes, start: int) -> int:
     """Where an id stands in `ids` from `start` on; -1 where it does not."""
     at = ids.find(id_bytes, start)
     # Bytes of two neighbours may look like an id.
-    while at > 0 and at % ID:
+    while at > 0 and at % ID_BYTES:
         at = ids.find(id_bytes, at + 1)
     return at
 
@@ -179,13 +179,13 @@ def apply(
     then leaves the session as it was.
     """
     ids = session.ids
-    number = len(ids) // ID
+    number = len(ids) // ID_BYTES
     verified = counts_as_revenue(event)
     first = not number or (
         occurred_at <= session.first_at
         and _before(session, occurred_at, id_bytes, session.first_at, session.first_place, verified)
     )
-    later = (
+    last = (
         not number
         or occurred_at > session.last_at
         or not _before(session, occurred_at, id_bytes, session.last_at, session.last_place, verified)
@@ -201,11 +201,11 @@ def apply(
         session.session_context = _session_context(event.context)
         session.bot = "bot" in event.flags
         session.network_digest = network_digest(event.site, event.context.ip) if event.context.ip else ""
-    greatest = session.greatest_place * ID
-    if id_bytes > ids[greatest : greatest + ID]:
+    greatest = session.greatest_place * ID_BYTES
+    if id_bytes > ids[greatest : greatest + ID_BYTES]:
         session.greatest_place = number
     session.ids = ids + id_bytes
-    if later:
+    if last:
         session.last_place = number
         changed = _move_last_event(session, occurred_at)
         if page is not None:
@@ -216,7 +216,7 @@ def apply(
         session.pings += 1
     elif event.type == "custom":
         session.customs += 1
-    if later:
+    if last:
         session.ended = event.type == "session_end"
     return changed
 

@@ -35,7 +35,7 @@ _update = compile_struct_builder(SessionUpdate, SessionUpdate.__struct_fields__,
 
 
 def update_of(
-    session: Session, version: int, cause: Cause, occurred_at: int, changed: Sequence[int], pages: int
+    session: Session, version: int, cause: Cause, occurred_at: int, changed: Sequence[int], pages_version: int
 ) -> SessionUpdate:
     """The session as it stands after `cause`; a cause without an event is a closing. `changed` are indexes of views."""
     closed = cause.id is None
@@ -51,7 +51,7 @@ def update_of(
         status,
         features(session),
         Counts(session.events, len(session.times), session.pings, session.customs, order_count),
-        pages,
+        pages_version,
         tuple([_view(session, index) for index in changed]),
     )
 
@@ -66,13 +66,14 @@ def cause_of(offset: int, event: Event) -> Cause:
 def _view(session: Session, index: int) -> View:
     page = session.pages[index]
     views = len(session.times)
+    is_bounce, is_exit = views == 1, index == views - 1
     return View(
         event_id_text(session.id_at(session.view_places[index])),
         page.type,
         page.path,
         session.times[index],
         session.view_millis(index) / 1000,
-        views == 1,
-        index == views - 1,
+        is_bounce,
+        is_exit,
         page.page_value,
     )

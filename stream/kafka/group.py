@@ -54,14 +54,14 @@ class GroupConsumer:
         self._on_gap = on_gap
         self._on_reread = on_reread
         self._assignments = AssignmentCounter()
-        self._begun = 0
+        self._begun_generation = 0
         self._positions: ReadPositions[TopicPartition] = ReadPositions()
         self._ends: dict[TopicPartition, int] = {}
 
     @property
     def ready(self) -> bool:
         """Whether it has its place in the group, and its partitions have begun; there may be none for it."""
-        return 0 < self._begun == self._assignments.generation
+        return 0 < self._begun_generation == self._assignments.generation
 
     @property
     def generation(self) -> int:
@@ -78,7 +78,7 @@ class GroupConsumer:
 
     def begin_again(self) -> None:
         """Ask for the positions of all partitions before the next fetch."""
-        self._begun = 0
+        self._begun_generation = 0
 
     async def fetch_first(self, stop: asyncio.Event, most: int) -> Batches:
         """As `fetch`, within FIRST_FETCH_MS; nothing where `stop` is set before anything comes. Raises KafkaError."""
@@ -87,7 +87,7 @@ class GroupConsumer:
     async def fetch(self, timeout_ms: int, most: int) -> Batches:
         """What came next, in unbroken order, `most` records of it at most; may be empty. Raises KafkaError.
 
-        Partitions of a new assignment begin first; what the client fetched of them before is not taken.
+        Partitions of a new assignment are first sought to where they go on; what the client had fetched is dropped.
         """
         if not self.ready and self._assignments.settled and not await self._begin():
             return {}
@@ -162,7 +162,7 @@ class GroupConsumer:
         except IllegalStateError:
             # A rebalance took a partition meanwhile; the next fetch begins with what is left.
             return False
-        self._begun = generation
+        self._begun_generation = generation
         return generation == self._assignments.generation
 
     async def _committed(self, assigned: set[TopicPartition]) -> Mapping[TopicPartition, int]:

@@ -1,8 +1,10 @@
 """A visit that becomes likely to buy reaches the shop: the whole system, and the receiver of docs/webhooks.md."""
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,6 +88,12 @@ def test_a_session_that_becomes_high_is_reported_and_agrees_with_what_is_read(st
     assert len(there.taken) == len(set(there.taken))
 
 
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def test_the_documented_receiver_verifies_what_is_sent_and_refuses_the_rest(stack: Stack, tmp_path: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)
     port, said = free_port(), tmp_path / "said"
@@ -99,6 +107,7 @@ def test_the_documented_receiver_verifies_what_is_sent_and_refuses_the_rest(stac
             preexec_fn=death_with(os.getpid()),  # noqa: PLW1509 - it calls prctl only
         )
     try:
+        assert wait_until(lambda: _listens(port), 60), said.read_text()
         assert "answered 204" in opecom(stack, "webhooks", "test", made["id"])
         visit(stack, "another-buyer", "/best", "/best", "/best")
 

@@ -122,6 +122,7 @@ def word_after(words: str, said: str) -> str:
 def up(stack: Stack) -> Iterator[Stack]:
     """The system, ready; stopped in order at the end."""
     said = stack.folder / "up.log"
+    said.write_bytes(b"")
     process = Opecom(["up"], stack.environment, said, own_session=True)
     try:
         until = time.monotonic() + READY_SECONDS
