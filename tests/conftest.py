@@ -1,8 +1,10 @@
 """Services for every test: started when the first test asks, shared by all workers, stopped when the run ends."""
 
+import functools
 import gc
 import logging
 import os
+import ssl
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +23,9 @@ from tests.support.services import Broker, ClickHouse, MariaDb
 SHARED = pytest.StashKey[shared.SharedServices]()
 SERVER = pytest.StashKey[shared.ServiceServer]()
 
+# httpx makes one for each client, and each reads the certificates of all authorities: 35 ms of CPU for a test that asks
+# a server of its own by plain HTTP, again and again until it has what it waits for.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 # A slow machine is no fault of what is tested; before the tests' own settings, which are read as they are imported.
 hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -142,7 +142,7 @@ def test_no_cell_is_a_formula(model: Model, tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_file(model: Model, tmp_path: Path) -> None:
     peaks = []
-    for count in (2 * CHUNK, 8 * CHUNK):
+    for count in (2 * CHUNK, 5 * CHUNK):
         source = written(tmp_path, sessions(count))
         tracemalloc.start()
         score(model, source, tmp_path / "out.csv", False)
