@@ -50,7 +50,7 @@ class WorkerMetrics:
         self.updates = Counter("opecom_worker_updates", "Scored updates acknowledged", registry=self.registry)
         self.probability = Distribution(
             "opecom_worker_probability",
-            "Probabilities of the updates acknowledged",
+            "Probabilities of the updates acknowledged, without sessions of programs",
             [tenth / 10 for tenth in range(1, 10)],
             self.registry,
         )
@@ -113,9 +113,14 @@ class WorkerMetrics:
         )
 
     def count_updates(self, sessions: Sequence[ScoredSession]) -> None:
-        """Count updates that were acknowledged; all are of one model."""
+        """Count updates that were acknowledged; all are of one model.
+
+        Programs have no part in the distribution: drift is judged by it, and anybody can send thousands of them.
+        """
         self.updates.inc(len(sessions))
-        self.probability.observe(np.fromiter((session.probability for session in sessions), np.float64, len(sessions)))
+        self.probability.observe(
+            np.fromiter((session.probability for session in sessions if not session.bot), np.float64)
+        )
         self.scored_by(sessions[0].model_version)
 
     def scored_by(self, model: str) -> None:

@@ -12,6 +12,7 @@ from stream.publish import ListRecordPublisher
 from tests.support.events import NOON, event
 from tests.support.fakes import FakeClient, FakeLog, worker_on
 from tests.support.log import LogRecord, log_of
+from tests.support.scored import scored
 
 VALUES = [0.0, 0.1, 0.10001, 0.5, 0.89, 0.9, 1.0]
 
@@ -53,6 +54,15 @@ async def test_a_round_reports_outcomes_probabilities_the_model_and_the_commit()
     assert value(metrics, "round_seconds_count") == value(metrics, "age_seconds_count") == 1
     assert (value(metrics, "age_seconds_sum") or 99) < 60
     assert (value(metrics, "last_commit_timestamp_seconds") or 0) >= now / 1000
+
+
+def test_sessions_of_programs_are_no_part_of_the_distribution_that_drift_is_judged_by() -> None:
+    metrics = WorkerMetrics()
+    metrics.count_updates([scored(1, probability=0.05, bot=True), scored(2, probability=0.6)])
+    metrics.count_updates([scored(3, probability=0.05, bot=True)])
+    assert (value(metrics, "probability_count"), value(metrics, "probability_sum")) == (1, 0.6)
+    assert value(metrics, "probability_bucket", le="0.1") == 0
+    assert value(metrics, "updates_total") == 3
 
 
 async def test_another_model_takes_the_place_of_the_one_before() -> None:
