@@ -1,7 +1,7 @@
 """Which updates are crossings into another band, and which webhooks want them. Pure.
 
 Every session begins in `low`: a first update in another band is a crossing, one in `low` is not. Nor is a closing:
-nobody can act on it any more.
+nobody can act on it any more. Nor is an update of a program's session: nobody is there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,6 +90,9 @@ def _take(
     identity = identity_of(update)
     if update.status == "closed":
         folded.bands[identity] = None
+        return
+    if update.bot:
+        # Nothing is noted of it: if an earlier event shows that a person came, the session begins in `low` then.
         return
     before = folded.bands.get(identity) or known.get(identity)
     if before is None:

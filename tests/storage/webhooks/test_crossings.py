@@ -44,6 +44,17 @@ def crossed(said: list[ScoredSession], told: int = -1, known: Any = None, hooks:
         pytest.param(
             [scored(1, version=version_of(1, False, 3), band="high")], [], id="what a backfill says is no news"
         ),
+        pytest.param(updates("high", "building", bot=True), [], id="a program's session"),
+        pytest.param(
+            [*updates("high", bot=True), *updates("building", first=2)],
+            [("low", "building")],
+            id="a person after all left low",
+        ),
+        pytest.param(
+            [*updates("high"), *updates("low", first=2, bot=True), *updates("low", first=3)],
+            [("low", "high"), ("high", "low")],
+            id="what it does while it counts as a program's is noted later",
+        ),
         pytest.param(updates("high", site="other"), [], id="a site without a webhook"),
         pytest.param(updates("high", site="default~k3f9"), [], id="an import's run of the site"),
         pytest.param(
@@ -64,6 +75,8 @@ def test_known_bands_go_on_and_closed_sessions_are_forgotten() -> None:
     assert (folded.bands, folded.reported) == ({identity: "low"}, 5)
     folded = fold([scored(6, closed=True)], 5, {identity: "low"}, HOOKS)
     assert (folded.bands, folded.reported) == ({identity: None}, 6)
+    folded = fold([scored(6, bot=True), scored(7, closed=True, bot=True)], 5, {identity: "low"}, HOOKS)
+    assert (folded.bands, folded.reported) == ({identity: None}, 7)
 
 
 @pytest.mark.parametrize("seed", range(20))
