@@ -179,12 +179,19 @@ def _add_probes(app: FastAPI, context: IngestContext, permit: Callable[[Mapping[
     async def get_liveness() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", summary="Kafka can be reached", tags=["probes"], responses={503: refused("It cannot.")})
+    @app.get(
+        "/readyz",
+        summary="Kafka can be reached",
+        tags=["probes"],
+        responses={503: refused("It cannot, or its disk is full.")},
+    )
     async def get_readiness() -> Response:
         try:
             await context.publisher.check()
         except LogUnavailableError as away:
             return _refusal(RequestRefusedError("unavailable", away.reason, away.retry_after))
+        if reason := context.degraded():
+            return _refusal(RequestRefusedError("unavailable", reason, retry_after=1))
         return Response(_readiness(context.publisher.clock_ahead_ms), media_type="application/json")
 
     @app.get(

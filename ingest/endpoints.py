@@ -42,7 +42,8 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class IngestContext:
-    """What all endpoints share. `region_header` is the lower-case name of a header with the country, or empty."""
+    """What all endpoints share. `region_header` is the lower-case name of a header with the country, or empty;
+    `degraded` says why Kafka cannot be relied on although it answers, or ""."""
 
     guard: Guard
     origins: Origins
@@ -51,6 +52,7 @@ class IngestContext:
     metrics: IngestMetrics
     region_header: bytes = b""
     clock: Callable[[], int] = now_ms
+    degraded: Callable[[], str] = str
 
 
 class PostEndpoint:

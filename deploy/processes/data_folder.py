@@ -17,8 +17,13 @@ from deploy.settings.model import Settings, variable
 ROOM = 200_000_000
 
 
-def disk_full(folder: Path) -> str:
-    """A line where the disk of the data folder has less than ROOM left, "" where it has more or cannot be asked."""
+def disk_full(folder: Path | None) -> str:
+    """A line where the disk of the data folder has less than ROOM left, "" where it has more or cannot be asked.
+
+    None is the folder of a part that keeps nothing there.
+    """
+    if folder is None:
+        return ""
     try:
         free = shutil.disk_usage(folder).free
     except OSError:

@@ -20,7 +20,7 @@ from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.audit_file import audited
 from deploy.processes.data_folder import as_running
-from deploy.processes.probes import ProbeAddress, is_ready
+from deploy.processes.probes import ProbeAddress, get
 from deploy.processes.programs import death_with
 from deploy.settings.model import Settings
 from deploy.terminal import replays as replay_tables
@@ -145,7 +145,7 @@ class ReplayBar:
 def _held_elsewhere(settings: Settings) -> bool:
     """Whether a running process holds the databases: the embedded ones always, a folder of chDB where it answers."""
     alone = settings.profile == "services" and not settings.storage.clickhouse_host
-    return settings.profile == "embedded" or (alone and is_ready(_api_address(settings)))
+    return settings.profile == "embedded" or (alone and get(_api_address(settings), "/readyz")[0] in (200, 503))
 
 
 async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:

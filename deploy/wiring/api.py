@@ -16,11 +16,13 @@ from deploy.errors import AwayError
 from deploy.http.serve import serve
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
+from deploy.processes.data_folder import disk_full
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
 from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
+from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import money, opened_refresher
@@ -101,7 +103,7 @@ def app(
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
     clients = kafka_clients(settings.kafka)
-    queries = Queries(*opened, metrics.waited, settings.profile == "embedded")
+    queries = Queries(*opened, metrics.waited, settings.profile == "embedded", lambda: disk_full(own_folder(settings)))
     currencies = partial(money, settings)
     following = _Following(settings.kafka.scored_topic, clients)
     built = create_app(

@@ -1,4 +1,4 @@
-"""Which setting says where a database is, and which folder is a database's own; needs no client of either."""
+"""Which setting says where a database is, and what keeps its own in the data folder; needs no client of either."""
 
 from pathlib import Path
 
@@ -19,3 +19,8 @@ def own_folder(settings: Settings) -> Path | None:
     """The data folder, where a database of this process is in it."""
     servers = settings.storage.url.get_secret_value() and settings.storage.clickhouse_host
     return None if servers else settings.data_dir
+
+
+def log_folder(settings: Settings) -> Path | None:
+    """The data folder, where the embedded broker keeps the log in it."""
+    return settings.data_dir if settings.profile == "embedded" else None

@@ -11,10 +11,12 @@ from deploy.errors import SetupError
 from deploy.http.connections import ConnectionLimits
 from deploy.http.serve import most_connections, serve
 from deploy.log.client_options import kafka_clients
+from deploy.processes.data_folder import disk_full
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings
 from deploy.wiring.access import metrics_access
+from deploy.wiring.database_settings import log_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
@@ -169,6 +171,7 @@ def app(
         publisher,
         metrics,
         ingest.region_header.lower().encode(),
+        degraded=lambda: disk_full(log_folder(settings)),
     )
     tokens, streams = session_tokens(settings), upstream(settings, reader)
     intents = IntentStream(

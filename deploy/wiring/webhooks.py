@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
 
 from deploy.errors import AwayError
 from deploy.http.status import create_status_app, serving
@@ -48,17 +50,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     add_process_metrics(registry, "webhooks")
     metrics = WebhookMetrics(registry)
     running: list[CrossingConsumer] = []
-    folder = own_folder(settings)
-
-    def degraded() -> str:
-        return "; ".join(filter(None, [*(watch.degraded for watch in running), disk_full(folder) if folder else ""]))
-
-    app = create_status_app(
-        registry,
-        lambda: any(watch.ready for watch in running),
-        "database not open or partitions not assigned yet",
-        degraded,
-    )
+    app = status_app(settings, registry, running)
 
     async def both() -> None:
         engine = relational(settings)
@@ -74,6 +66,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     async with serving(app, settings.webhooks.metrics_host, settings.webhooks.metrics_port):
         return await outcome(both(), {SQLAlchemyError: relational_setting(settings)})
+
+
+def status_app(settings: Settings, registry: CollectorRegistry, running: Sequence[CrossingConsumer]) -> Starlette:
+    """`/livez`, `/readyz` and `/metrics` of the webhooks, of whatever is `running` by then."""
+
+    def degraded() -> str:
+        return "; ".join(filter(None, [*(watch.degraded for watch in running), disk_full(own_folder(settings))]))
+
+    return create_status_app(
+        registry,
+        lambda: any(watch.ready for watch in running),
+        "database not open or partitions not assigned yet",
+        degraded,
+    )
 
 
 async def _both(

@@ -2,16 +2,21 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
 
 from deploy.http.serve import serve
 from deploy.http.status import create_status_app
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
+from deploy.processes.data_folder import disk_full
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
+from deploy.wiring.database_settings import log_folder
 from deploy.wiring.folding import collect_rarely, scored_producer
 from deploy.wiring.followed import FollowedTopics
 from deploy.wiring.followed_erasures import PATIENCE
@@ -84,9 +89,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         lambda number, behind: metrics.lag.labels(number).set(behind),
     )
     ended = asyncio.Event()
-    status = create_status_app(
-        metrics.registry, lambda: app.ready and not worker.recovery, lambda: worker.recovery or NOT_YET
-    )
+    status = status_app(settings, metrics.registry, lambda: app.ready, lambda: worker.recovery)
     serving = asyncio.create_task(serve(status, host, port, ended, listener=listener)) if listener else None
     failure: BaseException | None = None
     try:
@@ -105,3 +108,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         log.error("the worker ends: %s: %s", type(failure).__name__, why)
         return EXIT_FAILURE
     return 0
+
+
+def status_app(
+    settings: Settings, registry: CollectorRegistry, claimed: Callable[[], bool], recovery: Callable[[], str]
+) -> Starlette:
+    """`/livez`, `/readyz` and `/metrics` of a worker; `recovery` says how far one is, "" while there is none."""
+    return create_status_app(
+        registry,
+        lambda: claimed() and not recovery(),
+        lambda: recovery() or NOT_YET,
+        lambda: disk_full(log_folder(settings)),
+    )

@@ -64,8 +64,7 @@ class WriterStatus:
         return self.writer is not None and self.writer.ready
 
     def _degraded(self) -> str:
-        reasons = (self.writer.degraded if self.writer else "", disk_full(self._folder) if self._folder else "")
-        return "; ".join(filter(None, reasons))
+        return "; ".join(filter(None, (self.writer.degraded if self.writer else "", disk_full(self._folder))))
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:

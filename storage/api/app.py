@@ -235,7 +235,12 @@ def _add_probes(
     async def get_liveness() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/readyz", summary="Both databases answer", tags=["probes"], responses=refused(503, "One does not."))
+    @app.get(
+        "/readyz",
+        summary="Both databases answer",
+        tags=["probes"],
+        responses=refused(503, "One does not, or their disk is full."),
+    )
     async def get_readiness() -> dict[str, str]:
         notice = await asyncio.to_thread(queries.check)
         return {"status": "ready"} | ({"notice": notice} if notice else {})

@@ -39,14 +39,23 @@ Waited = Callable[[str, float, bool], None]
 class Queries:
     """`engine` is that of the relational database; `client` a clickhouse_connect client that serves threads.
 
-    `embedded`: beside the embedded broker, whose log a replay does not find whole.
+    `embedded`: beside the embedded broker, whose log a replay does not find whole. `degraded` says why the databases
+    cannot be relied on although they answer, or "".
     """
 
-    def __init__(self, engine: Engine, client: Any, waited: Waited = lambda *_: None, embedded: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        client: Any,
+        waited: Waited = lambda *_: None,
+        embedded: bool = False,
+        degraded: Callable[[], str] = str,
+    ) -> None:
         self._engine = engine
         self._client = client
         self._waited = waited
         self._embedded = embedded
+        self._degraded = degraded
 
     def intent(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Intent:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
@@ -109,9 +118,14 @@ class Queries:
         return [update_of_row(row) for row in self._run_query(_UPDATES, place).named_results()][::-1]
 
     def check(self) -> str:
-        """Raise ReadError(unavailable) unless both databases answer; returns what somebody should look at, or ""."""
+        """Raise ReadError(unavailable) unless both databases answer and can be relied on.
+
+        Returns what somebody should look at, or "".
+        """
         self._rows(select(1))
         self._run_query("SELECT 1", {})
+        if reason := self._degraded():
+            raise ReadError("unavailable", reason, RETRY_SECONDS)
         return detached_parts.notice(self._client, self._embedded)
 
     def _rows(self, query: Any) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from ingest import codes
 from ingest.events import Custom, Page, Purchase
 from ingest.publish import ListPublisher, LogUnavailableError, Record
 from tests.support.agents import CHROME
+from tests.support.disk import fill_disk
 from tests.support.events import NOON, event_id
 from tests.support.ingest_app import (
     FAR,
@@ -475,6 +477,24 @@ async def test_probes(log: ListPublisher) -> None:
         log.away = "Kafka is away"
         assert (await client.get("/livez")).status_code == 200
         assert refusal(await client.get("/readyz")) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("profile", ["embedded", "services"])
+async def test_a_full_disk_is_no_readiness_where_the_log_is_on_it(
+    profile: str, log: ListPublisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings().model_copy(update={"data_dir": tmp_path, "profile": profile})
+    async with ingest_client(log, given) as client:
+        assert (await client.get("/readyz")).status_code == 200
+        line = fill_disk(monkeypatch, tmp_path)
+        answer = await client.get("/readyz")
+        if profile == "services":
+            assert answer.status_code == 200
+            return
+        assert refusal(answer) == (503, "unavailable")
+        assert (answer.json()["reason"], answer.headers["retry-after"]) == (line, "1")
+        log.away = "Kafka is away"
+        assert (await client.get("/readyz")).json()["reason"] == "Kafka is away"
 
 
 async def test_events_of_programs_are_taken_and_counted(log: ListPublisher) -> None:

@@ -20,6 +20,7 @@ from scoring.features import NAMES
 from storage.query.queries import Queries
 from stream.scored import Cause, Reason, ScoredSession
 from tests.support.databases import filled
+from tests.support.disk import fill_disk
 from tests.support.events import NOON, event_id
 from tests.support.scored import FEATURES, scored
 
@@ -216,6 +217,17 @@ async def test_a_timeline_that_is_too_long_reports_the_newest_updates(
     assert told == [(4, False), (5, False), (5, True)]
     said = document["paths"]["/sessions/{session_id}/timeline"]["get"]["description"]
     assert said == "The oldest first; of more than 10,000 updates the newest."
+
+
+async def test_a_full_disk_of_the_databases_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with client(tmp_path, [scored(1)]) as http:
+        assert (await http.get("/readyz")).status_code == 200
+        line = fill_disk(monkeypatch, tmp_path)
+        answer = await http.get("/readyz")
+        # What is stored can still be read.
+        assert (await http.get("/sessions/s1/intent")).status_code == 200
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.json() == {"error": "unavailable", "reason": line}
 
 
 async def test_databases_that_are_away_are_503(tmp_path: Path) -> None:

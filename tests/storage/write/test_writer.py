@@ -3,12 +3,16 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka.errors import CommitFailedError
 from prometheus_client import CollectorRegistry
 
+from deploy.settings.model import Settings, StorageSettings
+from deploy.wiring.writer import WriterStatus
 from ingest import events
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.metrics import WriterMetrics
@@ -20,8 +24,10 @@ from stream.fold.erasures import ErasureRecord, Erasures, visitor_digest
 from stream.fold.erasures import encode as encode_erasure
 from stream.scored import DEAD_BYTES, DeadLetter, decode_dead, encode, version_of
 from tests.support.consumers import TOPICS, ListConsumer, ListProducer, Log
+from tests.support.disk import fill_disk
 from tests.support.events import NOON, event
 from tests.support.monitoring import ALERTS
+from tests.support.ports import free_port
 from tests.support.promql import selectors_of
 from tests.support.scored import scored
 
@@ -311,6 +317,46 @@ async def test_it_is_ready_once_it_has_its_place_and_not_while_partitions_move(l
     assert writer.ready
     await desk.consumer.listener.on_partitions_revoked(desk.consumer.assignment())
     assert not writer.ready
+
+
+@pytest.mark.parametrize(
+    "away",
+    [("the relational database",), ("ClickHouse",), ("the relational database", "ClickHouse")],
+    ids=["the relational database", "ClickHouse", "both"],
+)
+async def test_databases_that_are_away_and_a_full_disk_stand_in_readyz(
+    away: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = dict.fromkeys(away, 0)
+
+    def failing(database: str) -> ListSink:
+        def fault(_: Block) -> Exception | None:
+            if database not in failures:
+                return None
+            failures[database] += 1
+            if min(failures.values()) == 2:
+                desk.stop.set()
+            return DatabaseUnavailableError("refused")
+
+        return FailingSink(fault)
+
+    desk = Desk({SCORED: updates(1)}, failing("the relational database"))
+    desk.analytics = failing("ClickHouse")
+    # It would end the writer as soon as it has nothing more to hand out.
+    desk.consumer._stop = asyncio.Event()
+    standing, port = WriterStatus("writer", folder=tmp_path), free_port()
+    standing.writer = desk.writer()
+    await standing.writer.run(desk.stop)
+    settings = {"the relational database": "storage.url", "ClickHouse": "storage.clickhouse_host"}
+    reasons = [
+        f"{name} does not take writes (refused); nothing is lost, trying again. {settings[name]} says where it is"
+        for name in away
+    ]
+    assert standing.writer.degraded == "; ".join(reasons)
+    reasons.append(fill_disk(monkeypatch, tmp_path))
+    async with standing.serving(Settings(storage=StorageSettings(metrics_port=port))), httpx.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{port}/readyz")
+    assert (answer.status_code, answer.text) == (503, f"degraded: {'; '.join(reasons)}\n")
 
 
 async def test_lag_grows_while_a_database_is_away_and_the_alert_on_it_fires(monkeypatch: pytest.MonkeyPatch) -> None:
