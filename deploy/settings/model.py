@@ -273,6 +273,13 @@ class ApiSettings(Group):
     max_session_streams: int = Field(
         1_000, ge=1, description="Most browsers at once that follow their own session; all share one Kafka consumer."
     )
+    max_connections_per_address: int = Field(
+        4_096,
+        ge=1,
+        description="Most connections at once of an address or an IPv6 /64, of a /48 sixteen times as many; of this "
+        "machine and of `ingest.trusted_proxies` any number. An ingest API elsewhere holds up to twice "
+        "`ingest.max_passed`.",
+    )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
 
 

@@ -22,6 +22,7 @@ from deploy.settings.model import Settings
 from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
+from deploy.wiring.connection_limits import api_limits
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.outcome import outcome
@@ -69,11 +70,11 @@ async def answer(
     stop: asyncio.Event,
 ) -> None:
     """Serve on `listener` until `stop`."""
-    replays, erasing = jobs(settings, opened), eraser(settings, opened)
+    limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
     built = app(settings, opened, permitted, registry, stop, replays, erasing)
     try:
         erasing.resume()
-        await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
+        await serve(built, settings.api.host, settings.api.port, stop, listener=listener, limits=limits)
     finally:
         # Before the databases close under it.
         await replays.stop()

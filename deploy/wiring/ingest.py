@@ -8,7 +8,6 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
-from deploy.http.connections import ConnectionLimits
 from deploy.http.serve import most_connections, serve
 from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import disk_full
@@ -16,12 +15,12 @@ from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings
 from deploy.wiring.access import metrics_access
+from deploy.wiring.connection_limits import ingest_limits, proxies_of
 from deploy.wiring.database_settings import log_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.site_access import site_access
-from ingest.addresses import TrustedProxies
 from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
 from ingest.admission.limits import AddressBuckets, ConcurrencyLimit, TokenBuckets
@@ -120,14 +119,6 @@ def upstream(settings: Settings, reader: BodyReader) -> Upstream:
     return Upstream(f"{url.scheme}://{url.netloc}", "ingest.api_url", reader, most, public)
 
 
-def proxies_of(settings: Settings) -> TrustedProxies:
-    """The proxies that are believed; raises SetupError for what is no address."""
-    try:
-        return TrustedProxies(settings.ingest.trusted_proxies)
-    except ValueError as error:
-        raise SetupError(f"ingest.trusted_proxies: {error}") from None
-
-
 def reads_metrics(settings: Settings) -> Callable[[Mapping[str, str], str], None]:
     """Raises RequestRefusedError for headers and a peer that may not read the metrics of all sites."""
     permitted = metrics_access(settings)
@@ -204,8 +195,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log.start()
     renewing = asyncio.create_task(known.keep(stop))
     try:
-        limits = ConnectionLimits(settings.ingest.max_connections_per_address, proxies_of(settings).trusts)
-        await serve(built, settings.ingest.host, settings.ingest.port, stop, limits=limits)
+        await serve(built, settings.ingest.host, settings.ingest.port, stop, limits=ingest_limits(settings))
     finally:
         renewing.cancel()
         await built.close()

@@ -12,6 +12,7 @@ from deploy.http.serve import serve
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
 from deploy.wiring.access import access, read_origins
+from deploy.wiring.connection_limits import api_limits
 from deploy.wiring.documents import add_documents
 from deploy.wiring.models import CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
@@ -29,9 +30,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Serve predictions alone until `stop`; 0. Raises SetupError and PortTakenError."""
     registry = CollectorRegistry()
     add_process_metrics(registry, "predict")
-    built = app(settings, registry)
+    built, limits = app(settings, registry), api_limits(settings)
     with listen(settings.api.host, settings.api.port) as listener:
-        await serve(built, settings.api.host, settings.api.port, stop, listener=listener)
+        await serve(built, settings.api.host, settings.api.port, stop, listener=listener, limits=limits)
     return 0
 
 
