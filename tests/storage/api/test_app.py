@@ -148,6 +148,7 @@ async def test_live_lists_open_sessions_the_highest_first(tmp_path: Path, url: s
         scored(number, session_id=f"s{number}", probability=probability, band=band, site=f"shop-{number % 2}")
         for number, (probability, band) in enumerate(bands.items(), 1)
     ] + [scored(9, closed=True, session_id="s9", probability=0.99), scored(8, status="ended", session_id="s8")]
+    updates.append(scored(7, session_id="program", probability=0.95, band="high", bot=True))
 
     async with client(tmp_path, updates, url) as http:
 
@@ -160,6 +161,7 @@ async def test_live_lists_open_sessions_the_highest_first(tmp_path: Path, url: s
         assert await live(band="high", limit=1) == ["s4"]
         assert await live(site="shop-1") == ["s3", "s1"]
         assert await live(site="nowhere") == []
+        assert await live(bots="true") == ["program", "s4", "s3", "s2", "s1"]
 
 
 async def test_wrong_parameters_are_one_line(tmp_path: Path) -> None:
