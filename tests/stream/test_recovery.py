@@ -7,6 +7,7 @@ import pytest
 
 import stream.recovery
 from stream.fold.mark import Mark, decode_mark, encode_mark
+from stream.metrics import WorkerMetrics
 from stream.publish import ListRecordPublisher
 from stream.recovery import LogCutError
 from stream.scored import decode
@@ -138,18 +139,24 @@ def test_a_mark_fits_into_kafkas_metadata_whatever_was_imported() -> None:
 
 
 async def test_a_recovery_yields_to_probes_and_states_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stream.recovery.YIELD_SECONDS < 1, "a probe is answered within a second"
     monkeypatch.setattr(stream.recovery, "YIELD_SECONDS", 0.0)
     log = FakeLog({0: a_log(count=1_000)})
     log.commits[0] = (1_000, encode_mark(Mark(0, {})))
-    worker = worker_on(log, ListRecordPublisher())
+    metrics = WorkerMetrics()
+    worker = worker_on(log, ListRecordPublisher(), metrics=metrics)
     claiming = asyncio.create_task(worker.claim({0}, FakeClient(log)))
-    lines = []
+    lines, left = [], []
     while not claiming.done():
         await asyncio.sleep(0)
         lines.append(worker.recovery)
+        left.append(metrics.registry.get_sample_value("opecom_worker_recovery_left_records"))
     await claiming
     assert "recovering partition 0: 64 of 1,000 records folded" in lines
     assert "recovering partition 0: 960 of 1,000 records folded" in lines
     assert sum(line.startswith("recovering") for line in lines) > 10, "the loop was never held for long"
-    assert worker.recovery == ""
+    by_line = dict(zip(lines, left, strict=True))
+    assert by_line["recovering partition 0: 64 of 1,000 records folded"] == 936
+    assert by_line["recovering partition 0: 960 of 1,000 records folded"] == 40
+    assert (worker.recovery, left[-1]) == ("", 0)
     assert worker.partitions[0].next == 1_000
