@@ -45,6 +45,17 @@ def test_a_site_without_origins_states_where_it_takes_events_from() -> None:
     assert "pages of this machine alone: add --origin" in output_of("sites", "add", "shop")
 
 
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [("http://shop.example:80", "http://shop.example"), ("https://bücher.example", "https://xn--bcher-kva.example")],
+    ids=["default port", "international name"],
+)
+def test_an_origin_is_stored_as_browsers_spell_it(given: str, stored: str) -> None:
+    output_of("sites", "add", "shop", "--origin", given)
+    assert read(place(load())).sites["shop"].origins == (stored,)
+    assert stored in output_of("sites", "list")
+
+
 @pytest.mark.parametrize("kind", ["write", "import", "purchase"])
 def test_keys_are_rotated_and_retired(kind: str) -> None:
     output_of("sites", "add", "shop")
