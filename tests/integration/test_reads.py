@@ -261,8 +261,12 @@ async def test_commands_query_the_running_api_and_follow_the_topic(settings: Set
             opecom(settings, "query", "timeline", "nobody"),
         )
         subscribed = await opecom(settings, "subscribe", "--from-start", "--band", "high", "--json", lines=1)
+        shown = await opecom(settings, "subscribe", "--from-start", "--band", "high", lines=1)
     assert json.loads(intent[1])["session_id"] == "s1"
     assert "0.4321" in live[1]
+    strongest = reason_text("PageValues", 4.5, 0.2)
+    assert strongest in live[1]
+    assert strongest in shown[1]
     assert (nobody[0], nobody[2]) == (1, "opecom: there is no session 'nobody' (404 not_found)\n")
     assert json.loads(subscribed[1])["band"] == "high"
     away = await opecom(settings, "query", "live")
@@ -278,6 +282,7 @@ async def opecom(settings: Settings, *command: str, lines: int = 0) -> tuple[int
         variable("data_dir"): str(settings.data_dir),
         variable("api.port"): str(settings.api.port),
         "PATH": "/usr/bin:/bin",
+        "COLUMNS": "200",
     }
     program = [sys.executable, "-c", "from deploy.cli.main import main; main()", *command]
 
