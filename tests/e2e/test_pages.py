@@ -18,6 +18,18 @@ from tests.support.stack import Stack, new_stack, up
 
 HOUR = 3_600_000
 EXPORT = "Page,Pageviews,Bounce Rate,% Exit,Page Value\n/imported,100,40.00%,20.00%,$12.50\n"
+GERMAN = """\
+Seitenpfad und Bildschirmklasse;Aufrufe;Absprungrate;Ausstiegsrate;Seitenwert
+/büro;1.234;0,5 %;12,5 %;1.234,56 €
+/de;17;100 %;0 %;12,50 €
+"""
+FRENCH = """\
+Chemin de la page et classe de l’écran\tVues\tTaux de rebond\tValeur de la page
+/équipe\t1 234\t0,5 %\t1 234,56 €
+/fr\t17\t100 %\t12,50 €
+"""
+#: A table of one's own: no number decides whether a comma is a decimal one, and two columns have names of no export.
+OWN = "Seite;Absprünge;Wert\n/möbel;0,125;1,234\n"
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +126,46 @@ def test_a_training_set_by_its_command(stack: Stack, tmp_path: Path) -> None:
     assert (tmp_path / "set.parquet").read_bytes()[:4] == b"PAR1"
     refused = stack.opecom("features", "--out", str(tmp_path / "set.xls"))
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "options", "expected"),
+    [
+        pytest.param(
+            *(GERMAN, "utf-16", ()),
+            {"/büro": (0.005, 0.125, 1234.56), "/de": (1.0, 0.0, 12.5)},
+            id="German, semicolons, UTF-16",
+        ),
+        pytest.param(
+            *(FRENCH, "utf-16", ()),
+            {"/équipe": (0.005, 0.0, 1234.56), "/fr": (1.0, 0.0, 12.5)},
+            id="French, tabs, UTF-16",
+        ),
+        pytest.param(
+            *(OWN, "cp1252"),
+            (
+                *("--encoding", "cp1252", "--locale", "de"),
+                *("--column", "bounce=Absprünge", "--column", "value=Wert"),
+            ),
+            {"/möbel": (0.125, 0.0, 1.234)},
+            id="options",
+        ),
+    ],
+)
+def test_exports_of_other_countries_are_imported(
+    stack: Stack,
+    tmp_path: Path,
+    text: str,
+    encoding: str,
+    options: tuple[str, ...],
+    expected: dict[str, tuple[float, float, float]],
+) -> None:
+    export = tmp_path / "export.csv"
+    export.write_bytes(text.encode(encoding))
+    said = opecom(stack, "pages", "import", str(export), *options)
+    assert f"{len(expected)} pages of default are in force" in said
+    found = {
+        page["path"]: (page["bounce_rate"], page["exit_rate"], page["page_value"])
+        for page in json.loads(opecom(stack, "pages", "show", "--json"))["pages"]
+    }
+    assert {path: found.get(path) for path in expected} == expected
