@@ -49,6 +49,11 @@ class LazyGroup(TyperGroup):
         for name, source in self.sources.items():
             self.add_command(ListedCommand(name, source))
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        # typer imports only now what draws the list.
+        with collector_paused():
+            super().format_help(ctx, formatter)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         return name, command.load() if isinstance(command, ListedCommand) else command, rest

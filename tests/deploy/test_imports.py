@@ -1,5 +1,8 @@
 """What commands and parts load, looked at in processes of their own: a start costs what is imported for it."""
 
+import os
+import resource
+import statistics
 import subprocess
 import sys
 
@@ -8,6 +11,7 @@ import typer
 
 from deploy.cli.lazy import CommandSource, LazyGroup, ListedCommand
 from deploy.cli.main import COMMANDS, app
+from deploy.processes.interpreter import OPECOM
 
 #: Libraries that take a tenth of a second or more, and tens of megabytes.
 HEAVY = frozenset(
@@ -102,3 +106,28 @@ def test_a_group_in_the_list_has_its_own_commands_and_a_command_its_own_options(
     keys, tag = (ListedCommand(name, source).load() for name, source in known.items())
     assert set(keys.commands) >= {"add", "list", "revoke"}
     assert "site" in {parameter.name for parameter in tag.params}
+
+
+def cpu_seconds(*words: str) -> float:
+    """User and system time of a process to its end, with bytecode that is kept."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, env=environment, stdout=subprocess.DEVNULL, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.long
+def test_the_list_of_commands_costs_little_more_than_the_libraries_that_print_it() -> None:
+    measured = {
+        "opecom --help": (*OPECOM, "--help"),
+        "import typer, rich": (sys.executable, "-c", "import typer, rich"),
+    }
+    costs: dict[str, list[float]] = {name: [] for name in measured}
+    # The first round writes the bytecode, and does not count.
+    for _ in range(8):
+        for name, words in measured.items():
+            costs[name].append(cpu_seconds(*words))
+    ours, least = (statistics.median(each[1:]) for each in costs.values())
+    print(f"opecom --help {ours:.2f} CPU-s, import typer, rich {least:.2f} CPU-s, ratio {ours / least:.2f}")
+    assert ours / least <= 2.5
