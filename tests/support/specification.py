@@ -19,7 +19,7 @@ Identity = tuple[str, str, int]
 
 class SpecifiedSession:
     def __init__(self, opened_at: int) -> None:
-        self.opened_at = self.seen = opened_at
+        self.opened_at = self.last_seen = opened_at
         self.events: dict[tuple[str, bool], Event] = {}
 
 
@@ -68,7 +68,7 @@ class SpecifiedPartition:
         key = (event.site, event.session_id)
         session = self.open[clock].get(key)
         if session is not None and which(event) in session.events:
-            session.seen = now
+            session.last_seen = now
             return "duplicate"
         at = event.occurred_at if event.occurred_at <= event.received_at + 5 * MINUTE else event.received_at
         cut = latest_cut(now)
@@ -79,7 +79,7 @@ class SpecifiedPartition:
             session = None
         if session is None:
             session = self.open[clock][key] = SpecifiedSession(now)
-        session.seen = now
+        session.last_seen = now
         if len(session.events) >= 2_000:
             return "overflow"
         session.events[which(event)] = Event(
@@ -98,7 +98,7 @@ class SpecifiedPartition:
                 self.open.pop(forgotten, None)
         now = self.clocks[clock] = max(self.clocks.get(clock, to), to)
         self.open[clock] = {
-            key: session for key, session in self.open[clock].items() if session.seen + 40 * MINUTE > now
+            key: session for key, session in self.open[clock].items() if session.last_seen + 40 * MINUTE > now
         }
         return now
 
