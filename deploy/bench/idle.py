@@ -19,6 +19,7 @@ from deploy.bench.http import connections
 from deploy.bench.part import Part, answers
 from deploy.bench.run import Run, changed, environment
 from deploy.bench.simulation import SITE
+from deploy.local import broker
 from deploy.log.client_options import kafka_clients
 from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port
@@ -72,7 +73,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
 def _embedded(settings: Settings) -> Settings:
     """The embedded profile on ports of its own, whatever profile the settings name."""
     settings = settings.model_copy(update={"profile": "embedded"})
-    settings = changed(settings, "kafka", bootstrap=f"127.0.0.1:{free_port()}", idempotent=False, fetch_wait_ms=20)
+    settings = changed(settings, "kafka", bootstrap=f"127.0.0.1:{free_port()}", **broker.SETTINGS)
     settings = changed(settings, "ingest", host="127.0.0.1", port=free_port())
     settings = changed(settings, "worker", metrics_port=free_port())
     settings = changed(settings, "storage", url="", clickhouse_host="", metrics_port=free_port())

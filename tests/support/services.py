@@ -40,9 +40,8 @@ class Broker:
         """Settings for this broker with topic names that no other test has."""
         run = uuid.uuid4().hex[:8]
         names = {f"{name}_topic": f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead")}
-        fetch_wait_ms = 100 if self.idempotent else 20
-        connection = {"bootstrap": self.bootstrap, "idempotent": self.idempotent, "fetch_wait_ms": fetch_wait_ms}
-        return KafkaSettings(**{**names, **connection, **given})
+        connection = {} if self.idempotent else broker.SETTINGS
+        return KafkaSettings(**{"bootstrap": self.bootstrap, **names, **connection, **given})
 
 
 @dataclass(frozen=True)

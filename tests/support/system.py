@@ -12,6 +12,7 @@ import httpx
 import msgspec
 from sqlalchemy import Engine
 
+from deploy.local import broker
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import wait_until
@@ -81,9 +82,7 @@ def account_of(said: str) -> Account:
 @contextlib.contextmanager
 def embedded_system(folder: Path) -> Iterator[System]:
     stack = new_stack(folder, OPECOM_SCORING__REGISTRY=str(registry_with(folder / "models", MODELS)), **NO_REFRESH)
-    settings = stack.settings.model_copy(
-        update={"kafka": stack.settings.kafka.model_copy(update={"idempotent": False, "fetch_wait_ms": 20})}
-    )
+    settings = stack.settings.model_copy(update={"kafka": stack.settings.kafka.model_copy(update=broker.SETTINGS)})
     with up(stack):
         engine = engine_of(f"sqlite:///{folder / 'data' / 'opecom.sqlite'}")
         try:
