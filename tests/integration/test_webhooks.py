@@ -33,9 +33,9 @@ from tests.support.processes import Part, environment
 from tests.support.receiver import Receiver, receiver
 from tests.support.scored import scored
 from tests.support.services import Broker
+from tests.support.waiting import until
 from tests.support.webhooks import kept
 
-PATIENCE = 90
 PARTITIONS = 3
 #: The exit code of a part that Kafka or its database failed.
 FAILED = 70
@@ -89,14 +89,6 @@ async def publish_log(settings: Settings, log: Log) -> None:
             for each in updates
         ]
         await asyncio.gather(*sent)
-
-
-async def until(holds: Callable[[], object], words: Callable[[], object] = str, seconds: float = PATIENCE) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while not await asyncio.to_thread(holds):
-        assert loop.time() < deadline, words()
-        await asyncio.sleep(0.05)
 
 
 async def made(broker: Broker, folder: Path, url: str = "", **given: Any) -> Settings:

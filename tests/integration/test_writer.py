@@ -35,6 +35,7 @@ from tests.support.ports import free_port
 from tests.support.scored import scored, view
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse
+from tests.support.waiting import until
 
 PATIENCE = 90
 
@@ -81,17 +82,17 @@ async def publish_updates(
     await asyncio.gather(*sent)
 
 
-async def until(settings: Settings, query: str, holds: Callable[[Any], bool]) -> float:
+async def answered(settings: Settings, query: str, holds: Callable[[Any], bool]) -> float:
     """Wait until the first value of the query's answer is right; returns when that was, by the monotonic clock."""
     engine = engine_of(settings.storage.url.get_secret_value())
+
+    def right() -> bool:
+        with engine.connect() as connection:
+            return holds(connection.execute(text(query)).scalar())
+
     try:
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                with engine.connect() as connection:
-                    found = connection.execute(text(query)).scalar()
-                if holds(found):
-                    return time.monotonic()
-                await asyncio.sleep(0.02)
+        await until(right)
+        return time.monotonic()
     finally:
         engine.dispose()
 
@@ -114,12 +115,12 @@ async def test_all_three_topics_reach_the_databases_and_a_restart_goes_on(settin
         await producer.send_and_wait(kafka.dead_topic, contract.encode(letter), key=b"l:0:1")
         async with running(settings):
             # 50 + 1 scored, 3 events, 1 dead letter and the one that the writer adds.
-            await until(settings, SEEN, lambda seen: seen == 56)
+            await answered(settings, SEEN, lambda seen: seen == 56)
         async with running(settings):
             await publish_updates(
                 producer, kafka.scored_topic, [scored(60, session_id=f"t{n}") for n in range(20)], partition=1
             )
-            await until(settings, COUNT, lambda count: count == 70)
+            await answered(settings, COUNT, lambda count: count == 70)
     with clickhouse(settings.data_dir / "chdb") as client:
         assert client.query("SELECT count() FROM scored_sessions FINAL").result_rows == [(70,)]
         kinds = client.query("SELECT kind, count() FROM events FINAL GROUP BY kind ORDER BY kind").result_rows
@@ -132,11 +133,11 @@ async def test_a_score_is_in_the_database_within_a_second_of_its_record(settings
     waited = []
     async with producing(settings) as producer, running(settings):
         await publish_updates(producer, settings.kafka.scored_topic, [scored(0, session_id="first")])
-        await until(settings, COUNT, lambda count: count == 1)
+        await answered(settings, COUNT, lambda count: count == 1)
         for number in range(1, 6):
             await publish_updates(producer, settings.kafka.scored_topic, [scored(number, session_id=f"s{number}")])
             began = time.monotonic()
-            waited.append(await until(settings, COUNT, lambda count, wanted=number + 1: count == wanted) - began)
+            waited.append(await answered(settings, COUNT, lambda count, wanted=number + 1: count == wanted) - began)
     assert statistics.median(waited) < 1, waited
 
 
@@ -160,7 +161,7 @@ async def test_a_topic_made_anew_under_a_known_log_is_refused(
     async with producing(settings) as producer:
         await publish_updates(producer, kafka.scored_topic, [scored(n) for n in range(20)])
         async with running(settings):
-            await until(settings, SEEN, lambda seen: seen == 20)
+            await answered(settings, SEEN, lambda seen: seen == 20)
         log = await topics.log_id(kafka_clients(kafka))
         engine = engine_of(settings.storage.url.get_secret_value())
         known = continuity.written(engine, log)
@@ -197,11 +198,11 @@ async def test_a_restored_database_and_a_group_set_back_end_where_they_were(sett
             producer, kafka.scored_topic, [scored(n, session_id=f"s{n}", views=(view(n),)) for n in range(30)]
         )
         async with running(settings):
-            await until(settings, COUNT, lambda count: count == 30)
+            await answered(settings, COUNT, lambda count: count == 30)
         shutil.copy(file, kept)
         await publish_updates(producer, kafka.scored_topic, [scored(n, session_id=f"s{n}") for n in range(30, 50)])
         async with running(settings):
-            await until(settings, COUNT, lambda count: count == 50)
+            await answered(settings, COUNT, lambda count: count == 50)
     before = rows(file)
 
     shutil.copy(kept, file)
@@ -213,7 +214,7 @@ async def test_a_restored_database_and_a_group_set_back_end_where_they_were(sett
         consumer.assign(places)
         await consumer.commit(dict.fromkeys(places, 0))
     async with running(settings):
-        await until(settings, COUNT, lambda count: count == 50)
+        await answered(settings, COUNT, lambda count: count == 50)
     assert rows(file) == before
     with clickhouse(settings.data_dir / "chdb") as client:
         assert client.query("SELECT count() FROM scored_sessions FINAL").result_rows == [(50,)]

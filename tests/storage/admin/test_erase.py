@@ -1,8 +1,7 @@
 """An erasure from its first step to its last: in what order, what it waits for, and killed between any two steps."""
 
-import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -29,6 +28,7 @@ from stream.step import fold, score
 from tests.storage.admin.test_forget import everything
 from tests.support.replays import LOG, Shop, placed
 from tests.support.visits import GONE, visits
+from tests.support.waiting import until
 
 VISITOR = Visitor("default", GONE)
 
@@ -139,12 +139,6 @@ def nothing_is_left(shop: Shop) -> None:
     with shop.engine.connect() as connection:
         rows = connection.execute(select(erasures.c.visitor_id, erasures.c.state)).fetchall()
     assert {tuple(row) for row in rows} == {("", "done")}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - a thread moves it
-            await asyncio.sleep(0.005)
 
 
 async def test_the_steps_and_what_is_reported_of_them(shop: Shop) -> None:

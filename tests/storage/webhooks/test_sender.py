@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.sender import DeliverySender
 from tests.support.receiver import Behaviour, Receiver, receiver
 from tests.support.scored import scored
+from tests.support.waiting import until
 from tests.support.webhooks import kept
 
 PATIENCE = 90
@@ -42,13 +43,6 @@ async def sending(engine: Engine, **given: Any) -> AsyncIterator[CollectorRegist
         stop.set()
         await asyncio.wait_for(task, PATIENCE)
         resolve.close()
-
-
-async def until(holds: Callable[[], object], seconds: float = PATIENCE) -> None:
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        await asyncio.sleep(0.02)
 
 
 def add(engine: Engine, there: Receiver) -> Webhook:
@@ -129,7 +123,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other(engine: Engine) -> None:
         put(engine, add(engine, slow), 40)
         wanted = put(engine, add(engine, quick), 40)
         async with sending(engine, pauses=(60.0,)):
-            await until(lambda: len(quick.taken) == 40, 10)
+            await until(lambda: len(quick.taken) == 40, seconds=10)
             # At two at a time, each for ATTEMPT seconds, the slow one would take twenty seconds alone.
             assert len(slow.got) < 30
         assert sorted(quick.taken) == sorted(wanted)
