@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 from aiokafka.errors import KafkaError
 
@@ -22,11 +22,14 @@ from deploy.processes.ports import speaks_kafka
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.programs import Program
 from deploy.services import kafka as service
-from deploy.settings.model import KafkaSettings, user_cache
+from deploy.settings.model import KafkaSettings, Settings, StorageSettings, user_cache, variable
+from deploy.wiring.storage import migrate_all
 from ingest.events import encode, key_of
 from tests.support.events import event
 from tests.support.ports import free_port
 from tests.support.services import find
+from tests.support.sinks import clickhouse_front
+from tests.support.waiting import until
 
 HERE = "127.0.0.1"
 #: Seconds in which a part must be ready, and in which it must have noticed that Kafka is gone.
@@ -39,6 +42,8 @@ OUTAGE, LONG = 8, 600
 class RunningPart:
     process: subprocess.Popen[bytes]
     log: Path
+    #: Of what it serves: its API, or its metrics.
+    port: int
 
     def lines(self, *words: str) -> list[str]:
         """The lines that hold one of these words."""
@@ -51,7 +56,7 @@ async def running(
 ) -> AsyncIterator[dict[str, RunningPart]]:
     """These parts, ready, as `opecom run` starts them."""
     ports = {name: free_port() for name in ("worker.metrics", "storage.metrics", "webhooks.metrics", "ingest", "api")}
-    probed = {"store": "api", "writer": "storage.metrics", "ingest": "ingest"}
+    probed = {"store": "api", "api": "api", "writer": "storage.metrics", "ingest": "ingest"}
     given = {
         "OPECOM_KAFKA__BOOTSTRAP": kafka.bootstrap,
         "OPECOM_KAFKA__PARTITIONS": "1",
@@ -73,10 +78,9 @@ async def running(
                     stderr=output,
                     stdout=output,
                 )
-            found[part] = RunningPart(process, log)
-        for part, each in found.items():
-            address = ProbeAddress(HERE, ports[probed.get(part, f"{part}.metrics")])
-            await until(partial(is_ready, address), READY, each.log)
+            found[part] = RunningPart(process, log, ports[probed.get(part, f"{part}.metrics")])
+        for each in found.values():
+            await until(partial(is_ready, ProbeAddress(HERE, each.port)), each.log.read_text, READY)
         yield found
     finally:
         for each in found.values():
@@ -85,15 +89,8 @@ async def running(
                 each.process.wait()
 
 
-async def until(holds: Callable[[], object], seconds: float, log: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline, await asyncio.to_thread(log.read_text)
-        await asyncio.sleep(0.2)
-
-
 async def ends_with_70(part: RunningPart) -> None:
-    await until(lambda: part.process.poll() is not None, NOTICED, part.log)
+    await until(lambda: part.process.poll() is not None, part.log.read_text, NOTICED)
     assert part.process.returncode == 70, part.log.read_text()
     assert len(part.lines("ERROR")) == 1, part.log.read_text()
 
@@ -160,19 +157,31 @@ def kill(broker: Program) -> None:
 
 
 PARTS = ("worker", "store", "webhooks", "ingest")
-EMBEDDED = {"OPECOM_PROFILE": "embedded", "OPECOM_KAFKA__IDEMPOTENT": "false", "OPECOM_KAFKA__FETCH_WAIT_MS": "20"}
+#: Of the embedded broker, whatever the profile.
+CONNECTION = {variable(f"kafka.{name}"): str(value).lower() for name, value in embedded.SETTINGS.items()}
+EMBEDDED = {"OPECOM_PROFILE": "embedded", **CONNECTION}
+
+
+async def make_topics(port: int) -> KafkaSettings:
+    """The settings of the embedded broker on this port, which is new, once it has the topics."""
+    kafka = KafkaSettings(bootstrap=f"{HERE}:{port}", partitions=1, **embedded.SETTINGS)
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    return kafka
 
 
 async def killed_under(
-    tmp_path: Path, outage: int, then: Callable[[dict[str, RunningPart], int], Awaitable[None]]
+    tmp_path: Path,
+    outage: int,
+    then: Callable[[dict[str, RunningPart], int], Awaitable[None]],
+    names: Iterable[str] = PARTS,
+    variables: Mapping[str, str] = EMBEDDED,
 ) -> None:
     """`then`, after the embedded broker was killed under idle parts."""
     port = free_port()
     broker = await embedded_broker(tmp_path, port)
-    kafka = KafkaSettings(bootstrap=f"{HERE}:{port}", partitions=1, idempotent=False, fetch_wait_ms=20)
     try:
-        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
-        async with running(tmp_path, PARTS, kafka, outage, EMBEDDED) as parts:
+        kafka = await make_topics(port)
+        async with running(tmp_path, names, kafka, outage, variables) as parts:
             kill(broker)
             await then(parts, port)
     finally:
@@ -191,10 +200,10 @@ async def test_idle_parts_end_with_70_when_kafka_stays_away_and_ingest_waits(tmp
 async def test_idle_parts_go_on_when_kafka_comes_back_and_log_it_once(tmp_path: Path) -> None:
     async def then(parts: dict[str, RunningPart], port: int) -> None:
         for part in parts.values():
-            await until(partial(part.lines, "Kafka does not answer"), NOTICED, part.log)
+            await until(partial(part.lines, "Kafka does not answer"), part.log.read_text, NOTICED)
         await embedded_broker(tmp_path, port)
         for part in parts.values():
-            await until(partial(part.lines, "Kafka answers again"), NOTICED, part.log)
+            await until(partial(part.lines, "Kafka answers again"), part.log.read_text, NOTICED)
             assert part.process.poll() is None, part.log.read_text()
         for part in parts.values():
             await stops(part)
@@ -202,3 +211,37 @@ async def test_idle_parts_go_on_when_kafka_comes_back_and_log_it_once(tmp_path: 
             assert len(part.lines("Kafka answers again")) == 1, part.log.read_text()
 
     await killed_under(tmp_path, LONG, then)
+
+
+async def test_the_query_api_answers_without_kafka_and_streams_again_when_it_is_back(tmp_path: Path) -> None:
+    """`run api` reads both databases; only streams follow the log."""
+    headers = {"X-OPECOM-Key": "read-key-of-the-tests"}
+    with clickhouse_front(tmp_path / "clickhouse") as clickhouse_port:
+        storage = {"url": f"sqlite:///{tmp_path / 'rows.sqlite'}", "clickhouse_host": HERE}
+        stored = StorageSettings.model_validate({**storage, "clickhouse_port": clickhouse_port})
+        migrate_all(Settings(profile="services", storage=stored))
+        variables = {
+            "OPECOM_PROFILE": "services",
+            "OPECOM_STORAGE__URL": storage["url"],
+            "OPECOM_STORAGE__CLICKHOUSE_HOST": HERE,
+            "OPECOM_STORAGE__CLICKHOUSE_PORT": str(clickhouse_port),
+            "OPECOM_API__READ_KEYS": '["read-key-of-the-tests"]',
+            "OPECOM_API__ADMIN_KEYS": '["admin-key-of-the-tests"]',
+            **CONNECTION,
+        }
+
+        async def then(parts: dict[str, RunningPart], port: int) -> None:
+            api = parts["api"]
+            async with httpx.AsyncClient(base_url=f"http://{HERE}:{api.port}", headers=headers, timeout=30) as http:
+                assert (await http.get("/sessions/live")).json()["sessions"] == []
+                assert (await http.get("/readyz")).status_code == 200
+                away = await http.get("/intents/stream")
+                assert (away.status_code, away.json()["error"]) == (503, "unavailable")
+                await embedded_broker(tmp_path, port)
+                await make_topics(port)
+                async with http.stream("GET", "/intents/stream") as stream:
+                    assert stream.status_code == 200, api.log.read_text()
+            await stops(api)
+            assert not api.lines("Traceback", "CancelledError", "aiokafka", "ERROR"), api.log.read_text()
+
+        await killed_under(tmp_path, OUTAGE, then, ("api",), variables)
