@@ -15,8 +15,8 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 STAMP := $(VENV)/.installed-$(EXTRA)
-# Many tests wait for programs that they start, so one worker more than cores.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Many tests wait for programs that they start, so two workers more than cores.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # Seconds that one test may take where the limits of pyproject.toml are too low.
 LONG := --timeout 7200 -o faulthandler_timeout=7260
 LOCKED := $(if $(filter train,$(EXTRA)),dev train,$(EXTRA))
