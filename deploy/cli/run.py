@@ -20,7 +20,7 @@ from deploy.processes.imports import collector_paused
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import printable
-from stream.kafka.client_log import KafkaLogFilter, until_lost
+from stream.kafka.client_log import ENDS, KafkaLogFilter, until_lost
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ async def _until_stopped(
     if running.done():
         lost.cancel()
         return running.result()
-    log.error("Kafka has not answered for %.0f s (kafka.outage_seconds): ending, nothing is lost", patience)
+    log.error("Kafka has not answered for %.0f s (kafka.outage_seconds): ending, nothing is lost", patience, extra=ENDS)
     end()
     await asyncio.wait({running})
     if not running.cancelled() and (failure := running.exception()) is not None:

@@ -26,6 +26,7 @@ from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.app import create_app, credentials_of
 from stream.kafka.app import run as run_app
+from stream.kafka.client_log import ENDS
 from stream.kafka.clients import close, start
 from stream.kafka.log_reader import KafkaLogReader
 from stream.kafka.publish import KafkaRecordPublisher
@@ -105,7 +106,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     await asyncio.gather(followed.stop(), close(producer))
     if failure is not None:
         why = str(failure) or "Kafka did not answer in time; kafka.bootstrap says where it is"
-        log.error("the worker ends: %s: %s", type(failure).__name__, why)
+        log.error("the worker ends: %s: %s", type(failure).__name__, why, extra=ENDS)
         return EXIT_FAILURE
     return 0
 

@@ -22,6 +22,8 @@ UNREACHED = re.compile(
 )
 #: `extra` of a log record which says that Kafka answered; KAFKA_AWAY marks those that did not reach it.
 ANSWERS = {"outage": "kafka-answers"}
+#: `extra` of the log record that says why a part ends: where Kafka is lost, the client in its hands fails as well.
+ENDS = {"outage": "part-ends"}
 
 #: Seconds between two questions to a Kafka that is away.
 QUESTION_EVERY = 2.0
@@ -30,7 +32,7 @@ QUESTION_EVERY = 2.0
 class KafkaLogFilter(logging.Filter):
     """For a handler: turns what libraries say of a Kafka that is away into the few lines of an outage.
 
-    A warning of theirs about anything else passes once a minute.
+    A warning of theirs about anything else passes once a minute, and a part says once why it ends.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -39,6 +41,7 @@ class KafkaLogFilter(logging.Filter):
         self._outage = OutageLog(log, "Kafka answers again", clock)
         self._lock = threading.RLock()
         self._shown: dict[tuple[str, object], float] = {}
+        self._ends = False
 
     @property
     def away_seconds(self) -> float:
@@ -55,6 +58,9 @@ class KafkaLogFilter(logging.Filter):
             if mark == ANSWERS["outage"]:
                 self._outage.answered()
                 return False
+            if mark == ENDS["outage"]:
+                first, self._ends = not self._ends, True
+                return first
             text = record.getMessage()
             if mark == KAFKA_AWAY["outage"] or UNREACHED.search(
                 f"{text} {record.exc_info[1] if record.exc_info else ''}"

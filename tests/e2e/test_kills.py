@@ -131,7 +131,7 @@ def kills(settings: Settings, folder: Path, times: int, backlog: int, said: list
 @pytest.mark.kafka
 @pytest.mark.parametrize("backlog", [pytest.param(0, id="live"), pytest.param(10_000, id="with a backlog")])
 @pytest.mark.parametrize(
-    "times", [pytest.param(3, id="3 times"), pytest.param(20, id="20 times", marks=pytest.mark.long)]
+    "times", [pytest.param(2, id="2 times"), pytest.param(20, id="20 times", marks=pytest.mark.long)]
 )
 def test_workers_killed_added_and_stopped(
     settings: Settings, tmp_path: Path, times: int, backlog: int, capsys: pytest.CaptureFixture[str]

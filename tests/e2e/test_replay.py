@@ -301,7 +301,7 @@ def check_moved(system: System, account: Account) -> None:
 
 
 def test_a_replay_killed_and_given_again_ends_alike(system: System, capsys: pytest.CaptureFixture[str]) -> None:
-    said = survive_kills(system, 3)
+    said = survive_kills(system, 2)
     with capsys.disabled():
         print(f"\n{said}")
 

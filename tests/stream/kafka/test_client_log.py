@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.outage import KAFKA_AWAY
-from stream.kafka.client_log import ANSWERS, LIBRARIES, KafkaLogFilter, silence_libraries, until_lost
+from stream.kafka.client_log import ANSWERS, ENDS, LIBRARIES, KafkaLogFilter, silence_libraries, until_lost
 
 
 class Clock:
@@ -69,6 +69,16 @@ def test_other_warnings_of_a_library_pass_once_a_minute_and_lines_of_ours_always
         "aiokafka.consumer.group_coordinator: a member of 60 left",
     ]
     assert lines.count("stream.worker: a line of ours") == 61
+
+
+def test_a_part_states_once_why_it_ends(lines: list[str]) -> None:
+    logging.getLogger("deploy.cli.run").error("Kafka has not answered for 8 s", extra=ENDS)
+    logging.getLogger("deploy.wiring.outcome").error("Kafka failed (KafkaTimeoutError)", extra=ENDS)
+    logging.getLogger("deploy.wiring.outcome").error("another line of a part that ends")
+    assert lines == [
+        "deploy.cli.run: Kafka has not answered for 8 s",
+        "deploy.wiring.outcome: another line of a part that ends",
+    ]
 
 
 def record(mark: dict[str, str]) -> logging.LogRecord:
