@@ -89,3 +89,10 @@ def test_links_and_files_exist(document: str) -> None:
 def test_the_readme_names_every_top_folder_of_code() -> None:
     for folder in ("ingest", "stream", "scoring", "storage", "deploy", "tests", "docs"):
         assert f"{folder}/" in read("README.md")
+
+
+def test_the_list_of_decisions_has_each() -> None:
+    listed = re.findall(r"^\d+\. \[(.+)\]\((\d{4}-\S+\.md)\)$", (ROOT / "docs/adr/README.md").read_text(), re.MULTILINE)
+    files = sorted(file for file in (ROOT / "docs/adr").glob("*.md") if file.name != "README.md")
+    titles = [file.read_text().splitlines()[0].partition(". ")[2] for file in files]
+    assert listed == list(zip(titles, [file.name for file in files], strict=True))
