@@ -41,6 +41,6 @@ def test_a_signal_is_the_code_unless_it_is_handled(tmp_path: Path) -> None:
     running.send_signal(signal.SIGTERM)
 
     running, output = part(tmp_path)
-    assert wait_until(lambda: "does not answer" in output.read_text(), 60), output.read_text()
+    assert wait_until(lambda: output.exists() and "does not answer" in output.read_text(), 60)
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 0, output.read_text()
