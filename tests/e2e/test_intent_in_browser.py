@@ -13,10 +13,10 @@ import httpx
 import psutil
 import pytest
 
-from deploy.processes.ports import wait_until
 from ingest.tokens import SessionTokens
 from tests.support.agents import BROWSER
 from tests.support.stack import Stack, new_stack, up
+from tests.support.waiting import until
 
 PATIENCE = 90
 PAGE = "http://localhost:5173"
@@ -172,8 +172,7 @@ async def test_hundreds_of_streams_share_one_consumer(stack: Stack, count: int) 
             assert [one["session_id"] for one in intents] == [f"crowd-{number}" for number in range(0, count, 10)]
             assert f"opecom_api_session_streams {count}.0" in (await body_of(f"{stack.api.url}/metrics"))
         metrics = f"{stack.api.url}/metrics"
-        closed = lambda: "opecom_api_session_streams 0.0" in httpx.get(metrics).text  # noqa: E731
-        assert await asyncio.to_thread(wait_until, closed, PATIENCE)
+        await until(lambda: "opecom_api_session_streams 0.0" in httpx.get(metrics).text, seconds=PATIENCE)
 
 
 async def body_of(url: str) -> str:
