@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from ingest.commerce import Commerce, CurrencyCode, OrderId, VisitorHistory
 from ingest.errors import IngestError
 
 #: The clock that all live sites of a partition share; an imported site's clock carries the site's own name.
@@ -18,9 +19,10 @@ LIVE_CLOCK = "live"
 #: A live time so far after the Kafka timestamp of its record is not believed; in ms.
 CLOCK_TOLERANCE_MS = 10_000
 
-EventType = Literal["session_start", "page_view", "page_ping", "custom", "purchase", "session_end"]
+EventType = Literal["session_start", "page_view", "page_ping", "custom", "commerce", "purchase", "session_end"]
 PageType = Literal["Administrative", "Informational", "ProductRelated"]
 VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]
+DeviceClass = Literal["desktop", "mobile", "tablet", "other"]
 #: Which clock an event moves: the live one, or that of its imported site, whose history came with an import key. The
 #: wire keeps the old word "replayed" for imported: it has nothing to do with `opecom replay`.
 ClockKind = Literal["live", "replayed"]
@@ -84,8 +86,8 @@ class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown
     """
 
     amount: Annotated[float, Meta(ge=0)]
-    order_id: Annotated[str, Meta(max_length=64)] | None = None
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")] | None = None
+    order_id: OrderId | None = None
+    currency: CurrencyCode | None = None
     verified: bool = False
 
 
@@ -99,6 +101,8 @@ class Context(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_
     visitor_type: VisitorType = "New_Visitor"
     #: The address cut to /24 or /48; never a whole one.
     ip: Annotated[str, Meta(max_length=45)] | None = None
+    #: By the user agent; None where it tells nothing, and in records of before there was this field.
+    device_class: DeviceClass | None = None
 
 
 class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -119,6 +123,9 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
     ping: Ping | None = None
     custom: Custom | None = None
     purchase: Purchase | None = None
+    commerce: Commerce | None = None
+    #: Of a session's start.
+    history: VisitorHistory | None = None
     context: Context = Context()
     clock: ClockKind = "live"
     #: What ingest noticed: "bot", "skew" (clock corrected), "future" (occurred_at set to received_at).
