@@ -29,7 +29,8 @@ MAX_ITEMS = 50
 MAX_QUANTITY = 1_000_000
 ItemId = Annotated[str, Meta(min_length=1, max_length=100)]
 Quantity = Annotated[float, Meta(ge=0, le=MAX_QUANTITY)]
-Money = Annotated[float, Meta(ge=0)]
+#: As of a purchase (ingest/schemas.py, MAX_AMOUNT).
+Money = Annotated[float, Meta(ge=0, le=1_000_000_000_000)]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
 #: An order's id as it is kept (ingest/collect.py).
 OrderId = Annotated[str, Meta(max_length=64)]

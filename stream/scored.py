@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
 from scoring.manifest import Band, Label
+from scoring.signals import Signals
 from stream.stored import REPORT_NAMES, ColumnSpec
 
 Decoded = TypeVar("Decoded")
@@ -170,6 +171,8 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     currency: Name = ""
     #: The verified orders by currency, that of the first order first; empty, too, in older records.
     amounts: Annotated[tuple[CurrencyAmount, ...], ColumnSpec(tables=("scored_sessions",))] = ()
+    #: None in records of before there were signals.
+    signals: Annotated[Signals | None, ColumnSpec(tables=())] = None
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):

@@ -48,6 +48,10 @@ class Calendar:
             self._days[local] = known
         return known
 
+    def hour(self, at: int) -> int:
+        """The local hour of `at`, 0 to 23."""
+        return datetime.fromtimestamp(at / 1000, self._zone).hour
+
     def latest_cut(self, at: int) -> int:
         """The latest cut that is not after `at`."""
         since, until = self._cuts

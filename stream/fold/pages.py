@@ -29,6 +29,8 @@ ANY_PATH = "*"
 MOST_PAGES = 10_000
 #: Where a session counts the views of each page type; no feature reads those without a type.
 TYPE_INDEXES: dict[PageType | None, int] = {"Administrative": 0, "Informational": 1, "ProductRelated": 2, None: 3}
+#: The longest that one page view can count, in ms.
+VIEW_CAP = 30 * 60 * 1000
 #: Pages remembered as looked up; a cache, which starts again when it is full.
 REMEMBERED_PAGES = 20_000
 #: Batches without a marker that are remembered, and markers.
@@ -99,6 +101,8 @@ class PageAtVersion(Struct, frozen=True, gc=False):
     page_value: float
     #: See TYPE_INDEXES.
     type_index: int
+    #: Whether the version has numbers for it, of its own, its pattern's or its site's.
+    has_statistics: bool
 
 
 _decoder = msgspec.json.Decoder(PageRow | PagesMarker)
@@ -201,13 +205,15 @@ class SitePages:
             self.patterns.sort(key=lambda known: (-len(known.text), known.text))
         return True
 
-    def rates(self, path: str, version: int) -> tuple[float, float, float]:
-        """Bounce rate, exit rate and page value as of a version: the page's own, else its pattern's, else the site's,
-        else zeros."""
+    def rates(self, path: str, version: int) -> tuple[float, float, float] | None:
+        """Bounce rate, exit rate and page value as of a version: the page's own, else its pattern's, else the site's.
+
+        None where the site has none.
+        """
         for found in self._candidates(path, version):
             if found is not None:
                 return found[:3]
-        return 0.0, 0.0, 0.0
+        return None
 
     def _candidates(self, path: str, version: int) -> Iterator[PageEntry | None]:
         yield self._as_of(path, version)
@@ -280,8 +286,10 @@ class PageStatistics:
             if len(self._seen) >= REMEMBERED_PAGES:
                 self._seen.clear()
             pages = self._sites.get(site)
-            rates = pages.rates(path, version) if pages is not None else (0.0, 0.0, 0.0)
-            page = self._seen[key] = PageAtVersion(path, kind, *rates, TYPE_INDEXES[kind])
+            rates = pages.rates(path, version) if pages is not None else None
+            page = self._seen[key] = PageAtVersion(
+                path, kind, *(rates or (0.0, 0.0, 0.0)), TYPE_INDEXES[kind], rates is not None
+            )
         return page
 
     def rows(self, version: int, site: str = "") -> dict[tuple[str, str], PageRow]:

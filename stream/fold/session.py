@@ -14,28 +14,30 @@ from math import isfinite
 from sys import intern
 from typing import NamedTuple
 
-from ingest.events import Context, Event
+from ingest.commerce import VisitorHistory
+from ingest.events import Context, DeviceClass, Event, Ping
 from scoring.features import VisitorType
 from stream.fold.calendar import Calendar, Day
-from stream.fold.pages import PageAtVersion
+from stream.fold.commerce import CommerceState, is_commerce
+from stream.fold.engagement import Engagement
+from stream.fold.pages import VIEW_CAP, PageAtVersion
 from stream.scored import CategoryNames, CurrencyAmount, VerifiedOrder
 
 #: Bytes of an event id.
 ID_BYTES = 16
-#: The longest that one page view can count, in ms.
-VIEW_CAP = 30 * 60 * 1000
 #: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
 _PRIVATE = re.compile(r"10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|::|f[cd]|fe[89ab]")
 
 
 class SessionContext(NamedTuple):
-    """What a session keeps of a context: the four codes, the visitor's type and the names behind the codes."""
+    """What a session keeps of a context: the four codes, the visitor's type, the device, the names behind the codes."""
 
     operating_system: int
     browser: int
     region: int
     traffic_type: int
     visitor_type: VisitorType
+    device_class: DeviceClass | None
     category_names: CategoryNames
 
 
@@ -50,6 +52,14 @@ class ReportedPurchase(NamedTuple):
     currency: str
 
 
+class ReportedHistory(NamedTuple):
+    """What a session's start said of the visitor's earlier sessions, and which event that was."""
+
+    at: int
+    id: bytes
+    history: VisitorHistory
+
+
 class Session:
     """The folded events of one session. Slots, bytes and arrays: a worker holds a hundred thousand of them.
 
@@ -57,10 +67,11 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "amounts", "bot", "calendar", "currency", "customs", "day", "ended", "first_at", "first_offset",
-        "first_place", "greatest_place", "ids", "last_at", "last_place", "last_seen", "millis_by_type",
-        "network_digest", "opened_at", "pages", "pings", "rate_sums", "reported_orders", "revenue", "session_context",
-        "session_id", "site", "times", "unverified_purchases", "verified_orders", "view_places", "views_by_type",
+        "amount", "amounts", "bot", "calendar", "commerce", "currency", "customs", "day", "distinct_pages", "ended",
+        "engagement", "first_at", "first_offset", "first_place", "greatest_place", "history", "hour", "ids", "last_at",
+        "last_place", "last_seen", "millis_by_type", "network_digest", "opened_at", "pages", "pings", "previous_at",
+        "rate_sums", "reported_orders", "revenue", "session_context", "session_id", "site", "times",
+        "unverified_purchases", "verified_orders", "view_places", "views_by_type", "views_with_statistics",
         "visitor_id",
     )  # fmt: skip
 
@@ -78,6 +89,9 @@ class Session:
         self.bot = False
         self.network_digest = ""
         self.day: Day | None = None
+        #: Local hour of the first event.
+        self.hour = 0
+        self.history: ReportedHistory | None = None
         #: Ids of all events, ID_BYTES each, as they were folded.
         self.ids = b""
         #: Where the greatest id stands in `ids`.
@@ -85,6 +99,8 @@ class Session:
         #: When the first and the last event occurred, and their places in `ids`.
         self.first_at = self.first_place = 0
         self.last_at = self.last_place = 0
+        #: When the event before the last one occurred; -1: there is none.
+        self.previous_at = -1
         self.ended = False
         #: The page views in order: when, the place of their event in `ids`, which page.
         self.times = array("q")
@@ -93,10 +109,14 @@ class Session:
         #: Views and ms by the `type_index` of their page: pages.TYPE_INDEXES.
         self.views_by_type = [0, 0, 0, 0]
         self.millis_by_type = [0, 0, 0, 0]
+        self.distinct_pages = self.views_with_statistics = 0
         #: Sums of bounce rate, exit rate and page value, added in the order of the views.
         self.rate_sums = (0.0, 0.0, 0.0)
         self.pings = 0
         self.customs = 0
+        #: Made by the first ping, and by the first event that is of commerce.
+        self.engagement: Engagement | None = None
+        self.commerce: CommerceState | None = None
         #: Every purchase as it was reported; `verified_orders` is what counts of them.
         self.reported_orders: tuple[ReportedPurchase, ...] = ()
         self.revenue = False
@@ -190,13 +210,17 @@ def apply(
         or occurred_at > session.last_at
         or not _before(session, occurred_at, id_bytes, session.last_at, session.last_place, verified)
     )
-    day = session.calendar.day(occurred_at) if first else session.day
+    day, hour = (
+        (session.calendar.day(occurred_at), session.calendar.hour(occurred_at))
+        if first
+        else (session.day, session.hour)
+    )
     if event.purchase is not None:
         _take_order(session, ReportedPurchase(occurred_at, id_bytes, *_order(event)))
     # Nothing below raises.
     if first:
         session.first_at, session.first_place = occurred_at, number
-        session.day = day
+        session.day, session.hour = day, hour
         session.visitor_id = event.visitor_id
         session.session_context = _session_context(event.context)
         session.bot = "bot" in event.flags
@@ -207,18 +231,56 @@ def apply(
     session.ids = ids + id_bytes
     if last:
         session.last_place = number
+        if number:
+            session.previous_at = session.last_at
         changed = _move_last_event(session, occurred_at)
         if page is not None:
             changed = (*changed, _append(session, occurred_at, page))
     else:
+        session.previous_at = max(session.previous_at, occurred_at)
         changed = _insert(session, occurred_at, id_bytes, page) if page is not None else ()
-    if event.type == "page_ping":
-        session.pings += 1
-    elif event.type == "custom":
-        session.customs += 1
+    if event.type != "page_view":
+        _take_other(session, event, id_bytes, occurred_at, last)
     if last:
         session.ended = event.type == "session_end"
     return changed
+
+
+def _take_other(session: Session, event: Event, id_bytes: bytes, occurred_at: int, last: bool) -> None:
+    """Count an event that is no page view."""
+    if event.type == "page_ping":
+        session.pings += 1
+        if event.ping is not None:
+            _take_ping(session, event.ping, occurred_at, last)
+        return
+    if event.type == "custom":
+        session.customs += 1
+    elif event.history is not None:
+        reported = ReportedHistory(occurred_at, id_bytes, event.history)
+        if session.history is None or reported[:2] < session.history[:2]:
+            session.history = reported
+    if is_commerce(event):
+        if session.commerce is None:
+            session.commerce = CommerceState()
+        session.commerce.take(event, id_bytes, occurred_at)
+
+
+def _take_ping(session: Session, ping: Ping, occurred_at: int, last: bool) -> None:
+    engagement = session.engagement
+    if engagement is None:
+        engagement = session.engagement = Engagement()
+    engagement.add(occurred_at, session.events - 1, ping.engaged_ms, ping.scroll_depth)
+    if last:
+        engagement.ping(ping.engaged_ms, ping.scroll_depth)
+    else:
+        _recount_pings(session, engagement)
+
+
+def _recount_pings(session: Session, engagement: Engagement) -> None:
+    def view_of(at: int, place: int) -> int:
+        return _position(session, at, session.id_at(place)) - 1
+
+    engagement.recount(view_of, len(session.times) - 1)
 
 
 def _before(session: Session, at: int, id_bytes: bytes, other_at: int, other: int, verified: bool = False) -> bool:
@@ -244,19 +306,21 @@ def _move_last_event(session: Session, at: int) -> tuple[int, ...]:
 
 def _append(session: Session, at: int, page: PageAtVersion) -> int:
     """Put a view behind those that are there; returns its index."""
-    session.views_by_type[page.type_index] += 1
+    _count_page(session, page)
     session.times.append(at)
     session.view_places.append(session.last_place)
     session.pages.append(page)
     bounce, leave, value = session.rate_sums
     session.rate_sums = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
+    if session.engagement is not None:
+        session.engagement.next_view()
     return len(session.pages) - 1
 
 
 def _insert(session: Session, occurred_at: int, id_bytes: bytes, page: PageAtVersion) -> tuple[int, ...]:
     """Put a view among or before those that are there; the one before it is cut short."""
     at = _position(session, occurred_at, id_bytes)
-    session.views_by_type[page.type_index] += 1
+    _count_page(session, page)
     if at:
         session.millis_by_type[session.pages[at - 1].type_index] -= session.view_millis(at - 1)
     session.times.insert(at, occurred_at)
@@ -266,7 +330,19 @@ def _insert(session: Session, occurred_at: int, id_bytes: bytes, page: PageAtVer
     changed = {at, len(session.times) - 1} | ({at - 1} if at else set())
     for index in changed & {at - 1, at}:
         session.millis_by_type[session.pages[index].type_index] += session.view_millis(index)
+    if session.engagement is not None:
+        _recount_pings(session, session.engagement)
     return tuple(sorted(changed))
+
+
+def _count_page(session: Session, page: PageAtVersion) -> None:
+    session.views_by_type[page.type_index] += 1
+    session.views_with_statistics += page.has_statistics
+    path = page.path
+    for known in session.pages:
+        if known.path == path:
+            return
+    session.distinct_pages += 1
 
 
 def _position(session: Session, occurred_at: int, id_bytes: bytes) -> int:
@@ -323,7 +399,8 @@ def _session_context(context: Context) -> SessionContext:
     browser, system = context.browser, context.operating_system
     region, traffic = context.region, context.traffic_type
     names = CategoryNames(browser.name, system.name, region.name, traffic.name)
-    return _shared(SessionContext(system.code, browser.code, region.code, traffic.code, context.visitor_type, names))
+    codes = system.code, browser.code, region.code, traffic.code
+    return _shared(SessionContext(*codes, context.visitor_type, context.device_class, names))
 
 
 @lru_cache(maxsize=20_000)

@@ -8,6 +8,7 @@ from ingest.events import Event
 from stream.codegen import compile_struct_builder
 from stream.fold.features import features
 from stream.fold.session import Session, event_id_text
+from stream.fold.signals import signals
 from stream.scored import Cause, Counts, SessionUpdate, Status, View
 
 
@@ -21,7 +22,10 @@ class UnscoredUpdate(Struct, frozen=True, gc=False):
 
 
 #: Fields that an update makes; all others are attributes of the session.
-_COMPUTED = ("version", "event", "occurred_at", "updated_at", "status", "features", "counts", "pages_version", "views")
+_COMPUTED = (
+    "version", "event", "occurred_at", "updated_at", "status", "features", "counts", "pages_version", "views",
+    "signals",
+)  # fmt: skip
 #: Attributes of the session that have another name than their field.
 _ATTRIBUTES = {
     "started_at": "first_at",
@@ -53,6 +57,7 @@ def update_of(
         Counts(session.events, len(session.times), session.pings, session.customs, order_count),
         pages_version,
         tuple([_view(session, index) for index in changed]),
+        signals(session),
     )
 
 

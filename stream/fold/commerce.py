@@ -1,0 +1,108 @@
+"""What the commerce events of a session say, whatever order they come in: counts, products, the cart.
+
+Counts and products are sums over a set. The cart is not: its events are kept in their order, and one that comes late
+has them all taken again.
+"""
+
+from bisect import bisect_left
+from math import nan
+
+from ingest.commerce import ACTIONS, Commerce, CommerceAction
+from ingest.events import Custom, Event
+from stream.fold.cart import CHECKOUT_STEPS, DIGEST_BYTES, Cart, CartEvent, digest, packed
+
+#: Events of a session that move its cart, the first in their order; those after them leave it as it stands then.
+CART_EVENTS = 200
+#: Products of a session that are told apart.
+PRODUCTS = 1_000
+_CART_ACTIONS = frozenset(("add_to_cart", "remove_from_cart", "view_cart", *CHECKOUT_STEPS))
+#: Actions on products that the visitor looked at or wanted; a list of products shows more than anybody sees.
+_PRODUCT_ACTIONS = frozenset(("view_item", "select_item", "add_to_wishlist", "add_to_cart"))
+
+
+class CommerceState:
+    """Of a session that has any such event."""
+
+    __slots__ = ("_events", "_products", "cart", "cart_adds", "cart_removes", "searches", "wishlist_adds")
+
+    def __init__(self) -> None:
+        self.searches = self.cart_adds = self.cart_removes = self.wishlist_adds = 0
+        self.cart = Cart()
+        self._events: list[CartEvent] = []
+        #: Digests of the products, one behind the other.
+        self._products = b""
+
+    @property
+    def distinct_products(self) -> int:
+        return len(self._products) // DIGEST_BYTES
+
+    def take(self, event: Event, id_bytes: bytes, at: int) -> None:
+        """Take an event that `is_commerce`; `at` is its time as the fold reads it."""
+        commerce = event.commerce
+        action = "purchase" if event.purchase else commerce.action if commerce else named_action(event.custom)
+        if action == "search":
+            self.searches += 1
+        elif action == "add_to_wishlist":
+            self.wishlist_adds += 1
+        elif action == "add_to_cart":
+            self.cart_adds += 1
+        elif action == "remove_from_cart":
+            self.cart_removes += 1
+        if commerce is not None and action in _PRODUCT_ACTIONS:
+            self._see(commerce)
+        if event.purchase is not None:
+            self._move_cart(CartEvent(at, id_bytes, event.purchase.verified, "purchase"))
+        elif commerce is None and action in _CART_ACTIONS:
+            self._move_cart(CartEvent(at, id_bytes, False, str(action)))
+        elif commerce is not None and action in _CART_ACTIONS:
+            value = nan if commerce.value is None else commerce.value
+            self._move_cart(
+                CartEvent(at, id_bytes, False, commerce.action, packed(commerce), value, commerce.currency or "")
+            )
+
+    def _see(self, commerce: Commerce) -> None:
+        products = self._products
+        for item in commerce.items:
+            if len(products) >= PRODUCTS * DIGEST_BYTES:
+                break
+            product = digest(item)
+            if not _holds(products, product):
+                products += product
+        self._products = products
+
+    def _move_cart(self, event: CartEvent) -> None:
+        events = self._events
+        place = bisect_left(events, event[:3], key=lambda known: known[:3])
+        if place >= CART_EVENTS:
+            return
+        events.insert(place, event)
+        if place == len(events) - 1:
+            self.cart.take(event)
+            return
+        del events[CART_EVENTS:]
+        self.cart = Cart()
+        for each in events:
+            self.cart.take(each)
+
+
+def is_commerce(event: Event) -> bool:
+    """Whether an event says something of the cart, of products or of an order."""
+    return event.commerce is not None or event.purchase is not None or named_action(event.custom) is not None
+
+
+def named_action(custom: Custom | None) -> CommerceAction | None:
+    """The action that a custom event names by its label or its action: trackEvent('click', 'button', 'add_to_cart')."""
+    if custom is None:
+        return None
+    for text in (custom.label, custom.action):
+        if text in ACTIONS:
+            return text  # type: ignore[return-value]
+    return None
+
+
+def _holds(products: bytes, product: bytes) -> bool:
+    at = products.find(product)
+    # Bytes of two neighbours may look like a digest.
+    while at > 0 and at % DIGEST_BYTES:
+        at = products.find(product, at + 1)
+    return at >= 0
