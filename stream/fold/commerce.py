@@ -13,7 +13,7 @@ from stream.fold.cart import CHECKOUT_STEPS, DIGEST_BYTES, Cart, CartEvent, dige
 
 #: Events of a session that move its cart, the first in their order; those after them leave it as it stands then.
 CART_EVENTS = 200
-#: Products of a session that are told apart.
+#: Distinct products of a session that are counted.
 PRODUCTS = 1_000
 _CART_ACTIONS = frozenset(("add_to_cart", "remove_from_cart", "view_cart", *CHECKOUT_STEPS))
 #: Actions on products that the visitor looked at or wanted; a list of products shows more than anybody sees.

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
+import stream.fold.commerce
 import stream.fold.partition
 import stream.fold.session
 import stream.step
-from ingest.events import Context, Control, Event, Page, Purchase, Tick, UseModel
+from ingest.commerce import Commerce, CommerceItem, VisitorHistory
+from ingest.events import Context, Control, Custom, Event, Page, Ping, Purchase, Tick, UseModel
 from stream.fold.clock import IDLE
 from stream.fold.partition import LATE, LogRecord, Partition
 from stream.fold.result import FoldResult
@@ -26,6 +29,7 @@ from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import folded, log_of
 from tests.support.recount import recount
+from tests.support.signals import ACTIONS, recount_signals
 
 MINUTE = 60_000
 KINDS = ["Administrative", "Informational", "ProductRelated", None]
@@ -37,9 +41,35 @@ def a_purchase(draw: st.DrawFn) -> Purchase:
     return Purchase(amount, order, draw(st.sampled_from([None, "EUR", "JPY"])), draw(st.booleans()))
 
 
+items = st.builds(
+    CommerceItem,
+    st.sampled_from(["p1", "p2"]),
+    st.sampled_from([0, 1, 1, 2, 1.5]),
+    st.sampled_from([None, 10, 19.99]),
+)
+commerces = st.builds(
+    Commerce,
+    st.sampled_from(["add_to_cart", "remove_from_cart", "view_cart", *ACTIONS]),
+    st.sampled_from([None, 0, 5, 70]),
+    st.sampled_from([None, "EUR", "EUR", "JPY"]),
+    st.lists(items, max_size=3).map(tuple),
+)
+#: The member that an event of a type has.
+MEMBERS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "page_ping": st.builds(Ping, st.integers(0, 3_600_000), st.integers(0, 100)).map(lambda ping: {"ping": ping}),
+    "custom": st.sampled_from(["add_to_cart", "remove_from_cart", "search", None]).map(
+        lambda label: {"custom": Custom("click", "button", label)}
+    ),
+    "commerce": commerces.map(lambda commerce: {"commerce": commerce}),
+    "session_start": st.builds(VisitorHistory, st.integers(0, 3)).map(lambda history: {"history": history}),
+}
+
+
 @st.composite
 def an_event(draw: st.DrawFn, number: int, span: int = LATE, **given_: Any) -> Event:
-    kind = draw(st.sampled_from(["page_view", "page_view", "page_ping", "custom", "purchase", "session_end"]))
+    kind = draw(
+        st.sampled_from(["page_view", "page_view", "commerce", "commerce", "purchase", "session_end", *MEMBERS])
+    )
     at = NOON + draw(st.integers(0, span // 1000)) * 1000
     return event(
         number,
@@ -51,7 +81,11 @@ def an_event(draw: st.DrawFn, number: int, span: int = LATE, **given_: Any) -> E
         )
         if kind == "purchase"
         else None,
-        context=Context(visitor_type=draw(st.sampled_from(["New_Visitor", "Other"]))),
+        context=Context(
+            visitor_type=draw(st.sampled_from(["New_Visitor", "Other"])),
+            device_class=draw(st.sampled_from([None, "mobile"])),
+        ),
+        **draw(MEMBERS.get(kind, st.just({}))),
         visitor_id=draw(st.sampled_from(["v1", "v2"])),
         **({"received_at": NOON + span} | given_),
     )
@@ -85,6 +119,7 @@ def content_of(update: ScoredSession) -> tuple[Any, ...]:
     return (
         update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
         update.status, update.revenue, update.amount, update.currency, update.amounts, update.unverified_purchases,
+        update.signals,
     )  # fmt: skip
 
 
@@ -94,6 +129,7 @@ def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     assert content_of(first.sessions[-1]) == content_of(second.sessions[-1])
     expected = recount(events)
     assert {name: getattr(second.sessions[-1].features, name) for name in expected} == expected
+    assert structs.asdict(second.sessions[-1].signals) == pytest.approx(recount_signals(events), abs=1e-6)
     views: dict[str, Any] = {}
     for update in second.sessions:
         views.update({view.event_id: view for view in update.views})
@@ -307,6 +343,16 @@ def test_without_an_order_of_twins_the_order_property_fails(monkeypatch: pytest.
 
 def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.fold.session, "_position", lambda session, *_: len(session.times))
+    assert counterexample(order_changes_nothing, two_orders())
+
+
+def test_where_late_pings_are_not_counted_again_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.fold.session, "_recount_pings", lambda *_: None)
+    assert counterexample(order_changes_nothing, two_orders())
+
+
+def test_where_the_cart_takes_events_as_they_come_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.fold.commerce, "bisect_left", lambda events, *_, **__: len(events))
     assert counterexample(order_changes_nothing, two_orders())
 
 

@@ -39,6 +39,7 @@ def content_of(update: ScoredSession) -> dict[str, Any]:
         **{f"amount in {each.currency}": round(each.amount, 6) for each in update.amounts},
         "unverified": update.unverified_purchases,
         **{name: getattr(update.features, name) for name in names},
+        **msgspec.structs.asdict(update.signals),
     }
 
 

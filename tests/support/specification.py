@@ -10,6 +10,7 @@ import msgspec
 from ingest.events import Event, Purchase, Tick, UndecodableError, decode
 from tests.support.log import LogRecord
 from tests.support.recount import recount
+from tests.support.signals import recount_signals
 
 MINUTE = 60_000
 
@@ -147,4 +148,5 @@ def row_of(events: Iterable[Event]) -> dict[str, Any]:
         **{f"amount in {currency}": round(amount, 6) for currency, amount in amounts.items()},
         "unverified": len(orders) - len(proven),
         **recount(ordered),
+        **recount_signals(ordered),
     }
