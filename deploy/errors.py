@@ -23,6 +23,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         FormatError
         GraphError
         ModelError
+            ContractError
             RegistryError
             UnfitModelError
         TableError

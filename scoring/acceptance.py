@@ -1,18 +1,22 @@
 """Tries a model before it scores anything: the reference session as its manifest says it, and a few others."""
 
+from math import nan
+
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.contracts import Contract
 from scoring.features import NAMES
 from scoring.manifest import Manifest, ModelError
-from scoring.model import Model
+from scoring.model import Model, contract_of
 
 #: How far the graph may be from its manifest: six digits count, and other processors round the last bits otherwise.
 REFERENCE_TOLERANCE = 1e-4
 #: How far the reasons of a session may be from adding up.
 SUM_TOLERANCE = 1e-3
 
-#: Sessions that are as unlike as sessions can be: one of which nothing is known, a short one, a long one with a value.
+#: Sessions that are as unlike as sessions can be, by the seventeen features: an empty one, a short one, a long one with
+#: a value.
 _OTHERS = (
     (0.0,) * len(NAMES),
     (0, 0, 0, 0, 1, 0, 0.2, 0.2, 0, 0, 2, 1, 1, 1, 1, 1, 0),
@@ -32,20 +36,29 @@ def accept(model: Model) -> None:
     """
     manifest = model.manifest
     _check_manifest(manifest)
-    [alone], [reasons] = _run(model, (manifest.reference,))
+    [alone], [reasons] = _run(model, (manifest.reference_row,))
     if not abs(alone - manifest.reference_probability) <= REFERENCE_TOLERANCE:
         raise UnfitModelError(
             f"it gives the reference session {alone:.6g}, its manifest says {manifest.reference_probability:.6g}"
         )
     if not np.abs(reasons).max() <= REFERENCE_TOLERANCE:
         raise UnfitModelError("it gives reasons for the reference session, which has none by definition")
-    rows = (*_OTHERS, manifest.reference)
+    rows = (*_others(contract_of(model)), manifest.reference_row)
     probabilities, reasons = _run(model, rows)
     if not abs(probabilities[-1] - alone) <= REFERENCE_TOLERANCE:
         raise UnfitModelError("it gives the reference session another probability beside other sessions than alone")
     off = np.abs(reasons.astype(np.float64).sum(axis=1) - (probabilities - manifest.reference_probability)).max()
     if not off <= SUM_TOLERANCE:
         raise UnfitModelError(f"its reasons are {off:.2g} away from adding up to probability - reference probability")
+
+
+def _others(made_for: Contract) -> tuple[tuple[float, ...], ...]:
+    """The sessions as rows; of what a contract has beside the seventeen, nothing, everything and no value is known."""
+    more = len(made_for.names) - len(NAMES)
+    if not more:
+        return _OTHERS
+    unknown = (nan,) * len(NAMES)
+    return (*(row + (tail,) * more for row in _OTHERS for tail in (nan, 0.0, 1e6)), unknown + (nan,) * more)
 
 
 def _check_manifest(manifest: Manifest) -> None:

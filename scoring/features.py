@@ -11,8 +11,6 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-CONTRACT_VERSION = 1
-
 Month = Literal["Jan", "Feb", "Mar", "Apr", "May", "June", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]
 

@@ -1,5 +1,6 @@
 """What is known of a model beside its graph, and what a probability means by it; needs no numpy."""
 
+from math import nan
 from typing import Literal
 
 from msgspec import Struct
@@ -22,9 +23,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     threshold: float
     #: Lower ends of the bands "building" and "high".
     bands: tuple[float, float]
-    #: The reference session, 17 numbers as in a row: reasons sum to probability - reference_probability.
-    reference: tuple[float, ...]
+    #: The reference session, numbers as in a row of its contract: reasons sum to probability - reference_probability.
+    #: None where it is unknown.
+    reference: tuple[float | None, ...]
     reference_probability: float
+    #: The number of its feature contract.
     contract_version: int
     sha256: str
     track: str
@@ -32,6 +35,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     data_sha256: str
     code_version: str
+
+    @property
+    def reference_row(self) -> tuple[float, ...]:
+        """The reference session as a row of its contract; unknown is NaN, which JSON cannot write."""
+        return tuple([nan if value is None else value for value in self.reference])
 
 
 def classify(probability: float, manifest: Manifest) -> tuple[Label, Band]:

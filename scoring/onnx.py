@@ -12,8 +12,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 
+from scoring.contracts import contract
 from scoring.external_data import WireError, external_tensors
-from scoring.features import NAMES
 from scoring.manifest import Manifest
 from scoring.model import Scores, check_rows
 
@@ -22,15 +22,16 @@ RUN_ROWS = 256
 
 
 class GraphError(ScoringError, ValueError):
-    """The bytes are no graph of ours: `features` float32[batch, 17] in, `probability` and `reasons` out."""
+    """The bytes are no graph of ours: `features` float32[batch, columns] in, `probability` and `reasons` out."""
 
 
 class OnnxModel:
     """Runs one graph; safe to call from several threads, each call computes on its own."""
 
     def __init__(self, graph: bytes, manifest: Manifest) -> None:
-        """Raises GraphError with what is wrong with the graph."""
+        """Raises GraphError with what is wrong with the graph, ContractError for a contract that is unknown here."""
         self.manifest = manifest
+        self._columns = len(contract(manifest.contract_version).names)
         try:
             elsewhere = external_tensors(graph)
         except WireError as error:
@@ -46,11 +47,13 @@ class OnnxModel:
             raise GraphError(f"onnxruntime cannot read it: {str(error).splitlines()[0]}") from error
         inputs = {given.name: (given.type, given.shape[1:]) for given in self._session.get_inputs()}
         outputs = {made.name for made in self._session.get_outputs()}
-        if inputs != {"features": ("tensor(float)", [len(NAMES)])} or not {"probability", "reasons"} <= outputs:
-            raise GraphError(f"takes {inputs} and gives {sorted(outputs)}, not features[17] to probability and reasons")
+        if inputs != {"features": ("tensor(float)", [self._columns])} or not {"probability", "reasons"} <= outputs:
+            raise GraphError(
+                f"takes {inputs} and gives {sorted(outputs)}, not features[{self._columns}] to probability and reasons"
+            )
 
     def score(self, rows: NDArray[np.float32]) -> Scores:
-        check_rows(rows)
+        check_rows(rows, self._columns)
         runs = [self._run(rows[start : start + RUN_ROWS]) for start in range(0, len(rows), RUN_ROWS)] or [
             self._run(rows)
         ]

@@ -8,14 +8,14 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from scoring.words import Value, words_of
+from scoring.words import UNKNOWN, Value, words_of
 
 
 class ReasonText(Struct, frozen=True, gc=False):
     """One signed contribution to the probability, and the same in words."""
 
     feature: str
-    value: Value
+    value: Value | None
     contribution: float
     text: str
 
@@ -55,18 +55,18 @@ def top(reasons: NDArray[np.float32], k: int = 3) -> NDArray[np.intp]:
 
 
 def nonzero_contributions(
-    names: Sequence[str], values: Sequence[Value], columns: Sequence[int], moved: Sequence[float]
-) -> list[tuple[str, Value, float]]:
+    names: Sequence[str], values: Sequence[Value | None], columns: Sequence[int], moved: Sequence[float]
+) -> list[tuple[str, Value | None, float]]:
     """One row's reasons as (feature, value, contribution), without those that moved nothing."""
     return [(names[column], values[column], each) for column, each in zip(columns, moved, strict=True) if each]
 
 
-def spoken(reasons: Iterable[tuple[str, Value, float]]) -> tuple[ReasonText, ...]:
+def spoken(reasons: Iterable[tuple[str, Value | None, float]]) -> tuple[ReasonText, ...]:
     """Reasons as people read them."""
     return tuple([ReasonText(*reason, reason_text(*reason)) for reason in reasons])
 
 
-def reason_text(feature: str, value: Value, contribution: float) -> str:
+def reason_text(feature: str, value: Value | None, contribution: float) -> str:
     """One reason in words: "time on product pages, 23 s, lowers it by 8 points".
 
     `it` is the probability, and a point is a percentage point: 0.01 of probability. A worker calls this for every
@@ -83,9 +83,11 @@ def reason_text(feature: str, value: Value, contribution: float) -> str:
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def _subject(feature: str, value: Value, steps: int) -> str:
+def _subject(feature: str, value: Value | None, steps: int) -> str:
     """The feature and its value: `value` is a count of 1/`steps`, or the value itself where `steps` is 0."""
     words = words_of(feature)
+    if value is None:
+        return f"{words.name}, {UNKNOWN},"
     return f"{words.name}, {words.write(float(value) / steps if steps else value)},"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from scoring.acceptance import UnfitModelError, accept
-from scoring.features import CONTRACT_VERSION, NAMES
+from scoring.contracts import ContractError, contract
 from scoring.folder import Place, RegistryError, names, read, there, write
 from scoring.manifest import Manifest
 from scoring.onnx import GraphError, OnnxModel
@@ -58,10 +58,16 @@ def _loaded(folder: Place, version: str) -> tuple[OnnxModel, bytes]:
         )
     if manifest.version != version:
         raise RegistryError(f"{folder / version} holds model {manifest.version}: give the folder that name")
-    if manifest.contract_version != CONTRACT_VERSION or len(manifest.reference) != len(NAMES):
+    try:
+        columns = len(contract(manifest.contract_version).names)
+    except ContractError as error:
         raise RegistryError(
-            f"model {version} was trained for feature contract {manifest.contract_version}, this program has "
-            f"{CONTRACT_VERSION}: train it again with this program, or run the program that it was trained for"
+            f"model {version}: {error}: train it again with this program, or run the program that it was trained for"
+        ) from error
+    if len(manifest.reference) != columns:
+        raise RegistryError(
+            f"model {version} has a reference session of {len(manifest.reference)} numbers, its feature contract "
+            f"{columns}: train it again"
         )
     graph = _bytes(folder / version / "model.onnx")
     if hashlib.sha256(graph).hexdigest() != manifest.sha256:

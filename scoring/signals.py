@@ -57,7 +57,8 @@ class Signals(Struct, frozen=True, gc=False):
 #: The columns of a row after the seventeen.
 SIGNALS: tuple[str, ...] = Signals.__struct_fields__[:-1]
 SESSION_NAMES: tuple[str, ...] = NAMES + SIGNALS
-_RATES = slice(NAMES.index("BounceRates"), NAMES.index("PageValues") + 1)
+#: The columns of page statistics.
+RATES = slice(NAMES.index("BounceRates"), NAMES.index("PageValues") + 1)
 
 
 def session_input(features: Features, signals: Signals) -> Sequence[float]:
@@ -87,7 +88,7 @@ def session_input(features: Features, signals: Signals) -> Sequence[float]:
         _known(signals.days_since_previous_session),
     ]
     if not signals.has_page_statistics:
-        row[_RATES] = (nan, nan, nan)
+        row[RATES] = (nan, nan, nan)
     return row
 
 

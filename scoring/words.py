@@ -1,4 +1,4 @@
-"""How people read the features: the name of each, and its value with its unit. English, and the only place for it."""
+"""How people read features and signals: the name of each, its value with its unit. English, the only place for it."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 Value = float | int | str | bool
+#: How a value is read that nobody knows.
+UNKNOWN = "unknown"
 
 _MONTHS = {
     "Jan": "January",
@@ -20,6 +22,9 @@ _MONTHS = {
     "Nov": "November",
     "Dec": "December",
 }
+
+
+_PAGE_TYPES = {"Administrative": "cart or checkout", "Informational": "information", "ProductRelated": "product"}
 
 
 class Words(NamedTuple):
@@ -64,6 +69,14 @@ def percent(value: Value) -> str:
     return plain(value) if isinstance(value, bool | str) else f"{value * 100:.1f}".removesuffix(".0") + " %"
 
 
+def _percent_of_hundred(value: Value) -> str:
+    return plain(value) if isinstance(value, bool | str) else percent(value / 100)
+
+
+def _page_type(value: Value) -> str:
+    return _PAGE_TYPES.get(value, value) if isinstance(value, str) else plain(value)
+
+
 def _month(value: Value) -> str:
     return _MONTHS.get(value, value) if isinstance(value, str) else plain(value)
 
@@ -72,7 +85,7 @@ def _visitor(value: Value) -> str:
     return value.removesuffix("_Visitor").replace("_", " ").lower() if isinstance(value, str) else plain(value)
 
 
-#: The seventeen features of the contract.
+#: The features of both contracts.
 WORDS: Mapping[str, Words] = {
     "Administrative": Words("cart and checkout pages", plain),
     "Administrative_Duration": Words("time on cart and checkout pages", seconds),
@@ -91,4 +104,25 @@ WORDS: Mapping[str, Words] = {
     "TrafficType": Words("traffic code", plain),
     "VisitorType": Words("visitor", _visitor),
     "Weekend": Words("weekend", plain),
+    "page_views": Words("page views", plain),
+    "events": Words("events", plain),
+    "elapsed_seconds": Words("time since the first event", seconds),
+    "engaged_seconds": Words("time engaged", seconds),
+    "mean_scroll_depth": Words("depth of scrolling", _percent_of_hundred),
+    "distinct_pages": Words("different pages", plain),
+    "distinct_products": Words("different products", plain),
+    "last_page_type": Words("type of the last page", _page_type),
+    "seconds_since_previous_event": Words("time since the event before", seconds),
+    "searches": Words("searches", plain),
+    "cart_adds": Words("additions to the cart", plain),
+    "cart_removes": Words("removals from the cart", plain),
+    "cart_quantity": Words("items in the cart", plain),
+    "cart_value": Words("value of the cart", plain),
+    "checkout_step": Words("step of the checkout", plain),
+    "wishlist_adds": Words("additions to the wish list", plain),
+    "hour": Words("hour of the day", plain),
+    "device_class": Words("device", plain),
+    "previous_sessions": Words("earlier sessions", plain),
+    "previous_purchases": Words("earlier purchases", plain),
+    "days_since_previous_session": Words("days since the session before", plain),
 }

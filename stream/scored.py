@@ -113,13 +113,13 @@ class CategoryNames(Struct, frozen=True, gc=False):
 
 
 class Reason(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One signed contribution to the probability: the feature, its value as in `features`, how much it moved it.
+    """One signed contribution to the probability: the feature, its value, null where unknown, how much it moved it.
 
     `text` is the same in words; records of earlier versions have none.
     """
 
     feature: Name
-    value: float | int | Text | bool
+    value: float | int | Text | bool | None
     contribution: float
     text: Text = ""
 

@@ -9,13 +9,11 @@ from itertools import groupby, islice, repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-import numpy as np
 from msgspec import Struct
-from msgspec.structs import astuple
 
-from scoring.features import NAMES, Features, model_input
+from scoring.contracts import Contract
 from scoring.manifest import classify
-from scoring.model import Model
+from scoring.model import Model, contract_of
 from scoring.reasons import nonzero_contributions, reason_text, strongest_reasons
 from stream.codegen import compile_struct_builder
 from stream.fold.partition import LogRecord, Partition
@@ -99,24 +97,26 @@ def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Ite
     for version, of_version in groupby(updates, attrgetter("model")):
         model, rest = models(version), iter(of_version)
         while some := [update.record for update in islice(rest, SCORE_ROWS)]:
-            scores = model.score(np.array([model_input(record.features) for record in some], np.float32))
+            scores = model.score(contract_of(model).rows(some))
             yield from zip(some, scores.probability.tolist(), repeat(model.manifest.version))
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
-    manifest = model.manifest
-    scores = model.score(np.array([model_input(update.record.features) for update in updates], np.float32))
+    manifest, made_for = model.manifest, contract_of(model)
+    scores = model.score(made_for.rows([update.record for update in updates]))
     columns, contributions = strongest_reasons(scores.reasons, REASONS)
     ready = []
     for update, probability, strongest, moved in zip(
         updates, scores.probability.tolist(), columns.tolist(), contributions.tolist(), strict=True
     ):
-        reasons = _reasons(update.record.features, strongest, moved)
+        reasons = _reasons(made_for, update.record, strongest, moved)
         record = _with_score(update.record, probability, *classify(probability, manifest), reasons, manifest.version)
         ready.append(ScoredUpdate(update.partition, update.key, record))
     return ready
 
 
-def _reasons(features: Features, columns: list[int], contributions: list[float]) -> tuple[Reason, ...]:
-    triples = nonzero_contributions(NAMES, astuple(features), columns, contributions)
+def _reasons(
+    made_for: Contract, record: SessionUpdate, columns: list[int], contributions: list[float]
+) -> tuple[Reason, ...]:
+    triples = nonzero_contributions(made_for.names, made_for.values_of(record), columns, contributions)
     return tuple([Reason(*triple, reason_text(*triple)) for triple in triples])

@@ -116,5 +116,5 @@ class CurrentModel:
 
 def _warm(model: Model) -> Model:
     """The model after its first run, which takes milliseconds."""
-    model.score(np.array([model.manifest.reference], np.float32))
+    model.score(np.array([model.manifest.reference_row], np.float32))
     return model

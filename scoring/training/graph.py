@@ -2,7 +2,8 @@
 
 Two parts meet in *units*, float32[batch, units] between 0 and 1 (models of another build: differences.py):
 - the Front turns raw features into units, `Clip(Gemm(Log(1 + scale · x), slopes, offsets), 0, 1)`; each unit reads one
-  feature: a number's units are its bins, a word's are steps 1[code >= v],
+  feature: a number's units are its bins, a word's are steps 1[code >= v]. Of contract 2 a feature may be unknown, NaN:
+  then x is 0, and what stands in `unknown` is added before the Clip,
 - a Head (heads.py) turns units into a probability, and their distance from the reference session's into 17 reasons.
 """
 
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 
-from scoring.features import CONTRACT_VERSION, NAMES
+from scoring.contracts import UCI, Contract
+from scoring.features import NAMES
 from scoring.training.encoding import SCALE
 
 OPSET = 17
@@ -44,29 +46,44 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Front:
-    """slopes: float64[17, units], one non-zero number per column; offsets: float64[units]; over encoding.SCALE."""
+    """slopes: float64[features, units], one non-zero number per column; offsets: float64[units]; over encoding.SCALE.
+
+    unknown: float64[features, units], what a unit gets where its feature is unknown; None: no feature ever is.
+    """
 
     slopes: NDArray[np.float64]
     offsets: NDArray[np.float64]
+    unknown: NDArray[np.float64] | None = None
+    made_for: Contract = UCI
 
     def owners(self) -> NDArray[np.float64]:
-        """float64[units, 17]: 1 where the unit reads the feature; sums units by feature."""
-        owners: NDArray[np.float64] = (self.slopes.T != 0).astype(np.float64)
+        """float64[units, features]: 1 where the unit reads the feature; sums units by feature."""
+        reads = self.slopes != 0 if self.unknown is None else (self.slopes != 0) | (self.unknown != 0)
+        owners: NDArray[np.float64] = reads.T.astype(np.float64)
         return owners
 
     def write(self, nodes: Nodes) -> str:
         zero, one = nodes.constant("zero", 0), nodes.constant("one", 1)
-        within = nodes.add("Clip", ["features", zero, nodes.constant("largest", LARGEST)], "within")
-        scaled = nodes.add("Mul", [within, nodes.constant("scale", SCALE)], "scaled")
+        offsets = nodes.constant("offsets", self.offsets)
+        features = "features"
+        if self.unknown is not None:
+            is_unknown = nodes.add("IsNaN", [features], "is_unknown")
+            features = nodes.add("Where", [is_unknown, zero, features], "known")
+            flags = nodes.add("Cast", [is_unknown], "unknown_flags", to=TensorProto.FLOAT)
+            offsets = nodes.add("Gemm", [flags, nodes.constant("unknown", self.unknown), offsets], "unknown_offsets")
+        within = nodes.add("Clip", [features, zero, nodes.constant("largest", LARGEST)], "within")
+        scale = np.ones(len(self.made_for.names))
+        scale[: len(SCALE)] = SCALE
+        scaled = nodes.add("Mul", [within, nodes.constant("scale", scale)], "scaled")
         logs = nodes.add("Log", [nodes.add("Add", [scaled, one], "above_zero")], "logs")
-        slopes, offsets = nodes.constant("slopes", self.slopes), nodes.constant("offsets", self.offsets)
-        return nodes.add("Clip", [nodes.add("Gemm", [logs, slopes, offsets], "lines"), zero, one], "units")
+        lines = nodes.add("Gemm", [logs, nodes.constant("slopes", self.slopes), offsets], "lines")
+        return nodes.add("Clip", [lines, zero, one], "units")
 
     def units(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[n, units], by the graph's own operators, so that a feature at its reference is exactly there."""
         nodes = Nodes()
         outputs = [helper.make_tensor_value_info(self.write(nodes), TensorProto.FLOAT, ["batch", len(self.offsets)])]
-        session = InferenceSession(file_of(nodes, outputs), providers=["CPUExecutionProvider"])
+        session = InferenceSession(file_of(nodes, outputs, made_for=self.made_for), providers=["CPUExecutionProvider"])
         (units,) = session.run(None, {"features": rows.astype(np.float32)})
         exact: NDArray[np.float64] = units.astype(np.float64)
         return exact
@@ -78,25 +95,25 @@ class Head(Protocol):
         ...
 
     def write_reasons(self, nodes: Nodes, units: str, front: Front, reference: NDArray[np.float64]) -> None:
-        """Write `reasons` float[batch, 17] after the probability; reference: float64[units]."""
+        """Write `reasons` float[batch, features] after the probability; reference: float64[units]."""
         ...
 
 
 def build(front: Front, head: Head, reference: NDArray[np.float64]) -> bytes:
-    """The graph's file; reference: float64[17], the session whose reasons are 0."""
+    """The graph's file; reference: float64[features], the session whose reasons are 0."""
     nodes = Nodes()
     units = front.write(nodes)
     column = head.write_probability(nodes, units)
     nodes.add("Squeeze", [column, nodes.constant("last", [1], np.int64)], "probability")
     head.write_reasons(nodes, units, front, front.units(reference[None, :])[0])
-    return file_of(nodes, outputs())
+    return file_of(nodes, outputs(front.made_for), made_for=front.made_for)
 
 
-def outputs() -> list[onnx.ValueInfoProto]:
+def outputs(made_for: Contract = UCI) -> list[onnx.ValueInfoProto]:
     """What every graph of the contract gives."""
     return [
         helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"]),
-        helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(NAMES)]),
+        helper.make_tensor_value_info("reasons", TensorProto.FLOAT, ["batch", len(made_for.names)]),
     ]
 
 
@@ -150,10 +167,13 @@ def _step(code: int) -> tuple[float, float]:
 
 
 def file_of(
-    nodes: Nodes, outputs: Sequence[onnx.ValueInfoProto], functions: Sequence[onnx.FunctionProto] = ()
+    nodes: Nodes,
+    outputs: Sequence[onnx.ValueInfoProto],
+    functions: Sequence[onnx.FunctionProto] = (),
+    made_for: Contract = UCI,
 ) -> bytes:
     """The checked file of a graph from `features`; functions: those that its nodes call."""
-    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(NAMES)])]
+    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(made_for.names)])]
     graph = helper.make_graph(nodes.operators, "purchase_intent", inputs, outputs, nodes.constants)
     imports = {"": OPSET}
     for function in functions:
@@ -165,7 +185,7 @@ def file_of(
         ir_version=IR_VERSION,
         producer_name="op-ecom",
     )
-    helper.set_model_props(model, {"feature_contract": str(CONTRACT_VERSION)})
+    helper.set_model_props(model, {"feature_contract": str(made_for.number)})
     onnx.checker.check_model(model, full_check=True)
     file: bytes = model.SerializeToString(deterministic=True)
     return file

@@ -1,4 +1,4 @@
-"""Heads of the graph: from units to a probability, and from the distance to the reference's units to 17 reasons.
+"""Heads of the graph: from units to a probability, and from the distance to the reference's units to reasons.
 
 Reasons follow DeepLIFT's rescale rule (Shrikumar et al. 2017): through each non-linear step goes the slope of the
 secant between the session and the reference, so that they sum to the distance of the two probabilities.

@@ -7,7 +7,7 @@ from importlib.metadata import version as installed
 import numpy as np
 
 from scoring import registry
-from scoring.features import CONTRACT_VERSION
+from scoring.contracts import UCI
 from scoring.folder import Place
 from scoring.manifest import Manifest
 from scoring.training.card import card
@@ -44,7 +44,7 @@ def register(candidate: Candidate, parts: Split, out: Place, date: str, sha256_o
         bands=bands(parts.validation.bought, measured.validation, measured.threshold),
         reference=model.fitted.reference,
         reference_probability=round(float(at_reference[0]), 9),
-        contract_version=CONTRACT_VERSION,
+        contract_version=UCI.number,
         sha256=sha256,
         track=model.track.name,
         created_at=date,

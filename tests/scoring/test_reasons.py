@@ -5,6 +5,7 @@ import pytest
 
 from scoring.features import NAMES
 from scoring.reasons import nonzero_contributions, reason_text, spoken, strongest_reasons, top
+from scoring.signals import SESSION_NAMES
 from scoring.words import WORDS
 
 
@@ -83,6 +84,6 @@ def test_a_spoken_reason_is_the_reason_and_its_sentence() -> None:
 
 
 def test_every_feature_has_words_and_none_is_a_column_name() -> None:
-    assert list(WORDS) == list(NAMES)
+    assert list(WORDS) == list(SESSION_NAMES)
     assert not {words.name for words in WORDS.values()} & set(NAMES)
     assert not [words.name for words in WORDS.values() if "," in words.name]

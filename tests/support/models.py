@@ -1,14 +1,21 @@
 """Registries with versions made of the shipped one, and models by name."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from scoring import registry
+from scoring.contracts import SESSION
 from scoring.manifest import ModelError
 from scoring.model import ConstantModel, Model
+from scoring.onnx import OnnxModel
+from scoring.signals import SESSION_NAMES
+from scoring.training.graph import Front, build
+from scoring.training.heads import LinearHead
 
 
 def registry_of(folder: Path, *versions: str) -> Path:
@@ -44,3 +51,37 @@ def known(*versions: str) -> Callable[[str], Model]:
         return there[version or versions[0]]
 
     return model
+
+
+def session_graph(seed: int = 1) -> tuple[bytes, tuple[float | None, ...]]:
+    """A graph of feature contract 2 with weights of its own, and its reference session, of which much is unknown.
+
+    A logistic regression over one unit for each feature, and one that says whether the feature is unknown.
+    """
+    columns = len(SESSION_NAMES)
+    drawn = np.random.default_rng(seed)
+    slopes = np.zeros((columns, 2 * columns))
+    slopes[range(columns), range(columns)] = 1 / np.log1p(1e4)
+    unknown = np.zeros((columns, 2 * columns))
+    unknown[range(columns), range(columns, 2 * columns)] = 1
+    front = Front(slopes, np.zeros(2 * columns), unknown, SESSION)
+    reference = tuple(None if column > 30 else float(column % 3) for column in range(columns))
+    row = np.array([np.nan if value is None else value for value in reference])
+    return build(front, LinearHead(drawn.normal(0, 1, 2 * columns), -1.0), row), reference
+
+
+def add_session_model(folder: Path, version: str, seed: int = 1) -> None:
+    """Put a version of feature contract 2 into a registry."""
+    graph, reference = session_graph(seed)
+    shipped = registry.load().manifest
+    manifest = msgspec.structs.replace(
+        shipped,
+        version=version,
+        reference=reference,
+        contract_version=SESSION.number,
+        sha256=hashlib.sha256(graph).hexdigest(),
+        track="session",
+    )
+    at_reference = OnnxModel(graph, manifest).score(np.array([manifest.reference_row], np.float32)).probability
+    manifest = msgspec.structs.replace(manifest, reference_probability=float(at_reference[0]))
+    registry.add(folder, graph, manifest, f"# {version}, of a test\n")

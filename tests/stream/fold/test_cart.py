@@ -83,7 +83,7 @@ def after(*members: dict[str, Any]) -> Signals:
         pytest.param([ORDER, commerce("add_to_cart", SHOE)], (1, 50, 0), id="and the next cart begins"),
     ],
 )
-def test_the_cart_is_what_its_events_say(members: list[dict[str, Any]], cart: tuple[Any, ...]) -> None:
+def test_the_cart_follows_its_events(members: list[dict[str, Any]], cart: tuple[Any, ...]) -> None:
     signals = after(*members)
     assert (signals.cart_quantity, signals.cart_value, signals.checkout_step) == cart
 

@@ -64,7 +64,7 @@ def test_times_are_those_of_the_events_in_their_order(events: list[Event], elaps
     assert (signals.elapsed_seconds, signals.seconds_since_previous_event) == (elapsed, since_previous)
 
 
-def test_pages_are_told_apart_by_path() -> None:
+def test_distinct_pages_are_counted_by_path() -> None:
     signals = signals_of(view(1), view(2, 5, "/p/2"), view(3, 9, "/p/1", None), start(4, 12))
     assert (signals.page_views, signals.events, signals.distinct_pages, signals.last_page_type) == (3, 4, 2, "Other")
 
