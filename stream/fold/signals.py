@@ -1,38 +1,55 @@
 """A session's signals: what contract 2 knows beside the seventeen features."""
 
 from scoring.signals import Signals
-from stream.fold.session import Session
+from stream.fold.session import ID_BYTES, Session
 
 
 def signals(session: Session) -> Signals:
     """The signals of a session that has at least one event."""
     session_context = session.session_context
     assert session_context is not None  # noqa: S101 - set by the first event
-    engagement, commerce, reported = session.engagement, session.commerce, session.history
     pages, last_at, previous_at = session.pages, session.last_at, session.previous_at
-    cart = commerce.cart if commerce is not None else None
-    history = reported.history if reported is not None else None
+    # Attributes are read once: this runs for every update.
+    engagement = session.engagement
+    seconds, depth = (0.0, None) if engagement is None else (engagement.seconds, engagement.mean_depth)
+    commerce = session.commerce
+    if commerce is None:
+        products = searches = adds = removes = wishlist = step = 0
+        quantity: float | None = 0.0
+        value: float | None = 0.0
+    else:
+        cart = commerce.cart
+        products, searches, wishlist = commerce.distinct_products, commerce.searches, commerce.wishlist_adds
+        adds, removes = commerce.cart_adds, commerce.cart_removes
+        quantity, value, step = cart.quantity, cart.value, cart.step
+    reported = session.history
+    if reported is None:
+        sessions = purchases = days = None
+    else:
+        history = reported.history
+        sessions, purchases = history.previous_sessions, history.previous_purchases
+        days = history.days_since_previous_session
     return Signals(
         len(pages),
-        session.events,
+        len(session.ids) // ID_BYTES,
         (last_at - session.first_at) / 1000,
-        engagement.seconds if engagement is not None else 0.0,
-        engagement.mean_depth if engagement is not None else None,
+        seconds,
+        depth,
         session.distinct_pages,
-        commerce.distinct_products if commerce is not None else 0,
+        products,
         (pages[-1].type or "Other") if pages else None,
         (last_at - previous_at) / 1000 if previous_at >= 0 else None,
-        commerce.searches if commerce is not None else 0,
-        commerce.cart_adds if commerce is not None else 0,
-        commerce.cart_removes if commerce is not None else 0,
-        cart.quantity if cart is not None else 0.0,
-        cart.value if cart is not None else 0.0,
-        cart.step if cart is not None else 0,
-        commerce.wishlist_adds if commerce is not None else 0,
+        searches,
+        adds,
+        removes,
+        quantity,
+        value,
+        step,
+        wishlist,
         session.hour,
         session_context.device_class,
-        history.previous_sessions if history is not None else None,
-        history.previous_purchases if history is not None else None,
-        history.days_since_previous_session if history is not None else None,
+        sessions,
+        purchases,
+        days,
         session.views_with_statistics > 0,
     )
