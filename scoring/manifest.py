@@ -1,9 +1,9 @@
 """What is known of a model beside its graph, and what a probability means by it; needs no numpy."""
 
 from math import nan
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from scoring.errors import ScoringError
 
@@ -13,6 +13,19 @@ Label = Literal["YES", "NO"]
 
 class ModelError(ScoringError):
     """A version that cannot score here; the message is one line that says why and what to do."""
+
+
+class TrainingShop(Struct, frozen=True, kw_only=True):
+    """The shop that a model was learned from: the share of its sessions that buy, and its mean page statistics.
+
+    `site` is that shop's name where it is a site of this installation.
+    """
+
+    base_rate: Annotated[float, Meta(gt=0, lt=1)]
+    bounce_rate: float
+    exit_rate: float
+    page_value: float
+    site: str = ""
 
 
 class Manifest(Struct, frozen=True, kw_only=True):
@@ -35,6 +48,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     data_sha256: str
     code_version: str
+    #: Of a model that may score other sites than it was learned from: scoring/prior.py corrects it there.
+    training_shop: TrainingShop | None = None
 
     @property
     def reference_row(self) -> tuple[float, ...]:

@@ -183,6 +183,9 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     band: Band
     reasons: tuple[Reason, ...]
     model_version: Name
+    #: The band of a session that was in a higher one before: whoever acts on crossings so sees few of them. None in
+    #: older records, and then it is the band.
+    kept_band: Annotated[Band | None, ColumnSpec(tables=())] = None
     schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
 
 

@@ -7,14 +7,13 @@ they need from outside (partitions, models) is given to them.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice, repeat
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from scoring.contracts import Contract
-from scoring.manifest import classify
 from scoring.model import Model, contract_of
 from scoring.reasons import nonzero_contributions, reason_text, strongest_reasons
+from scoring.site_scores import SiteScores, classify_on_site, score_sessions, values_of
 from stream.codegen import compile_struct_builder
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
@@ -32,7 +31,7 @@ REASONS = 3
 ModelLoader = Callable[[str], Model]
 
 
-_SCORE = ("probability", "label", "band", "reasons", "model_version")
+_SCORE = ("probability", "label", "band", "kept_band", "reasons", "model_version")
 #: (update, *_SCORE) -> ScoredSession; the other fields are read off the update.
 _with_score = compile_struct_builder(ScoredSession, SessionUpdate.__struct_fields__, _SCORE)
 
@@ -96,27 +95,37 @@ def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Ite
     """The updates with their probability and the version of the model that gives it, without reasons."""
     for version, of_version in groupby(updates, attrgetter("model")):
         model, rest = models(version), iter(of_version)
-        while some := [update.record for update in islice(rest, SCORE_ROWS)]:
-            scores = model.score(contract_of(model).rows(some))
-            yield from zip(some, scores.probability.tolist(), repeat(model.manifest.version))
+        while some := list(islice(rest, SCORE_ROWS)):
+            scores = _site_scores(some, model)
+            yield from zip(
+                [update.record for update in some], scores.probability.tolist(), repeat(model.manifest.version)
+            )
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
-    manifest, made_for = model.manifest, contract_of(model)
-    scores = model.score(made_for.rows([update.record for update in updates]))
+    version, made_for = model.manifest.version, contract_of(model)
+    scores = _site_scores(updates, model)
     columns, contributions = strongest_reasons(scores.reasons, REASONS)
     ready = []
     for update, probability, strongest, moved in zip(
         updates, scores.probability.tolist(), columns.tolist(), contributions.tolist(), strict=True
     ):
-        reasons = _reasons(made_for, update.record, strongest, moved)
-        record = _with_score(update.record, probability, *classify(probability, manifest), reasons, manifest.version)
+        session = update.record
+        reasons = _reasons(scores.names, values_of(made_for, session), strongest, moved)
+        classified = classify_on_site(probability, model, update.profile, session.counts.events)
+        record = _with_score(session, probability, *classified, reasons, version)
         ready.append(ScoredUpdate(update.partition, update.key, record))
     return ready
 
 
+def _site_scores(updates: Sequence[UnscoredUpdate], model: Model) -> SiteScores:
+    records = [update.record for update in updates]
+    profiles = [update.profile for update in updates]
+    return score_sessions(model, records, [record.counts.events for record in records], profiles)
+
+
 def _reasons(
-    made_for: Contract, record: SessionUpdate, columns: list[int], contributions: list[float]
+    names: Sequence[str], values: Sequence[Any], columns: list[int], contributions: list[float]
 ) -> tuple[Reason, ...]:
-    triples = nonzero_contributions(made_for.names, made_for.values_of(record), columns, contributions)
+    triples = nonzero_contributions(names, values, columns, contributions)
     return tuple([Reason(*triple, reason_text(*triple)) for triple in triples])

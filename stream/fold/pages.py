@@ -19,7 +19,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ingest.events import PageType, Site, Url
+from scoring.site_profile import PageLevels, SiteProfile
 from stream.fold.path_patterns import PathPattern
+from stream.fold.sites import SiteRow, SiteRows
 
 log = logging.getLogger(__name__)
 
@@ -105,17 +107,24 @@ class PageAtVersion(Struct, frozen=True, gc=False):
     has_statistics: bool
 
 
-_decoder = msgspec.json.Decoder(PageRow | PagesMarker)
+#: A record of the topic that a marker makes part of a version.
+Row = PageRow | SiteRow
+_decoder = msgspec.json.Decoder(PageRow | SiteRow | PagesMarker)
 _encoder = msgspec.json.Encoder()
 
 
-def decode(value: bytes) -> PageRow | PagesMarker:
+def decode(value: bytes) -> Row | PagesMarker:
     """Read one record of `page-stats`; raises msgspec.DecodeError."""
-    record: PageRow | PagesMarker = _decoder.decode(value)
+    record: Row | PagesMarker = _decoder.decode(value)
     return record
 
 
-def encode(record: PageRow | PagesMarker) -> bytes:
+def place_of(row: Row) -> tuple[str, str]:
+    """Whose row it is within a batch: of a site and a path, which a site's own row has not."""
+    return (row.site, row.path) if isinstance(row, PageRow) else (row.site, "")
+
+
+def encode(record: Row | PagesMarker) -> bytes:
     return _encoder.encode(record)
 
 
@@ -241,24 +250,26 @@ class PageStatistics:
         self.held: tuple[HeldPages, ...] = ()
         #: Versions since somebody last put one in force, with the time of their refresh: those of COMPARED_MS.
         self._refreshes: deque[tuple[int, int]] = deque()
-        self._pending: dict[str, dict[tuple[str, str], PageRow]] = {}
+        self._pending: dict[str, dict[tuple[str, str], Row]] = {}
         self._taken: dict[str, None] = {}
         self._sites: dict[str, SitePages] = {}
+        self.site_rows = SiteRows()
+        self._profiles: dict[tuple[str, int], SiteProfile] = {}
         self._seen: dict[tuple[str, str, PageType | None, int], PageAtVersion] = {}
 
     def take(self, offset: int, value: bytes) -> None:
         """`read` of an encoded record; raises msgspec.DecodeError."""
         self.read(offset, decode(value))
 
-    def read(self, offset: int, record: PageRow | PagesMarker) -> None:
+    def read(self, offset: int, record: Row | PagesMarker) -> None:
         """Take the record at `offset` of the topic; a marker makes its batch the version `offset`.
 
         A batch with rows missing changes nothing, for everybody who reads the topic; a marker that was sent twice is
         the same version under another number.
         """
         self.records += 1
-        if isinstance(record, PageRow):
-            self._pending.setdefault(record.batch, {})[record.site, record.path] = record
+        if not isinstance(record, PagesMarker):
+            self._pending.setdefault(record.batch, {})[place_of(record)] = record
             if len(self._pending) > MOST_PENDING:
                 # Whoever wrote it has crashed: it will have no marker.
                 del self._pending[next(iter(self._pending))]
@@ -271,7 +282,10 @@ class PageStatistics:
             self._remember(offset, record.at)
             if len(self._taken) > MOST_TAKEN:
                 del self._taken[next(iter(self._taken))]
-            self._add(offset, rows.values())
+            self._add(offset, [row for row in rows.values() if isinstance(row, PageRow)])
+            for row in rows.values():
+                if isinstance(row, SiteRow):
+                    self.site_rows.add(offset, row)
         elif record.batch not in self._taken:
             log.error(
                 "page statistics version %d has %d of %d rows and is left out: import or refresh them again",
@@ -291,6 +305,18 @@ class PageStatistics:
                 path, kind, *(rates or (0.0, 0.0, 0.0)), TYPE_INDEXES[kind], rates is not None
             )
         return page
+
+    def profile(self, site: str, version: int) -> SiteProfile:
+        """The site's profile as of `version`; the same object for all who ask."""
+        profile = self._profiles.get((site, version))
+        if profile is None:
+            if len(self._profiles) >= REMEMBERED_PAGES:
+                self._profiles.clear()
+            pages = self._sites.get(site)
+            rates = pages.rates(ANY_PATH, version) if pages is not None else None
+            levels = PageLevels(*rates) if rates is not None else None
+            profile = self._profiles[site, version] = self.site_rows.profile(site, version, levels)
+        return profile
 
     def rows(self, version: int, site: str = "") -> dict[tuple[str, str], PageRow]:
         """The rows as of `version`, of one site or of all, by (site, path)."""

@@ -329,7 +329,8 @@ class Partition:
         update = update_of(
             session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
         )
-        result.updates.append(UnscoredUpdate(self.number, key, self.model, update))
+        profile = self._statistics.profile(session.site, self.pages_version)
+        result.updates.append(UnscoredUpdate(self.number, key, self.model, update, profile))
 
     def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:
         return DeadLetter(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from ingest.events import Event
+from scoring.site_profile import SiteProfile
 from stream.codegen import compile_struct_builder
 from stream.fold.features import features
 from stream.fold.session import Session, event_id_text
@@ -13,12 +14,15 @@ from stream.scored import Cause, Counts, SessionUpdate, Status, View
 
 
 class UnscoredUpdate(Struct, frozen=True, gc=False):
-    """Where the record goes, the model version that was in force, and the record without its score."""
+    """Where the record goes, the model version and the profile of its site that were in force, and the record without
+    its score.
+    """
 
     partition: int
     key: bytes
     model: str
     record: SessionUpdate
+    profile: SiteProfile
 
 
 #: Fields that an update makes; all others are attributes of the session.
