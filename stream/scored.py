@@ -6,7 +6,7 @@ version come from the same events.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -40,6 +40,8 @@ NOT_WRITTEN = "not written: "
 #: Bytes of its key, and characters of the detail.
 DEAD_KEY_BYTES, DEAD_DETAIL = 1_000, 500
 
+#: From the lowest to the highest.
+_BANDS: tuple[Band, ...] = get_args(Band)
 CLOSED_BIT = 1 << 11
 OFFSET_SHIFT = 12
 
@@ -187,6 +189,17 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     #: older records, and then it is the band.
     kept_band: Annotated[Band | None, ColumnSpec(tables=())] = None
     schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
+
+
+def band_after(before: Band, update: ScoredSession) -> Band:
+    """The band that a session is in after an update, if it was in `before`: it leaves a band later than it enters it,
+    so that a probability which goes up and down at a limit crosses it once.
+    """
+    rank = _BANDS.index
+    kept = update.kept_band or update.band
+    if rank(update.band) >= rank(before):
+        return update.band
+    return before if rank(kept) >= rank(before) else kept
 
 
 class DeadLetter(Struct, frozen=True, gc=False, kw_only=True):

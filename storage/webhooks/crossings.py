@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from scoring.manifest import Band
 from storage.write.sink import REPLAY_NUMBER_MASK
-from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, identity_of
+from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, band_after, identity_of
 
 #: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one.
 Wanted = Literal["low", "building", "high", "up", "down"]
@@ -44,6 +44,10 @@ class Crossing(Struct, frozen=True):
     webhook: Webhook
     before: Band
     update: ScoredSession
+
+    @property
+    def entered(self) -> Band:
+        return band_after(self.before, self.update)
 
 
 class FoundCrossings(Struct):
@@ -101,11 +105,12 @@ def _take(
             folded.bands[identity] = update.band
             return
         before = "low"
-    if update.band == before:
+    entered = band_after(before, update)
+    if entered == before:
         return
-    folded.bands[identity] = update.band
+    folded.bands[identity] = entered
     folded.crossings += [
         Crossing(hook, before, update)
         for hook in hooks
-        if update.updated_at >= hook.since and hook.wants(before, update.band)
+        if update.updated_at >= hook.since and hook.wants(before, entered)
     ]

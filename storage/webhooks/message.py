@@ -62,7 +62,7 @@ def crossed(crossing: Crossing) -> Message:
         opened_at=update.opened_at,
         visitor_id=update.visitor_id,
         left=crossing.before,
-        entered=update.band,
+        entered=crossing.entered,
         status=update.status,
         probability=update.probability,
         label=update.label,

@@ -81,6 +81,7 @@ def add_session_model(folder: Path, version: str, seed: int = 1) -> None:
         contract_version=SESSION.number,
         sha256=hashlib.sha256(graph).hexdigest(),
         track="session",
+        training_shop=None,
     )
     at_reference = OnnxModel(graph, manifest).score(np.array([manifest.reference_row], np.float32)).probability
     manifest = msgspec.structs.replace(manifest, reference_probability=float(at_reference[0]))

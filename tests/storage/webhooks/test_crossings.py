@@ -21,7 +21,7 @@ def updates(*bands: Band, first: int = 1, **given: Any) -> list[ScoredSession]:
 
 
 def crossed(said: list[ScoredSession], told: int = -1, known: Any = None, hooks: Any = None) -> list[tuple[str, str]]:
-    return [(each.before, each.update.band) for each in fold(said, told, known or {}, hooks or HOOKS).crossings]
+    return [(each.before, each.entered) for each in fold(said, told, known or {}, hooks or HOOKS).crossings]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,17 @@ def crossed(said: list[ScoredSession], told: int = -1, known: Any = None, hooks:
         pytest.param(
             updates("high", "low", "high"), [("low", "high"), ("high", "low"), ("low", "high")], id="there and back"
         ),
+        pytest.param(
+            [*updates("high"), *updates("building", first=2, kept_band="high"), *updates("high", first=3)],
+            [("low", "high")],
+            id="a band is kept while the limits at which it is left hold",
+        ),
+        pytest.param(
+            [*updates("high"), *updates("low", first=2, kept_band="building"), *updates("low", first=3)],
+            [("low", "high"), ("high", "building"), ("building", "low")],
+            id="and left for the one that is kept",
+        ),
+        pytest.param(updates("low", kept_band="building"), [], id="none is entered by what would only keep it"),
         pytest.param(
             [*updates("low"), scored(2, closed=True, band="high")], [], id="a closing is no crossing, whatever its band"
         ),
@@ -71,7 +82,7 @@ def test_what_crosses(said: list[ScoredSession], found: list[tuple[str, str]]) -
 def test_known_bands_go_on_and_closed_sessions_are_forgotten() -> None:
     identity = ("default", "s1", NOON)
     folded = fold(updates("low", first=5), 4, {identity: "high"}, HOOKS)
-    assert [(each.before, each.update.band) for each in folded.crossings] == [("high", "low")]
+    assert [(each.before, each.entered) for each in folded.crossings] == [("high", "low")]
     assert (folded.bands, folded.reported) == ({identity: "low"}, 5)
     folded = fold([scored(6, closed=True)], 5, {identity: "low"}, HOOKS)
     assert (folded.bands, folded.reported) == ({identity: None}, 6)
@@ -141,7 +152,7 @@ def test_each_webhook_of_a_site_has_its_own_crossing_and_disabled_ones_none() ->
         id="wh_d", site="other"
     )]  # fmt: skip
     folded = fold(updates("building", "high"), -1, {}, by_site(hooks))
-    assert [(each.webhook.id, each.update.band) for each in folded.crossings] == [
+    assert [(each.webhook.id, each.entered) for each in folded.crossings] == [
         ("wh_a", "building"),
         ("wh_a", "high"),
         ("wh_b", "high"),
