@@ -156,6 +156,17 @@ def _event_routes(max_batch_events: int) -> list[tuple[RouteDoc, BodyHandler]]:
         ),
         (
             RouteDoc(
+                "/tracker/commerce",
+                "logCommerce",
+                "Log a step of buying, or a refund",
+                (schemas.CommerceEvent,),
+                schemas.Accepted,
+                signable=True,
+            ),
+            single(msgspec.json.Decoder(schemas.CommerceEvent), collect.commerce),
+        ),
+        (
+            RouteDoc(
                 "/tracker/purchase",
                 "logPurchase",
                 "Log a purchase",

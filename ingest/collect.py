@@ -4,11 +4,8 @@ A batch is decoded in one go; only when that fails are its events read one by on
 itself. Both ways give the same events (a test compares them).
 """
 
-import hashlib
-import hmac
 import json
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,15 +18,16 @@ from msgspec import Struct
 from ingest import enrich, schemas
 from ingest.admission.keys import Grant
 from ingest.errors import RequestRefusedError
-from ingest.events import LATEST_MS, UNKNOWN, Code, Context, Custom, Event, EventType, Purchase, encode, key_of
+from ingest.events import LATEST_MS, UNKNOWN, Code, Context, Custom, Event, EventType, encode, key_of
+from ingest.orders import commerce_of, order_event_id, order_id, purchase_of, refund_event_id
 from ingest.parsing.agents import UNKNOWN_AGENT, Agent
 from ingest.parsing.field_errors import TIME_FORM, explained
 from ingest.parsing.texts import printable
 from ingest.schemas import (
-    MAX_AMOUNT,
     ImportedEvent,
     Moment,
     RefusedEvent,
+    SentCommerce,
     SentCustom,
     SentEvent,
     SentPage,
@@ -40,15 +38,11 @@ Body = TypeVar("Body", bound=Struct)
 #: Kafka key and value.
 Record = tuple[bytes, bytes]
 
-#: Domain separation for order ids made with the purchase secret.
-_ORDERS = b"opecom order "
 #: Some editors and libraries write this before UTF-8; it says nothing.
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 #: Numbers in this range are taken for seconds: as ms they would be 1970 to 1973.
 _SECONDS = range(100_000_000, 100_000_000_000)
-MAX_ORDER_ID = 64
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _HALF_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]")
 _CUT_TEXT = "a text has half of a surrogate pair: cut texts between characters"
 #: A reason names the field that is wrong, but gives back no kilobytes of it.
@@ -60,6 +54,7 @@ MEMBERS: dict[EventType, str | None] = {
     "page_view": "page",
     "page_ping": "ping",
     "custom": "custom",
+    "commerce": "commerce",
     "purchase": "purchase",
     "session_end": None,
 }
@@ -86,6 +81,11 @@ class SenderContext:
     page_host: str | None = None
     verified: bool = False
     new_id: Callable[[], str] = new_id
+
+    @property
+    def is_trusted_with_money(self) -> bool:
+        """Whether purchases and refunds of this sender change the revenue: see Purchase.verified."""
+        return self.verified or self.grant.scope == "import" or self.grant.site.count_unverified_purchases
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,9 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: SenderCont
         page=_page(sent.page, sender) if sent.type == "page_view" and sent.page else None,
         ping=sent.ping,
         custom=_custom(sent.custom) if sent.custom else None,
-        purchase=_purchase(sent.purchase, sender) if sent.purchase else None,
+        purchase=purchase_of(sent.purchase, sender.is_trusted_with_money) if sent.purchase else None,
+        commerce=commerce_of(sent.commerce, sender.is_trusted_with_money) if sent.commerce else None,
+        history=sent.history,
         context=_imported_context(sent) if isinstance(sent, ImportedEvent) else _context(sent, sender),
         clock="replayed" if imported else "live",  # see ClockKind
         flags=_flags(not imported and sender.agent.bot, corrected),
@@ -250,9 +252,11 @@ def _check_members(sent: SentEvent) -> None:
     needed = MEMBERS[sent.type]
     if needed is not None and getattr(sent, needed) is None:
         raise RequestRefusedError("invalid", f"an event of type {sent.type} needs `{needed}`")
-    for member in ("ping", "custom", "purchase"):
+    for member in ("ping", "custom", "commerce", "purchase"):
         if member != needed and getattr(sent, member) is not None:
             raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
+    if sent.history is not None and sent.type != "session_start":
+        raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `history`: session_start does")
 
 
 def _page(page: SentPage, sender: SenderContext) -> Any:
@@ -285,35 +289,6 @@ def _custom(custom: SentCustom) -> Custom:
     return Custom(printable(custom.category), printable(custom.action), label, value)
 
 
-def _purchase(purchase: SentPurchase, sender: SenderContext) -> Purchase:
-    site = sender.grant.site
-    counts_as_revenue = sender.verified or sender.grant.scope == "import" or site.count_unverified_purchases
-    return Purchase(
-        _amount(purchase.amount), order_id(purchase.order_id), _currency(purchase.currency), verified=counts_as_revenue
-    )
-
-
-def _amount(given: float | str) -> float:
-    amount = float(given)
-    if not 0 <= amount <= MAX_AMOUNT:
-        raise RequestRefusedError("invalid", f"`amount` is {given}; a purchase has 0 to {MAX_AMOUNT}")
-    return amount
-
-
-def order_id(given: str | int | None) -> str | None:
-    """An order's id as it is kept. Of a long one the beginning and a digest: two that begin alike stay two orders."""
-    text = printable(str(given)).strip() if given is not None else ""
-    if len(text) <= MAX_ORDER_ID:
-        return text or None
-    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-    return f"{text[: MAX_ORDER_ID - len(digest) - 1]}~{digest}"
-
-
-def _currency(given: str | None) -> str | None:
-    code = given.strip().upper() if given else ""
-    return code if _CURRENCY.fullmatch(code) else None
-
-
 def _context(sent: SentEvent, sender: SenderContext) -> Context:
     return Context(
         sender.agent.browser,
@@ -324,6 +299,7 @@ def _context(sent: SentEvent, sender: SenderContext) -> Context:
         else UNKNOWN,
         sent.visitor_type or "New_Visitor",
         sender.ip,
+        sender.agent.device_class,
     )
 
 
@@ -365,6 +341,7 @@ def start(body: schemas.SessionStart, sender: SenderContext) -> tuple[SentEvent,
         occurred_at=body.occurred_at,
         # An empty URL says that the page is one of the site's own host.
         page=SentPage(body.page_url or "", None, body.referrer),
+        history=body.history,
     )
     return sent, answer
 
@@ -378,6 +355,26 @@ def pageview(body: schemas.PageView, sender: SenderContext) -> tuple[SentEvent, 
 def custom(body: schemas.CustomEvent, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
     given = SentCustom(body.category, body.action, body.label, body.value)
     return _single(body, body.session_id, "custom", sender, custom=given)
+
+
+def commerce(body: schemas.CommerceEvent, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
+    """A step of buying, or a refund; one that the site's server signed has the event_id of its order, time and value.
+
+    So a repetition of a refund counts once, and a second refund of a part of the order counts beside the first.
+    """
+    order = order_id(body.order_id)
+    given = SentCommerce(body.action, body.value, body.currency, body.items, order)
+    if sender.verified:
+        if body.action != "refund":
+            raise RequestRefusedError("invalid", f"{body.action} is not signed: of commerce events only a refund is")
+        if order is None or body.occurred_at is None:
+            raise RequestRefusedError(
+                "invalid", "a signed refund needs `order_id` and `occurred_at`, the time of the refund"
+            )
+        site, at = sender.grant.site, _millis(body.occurred_at, "occurred_at")
+        made = refund_event_id(site.purchase_secrets, site.name, order, at, body.value)
+        body = msgspec.structs.replace(body, event_id=made)
+    return _single(body, body.session_id, "commerce", sender, commerce=given)
 
 
 def purchase(body: schemas.PurchaseMade, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:
@@ -395,18 +392,6 @@ def purchase(body: schemas.PurchaseMade, sender: SenderContext) -> tuple[SentEve
         site = sender.grant.site
         body = msgspec.structs.replace(body, event_id=order_event_id(site.purchase_secrets, site.name, order))
     return _single(body, body.session_id, "purchase", sender, purchase=given)
-
-
-def order_event_id(secrets: Sequence[str], site: str, order_id: str) -> str:
-    """The event_id of a site's verified order, a digest that nobody can make without a purchase secret of the site.
-
-    Of several secrets the oldest, the last one, is the key: a repetition has the same id whichever of them signs it,
-    until the oldest is retired. A browser's own report of the order has another id: both are folded into one.
-    """
-    digest = bytearray(hmac.digest(secrets[-1].encode(), _ORDERS + f"{site}/{order_id}".encode(), hashlib.sha256)[:16])
-    # Version and variant of a UUID of one's own making (RFC 9562, 5.8).
-    digest[6], digest[8] = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
-    return str(uuid.UUID(bytes=bytes(digest)))
 
 
 def end(body: schemas.SessionEnd, sender: SenderContext) -> tuple[SentEvent, schemas.Accepted]:

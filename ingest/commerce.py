@@ -21,7 +21,8 @@ CommerceAction = Literal[
     "add_payment_info",
     "refund",
 ]
-ACTIONS: frozenset[str] = frozenset(get_args(CommerceAction))
+ACTION_NAMES: tuple[CommerceAction, ...] = get_args(CommerceAction)
+ACTIONS: frozenset[str] = frozenset(ACTION_NAMES)
 
 #: Items of one event.
 MAX_ITEMS = 50
@@ -29,8 +30,9 @@ MAX_ITEMS = 50
 MAX_QUANTITY = 1_000_000
 ItemId = Annotated[str, Meta(min_length=1, max_length=100)]
 Quantity = Annotated[float, Meta(ge=0, le=MAX_QUANTITY)]
-#: As of a purchase (ingest/schemas.py, MAX_AMOUNT).
-Money = Annotated[float, Meta(ge=0, le=1_000_000_000_000)]
+#: A sum that no shop takes is refused rather than carried into every mean.
+MAX_AMOUNT = 1_000_000_000_000
+Money = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
 #: An order's id as it is kept (ingest/collect.py).
 OrderId = Annotated[str, Meta(max_length=64)]

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from ingest.commerce import MAX_AMOUNT, MAX_ITEMS, CommerceAction, VisitorHistory
 from ingest.events import (
     LATEST_MS,
     Context,
@@ -33,8 +34,6 @@ Moment = (
 )
 #: A number as text, as many shops keep their sums: "99.99".
 DecimalText = Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,20})?$", max_length=40)]
-#: A sum that no shop takes is refused here rather than carried into every mean.
-MAX_AMOUNT = 1_000_000_000_000
 Amount = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)] | DecimalText
 OwnEventId = Annotated[
     Annotated[str, Meta(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$", max_length=36)] | None,
@@ -71,6 +70,29 @@ class SentPurchase(Struct, frozen=True, forbid_unknown_fields=True):
     currency: Currency = None
 
 
+class SentItem(Struct, frozen=True, forbid_unknown_fields=True):
+    """A product of a commerce event; without a price the event's value is shared among its items."""
+
+    id: str | int
+    quantity: float | DecimalText = 1.0
+    price: float | DecimalText | None = None
+
+
+Items = Annotated[tuple[SentItem, ...], Meta(max_length=MAX_ITEMS)]
+CommerceValue = Annotated[
+    float | DecimalText | None,
+    Meta(description="The sum of the items, or of the cart where the action shows it; of a refund what is paid back."),
+]
+
+
+class SentCommerce(Struct, frozen=True, forbid_unknown_fields=True):
+    action: CommerceAction
+    value: CommerceValue = None
+    currency: Currency = None
+    items: Items = ()
+    order_id: OrderId = None
+
+
 class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One event of a batch. Without visitor_id the visitor is known by the session_id alone."""
 
@@ -84,6 +106,8 @@ class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ping: Ping | None = None
     custom: SentCustom | None = None
     purchase: SentPurchase | None = None
+    commerce: SentCommerce | None = None
+    history: VisitorHistory | None = None
 
 
 class ImportedEvent(SentEvent, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,11 +154,15 @@ class SentBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SessionStart(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """page_url is where the visitor lands: its campaign parameters (utm_...) say where the visitor comes from."""
+    """page_url is where the visitor lands: its campaign parameters (utm_...) say where the visitor comes from.
+
+    history: what the visitor's browser knows of earlier sessions on the site; left out where it knows nothing.
+    """
 
     session_id: SessionId | None = None
     page_url: LongUrl | None = None
     referrer: LongUrl | None = None
+    history: VisitorHistory | None = None
 
 
 class PageView(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -150,6 +178,17 @@ class CustomEvent(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     action: Text
     label: Text | None = None
     value: float | DecimalText | None = None
+
+
+class CommerceEvent(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A step of buying, by the names of Google Analytics 4; a refund names its order."""
+
+    session_id: SessionId
+    action: CommerceAction
+    value: CommerceValue = None
+    currency: Currency = None
+    items: Items = ()
+    order_id: OrderId = None
 
 
 class PurchaseMade(SentBody, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -37,7 +37,7 @@ CART, CHECKOUT = 2.6, 1.1
 LEAST = 1e-6
 
 
-class SessionContext(NamedTuple):
+class CorrectedSession(NamedTuple):
     """What a correction takes of a session beside its row."""
 
     events: int
@@ -82,7 +82,7 @@ def _factors(shop: TrainingShop, profile: SiteProfile) -> tuple[float, float, fl
     )
 
 
-def corrected(scores: Scores, manifest: Manifest, shop: TrainingShop, sessions: Sequence[SessionContext]) -> Scores:
+def corrected(scores: Scores, manifest: Manifest, shop: TrainingShop, sessions: Sequence[CorrectedSession]) -> Scores:
     """The scores of a model of another shop as the sites' own: probability float64[batch], reasons float32[batch, 19].
 
     The model's reasons are scaled to what is left of its distance from the reference; each piece of evidence has the

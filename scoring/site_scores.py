@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scoring.contracts import Contract, Scorable
 from scoring.manifest import Band, Label
 from scoring.model import Model, contract_of
-from scoring.prior import EVIDENCE, SessionContext, corrected, first_limits, relative
+from scoring.prior import EVIDENCE, CorrectedSession, corrected, first_limits, relative
 from scoring.site_profile import SiteProfile, band_of, kept, limits_at
 
 
@@ -44,7 +44,7 @@ def score_sessions(
         return SiteScores(scores.probability, scores.reasons, made_for.names)
     scores = model.score(np.where(foreign[:, None], relative(rows, shop, profiles), rows))
     contexts = [
-        SessionContext(count, session.signals, profile)
+        CorrectedSession(count, session.signals, profile)
         for count, session, profile in zip(events, sessions, profiles, strict=True)
     ]
     made = corrected(scores, model.manifest, shop, contexts)

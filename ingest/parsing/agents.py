@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from msgspec import Struct
 
 from ingest import codes
-from ingest.events import UNKNOWN, Code
+from ingest.events import UNKNOWN, Code, DeviceClass
 from ingest.parsing.texts import printable
 
 #: No real user agent needs more; matching costs by length.
@@ -31,12 +31,22 @@ _PROGRAM = re.compile(
 )
 
 
+#: Screens that are no computer, phone or tablet.
+_OTHER_DEVICE = re.compile(
+    r"\b(?:smart-?tv|googletv|appletv|hbbtv|netcast|web0s|roku|aft[a-z]{1,3}|bravia|crkey|playstation|xbox|nintendo|"
+    r"watch|tizen.*\btv|oculusbrowser)\b",
+    re.IGNORECASE,
+)
+_DESKTOPS = frozenset(("Windows", "macOS", "Linux", "Chrome OS"))
+
+
 class Agent(Struct, frozen=True):
     """What a user agent says of itself."""
 
     browser: Code = UNKNOWN
     operating_system: Code = UNKNOWN
     bot: bool = False
+    device_class: DeviceClass | None = None
 
 
 UNKNOWN_AGENT = Agent()
@@ -56,11 +66,30 @@ def agent(user_agent: str) -> Agent:
     """Browser, operating system and whether it is a program; unreadable ones are unknown."""
     text, matchers = user_agent[:MAX_USER_AGENT], _matchers()
     browser, system = matchers.browsers.extract(text), matchers.systems.extract(text)
+    code = codes.system(printable(system.family)) if system else UNKNOWN
     return Agent(
         codes.browser(printable(browser.family)) if browser else UNKNOWN,
-        codes.system(printable(system.family)) if system else UNKNOWN,
+        code,
         matchers.programs.extract(text) is not None or _PROGRAM.search(text) is not None,
+        device_class(text, code.name),
     )
+
+
+def device_class(user_agent: str, system: str) -> DeviceClass | None:
+    """What kind of device it is, by the words that browsers use for it; `system` is a name of codes.SYSTEMS.
+
+    Tablets of Android leave out "Mobile" (developer.chrome.com, "User-Agent strings"). Safari on an iPad says that it
+    is a Mac, so it counts as a desktop. None where nothing is known.
+    """
+    if _OTHER_DEVICE.search(user_agent):
+        return "other"
+    if system == "iOS":
+        return "tablet" if "iPad" in user_agent else "mobile"
+    if system == "Android":
+        return "mobile" if "Mobile" in user_agent else "tablet"
+    if system in _DESKTOPS:
+        return "desktop"
+    return None if system == "" else "other"
 
 
 @lru_cache(1)

@@ -8,11 +8,14 @@ from typing import Any
 
 import msgspec
 
+from ingest.commerce import ACTION_NAMES, MAX_ITEMS
+
 TIMES = ("occurred_at", "sent_at", "received_at")
 TIME_FORM = "send milliseconds since 1970 (UTC), or ISO 8601 with a zone: 2026-11-24T12:00:00Z"
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `(.*)`)?", re.DOTALL)
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
+_ITEM = re.compile(r"\.items\[[^\]]*\]$")
 _INDEX = re.compile(r"\[[^\]]*\]")
 #: A longer name is no slip of the pen, and comparing costs by length.
 _MAX_NAME = 40
@@ -22,6 +25,10 @@ _OTHERS_NAME = {
     "visitor_id": ("userid", "clientid", "anonymousid", "user"),
     "session_id": ("session", "sid"),
     "event_id": ("id", "messageid", "uuid"),
+    "id": ("itemid", "itemname", "productid", "sku", "name"),
+    "quantity": ("qty", "count"),
+    "price": ("unitprice", "itemprice"),
+    "items": ("products", "contents"),
     "order_id": ("transactionid", "ordernumber", "orderno"),
     "amount": ("total", "price", "revenue", "value", "sum"),
     "page_url": ("url", "path", "location", "pagelocation"),
@@ -37,14 +44,27 @@ def explained(error: str, body: Any) -> str:
     if unknown := _UNKNOWN.match(error):
         return error + _hint(body, unknown[1], _INDEX.sub("", unknown[2] or "$")[1:].lstrip("."))
     place = _PLACE.search(error)
-    name = place[1].rpartition(".")[2] if place else ""
+    what = _remedy(error, place[1] if place else "")
+    return f"{error}; {what}" if what else error
+
+
+def _remedy(error: str, path: str) -> str:
+    """What to send in the field at this path; empty where the error says so itself."""
+    name = path.rpartition(".")[2]
     if name in TIMES:
-        return f"{error}; {TIME_FORM}"
-    if name in ("amount", "value") and "regex" in error:
-        return f"{error}; send a number, as 99.99"
-    if name == "event_id" and "regex" in error:
-        return f"{error}; send a UUID, or none"
-    return error
+        return TIME_FORM
+    if name in ("amount", "value", "price", "quantity") and "regex" in error:
+        return "send a number, as 99.99"
+    remedies = (
+        (name == "event_id" and "regex" in error, "send a UUID, or none"),
+        (
+            name == "action" and "enum" in error,
+            f"send one of {', '.join(ACTION_NAMES)}; a purchase is a type of its own",
+        ),
+        (bool(_ITEM.search(path)) and "field `id`" in error, "send the product's number or name in it"),
+        (name == "items" and "length" in error, f"send the first {MAX_ITEMS}"),
+    )
+    return next((remedy for fits, remedy in remedies if fits), "")
 
 
 def _hint(body: Any, name: str, place: str) -> str:
@@ -88,7 +108,7 @@ def _walk(kind: Any, place: str) -> Iterator[tuple[str, str]]:
     if isinstance(kind, msgspec.inspect.UnionType):
         for each in kind.types:
             yield from _walk(each, place)
-    elif isinstance(kind, msgspec.inspect.ListType):
+    elif isinstance(kind, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
         yield from _walk(kind.item_type, place)
     elif isinstance(kind, msgspec.inspect.Metadata):
         yield from _walk(kind.type, place)

@@ -70,17 +70,9 @@
 
   function begin(at) {
     const type = store.get('visitor') ? 'Returning_Visitor' : 'New_Visitor';
-    const isNew = type === 'New_Visitor', { last, counts } = !isNew && parsed(store.get('session')) || {};
-    if (wanted || isNew) store.set('visitor', wanted || uuid(at));
-    // Sessions and purchases so far. A visitor of a version that did not count them has none: unknown is not zero.
-    const [sessions, purchases] = isNew ? [0, 0] : counts || [];
-    store.set('session', JSON.stringify({
-      id: uuid(at), at, last: at, type, counts: sessions >= 0 ? [sessions + 1, purchases] : undefined,
-    }));
-    make('session_start', at, { page: { url: address(), referrer: referrer() }, history: sessions >= 0 ? {
-      previous_sessions: sessions, previous_purchases: purchases,
-      days_since_previous_session: at >= last ? (at - last) / CAP : undefined,
-    } : undefined });
+    if (wanted || type === 'New_Visitor') store.set('visitor', wanted || uuid(at));
+    store.set('session', JSON.stringify({ id: uuid(at), at, last: at, type }));
+    make('session_start', at, { page: { url: address(), referrer: referrer() } });
     watch();
   }
 

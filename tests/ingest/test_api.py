@@ -36,6 +36,7 @@ HOT = {
     "/tracker/session/end": {"session_id": "s1"},
     "/tracker/pageview": VIEW,
     "/tracker/event": {"session_id": "s1", "category": "click", "action": "button"},
+    "/tracker/commerce": {"session_id": "s1", "action": "add_to_cart", "items": [{"id": "sku-1", "price": 9.5}]},
     "/tracker/purchase": {"session_id": "s1", "amount": 99.99},
     "/v1/batch": {"sent_at": NOON, "events": [{"type": "session_end", "session_id": "s1"}]},
 }

@@ -15,6 +15,7 @@ from ingest.collect import SenderContext
 from ingest.enrich import checked_url_rules
 from ingest.errors import RequestRefusedError
 from ingest.events import Code, Context, Custom, Event, Page, Purchase, decode
+from ingest.orders import order_id
 from ingest.parsing.agents import Agent
 from tests.support.events import NOON, event_id
 
@@ -300,10 +301,10 @@ def test_what_adorns_costs_no_purchase(given: dict[str, Any], expected: Purchase
 
 
 def test_long_order_ids_stay_different_orders() -> None:
-    made = {collect.order_id(LONG + end) for end in ("1", "2", "12")}
+    made = {order_id(LONG + end) for end in ("1", "2", "12")}
     assert {len(each or "") for each in made} == {64}
     assert len(made) == 3
-    assert collect.order_id(int("7" * 100)) == collect.order_id("7" * 100)
+    assert order_id(int("7" * 100)) == order_id("7" * 100)
 
 
 def test_a_signed_order_is_one_however_its_id_is_written() -> None:

@@ -13,8 +13,8 @@ from standardwebhooks.webhooks import Webhook
 
 from deploy.settings.model import Settings
 from ingest.admission.signatures import checked_secret
-from ingest.collect import order_event_id
 from ingest.events import UNKNOWN, Event, Purchase
+from ingest.orders import order_event_id
 from ingest.publish import ListPublisher
 from tests.support.events import NOON, event
 from tests.support.ingest_app import OTHER_KEY, PAGE, SITES, WRITE_KEY, events, ingest_client, refusal, settings
