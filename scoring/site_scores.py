@@ -66,14 +66,16 @@ def values_of(made_for: Contract, session: Scorable) -> Sequence[Any]:
 def classify_on_site(probability: float, model: Model, profile: SiteProfile, events: int) -> Classified:
     """Label and bands of a probability, for a session of so many events.
 
-    By the site's own limits, else, of a model of another shop, by those of the first day: then YES means high. Else the
-    manifest says.
+    The bands are the site's own where it has some. Else those of the model hold, and the first day's where it is of
+    another shop; its label, too, is that of the first day.
     """
     manifest = model.manifest
     shop = manifest.training_shop
-    limits = limits_at(profile, manifest, events)
-    is_own = limits is None and (shop is None or shop.site == profile.site)
-    limits = limits or (manifest.bands if is_own else first_limits(profile))
-    band = band_of(probability, limits)
-    is_yes = round(probability, 6) >= manifest.threshold if is_own else band == "high"
-    return Classified("YES" if is_yes else "NO", band, band_of(probability, kept(limits)))
+    if shop is None or shop.site == profile.site:
+        limits, yes = manifest.bands, manifest.threshold
+    else:
+        limits = first_limits(profile)
+        yes = limits[1]
+    limits = limits_at(profile, manifest, events) or limits
+    label: Label = "YES" if round(probability, 6) >= yes else "NO"
+    return Classified(label, band_of(probability, limits), band_of(probability, kept(limits)))

@@ -30,18 +30,22 @@ def add(
     ] = None,
     timezone: Annotated[str, typer.Option(help="IANA time zone of the site, Europe/Vienna.")] = "",
     holidays: Annotated[str, typer.Option(help="Country code of the site's holidays, AT.")] = "",
+    expected_conversion: Annotated[
+        float, typer.Option(help="The share of sessions that end in a purchase, 0.02 for two of a hundred.")
+    ] = 0.0,
 ) -> None:
     """Adds a site, or to a site what is named here, and shows its write key; running parts take it at once."""
     settings = load()
     before = sites_of(settings).get(name)
-    fields = {key: value for key, value in (("timezone", timezone), ("holidays", holidays)) if value}
+    given = {"timezone": timezone, "holidays": holidays, "expected_conversion": expected_conversion}
+    fields = {key: value for key, value in given.items() if value}
     key = access_changes.add_site(settings, name, origin or [], fields)
     print_line(f"{name} is in {place(settings)}" if before is None else f"{name} is changed in {place(settings)}")
     if key:
         print_line(f"write key, which is public and stands in the page: {key}")
     if not sites_of(settings)[name].origins:
         print_line("it takes events from pages of this machine alone: add --origin https://..., where its pages are")
-    if before is not None and fields:
+    if before is not None and fields.keys() - {"expected_conversion"}:
         print_line("the calendar of a site that was known holds until the worker starts again")
 
 

@@ -18,7 +18,7 @@ from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
 from ingest.outage import reason_of
 from stream.fold.erasures import ErasureRecord
-from stream.fold.pages import BY_HAND, PageRow, PagesMarker
+from stream.fold.pages import BY_HAND, PagesMarker, Row
 from stream.kafka.erasures_topic import add_erasures
 from stream.kafka.pages_topic import add_version
 
@@ -41,10 +41,10 @@ async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
     await write_control(kafka, Tick(clock, to))
 
 
-async def put_pages(kafka: KafkaSettings, rows: Sequence[PageRow], marker: PagesMarker = BY_HAND) -> int:
-    """Write page statistics, announce them to every partition of `events`, return their version; raises LogError.
+async def put_pages(kafka: KafkaSettings, rows: Sequence[Row], marker: PagesMarker = BY_HAND) -> int:
+    """Write page statistics and profiles of sites, announce them to every partition, return their version.
 
-    The marker says what they are; batch and number of rows are set here.
+    The marker says what they are; batch and number of rows are set here. Raises LogError.
 
     1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
     uses, which changes no answer.

@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from deploy.errors import SetupError
 from ingest.events import LIVE_CLOCK, Site, base_site
+from scoring.site_profile import EXPECTED_CONVERSION
 
 #: Variables that begin like settings but are not: the file's name, and those of the tests.
 _NO_SETTINGS = ("OPECOM_SETTINGS", "OPECOM_TEST_")
@@ -81,6 +82,7 @@ class PathRule(Group):
 PathPatternText = Annotated[str, Field(pattern=r"^/[^*\s]*\*[^\s]*$", max_length=200)]
 
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+BandLimit = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
 class SiteSettings(Group):
@@ -125,6 +127,19 @@ class SiteSettings(Group):
         description="Shows a page the live intent of its own session; band: without reasons, features and counts; "
         "embedded: on that profile only, as of the shipped site `default`.",
     )
+    expected_conversion: float = Field(
+        EXPECTED_CONVERSION,
+        gt=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="The share of sessions that end in a purchase, 0.03 for three of a hundred: a model of another "
+        "shop is corrected to it.",
+    )
+    bands: Literal["share"] | tuple[BandLimit, BandLimit] = Field(
+        "share",
+        description="share: of the sessions with as many events the top tenth is high, the next fifth building; or two "
+        "probabilities, from which on a session is building and high.",
+    )
     count_unverified_purchases: bool = Field(False, description="Counts purchases that browsers report as revenue.")
     currency: CurrencyCode | Literal[""] = Field(
         "",
@@ -134,6 +149,12 @@ class SiteSettings(Group):
     rates: dict[CurrencyCode, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         {}, description="What one unit of other currencies is worth in `currency`, such as JPY = 0.0062."
     )
+
+    @model_validator(mode="after")
+    def _bands_rise(self) -> Self:
+        if self.bands != "share" and self.bands[0] > self.bands[1]:
+            raise ValueError(f"bands are {self.bands[0]} and {self.bands[1]}: give the lower end of building first")
+        return self
 
     @model_validator(mode="after")
     def _rates_have_a_currency(self) -> Self:

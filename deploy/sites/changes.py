@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -40,7 +40,7 @@ _HEAD = (
 )
 
 
-def add_site(settings: Settings, name: str, origins: Sequence[str], fields: dict[str, str]) -> str:
+def add_site(settings: Settings, name: str, origins: Sequence[str], fields: Mapping[str, Any]) -> str:
     """Add a site, or to a site these origins and fields; returns the write key that was made, "" where it has one.
 
     Origins are kept as browsers spell them. Raises SetupError.

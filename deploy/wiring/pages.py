@@ -20,6 +20,8 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.database.money import Money, ReportingCurrency
 from storage.metrics import WriterMetrics
 from storage.pages.refresh import Refresher
+from storage.pages.score_counts import ScoreCounts
+from storage.pages.site_rows import SiteRules
 from storage.pages.tally import Tallies
 from stream.fold.path_patterns import PathPatterns
 from stream.kafka.clients import KafkaClients
@@ -38,8 +40,15 @@ def refresher(settings: Settings, clients: KafkaClients, client: Any) -> Refresh
     """A refresher that counts by this ClickHouse client; it connects to Kafka whenever it is used."""
     reader = PagesReader(clients, settings.kafka.pages_topic, PATIENCE)
     tallies = Tallies(client, partial(path_patterns, settings), partial(money, settings))
-    put, most = partial(controls.put_pages, settings.kafka), settings.storage.pages_most_moved
-    return Refresher(tallies, reader.statistics, reader.caught_up, put, most_moved=most)
+    return Refresher(
+        tallies,
+        reader.statistics,
+        reader.caught_up,
+        partial(controls.put_pages, settings.kafka),
+        most_moved=settings.storage.pages_most_moved,
+        scores=ScoreCounts(client),
+        rules=partial(site_rules, settings),
+    )
 
 
 @contextlib.asynccontextmanager
@@ -51,6 +60,14 @@ async def opened_refresher(settings: Settings, clients: KafkaClients, client: An
 def path_patterns(settings: Settings) -> dict[str, PathPatterns]:
     """The path patterns of the sites that have some, as settings and file of sites say now; raises SetupError."""
     return {name: PathPatterns(site.path_patterns) for name, site in sites_of(settings).items() if site.path_patterns}
+
+
+def site_rules(settings: Settings) -> dict[str, SiteRules]:
+    """What refreshes put in force of each site, as settings and file of sites say now; raises SetupError."""
+    return {
+        name: SiteRules(site.expected_conversion, None if site.bands == "share" else site.bands)
+        for name, site in sites_of(settings).items()
+    }
 
 
 def money(settings: Settings) -> Money:

@@ -13,9 +13,13 @@ from msgspec import Struct
 
 from storage.errors import StorageError
 from storage.pages.check import held_back
+from storage.pages.score_counts import TRAILING_MS as SCORES_MS
+from storage.pages.score_counts import ScoreCounts
+from storage.pages.site_rows import SiteRules, site_rows
 from storage.pages.smooth import WEIGHT, Means, Place, changed, means, rows, smoothed
 from storage.pages.tally import Tallies, Tally
-from stream.fold.pages import ANY_PATH, BY_HAND, HeldPages, PageRow, PagesMarker, PageStatistics
+from stream.fold.pages import ANY_PATH, BY_HAND, HeldPages, PageRow, PagesMarker, PageStatistics, Row
+from stream.fold.sites import SiteRow
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +27,7 @@ log = logging.getLogger(__name__)
 TRAILING_MS = 30 * 24 * 3_600_000
 
 #: Writes rows as a version with such a marker, and announces it; returns the version.
-Put = Callable[[Sequence[PageRow], PagesMarker], Awaitable[int]]
+Put = Callable[[Sequence[Row], PagesMarker], Awaitable[int]]
 #: How far a rate may move within a day, where the settings do not say.
 MOST_MOVED = 0.3
 
@@ -33,7 +37,8 @@ class VersionError(StorageError, ValueError):
 
 
 class Refreshed(Struct, frozen=True):
-    """What a refresh did: the version now in force, pages counted, rows written (none: nothing moved).
+    """What a refresh did: the version now in force, pages counted, rows of pages and of sites written (none: nothing
+    moved).
 
     A `pinned` version was put back by somebody, and refreshes leave it until it is released. Of the sites that are
     `held` nothing was written, as a page moves too far.
@@ -86,6 +91,8 @@ class Refresher:
         put: Put,
         now: Callable[[], int] = lambda: int(time.time() * 1000),
         most_moved: float = MOST_MOVED,
+        scores: ScoreCounts | None = None,
+        rules: Callable[[], Mapping[str, SiteRules]] = dict,
     ) -> None:
         self._tallies = tallies
         self._statistics = statistics
@@ -93,6 +100,8 @@ class Refresher:
         self._put = put
         self._now = now
         self._most_moved = most_moved
+        self._scores = scores
+        self._rules = rules
         #: The counts and the version at which there was nothing to write.
         self._pinned = -1
         self._last: tuple[list[Tally], int] | None = None
@@ -116,20 +125,30 @@ class Refresher:
         if whole:
             await asyncio.to_thread(self._tallies.recount, since)
         tallies = await asyncio.to_thread(self._tallies.since, since)
-        if not whole and not statistics.held and (tallies, statistics.version) == self._last:
+        of_sites = await asyncio.to_thread(self._site_rows, whole)
+        if not whole and not statistics.held and not of_sites and (tallies, statistics.version) == self._last:
             return Refreshed(statistics.version, len(tallies), 0)
         known = statistics.rows(statistics.version)
         made = rows(tallies, known, self._tallies.patterns(), whole)
         moved = made if whole else changed(made, known)
         held = self._held([row for row in moved if not (release and site in ("", row.site))], known)
         sites = {each.site for each in held}
-        written = [row for row in moved if row.site not in sites]
+        written: list[Row] = [row for row in moved if row.site not in sites]
+        written += of_sites
         version = statistics.version
         if written or statistics.pinned or sites != {each.site for each in statistics.held}:
             version = await self._put(written, PagesMarker("", 0, at=0 if release else self._now(), held=held))
             log.info("page statistics version %d: %d of %d pages", version, len(written), len(made))
         self._last = None if written else (tallies, version)
         return Refreshed(version, len(tallies), len(written), held=held)
+
+    def _site_rows(self, fresh: bool) -> list[SiteRow]:
+        """The rows of sites that are to be written."""
+        rules, known = self._rules(), self._statistics.site_rows
+        by_share = [site for site, rule in rules.items() if rule.bands is None]
+        counts = self._scores.since(self._now() - SCORES_MS, by_share, fresh) if self._scores is not None else ()
+        in_force = {site: known.as_of(site, self._statistics.version) for site in rules}
+        return site_rows(rules, counts, {site: row for site, row in in_force.items() if row is not None})
 
     def _held(self, moved: Sequence[PageRow], known: Mapping[Place, PageRow]) -> tuple[HeldPages, ...]:
         """The sites that are held, those that were so already as they were; logs the others."""

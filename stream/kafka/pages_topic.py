@@ -7,7 +7,7 @@ from uuid import uuid4
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from stream.fold.pages import BY_HAND, PageRow, PagesMarker, PageStatistics, encode
+from stream.fold.pages import BY_HAND, PagesMarker, PageStatistics, Row, encode, place_of
 from stream.kafka.clients import KafkaClients
 from stream.kafka.topic_follower import TopicFollower
 
@@ -44,12 +44,12 @@ class PagesReader:
 
 
 async def add_version(
-    producer: AIOKafkaProducer, topic: str, rows: Iterable[PageRow], marker: PagesMarker = BY_HAND
+    producer: AIOKafkaProducer, topic: str, rows: Iterable[Row], marker: PagesMarker = BY_HAND
 ) -> int:
     """Write rows and their marker, all acknowledged; returns the new version. Batch names of the rows are replaced, and
     what the marker says of them."""
     batch = uuid4().hex
-    written = {(row.site, row.path): msgspec.structs.replace(row, batch=batch) for row in rows}
+    written = {place_of(row): msgspec.structs.replace(row, batch=batch) for row in rows}
     pending = []
     for row in written.values():
         pending.append(await producer.send(topic, encode(row), partition=0))
