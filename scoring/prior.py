@@ -112,7 +112,8 @@ def first_limits(profile: SiteProfile) -> tuple[float, float]:
     share = profile.expected_conversion
     odds = share / (1 - share)
     building, high = BUILDING_ODDS * odds, HIGH_ODDS * odds
-    return building / (1 + building), high / (1 + high)
+    # Probabilities count rounded to six digits, so limits do.
+    return round(building / (1 + building), 6), round(high / (1 + high), 6)
 
 
 def has_cart(signals: Signals | None) -> bool:

@@ -2,15 +2,17 @@
 
 import pytest
 
+from scoring.site_profile import BandLimits, PageLevels, SiteProfile
 from stream.fold import pages
-from stream.fold.pages import HeldPages, PageRow, PagesMarker, PageStatistics, decode, encode
+from stream.fold.pages import HeldPages, PageRow, PagesMarker, PageStatistics, Row, decode, encode
+from stream.fold.sites import SiteRow
 
 
 def row(path: str, value: float, batch: str = "b", site: str = "default") -> PageRow:
     return PageRow(batch, site, path, 0.1, 0.2, value)
 
 
-def statistics(*records: PageRow | PagesMarker) -> PageStatistics:
+def statistics(*records: Row | PagesMarker) -> PageStatistics:
     known = PageStatistics()
     for offset, record in enumerate(records):
         known.read(offset, decode(encode(record)))
@@ -148,3 +150,27 @@ def test_a_row_is_compared_with_those_of_a_day_and_of_what_somebody_put_in_force
     known.read(10, shared("/a", "end"))
     known.read(11, PagesMarker("end", 1, at=1_000 + 2 * day))
     assert compared(1_000 + 2 * day) == [5]
+
+
+def site(expected: float, batch: str = "b", *limits: BandLimits, of: str = "") -> SiteRow:
+    return SiteRow(batch, "default", expected, limits, of)
+
+
+def test_a_sites_profile_is_that_of_the_version_in_force_with_the_levels_of_its_pages() -> None:
+    limits = BandLimits(1, 0.1, 0.3)
+    known = statistics(
+        *(site(0.02), PagesMarker("b", 1), row("*", 5, "c"), site(0.05, "c", limits, of="m1"), PagesMarker("c", 2))
+    )
+    assert known.profile("default", 0) == SiteProfile("default")
+    assert known.profile("default", 1) == SiteProfile("default", 0.02)
+    levels = PageLevels(0.1, 0.2, 5)
+    assert known.profile("default", 4) == SiteProfile("default", 0.05, levels, (limits,), "m1")
+    assert known.profile("default", 4) is known.profile("default", 4)
+    assert known.profile("default~k3f9", 4) == SiteProfile("default", 0.05, None, (limits,), "m1")
+    assert known.profile("other", 4) == SiteProfile("other")
+
+
+def test_a_site_and_its_pages_are_rows_of_one_version() -> None:
+    known = statistics(row("/a", 1), site(0.02), PagesMarker("b", 2))
+    assert known.page("default", "/a", None, 2).page_value == 1
+    assert known.profile("default", 2).expected_conversion == 0.02
