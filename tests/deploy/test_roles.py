@@ -162,6 +162,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /tracker/session/end": Row("write", body=SESSION, well=(202,), other="own"),
         "POST /tracker/pageview": Row("write", body={**SESSION, "page_url": "/"}, well=(202,), other="own"),
         "POST /tracker/event": Row("write", body={**SESSION, "category": "c", "action": "a"}, well=(202,), other="own"),
+        "POST /tracker/commerce": Row("write", body={**SESSION, "action": "view_cart"}, well=(202,), other="own"),
         "POST /tracker/purchase": Row("write", body={**SESSION, "amount": 1}, well=(202,), other="own"),
         "POST /v1/batch": Row("write", body=BATCH, well=(202,), other=403),
         "POST /tracker/intent/token": Row("write", body=SESSION, tells='"token"'),
