@@ -112,8 +112,9 @@ class Script:
         )
 
 
-#: Modules beside the script: those of `onIntent`, and of data-cookie-domain and data-link-domains.
-PARTS = ("intent", "domains")
+#: Modules beside the script: of `onIntent`, of data-cookie-domain and data-link-domains, of `track`, of data-datalayer,
+#: and of pages without TLS.
+PARTS = ("intent", "domains", "commerce", "datalayer", "locks")
 
 
 def read(path: str) -> Script:

@@ -19,6 +19,9 @@ _OPERATIONS = {
     ".stub.js": "getTrackerStub",
     ".intent.mjs": "getTrackerIntentModule",
     ".domains.mjs": "getTrackerDomainsModule",
+    ".commerce.mjs": "getTrackerCommerceModule",
+    ".datalayer.mjs": "getTrackerDatalayerModule",
+    ".locks.mjs": "getTrackerLocksModule",
 }
 
 

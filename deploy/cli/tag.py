@@ -30,10 +30,15 @@ def tag(
     link_domains: Annotated[
         list[str] | None, typer.Option(help="One visitor on these other domains too, by links; may be repeated.")
     ] = None,
+    datalayer: Annotated[
+        bool, typer.Option("--datalayer", help="Counts what the page tells Google's tags in its dataLayer, too.")
+    ] = False,
 ) -> None:
     """Prints the script tag that starts the tracker on a site's pages."""
     settings = load()
-    options = TagOptions(pinned, stub, tag_manager, cookie_domain, tuple(link_domains or ()))
+    options = TagOptions(
+        pinned, stub, tag_manager, cookie_domain, tuple(link_domains or ()), "dataLayer" if datalayer else ""
+    )
     print_line(script_tag(settings, site, key, options))
     if csp:
         allowed = "; ".join(f"{name} {sources}" for name, sources in content_security_policy(settings).items())

@@ -19,7 +19,8 @@ class TagOptions:
     `pinned` names exactly this release by hash and integrity: the browser runs nothing else, so the tag is to be pasted
     again with each release. `has_stub` puts the stub before the tag, which keeps the calls until the script has come.
     `in_address` puts the settings into the script's address, for tag managers that take data attributes away.
-    `cookie_domain` and `link_domains` are for sites on several hosts.
+    `cookie_domain` and `link_domains` are for sites on several hosts. `datalayer` is the name of the array of the page
+    that Google's tags read: its entries count too.
     """
 
     pinned: bool = False
@@ -27,6 +28,7 @@ class TagOptions:
     in_address: bool = False
     cookie_domain: str = ""
     link_domains: Sequence[str] = ()
+    datalayer: str = ""
 
 
 DEFAULT_OPTIONS = TagOptions()
@@ -56,6 +58,7 @@ def script_tag(settings: Settings, site: str, key: str = "", options: TagOptions
         "site": site,
         "cookie-domain": options.cookie_domain,
         "link-domains": " ".join(options.link_domains),
+        "datalayer": options.datalayer,
     }
     given = {name: value for name, value in given.items() if value}
     if options.in_address:

@@ -74,7 +74,7 @@ function share({ store, settings, warn }, domain) {
 function decorate({ store, session, on }, isLinked) {
   const value = () => {
     const open = session();
-    return open && [Date.now(), store.get('visitor'), open.id, open.at, open.type].join('*');
+    return open && [Date.now(), store.get('visitor'), open.id, open.at, open.type, open.counts].join('*');
   };
   /** The address with the parameter, if it leads to a linked domain and there is a session to bring along. */
   const added = (address) => {
@@ -118,11 +118,12 @@ function arrive(isLinked) {
   if (text === null) return {};
   const rest = location.search.replace(/^\?/, '').split('&').filter((each) => each.split('=')[0] !== PARAMETER).join('&');
   history.replaceState(history.state, '', location.pathname + (rest && '?' + rest) + location.hash);
-  const [made, visitor, id, at, type] = text.split('*');
+  const [made, visitor, id, at, type, counted] = text.split('*');
   const age = Date.now() - made, from = dom('referrer');
   // Anybody can write an address, but only a page of a linked domain is its referrer.
   if (!(age >= -1000 && age < VALID_MS) || !from || !isLinked(new URL(from).hostname)) return {};
   const isWhole = /^[\w.:~-]{1,64}$/.test(visitor) && /^[0-9a-f-]{36}$/.test(id) && at > 0 && at <= Date.now();
   if (!isWhole || !/^(New|Returning)_Visitor$/.test(type)) return {};
-  return { visitor, session: JSON.stringify({ id, at: Number(at), last: Date.now(), type }) };
+  const counts = /^\d{1,5},\d{1,5}$/.test(counted) ? counted.split(',').map(Number) : undefined;
+  return { visitor, session: JSON.stringify({ id, at: Number(at), last: Date.now(), type, counts }) };
 }

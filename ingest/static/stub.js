@@ -1,7 +1,7 @@
 (function (window) {
   if (window.opEcomTracker && window.opEcomTracker.start) return;
   var stub = window.opEcomTracker = { q: [], t: Date.now() };
-  'start trackEvent trackPurchase page consent identify flush onIntent session'.split(' ').forEach(function (name) {
+  'start trackEvent track trackPurchase page consent identify flush onIntent session'.split(' ').forEach(function (name) {
     stub[name] = function () {
       var call = [name, arguments, Date.now()];
       stub.q.push(call);

@@ -16,6 +16,8 @@ export interface StartOptions {
   cookieDomain?: string;
   /** Other domains, apart by spaces, to which links and forms carry visitor and session. */
   linkDomains?: string;
+  /** The name of an array such as dataLayer, whose entries count too. */
+  datalayer?: string;
   /** The address of tracker.js or tracker.mjs, beside which its parts are; known where the browser says it. */
   src?: string;
 }
@@ -25,6 +27,36 @@ export interface PurchaseOptions {
   orderId?: string;
   /** Three letters: EUR. */
   currency?: string;
+}
+
+/** Names of Google Analytics 4. */
+export type CommerceAction =
+  | 'view_item' | 'view_item_list' | 'select_item' | 'search' | 'add_to_wishlist' | 'add_to_cart' | 'remove_from_cart'
+  | 'view_cart' | 'begin_checkout' | 'add_shipping_info' | 'add_payment_info' | 'refund' | 'purchase';
+
+/** A product by any of these names; the first that it has is its id. */
+export interface CommerceItem {
+  id?: string | number;
+  item_id?: string | number;
+  item_name?: string;
+  name?: string;
+  /** 1 if left out. */
+  quantity?: number | string;
+  /** Of one. */
+  price?: number | string;
+}
+
+export interface CommerceOptions {
+  /** The sum of the items, or of the whole cart where the action shows it. */
+  value?: number | string;
+  /** Three letters: EUR. */
+  currency?: string;
+  /** At most 50. */
+  items?: readonly CommerceItem[];
+  /** Of a purchase or a refund. */
+  orderId?: string | number;
+  order_id?: string | number;
+  transaction_id?: string | number;
 }
 
 export interface SessionIds {
@@ -71,6 +103,8 @@ export interface Tracker {
   /** Starts the tracker, once; a script tag with data-api has done so. */
   start(options: StartOptions): void;
   trackEvent(category: string, action: string, label?: string, value?: number): void;
+  /** A step of buying; what cannot be read is left out, with a line in the console. */
+  track(action: CommerceAction, given?: CommerceOptions): void;
   trackPurchase(amount: number, options?: PurchaseOptions): void;
   /** Gives the newest page view its type until it is sent; counts one where the address has changed, or with pages: 'manual'. */
   page(type?: PageType): void;
@@ -90,6 +124,7 @@ export const tracker: Tracker;
 export default tracker;
 export const start: Tracker['start'];
 export const trackEvent: Tracker['trackEvent'];
+export const track: Tracker['track'];
 export const trackPurchase: Tracker['trackPurchase'];
 export const page: Tracker['page'];
 export const consent: Tracker['consent'];

@@ -1,7 +1,7 @@
 // See docs/tracker.md. Whatever fails in here, the page must not notice.
 (function (window, document) {
   'use strict';
-  const SECOND = 1000, MINUTE = 60 * SECOND, IDLE = 30 * MINUTE, CAP = 24 * 60 * MINUTE, SKEW = 5 * MINUTE;
+  const SECOND = 1000, MINUTE = 60 * SECOND, IDLE = 30 * MINUTE, DAY = 24 * 60 * MINUTE, SKEW = 5 * MINUTE;
   const BATCH_AFTER = 3 * SECOND, HEARTBEAT = 15 * SECOND, DRAW = 50, MAX_QUEUED = 1000;
   const MAX_BYTES = 60000, TYPES = ['Administrative', 'Informational', 'ProductRelated'];
 
@@ -22,15 +22,14 @@
   // A form or an image with the name of a property hides it.
   const dom = (name) => Reflect.get(Document.prototype, name, document);
 
-  // A machine's clock may be set, ahead or back: `tick` is for ages.
+  // The wall's clock may be set: `tick` is for ages.
   const now = () => past || Date.now();
   const tick = () => performance.now();
 
   const memory = {};
   const store = {
     get(name) {
-      try { if (!(name in memory)) return localStorage.getItem(prefix + name); } catch {}
-      return name in memory ? memory[name] : null;
+      try { return name in memory ? memory[name] : localStorage.getItem(prefix + name); } catch { return null; }
     },
     set(name, value) {
       try { localStorage.setItem(prefix + name, value); delete memory[name]; } catch { memory[name] = value; }
@@ -41,22 +40,22 @@
     },
     names(begin) {
       let names = [];
-      try { names = Object.keys(localStorage).filter((name) => name.startsWith(prefix)); } catch {}
-      names = names.map((name) => name.slice(prefix.length)).concat(Object.keys(memory));
-      return names.filter((name) => name.startsWith(begin)).sort();
+      try { names = Object.keys(localStorage); } catch {}
+      names = names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+      return names.concat(Object.keys(memory)).filter((name) => name.startsWith(begin)).sort();
     },
   };
 
   let idTime = 0, idCount = 0;
-  const hex = (number, width) => number.toString(16).padStart(width, '0');
   function uuid(at) {
     if (at > idTime || idCount > 4094) {
       idTime = Math.max(at, idTime + 1);
       idCount = 0;
     }
     const [a, b, c, d] = crypto.getRandomValues(new Uint16Array(4));
-    const parts = [0x7000 + idCount++, a & 0x3fff | 0x8000, b, c, d].map((part) => hex(part, 4));
-    return (hex(idTime, 12) + parts.join('')).replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const parts = [idTime, 0x7000 + idCount++, a & 0x3fff | 0x8000, b, c, d];
+    const text = parts.map((part, place) => part.toString(16).padStart(place ? 4 : 12, '0')).join('');
+    return text.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   }
 
   const isAhead = (at) => at - Date.now() > SKEW;
@@ -65,14 +64,21 @@
     const open = parsed(store.get('session'));
     const own = open && open.last === lastAt;
     if (!open || isAhead(open.last) && !own) return null;
-    return Math.max(at - open.last, own ? tick() - lastTick : 0) < IDLE && at - open.at < CAP ? open : null;
+    return Math.max(at - open.last, own ? tick() - lastTick : 0) < IDLE && at - open.at < DAY ? open : null;
   }
 
   function begin(at) {
-    const type = store.get('visitor') ? 'Returning_Visitor' : 'New_Visitor';
-    if (wanted || type === 'New_Visitor') store.set('visitor', wanted || uuid(at));
-    store.set('session', JSON.stringify({ id: uuid(at), at, last: at, type }));
-    make('session_start', at, { page: { url: address(), referrer: referrer() } });
+    const isNew = !store.get('visitor');
+    // Sessions and purchases; unknown where an earlier release did not count them.
+    const { last, counts } = isNew ? { counts: [0, 0] } : parsed(store.get('session')) || {};
+    const open = { id: uuid(at), at, last: at, type: isNew ? 'New_Visitor' : 'Returning_Visitor', counts };
+    const history = counts && {
+      previous_sessions: counts[0]++, previous_purchases: counts[1],
+      days_since_previous_session: at >= last ? (at - last) / DAY : undefined,
+    };
+    if (wanted || isNew) store.set('visitor', wanted || uuid(at));
+    store.set('session', JSON.stringify(open));
+    make('session_start', at, { page: { url: address(), referrer: referrer() }, history });
     watch();
   }
 
@@ -88,17 +94,17 @@
     lastTick = tick();
     open.at = Math.min(open.at, at);
     open.ended = type === 'session_end';
+    if (type === 'purchase' && open.counts) open.counts[1]++;
     store.set('session', JSON.stringify(open));
-    const event = {
-      type, event_id: uuid(at), session_id: open.id, visitor_id: store.get('visitor'), visitor_type: open.type,
+    const event_id = uuid(at);
+    store.set('e.' + event_id, JSON.stringify({
+      type, event_id, session_id: open.id, visitor_id: store.get('visitor'), visitor_type: open.type,
       occurred_at: at, ...member,
-    };
-    store.set('e.' + event.event_id, JSON.stringify(event));
-    const queued = store.names('e.');
-    queued.slice(0, Math.max(0, queued.length - MAX_QUEUED))
+    }));
+    store.names('e.').slice(0, -MAX_QUEUED)
       .forEach((name) => /^{"type":"purchase"/.test(store.get(name)) || store.remove(name));
     schedule();
-    return event.event_id;
+    return event_id;
   }
 
   // Fragments that are no routes are places, or secrets.
@@ -149,7 +155,7 @@
   }
 
   const settle = safe((type) => {
-    if (!waits) return false;
+    if (!waits) return;
     waits = false;
     clearTimeout(drawing);
     if (!type) readType();
@@ -218,9 +224,10 @@
     settle();
     if (!current(at)) return makeView(at);
     view.reported = view.engaged;
-    const height = dom('documentElement').scrollHeight || 1;
-    const depth = Math.min(100, Math.round(100 * Math.max(view.deep, scrollY + innerHeight) / height));
-    make('page_ping', at, { ping: { engaged_ms: Math.round(view.engaged), scroll_depth: depth } });
+    const seen = Math.max(view.deep, scrollY + innerHeight) / (dom('documentElement').scrollHeight || 1);
+    make('page_ping', at, { ping: {
+      engaged_ms: Math.round(view.engaged), scroll_depth: Math.min(100, Math.round(100 * seen)),
+    } });
   }
 
   function hide() {
@@ -250,22 +257,22 @@
     let size = 200;
     for (const name of store.names('e.').slice(0, maxEvents)) {
       const text = store.get(name);
-      if (!text) continue;
       size += new Blob([text]).size + 1;
       if (size > MAX_BYTES) break;
-      ids.push(name.slice(2));
-      texts.push(text);
+      if (text) {
+        ids.push(name.slice(2));
+        texts.push(text);
+      }
     }
     move(ids, 'e.', 'u.');
-    const head = JSON.stringify({ site: settings.site || undefined, sent_at: Date.now() });
-    return { ids, body: `${head.slice(0, -1)},"events":[${texts.join()}]}` };
+    const head = JSON.stringify({ site: settings.site || undefined, sent_at: Date.now() }).slice(0, -1);
+    return { ids, body: `${head},"events":[${texts}]}` };
   }
 
-  function until(name, most) {
-    const left = store.get(name) - Date.now();
-    return left > 0 && left < most ? left : 0;
+  function pause() {
+    const left = store.get('wait') - Date.now();
+    return left > 0 && left < 60 * MINUTE ? left : 0;
   }
-  const pause = () => until('wait', 60 * MINUTE);
   const backoff = (times) => Math.min(5 * MINUTE, BATCH_AFTER * 2 ** times) * (0.5 + Math.random() / 2);
 
   function schedule() {
@@ -279,7 +286,7 @@
     return fetch(settings.api + path, { method: 'POST', headers, body, signal, keepalive: true, credentials: 'omit' });
   }
 
-  const isFinal = (status) => status >= 400 && status < 500 && status !== 408 && status !== 429;
+  const isFinal = (status) => /^4(?!08|29)/.test(status);
 
   async function post({ ids, body }) {
     let status = 0, retryAfter = 0, answer = null;
@@ -314,25 +321,13 @@
     clearTimeout(timer);
     timer = 0;
     if (!running || navigator.onLine === false) return;
-    await alone(async () => {
+    // One tab sends at a time. Pages without TLS have no locks.
+    const locks = navigator.locks || await part('locks');
+    await locks.request(prefix + 'send', async () => {
       for (let batch; !pause() && (batch = take()).ids.length;) await post(batch);
     });
     if (store.names('e.').length) schedule();
   });
-
-  // One tab sends at a time. Pages without TLS have no locks.
-  async function alone(work) {
-    if (navigator.locks) {
-      await navigator.locks.request(prefix + 'send', work);
-      return;
-    }
-    if (until('lease', MINUTE + SECOND)) return;
-    const lease = String(Date.now() + MINUTE + Math.random());
-    store.set('lease', lease);
-    await new Promise((done) => setTimeout(done, 50));
-    if (store.get('lease') !== lease) return;
-    try { await work(); } finally { store.remove('lease'); }
-  }
 
   function leave() {
     if (!running || pause() || navigator.onLine === false) return;
@@ -345,26 +340,22 @@
     if (!sent) back(ids);
   }
 
-  // What few pages need is in files beside this one.
   const watchers = new Set();
-  const core = {
-    store, on, safe, warn, request, isFinal, backoff, watchers, session: () => !halted() && current(Date.now()),
-    goOn: () => { movingOnAt = tick(); },
-  };
-  let loading;
+  const parts = {};
 
-  async function part(name) {
+  const load = async (name) => {
     try {
-      return (await import(settings.src.replace(/\.m?js(\?.*)?$/, `.${name}.mjs`))).default(core);
+      return await (await import(settings.src.replace(/\.m?js(\?.*)?$/, `.${name}.mjs`))).default(core);
     } catch (error) {
-      loading = 0;
+      delete parts[name];
       warn(error);
     }
-  }
+  };
+  const part = (name) => (parts[name] = parts[name] || load(name));
 
   const watch = safe(async () => {
-    if (running && watchers.size) loading = loading || part('intent');
-    (await loading)();
+    if (running && watchers.size) part('intent');
+    (await parts.intent)();
   });
 
   function run() {
@@ -382,6 +373,7 @@
     look();
     schedule();
     watch();
+    if (settings.datalayer != null) part('datalayer');
   }
 
   // Another tab may have withdrawn consent.
@@ -413,17 +405,14 @@
     if (!isAllowed()) {
       ready = true;
       calls.length = 0;
-    } else if (settings.cookieDomain || settings.linkDomains) join();
-    else awaitShown();
+    } else return join();
   }
 
   async function join() {
-    const late = new Promise((done) => setTimeout(done, 2 * SECOND));
-    await Promise.race([late, part('domains').then((state) => { arrived = state; })]);
-    awaitShown();
-  }
-
-  function awaitShown() {
+    if (settings.cookieDomain || settings.linkDomains) {
+      const late = new Promise((done) => setTimeout(done, 2 * SECOND));
+      await Promise.race([late, part('domains').then((state) => { arrived = state; })]);
+    }
     if (!dom('prerendering')) return go();
     startAt = 0;
     on(document, 'prerenderingchange', go);
@@ -464,18 +453,22 @@
     start,
     consent(given) {
       if (!started || !isAllowed()) return;
-      if (!given) wipe();
       store.set('consent', given ? '1' : '0');
       applyConsent();
     },
     session() {
-      const open = !halted() && current(Date.now());
+      const open = core.session();
       return open ? { sessionId: open.id, visitorId: store.get('visitor') } : null;
     },
     trackEvent(category, action, label, value) {
       settle();
       value = value == null ? undefined : Number(value);
-      make('custom', now(), { custom: { category: text(category), action: text(action), label: text(label), value } });
+      [category, action, label] = [category, action, label].map(text);
+      make('custom', now(), { custom: { category, action, label, value } });
+    },
+    async track(action, given) {
+      const at = now();
+      if (!halted() && await part('commerce')) call(['track', [action, given], at]);
     },
     trackPurchase(amount, options) {
       if (halted()) return;
@@ -491,9 +484,9 @@
     },
     page(type) {
       if (halted() || settle(type)) return;
-      const name = 'e.' + (view && view.id), event = parsed(store.get(name));
-      if (settings.pages === 'manual' || !view || view.url !== address()) makeView(now(), type);
-      else if (event && TYPES.includes(type)) {
+      if (settings.pages === 'manual' || !view || view.url !== address()) return makeView(now(), type);
+      const name = 'e.' + view.id, event = parsed(store.get(name));
+      if (event && TYPES.includes(type)) {
         event.page.type = type;
         store.set(name, JSON.stringify(event));
       }
@@ -505,6 +498,7 @@
     },
     async flush() {
       settle();
+      await parts.commerce;
       await send();
     },
     onIntent(callback) {
@@ -515,6 +509,10 @@
     },
   };
 
+  const core = {
+    store, on, safe, warn, request, isFinal, backoff, watchers, part, make, now, halted, methods,
+    session: () => !halted() && current(Date.now()), goOn: () => { movingOnAt = tick(); },
+  };
   const calls = [];
   const call = safe((each) => {
     const [name, given, at] = each;

@@ -69,7 +69,7 @@ def test_nothing_is_thrown_when_everything_is_broken(tracked: Tracked) -> None:
         page = visit.open(ready=False)
         # Until then the queue of the tag's stub is an array.
         assert wait_until(lambda: page.evaluate("!Array.isArray(opEcomTracker.q)"), 60)
-        assert page.evaluate(calls) == [9, []]
+        assert page.evaluate(calls) == [10, []]
         page.close()
         assert not visit.errors
 

@@ -1,50 +1,18 @@
 """Sessions and heartbeats over hours, by a clock that the test moves."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 from playwright.sync_api import Page
 
 from deploy.processes.ports import wait_until
-from tests.support.tracked import SECONDS, Tracked, Visit, counted, stored
-
-#: Lets a test say whether the page can be seen.
-SEEN = """
-    let state = 'visible';
-    Object.defineProperty(Document.prototype, 'visibilityState', { get: () => state });
-    window.see = (now) => { state = now; document.dispatchEvent(new Event('visibilitychange')); };
-"""
-
+from tests.support.browser_clock import hours, still
+from tests.support.tracked import SECONDS, Tracked, Visit, stored
 
 #: Lets a test set the wall's clock, as a user or a time server does: the page's own clock goes on.
 SET = "const real = Date.now; window.ahead = Number(localStorage.ahead || 0); Date.now = () => real() + ahead;"
 HOUR = 3_600_000
-
-
-@contextmanager
-def still(tracked: Tracked) -> Iterator[tuple[Visit, Page]]:
-    """A page whose clock moves only by `run_for` and `fast_forward`; its view is counted and sent."""
-    with tracked.visit(SEEN) as visit:
-        page = visit.context.new_page()
-        page.clock.install()
-        page.goto(tracked.pages.url)
-        page.clock.pause_at(page.evaluate("Date.now() / 1000 + 1"))
-        counted(page)
-        yield visit, page
-
-
-@contextmanager
-def hours(visit: Visit, page: Page) -> Iterator[None]:
-    """Offline meanwhile: a clock that jumps would give up every request under way, and send it again."""
-    visit.context.set_offline(True)
-    try:
-        yield
-    finally:
-        visit.context.set_offline(False)
-        page.evaluate("opEcomTracker.flush()")
 
 
 def sent(visit: Visit, page: Page, after: int) -> list[dict[str, Any]]:

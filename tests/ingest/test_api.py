@@ -13,6 +13,7 @@ import pytest
 from ingest import codes
 from ingest.events import Custom, Page, Purchase
 from ingest.publish import ListPublisher, LogUnavailableError, Record
+from ingest.script import PARTS
 from tests.support.agents import CHROME
 from tests.support.disk import fill_disk
 from tests.support.events import NOON, event_id
@@ -535,7 +536,7 @@ async def test_the_documents(log: ListPublisher) -> None:
         document = (await client.get("/openapi.json")).json()
         assert (await client.get("/docs")).status_code == 200
     intents = {"/tracker/intent/token", "/tracker/intent/stream"}
-    kinds = (".js", ".mjs", ".d.ts", ".json", ".stub.js", ".intent.mjs", ".domains.mjs")
+    kinds = (".js", ".mjs", ".d.ts", ".json", ".stub.js", *(f".{part}.mjs" for part in PARTS))
     files = {f"/static/tracker{kind}" for kind in kinds}
     assert {*HOT, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
     schemas = document["components"]["schemas"]

@@ -51,6 +51,12 @@ def test_the_script_is_small_as_it_stands() -> None:
             script_routes.PLAIN_CACHE,
             id="the part of several hosts",
         ),
+        pytest.param(
+            "/static/tracker.datalayer.mjs",
+            SOURCE.parts["datalayer"],
+            script_routes.PLAIN_CACHE,
+            id="the part of a dataLayer",
+        ),
         pytest.param(SOURCE.pinned_path, SOURCE.script, script_routes.PINNED_CACHE, id="the script by its hash"),
         pytest.param(SOURCE.pinned_module_path, SOURCE.module, script_routes.PINNED_CACHE, id="the module by its hash"),
         pytest.param(
@@ -94,7 +100,7 @@ async def test_the_hashes_are_those_of_the_bytes(browser: httpx.AsyncClient) -> 
     assert stub["text"].split() == served.split()
 
 
-@pytest.mark.parametrize("changed", ["script", "module", "intent", "domains"])
+@pytest.mark.parametrize("changed", ["script", "module", *SOURCE.parts])
 def test_another_byte_of_any_file_is_another_release(changed: str) -> None:
     """A pinned script loads the parts under its own name, so that name must change with them."""
     other = script.ScriptFile(b"// other")
@@ -127,7 +133,7 @@ def test_the_files_are_in_the_wheel(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel.build(tmp_path)).namelist()
     assert {
         f"ingest/static/{name}"
-        for name in ("tracker.js", "stub.js", "exports.mjs", "intent.mjs", "domains.mjs", "tracker.d.ts")
+        for name in ("tracker.js", "stub.js", "exports.mjs", "tracker.d.ts", *(f"{part}.mjs" for part in script.PARTS))
     } <= set(names)
 
 

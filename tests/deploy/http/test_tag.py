@@ -99,14 +99,24 @@ def test_a_tag_for_several_hosts() -> None:
     assert (found["data-cookie-domain"], found["data-link-domains"]) == ("shop.example", "pay.example shop.example")
 
 
+def test_a_tag_that_reads_the_pages_datalayer() -> None:
+    assert attributes(script_tag(settings(), "shop", options=TagOptions(datalayer="gtmLayer")))["data-datalayer"] == (
+        "gtmLayer"
+    )
+    assert "data-datalayer" not in attributes(script_tag(settings(), "shop"))
+    printed = CliRunner().invoke(app, ["tag", "--key", "k", "--datalayer"]).output
+    assert attributes(printed.strip())["data-datalayer"] == "dataLayer"
+
+
 def test_a_tag_whose_attributes_may_get_lost_has_its_settings_in_the_address() -> None:
-    options = TagOptions(in_address=True, cookie_domain="shop.example")
+    options = TagOptions(in_address=True, cookie_domain="shop.example", datalayer="dataLayer")
     found = attributes(script_tag(settings(), "shop", options=options))
     assert found.keys() == {"src", "async"}
     path, _, query = str(found["src"]).partition("?")
     assert path == "http://127.0.0.1:8001/static/tracker.js"
     assert dict(parse_qsl(query)) == {
-        "api": "http://127.0.0.1:8001", "key": "key-of-shop", "site": "shop", "cookie-domain": "shop.example"
+        "api": "http://127.0.0.1:8001", "key": "key-of-shop", "site": "shop", "cookie-domain": "shop.example",
+        "datalayer": "dataLayer",
     }  # fmt: skip
 
 
