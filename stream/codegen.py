@@ -3,7 +3,8 @@
 A worker and a writer do this for every update; `operator.attrgetter` takes a third longer.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -12,27 +13,40 @@ Made = TypeVar("Made", bound=Struct)
 
 
 def compile_tuple_getter(
-    paths: Iterable[str], written: Mapping[str, Callable[[Any], Any]] | None = None
+    paths: Iterable[str],
+    written: Mapping[str, Callable[[Any], Any]] | None = None,
+    optional: Collection[str] = (),
 ) -> Callable[[Any], tuple[Any, ...]]:
     """Compile a function that reads the attributes at these paths off an object, as a tuple.
 
-    `a.b` is attribute `b` of its attribute `a`. `written` maps a path to the function that converts its
-    value.
+    `a.b` is attribute `b` of its attribute `a`, and None where `a` is one of the `optional` attributes that may be
+    None. `written` maps a path to the function that converts its value.
     """
-    inner: dict[str, None] = {}
-    values, names = [], {}
+    inner: dict[str, list[str]] = {}
+    values: list[str] = []
+    names: dict[str, Any] = {}
     for number, path in enumerate(paths):
         first, _, rest = path.partition(".")
         value = f"source.{path}"
         if rest:
-            inner[first] = None
+            inner.setdefault(first, []).append(rest)
             value = f"inner_{first}.{rest}"
         if written and path in written:
             names[f"write_{number}"] = written[path]
             value = f"write_{number}({value})"
         values.append(f"{value},")
-    lines = [f"inner_{name} = source.{name}" for name in inner]
+    lines = []
+    for name, parts in inner.items():
+        lines.append(f"inner_{name} = source.{name}")
+        if name in optional:
+            names[f"no_{name}"] = absent(parts)
+            lines.append(f"if inner_{name} is None: inner_{name} = no_{name}")
     return _function(["source"], [*lines, f"return ({' '.join(values)})"], names)
+
+
+def absent(attributes: Iterable[str]) -> Any:
+    """What stands for an object that is not there: each of these attributes is None."""
+    return SimpleNamespace(**dict.fromkeys(attributes))
 
 
 def compile_struct_builder(

@@ -15,7 +15,7 @@ from ingest.events import Millis, PageType, Text, Url
 from scoring.features import Features
 from scoring.manifest import Band, Label
 from scoring.signals import Signals
-from stream.stored import REPORT_NAMES, ColumnSpec
+from stream.stored import LISTED_SIGNALS, REPORT_NAMES, ColumnSpec
 
 Decoded = TypeVar("Decoded")
 
@@ -174,7 +174,7 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     #: The verified orders by currency, that of the first order first; empty, too, in older records.
     amounts: Annotated[tuple[CurrencyAmount, ...], ColumnSpec(tables=("scored_sessions",))] = ()
     #: None in records of before there were signals.
-    signals: Annotated[Signals | None, ColumnSpec(tables=())] = None
+    signals: Annotated[Signals | None, ColumnSpec(parts={"sessions": LISTED_SIGNALS})] = None
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):

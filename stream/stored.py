@@ -15,15 +15,20 @@ class ColumnSpec(Struct, frozen=True):
     """What a field's type and name do not say of its column. Without a mark a field is kept by both tables.
 
     `column` is the column's name where it is not the field's; `names` the same for the fields of a struct, by table;
-    `in_intent` shows the field to whoever may see a session's intent; `keep_millis` keeps a time in milliseconds.
+    `parts` are the fields of a struct that a table keeps, where it does not keep all; `in_intent` shows the field to
+    whoever may see a session's intent; `keep_millis` keeps a time in milliseconds.
     """
 
     column: str | None = None
     tables: tuple[StoredTable, ...] = ("sessions", "scored_sessions")
     names: Mapping[str, Mapping[str, str]] = {}
+    parts: Mapping[StoredTable, tuple[str, ...]] = {}
     in_intent: bool = False
     keep_millis: bool = False
 
+
+#: Signals that lists of sessions show and sort by; the timeline keeps them all.
+LISTED_SIGNALS = ("cart_quantity", "cart_value", "checkout_step", "previous_sessions")
 
 #: Columns of the features in `sessions`, named as in the study that OP-ECOM reproduces ("the report", docs/model.md);
 #: the timeline keeps the names of the UCI file.

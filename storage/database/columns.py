@@ -36,6 +36,8 @@ class StoredColumn(Struct, frozen=True):
     is_time: bool = False
     #: The greatest number or the longest text that the field's type allows.
     most: int | None = None
+    #: Whether the struct that the field is in may be None: then all of its columns are null.
+    is_optional: bool = False
 
     @property
     def field(self) -> str:
@@ -67,6 +69,10 @@ class DeclaredField(Struct, frozen=True):
         return bool(self.meta and self.meta.extra and self.meta.extra.get("is_time"))
 
     @property
+    def is_struct(self) -> bool:
+        return isinstance(self.type, type) and issubclass(self.type, Struct)
+
+    @property
     def answer_type(self) -> Any:
         """Its type in an answer."""
         return self.type | None if self.nullable else self.type
@@ -83,23 +89,26 @@ def fields_of(declared: type[Struct]) -> Iterator[DeclaredField]:
 
 
 def columns_of(
-    declared: type[Struct], table: StoredTable, prefix: str = "", names: Mapping[str, str] | None = None
+    declared: type[Struct], table: StoredTable, within: DeclaredField | None = None
 ) -> Iterator[StoredColumn]:
-    """The columns that a table has of a struct; `names` are those of its fields, where they are not their own."""
+    """The columns that a table has of a record, or of the struct that is the field `within` of one."""
+    prefix, mark = (f"{within.name}.", within.mark) if within else ("", _UNMARKED)
+    names, parts = mark.names.get(table, {}), mark.parts.get(table)
+    is_optional = within is not None and within.nullable
     for field in fields_of(declared):
-        if table not in field.mark.tables:
+        if table not in field.mark.tables or (parts is not None and field.name not in parts):
             continue
-        path = prefix + field.name
-        if isinstance(field.type, type) and issubclass(field.type, Struct):
-            yield from columns_of(field.type, table, f"{path}.", field.mark.names.get(table))
+        if field.is_struct:
+            yield from columns_of(field.type, table, field)
         else:
             yield StoredColumn(
-                (names or {}).get(field.name) or field.mark.column or field.name,
-                path,
+                names.get(field.name) or field.mark.column or field.name,
+                prefix + field.name,
                 field.type,
-                field.nullable,
+                field.nullable or is_optional,
                 field.is_time and not (field.mark.keep_millis and table == "sessions"),
                 (field.meta.le or field.meta.max_length) if field.meta else None,  # type: ignore[arg-type]
+                is_optional,
             )
 
 
@@ -108,13 +117,25 @@ def readers(declared: type[Struct], columns: Sequence[StoredColumn]) -> dict[str
     by_path = {column.path: column for column in columns}
     found: dict[str, Read] = {}
     for field in fields_of(declared):
-        if isinstance(field.type, type) and issubclass(field.type, Struct):
-            parts = [by_path.get(f"{field.name}.{name}") for name in field.type.__struct_fields__]
-            if all(parts):
-                found[field.name] = _struct_reader(field.type, [part for part in parts if part is not None])
+        if field.is_struct:
+            if all(f"{field.name}.{name}" in by_path for name in field.type.__struct_fields__):
+                found[field.name] = struct_reader(field.name, field.type, columns)
         elif field.name in by_path:
             found[field.name] = _reader(by_path[field.name])
     return found
+
+
+def struct_reader(field: str, made: type[Struct], columns: Sequence[StoredColumn]) -> Read:
+    """How the struct of a field is read from a row by column name, or another one of some of its fields; None where
+    the record had None."""
+    by_path = {column.path: column for column in columns}
+    of_struct = [by_path[f"{field}.{name}"] for name in made.__struct_fields__]
+    parts = [_reader(column) for column in of_struct]
+    if not of_struct[0].is_optional:
+        return lambda row: made(*[part(row) for part in parts])
+    # A field that the struct always has is null only where there was no struct.
+    certain = next(column.name for column, part in zip(of_struct, fields_of(made), strict=True) if not part.nullable)
+    return lambda row: None if row[certain] is None else made(*[part(row) for part in parts])
 
 
 def plain(value: Any) -> Any:
@@ -172,7 +193,7 @@ def _bare(hint: Any, marks: list[Any]) -> tuple[Any, bool]:
 def _reader(column: StoredColumn) -> Read:
     name = column.name
     if column.type is bool:
-        return lambda row: bool(row[name])
+        return lambda row: None if row[name] is None else bool(row[name])
     if column.is_time:
         return lambda row: plain(row[name])
     if column.is_json:
@@ -181,15 +202,13 @@ def _reader(column: StoredColumn) -> Read:
     return lambda row: row[name]
 
 
-def _struct_reader(made: type[Struct], columns: Sequence[StoredColumn]) -> Read:
-    parts = [_reader(column) for column in columns]
-    return lambda row: made(*[part(row) for part in parts])
-
-
 #: What each table keeps of a record, and `page_views` of a view; what a table has beside it stands with the table.
 SESSION_COLUMNS = tuple(columns_of(ScoredSession, "sessions"))
 TIMELINE_COLUMNS = tuple(columns_of(ScoredSession, "scored_sessions"))
 VIEW_COLUMNS = tuple(columns_of(View, "sessions"))
+
+#: Fields of a record that may be None although they are structs.
+OPTIONAL_STRUCTS = tuple(field.name for field in fields_of(ScoredSession) if field.is_struct and field.nullable)
 
 SESSION_READERS = readers(ScoredSession, SESSION_COLUMNS)
 TIMELINE_READERS = readers(ScoredSession, TIMELINE_COLUMNS)

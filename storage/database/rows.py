@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from storage.database.columns import SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
+from storage.database.columns import OPTIONAL_STRUCTS, SESSION_COLUMNS, VIEW_COLUMNS, StoredColumn
 from stream.codegen import compile_tuple_getter
 from stream.scored import Identity, ScoredSession, View, identity_of, stored_list
 
@@ -52,7 +52,7 @@ def _values(columns: Sequence[StoredColumn]) -> Callable[[Any], Row]:
     """A function that reads these columns' values off a record, times and lists converted to the text stored."""
     written: dict[str, Callable[[Any], Any]] = {column.path: _moment for column in columns if column.is_time}
     written |= {column.path: _list for column in columns if column.is_json}
-    return compile_tuple_getter([column.path for column in columns], written)
+    return compile_tuple_getter([column.path for column in columns], written, OPTIONAL_STRUCTS)
 
 
 _session_values = _values(SESSION_COLUMNS)

@@ -12,11 +12,29 @@ from msgspec import Struct
 from scoring.features import Features
 from scoring.manifest import Band, Label
 from scoring.reasons import ReasonText, spoken
-from storage.database.columns import FIELDS, SESSION_READERS, TIMELINE_COLUMNS, TIMELINE_READERS, with_fields
+from storage.database.columns import (
+    FIELDS,
+    SESSION_COLUMNS,
+    SESSION_READERS,
+    TIMELINE_COLUMNS,
+    TIMELINE_READERS,
+    struct_reader,
+    with_fields,
+)
 from stream.scored import Cause, Counts, ScoredSession, Status
+from stream.stored import LISTED_SIGNALS
 
 #: Of the whole session, and not of an update: `Timeline` says it once, or the session's row does.
 _OF_SESSION = ("site", "session_id", "opened_at", "visitor_id", "started_at", "last_event_at")
+
+
+class ListedSignals(Struct, frozen=True, gc=False):
+    """As many of a session's signals as its row in `sessions` has; updates have them all. Null is unknown."""
+
+    cart_quantity: float | None
+    cart_value: float | None
+    checkout_step: int
+    previous_sessions: int | None
 
 
 @with_fields({name: field.answer_type for name, field in FIELDS.items() if field.mark.in_intent})
@@ -32,6 +50,8 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     band: Band
     reasons: tuple[ReasonText, ...]
     features: Features
+    #: Null for sessions of before there were signals.
+    signals: ListedSignals | None
     counts: Counts
     updated_at: int
     model_version: str
@@ -91,7 +111,9 @@ class Timeline(Struct, frozen=True):
 
 
 def intent_of(update: ScoredSession) -> Intent:
-    return Intent(reasons=reasons_of(update), **{name: getattr(update, name) for name in _OF_INTENT})
+    signals = update.signals
+    listed = None if signals is None else ListedSignals(*[getattr(signals, name) for name in LISTED_SIGNALS])
+    return Intent(reasons=reasons_of(update), signals=listed, **{name: getattr(update, name) for name in _OF_INTENT})
 
 
 def band_only_of(intent: Intent) -> BandOnlyIntent:
@@ -101,7 +123,7 @@ def band_only_of(intent: Intent) -> BandOnlyIntent:
 def intent_of_row(row: Mapping[str, Any]) -> Intent:
     """The intent that a row of `sessions` holds, by column name."""
     given = {name: SESSION_READERS[name](row) for name in _OF_INTENT}
-    return Intent(reasons=stored_reasons(row["reasons"]), **given)
+    return Intent(reasons=stored_reasons(row["reasons"]), signals=_listed_signals(row), **given)
 
 
 def update_of_row(row: Mapping[str, Any]) -> Update:
@@ -119,7 +141,8 @@ def stored_reasons(stored: str) -> tuple[ReasonText, ...]:
     return spoken((each["feature"], each["value"], each["contribution"]) for each in json.loads(stored))
 
 
-_OF_INTENT = [name for name in Intent.__struct_fields__ if name != "reasons"]
+_listed_signals = struct_reader("signals", ListedSignals, SESSION_COLUMNS)
+_OF_INTENT = [name for name in Intent.__struct_fields__ if name not in ("reasons", "signals")]
 _OF_UPDATE = [name for name in Update.__struct_fields__ if name not in ("reasons", "closed")]
 #: Columns of the timeline that an update is read from, beside `closed`.
 UPDATE_COLUMNS = [column for column in TIMELINE_COLUMNS if column.field in (*_OF_UPDATE, "reasons")]

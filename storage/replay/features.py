@@ -17,6 +17,8 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from scoring.features import NAMES
+from scoring.signals import SIGNALS, Signals
+from storage.database.columns import fields_of
 from storage.database.money import Money, revenue
 from storage.database.threads import in_thread
 from storage.http.csv_cells import cell
@@ -26,17 +28,19 @@ from stream.scored import Identity, SessionUpdate, VerifiedOrder, identity_of
 
 #: What a row says beside the features: which update it is. Times in ms UTC.
 PLACE = ("site", "session_id", "opened_at", "partition", "offset", "occurred_at", "event_type", "status")
-#: What was known then: counts, whether the session had bought already, and the score.
-THEN = ("events", "page_views", "bought_before", "probability", "model_version", "pages_version")
+#: What else was known then: whether the site had statistics of its pages, whether the session had bought already, and
+#: the score.
+THEN = ("has_page_statistics", "bought_before", "probability", "model_version", "pages_version")
 #: What came of the session: UCI's target, and the amount in one currency; no amount where it has several without rates.
 OUTCOME = ("Revenue", "Amount", "Currency")
-COLUMNS: tuple[str, ...] = (*PLACE, *NAMES, *THEN, *OUTCOME)
+COLUMNS: tuple[str, ...] = (*PLACE, *NAMES, *SIGNALS, *THEN, *OUTCOME)
 
 NO_MONEY: Money = MappingProxyType({})
 Row = list[Any]
 #: Columns that a CSV file spells in its own way.
 _TEXTS = tuple(map(COLUMNS.index, ("site", "session_id", "model_version", "Currency")))
-_BOOLEANS = tuple(map(COLUMNS.index, ("Weekend", "bought_before", "Revenue")))
+_BOOLEANS = tuple(map(COLUMNS.index, ("Weekend", "has_page_statistics", "bought_before", "Revenue")))
+_UNKNOWN = (None,) * len(Signals.__struct_fields__)
 _BOUGHT_BEFORE = COLUMNS.index("bought_before")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(list[Any]).decode
@@ -167,7 +171,7 @@ _unpack_held = msgspec.msgpack.Decoder(_HeldBuyer).decode
 
 def row_of(partition: int, session: SessionUpdate, probability: float, model: str) -> Row:
     """An update as it was when it was published: the columns but the outcome."""
-    event, counts = session.event, session.counts
+    event, signals = session.event, session.signals
     return [
         session.site,
         session.session_id,
@@ -178,8 +182,7 @@ def row_of(partition: int, session: SessionUpdate, probability: float, model: st
         event.type,
         session.status,
         *astuple(session.features),
-        counts.events,
-        counts.page_views,
+        *(_UNKNOWN if signals is None else astuple(signals)),
         session.revenue,
         probability,
         model,
@@ -189,6 +192,9 @@ def row_of(partition: int, session: SessionUpdate, probability: float, model: st
 
 def _writer(file: Path) -> FeatureWriter:
     return _ParquetFeatures(file) if file.with_suffix("").suffix == ".parquet" else _CsvFeatures(file)
+
+
+_BOOLEAN_CELLS = {True: "TRUE", False: "FALSE", None: ""}
 
 
 class _CsvFeatures:
@@ -202,7 +208,7 @@ class _CsvFeatures:
             for column in _TEXTS:
                 row[column] = cell(row[column])
             for column in _BOOLEANS:
-                row[column] = "TRUE" if row[column] else "FALSE"
+                row[column] = _BOOLEAN_CELLS[row[column]]
         self._rows.writerows(rows)
 
     def close(self) -> None:
@@ -221,6 +227,8 @@ class _ParquetFeatures:
             "model_version": pa.string(),
             "Currency": pa.string(),
         }
+        arrow = {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+        kinds |= {field.name: arrow.get(field.type, pa.string()) for field in fields_of(Signals)}
         kinds |= dict.fromkeys(("Weekend", "bought_before", "Revenue"), pa.bool_())
         kinds |= {"Amount": pa.float64(), "probability": pa.float64()}
         real = ("Duration", "Rates", "Values", "SpecialDay")

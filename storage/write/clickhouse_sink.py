@@ -6,7 +6,7 @@ FINAL. Nothing is updated or deleted but by `change`, for those who are forgotte
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -15,10 +15,11 @@ from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
 from ingest.events import Erase, Event, Tick, UseModel, UsePages
-from storage.database.columns import TIMELINE_COLUMNS
+from storage.database.columns import OPTIONAL_STRUCTS, TIMELINE_COLUMNS, StoredColumn
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.write.block import Block, TopicRecord
 from storage.write.sink import REPLAY_NUMBER_MASK
+from stream.codegen import absent
 from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, stored_list
 
 Columns = dict[str, Sequence[Any]]
@@ -140,7 +141,21 @@ class AnalyticsSink:
         )
 
 
-_COLUMN_GETTERS = [(column.name, attrgetter(column.path)) for column in TIMELINE_COLUMNS]
+def _getters(columns: Sequence[StoredColumn]) -> list[tuple[str, list[tuple[str, Callable[[Any], Any]]]]]:
+    """For each struct of a record, "" for the record itself: its columns, and how each is read off the struct."""
+    found: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {}
+    for column in columns:
+        struct, _, name = column.path.rpartition(".")
+        found.setdefault(struct, []).append((column.name, attrgetter(name)))
+    return list(found.items())
+
+
+_GETTERS = _getters(TIMELINE_COLUMNS)
+#: What stands for a struct that a record does not have.
+_ABSENT = {
+    name: absent(column.path.rpartition(".")[2] for column in TIMELINE_COLUMNS if column.field == name)
+    for name in OPTIONAL_STRUCTS
+}
 _LISTS = [column.name for column in TIMELINE_COLUMNS if column.is_json]
 
 
@@ -151,7 +166,14 @@ def scored_columns(log: str, with_partitions: Sequence[tuple[int, ScoredSession]
     timeline: `backfill`, the number of the replay, is 0 for live updates.
     """
     updates = [update for _, update in with_partitions]
-    columns: Columns = {name: list(map(getter, updates)) for name, getter in _COLUMN_GETTERS}
+    columns: Columns = {}
+    for struct, getters in _GETTERS:
+        # Structs are read once for all of their columns.
+        sources: Sequence[Any] = [getattr(update, struct) for update in updates] if struct else updates
+        if struct in _ABSENT:
+            nothing = _ABSENT[struct]
+            sources = [nothing if source is None else source for source in sources]
+        columns |= {name: list(map(getter, sources)) for name, getter in getters}
     for name in _LISTS:
         columns[name] = list(map(stored_list, columns[name]))
     versions = columns["version"]

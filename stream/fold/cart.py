@@ -76,14 +76,14 @@ class Cart:
     @property
     def quantity(self) -> float | None:
         """How many pieces are in it; None where a page gave its value only."""
-        return _known(sum([line.quantity for line in self.lines.values()]))
+        return _known(sum([line.quantity for line in self.lines.values()], 0.0))
 
     @property
     def value(self) -> float | None:
         """What it is worth; None where a price is unknown, or where prices are of several currencies."""
         if len({line.currency for line in self.lines.values() if line.currency}) > 1:
             return None
-        return _known(sum([line.worth for line in self.lines.values()]))
+        return _known(sum([line.worth for line in self.lines.values()], 0.0))
 
     def _add(self, event: CartEvent) -> None:
         for product, quantity, price in _unpacked(event):

@@ -3,10 +3,36 @@
 from typing import Any
 
 from scoring.features import Features
+from scoring.signals import Signals
 from stream.scored import CategoryNames, Cause, Counts, Reason, ScoredSession, View, version_of
 from tests.support.events import NOON, event_id
 
 FEATURES = Features(1, 12.5, 0, 0.0, 3, 140.25, 0.01, 0.03, 4.5, 0.2, "Feb", 2, 3, 1, 4, "Returning_Visitor", True)
+
+SIGNALS = Signals(
+    page_views=4,
+    events=5,
+    elapsed_seconds=62.25,
+    engaged_seconds=31.5,
+    mean_scroll_depth=None,
+    distinct_pages=3,
+    distinct_products=2,
+    last_page_type="ProductRelated",
+    seconds_since_previous_event=None,
+    searches=1,
+    cart_adds=2,
+    cart_removes=0,
+    cart_quantity=2.0,
+    cart_value=49.8,
+    checkout_step=1,
+    wishlist_adds=0,
+    hour=13,
+    device_class="mobile",
+    previous_sessions=3,
+    previous_purchases=1,
+    days_since_previous_session=0.5,
+    has_page_statistics=False,
+)
 
 
 def view(number: int = 1, **given: Any) -> View:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -17,12 +19,14 @@ from deploy.errors import SetupError
 from deploy.settings.model import ApiSettings, Settings, StorageSettings
 from deploy.wiring import api
 from scoring.features import NAMES
+from storage.http.answers import encode
+from storage.query.intents import intent_of
 from storage.query.queries import Queries
 from stream.scored import Cause, Reason, ScoredSession
 from tests.support.databases import filled
 from tests.support.disk import fill_disk
 from tests.support.events import NOON, event_id
-from tests.support.scored import FEATURES, scored
+from tests.support.scored import FEATURES, SIGNALS, scored
 
 KEY = "read-key-of-sixteen-or-more"
 
@@ -52,7 +56,7 @@ def url(request: pytest.FixtureRequest) -> str:
 async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str) -> None:
     updates = [
         scored(1, probability=0.1),
-        scored(2, probability=0.7654321, label="YES", band="high", updated_at=NOON + 4_321),
+        scored(2, probability=0.7654321, label="YES", band="high", updated_at=NOON + 4_321, signals=SIGNALS),
     ]
     async with client(tmp_path, updates, url) as http:
         answer = await http.get("/sessions/s1/intent")
@@ -81,11 +85,29 @@ async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str)
             {"feature": "Weekend", "value": True, "contribution": 0.01, "text": "weekend, yes, raises it by 1 point"},
         ],
         "features": {name: getattr(FEATURES, name) for name in NAMES},
+        "signals": {"cart_quantity": 2.0, "cart_value": 49.8, "checkout_step": 1, "previous_sessions": 3},
         "counts": {"events": 5, "page_views": 4, "pings": 1, "customs": 0, "purchases": 0},
         "updated_at": NOON + 4_321,
         "model_version": "first",
         "version": 2 << 12,
     }
+
+
+async def test_signals_are_whole_in_the_timeline_and_null_where_the_record_had_none(tmp_path: Path, url: str) -> None:
+    unknown = structs.replace(SIGNALS, cart_value=None, previous_sessions=None, last_page_type=None, device_class=None)
+    updates = [scored(1), scored(2, signals=SIGNALS), scored(3, signals=unknown)]
+    for count, listed in (
+        (1, None),
+        (2, {"cart_quantity": 2.0, "cart_value": 49.8, "checkout_step": 1, "previous_sessions": 3}),
+        (3, {"cart_quantity": 2.0, "cart_value": None, "checkout_step": 1, "previous_sessions": None}),
+    ):
+        async with client(tmp_path, updates[:count], url) as http:
+            intent = (await http.get("/sessions/s1/intent")).json()
+            timeline = (await http.get("/sessions/s1/timeline")).json()
+        assert intent["signals"] == listed == json.loads(encode(intent_of(updates[count - 1])))["signals"]
+        assert [each["signals"] for each in timeline["updates"]] == [
+            None if each.signals is None else structs.asdict(each.signals) for each in updates[:count]
+        ]
 
 
 async def test_intent_of_an_id_used_again_is_that_of_the_newest_session(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from ingest.commerce import Commerce, CommerceItem, VisitorHistory
 from ingest.events import Event, Purchase, Tick
 from scoring.features import NAMES
+from scoring.signals import SIGNALS, Signals
 from storage.database.money import Money, ReportingCurrency
 from storage.replay.errors import ReplayError
 from storage.replay.features import COLUMNS, OUTCOME, FeatureTarget
@@ -51,7 +53,9 @@ async def test_a_row_has_what_the_log_up_to_it_has(tmp_path: Path) -> None:
         state = partition(number=number)
         then = folded(logs[number][: offset + 1], state).sessions[-1]
         assert [row[name] for name in NAMES] == [_cell(getattr(then.features, name)) for name in NAMES]
+        assert [row[name] for name in SIGNALS] == [_cell(getattr(then.signals, name)) for name in SIGNALS]
         assert (row["bought_before"], row["events"]) == (_cell(then.revenue), str(then.counts.events))
+        assert (row["page_views"], row["has_page_statistics"]) == (str(then.counts.page_views), "FALSE")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +150,43 @@ async def test_parquet_has_the_same_rows_in_their_types(tmp_path: Path) -> None:
     assert [{name: _cell(value) for name, value in row.items()} for row in table.to_pylist()] == rows
     assert str(table.schema.field("Weekend").type) == "bool"
     assert str(table.schema.field("BounceRates").type) == "double"
+    kinds = {name: str(table.schema.field(name).type) for name in Signals.__struct_fields__}
+    whole = ("page_views", "events", "distinct_pages", "distinct_products", "searches", "cart_adds", "cart_removes")
+    whole += ("checkout_step", "wishlist_adds", "hour", "previous_sessions", "previous_purchases")
+    texts = ("last_page_type", "device_class")
+    assert kinds == {
+        **dict.fromkeys(kinds, "double"),
+        **dict.fromkeys(whole, "int64"),
+        **dict.fromkeys(texts, "string"),
+        "has_page_statistics": "bool",
+    }
+
+
+async def test_what_is_unknown_is_an_empty_cell_and_what_is_known_a_number(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    items = (CommerceItem("p1", 2.0, 24.9),)
+    said = [
+        event(1, type="session_start", history=VisitorHistory(3, 1, 0.5)),
+        event(2, NOON + 1_000),
+        event(3, NOON + 2_000, type="commerce", commerce=Commerce("add_to_cart", currency="EUR", items=items)),
+        event(4, NOON + 3_000, type="commerce", commerce=Commerce("add_to_cart", items=(CommerceItem("p2"),))),
+        event(5, NOON, session_id="s2"),
+        Tick("live", NOON + 24 * HOUR),
+    ]
+    rows = await made(said, tmp_path / "set.csv")
+    mine = [row for row in rows if row["session_id"] == "s1"]
+    names = ("previous_sessions", "days_since_previous_session", "cart_quantity", "cart_value", "last_page_type")
+    told = [tuple(row[name] for name in names) for row in mine]
+    assert told == [
+        ("3", "0.5", "0.0", "0.0", ""),
+        ("3", "0.5", "0.0", "0.0", "ProductRelated"),
+        ("3", "0.5", "2.0", "49.8", "ProductRelated"),
+        ("3", "0.5", "3.0", "", "ProductRelated"),
+    ]
+    assert {(row["previous_sessions"], row["device_class"]) for row in rows if row["session_id"] == "s2"} == {("", "")}
+    await shop(said).replay(into="features", target=str(tmp_path / "set.parquet"))
+    table = parquet.read_table(tmp_path / "set.parquet").to_pylist()
+    assert [row["cart_value"] for row in table if row["session_id"] == "s1"] == [0.0, 0.0, 49.8, None]
 
 
 async def test_no_cell_is_a_formula(tmp_path: Path) -> None:

@@ -1,0 +1,25 @@
+-- Signals of sessions: null where unknown, and all of them in rows of before there were signals.
+
+ALTER TABLE scored_sessions
+    ADD COLUMN IF NOT EXISTS page_views Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS events Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS elapsed_seconds Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS engaged_seconds Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS mean_scroll_depth Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS distinct_pages Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS distinct_products Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS last_page_type LowCardinality(Nullable(String)),
+    ADD COLUMN IF NOT EXISTS seconds_since_previous_event Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS searches Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS cart_adds Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS cart_removes Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS cart_quantity Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS cart_value Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS checkout_step Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS wishlist_adds Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS hour Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS device_class LowCardinality(Nullable(String)),
+    ADD COLUMN IF NOT EXISTS previous_sessions Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS previous_purchases Nullable(UInt32),
+    ADD COLUMN IF NOT EXISTS days_since_previous_session Nullable(Float64),
+    ADD COLUMN IF NOT EXISTS has_page_statistics Nullable(Bool);
