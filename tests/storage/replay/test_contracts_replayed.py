@@ -1,0 +1,126 @@
+"""Both feature contracts, a promotion between them and a changed conversion: a replay finds what was scored live."""
+
+import random
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.commerce import Commerce, CommerceItem, VisitorHistory
+from ingest.events import Control, Event, Page, Ping, Purchase, Tick, UseModel, UsePages
+from scoring import registry
+from scoring.model import Model
+from scoring.site_profile import BandLimits
+from stream.fold.pages import PageRow, PagesMarker, PageStatistics
+from stream.fold.sites import SiteRow
+from tests.support.events import NOON, event
+from tests.support.models import add_session_model
+from tests.support.replays import Shop, placed
+
+MINUTE, HOUR = 60_000, 3_600_000
+#: Versions of the statistics: without pages; with pages and another conversion; with bands of the site's own.
+FIRST, SECOND, THIRD = 1, 4, 6
+
+
+def statistics() -> PageStatistics:
+    known = PageStatistics()
+    limits = (BandLimits(1, 0.05, 0.2), BandLimits(4, 0.1, 0.3))
+    for offset, record in enumerate(
+        [
+            SiteRow("a", "default", 0.05),
+            PagesMarker("a", 1),
+            PageRow("b", "default", "*", 0.3, 0.2, 2.5),
+            SiteRow("b", "default", 0.2),
+            PagesMarker("b", 2),
+            SiteRow("c", "default", 0.2, limits),
+            PagesMarker("c", 1),
+        ]
+    ):
+        known.read(offset, record)
+    return known
+
+
+def visits(seed: int, since: int, count: int) -> list[Event]:
+    """Sessions of a shop that sends commerce events, in the order of their events."""
+    chance, events = random.Random(seed), []
+    for visit in range(count):
+        at, number = since + chance.randrange(HOUR), (seed * 100 + visit) * 50
+        actions = [{"type": "session_start", "history": VisitorHistory(visit % 3, 0, 1.5 if visit % 3 else None)}]
+        item = CommerceItem(f"p{visit % 7}", 1 + visit % 2, 19.5)
+        for step in range(chance.randrange(1, 9)):
+            actions.append({"type": "page_view", "page": Page(f"/p/{step % 4}", "ProductRelated")})
+            actions.append({"type": "page_ping", "ping": Ping(1_000 * step, 40.0)})
+            action: Any = chance.choice(["view_item", "add_to_cart", "remove_from_cart", "begin_checkout", "search"])
+            actions.append({"type": "commerce", "commerce": Commerce(action, None, "EUR", (item,))})
+        if chance.random() < 0.3:
+            actions.append({"type": "purchase", "purchase": Purchase(19.5, f"o{seed}-{visit}", "EUR", True)})
+        for step, action_ in enumerate(actions):
+            events.append(event(number + step, at + step * 7_000, session_id=f"s{seed}-{visit}", **action_))
+    return sorted(events, key=lambda each: each.received_at)
+
+
+def said() -> list[Event | Control]:
+    parts = [visits(seed, NOON + seed * 3 * HOUR, 12) for seed in range(1, 6)]
+    controls = [UsePages(FIRST), UseModel("session"), UsePages(SECOND), UseModel("shipped"), UsePages(THIRD)]
+    records: list[Event | Control] = []
+    for control, events in zip(controls, parts, strict=True):
+        records += [control, *events]
+    return [*records, Tick("live", NOON + 30 * HOUR)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    folder: Path = tmp_path_factory.mktemp("models")
+    registry.seed(folder)
+    add_session_model(folder, "session")
+
+    @lru_cache
+    def model(version: str) -> Model:
+        return registry.load(folder, "" if version == "shipped" else version)
+
+    return model
+
+
+@pytest.fixture
+def shop(databases: tuple[Any, Any], models: Callable[[str], Model]) -> Shop:
+    shop = Shop(*databases, placed(said()), models, statistics())
+    shop.live()
+    return shop
+
+
+async def test_a_replay_finds_what_was_scored_live(shop: Shop) -> None:
+    before = shop.rows()
+    versions = {row[0] for row in shop.client.query("SELECT DISTINCT model_version FROM scored_sessions").result_rows}
+    assert versions == {"session", registry.current()}
+    for source in ("kafka", "clickhouse"):
+        account = await shop.replay(source=source, diff=True)
+        assert account.changed == account.voided == account.refused == 0
+        assert shop.rows() == before
+
+
+async def test_lost_databases_come_back_with_the_signals_and_scores_that_they_had(shop: Shop) -> None:
+    before = shop.rows()
+    assert any("cart" in repr(row) for row in before["scored_sessions"])
+    shop.lose(relational=True, analytics=False)
+    await shop.replay(source="kafka")
+    assert shop.rows()["sessions"] == before["sessions"]
+
+
+async def test_a_changed_conversion_changes_the_scores_after_it_and_none_before(shop: Shop) -> None:
+    query = "SELECT offset, partition, avg(probability) FROM scored_sessions GROUP BY offset, partition"
+    live = {row[:2]: row[2] for row in shop.client.query(query).result_rows}
+    shop.statistics.site_rows._rows["default"][1] = (SECOND, SiteRow("b", "default", 0.01))
+    shop.statistics._profiles.clear()
+    await shop.replay(source="kafka")
+    again = {row[:2]: row[2] for row in shop.client.query(query.replace("GROUP", "WHERE NOT void GROUP")).result_rows}
+    changed = {place for place, probability in live.items() if abs(again[place] - probability) > 1e-6}
+    first = {
+        number: next(
+            record.offset for record in records if record.key is None and b'"version":4' in (record.value or b"")
+        )
+        for number, records in enumerate(shop.source.partitions)
+    }
+    assert changed
+    assert all(offset > first[partition] for offset, partition in changed)
