@@ -124,7 +124,7 @@ class PartitionRun:
                 session.first_offset,
                 (session.site, session.session_id, session.opened_at),
                 session.events,
-                len(session.times),
+                len(session.views),
             )
             for session in partition.sessions()
             if self._request.window.holds(session.site, session.opened_at)

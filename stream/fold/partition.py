@@ -325,7 +325,7 @@ class Partition:
                 return
             version = emitted
             if closed:
-                changed = range(len(session.times))
+                changed = range(len(session.views))
         update = update_of(
             session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
         )

@@ -20,11 +20,17 @@ from scoring.features import VisitorType
 from stream.fold.calendar import Calendar, Day
 from stream.fold.commerce import CommerceState, is_commerce
 from stream.fold.engagement import Engagement
-from stream.fold.pages import VIEW_CAP, PageAtVersion
+from stream.fold.pages import TYPE_INDEXES, VIEW_CAP, PageAtVersion
 from stream.scored import CategoryNames, CurrencyAmount, VerifiedOrder
 
 #: Bytes of an event id.
 ID_BYTES = 16
+#: Bits of the place of an event; a view is packed as its time and its place.
+PLACE_BITS = 16
+PLACE_MASK = (1 << PLACE_BITS) - 1
+#: Kinds of pages.
+TYPES = len(TYPE_INDEXES)
+_NO_VIEWS = array("q", [0] * 2 * TYPES)
 #: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
 _PRIVATE = re.compile(r"10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|::|f[cd]|fe[89ab]")
 
@@ -67,12 +73,12 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "amounts", "bot", "calendar", "commerce", "currency", "customs", "day", "distinct_pages", "ended",
-        "engagement", "first_at", "first_offset", "first_place", "greatest_place", "history", "hour", "ids", "last_at",
-        "last_place", "last_seen", "millis_by_type", "network_digest", "opened_at", "pages", "pings", "previous_at",
-        "rate_sums", "reported_orders", "revenue", "session_context", "session_id", "site", "times",
-        "unverified_purchases", "verified_orders", "view_places", "views_by_type", "views_with_statistics",
-        "visitor_id",
+        "amount", "amounts", "bot", "bounce_rate_sum", "by_type", "calendar", "commerce", "currency", "customs", "day",
+        "distinct_pages", "ended", "engagement", "exit_rate_sum", "first_at", "first_offset", "first_place",
+        "greatest_place", "history", "hour", "ids", "last_at", "last_place", "last_seen", "network_digest",
+        "opened_at", "page_value_sum", "pages", "pings", "previous_at", "reported_orders", "revenue",
+        "session_context", "session_id", "site", "unverified_purchases", "verified_orders", "views",
+        "views_with_statistics", "visitor_id",
     )  # fmt: skip
 
     def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -102,16 +108,14 @@ class Session:
         #: When the event before the last one occurred; -1: there is none.
         self.previous_at = -1
         self.ended = False
-        #: The page views in order: when, the place of their event in `ids`, which page.
-        self.times = array("q")
-        self.view_places = array("H")
+        #: The page views in order, packed: see view_at and view_place. And which page each is of.
+        self.views = array("q")
         self.pages: list[PageAtVersion] = []
-        #: Views and ms by the `type_index` of their page: pages.TYPE_INDEXES.
-        self.views_by_type = [0, 0, 0, 0]
-        self.millis_by_type = [0, 0, 0, 0]
+        #: Views by the `type_index` of their page (pages.TYPE_INDEXES), and behind them, from TYPES on, their ms.
+        self.by_type = _NO_VIEWS[:]
         self.distinct_pages = self.views_with_statistics = 0
         #: Sums of bounce rate, exit rate and page value, added in the order of the views.
-        self.rate_sums = (0.0, 0.0, 0.0)
+        self.bounce_rate_sum = self.exit_rate_sum = self.page_value_sum = 0.0
         self.pings = 0
         self.customs = 0
         #: Made by the first ping, and by the first event that is of commerce.
@@ -135,11 +139,19 @@ class Session:
         """The id of the event at this place among `ids`."""
         return self.ids[event * ID_BYTES : event * ID_BYTES + ID_BYTES]
 
+    def view_at(self, index: int) -> int:
+        """When view `index` occurred, in ms UTC."""
+        return self.views[index] >> PLACE_BITS
+
+    def view_place(self, index: int) -> int:
+        """Where the event of view `index` stands among `ids`."""
+        return self.views[index] & PLACE_MASK
+
     def view_millis(self, index: int) -> int:
         """How long view `index` lasted: until the next view, or the last event; VIEW_CAP at most; in ms."""
         following = index + 1
-        until = self.times[following] if following < len(self.times) else self.last_at
-        lasted = until - self.times[index]
+        until = self.view_at(following) if following < len(self.views) else self.last_at
+        lasted = until - self.view_at(index)
         return lasted if lasted < VIEW_CAP else VIEW_CAP
 
 
@@ -280,7 +292,7 @@ def _recount_pings(session: Session, engagement: Engagement) -> None:
     def view_of(at: int, place: int) -> int:
         return _position(session, at, session.id_at(place)) - 1
 
-    engagement.recount(view_of, len(session.times) - 1)
+    engagement.recount(view_of, len(session.views) - 1)
 
 
 def _before(session: Session, at: int, id_bytes: bytes, other_at: int, other: int, verified: bool = False) -> bool:
@@ -294,11 +306,11 @@ def _before(session: Session, at: int, id_bytes: bytes, other_at: int, other: in
 def _move_last_event(session: Session, at: int) -> tuple[int, ...]:
     """The session's last event is now at `at`, which lengthens its last view."""
     before, session.last_at = session.last_at, at
-    count = len(session.times)
+    count = len(session.views)
     if not count:
         return ()
-    viewed_at = session.times[-1]
-    session.millis_by_type[session.pages[-1].type_index] += min(at - viewed_at, VIEW_CAP) - min(
+    viewed_at = session.views[-1] >> PLACE_BITS
+    session.by_type[TYPES + session.pages[-1].type_index] += min(at - viewed_at, VIEW_CAP) - min(
         before - viewed_at, VIEW_CAP
     )
     return (count - 1,)
@@ -307,11 +319,11 @@ def _move_last_event(session: Session, at: int) -> tuple[int, ...]:
 def _append(session: Session, at: int, page: PageAtVersion) -> int:
     """Put a view behind those that are there; returns its index."""
     _count_page(session, page)
-    session.times.append(at)
-    session.view_places.append(session.last_place)
+    session.views.append(at << PLACE_BITS | session.last_place)
     session.pages.append(page)
-    bounce, leave, value = session.rate_sums
-    session.rate_sums = (bounce + page.bounce_rate, leave + page.exit_rate, value + page.page_value)
+    session.bounce_rate_sum += page.bounce_rate
+    session.exit_rate_sum += page.exit_rate
+    session.page_value_sum += page.page_value
     if session.engagement is not None:
         session.engagement.next_view()
     return len(session.pages) - 1
@@ -322,21 +334,20 @@ def _insert(session: Session, occurred_at: int, id_bytes: bytes, page: PageAtVer
     at = _position(session, occurred_at, id_bytes)
     _count_page(session, page)
     if at:
-        session.millis_by_type[session.pages[at - 1].type_index] -= session.view_millis(at - 1)
-    session.times.insert(at, occurred_at)
-    session.view_places.insert(at, session.events - 1)
+        session.by_type[TYPES + session.pages[at - 1].type_index] -= session.view_millis(at - 1)
+    session.views.insert(at, occurred_at << PLACE_BITS | session.events - 1)
     session.pages.insert(at, page)
-    session.rate_sums = _sum_rates(session.pages)
-    changed = {at, len(session.times) - 1} | ({at - 1} if at else set())
+    _sum_rates(session)
+    changed = {at, len(session.views) - 1} | ({at - 1} if at else set())
     for index in changed & {at - 1, at}:
-        session.millis_by_type[session.pages[index].type_index] += session.view_millis(index)
+        session.by_type[TYPES + session.pages[index].type_index] += session.view_millis(index)
     if session.engagement is not None:
         _recount_pings(session, session.engagement)
     return tuple(sorted(changed))
 
 
 def _count_page(session: Session, page: PageAtVersion) -> None:
-    session.views_by_type[page.type_index] += 1
+    session.by_type[page.type_index] += 1
     session.views_with_statistics += page.has_statistics
     path = page.path
     for known in session.pages:
@@ -347,9 +358,9 @@ def _count_page(session: Session, page: PageAtVersion) -> None:
 
 def _position(session: Session, occurred_at: int, id_bytes: bytes) -> int:
     """Where a view of this time and id stands among the views."""
-    at = bisect_left(session.times, occurred_at)
-    while at < len(session.times) and not _before(
-        session, occurred_at, id_bytes, session.times[at], session.view_places[at]
+    at = bisect_left(session.views, occurred_at << PLACE_BITS)
+    while at < len(session.views) and not _before(
+        session, occurred_at, id_bytes, session.view_at(at), session.view_place(at)
     ):
         at += 1
     return at
@@ -385,14 +396,14 @@ def _take_order(session: Session, order: ReportedPurchase) -> None:
     )
 
 
-def _sum_rates(pages: list[PageAtVersion]) -> tuple[float, float, float]:
-    """The sums of the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
+def _sum_rates(session: Session) -> None:
+    """Sum the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
     bounce = leave = value = 0.0
-    for page in pages:
+    for page in session.pages:
         bounce += page.bounce_rate
         leave += page.exit_rate
         value += page.page_value
-    return bounce, leave, value
+    session.bounce_rate_sum, session.exit_rate_sum, session.page_value_sum = bounce, leave, value
 
 
 def _session_context(context: Context) -> SessionContext:

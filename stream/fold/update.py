@@ -58,7 +58,7 @@ def update_of(
         occurred_at if closed else session.last_seen,
         status,
         features(session),
-        Counts(session.events, len(session.times), session.pings, session.customs, order_count),
+        Counts(session.events, len(session.views), session.pings, session.customs, order_count),
         pages_version,
         tuple([_view(session, index) for index in changed]),
         signals(session),
@@ -74,13 +74,13 @@ def cause_of(offset: int, event: Event) -> Cause:
 
 def _view(session: Session, index: int) -> View:
     page = session.pages[index]
-    views = len(session.times)
+    views = len(session.views)
     is_bounce, is_exit = views == 1, index == views - 1
     return View(
-        event_id_text(session.id_at(session.view_places[index])),
+        event_id_text(session.id_at(session.view_place(index))),
         page.type,
         page.path,
-        session.times[index],
+        session.view_at(index),
         session.view_millis(index) / 1000,
         is_bounce,
         is_exit,

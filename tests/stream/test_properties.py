@@ -342,7 +342,7 @@ def test_without_an_order_of_twins_the_order_property_fails(monkeypatch: pytest.
 
 
 def test_without_sorting_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.fold.session, "_position", lambda session, *_: len(session.times))
+    monkeypatch.setattr(stream.fold.session, "_position", lambda session, *_: len(session.views))
     assert counterexample(order_changes_nothing, two_orders())
 
 
