@@ -1,7 +1,7 @@
 """A session's seventeen features, by the names and in the spelling of the UCI data. Durations in seconds."""
 
 from scoring.features import Features
-from stream.fold.session import TYPES, Session
+from stream.fold.session import Session
 
 
 def features(session: Session) -> Features:
@@ -9,17 +9,16 @@ def features(session: Session) -> Features:
     day, session_context = session.day, session.session_context
     assert day is not None  # noqa: S101 - set by the first event
     assert session_context is not None  # noqa: S101 - set by the first event
-    # The first three of pages.TYPE_INDEXES; no feature reads views of pages without a type.
-    administrative, informational, product_related = session.by_type[:3]
-    administrative_ms, informational_ms, product_related_ms = session.by_type[TYPES : TYPES + 3]
+    # By pages.TYPE_INDEXES; no feature reads views of pages without a type.
+    administrative, informational, product, _, administrative_ms, informational_ms, product_ms, _ = session.by_type
     views = len(session.views) or 1
     return Features(
         administrative,
         administrative_ms / 1000,
         informational,
         informational_ms / 1000,
-        product_related,
-        product_related_ms / 1000,
+        product,
+        product_ms / 1000,
         session.bounce_rate_sum / views,
         session.exit_rate_sum / views,
         session.page_value_sum / views,
