@@ -65,6 +65,12 @@ class WriterMetrics:
             "Sites whose page statistics moved too far to be put in force by themselves.",
             registry=registry,
         )
+        self.model_auc = Gauge(
+            "opecom_writer_model_auc",
+            "Area under the ROC curve of live scores at the third page, by site, and the ends of its 95 % interval.",
+            ["site", "end"],
+            registry=registry,
+        )
         self.seconds = Histogram(
             "opecom_writer_block_seconds",
             "From the first record of a block until both databases have it.",

@@ -11,12 +11,13 @@ from deploy.doctor.folder import data_folder as folder
 from deploy.doctor.installation import installation
 from deploy.doctor.keys import keys
 from deploy.doctor.model import model
+from deploy.doctor.model_fit import model_fit
 from deploy.doctor.parts import part
 from deploy.errors import AwayError, SetupError
 from deploy.local import up
 from deploy.processes import data_folder, probes
 from deploy.settings.model import Settings
-from deploy.wiring.keys import probe_key
+from deploy.wiring.keys import admin_key, probe_key
 
 #: The setting that says where each part listens.
 _SETTINGS = {
@@ -51,6 +52,8 @@ async def examine(settings: Settings) -> list[Finding]:
                 part, name, _SETTINGS[name], address, version("op-ecom"), elsewhere, get
             )
         )  # fmt: skip
+    reads = partial(probes.get, key=admin_key(settings))
+    findings += await asyncio.to_thread(model_fit, addresses.get("api") or addresses["store"], reads)
     return findings
 
 

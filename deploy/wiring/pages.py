@@ -23,6 +23,8 @@ from storage.pages.refresh import Refresher
 from storage.pages.score_counts import ScoreCounts
 from storage.pages.site_rows import SiteRules
 from storage.pages.tally import Tallies
+from storage.query.model_fit import model_fits
+from storage.write.clickhouse_sink import run_query
 from stream.fold.path_patterns import PathPatterns
 from stream.kafka.clients import KafkaClients
 from stream.kafka.pages_topic import PagesReader
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 #: Seconds between two refreshes, where the settings do not say.
 EMBEDDED_SECONDS, SERVICES_SECONDS = 60, 3_600
 DAY = 24 * 3_600.0
+#: Seconds between two looks at whether the model fits: they read all scores of a month.
+FIT_SECONDS = 3_600.0
 
 
 def refresher(settings: Settings, clients: KafkaClients, client: Any) -> Refresher:
@@ -81,12 +85,15 @@ async def keep_fresh(
 ) -> None:
     """Refresh until `stop`, all pages once a day; a refresh that fails is logged, and the next one is due as usual."""
     seconds, whole_at = interval(settings), time.monotonic()
-    pages = refresher(settings, clients, client)
+    pages, fit_at = refresher(settings, clients, client), None
     while seconds and not await wait_for_event(stop, seconds):
         whole = time.monotonic() - whole_at >= DAY
         try:
             found = await pages.refresh(whole)
             metrics.held_sites.set(len(found.held))
+            if fit_at is None or time.monotonic() - fit_at >= FIT_SECONDS:
+                fit_at = time.monotonic()
+                await asyncio.to_thread(_report_fit, client, metrics)
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             mark = KAFKA_AWAY if isinstance(error, KafkaError) else None
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error, extra=mark)
@@ -94,6 +101,15 @@ async def keep_fresh(
             pages = refresher(settings, clients, client)
         else:
             whole_at = time.monotonic() if whole else whole_at
+
+
+def _report_fit(client: Any, metrics: WriterMetrics) -> None:
+    """Set the metrics of how well scores rank the buyers of each site, and log where they mislead."""
+    for fit in model_fits(partial(run_query, client), int(time.time() * 1000)):
+        for end, value in (("low", fit.low), ("auc", fit.auc), ("high", fit.high)):
+            metrics.model_auc.labels(fit.site, end).set(value)
+        if fit.verdict == "misleads":
+            log.warning("%s", fit.text)
 
 
 def interval(settings: Settings) -> int:

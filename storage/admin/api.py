@@ -25,6 +25,7 @@ from storage.http.answers import answered, encode
 from storage.http.audit import record_of
 from storage.http.csv_cells import cell
 from storage.http.errors import ReadError
+from storage.query.model_fit import ModelFits
 from stream.scored import Status
 
 MOST_SESSIONS, DEEPEST = 1_000, 1_000_000
@@ -86,6 +87,12 @@ class ExportQuery(SessionFilter):
     status: Status | None = Field("closed", description="closed, where nothing else is asked for.")
 
 
+class FitQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: str = Field("", max_length=97, description="One site; none: all.")
+
+
 class SessionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -140,6 +147,17 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     )
     async def get_statistics(params: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         return _json(await in_thread(reads.statistics, params.chosen(caller), params.by))
+
+    @router.get(
+        "/model-fit",
+        summary="Whether live scores rank buyers above other sessions, by site",
+        description="The area under the ROC curve at the third page of closed sessions, with its 95 % interval, for "
+        "sites with at least 50 buyers in the last 30 days.",
+        responses=answered(ModelFits, "unavailable"),
+    )
+    async def get_model_fit(params: Annotated[FitQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        found = await in_thread(reads.model_fits, params.site)
+        return _json(ModelFits([fit for fit in found if caller.sees(fit.site)]))
 
     @router.get(
         "/export",

@@ -1,5 +1,6 @@
 """Lists, one session, statistics and the UCI export, as SQL. Blocking; every value that a caller gives is bound."""
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from storage.database.money import Money, Revenue, revenue
 from storage.database.orders import counted_amounts, counted_revenue
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
+from storage.query.model_fit import ModelFit, model_fits
 from storage.query.queries import Queries
 from stream.scored import Status
 
@@ -88,6 +90,10 @@ class AdminReads(Queries):
         )
         total = self._rows(select(func.count()).select_from(sessions).where(*conditions))[0][0]
         return SessionList(int(total), offset, [session_of(row._mapping) for row in self._rows(query)])
+
+    def model_fits(self, site: str) -> list[ModelFit]:
+        """Whether live scores rank the buyers of each site, or of one; raises ReadError."""
+        return model_fits(self._run_query, int(time.time() * 1000), site)
 
     def session(self, session_id: str, site: str | None, sites: Collection[str] | None) -> WholeSession:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""

@@ -13,12 +13,13 @@ from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, Timeline
+from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
-    *(SessionList, WholeSession, Statistics, Erasure),
+    *(SessionList, WholeSession, Statistics, Erasure, ModelFits),
 )
 
 

@@ -61,7 +61,7 @@ def visits(seed: int, since: int, count: int) -> list[Event]:
     return sorted(events, key=lambda each: each.received_at)
 
 
-def said() -> list[Event | Control]:
+def records_of_a_day() -> list[Event | Control]:
     parts = [visits(seed, NOON + seed * 3 * HOUR, 12) for seed in range(1, 6)]
     controls = [UsePages(FIRST), UseModel("session"), UsePages(SECOND), UseModel("shipped"), UsePages(THIRD)]
     records: list[Event | Control] = []
@@ -85,7 +85,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
 
 @pytest.fixture
 def shop(databases: tuple[Any, Any], models: Callable[[str], Model]) -> Shop:
-    shop = Shop(*databases, placed(said()), models, statistics())
+    shop = Shop(*databases, placed(records_of_a_day()), models, statistics())
     shop.live()
     return shop
 
