@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from deploy.simulate.draw import draw
 from deploy.simulate.rows import Row, write
 from deploy.simulate.uci import session_id
-from deploy.simulate.verify.uci import COLUMNS, main
+from deploy.simulate.verify.uci import COLUMNS, auc, main
 from scoring import registry
 from scoring.features import model_input
 from tests.support.verifying import GeneratedFile, is_one_line
@@ -106,3 +107,9 @@ def test_runs_as_a_program_of_its_own_and_takes_the_database_from_standard_input
         command, input=f"sqlite:///{made.database}\n", capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_area_under_the_curve_is_that_of_scikit_learn() -> None:
+    chance = np.random.default_rng(1)
+    bought, scores = chance.uniform(size=500) < 0.2, chance.normal(size=500).round(1)
+    assert auc(bought, scores) == pytest.approx(roc_auc_score(bought, scores), abs=1e-12)
