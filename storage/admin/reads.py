@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import Integer, Select, and_, cast, func, or_, select
+from sqlalchemy import Column, Integer, Select, and_, cast, func, or_, select
 
 from scoring.features import NAMES
 from scoring.manifest import Band, Label
@@ -28,7 +28,14 @@ from stream.scored import Status
 
 #: Columns that a list may be sorted by.
 SortColumn = Literal[
-    "opened_at", "updated_at", "probability", "amount", "event_count", "page_view_count", "last_event_at"
+    "opened_at",
+    "updated_at",
+    "last_event_at",
+    "probability",
+    "amount",
+    "cart_value",
+    "event_count",
+    "page_view_count",
 ]
 Grain = Literal["hour", "day"]
 _GRAINS: dict[Grain, int] = {"hour": 3_600_000, "day": 24 * 3_600_000}
@@ -48,7 +55,9 @@ UCI_NAMES = (*NAMES, "Revenue")
 
 class ResolvedFilter(Struct, frozen=True, kw_only=True):
     """Which sessions. `site` stands for its runs as well; `since` and `until` are opening times, ms UTC; `sites` are
-    those that the caller sees, None for all. Sessions of programs only with `bots`."""
+    those that the caller sees, None for all. Sessions of programs only with `bots`.
+
+    `has_cart`: with something in the cart, or with nothing; sessions of before there were signals are neither."""
 
     site: str | None = None
     status: Status | None = None
@@ -56,6 +65,8 @@ class ResolvedFilter(Struct, frozen=True, kw_only=True):
     label: Label | None = None
     revenue: bool | None = None
     visitor_type: str | None = None
+    has_cart: bool | None = None
+    min_cart_value: float | None = None
     since: int | None = None
     until: int | None = None
     bots: bool = False
@@ -75,14 +86,15 @@ class AdminReads(Queries):
     def sessions(
         self, chosen: ResolvedFilter, sort: SortColumn, descending: bool, limit: int, offset: int
     ) -> SessionList:
-        """A page of the sessions that are chosen, those of equal rank in the order of their names."""
+        """A page of the sessions that are chosen, those of equal rank in the order of their names, and those of which
+        the column says nothing last."""
         conditions = _conditions(chosen)
         column = sessions.c[sort]
         names = (sessions.c.site, sessions.c.session_id, sessions.c.opened_at)
         query = (
             select(sessions)
             .where(*conditions)
-            .order_by(column.desc() if descending else column.asc(), *names)
+            .order_by(*_unknown_last(column), column.desc() if descending else column.asc(), *names)
             .limit(limit)
             .offset(offset)
         )
@@ -186,6 +198,11 @@ def _span(at: int, count: int, bought: int, brought: Revenue) -> Span:
     return Span(at, count, bought, brought.total, brought.currency, brought.by_currency)
 
 
+def _unknown_last(column: Column[Any]) -> list[Any]:
+    # MariaDB and SQLite take null for the least; neither of the columns that are never null needs more than its index.
+    return [column.is_(None)] if column.nullable else []
+
+
 def _conditions(chosen: ResolvedFilter) -> list[Any]:
     t = sessions.c
     clauses: list[Any] = [t.status != "void", of_sites(t.site, chosen.sites)]
@@ -199,6 +216,12 @@ def _conditions(chosen: ResolvedFilter) -> list[Any]:
         clauses.append(cast(t.bot, Integer) == 0)
     if chosen.revenue is not None:
         clauses.append(counted_revenue == int(chosen.revenue))
+    if chosen.has_cart is not None:
+        # Of a session with signals the quantity is unknown only where something is in the cart.
+        filled = and_(t.checkout_step.is_not(None), or_(t.cart_quantity.is_(None), t.cart_quantity > 0))
+        clauses.append(filled if chosen.has_cart else t.cart_quantity == 0)
+    if chosen.min_cart_value is not None:
+        clauses.append(t.cart_value >= chosen.min_cart_value)
     if chosen.since is not None:
         clauses.append(t.opened_at >= chosen.since)
     if chosen.until is not None:
