@@ -1,6 +1,6 @@
 """Lists, one session, statistics and the UCI export, as SQL. Blocking; every value that a caller gives is bound."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -20,7 +20,8 @@ from storage.admin.rows import (
 )
 from storage.database.columns import SESSION_COLUMNS
 from storage.database.money import Money, Revenue, revenue
-from storage.database.orders import counted_amounts, counted_revenue
+from storage.database.orders import counted_revenue
+from storage.database.refunds import AmountRow, Brought, amount_rows, less_refunds
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.queries import Queries
@@ -126,7 +127,11 @@ class AdminReads(Queries):
         count, bought, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
         states = self._by(t.status, conditions)
         begin = (t.opened_at - t.opened_at % _GRAINS[grain]).label("begin")
-        brought, by_span = self._revenue(conditions, begin)
+        money = self._money()
+        amounts = less_refunds((AmountRow(*row) for row in self._rows(amount_rows(conditions, begin))), money)
+        brought, by_span = _revenue(amounts, money)
+        paid_back = [(each.site, each.currency, each.refunded) for each in amounts if each.refunded]
+        refunded = revenue(paid_back, money)
         totals = Totals(
             sessions=int(count),
             open=states.get("open", 0),
@@ -138,6 +143,9 @@ class AdminReads(Queries):
             unverified_purchases=int(summed[-1]),
             currency=brought.currency,
             revenue_by_currency=brought.by_currency,
+            refunded_orders=len(paid_back),
+            refunded=None if brought.total is None else refunded.total,
+            refunded_by_currency=refunded.by_currency,
         )
         spans = self._rows(
             select(begin, *counted).where(*conditions).group_by(begin).order_by(begin.desc()).limit(MOST_SPANS)
@@ -150,18 +158,6 @@ class AdminReads(Queries):
             self._by(t.visitor_type, conditions),
             [_span(int(at), int(n), int(bought), by_span.get(int(at), NOTHING)) for at, n, bought in reversed(spans)],
         )
-
-    def _revenue(self, conditions: Sequence[Any], begin: Any) -> tuple[Revenue, dict[int, Revenue]]:
-        """The revenue of the sessions of these conditions, in all and by the span in which they opened."""
-        every = counted_amounts(conditions, begin).subquery()
-        place = (every.c.begin, every.c.site, every.c.currency)
-        rows = self._rows(select(*place, func.sum(every.c.amount)).group_by(*place))
-        spans: dict[int, list[tuple[str, str, float]]] = {}
-        for at, site, currency, amount in rows:
-            spans.setdefault(int(at), []).append((site, currency, float(amount)))
-        money = self._money()
-        whole = revenue((each for amounts in spans.values() for each in amounts), money)
-        return whole, {at: revenue(amounts, money) for at, amounts in spans.items()}
 
     def uci(self, chosen: ResolvedFilter) -> Iterator[Sequence[Any]]:
         """The sessions that are chosen as rows of the UCI file, a page in memory at a time."""
@@ -192,6 +188,15 @@ class AdminReads(Queries):
         """How many sessions have each value of a column."""
         rows = self._rows(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
         return {str(value): int(count) for value, count in rows}
+
+
+def _revenue(amounts: Iterable[Brought], money: Money) -> tuple[Revenue, dict[int, Revenue]]:
+    """The revenue of these amounts, in all and by the span in which their sessions opened."""
+    spans: dict[int, list[tuple[str, str, float]]] = {}
+    for each in amounts:
+        spans.setdefault(int(each.begin), []).append((each.site, each.currency, each.amount))
+    whole = revenue((each for found in spans.values() for each in found), money)
+    return whole, {at: revenue(found, money) for at, found in spans.items()}
 
 
 def _span(at: int, count: int, bought: int, brought: Revenue) -> Span:

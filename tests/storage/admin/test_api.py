@@ -313,6 +313,7 @@ async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: 
     assert answer["totals"] == {
         "sessions": 5, "open": 0, "ended": 0, "closed": 5, "with_revenue": 4, "conversion": 0.8,
         "revenue": 62.5, "unverified_purchases": 6, "currency": "", "revenue_by_currency": {"": 62.5},
+        "refunded_orders": 0, "refunded": 0.0, "refunded_by_currency": {},
     }  # fmt: skip
     assert answer["events"] == {"events": 65, "page_views": 25, "pings": 15, "customs": 10, "purchases": 5}
     assert [(span["sessions"], span["with_revenue"], span["revenue"]) for span in answer["spans"]] == [
@@ -348,6 +349,7 @@ async def test_statistics_are_sums_over_what_is_chosen(tmp_path: Path, url: str)
         "sessions": 6, "open": 1, "ended": 1, "closed": 4, "with_revenue": 1, "conversion": pytest.approx(1 / 6),
         "revenue": 30.5, "unverified_purchases": 0,
         "currency": "", "revenue_by_currency": {"": 30.5},
+        "refunded_orders": 0, "refunded": 0.0, "refunded_by_currency": {},
     }  # fmt: skip
     assert whole["events"] == {"events": 34, "page_views": 24, "pings": 7, "customs": 2, "purchases": 1}
     assert whole["bands"] == {"low": 2, "building": 3, "high": 1}
