@@ -88,6 +88,18 @@ class VerifiedOrder(Struct, frozen=True, gc=False):
     currency: Name = ""
 
 
+class Refund(Struct, frozen=True, gc=False):
+    """A verified refund (Commerce.verified) of an order: the order's number, the id of its event, when, and the part
+    that was paid back as sent, None for all of it.
+    """
+
+    order_id: Id
+    id: Id
+    at: Millis
+    amount: float | None = None
+    currency: Name = ""
+
+
 class CurrencyAmount(Struct, frozen=True, gc=False):
     """The sum of a session's verified orders of one currency, "" for those that came without one."""
 
@@ -175,6 +187,9 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     amounts: Annotated[tuple[CurrencyAmount, ...], ColumnSpec(tables=("scored_sessions",))] = ()
     #: None in records of before there were signals.
     signals: Annotated[Signals | None, ColumnSpec(parts={"sessions": LISTED_SIGNALS})] = None
+    #: The session's verified refunds alone, the first first. One mostly comes days after its order and in another
+    #: session; statistics take it off what the order brought, and never off what `revenue` says.
+    refunds: Annotated[tuple[Refund, ...], ColumnSpec(tables=())] = ()
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):

@@ -52,6 +52,10 @@ class SessionFilter(BaseModel):
     label: Label | None = Field(None, description="YES or NO; none: both.")
     revenue: bool | None = Field(None, description="With revenue that counts, or without.")
     visitor_type: Literal["New_Visitor", "Returning_Visitor", "Other"] | None = Field(None, description="One type.")
+    has_cart: bool | None = Field(None, description="With something in the cart, or with nothing.")
+    min_cart_value: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="A cart of this value or more, whatever its currency."
+    )
     since: datetime | None = Field(None, alias="from", description="Opened since, ISO 8601 (UTC).")
     until: datetime | None = Field(None, alias="to", description="Opened before.")
     bots: bool = Field(False, description="With the sessions of programs.")
@@ -65,6 +69,8 @@ class SessionFilter(BaseModel):
             label=self.label,
             revenue=self.revenue,
             visitor_type=self.visitor_type,
+            has_cart=self.has_cart,
+            min_cart_value=self.min_cart_value,
             since=_millis(self.since),
             until=_millis(self.until),
             bots=self.bots,

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete, func, select
 
 from storage.database.engine import reached, truncate_log
 from storage.database.sites import of_sites
-from storage.database.tables import orders, page_views, sessions
+from storage.database.tables import orders, page_views, refunds, sessions
 from storage.pages.forget import forget_counted
 from storage.webhooks.forget import forget as forget_deliveries
 from storage.write.clickhouse_sink import change, drop_changes, run_query
@@ -107,7 +107,7 @@ class VisitorDatabases:
 
     def _delete_rows(self, keys: Collection[Key]) -> Deleted:
         counts = []
-        for table in (orders, page_views, sessions):
+        for table in (orders, refunds, page_views, sessions):
             count = 0
             for site, ids in _by_site(keys):
                 with reached(), self._engine.begin() as connection:
@@ -115,7 +115,7 @@ class VisitorDatabases:
                     count += int(connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
                     connection.execute(delete(table).where(*where))
             counts.append(count)
-        return Deleted(sessions=counts[2], page_views=counts[1])
+        return Deleted(sessions=counts[3], page_views=counts[2])
 
     def _change_log(self, visitor: Visitor, shared: Sequence[Key]) -> Deleted:
         return Deleted(

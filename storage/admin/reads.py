@@ -1,11 +1,11 @@
 """Lists, one session, statistics and the UCI export, as SQL. Blocking; every value that a caller gives is bound."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import Integer, Select, and_, cast, func, or_, select
+from sqlalchemy import Column, Integer, Select, and_, cast, func, or_, select
 
 from scoring.features import NAMES
 from scoring.manifest import Band, Label
@@ -21,7 +21,8 @@ from storage.admin.rows import (
 )
 from storage.database.columns import SESSION_COLUMNS
 from storage.database.money import Money, Revenue, revenue
-from storage.database.orders import counted_amounts, counted_revenue
+from storage.database.orders import counted_revenue
+from storage.database.refunds import AmountRow, Brought, amount_rows, less_refunds
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.query.model_fit import ModelFit, model_fits
@@ -30,7 +31,14 @@ from stream.scored import Status
 
 #: Columns that a list may be sorted by.
 SortColumn = Literal[
-    "opened_at", "updated_at", "probability", "amount", "event_count", "page_view_count", "last_event_at"
+    "opened_at",
+    "updated_at",
+    "last_event_at",
+    "probability",
+    "amount",
+    "cart_value",
+    "event_count",
+    "page_view_count",
 ]
 Grain = Literal["hour", "day"]
 _GRAINS: dict[Grain, int] = {"hour": 3_600_000, "day": 24 * 3_600_000}
@@ -50,7 +58,9 @@ UCI_NAMES = (*NAMES, "Revenue")
 
 class ResolvedFilter(Struct, frozen=True, kw_only=True):
     """Which sessions. `site` stands for its runs as well; `since` and `until` are opening times, ms UTC; `sites` are
-    those that the caller sees, None for all. Sessions of programs only with `bots`."""
+    those that the caller sees, None for all. Sessions of programs only with `bots`.
+
+    `has_cart`: with something in the cart, or with nothing; sessions of before there were signals are neither."""
 
     site: str | None = None
     status: Status | None = None
@@ -58,6 +68,8 @@ class ResolvedFilter(Struct, frozen=True, kw_only=True):
     label: Label | None = None
     revenue: bool | None = None
     visitor_type: str | None = None
+    has_cart: bool | None = None
+    min_cart_value: float | None = None
     since: int | None = None
     until: int | None = None
     bots: bool = False
@@ -77,14 +89,15 @@ class AdminReads(Queries):
     def sessions(
         self, chosen: ResolvedFilter, sort: SortColumn, descending: bool, limit: int, offset: int
     ) -> SessionList:
-        """A page of the sessions that are chosen, those of equal rank in the order of their names."""
+        """A page of the sessions that are chosen, those of equal rank in the order of their names, and those of which
+        the column says nothing last."""
         conditions = _conditions(chosen)
         column = sessions.c[sort]
         names = (sessions.c.site, sessions.c.session_id, sessions.c.opened_at)
         query = (
             select(sessions)
             .where(*conditions)
-            .order_by(column.desc() if descending else column.asc(), *names)
+            .order_by(*_unknown_last(column), column.desc() if descending else column.asc(), *names)
             .limit(limit)
             .offset(offset)
         )
@@ -120,7 +133,11 @@ class AdminReads(Queries):
         count, bought, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
         states = self._by(t.status, conditions)
         begin = (t.opened_at - t.opened_at % _GRAINS[grain]).label("begin")
-        brought, by_span = self._revenue(conditions, begin)
+        money = self._money()
+        amounts = less_refunds((AmountRow(*row) for row in self._rows(amount_rows(conditions, begin))), money)
+        brought, by_span = _revenue(amounts, money)
+        paid_back = [(each.site, each.currency, each.refunded) for each in amounts if each.refunded]
+        refunded = revenue(paid_back, money)
         totals = Totals(
             sessions=int(count),
             open=states.get("open", 0),
@@ -132,6 +149,9 @@ class AdminReads(Queries):
             unverified_purchases=int(summed[-1]),
             currency=brought.currency,
             revenue_by_currency=brought.by_currency,
+            refunded_orders=len(paid_back),
+            refunded=None if brought.total is None else refunded.total,
+            refunded_by_currency=refunded.by_currency,
         )
         spans = self._rows(
             select(begin, *counted).where(*conditions).group_by(begin).order_by(begin.desc()).limit(MOST_SPANS)
@@ -144,18 +164,6 @@ class AdminReads(Queries):
             self._by(t.visitor_type, conditions),
             [_span(int(at), int(n), int(bought), by_span.get(int(at), NOTHING)) for at, n, bought in reversed(spans)],
         )
-
-    def _revenue(self, conditions: Sequence[Any], begin: Any) -> tuple[Revenue, dict[int, Revenue]]:
-        """The revenue of the sessions of these conditions, in all and by the span in which they opened."""
-        every = counted_amounts(conditions, begin).subquery()
-        place = (every.c.begin, every.c.site, every.c.currency)
-        rows = self._rows(select(*place, func.sum(every.c.amount)).group_by(*place))
-        spans: dict[int, list[tuple[str, str, float]]] = {}
-        for at, site, currency, amount in rows:
-            spans.setdefault(int(at), []).append((site, currency, float(amount)))
-        money = self._money()
-        whole = revenue((each for amounts in spans.values() for each in amounts), money)
-        return whole, {at: revenue(amounts, money) for at, amounts in spans.items()}
 
     def uci(self, chosen: ResolvedFilter) -> Iterator[Sequence[Any]]:
         """The sessions that are chosen as rows of the UCI file, a page in memory at a time."""
@@ -188,8 +196,22 @@ class AdminReads(Queries):
         return {str(value): int(count) for value, count in rows}
 
 
+def _revenue(amounts: Iterable[Brought], money: Money) -> tuple[Revenue, dict[int, Revenue]]:
+    """The revenue of these amounts, in all and by the span in which their sessions opened."""
+    spans: dict[int, list[tuple[str, str, float]]] = {}
+    for each in amounts:
+        spans.setdefault(int(each.begin), []).append((each.site, each.currency, each.amount))
+    whole = revenue((each for found in spans.values() for each in found), money)
+    return whole, {at: revenue(found, money) for at, found in spans.items()}
+
+
 def _span(at: int, count: int, bought: int, brought: Revenue) -> Span:
     return Span(at, count, bought, brought.total, brought.currency, brought.by_currency)
+
+
+def _unknown_last(column: Column[Any]) -> list[Any]:
+    # MariaDB and SQLite take null for the least; neither of the columns that are never null needs more than its index.
+    return [column.is_(None)] if column.nullable else []
 
 
 def _conditions(chosen: ResolvedFilter) -> list[Any]:
@@ -205,6 +227,12 @@ def _conditions(chosen: ResolvedFilter) -> list[Any]:
         clauses.append(cast(t.bot, Integer) == 0)
     if chosen.revenue is not None:
         clauses.append(counted_revenue == int(chosen.revenue))
+    if chosen.has_cart is not None:
+        # Of a session with signals the quantity is unknown only where something is in the cart.
+        filled = and_(t.checkout_step.is_not(None), or_(t.cart_quantity.is_(None), t.cart_quantity > 0))
+        clauses.append(filled if chosen.has_cart else t.cart_quantity == 0)
+    if chosen.min_cart_value is not None:
+        clauses.append(t.cart_value >= chosen.min_cart_value)
     if chosen.since is not None:
         clauses.append(t.opened_at >= chosen.since)
     if chosen.until is not None:

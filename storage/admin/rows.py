@@ -41,7 +41,8 @@ class Totals(Struct, frozen=True):
     """Sessions by state, and what they brought. `conversion` is the share of sessions with revenue.
 
     `revenue` is in `currency`: the site's reporting currency, or the only one. It is null where amounts are in several
-    currencies and not every one has a rate; `revenue_by_currency` has them all, "" those that came without one.
+    currencies and not every one has a rate; `revenue_by_currency` has them all, "" those that came without one. Refunds
+    of these orders are taken off already, and stand beside: `with_revenue` and `conversion` keep a refunded order.
     """
 
     sessions: int
@@ -54,6 +55,9 @@ class Totals(Struct, frozen=True):
     unverified_purchases: int
     currency: str
     revenue_by_currency: dict[str, float]
+    refunded_orders: int
+    refunded: float | None
+    refunded_by_currency: dict[str, float]
 
 
 class EventCounts(Struct, frozen=True):

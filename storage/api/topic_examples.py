@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from ingest.events import Code, Context, Erase, Event, Page, Tick, UseModel, UsePages
 from scoring.features import Features
+from scoring.signals import Signals
 from stream.fold.erasures import ErasureRecord, visitor_digest
 from stream.fold.pages import PageRow, PagesMarker
 from stream.scored import CategoryNames, Cause, Counts, DeadLetter, Reason, ScoredSession, View, version_of
@@ -61,6 +62,30 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
             band="building",
             reasons=(Reason("PageValues", 4.5, 0.2, "value of the pages, 4.5, raises it by 20 points"),),
             model_version="2025-01-01-first",
+            signals=Signals(
+                page_views=3,
+                events=4,
+                elapsed_seconds=95.5,
+                engaged_seconds=40.0,
+                mean_scroll_depth=0.6,
+                distinct_pages=2,
+                distinct_products=1,
+                last_page_type="ProductRelated",
+                seconds_since_previous_event=12.5,
+                searches=0,
+                cart_adds=1,
+                cart_removes=0,
+                cart_quantity=1.0,
+                cart_value=24.9,
+                checkout_step=0,
+                wishlist_adds=0,
+                hour=12,
+                device_class="desktop",
+                previous_sessions=2,
+                previous_purchases=0,
+                days_since_previous_session=3.5,
+                has_page_statistics=True,
+            ),
         ),
         PageRow(_BATCH, _SITE, _PATH, 0.12, 0.2, 4.5),
         PagesMarker(_BATCH, 1),

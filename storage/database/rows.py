@@ -32,6 +32,12 @@ def order_rows(log: str, update: ScoredSession) -> list[Row]:
     return [(*identity, each.id, each.at, each.amount, each.currency, *last) for each in update.orders]
 
 
+def refund_rows(log: str, update: ScoredSession) -> list[Row]:
+    """The rows of `refunds` that the session has, in their columns' order."""
+    identity, last = identity_of(update), (update.version, log)
+    return [(*identity, each.id, each.order_id, each.at, each.amount, each.currency, *last) for each in update.refunds]
+
+
 def _moment(ms: int) -> str:
     """Milliseconds as MariaDB and SQLite read them."""
     seconds, rest = divmod(ms, 1000)

@@ -91,6 +91,24 @@ orders = Table(
     Index("orders_by_id", "site", "order_id"),
 )
 
+#: Verified refunds of sessions, amount null for the whole order; storage/database/refunds.py says what they take off.
+refunds = Table(
+    "refunds",
+    metadata,
+    Column("site", String(97), nullable=False),
+    Column("session_id", String(64), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("event_id", String(64), nullable=False),
+    Column("order_id", String(64), nullable=False),
+    Column("refunded_at", BigInteger, nullable=False),
+    Column("amount", Double),
+    Column("currency", String(3), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("log", String(64), nullable=False),
+    PrimaryKeyConstraint("site", "session_id", "opened_at", "event_id"),
+    Index("refunds_by_order", "site", "order_id"),
+)
+
 #: How far each partition of a log has been written, and the Kafka timestamp of the last record written.
 log_positions = Table(
     "log_positions",

@@ -1,4 +1,4 @@
-"""Sessions, page views, orders and log positions in MariaDB or SQLite: one guarded upsert per table and block.
+"""Sessions, page views, orders, refunds and log positions in MariaDB or SQLite: one guarded upsert per table and block.
 
 A row is replaced by one of the same or a greater version, or of another log, and by nothing else. MariaDB assigns
 from left to right, so the columns that the guard reads, version and log, come last.
@@ -11,8 +11,8 @@ from sqlalchemy import Connection, DateTime, Double, Engine, String, Table, exc
 from sqlalchemy.types import TypeEngine
 
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
-from storage.database.rows import Row, order_rows, session_row, view_row
-from storage.database.tables import log_positions, orders, page_views, sessions
+from storage.database.rows import Row, order_rows, refund_rows, session_row, view_row
+from storage.database.tables import log_positions, orders, page_views, refunds, sessions
 from storage.write.block import Block, newest, newest_views
 
 #: Largest text of one statement; MariaDB's max_allowed_packet is 16 MB unless set otherwise.
@@ -29,6 +29,7 @@ class RelationalSink:
             upsert(sessions, ("log", "version")),
             upsert(page_views, ("log", "version")),
             upsert(orders, ("log", "version")),
+            upsert(refunds, ("log", "version")),
             upsert(log_positions, ("next_offset",)),
         ]
 
@@ -42,6 +43,7 @@ class RelationalSink:
                 for (identity, _), (version, view) in newest_views(updates).items()
             ],
             [row for update in sessions_of_block if update.orders for row in order_rows(block.log, update)],
+            [row for update in sessions_of_block if update.refunds for row in refund_rows(block.log, update)],
             [(block.log, p.role, p.partition, p.next, p.timestamp) for p in block.positions],
         )
         try:

@@ -1,15 +1,17 @@
-"""What the commerce events of a session say, whatever order they come in: counts, products, the cart.
+"""What the commerce events of a session say, whatever order they come in: counts, products, the cart, refunds.
 
-Counts and products are sums over a set. The cart is not: its events are kept in their order, and one that comes late
+Counts, products and refunds are sets. The cart is not: its events are kept in their order, and one that comes late
 has them all taken again.
 """
 
 from bisect import bisect_left
 from math import nan
+from uuid import UUID
 
 from ingest.commerce import ACTIONS, Commerce, CommerceAction
 from ingest.events import Custom, Event
 from stream.fold.cart import CHECKOUT_STEPS, DIGEST_BYTES, Cart, CartEvent, digest, packed
+from stream.scored import Refund
 
 #: Events of a session that move its cart, the first in their order; those after them leave it as it stands then.
 CART_EVENTS = 200
@@ -23,11 +25,13 @@ _PRODUCT_ACTIONS = frozenset(("view_item", "select_item", "add_to_wishlist", "ad
 class CommerceState:
     """Of a session that has any such event."""
 
-    __slots__ = ("_events", "_products", "cart", "cart_adds", "cart_removes", "searches", "wishlist_adds")
+    __slots__ = ("_events", "_products", "cart", "cart_adds", "cart_removes", "refunds", "searches", "wishlist_adds")
 
     def __init__(self) -> None:
         self.searches = self.cart_adds = self.cart_removes = self.wishlist_adds = 0
         self.cart = Cart()
+        #: Verified ones, in the order of their events.
+        self.refunds: tuple[Refund, ...] = ()
         self._events: list[CartEvent] = []
         #: Digests of the products, one behind the other.
         self._products = b""
@@ -48,6 +52,10 @@ class CommerceState:
             self.cart_adds += 1
         elif action == "remove_from_cart":
             self.cart_removes += 1
+        elif action == "refund" and commerce is not None and commerce.verified and commerce.order_id:
+            # Of one event, whose id may be spelled in several ways, always the same text.
+            refund = Refund(commerce.order_id, str(UUID(bytes=id_bytes)), at, commerce.value, commerce.currency or "")
+            self.refunds = tuple(sorted((*self.refunds, refund), key=lambda each: (each.at, each.id)))
         if commerce is not None and action in _PRODUCT_ACTIONS:
             self._see(commerce)
         if event.purchase is not None:

@@ -28,7 +28,7 @@ class UnscoredUpdate(Struct, frozen=True, gc=False):
 #: Fields that an update makes; all others are attributes of the session.
 _COMPUTED = (
     "version", "event", "occurred_at", "updated_at", "status", "features", "counts", "pages_version", "views",
-    "signals",
+    "signals", "refunds",
 )  # fmt: skip
 #: Attributes of the session that have another name than their field.
 _ATTRIBUTES = {
@@ -49,6 +49,7 @@ def update_of(
     closed = cause.id is None
     status: Status = "closed" if closed else "ended" if session.ended else "open"
     reported = session.reported_orders
+    commerce = session.commerce
     order_count = len({order.number for order in reported}) if reported else 0
     return _update(
         session,
@@ -62,6 +63,7 @@ def update_of(
         pages_version,
         tuple([_view(session, index) for index in changed]),
         signals(session),
+        () if commerce is None else commerce.refunds,
     )
 
 

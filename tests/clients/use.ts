@@ -26,7 +26,7 @@ assert.equal(code, "invalid");
 
 const intent = await query.GET("/sessions/{session_id}/intent", { params: { path: { session_id: "s1" } } });
 assert.equal(intent.data?.band, "building");
-const value: string | number | boolean | undefined = intent.data?.reasons[0]?.value;
+const value: string | number | boolean | null | undefined = intent.data?.reasons[0]?.value;
 assert.equal(value, 4.5);
 
 const models = await query.GET("/models");

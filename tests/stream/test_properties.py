@@ -29,7 +29,7 @@ from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import folded, log_of
 from tests.support.recount import recount
-from tests.support.signals import ACTIONS, recount_signals
+from tests.support.signals import ACTIONS, recount_refunds, recount_signals
 
 MINUTE = 60_000
 KINDS = ["Administrative", "Informational", "ProductRelated", None]
@@ -53,6 +53,8 @@ commerces = st.builds(
     st.sampled_from([None, 0, 5, 70]),
     st.sampled_from([None, "EUR", "EUR", "JPY"]),
     st.lists(items, max_size=3).map(tuple),
+    st.sampled_from([None, "o1", "o2"]),
+    st.booleans(),
 )
 #: The member that an event of a type has.
 MEMBERS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
@@ -119,7 +121,7 @@ def content_of(update: ScoredSession) -> tuple[Any, ...]:
     return (
         update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
         update.status, update.revenue, update.amount, update.currency, update.amounts, update.unverified_purchases,
-        update.signals,
+        update.signals, update.refunds,
     )  # fmt: skip
 
 
@@ -130,6 +132,7 @@ def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     expected = recount(events)
     assert {name: getattr(second.sessions[-1].features, name) for name in expected} == expected
     assert structs.asdict(second.sessions[-1].signals) == pytest.approx(recount_signals(events), abs=1e-6)
+    assert [structs.astuple(refund) for refund in second.sessions[-1].refunds] == recount_refunds(events)
     views: dict[str, Any] = {}
     for update in second.sessions:
         views.update({view.event_id: view for view in update.views})

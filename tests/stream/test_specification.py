@@ -40,6 +40,7 @@ def content_of(update: ScoredSession) -> dict[str, Any]:
         "unverified": update.unverified_purchases,
         **{name: getattr(update.features, name) for name in names},
         **msgspec.structs.asdict(update.signals),
+        "refunds": str([msgspec.structs.astuple(refund) for refund in update.refunds]),
     }
 
 

@@ -70,6 +70,16 @@ def recount_signals(events: Iterable[Event]) -> dict[str, Any]:
     }
 
 
+def recount_refunds(events: Iterable[Event]) -> list[tuple[str, str, int, float | None, str]]:
+    """The verified refunds of one session: order, event id, time, amount and currency."""
+    told = {event.event_id: event for event in events if event.commerce and event.commerce.action == "refund"}
+    return [
+        (each.order_id, event.event_id, event.occurred_at, each.value, each.currency or "")
+        for event in sorted(told.values(), key=lambda event: (event.occurred_at, event.event_id))
+        if (each := event.commerce) and each.verified and each.order_id
+    ]
+
+
 def engagement(ordered: list[Event]) -> tuple[list[int], list[float]]:
     """Of each page view that has pings, and of what was before the first one: ms engaged and depth of scrolling."""
     by_view: dict[int, list[Event]] = {}

@@ -10,7 +10,7 @@ import msgspec
 from ingest.events import Event, Purchase, Tick, UndecodableError, decode
 from tests.support.log import LogRecord
 from tests.support.recount import recount
-from tests.support.signals import recount_signals
+from tests.support.signals import recount_refunds, recount_signals
 
 MINUTE = 60_000
 
@@ -149,4 +149,5 @@ def row_of(events: Iterable[Event]) -> dict[str, Any]:
         "unverified": len(orders) - len(proven),
         **recount(ordered),
         **recount_signals(ordered),
+        "refunds": str(recount_refunds(ordered)),
     }

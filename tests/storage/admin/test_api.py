@@ -29,7 +29,7 @@ from storage.http.secret_keys import SecretKey, digest_of
 from stream.scored import Cause, Counts, ScoredSession, VerifiedOrder
 from tests.support.databases import filled
 from tests.support.events import NOON, event_id
-from tests.support.scored import FEATURES, scored, view
+from tests.support.scored import FEATURES, SIGNALS, scored, view
 
 HOUR = 3_600_000
 KEYS = {
@@ -129,6 +129,49 @@ async def test_lists_are_filtered_sorted_and_paged(asked: dict[str, Any], found:
     assert answer["total"] == (6 if "limit" in asked or "offset" in asked else len(found))
 
 
+def carts() -> list[ScoredSession]:
+    """Open sessions with carts: worth 20 and 300, of unknown worth, of unknown quantity, empty; a closed one, and one
+    of before there were signals."""
+
+    def of(number: int, quantity: float | None, value: float | None, closed: bool = False) -> ScoredSession:
+        signals = msgspec.structs.replace(SIGNALS, cart_quantity=quantity, cart_value=value)
+        return scored(number, closed, session_id=f"s{number}", opened_at=NOON + number, signals=signals)
+
+    return [
+        *(of(1, 1.0, 20.0), of(2, 2.0, 300.0), of(3, 1.0, None), of(4, None, 50.0), of(5, 0.0, 0.0)),
+        *(of(6, 3.0, 70.0, closed=True), scored(7, session_id="s7", opened_at=NOON + 7)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        pytest.param(
+            {"status": "open", "has_cart": "true", "sort": "cart_value"},
+            ["s2", "s4", "s1", "s3"],
+            id="about to be left",
+        ),
+        pytest.param({"sort": "cart_value"}, ["s2", "s6", "s4", "s1", "s5", "s3", "s7"], id="unknown ones last"),
+        pytest.param(
+            {"sort": "cart_value", "order": "asc"}, ["s5", "s1", "s4", "s6", "s2", "s3", "s7"], id="last upwards too"
+        ),
+        pytest.param({"min_cart_value": 50}, ["s6", "s4", "s2"], id="of a value"),
+        pytest.param({"min_cart_value": 0, "has_cart": "false"}, ["s5"], id="of no value"),
+        pytest.param({"has_cart": "true"}, ["s6", "s4", "s3", "s2", "s1"], id="with something in it"),
+        pytest.param({"has_cart": "false"}, ["s5"], id="with nothing in it"),
+    ],
+)
+async def test_carts_are_filtered_and_sorted_by_value(
+    asked: dict[str, Any], found: list[str], tmp_path: Path, url: str
+) -> None:
+    async with client(tmp_path, carts(), url) as http:
+        answer = (await http.get("/admin/sessions", params=asked)).json()
+    assert [each["session_id"] for each in answer["sessions"]] == found
+    assert answer["total"] == len(found)
+    values = {"s1": 20.0, "s2": 300.0, "s4": 50.0, "s5": 0.0, "s6": 70.0}
+    assert [each["cart_value"] for each in answer["sessions"]] == [values.get(name) for name in found]
+
+
 async def test_sessions_of_programs_are_counted_listed_and_exported_only_if_requested(tmp_path: Path, url: str) -> None:
     bought = {"revenue": True, "amount": 20.0}
     given = [
@@ -159,6 +202,7 @@ async def test_sessions_of_programs_are_counted_listed_and_exported_only_if_requ
     [
         {"limit": 0}, {"limit": 1_001}, {"offset": -1}, {"sort": "site; DROP TABLE sessions"}, {"order": "random()"},
         {"status": "void"}, {"from": "yesterday"}, {"colour": "red"}, {"site": "x" * 98},
+        {"min_cart_value": -1}, {"min_cart_value": "nan"}, {"has_cart": "perhaps"},
     ],
     ids=str,
 )  # fmt: skip
@@ -269,6 +313,7 @@ async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: 
     assert answer["totals"] == {
         "sessions": 5, "open": 0, "ended": 0, "closed": 5, "with_revenue": 4, "conversion": 0.8,
         "revenue": 62.5, "unverified_purchases": 6, "currency": "", "revenue_by_currency": {"": 62.5},
+        "refunded_orders": 0, "refunded": 0.0, "refunded_by_currency": {},
     }  # fmt: skip
     assert answer["events"] == {"events": 65, "page_views": 25, "pings": 15, "customs": 10, "purchases": 5}
     assert [(span["sessions"], span["with_revenue"], span["revenue"]) for span in answer["spans"]] == [
@@ -304,6 +349,7 @@ async def test_statistics_are_sums_over_what_is_chosen(tmp_path: Path, url: str)
         "sessions": 6, "open": 1, "ended": 1, "closed": 4, "with_revenue": 1, "conversion": pytest.approx(1 / 6),
         "revenue": 30.5, "unverified_purchases": 0,
         "currency": "", "revenue_by_currency": {"": 30.5},
+        "refunded_orders": 0, "refunded": 0.0, "refunded_by_currency": {},
     }  # fmt: skip
     assert whole["events"] == {"events": 34, "page_views": 24, "pings": 7, "customs": 2, "purchases": 1}
     assert whole["bands"] == {"low": 2, "building": 3, "high": 1}

@@ -52,7 +52,7 @@ def everything(shop: Shop) -> str:
     """All that both databases hold, as text."""
     said = []
     with shop.engine.connect() as connection:
-        for table in ("sessions", "page_views", "orders", "backfills", "backfill_partitions"):
+        for table in ("sessions", "page_views", "orders", "refunds", "backfills", "backfill_partitions"):
             said += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
     for table in ANALYTICS_TABLES:
         said += [repr(row) for row in shop.client.query(f"SELECT * FROM {table}").result_rows]  # noqa: S608

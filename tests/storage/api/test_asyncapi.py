@@ -7,7 +7,7 @@ import msgspec
 from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.topics_document import topics_document
 from stream.scored import encode
-from tests.support.scored import scored
+from tests.support.scored import SIGNALS, scored
 
 
 def document(**kafka: Any) -> dict[str, Any]:
@@ -42,11 +42,13 @@ def test_topics_are_named_as_the_settings_name_them() -> None:
 
 def test_schemas_name_every_field_of_the_record_on_the_topic() -> None:
     schemas = document()["components"]["schemas"]
-    record = msgspec.json.decode(encode(scored(1)))
+    record = msgspec.json.decode(encode(scored(1, signals=SIGNALS)))
     assert set(schemas["ScoredSession"]["properties"]) == set(record)
     for part in ("features", "counts", "origin"):
         name = schemas["ScoredSession"]["properties"][part]["$ref"].rpartition("/")[2]
         assert set(schemas[name]["properties"]) == set(record[part])
+    assert {"$ref": "#/components/schemas/Signals"} in schemas["ScoredSession"]["properties"]["signals"]["anyOf"]
+    assert set(schemas["Signals"]["properties"]) == set(record["signals"])
 
 
 def test_the_names_of_all_topics_come_from_settings() -> None:
