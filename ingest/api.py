@@ -162,6 +162,13 @@ def _event_routes(max_batch_events: int) -> list[tuple[RouteDoc, BodyHandler]]:
                 (schemas.CommerceEvent,),
                 schemas.Accepted,
                 signable=True,
+                example={
+                    "session_id": "0190a000-0000-7000-8000-000000000001",
+                    "action": "add_to_cart",
+                    "currency": "EUR",
+                    "value": 39.8,
+                    "items": [{"id": "sku-1", "quantity": 2, "price": 19.9}],
+                },
             ),
             single(msgspec.json.Decoder(schemas.CommerceEvent), collect.commerce),
         ),

@@ -34,7 +34,7 @@ Quantity = Annotated[float, Meta(ge=0, le=MAX_QUANTITY)]
 MAX_AMOUNT = 1_000_000_000_000
 Money = Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
 CurrencyCode = Annotated[str, Meta(pattern=r"^[A-Z]{3}$(?!\n)")]
-#: An order's id as it is kept (ingest/collect.py).
+#: An order's id as it is kept (ingest/orders.py).
 OrderId = Annotated[str, Meta(max_length=64)]
 
 

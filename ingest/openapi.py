@@ -1,6 +1,6 @@
 """Puts the endpoints, which FastAPI does not know, into its OpenAPI document, with schemas made from the structs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ METRICS: dict[str, Any] = {
 class RouteDoc:
     """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer.
 
-    `operation_id` is what generated clients call it. `signable`: the site's own server may sign it.
+    `operation_id` is what generated clients call it. `signable`: the site's own server may sign it. `example`: a body.
     """
 
     path: str
@@ -33,6 +33,7 @@ class RouteDoc:
     signable: bool = False
     status: int = 202
     tag: str = "events"
+    example: Mapping[str, Any] | None = None
 
 
 def with_endpoints(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict[str, Any]:
@@ -54,7 +55,8 @@ def with_endpoints(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict
 def _operation(route: RouteDoc, named: dict[type[Struct], Any]) -> dict[str, Any]:
     body = [named[struct] for struct in route.bodies]
     schema = body[0] if len(body) == 1 else {"anyOf": body}
-    content = {"application/json": {"schema": schema}}
+    example = {} if route.example is None else {"example": dict(route.example)}
+    content = {"application/json": {"schema": schema, **example}}
     return {
         "summary": route.summary,
         "operationId": route.operation_id,

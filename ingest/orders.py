@@ -60,7 +60,7 @@ def order_event_id(secrets: Sequence[str], site: str, order_id: str) -> str:
 
 def refund_event_id(secrets: Sequence[str], site: str, order_id: str, at: int, value: float | str | None) -> str:
     """The event_id of a site's verified refund, made alike; `at` in ms UTC."""
-    worth = "" if value is None else repr(float(value))
+    worth = "" if value is None else repr(_number(value))
     return _signed_id(secrets, _REFUNDS + f"{site}/{order_id}/{at}/{worth}".encode())
 
 
@@ -75,7 +75,7 @@ def _item(item: SentItem, place: int) -> CommerceItem:
     name = _kept_id(item.id, MAX_ITEM_ID)
     if name is None:
         raise RequestRefusedError("invalid", f"items[{place}] has an empty `id`: send the product's number or name")
-    quantity = float(item.quantity)
+    quantity = _number(item.quantity)
     if not 0 <= quantity <= MAX_QUANTITY:
         raise RequestRefusedError(
             "invalid", f"`quantity` of items[{place}] is {item.quantity}; a cart has 0 to {MAX_QUANTITY} of an item"
@@ -94,10 +94,15 @@ def _kept_id(given: str | int | None, most: int) -> str | None:
 
 
 def _amount(given: float | str, name: str) -> float:
-    amount = float(given)
+    amount = _number(given)
     if not 0 <= amount <= MAX_AMOUNT:
         raise RequestRefusedError("invalid", f"`{name}` is {given}; an amount is 0 to {MAX_AMOUNT}")
     return amount
+
+
+def _number(given: float | str) -> float:
+    """The number, 0 for -0: they are one amount, but two texts, of which an event's id or bytes would be made."""
+    return float(given) + 0.0
 
 
 def _currency(given: str | None) -> str | None:

@@ -1,4 +1,5 @@
-"""Purchases that the site's own server signs, by the Standard Webhooks scheme: what proves that a body comes from it.
+"""Purchases and refunds that the site's own server signs, by the Standard Webhooks scheme: what proves that a body
+comes from it.
 
 Headers webhook-id, webhook-timestamp (seconds, at most five minutes off) and webhook-signature (v1, HMAC-SHA-256 of
 `id.timestamp.body` by the site's secret).

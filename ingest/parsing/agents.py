@@ -31,13 +31,19 @@ _PROGRAM = re.compile(
 )
 
 
-#: Screens that are no computer, phone or tablet.
+#: Screens that are no computer, phone or tablet: televisions (Amazon's are AFT and letters), consoles, cars, watches.
 _OTHER_DEVICE = re.compile(
-    r"\b(?:smart-?tv|googletv|appletv|hbbtv|netcast|web0s|roku|aft[a-z]{1,3}|bravia|crkey|playstation|xbox|nintendo|"
-    r"watch|tizen.*\btv|oculusbrowser)\b",
+    r"tv\b|apple ?tv|netcast|web0s|tizen|\broku\b|\b(?-i:AFT[A-Z])|bravia|crkey|playstation|xbox|nintendo|automotive|"
+    r"tesla/|qtcarbrowser|\bwatch ?(?:os\b|\d|;)|oculusbrowser",
     re.IGNORECASE,
 )
-_DESKTOPS = frozenset(("Windows", "macOS", "Linux", "Chrome OS"))
+#: "Tablet PC" is Windows' name for computers that know a pen.
+_TABLET = re.compile(r"iPad|PlayBook|Tablet(?! PC)")
+#: "Mobi" is what MDN tells pages to look for ("Browser detection using the user agent string").
+_PHONE = re.compile(r"Mobi|Phone|iPod|Opera Mini")
+_DESKTOPS = frozenset(
+    ("Windows", "macOS", "Linux", "Chrome OS", "FreeBSD", "OpenBSD", "NetBSD", "DragonFly BSD", "Solaris")
+)
 
 
 class Agent(Struct, frozen=True):
@@ -76,17 +82,19 @@ def agent(user_agent: str) -> Agent:
 
 
 def device_class(user_agent: str, system: str) -> DeviceClass | None:
-    """What kind of device it is, by the words that browsers use for it; `system` is a name of codes.SYSTEMS.
+    """What kind of device it is, by the words that browsers use for it; `system` is the name that codes.system gives.
 
     Tablets of Android leave out "Mobile" (developer.chrome.com, "User-Agent strings"). Safari on an iPad says that it
     is a Mac, so it counts as a desktop. None where nothing is known.
     """
     if _OTHER_DEVICE.search(user_agent):
         return "other"
-    if system == "iOS":
-        return "tablet" if "iPad" in user_agent else "mobile"
+    if _TABLET.search(user_agent):
+        return "tablet"
+    if system == "iOS" or _PHONE.search(user_agent):
+        return "mobile"
     if system == "Android":
-        return "mobile" if "Mobile" in user_agent else "tablet"
+        return "tablet"
     if system in _DESKTOPS:
         return "desktop"
     return None if system == "" else "other"

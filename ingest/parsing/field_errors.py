@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.commerce import ACTION_NAMES, MAX_ITEMS
+from ingest.commerce import ACTION_NAMES, MAX_ITEMS, CommerceItem
 
 TIMES = ("occurred_at", "sent_at", "received_at")
 TIME_FORM = "send milliseconds since 1970 (UTC), or ISO 8601 with a zone: 2026-11-24T12:00:00Z"
@@ -16,7 +16,11 @@ TIME_FORM = "send milliseconds since 1970 (UTC), or ISO 8601 with a zone: 2026-1
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `(.*)`)?", re.DOTALL)
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
 _ITEM = re.compile(r"\.items\[[^\]]*\]$")
+#: What was sent in place of a name that is known; of a long one the beginning says enough.
+_WRONG_NAME = re.compile(r"^(Invalid enum value .{31}).{4,}( - at `[^`]*`)$")
 _INDEX = re.compile(r"\[[^\]]*\]")
+#: Shops send their whole product, and would learn of its fields one by one.
+_NO_MORE = f" (an item has {', '.join(CommerceItem.__struct_fields__)} and no more)"
 #: A longer name is no slip of the pen, and comparing costs by length.
 _MAX_NAME = 40
 #: What other trackers call it; names without case and underscores.
@@ -36,13 +40,17 @@ _OTHERS_NAME = {
     "referrer": ("referer", "pagereferrer"),
     "type": ("event", "eventtype", "eventname", "pagetype"),
     "page_type": ("type",),
+    "action": ("event", "eventname"),
 }
 
 
 def explained(error: str, body: Any) -> str:
     """The message of a msgspec.ValidationError with what to do; `body` is the type that was read."""
     if unknown := _UNKNOWN.match(error):
-        return error + _hint(body, unknown[1], _INDEX.sub("", unknown[2] or "$")[1:].lstrip("."))
+        at = unknown[2] or "$"
+        hint = _hint(body, unknown[1], _INDEX.sub("", at)[1:].lstrip("."))
+        return error + hint + (_NO_MORE if _ITEM.search(at) else "")
+    error = _WRONG_NAME.sub(r"\1...\2", error)
     place = _PLACE.search(error)
     what = _remedy(error, place[1] if place else "")
     return f"{error}; {what}" if what else error

@@ -10,7 +10,8 @@ import httpx
 import msgspec
 import pytest
 
-from ingest import codes
+from ingest import codes, schemas
+from ingest.commerce import Commerce, CommerceItem, VisitorHistory
 from ingest.events import Custom, Page, Purchase
 from ingest.publish import ListPublisher, LogUnavailableError, Record
 from ingest.script import PARTS
@@ -78,16 +79,23 @@ async def test_a_session_starts_with_the_clients_ids(log: ListPublisher) -> None
 
 async def test_the_other_endpoints(log: ListPublisher) -> None:
     async with ingest_client(log) as client:
-        for path in ("/tracker/pageview", "/tracker/event", "/tracker/purchase", "/tracker/session/end"):
+        for path in (
+            "/tracker/pageview",
+            "/tracker/event",
+            "/tracker/commerce",
+            "/tracker/purchase",
+            "/tracker/session/end",
+        ):
             response = await client.post(path, json=HOT[path])
             assert response.status_code == 202, response.text
             assert UUID7.match(response.json()["event_id"])
-    view, custom, purchase, end = events(log)
+    view, custom, carted, purchase, end = events(log)
     assert view.page == Page("/p/1", "ProductRelated", "https://www.google.com/")
     assert custom.custom == Custom("click", "button")
+    assert carted.commerce == Commerce("add_to_cart", items=(CommerceItem("sku-1", 1.0, 9.5),))
     assert purchase.purchase == Purchase(99.99)
-    assert [event.type for event in (view, custom, purchase, end)] == [
-        "page_view", "custom", "purchase", "session_end",
+    assert [event.type for event in (view, custom, carted, purchase, end)] == [
+        "page_view", "custom", "commerce", "purchase", "session_end",
     ]  # fmt: skip
 
 
@@ -123,6 +131,14 @@ async def test_what_is_refused_states_what_to_send(
     assert refusal(response) == (422, "invalid")
     assert what_to_do in response.json()["reason"]
     assert not log.records
+
+
+async def test_a_session_starts_with_the_visitors_history_and_device(log: ListPublisher) -> None:
+    history = {"previous_sessions": 3, "previous_purchases": 1, "days_since_previous_session": 2.5}
+    assert (await post("/tracker/session/start", log, json={"history": history})).status_code == 202
+    (start,) = events(log)
+    assert start.history == VisitorHistory(3, 1, 2.5)
+    assert start.context.device_class == "desktop"
 
 
 async def test_sent_at_corrects_a_single_event(log: ListPublisher) -> None:
@@ -539,16 +555,19 @@ async def test_the_documents(log: ListPublisher) -> None:
     kinds = (".js", ".mjs", ".d.ts", ".json", ".stub.js", *(f".{part}.mjs" for part in PARTS))
     files = {f"/static/tracker{kind}" for kind in kinds}
     assert {*HOT, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
-    schemas = document["components"]["schemas"]
+    schema_of = document["components"]["schemas"]
     for path in HOT:
         operation = document["paths"][path]["post"]
         assert {"202", "400", "401", "403", "413", "415", "422", "429", "503"} <= set(operation["responses"])
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         for reference in schema.get("anyOf", [schema]):
-            named = schemas[reference["$ref"].rpartition("/")[2]]
+            named = schema_of[reference["$ref"].rpartition("/")[2]]
             assert named["additionalProperties"] is False
-    assert {"session_id", "visitor_id", "event_id", "event_ids"} < set(schemas["IngestErrorAnswer"]["properties"])
+    assert {"session_id", "visitor_id", "event_id", "event_ids"} < set(schema_of["IngestErrorAnswer"]["properties"])
     for name in ("PageView", "SessionStart", "SentEvent"):
-        assert "counts once" in schemas[name]["properties"]["event_id"]["description"]
-    assert set(schemas["PageView"]["required"]) == {"session_id", "page_url"}
+        assert "counts once" in schema_of[name]["properties"]["event_id"]["description"]
+    assert set(schema_of["PageView"]["required"]) == {"session_id", "page_url"}
+    example = document["paths"]["/tracker/commerce"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    carted = msgspec.convert(example, schemas.CommerceEvent)
+    assert carted.value == pytest.approx(sum(float(item.quantity) * float(item.price or 0) for item in carted.items))
     assert CHROME not in str(document)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from ingest import codes, collect, schemas
 from ingest.admission.keys import Grant, SiteAccess
 from ingest.collect import SenderContext
+from ingest.commerce import ACTION_NAMES
 from ingest.enrich import checked_url_rules
 from ingest.errors import RequestRefusedError
-from ingest.events import Code, Context, Custom, Event, Page, Purchase, decode
+from ingest.events import Code, Context, Custom, Event, EventType, Page, Purchase, decode
 from ingest.orders import order_id
 from ingest.parsing.agents import Agent
 from tests.support.events import NOON, event_id
@@ -399,8 +400,25 @@ def test_ids_made_here_grow() -> None:
 
 
 FIELD = st.one_of(st.none(), st.integers(-5, 5), st.text(max_size=3), st.just({}), st.lists(st.none(), max_size=1))
+ITEM = st.fixed_dictionaries(
+    {"id": st.one_of(st.sampled_from(["sku-1", 7, "x" * 150, " "]), FIELD)},
+    optional={
+        "quantity": st.one_of(st.sampled_from([2, 1.5, "3", 1e7]), FIELD),
+        "price": st.one_of(st.sampled_from([9.5, "9.50"]), FIELD),
+        "item_name": FIELD,
+    },
+)
+COMMERCE = st.fixed_dictionaries(
+    {"action": st.one_of(st.sampled_from(ACTION_NAMES), FIELD)},
+    optional={
+        "value": st.one_of(st.sampled_from([19, "19.00", "-0"]), FIELD),
+        "currency": st.one_of(st.sampled_from(["EUR", "eur", "Euro"]), FIELD),
+        "items": st.one_of(st.lists(ITEM, max_size=3), st.just([{"id": "sku-1"}] * 51), FIELD),
+        "order_id": st.one_of(st.just("A-1"), FIELD),
+    },
+)
 SENT = st.fixed_dictionaries(
-    {"type": st.sampled_from(["session_start", "page_view", "page_ping", "custom", "purchase", "session_end"])},
+    {"type": st.sampled_from(get_args(EventType))},
     optional={
         "session_id": st.one_of(st.sampled_from(["s1", "s2", "s1\n"]), FIELD),
         "event_id": st.one_of(st.integers(0, 9).map(event_id), FIELD),
@@ -411,14 +429,17 @@ SENT = st.fixed_dictionaries(
         "ping": st.one_of(st.just({"engaged_ms": 5}), FIELD),
         "custom": st.one_of(st.just({"category": "c", "action": "a", "value": 1.5}), FIELD),
         "purchase": st.one_of(st.just({"amount": 1}), st.just({"amount": "1.5", "order_id": 7, "currency": ""}), FIELD),
+        "commerce": st.one_of(COMMERCE, FIELD),
+        "history": st.one_of(st.just({"previous_sessions": 1}), st.just({"previous_sessions": -1}), FIELD),
         "extra": FIELD,
     },
 )
 GOOD = st.builds(page_view, st.integers(0, 99), session_id=st.sampled_from(["s1", "s2"]))
+BOUGHT = st.builds(lambda commerce: {"type": "commerce", "session_id": "s1", "commerce": commerce}, COMMERCE)
 
 
 @settings(max_examples=300)
-@given(st.lists(st.one_of(GOOD, SENT), max_size=6), st.sampled_from([NOON, NOON - 3_600_000]))
+@given(st.lists(st.one_of(GOOD, BOUGHT, SENT), max_size=6), st.sampled_from([NOON, NOON - 3_600_000]))
 def test_both_ways_agree(events: list[Any], sent_at: int) -> None:
     body = msgspec.json.encode({"sent_at": sent_at, "events": events})
     fast, careful = collect.batch(body, sender(), 50), collect.batch_one_by_one(body, sender(), 50)

@@ -1,4 +1,4 @@
-"""Purchases that a shop's server signs: what proves them, what they become, and how often an order counts."""
+"""Purchases and refunds that a shop's server signs: what proves them, what they become, how often they count."""
 
 import itertools
 import json
@@ -13,8 +13,9 @@ from standardwebhooks.webhooks import Webhook
 
 from deploy.settings.model import Settings
 from ingest.admission.signatures import checked_secret
+from ingest.commerce import Commerce
 from ingest.events import UNKNOWN, Event, Purchase
-from ingest.orders import order_event_id
+from ingest.orders import order_event_id, refund_event_id
 from ingest.publish import ListPublisher
 from tests.support.events import NOON, event
 from tests.support.ingest_app import OTHER_KEY, PAGE, SITES, WRITE_KEY, events, ingest_client, refusal, settings
@@ -81,6 +82,45 @@ async def test_an_order_has_one_event_id_however_often_it_is_sent() -> None:
         order_event_id([FOREIGN], "shop", "A-1001"),
         str(uuid.uuid5(uuid.UUID("5f0a4a8e-4a55-5a2c-9c3b-8f5e0d1f7b61"), "shop/A-1001")),
     }
+
+
+async def test_a_signed_refund_is_verified_and_counts_once_however_often_it_is_sent() -> None:
+    log, at = ListPublisher(), now_ms()
+    told = {"session_id": "s1", "action": "refund", "order_id": "A-1001", "currency": "EUR", "occurred_at": at}
+    for value, secret in ((20, SECRET), ("20.00", NEWER), (29.9, SECRET)):
+        body = json.dumps({**told, "value": value}).encode()
+        answer = await send(log, body, headers(body, secret), "/tracker/commerce")
+        made = refund_event_id(SECRETS, "shop", "A-1001", at, value)
+        assert (answer.status_code, answer.json()) == (202, {"event_id": made})
+    first, again, second = events(log)
+    assert (first.event_id, first.commerce) == (again.event_id, again.commerce)
+    assert first.commerce == Commerce("refund", 20.0, "EUR", order_id="A-1001", verified=True)
+    assert second.event_id not in (first.event_id, order_event_id(SECRETS, "shop", "A-1001"))
+    assert (first.context.ip, first.context.device_class, first.flags) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        pytest.param({"order_id": None}, "order_id", id="no order"),
+        pytest.param({"occurred_at": None}, "occurred_at", id="no time"),
+        pytest.param({"action": "add_to_cart"}, "add_to_cart is not signed", id="no refund"),
+    ],
+)
+async def test_only_a_refund_of_an_order_and_a_time_is_signed(changed: dict[str, Any], reason: str) -> None:
+    told = {"session_id": "s1", "action": "refund", "order_id": "A-1001", "occurred_at": now_ms(), **changed}
+    log, body = ListPublisher(), json.dumps(told).encode()
+    answer = await send(log, body, headers(body), "/tracker/commerce")
+    assert refusal(answer) == (422, "invalid")
+    assert reason in answer.json()["reason"]
+    assert not log.records
+
+
+async def test_a_refund_under_a_foreign_signature_is_refused() -> None:
+    told = {"session_id": "s1", "action": "refund", "order_id": "A-1001", "occurred_at": now_ms()}
+    log, body = ListPublisher(), json.dumps(told).encode()
+    assert refusal(await send(log, body, headers(body, FOREIGN), "/tracker/commerce")) == (401, "wrong_signature")
+    assert not log.records
 
 
 async def test_an_event_that_has_an_orders_id_takes_nothing_from_the_order() -> None:
