@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from scoring.words import UNKNOWN, Value, words_of
+from scoring.words import Subject, Value, subject_of
 
 
 class ReasonText(Struct, frozen=True, gc=False):
@@ -67,34 +67,34 @@ def spoken(reasons: Iterable[tuple[str, Value | None, float]]) -> tuple[ReasonTe
 
 
 def reason_text(feature: str, value: Value | None, contribution: float) -> str:
-    """One reason in words: "time on product pages, 23 s, lowers it by 8 points".
+    """One reason in words: "time on product pages, 23 s, lowers it by 8 points", "2 items in the cart raise it by 24
+    points".
 
     `it` is the probability, and a point is a percentage point: 0.01 of probability. A worker calls this for every
     record, so both halves are kept once they are made.
     """
     if -5e-7 < contribution < 5e-7:
-        return f"{_subject(feature, value, 0)} does not change it"
-    move = _move(int(contribution * 1000 + (0.5 if contribution > 0 else -0.5)), contribution > 0)
-    if value.__class__ is not float:
-        return _subject(feature, value, 0) + move
-    # In whole steps, so that what is kept serves near values too: round() alone would take longer than the rest.
-    steps = 1000 if value < 10 else 10 if value < 120 else 1
-    return _subject(feature, int(value * steps + 0.5), steps) + move
+        text, is_plural = _subject(feature, value, 0)
+        return f"{text} {'do' if is_plural else 'does'} not change it"
+    if value.__class__ is float:
+        # In whole steps, so that what is kept serves near values too: round() alone would take longer than the rest.
+        steps = 1000 if value < 10 else 10 if value < 120 else 1
+        text, is_plural = _subject(feature, int(value * steps + 0.5), steps)
+    else:
+        text, is_plural = _subject(feature, value, 0)
+    return text + _move(int(contribution * 1000 + (0.5 if contribution > 0 else -0.5)), contribution > 0, is_plural)
 
 
 @lru_cache(maxsize=16_384, typed=True)
-def _subject(feature: str, value: Value | None, steps: int) -> str:
+def _subject(feature: str, value: Value | None, steps: int) -> Subject:
     """The feature and its value: `value` is a count of 1/`steps`, or the value itself where `steps` is 0."""
-    words = words_of(feature)
-    if value is None:
-        return f"{words.name}, {UNKNOWN},"
-    return f"{words.name}, {words.write(float(value) / steps if steps else value)},"
+    return subject_of(feature, float(value) / steps if steps and value is not None else value)
 
 
-@lru_cache(maxsize=2_048)
-def _move(tenths: int, is_up: bool) -> str:
+@lru_cache(maxsize=4_096)
+def _move(tenths: int, is_up: bool, is_plural: bool) -> str:
     """By how much, from tenths of a point."""
-    verb, size = "raises" if is_up else "lowers", abs(tenths)
+    verb, size = ("raise" if is_up else "lower") + ("" if is_plural else "s"), abs(tenths)
     if size >= 100:
         return f" {verb} it by {size / 10:.0f} points"
     if size == 0:

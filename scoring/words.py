@@ -27,11 +27,23 @@ _MONTHS = {
 _PAGE_TYPES = {"Administrative": "cart or checkout", "Informational": "information", "ProductRelated": "product"}
 
 
+class Subject(NamedTuple):
+    """What a sentence says moves the probability: "2 items in the cart", which take "raise" and not "raises"."""
+
+    text: str
+    is_plural: bool = False
+
+
 class Words(NamedTuple):
-    """A feature's name inside a sentence, and how its value is written."""
+    """A feature's name inside a sentence, and how its value is written.
+
+    `subject` makes a sentence's subject of a value, None being unknown; without one it is name and value, apart by a
+    comma.
+    """
 
     name: str
     write: Callable[[Value], str]
+    subject: Callable[[Value | None], Subject] | None = None
 
 
 def words_of(feature: str) -> Words:
@@ -67,6 +79,24 @@ def seconds(value: Value) -> str:
 def percent(value: Value) -> str:
     """A share, 0 to 1."""
     return plain(value) if isinstance(value, bool | str) else f"{value * 100:.1f}".removesuffix(".0") + " %"
+
+
+def subject_of(feature: str, value: Value | None) -> Subject:
+    """The subject of a sentence about a feature's value; None is unknown."""
+    words = words_of(feature)
+    if words.subject:
+        return words.subject(value)
+    return Subject(f"{words.name}, {UNKNOWN if value is None else words.write(value)},")
+
+
+def _cart(quantity: Value | None) -> Subject:
+    if quantity is None:
+        return Subject("a cart of unknown size")
+    return Subject("1 item in the cart") if quantity == 1 else Subject(f"{plain(quantity)} items in the cart", True)
+
+
+def _checkout(step: Value | None) -> Subject:
+    return Subject("begun checkout" if step else "no begun checkout")
 
 
 def _percent_of_hundred(value: Value) -> str:
@@ -116,9 +146,9 @@ WORDS: Mapping[str, Words] = {
     "searches": Words("searches", plain),
     "cart_adds": Words("additions to the cart", plain),
     "cart_removes": Words("removals from the cart", plain),
-    "cart_quantity": Words("items in the cart", plain),
+    "cart_quantity": Words("items in the cart", plain, _cart),
     "cart_value": Words("value of the cart", plain),
-    "checkout_step": Words("step of the checkout", plain),
+    "checkout_step": Words("step of the checkout", plain, _checkout),
     "wishlist_adds": Words("additions to the wish list", plain),
     "hour": Words("hour of the day", plain),
     "device_class": Words("device", plain),

@@ -62,10 +62,20 @@ def test_agrees_with_sorting_by_hand() -> None:
         ("Browser", 2, -0.05, "browser code, 2, lowers it by 5 points"),
         ("Weekend", True, 0.02, "weekend, yes, raises it by 2 points"),
         ("Weekend", False, 1e-9, "weekend, no, does not change it"),
+        ("cart_quantity", 2.0, 0.24, "2 items in the cart raise it by 24 points"),
+        ("cart_quantity", 1.0, 0.24, "1 item in the cart raises it by 24 points"),
+        ("cart_quantity", 0.5, 0.24, "0.5 items in the cart raise it by 24 points"),
+        ("cart_quantity", 1200.0, 0.24, "1200 items in the cart raise it by 24 points"),
+        ("cart_quantity", 0.0, -0.031, "0 items in the cart lower it by 3.1 points"),
+        ("cart_quantity", 2, 1e-9, "2 items in the cart do not change it"),
+        ("cart_quantity", None, 0.24, "a cart of unknown size raises it by 24 points"),
+        ("checkout_step", 1, 0.153, "begun checkout raises it by 15 points"),
+        ("checkout_step", 3.0, 0.153, "begun checkout raises it by 15 points"),
+        ("checkout_step", 0, -0.01, "no begun checkout lowers it by 1 point"),
         ("AFeatureToCome", 1.5, 0.02, "AFeatureToCome, 1.5, raises it by 2 points"),
     ],
 )
-def test_text(feature: str, value: float | str | bool, contribution: float, expected: str) -> None:
+def test_text(feature: str, value: float | str | bool | None, contribution: float, expected: str) -> None:
     assert reason_text(feature, value, contribution) == expected
 
 

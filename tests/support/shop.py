@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from deploy.processes.ports import wait_until
 from deploy.processes.probes import ProbeAddress, is_ready
 from storage.database.engine import engine_of
-from tests.support.browser import visitor
+from tests.support.browser import VISITOR, visitor
 from tests.support.ports import free_port
 from tests.support.stack import Stack, new_stack, up
 
@@ -44,9 +44,11 @@ class Shop:
         return ProbeAddress("127.0.0.1", int(self.stack.environment["OPECOM_SHOP__PORT"]))
 
     @contextmanager
-    def visit(self, *scripts: str, width: int = 1280, height: int = 900, driven: bool = False) -> Iterator["Visit"]:
+    def visit(
+        self, *scripts: str, width: int = 1280, height: int = 900, driven: bool = False, user_agent: str = VISITOR
+    ) -> Iterator["Visit"]:
         """A visitor with an empty profile; the page must have run without any fault at the end."""
-        with visitor(self.browser, driven=driven) as context:
+        with visitor(self.browser, user_agent, driven) as context:
             for script in (WATCH, *scripts):
                 context.add_init_script(script)
             one = Visit(self, context, context.new_page())

@@ -36,12 +36,15 @@ export function missingForFree() {
   return Math.max(0, FREE_FROM - totals().goods);
 }
 
+/** Returns how many were added: a line has 20 at most. */
 export function add(slug, variant, quantity) {
   const kept = lines();
-  const same = kept.find((line) => line.slug === slug && line.variant === variant);
-  if (same) same.quantity = Math.min(MOST, same.quantity + quantity);
-  else kept.push({ slug, variant, quantity: Math.min(MOST, quantity) });
+  let line = kept.find((each) => each.slug === slug && each.variant === variant);
+  if (!line) kept.push((line = { slug, variant, quantity: 0 }));
+  const before = line.quantity;
+  line.quantity = Math.min(MOST, before + quantity);
   keep(kept);
+  return line.quantity - before;
 }
 
 /** Sets how many of a line there are; 0 takes it out. */

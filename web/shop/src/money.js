@@ -5,7 +5,7 @@ export const CURRENCY = "EUR";
 const format = new Intl.NumberFormat("en-IE", { style: "currency", currency: CURRENCY });
 
 export function shown(cents) {
-  return format.format(cents / 100);
+  return format.format(amount(cents));
 }
 
 /** The amount in euros, as the tracker wants it. */

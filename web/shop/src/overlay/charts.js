@@ -19,19 +19,20 @@ export function gauge() {
   return { element, set };
 }
 
-/** The probabilities of a session, the newest at the right, from 0 to 100 %; `set(probabilities)`. */
+/** The probabilities of a session, the newest at the right, from 0 to 100 %; `set(probabilities, band)`. */
 export function line() {
   const path = svg("path", { class: "line-path", d: "" });
   const dot = svg("circle", { class: "line-dot", r: "4", cx: "-10", cy: "-10" });
-  const levels = [0, 0.5, 1].map((level) => svg("path", { class: "line-level", d: `M0 ${y(level)}H${WIDTH}` }));
+  const levels = [0, 1].map((level) => svg("path", { class: "line-level", d: `M0 ${y(level)}H${WIDTH}` }));
   const element = svg("svg", { class: "line-chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, levels, path, dot);
-  function set(probabilities) {
+  function set(probabilities, band) {
     const step = (WIDTH - 2 * PAD) / Math.max(probabilities.length - 1, 1);
     const places = probabilities.map((each, place) => [PAD + place * step, y(each)]);
     path.setAttribute("d", places.map(([x, height], place) => `${place ? "L" : "M"}${x.toFixed(1)} ${height.toFixed(1)}`).join(""));
     const [x, height] = places.at(-1) ?? [-10, -10];
     dot.setAttribute("cx", x.toFixed(1));
     dot.setAttribute("cy", height.toFixed(1));
+    dot.setAttribute("class", `line-dot band-${band}`);
   }
   return { element, set };
 }

@@ -2,13 +2,14 @@
 
 import { h, spoken } from "../dom.js";
 import { bar, gauge, line } from "./charts.js";
-import { BANDS, GROUPS, chance, featureValue, moved } from "./words.js";
+import { BANDS, GROUPS, cartText, chance, featureValue, moved, subject } from "./words.js";
 
 /** The panel: `show(intent, probabilities)` and `state(name, sentence)`. */
 export function panel(onClose) {
   const status = h("p", { class: "state", "data-state": "waiting" });
   const body = h("div", { class: "intent", hidden: true });
   const pieces = { number: h("span", { class: "chance" }), band: h("span", { class: "band" }), gauge: gauge(), line: line() };
+  const cart = h("p", { class: "cart-state", hidden: true });
   const reasons = h("ul", { class: "reasons", role: "list" });
   const table = features();
   const foot = h("p", { class: "foot muted" });
@@ -19,6 +20,7 @@ export function panel(onClose) {
     foot);
   body.append(
     h("div", { class: "now" }, pieces.gauge.element, h("p", { class: "now-text" }, pieces.number, h("span", { class: "muted" }, "chance to buy"), pieces.band)),
+    cart,
     h("figure", { class: "past" }, pieces.line.element, h("figcaption", { class: "muted" }, "so far in this session, 0 to 100 %")),
     why,
   );
@@ -37,7 +39,9 @@ export function panel(onClose) {
     pieces.band.textContent = BANDS[intent.band] ?? intent.band;
     pieces.band.className = `band band-${intent.band}`;
     pieces.gauge.set(intent.probability, intent.band);
-    pieces.line.set(probabilities);
+    pieces.line.set(probabilities, intent.band);
+    cart.textContent = intent.signals ? cartText(intent.signals) : "";
+    cart.hidden = !intent.signals;
     // A site may show its bands alone.
     why.hidden = !intent.reasons;
     if (why.hidden) return;
@@ -65,11 +69,6 @@ function reasonRows(reasons) {
         `${contribution < 0 ? "▼" : "▲"} ${moved(contribution)}`),
       bar(contribution / largest),
       spoken(text)));
-}
-
-/** What a reason is about: "Time on product pages, 23 s", of "time on product pages, 23 s, lowers it by 8 points". */
-function subject(text) {
-  return text.slice(0, text.lastIndexOf(", ")).replace(/^./, (first) => first.toUpperCase());
 }
 
 /** The table of the features; what changed with the last intent is marked. */

@@ -1,5 +1,7 @@
 // How the overlay writes what an intent has. Reasons come with words of their own, from the server.
 
+import { shown } from "../money.js";
+
 const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const points = new Intl.NumberFormat("en", { maximumFractionDigits: 1, minimumFractionDigits: 1, signDisplay: "exceptZero" });
 const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
@@ -39,6 +41,18 @@ export function featureValue(value, unit) {
   if (unit === "%") return percent.format(value);
   if (unit === "s") return `${points.format(value).replace("+", "")} s`;
   return plain.format(value);
+}
+
+/** "Cart: 2 items, €58.00, checkout step 1", as far as it is known. */
+export function cartText({ cart_quantity: quantity, cart_value: value, checkout_step: step }) {
+  const pieces = quantity === null ? "something in it" : `${plain.format(quantity)} ${quantity === 1 ? "item" : "items"}`;
+  const parts = [quantity === 0 ? "empty" : pieces, value > 0 && shown(value * 100), step > 0 && `checkout step ${step}`];
+  return `Cart: ${parts.filter(Boolean).join(", ")}`;
+}
+
+/** What a reason is about: "Time on product pages, 23 s", of "time on product pages, 23 s, lowers it by 8 points". */
+export function subject(text) {
+  return text.replace(/,? (raises?|lowers?) it by .*$/, "").replace(/^./, (first) => first.toUpperCase());
 }
 
 export function chance(probability) {

@@ -3,7 +3,7 @@
 import { h, picture } from "../dom.js";
 import * as cart from "../cart.js";
 import { VARIANTS } from "../catalogue.js";
-import { amount, shown } from "../money.js";
+import { shown } from "../money.js";
 import * as tracking from "../tracking.js";
 import { heading, sums } from "./parts.js";
 
@@ -13,8 +13,7 @@ export function cartPage() {
 
   function change(line, quantity) {
     cart.change(line.slug, line.variant, quantity);
-    const action = quantity ? "change" : "remove";
-    tracking.event("cart", action, line.slug, quantity ? quantity : amount(line.sum));
+    tracking.cartChanged(line.product, quantity - line.quantity);
     said.textContent = quantity ? `${line.product.name}: ${quantity}` : `${line.product.name} was taken out`;
   }
 
@@ -26,6 +25,7 @@ export function cartPage() {
 
   const title = heading("Your cart");
   update();
+  tracking.cartShown(cart.lines());
   cart.watch(() => (body.isConnected ? update() : false));
   return [title, said, body];
 }

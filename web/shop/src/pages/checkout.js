@@ -1,9 +1,10 @@
-// Checkout: address, delivery, the order. Nothing that is typed here leaves the page; the tracker learns the sum only.
+// Checkout: address, delivery, payment, the order. Nothing that is typed here leaves the page; the tracker learns what is in
+// the cart, how far the checkout is, and the sum.
 
 import { h } from "../dom.js";
 import * as cart from "../cart.js";
 import { VARIANTS } from "../catalogue.js";
-import { CURRENCY, amount, shown } from "../money.js";
+import { shown } from "../money.js";
 import { placed } from "../orders.js";
 import { go } from "../router.js";
 import * as tracking from "../tracking.js";
@@ -19,7 +20,7 @@ export function checkout() {
         h("a", { class: "button", href: "/products" }, "See everything")),
     ];
   }
-  const wanted = { express: false };
+  const wanted = { express: false, isAddressed: false };
   const fields = addressFields();
   const costs = h("div", {}, sums(cart.totals()));
   const problems = h("p", { class: "problems", role: "alert" });
@@ -28,6 +29,16 @@ export function checkout() {
     wanted.express = how === "express";
     costs.replaceChildren(sums(cart.totals(wanted.express)));
     tracking.event("checkout", "delivery", how);
+  }
+
+  function address() {
+    if (wanted.isAddressed || fields.some((each) => !each.isRight())) return;
+    wanted.isAddressed = true;
+    tracking.checkoutReached("add_shipping_info", cart.lines());
+  }
+
+  function pay() {
+    tracking.checkoutReached("add_payment_info", cart.lines());
   }
 
   function order(event) {
@@ -42,17 +53,19 @@ export function checkout() {
     buy(fields.find((each) => each.name === "name").input.value.trim(), wanted.express);
   }
 
+  tracking.checkoutReached("begin_checkout", cart.lines());
   return [
     heading("Checkout"),
     h("form", { class: "checkout", novalidate: true, onsubmit: order },
       h("div", { class: "checkout-fields" },
         h("h2", {}, "Where it goes"),
-        h("div", { class: "fields" }, fields.map((each) => each.element)),
+        h("div", { class: "fields", onchange: address }, fields.map((each) => each.element)),
         choice("delivery", "How it gets there", [
           ["standard", "Standard", "3 working days"],
           ["express", "Express", `next working day, ${shown(cart.totals(true).delivery)}`],
         ], deliver),
-        h("p", { class: "muted" }, "You pay the courier at the door. This is a demonstration: nothing is delivered, and your address stays in this page.")),
+        choice("payment", "How you pay the courier", [["card", "By card", ""], ["cash", "In cash", ""]], pay),
+        h("p", { class: "muted" }, "This is a demonstration: nothing is delivered, and your address stays in this page.")),
       h("aside", { class: "summary", "aria-label": "Your order" },
         h("h2", {}, "Your order"),
         h("ul", { class: "order-lines", role: "list" }, cart.lines().map(line)),
@@ -64,7 +77,7 @@ export function checkout() {
 
 function buy(name, express) {
   const order = placed(name, express);
-  tracking.purchase(amount(order.total), order.id, CURRENCY);
+  tracking.purchase(order.total, order.id);
   cart.clear();
   go("/success");
 }

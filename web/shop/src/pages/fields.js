@@ -2,7 +2,10 @@
 
 import { h } from "../dom.js";
 
-/** A labelled field; `attributes` are those of the input, `wrong(value)` gives a sentence or nothing. */
+/**
+ * A labelled field; `attributes` are those of the input, `wrong(value)` gives a sentence or nothing. `check` shows that
+ * sentence, `isRight` shows nothing.
+ */
 export function field(name, label, attributes, wrong) {
   const error = h("span", { class: "error", id: `${name}-error` });
   const input = h("input", { id: name, name, type: "text", "aria-describedby": `${name}-error`, ...attributes });
@@ -15,10 +18,12 @@ export function field(name, label, attributes, wrong) {
     return sentence;
   }
 
-  // What was left wrong is told; what is being mended is praised at once.
+  const isRight = () => !wrong(input.value.trim());
+
+  // What was left wrong is shown, until it is right.
   input.addEventListener("blur", () => input.value && check());
   input.addEventListener("input", () => error.textContent && check());
-  return { name, label, input, element, check };
+  return { name, label, input, element, check, isRight };
 }
 
 /** A group of radio buttons; `choices` are [value, label, note]. */
@@ -27,7 +32,7 @@ export function choice(name, label, choices, onChange) {
     h("label", { class: "option" },
       h("input", { type: "radio", name, value, checked: place === 0, onchange: () => onChange(value) }),
       h("span", {}, text),
-      h("span", { class: "muted" }, note));
+      note && h("span", { class: "muted" }, note));
   return h("fieldset", { class: "options" }, h("legend", {}, label), choices.map(option));
 }
 

@@ -3,7 +3,7 @@
 import { h, picture } from "../dom.js";
 import { VARIANTS, others } from "../catalogue.js";
 import * as cart from "../cart.js";
-import { amount, shown } from "../money.js";
+import { shown } from "../money.js";
 import * as tracking from "../tracking.js";
 import { grid, heading } from "./parts.js";
 
@@ -25,8 +25,7 @@ export function detail(product) {
   function addToCart(event) {
     event.preventDefault();
     const quantity = Number(new FormData(event.target).get("quantity"));
-    cart.add(product.slug, chosen.variant, quantity);
-    tracking.event("cart", "add", product.slug, amount(product.price * quantity));
+    tracking.cartChanged(product, cart.add(product.slug, chosen.variant, quantity));
     said.replaceChildren(
       `${quantity} × ${product.name} in ${VARIANTS[chosen.variant].toLowerCase()} is in your cart. `,
       h("a", { href: "/cart" }, "Go to the cart"),
@@ -34,6 +33,7 @@ export function detail(product) {
   }
 
   showPicture();
+  tracking.productShown(product);
   return [
     h("nav", { class: "trail", "aria-label": "You are here" },
       h("a", { href: "/products" }, "Shop"), h("span", { "aria-hidden": "true" }, "›"), h("span", {}, product.category)),

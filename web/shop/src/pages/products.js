@@ -50,6 +50,7 @@ export function products() {
     Object.entries(ORDERS).map(([value, [name]]) => h("option", { value }, name)),
   );
   update();
+  tracking.listShown(PRODUCTS);
   return [
     h("div", { class: "page-head" }, heading("Everything we make"), count),
     h("div", { class: "tools" },
