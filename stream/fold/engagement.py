@@ -16,33 +16,31 @@ _PING = Packing("<qHIH")
 class Engagement:
     """Of a session that has a ping. Depths are in hundredths of a percent; -1: the newest view has no ping yet."""
 
-    __slots__ = ("_pings", "earlier_depths", "earlier_ms", "earlier_views", "view_depth", "view_ms")
+    __slots__ = (
+        "_pings",
+        "earlier_depths",
+        "earlier_ms",
+        "earlier_views",
+        "mean_depth",
+        "seconds",
+        "view_depth",
+        "view_ms",
+    )
 
     def __init__(self) -> None:
         self._pings = b""
         #: Sums over the views before the newest one, and how many of them have pings.
         self.earlier_ms = self.earlier_depths = self.earlier_views = 0
         self.view_ms, self.view_depth = 0, -1
+        #: Over all views; the depth in percent of the page's height, its mean over the views that have pings.
+        self.seconds = self.mean_depth = 0.0
 
-    @property
-    def seconds(self) -> float:
-        return (self.earlier_ms + self.view_ms) / 1000
-
-    @property
-    def mean_depth(self) -> float:
-        """Percent of the page's height, the mean over the views that have pings."""
-        views, depths = self.earlier_views, self.earlier_depths
-        if self.view_depth >= 0:
-            views, depths = views + 1, depths + self.view_depth
-        return depths / views / 100
-
-    def add(self, at: int, place: int, engaged_ms: int, scroll_depth: float) -> None:
-        """Keep a ping; it counts once `ping` or `recount` is called."""
-        self._pings += _PING.pack(at, place, engaged_ms, int(scroll_depth * 100 + 0.5))
-
-    def ping(self, engaged_ms: int, scroll_depth: float) -> None:
-        """Count a ping of the newest view."""
-        self._count(engaged_ms, int(scroll_depth * 100 + 0.5))
+    def add(self, at: int, place: int, engaged_ms: int, scroll_depth: float, last: bool) -> None:
+        """Keep a ping, and count it where it is the session's last event; otherwise call `recount`."""
+        depth = int(scroll_depth * 100 + 0.5)
+        self._pings += _PING.pack(at, place, engaged_ms, depth)
+        if last:
+            self._count(engaged_ms, depth)
 
     def next_view(self) -> None:
         """A view follows all pings."""
@@ -72,5 +70,9 @@ class Engagement:
             self.next_view()
 
     def _count(self, engaged_ms: int, depth: int) -> None:
-        self.view_ms = max(self.view_ms, min(engaged_ms, VIEW_CAP))
+        """Count a ping of the newest view."""
+        if engaged_ms > self.view_ms:
+            self.view_ms = engaged_ms if engaged_ms < VIEW_CAP else VIEW_CAP
         self.view_depth = max(self.view_depth, depth)
+        self.seconds = (self.earlier_ms + self.view_ms) / 1000
+        self.mean_depth = (self.earlier_depths + self.view_depth) / (self.earlier_views + 1) / 100

@@ -23,6 +23,7 @@ from ingest.events import (
     clock_of,
     decode,
 )
+from scoring.site_profile import SiteProfile
 from stream.fold.calendar import Calendars
 from stream.fold.clock import IDLE, SessionClock
 from stream.fold.erasures import Erasures, digests_of
@@ -83,6 +84,8 @@ class Partition:
         self._calendars = calendars
         self._statistics = statistics
         self._erasures = erasures or Erasures()
+        #: Of the version in force, by site.
+        self._profiles: dict[str, SiteProfile] = {}
         #: First offsets of the open sessions, in order.
         self._first_offsets: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
@@ -174,6 +177,7 @@ class Partition:
                 self.previous_model, self.model = self.model, control.version
         elif isinstance(control, UsePages):
             self.pages_version = max(self.pages_version, control.version)
+            self._profiles.clear()
         elif isinstance(control, Erase):
             self._forget(control.digest)
         return "control", ""
@@ -329,8 +333,13 @@ class Partition:
         update = update_of(
             session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
         )
-        profile = self._statistics.profile(session.site, self.pages_version)
+        profile = self._profiles.get(session.site) or self._profile_of(session.site)
         result.updates.append(UnscoredUpdate(self.number, key, self.model, update, profile))
+
+    def _profile_of(self, site: str) -> SiteProfile:
+        """The profile of the version in force, kept until another one is."""
+        profile = self._profiles[site] = self._statistics.profile(site, self.pages_version)
+        return profile
 
     def _dead(self, record: LogRecord, reason: DeadReason, detail: str) -> DeadLetter:
         return DeadLetter(

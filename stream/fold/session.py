@@ -11,6 +11,7 @@ from bisect import bisect_left
 from functools import lru_cache
 from hashlib import blake2b
 from math import isfinite
+from operator import attrgetter
 from sys import intern
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ PLACE_BITS = 16
 PLACE_MASK = (1 << PLACE_BITS) - 1
 #: Kinds of pages.
 TYPES = len(TYPE_INDEXES)
+_path = attrgetter("path")
 _NO_VIEWS = array("q", [0] * 2 * TYPES)
 #: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
 _PRIVATE = re.compile(r"10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|::|f[cd]|fe[89ab]")
@@ -149,9 +151,9 @@ class Session:
 
     def view_millis(self, index: int) -> int:
         """How long view `index` lasted: until the next view, or the last event; VIEW_CAP at most; in ms."""
-        following = index + 1
-        until = self.view_at(following) if following < len(self.views) else self.last_at
-        lasted = until - self.view_at(index)
+        views, following = self.views, index + 1
+        until = views[following] >> PLACE_BITS if following < len(views) else self.last_at
+        lasted = until - (views[index] >> PLACE_BITS)
         return lasted if lasted < VIEW_CAP else VIEW_CAP
 
 
@@ -222,11 +224,8 @@ def apply(
         or occurred_at > session.last_at
         or not _before(session, occurred_at, id_bytes, session.last_at, session.last_place, verified)
     )
-    day, hour = (
-        (session.calendar.day(occurred_at), session.calendar.hour(occurred_at))
-        if first
-        else (session.day, session.hour)
-    )
+    if first:
+        day, hour = session.calendar.day(occurred_at), session.calendar.hour(occurred_at)
     if event.purchase is not None:
         _take_order(session, ReportedPurchase(occurred_at, id_bytes, *_order(event)))
     # Nothing below raises.
@@ -251,20 +250,20 @@ def apply(
     else:
         session.previous_at = max(session.previous_at, occurred_at)
         changed = _insert(session, occurred_at, id_bytes, page) if page is not None else ()
-    if event.type != "page_view":
-        _take_other(session, event, id_bytes, occurred_at, last)
-    if last:
-        session.ended = event.type == "session_end"
-    return changed
-
-
-def _take_other(session: Session, event: Event, id_bytes: bytes, occurred_at: int, last: bool) -> None:
-    """Count an event that is no page view."""
-    if event.type == "page_ping":
+    kind = event.type
+    if kind == "page_ping":
         session.pings += 1
         if event.ping is not None:
             _take_ping(session, event.ping, occurred_at, last)
-        return
+    elif kind != "page_view":
+        _take_other(session, event, id_bytes, occurred_at)
+    if last:
+        session.ended = kind == "session_end"
+    return changed
+
+
+def _take_other(session: Session, event: Event, id_bytes: bytes, occurred_at: int) -> None:
+    """Count an event that is neither a page view nor a ping."""
     if event.type == "custom":
         session.customs += 1
     elif event.history is not None:
@@ -281,10 +280,8 @@ def _take_ping(session: Session, ping: Ping, occurred_at: int, last: bool) -> No
     engagement = session.engagement
     if engagement is None:
         engagement = session.engagement = Engagement()
-    engagement.add(occurred_at, session.events - 1, ping.engaged_ms, ping.scroll_depth)
-    if last:
-        engagement.ping(ping.engaged_ms, ping.scroll_depth)
-    else:
+    engagement.add(occurred_at, len(session.ids) // ID_BYTES - 1, ping.engaged_ms, ping.scroll_depth, last)
+    if not last:
         _recount_pings(session, engagement)
 
 
@@ -348,12 +345,12 @@ def _insert(session: Session, occurred_at: int, id_bytes: bytes, page: PageAtVer
 
 def _count_page(session: Session, page: PageAtVersion) -> None:
     session.by_type[page.type_index] += 1
-    session.views_with_statistics += page.has_statistics
-    path = page.path
-    for known in session.pages:
-        if known.path == path:
-            return
-    session.distinct_pages += 1
+    if page.has_statistics:
+        session.views_with_statistics += 1
+    # Views of one page mostly share it; otherwise a path may have been of another type or version.
+    pages = session.pages
+    if page not in pages and page.path not in map(_path, pages):
+        session.distinct_pages += 1
 
 
 def _position(session: Session, occurred_at: int, id_bytes: bytes) -> int:

@@ -8,7 +8,7 @@ from ingest.events import Event
 from scoring.site_profile import SiteProfile
 from stream.codegen import compile_struct_builder
 from stream.fold.features import features
-from stream.fold.session import Session, event_id_text
+from stream.fold.session import ID_BYTES, PLACE_BITS, PLACE_MASK, Session, event_id_text
 from stream.fold.signals import signals
 from stream.scored import Cause, Counts, SessionUpdate, Status, View
 
@@ -75,14 +75,14 @@ def cause_of(offset: int, event: Event) -> Cause:
 
 
 def _view(session: Session, index: int) -> View:
-    page = session.pages[index]
-    views = len(session.views)
+    page, view = session.pages[index], session.views[index]
+    views, place = len(session.views), (view & PLACE_MASK) * ID_BYTES
     is_bounce, is_exit = views == 1, index == views - 1
     return View(
-        event_id_text(session.id_at(session.view_place(index))),
+        event_id_text(session.ids[place : place + ID_BYTES]),
         page.type,
         page.path,
-        session.view_at(index),
+        view >> PLACE_BITS,
         session.view_millis(index) / 1000,
         is_bounce,
         is_exit,
