@@ -41,7 +41,16 @@ PARTITIONS = 2
 ANALYTICS_TABLES = (
     *("events", "scored_sessions", "dead_letters", "page_tally_source", "page_tally_changes", "page_tallies"),
 )
-TABLES = ("sessions", "page_views", "orders", "refunds", "log_positions", "backfills", "backfill_partitions", "erasures")
+TABLES = (
+    "sessions",
+    "page_views",
+    "orders",
+    "refunds",
+    "log_positions",
+    "backfills",
+    "backfill_partitions",
+    "erasures",
+)
 
 
 class ListSource:
