@@ -43,14 +43,8 @@ ANALYTICS_TABLES = (
     *("page_tally_source", "page_tally_changes", "page_tallies"),
 )
 TABLES = (
-    "sessions",
-    "page_views",
-    "orders",
-    "refunds",
-    "log_positions",
-    "backfills",
-    "backfill_partitions",
-    "erasures",
+    *("sessions", "page_views", "orders", "refunds", "log_positions"),
+    *("backfills", "backfill_partitions", "erasures"),
 )
 
 

@@ -18,7 +18,7 @@ DECLARED = ("stream/scored.py", "    views: Annotated[tuple[View, ...]", "    sa
 MEANT = (
     "stream/fold/session.py",
     {
-        '"revenue", "session_context",': '"revenue", "saved", "session_context",',
+        '"session_context",': '"saved", "session_context",',
         "        self.customs = 0\n": "        self.customs = 0\n        self.saved = 0\n",
         "        session.customs += 1\n": "        session.customs += 1\n        session.saved += 1\n",
     },
