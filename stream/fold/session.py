@@ -167,8 +167,9 @@ def event_id_bytes(event_id: str) -> bytes:
 
 def event_id_text(id_bytes: bytes) -> str:
     """The event id that `event_id_bytes` read."""
-    text = id_bytes.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = id_bytes.hex("-", 2)
+    # Eight groups of four; the first two of a UUID are one, and so are the last three.
+    return text[:4] + text[5:29] + text[30:34] + text[35:]
 
 
 def counts_as_revenue(event: Event) -> bool:
@@ -214,7 +215,8 @@ def apply(
     """
     ids = session.ids
     number = len(ids) // ID_BYTES
-    verified = counts_as_revenue(event)
+    purchase = event.purchase
+    verified = purchase is not None and purchase.verified
     first = not number or (
         occurred_at <= session.first_at
         and _before(session, occurred_at, id_bytes, session.first_at, session.first_place, verified)
@@ -226,7 +228,7 @@ def apply(
     )
     if first:
         day, hour = session.calendar.day(occurred_at), session.calendar.hour(occurred_at)
-    if event.purchase is not None:
+    if purchase is not None:
         _take_order(session, ReportedPurchase(occurred_at, id_bytes, *_order(event)))
     # Nothing below raises.
     if first:
@@ -303,14 +305,14 @@ def _before(session: Session, at: int, id_bytes: bytes, other_at: int, other: in
 def _move_last_event(session: Session, at: int) -> tuple[int, ...]:
     """The session's last event is now at `at`, which lengthens its last view."""
     before, session.last_at = session.last_at, at
-    count = len(session.views)
-    if not count:
+    views = session.views
+    if not views:
         return ()
-    viewed_at = session.views[-1] >> PLACE_BITS
-    session.by_type[TYPES + session.pages[-1].type_index] += min(at - viewed_at, VIEW_CAP) - min(
-        before - viewed_at, VIEW_CAP
-    )
-    return (count - 1,)
+    capped_at = (views[-1] >> PLACE_BITS) + VIEW_CAP
+    if before < capped_at:
+        until = at if at < capped_at else capped_at
+        session.by_type[TYPES + session.pages[-1].type_index] += until - before
+    return (len(views) - 1,)
 
 
 def _append(session: Session, at: int, page: PageAtVersion) -> int:

@@ -59,7 +59,7 @@ def update_of(
         occurred_at if closed else session.last_seen,
         status,
         features(session),
-        Counts(session.events, len(session.views), session.pings, session.customs, order_count),
+        Counts(len(session.ids) // ID_BYTES, len(session.views), session.pings, session.customs, order_count),
         pages_version,
         tuple([_view(session, index) for index in changed]),
         signals(session),
