@@ -17,6 +17,7 @@ def simulate() -> None:
 
 Rate = Annotated[float, typer.Option(min=0, help="Events per second; 0: as fast as they are accepted.")]
 Sessions = Annotated[int | None, typer.Option(min=1, help="How many sessions; none: all of the file.")]
+SHOP_SESSIONS = 1_000
 Verify = Annotated[bool, typer.Option("--verify", help="Compares the database with the file afterwards.")]
 
 
@@ -45,3 +46,24 @@ def clicks(
     from deploy.simulate import show
 
     raise typer.Exit(show.clicks(load(), data, rate, sessions, verify))
+
+
+@app.command()
+def shop(
+    sessions: Annotated[int, typer.Option(min=1, help="How many sessions.")] = SHOP_SESSIONS,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same sessions.")] = 0,
+    days: Annotated[int, typer.Option(min=1, max=365, help="Over how many days they spread.")] = 14,
+    amounts: Annotated[float, typer.Option(min=0.001, max=1e6, help="Multiplies every price and order.")] = 1.0,
+    conversion: Annotated[float, typer.Option(help="The share of sessions that buy.")] = 0.03,
+    truth: Annotated[
+        Path | None, typer.Option(help="A file to write: each event with the probability that its session buys.")
+    ] = None,
+    rate: Rate = 0,
+) -> None:
+    """Sends a generated shop whose truth is known: pages, carts, checkout, returning visitors."""
+    from deploy.simulate import show
+    from deploy.simulate.shop.parameters import ShopFacts
+    from deploy.simulate.shop.shop import ShopParameters
+
+    wanted = ShopParameters(sessions, seed, days, amounts, ShopFacts(conversion=conversion))
+    raise typer.Exit(show.shop(load(), wanted, rate, truth))

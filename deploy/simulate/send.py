@@ -84,6 +84,10 @@ def sent(event: Event) -> dict[str, Any]:
         event_body["ping"] = event.ping
     if event.custom is not None:
         event_body["custom"] = event.custom
+    if event.commerce is not None:
+        event_body["commerce"] = event.commerce
+    if event.history is not None:
+        event_body["history"] = event.history
     if event.purchase is not None:
         purchase = event.purchase
         event_body["purchase"] = {

@@ -14,6 +14,9 @@ from deploy.settings.model import Settings
 from deploy.simulate import clicks_run, uci_run
 from deploy.simulate.progress import StoredCounts
 from deploy.simulate.run import Simulation, new_run
+from deploy.simulate.shop import run as shop_run
+from deploy.simulate.shop import truths
+from deploy.simulate.shop.shop import ShopParameters
 from deploy.terminal.console import TerminalConsole
 from deploy.wiring.relational import relational
 
@@ -35,6 +38,22 @@ def clicks(settings: Settings, data: Path | None, rate: float, sessions: int | N
     write_line(console, "the file has days and no times of day: the times are invented, the same ones each time")
     check = partial(clicks_run.verify, settings, simulation=simulation, file=file) if verify else None
     return _simulate(settings, simulation, rate, console, check)
+
+
+def shop(settings: Settings, wanted: ShopParameters, rate: float, truth: Path | None) -> int:
+    """Send a generated shop, wait for it and compare what arrived; the exit code. Raises SetupError."""
+    settings, console = as_running(settings), TerminalConsole()
+    made = shop_run.simulation(settings, wanted, new_run())
+    if truth is not None:
+        truths.write(truth, made.visits)
+
+    def check(engine: Engine) -> int:
+        found = shop_run.differences(engine, made)
+        for line in found or [f"{made.expected.buyers:,} of them bought, as was sent"]:
+            write_line(console, line)
+        return 1 if found else 0
+
+    return _simulate(settings, made.simulation, rate, console, check)
 
 
 def _simulate(

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from itertools import count
 from typing import Any, Protocol
 
-from ingest.events import Context, Event, EventType
+from ingest.events import ClockKind, Context, Event, EventType
 
 
 class Visit(Protocol):
@@ -27,18 +27,30 @@ class Visit(Protocol):
         ...
 
 
-def event(visit: Visit, tail: str, at: int, context: Context, kind: EventType, **member: Any) -> Event:
-    """One event of the visit, received when it occurred; `tail` is one of `event_id_tails`."""
+def event(
+    visit: Visit,
+    tail: str,
+    at: int,
+    context: Context,
+    kind: EventType,
+    visitor_id: str = "",
+    clock: ClockKind = "replayed",
+    **member: Any,
+) -> Event:
+    """One event of the visit, received when it occurred; `tail` is one of `event_id_tails`.
+
+    Without `visitor_id` each visit is of a visitor of its own.
+    """
     return Event(
         event_id=f"{at >> 16:08x}-{at & 0xFFFF:04x}-{tail}",
         site=visit.site,
         session_id=visit.session_id,
-        visitor_id=f"visitor-{visit.number:05}",
+        visitor_id=visitor_id or f"visitor-{visit.number:05}",
         type=kind,
         occurred_at=at,
         received_at=at,
         context=context,
-        clock="replayed",
+        clock=clock,
         **member,
     )
 
