@@ -1,9 +1,9 @@
 """What is known of a model beside its graph, and what a probability means by it; needs no numpy."""
 
 from math import nan
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from scoring.errors import ScoringError
 
@@ -16,12 +16,14 @@ class ModelError(ScoringError):
 
 
 class TrainingShop(Struct, frozen=True, kw_only=True):
-    """The shop that a model was learned from: the share of its sessions that buy, and its mean page statistics.
+    """The shop that a model was learned from, and its mean page statistics.
 
     `site` is that shop's name where it is a site of this installation.
     """
 
-    base_rate: Annotated[float, Meta(gt=0, lt=1)]
+    #: Mean log-odds that the model gives to beginnings of sessions, without page statistics and with them.
+    level: float
+    level_with_statistics: float
     bounce_rate: float
     exit_rate: float
     page_value: float

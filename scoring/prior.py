@@ -2,12 +2,13 @@
 
 Until a model is learned from the site itself, three things hold (docs/model.md, "The first day"):
 
-1. Page statistics reach the model free of currency and of order size, relative to the site's own level.
-2. The log-odds move from the base rate of the training shop to the site's expected conversion: prior correction (King
-   and Zeng 2001; Saerens, Latinne and Decaestecker 2002), here with the base rate of a session of so many events.
-3. Cart and checkout, of which the seventeen features know nothing, are added as evidence in log-odds. Its size is a
-   prior: of sessions with something in the cart 30 % buy, of those in the checkout 55 % (Baymard Institute: the mean of
-   documented cart abandonment is 70 %).
+1. What holds for the training shop alone is left out: its months, its weekends, who its visitors are. Page statistics
+   reach the model free of currency and of order size, relative to the site's own level.
+2. The log-odds move from the model's own level to the site's expected conversion: prior correction (King and Zeng 2001;
+   Saerens, Latinne and Decaestecker 2002). Of the rest of the model's log-odds only SLOPE counts.
+3. What the seventeen features do not know is added as evidence in log-odds: earlier sessions and orders of the visitor,
+   the cart and the checkout. The sizes are priors. Of sessions with something in the cart 30 % buy, of those in the
+   checkout 55 % (Baymard Institute: the mean of documented cart abandonment is 70 %).
 """
 
 from collections.abc import Sequence
@@ -16,23 +17,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.features import NAMES
 from scoring.manifest import Manifest, TrainingShop
 from scoring.model import Scores
 from scoring.signals import RATES, Signals
 from scoring.site_profile import SiteProfile
 
-#: What the reasons have beside the seventeen features.
-EVIDENCE = ("cart_quantity", "checkout_step")
-#: How much of the model's own log-odds counts. What it learned of another shop holds here in part.
-SLOPE = 0.3
-#: By number of events, from the first one of these on: by how much the log-odds of buying of a session that goes on for
-#: so long with nothing in the cart differ from those of any session.
+#: Columns that say something of the training shop alone: SpecialDay and all behind it. A row has the reference's there.
+OF_ONE_SHOP = slice(NAMES.index("SpecialDay"), len(NAMES))
+#: What the reasons have beside the features, in the order in which it is added.
+EVIDENCE = ("previous_sessions", "previous_purchases", "cart_quantity", "checkout_step")
+#: Log-odds of each: a visitor who comes again, and one who has bought before; something in the cart; a begun checkout.
+EVIDENCE_LOG_ODDS = (0.7, 0.7, 2.5, 1.05)
+#: How much of the model's own log-odds counts: what it learned of another shop holds here in small part.
+SLOPE = 0.2
+#: By number of events, from the first one of these on: the log-odds of buying of a session that goes on for so long, of
+#: a new visitor with nothing in the cart, less those of any session. Fitted on generated shops, seeds 1 and 2 of
+#: `opecom simulate shop`; docs/LOG.md has the figures.
 EVENTS = (1, 2, 3, 4, 6, 10, 20)
-RISE = (-0.9, -0.9, -0.9, -0.9, -0.9, -0.9, -0.9)
+RISE = (-0.45, -0.4, -0.4, -0.35, -0.25, -0.25, -0.5)
 #: The first day's bands, in parts of the odds of any session.
-BUILDING_ODDS, HIGH_ODDS = 2.0, 6.0
-#: Log-odds of something in the cart, and beyond that of a begun checkout.
-CART, CHECKOUT = 2.6, 1.1
+BUILDING_ODDS, HIGH_ODDS = 2.0, 5.0
 #: A probability is not nearer to 0 and 1 than this.
 LEAST = 1e-6
 
@@ -41,31 +46,26 @@ class CorrectedSession(NamedTuple):
     """What a correction takes of a session beside its row."""
 
     events: int
+    is_returning: bool
     signals: Signals | None
     profile: SiteProfile
 
 
-def relative(rows: NDArray[np.float32], shop: TrainingShop, profiles: Sequence[SiteProfile]) -> NDArray[np.float32]:
-    """The rows, float32[batch, columns], with page statistics as the training shop would have them.
+def transferable(
+    rows: NDArray[np.float32], manifest: Manifest, shop: TrainingShop, profiles: Sequence[SiteProfile]
+) -> NDArray[np.float32]:
+    """The rows, float32[batch, columns], as the training shop would have them, with what holds there alone left out.
 
     A rate is multiplied by the ratio of the two shops' means. A page value counts as what it is above the site's mean,
     in units of that mean: most sessions of the training shop have none, all of a site with statistics have one.
-    Without statistics a row stays as it is.
     """
+    made = rows.copy()
+    made[:, OF_ONE_SHOP] = np.array(manifest.reference_row[OF_ONE_SHOP], np.float32)
     factors = np.array([_factors(shop, profile) for profile in profiles], np.float64)
     rates = rows[:, RATES].astype(np.float64)
-    made = rows.copy()
-    made[:, RATES] = np.where(
-        factors[:, :1] > 0,
-        np.column_stack(
-            [
-                np.minimum(rates[:, 0] * factors[:, 1], 1.0),
-                np.minimum(rates[:, 1] * factors[:, 2], 1.0),
-                np.maximum(rates[:, 2] * factors[:, 3] - shop.page_value, 0.0),
-            ]
-        ),
-        rates,
-    )
+    above_mean = np.maximum(rates[:, 2] * factors[:, 3] - shop.page_value, 0.0)
+    by_level = np.column_stack([np.minimum(rates[:, :2] * factors[:, 1:3], 1.0), above_mean])
+    made[:, RATES] = np.where(factors[:, :1] > 0, by_level, rates)
     return made
 
 
@@ -83,28 +83,41 @@ def _factors(shop: TrainingShop, profile: SiteProfile) -> tuple[float, float, fl
 
 
 def corrected(scores: Scores, manifest: Manifest, shop: TrainingShop, sessions: Sequence[CorrectedSession]) -> Scores:
-    """The scores of a model of another shop as the sites' own: probability float64[batch], reasons float32[batch, 19].
+    """The scores of a model of another shop as the sites' own.
 
-    The model's reasons are scaled to what is left of its distance from the reference; each piece of evidence has the
-    rise of the probability that it makes, the cart before the checkout.
+    probability float64[batch]; reasons float32[batch, columns + EVIDENCE]. The model's reasons are scaled to what is
+    left of its distance from the reference; each piece of evidence has the rise of the probability that it makes.
     """
     places = np.searchsorted(EVENTS, [session.events for session in sessions], "right") - 1
-    base = _logit(np.array([session.profile.expected_conversion for session in sessions]))
-    base += np.array(RISE)[places]
+    base = _logit(np.array([session.profile.expected_conversion for session in sessions])) + np.array(RISE)[places]
+    level = np.array([_level(shop, session.signals) for session in sessions])
     given, reference = _logit(scores.probability), _logit(np.array(manifest.reference_probability))
-    training = _logit(np.array(shop.base_rate))
-    alone, start = base + SLOPE * (given - training), base + SLOPE * (reference - training)
-    cart = np.array([CART * has_cart(session.signals) for session in sessions])
-    checkout = np.array([CHECKOUT * in_checkout(session.signals) for session in sessions])
-    without, with_cart, probability = (_sigmoid(logits) for logits in (alone, alone + cart, alone + cart + checkout))
-    reasons = np.column_stack(
-        [
-            scores.reasons * _secant(given, reference, without, _sigmoid(start))[:, None],
-            with_cart - without,
-            probability - with_cart,
-        ]
+    alone, start = base + SLOPE * (given - level), _sigmoid(base + SLOPE * (reference - level))
+    evidence = np.array([_evidence(session) for session in sessions]) * EVIDENCE_LOG_ODDS
+    steps = _sigmoid(alone[:, None] + np.hstack([np.zeros((len(alone), 1)), np.cumsum(evidence, axis=1)]))
+    of_model = scores.reasons * _secant(given, reference, steps[:, 0], start)[:, None]
+    reasons = np.hstack([of_model, np.diff(steps, axis=1)])
+    return Scores(steps[:, -1], reasons.astype(np.float32))
+
+
+def _level(shop: TrainingShop, signals: Signals | None) -> float:
+    """The log-odds that the model gives to a beginning in the mean."""
+    is_known = signals is not None and signals.has_page_statistics
+    return shop.level_with_statistics if is_known else shop.level
+
+
+def _evidence(session: CorrectedSession) -> tuple[bool, bool, bool, bool]:
+    """Which of EVIDENCE a session has."""
+    signals = session.signals
+    if signals is None:
+        return session.is_returning, False, False, False
+    sessions = signals.previous_sessions
+    return (
+        session.is_returning if sessions is None else sessions > 0,
+        bool(signals.previous_purchases),
+        signals.cart_quantity != 0,
+        signals.checkout_step > 0,
     )
-    return Scores(probability, reasons.astype(np.float32))
 
 
 def first_limits(profile: SiteProfile) -> tuple[float, float]:
@@ -114,15 +127,6 @@ def first_limits(profile: SiteProfile) -> tuple[float, float]:
     building, high = BUILDING_ODDS * odds, HIGH_ODDS * odds
     # Probabilities count rounded to six digits, so limits do.
     return round(building / (1 + building), 6), round(high / (1 + high), 6)
-
-
-def has_cart(signals: Signals | None) -> bool:
-    """Whether something is in the cart, as far as the page says."""
-    return signals is not None and signals.cart_quantity != 0
-
-
-def in_checkout(signals: Signals | None) -> bool:
-    return signals is not None and signals.checkout_step > 0
 
 
 def _secant(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scoring.contracts import Contract, Scorable
 from scoring.manifest import Band, Label
 from scoring.model import Model, contract_of
-from scoring.prior import EVIDENCE, CorrectedSession, corrected, first_limits, relative
+from scoring.prior import EVIDENCE, CorrectedSession, corrected, first_limits, transferable
 from scoring.site_profile import SiteProfile, band_of, kept, limits_at
 
 
@@ -42,9 +42,9 @@ def score_sessions(
     if shop is None or not foreign.any():
         scores = model.score(rows)
         return SiteScores(scores.probability, scores.reasons, made_for.names)
-    scores = model.score(np.where(foreign[:, None], relative(rows, shop, profiles), rows))
+    scores = model.score(np.where(foreign[:, None], transferable(rows, model.manifest, shop, profiles), rows))
     contexts = [
-        CorrectedSession(count, session.signals, profile)
+        CorrectedSession(count, session.features.VisitorType == "Returning_Visitor", session.signals, profile)
         for count, session, profile in zip(events, sessions, profiles, strict=True)
     ]
     made = corrected(scores, model.manifest, shop, contexts)
@@ -59,7 +59,9 @@ def score_sessions(
 def values_of(made_for: Contract, session: Scorable) -> Sequence[Any]:
     """What `SiteScores.names` were for a session; None is unknown."""
     signals = session.signals
-    evidence = (None, None) if signals is None else (signals.cart_quantity, signals.checkout_step)
+    if signals is None:
+        return (*made_for.values_of(session), *[None] * len(EVIDENCE))
+    evidence = [signals.previous_sessions, signals.previous_purchases, signals.cart_quantity, signals.checkout_step]
     return (*made_for.values_of(session), *evidence)
 
 

@@ -16,7 +16,9 @@ from scoring.site_profile import KEPT_ODDS, BandLimits, PageLevels, SiteProfile,
 from scoring.site_scores import SiteScores, classify_on_site, score_sessions
 from tests.support.scored import FEATURES
 
-SHOP = TrainingShop(base_rate=0.15, bounce_rate=0.02, exit_rate=0.04, page_value=6.0, site="uci")
+SHOP = TrainingShop(
+    level=-3.0, level_with_statistics=-4.0, bounce_rate=0.02, exit_rate=0.04, page_value=6.0, site="uci"
+)
 SIGNALS = Signals(
     *(3, 5, 60.0, 20.0, None, 3, 0, "ProductRelated", 4.0, 0, 0, 0, 0.0, 0.0, 0, 0, 12, None, None, None, None, True)
 )
@@ -89,7 +91,7 @@ def test_one_batch_has_sites_of_both_kinds() -> None:
     mixed = score_sessions(model, [One(), One()], [5, 5], [SiteProfile("uci"), SiteProfile("shop")])
     assert mixed.probability[0] == 0.4
     assert mixed.probability[1] == scores_of(model, One()).probability[0]
-    assert mixed.reasons.shape == (2, len(mixed.names)) == (2, 19)
+    assert mixed.reasons.shape == (2, len(mixed.names)) == (2, 21)
 
 
 @pytest.mark.parametrize("factor", [0.01, 1.0, 150.0])
