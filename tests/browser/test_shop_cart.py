@@ -229,6 +229,7 @@ def test_on_a_phone_the_sheet_leaves_the_purchase_in_sight(shop: Shop, width: in
             for name in ("Add to cart", "Close live intent"):
                 assert page.get_by_role("button", name=name).evaluate(ON_TOP), (name, depth)
             assert page.locator("select[name=quantity]").evaluate(ON_TOP), depth
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         # Half of the page is left, too.
         assert page.locator("#panel").evaluate("(each) => each.getBoundingClientRect().height") < height / 2
         page.get_by_role("button", name="Add to cart").click()
