@@ -1,5 +1,7 @@
 """The settings load from defaults, file and environment, in that order of weakness."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -73,3 +75,31 @@ def test_rates_are_of_other_currencies_than_the_reporting_one() -> None:
     for rate in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValidationError):
             Settings(sites={"shop": {"currency": "EUR", "rates": {"JPY": rate}}})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"expected_conversion": 0}, "expected_conversion"),
+        ({"expected_conversion": 1}, "expected_conversion"),
+        ({"expected_conversion": "three percent"}, "expected_conversion"),
+        ({"bands": [0.6, 0.2]}, "bands are 0.6 and 0.2: give the lower end of building first"),
+        ({"bands": [0.2, 1.0]}, "bands"),
+        ({"bands": "most"}, "bands"),
+    ],
+)
+def test_a_conversion_and_bands_that_no_site_has_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, object], field: str
+) -> None:
+    monkeypatch.setenv("OPECOM_SITES__SHOP", json.dumps(given))
+    with pytest.raises(ValidationError) as refusal:
+        load()
+    shown = lines(refusal.value) or []
+    assert shown
+    assert all(field in line and "\n" not in line for line in shown)
+
+
+def test_bands_are_by_share_unless_they_are_given() -> None:
+    sites = Settings(sites={"shop": {}, "fixed": {"bands": [0.2, 0.6]}}).sites  # type: ignore[dict-item]
+    assert (sites["shop"].bands, sites["fixed"].bands) == ("share", (0.2, 0.6))
+    assert sites["shop"].expected_conversion == 0.03
