@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from scoring import registry
 from scoring.features import MONTH_CODES, VISITOR_CODES
-from scoring.prior import EVENTS, RISE, SLOPE
+from scoring.prior import EVENTS, OF_ONE_SHOP, RISE, SLOPE
 from scoring.site_profile import EXPECTED_CONVERSION
 from storage.database import tables
 from tests.support.shop import Shop, Visit, running, until
@@ -95,7 +95,7 @@ def test_the_journey(shop: Shop) -> None:
         intent = read(shop, f"/sessions/{row['session_id']}/intent")
         timeline = read(shop, f"/sessions/{row['session_id']}/timeline")["updates"]
         assert on_the_overlay(page) == intent["probability"] == row["probability"]
-        assert intent["probability"] == pytest.approx(corrected(row, by_onnxruntime(row)), abs=1e-6)
+        assert intent["probability"] == pytest.approx(of_new_visitor(row), abs=1e-6)
         told = {update["version"]: update["probability"] for update in timeline}
         assert set(shown) <= told.keys()
         assert len({told[version] for version in shown}) >= 4, "the probability did not move along the way"
@@ -179,7 +179,7 @@ def read(shop: Shop, path: str) -> dict[str, Any]:
 
 
 def by_onnxruntime(row: dict[str, Any]) -> float:
-    """The probability of a row of the database by its model's file alone."""
+    """The probability of a row of the database by its model's file alone, without what its training shop alone has."""
     values = [
         row["administrative_count"],
         row["administrative_duration"],
@@ -199,17 +199,19 @@ def by_onnxruntime(row: dict[str, Any]) -> float:
         VISITOR_CODES[row["visitor_type"]],
         row["is_weekend"],
     ]
+    reference = registry.manifest(registry.SHIPPED, row["model_version"]).reference_row
+    values[OF_ONE_SHOP] = reference[OF_ONE_SHOP]
     model = onnxruntime.InferenceSession(registry.SHIPPED / row["model_version"] / "model.onnx")
     (probability,) = model.run(["probability"], {"features": np.array([values], np.float32)})
     return float(probability[0])
 
 
-def corrected(row: dict[str, Any], given: float) -> float:
-    """The probability of a model of another shop as the site's, with nothing in the cart: docs/model.md."""
+def of_new_visitor(row: dict[str, Any]) -> float:
+    """The site's probability by a model of another shop, for a new visitor with nothing in the cart: docs/model.md."""
     shop = registry.manifest(registry.SHIPPED, row["model_version"]).training_shop
     assert shop is not None
     rise = RISE[bisect_right(EVENTS, row["event_count"]) - 1]
-    site = log_odds(EXPECTED_CONVERSION) + rise + SLOPE * (log_odds(given) - log_odds(shop.base_rate))
+    site = log_odds(EXPECTED_CONVERSION) + rise + SLOPE * (log_odds(by_onnxruntime(row)) - shop.level)
     return 1 / (1 + exp(-site))
 
 
