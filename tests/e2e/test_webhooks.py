@@ -48,8 +48,13 @@ def add(stack: Stack, url: str, *options: str) -> dict[str, str]:
     return dict(json.loads(said))
 
 
+#: A product in the cart, and the checkout.
+CART = {"items": [{"id": "best", "price": 95.0}], "currency": "EUR"}
+STEPS = ("add_to_cart", "begin_checkout")
+
+
 def visit(stack: Stack, session: str, *pages: str) -> list[dict[str, Any]]:
-    """A visit to these pages, one after the other; the updates that the system answers for it."""
+    """A visit to these pages and on to the checkout; the updates that the system answers for it."""
     with (
         httpx.Client(base_url=stack.ingest.url, headers=BROWSER, timeout=10) as tracker,
         httpx.Client(timeout=10) as reads,
@@ -58,12 +63,15 @@ def visit(stack: Stack, session: str, *pages: str) -> list[dict[str, Any]]:
         for page in pages:
             body = {"session_id": session, "page_url": page, "page_type": "ProductRelated"}
             assert tracker.post("/tracker/pageview", json=body).status_code == 202
+        for action in STEPS:
+            body = {"session_id": session, "action": action, **CART}
+            assert tracker.post("/tracker/commerce", json=body).status_code == 202
 
         def updates() -> list[dict[str, Any]]:
             answer = reads.get(f"{stack.api.url}/sessions/{session}/timeline", headers=stack.read_headers)
             return list(answer.json()["updates"]) if answer.status_code == 200 else []
 
-        assert wait_until(lambda: len(updates()) == 1 + len(pages), 60), updates()
+        assert wait_until(lambda: len(updates()) == 1 + len(pages) + len(STEPS), 60), updates()
         return updates()
 
 
