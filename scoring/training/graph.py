@@ -3,7 +3,7 @@
 Two parts meet in *units*, float32[batch, units] between 0 and 1 (models of another build: differences.py):
 - the Front turns raw features into units, `Clip(Gemm(Log(1 + scale · x), slopes, offsets), 0, 1)`; each unit reads one
   feature: a number's units are its bins, a word's are steps 1[code >= v]. Of contract 2 a feature may be unknown, NaN:
-  then x is 0, and what stands in `unknown` is added before the Clip,
+  then UNKNOWN_LOG stands for its logarithm, where bins and steps are 0 and a flag (`flag_of`) is 1,
 - a Head (heads.py) turns units into a probability, and their distance from the reference session's into 17 reasons.
 """
 
@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 
-from scoring.contracts import UCI, Contract
-from scoring.features import NAMES
+from scoring.contracts import UCI, Contract, contract
 from scoring.training.encoding import SCALE
 
 OPSET = 17
 #: The oldest file format that carries this opset, so that older runtimes and browsers read it.
 IR_VERSION = 8
+#: The property of a file that has the number of its feature contract.
+CONTRACT = "feature_contract"
 #: Features are never negative; a number beyond this is as good as this, and keeps infinities out of the sums.
 LARGEST = 1e9
+#: The logarithm of what is unknown: no number has it, and all units that rise with their feature are 0 there.
+UNKNOWN_LOG = -1.0
 
 
 class Nodes:
@@ -48,36 +51,30 @@ class Nodes:
 class Front:
     """slopes: float64[features, units], one non-zero number per column; offsets: float64[units]; over encoding.SCALE.
 
-    unknown: float64[features, units], what a unit gets where its feature is unknown; None: no feature ever is.
+    A front of contract 2 takes features that are unknown.
     """
 
     slopes: NDArray[np.float64]
     offsets: NDArray[np.float64]
-    unknown: NDArray[np.float64] | None = None
     made_for: Contract = UCI
 
     def owners(self) -> NDArray[np.float64]:
         """float64[units, features]: 1 where the unit reads the feature; sums units by feature."""
-        reads = self.slopes != 0 if self.unknown is None else (self.slopes != 0) | (self.unknown != 0)
-        owners: NDArray[np.float64] = reads.T.astype(np.float64)
+        owners: NDArray[np.float64] = (self.slopes != 0).T.astype(np.float64)
         return owners
 
     def write(self, nodes: Nodes) -> str:
         zero, one = nodes.constant("zero", 0), nodes.constant("one", 1)
-        offsets = nodes.constant("offsets", self.offsets)
-        features = "features"
-        if self.unknown is not None:
-            is_unknown = nodes.add("IsNaN", [features], "is_unknown")
-            features = nodes.add("Where", [is_unknown, zero, features], "known")
-            flags = nodes.add("Cast", [is_unknown], "unknown_flags", to=TensorProto.FLOAT)
-            offsets = nodes.add("Gemm", [flags, nodes.constant("unknown", self.unknown), offsets], "unknown_offsets")
-        within = nodes.add("Clip", [features, zero, nodes.constant("largest", LARGEST)], "within")
+        within = nodes.add("Clip", ["features", zero, nodes.constant("largest", LARGEST)], "within")
         scale = np.ones(len(self.made_for.names))
         scale[: len(SCALE)] = SCALE
         scaled = nodes.add("Mul", [within, nodes.constant("scale", scale)], "scaled")
         logs = nodes.add("Log", [nodes.add("Add", [scaled, one], "above_zero")], "logs")
-        lines = nodes.add("Gemm", [logs, nodes.constant("slopes", self.slopes), offsets], "lines")
-        return nodes.add("Clip", [lines, zero, one], "units")
+        if self.made_for is not UCI:
+            is_unknown = nodes.add("IsNaN", ["features"], "is_unknown")
+            logs = nodes.add("Where", [is_unknown, nodes.constant("unknown_log", UNKNOWN_LOG), logs], "known_logs")
+        slopes, offsets = nodes.constant("slopes", self.slopes), nodes.constant("offsets", self.offsets)
+        return nodes.add("Clip", [nodes.add("Gemm", [logs, slopes, offsets], "lines"), zero, one], "units")
 
     def units(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """float64[n, units], by the graph's own operators, so that a feature at its reference is exactly there."""
@@ -129,15 +126,21 @@ def without_reasons(graph: bytes) -> bytes:
     nodes.operators = operators[::-1]
     nodes.constants = [constant for constant in model.graph.initializer if constant.name in needed]
     kept = [output for output in model.graph.output if output.name == "probability"]
-    return file_of(nodes, kept, list(model.functions))
+    made_for = contract(int(next(each.value for each in model.metadata_props if each.key == CONTRACT)))
+    return file_of(nodes, kept, list(model.functions), made_for)
 
 
-def units_of(units: Sequence[tuple[str, float, float]]) -> Front:
+def units_of(units: Sequence[tuple[str, float, float]], made_for: Contract = UCI) -> Front:
     """The front of these units: (feature, slope, offset) each."""
-    slopes = np.zeros((len(NAMES), len(units)))
+    slopes = np.zeros((len(made_for.names), len(units)))
     for place, (name, slope, _) in enumerate(units):
-        slopes[NAMES.index(name), place] = slope
-    return Front(slopes, np.array([offset for _, _, offset in units]))
+        slopes[made_for.names.index(name), place] = slope
+    return Front(slopes, np.array([offset for _, _, offset in units]), made_for)
+
+
+def flag_of(name: str) -> tuple[str, float, float]:
+    """The unit that is 1 where a feature is unknown, else 0."""
+    return name, 1 / UNKNOWN_LOG, 0.0
 
 
 def stair(
@@ -185,7 +188,7 @@ def file_of(
         ir_version=IR_VERSION,
         producer_name="op-ecom",
     )
-    helper.set_model_props(model, {"feature_contract": str(made_for.number)})
+    helper.set_model_props(model, {CONTRACT: str(made_for.number)})
     onnx.checker.check_model(model, full_check=True)
     file: bytes = model.SerializeToString(deterministic=True)
     return file

@@ -44,14 +44,19 @@ class EnsembleHead:
     """k networks of one hidden layer: mean over k of sigmoid(relu(units · hidden + hidden_bias) · out + out_bias).
 
     hidden: float64[units, k · width]; out: float64[k · width, k], zero between different networks.
+    projection: float64[units, rank], what all networks take instead of the units: units · projection, and hidden is
+    float64[rank, k · width] then. So many units cost (units + k · width) · rank, and not units · k · width.
     """
 
     hidden: NDArray[np.float64]
     hidden_bias: NDArray[np.float64]
     out: NDArray[np.float64]
     out_bias: NDArray[np.float64]
+    projection: NDArray[np.float64] | None = None
 
     def write_probability(self, nodes: Nodes, units: str) -> str:
+        if self.projection is not None:
+            units = nodes.add("MatMul", [units, nodes.constant("projection", self.projection)], "projected")
         hidden, hidden_bias = nodes.constant("hidden", self.hidden), nodes.constant("hidden_bias", self.hidden_bias)
         out, out_bias = nodes.constant("out", self.out), nodes.constant("out_bias", self.out_bias)
         steps = nodes.add("Relu", [nodes.add("Gemm", [units, hidden, hidden_bias], "before_relu")], "after_relu")
@@ -59,12 +64,15 @@ class EnsembleHead:
         return nodes.add("ReduceMean", [members], "probability_column", axes=[1], keepdims=1)
 
     def write_reasons(self, nodes: Nodes, units: str, front: Front, reference: NDArray[np.float64]) -> None:
-        before = reference @ self.hidden + self.hidden_bias
+        projected = reference if self.projection is None else reference @ self.projection
+        before = projected @ self.hidden + self.hidden_bias
         logits = np.maximum(before, 0) @ self.out + self.out_bias
         slopes = write_sigmoid_slopes(nodes, "logits", "members", logits)
         of_members = nodes.add("Gemm", [slopes, "out"], "of_members", transB=1, alpha=1 / len(self.out_bias))
         of_steps = nodes.add("Mul", [of_members, self._relu(nodes, before)], "of_steps")
-        by_unit = nodes.add("Gemm", [of_steps, "hidden"], "by_unit", transB=1)
+        by_unit = nodes.add("Gemm", [of_steps, "hidden"], "by_input", transB=1)
+        if self.projection is not None:
+            by_unit = nodes.add("Gemm", [by_unit, "projection"], "by_unit", transB=1)
         away = nodes.add("Sub", [units, nodes.constant("reference_units", reference)], "away")
         moved = nodes.add("Mul", [by_unit, away], "moved")
         nodes.add("MatMul", [moved, nodes.constant("owners", front.owners())], "reasons")

@@ -14,7 +14,7 @@ from scoring.manifest import ModelError
 from scoring.model import ConstantModel, Model
 from scoring.onnx import OnnxModel
 from scoring.signals import SESSION_NAMES
-from scoring.training.graph import Front, build
+from scoring.training.graph import build, flag_of, units_of
 from scoring.training.heads import LinearHead
 
 
@@ -60,11 +60,8 @@ def session_graph(seed: int = 1) -> tuple[bytes, tuple[float | None, ...]]:
     """
     columns = len(SESSION_NAMES)
     drawn = np.random.default_rng(seed)
-    slopes = np.zeros((columns, 2 * columns))
-    slopes[range(columns), range(columns)] = 1 / np.log1p(1e4)
-    unknown = np.zeros((columns, 2 * columns))
-    unknown[range(columns), range(columns, 2 * columns)] = 1
-    front = Front(slopes, np.zeros(2 * columns), unknown, SESSION)
+    numbers = [(name, 1 / np.log1p(1e4), 0.0) for name in SESSION_NAMES]
+    front = units_of([*numbers, *map(flag_of, SESSION_NAMES)], SESSION)
     reference = tuple(None if column > 30 else float(column % 3) for column in range(columns))
     row = np.array([np.nan if value is None else value for value in reference])
     return build(front, LinearHead(drawn.normal(0, 1, 2 * columns), -1.0), row), reference
