@@ -13,13 +13,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from msgspec import Struct
 
+from scoring.contracts import Contract
 from scoring.csv_text import EncodingError, decoded
 from scoring.errors import ScoringError
 from scoring.manifest import Manifest, ModelError
-from scoring.model import Model
+from scoring.model import Model, contract_of
 from scoring.predict import BatchPrediction, Prediction, predict, predict_many
 from scoring.prediction import FieldError, PredictionRequest, decode, decode_list
-from scoring.table import REASONS, SCORE, TableError, cell, read_csv, table_cells
+from scoring.prediction_rows import require_known
+from scoring.table import REASONS, SCORE, SessionTable, TableError, cell, read_csv, table_cells
 
 #: Bytes of one session, and of many.
 MOST_BYTES, MOST_BATCH_BYTES = 16_384, 16 * 2**20
@@ -123,11 +125,12 @@ def prediction_routes(
             with_reasons = _wanted(request)
             _require(request, JSON)
             requested = decode(await _read(request, MOST_BYTES))
+            answering = model()
+            require_known([requested], contract_of(answering))
         except FieldError as error:
             return _refusal("invalid", str(error))
         except _PredictionRefusedError as error:
             return _refusal(error.code, str(error))
-        answering = model()
         return _json(predict(answering, requested, with_reasons, began), answering)
 
     @router.post(
@@ -149,15 +152,16 @@ def prediction_routes(
             with_reasons, locale = _wanted(request, "locale"), request.query_params.get("locale", "")
             kind, charset = _require(request, JSON, CSV), _charset(request)
             body = await _read(request, MOST_BATCH_BYTES)
-            requested = await asyncio.to_thread(_sessions, body, kind, charset, locale)
+            answering = model()
+            given = await asyncio.to_thread(_sessions, body, kind, contract_of(answering), charset, locale)
         except (FieldError, TableError) as error:
             place = f"session {error.index}, " if isinstance(error, FieldError) and error.index is not None else ""
             return _refusal("invalid", f"{place}{error}")
         except _PredictionRefusedError as error:
             return _refusal(error.code, str(error))
-        answering = model()
         pieces = _json_pieces if kind == JSON else _csv_pieces
-        return StreamingResponse(pieces(answering, requested, with_reasons), media_type=kind, headers=_named(answering))
+        headers = _named(answering) | ({"X-OPECOM-Unused": ",".join(given.unused)} if given.unused else {})
+        return StreamingResponse(pieces(answering, given.sessions, with_reasons), media_type=kind, headers=headers)
 
     return router
 
@@ -171,14 +175,16 @@ def with_structs(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _sessions(body: bytes, kind: str, charset: str, locale: str) -> list[PredictionRequest]:
+def _sessions(body: bytes, kind: str, made_for: Contract, charset: str, locale: str) -> SessionTable:
     if kind == JSON:
-        return decode_list(body)
+        sessions = decode_list(body)
+        require_known(sessions, made_for)
+        return SessionTable(sessions, ())
     try:
         text = decoded(body, "charset= in Content-Type", charset)
     except EncodingError as error:
         raise TableError(str(error)) from None
-    return read_csv(text, locale, "?locale=")
+    return read_csv(text, made_for, locale, "?locale=")
 
 
 async def _scored(

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from time import perf_counter
 
 import msgspec
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from scoring.features import NAMES
+from scoring.contracts import Contract
 from scoring.manifest import Label, classify
-from scoring.model import Model
-from scoring.prediction import PredictionRequest, model_input, named_values, unknown
+from scoring.model import Model, Scores, contract_of
+from scoring.prediction import PredictionRequest
+from scoring.prediction_rows import input_rows, named_values, unknown, unused
 from scoring.reasons import ReasonText, nonzero_contributions, spoken, strongest_reasons
 
 
 class Prediction(Struct, frozen=True, gc=False, omit_defaults=True):
     """The answer to one session; latencies in ms: of the model's run, and from the request's body to this answer.
 
-    `unknown` names the fields whose category the model does not know; reasons are there where they were asked for.
+    `unknown` names the fields whose category the model does not know, `unused` the signals that were given and that its
+    feature contract does not have; reasons are there where they were asked for.
     """
 
     label: Label
@@ -26,6 +26,7 @@ class Prediction(Struct, frozen=True, gc=False, omit_defaults=True):
     inference_latency_ms: float
     total_latency_ms: float
     unknown: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     reasons: tuple[ReasonText, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -35,40 +36,57 @@ class BatchPrediction(Struct, frozen=True, gc=False, omit_defaults=True):
     label: Label
     probability: float
     unknown: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     reasons: tuple[ReasonText, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def predict(model: Model, request: PredictionRequest, with_reasons: bool, began: float) -> Prediction:
     """The prediction of one session; `began` is when its request arrived, by perf_counter."""
-    rows = np.array([model_input(request)], np.float32)
+    made_for = contract_of(model)
+    rows = input_rows([request], made_for)
     start = perf_counter()
     scores = model.score(rows)
     took = perf_counter() - start
-    probability = float(scores.probability[0])
-    label, _ = classify(probability, model.manifest)
-    unknown_fields = unknown(request)
-    reasons = _reasons([request], scores.reasons)[0] if with_reasons else msgspec.UNSET
+    [answer] = _answers([request], scores, model, made_for, with_reasons)
     total = perf_counter() - began
     return Prediction(
-        label, round(probability, 6), round(took * 1e3, 4), round(total * 1e3, 4), unknown_fields, reasons
+        answer.label,
+        answer.probability,
+        round(took * 1e3, 4),
+        round(total * 1e3, 4),
+        answer.unknown,
+        answer.unused,
+        answer.reasons,
     )
 
 
 def predict_many(model: Model, requests: Sequence[PredictionRequest], with_reasons: bool) -> list[BatchPrediction]:
     """The predictions of several sessions, by one run of the model."""
-    scores = model.score(np.array([model_input(request) for request in requests], np.float32).reshape(-1, len(NAMES)))
-    reasons = _reasons(requests, scores.reasons) if with_reasons else [msgspec.UNSET] * len(requests)
+    made_for = contract_of(model)
+    return _answers(requests, model.score(input_rows(requests, made_for)), model, made_for, with_reasons)
+
+
+def _answers(
+    requests: Sequence[PredictionRequest], scores: Scores, model: Model, made_for: Contract, with_reasons: bool
+) -> list[BatchPrediction]:
+    reasons = _reasons(requests, scores, made_for) if with_reasons else [msgspec.UNSET] * len(requests)
     return [
-        BatchPrediction(classify(probability, model.manifest)[0], round(probability, 6), unknown(request), each)
+        BatchPrediction(
+            classify(probability, model.manifest)[0],
+            round(probability, 6),
+            unknown(request),
+            unused(request, made_for),
+            each,
+        )
         for request, probability, each in zip(requests, scores.probability.tolist(), reasons, strict=True)
     ]
 
 
 def _reasons(
-    requests: Sequence[PredictionRequest], reasons: NDArray[np.float32]
+    requests: Sequence[PredictionRequest], scores: Scores, made_for: Contract
 ) -> list[tuple[ReasonText, ...] | msgspec.UnsetType]:
-    columns, contributions = strongest_reasons(reasons)
+    columns, contributions = strongest_reasons(scores.reasons)
     return [
-        spoken(nonzero_contributions(NAMES, named_values(request), strongest, moved))
+        spoken(nonzero_contributions(made_for.names, named_values(request, made_for), strongest, moved))
         for request, strongest, moved in zip(requests, columns.tolist(), contributions.tolist(), strict=True)
     ]

@@ -9,12 +9,25 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from scoring.contracts import Contract
 from scoring.csv_text import EncodingError, encoding_of, undecodable
-from scoring.model import Model
+from scoring.model import Model, contract_of
 from scoring.number_format import NumberFormat
 from scoring.predict import predict_many
-from scoring.prediction import FIELD_OF, FIELDS, PredictionRequest
-from scoring.table import REASONS, SCORE, TableError, cell, number_format, places, requests, separator, table_cells
+from scoring.prediction import FIELD_OF, KINDS, PredictionRequest
+from scoring.table import (
+    REASONS,
+    SCORE,
+    Columns,
+    TableError,
+    cell,
+    columns_of,
+    number_format,
+    requests,
+    separator,
+    table_cells,
+    with_unknown_rates,
+)
 
 #: Rows that are in memory at a time.
 CHUNK = 2_048
@@ -35,13 +48,22 @@ class FileFormat(NamedTuple):
 AS_SHOWN = FileFormat()
 
 
+class ScoredFile(NamedTuple):
+    """How many rows there were, and the columns of signals that the model does not have."""
+
+    rows: int
+    unused: tuple[str, ...]
+
+
 class _Source(NamedTuple):
-    """A file's header, its rows in chunks with the share that is read, and its columns' Arrow types if it has any.
+    """A file's header and what it names, its rows in chunks with the share that is read, and its columns' Arrow types
+    if it has any.
 
     numbers: how its texts write numbers; None where it has types.
     """
 
     header: Sequence[str]
+    columns: Columns
     chunks: Iterator[tuple[list[Row], float]]
     kinds: dict[str, Any]
     numbers: NumberFormat | None = None
@@ -74,8 +96,8 @@ def score_file(
     with_reasons: bool,
     moved: Moved = lambda _: None,
     given_format: FileFormat = AS_SHOWN,
-) -> int:
-    """Write every row of `source` with its score to `target`; returns how many there were.
+) -> ScoredFile:
+    """Write every row of `source` with its score to `target`.
 
     Raises TableError with row and column, and OSError; then `target` is as it was.
     """
@@ -86,15 +108,16 @@ def score_file(
     rows = 0
     with contextlib.ExitStack() as held:
         held.callback(made.unlink, missing_ok=True)
-        given = held.enter_context(_opened(source, given_format))
-        where = places(given.header)
+        given = held.enter_context(_opened(source, given_format, contract_of(model)))
+        columns = given.columns
         kept = [place for place, column in enumerate(given.header) if column not in (*SCORE, *REASONS)]
         header = [*(given.header[place] for place in kept), *added]
-        out = held.enter_context(_writing(made, target.suffix, header, given.kinds))
+        out = held.enter_context(_writing(made, target.suffix, header, given))
         for chunk, share in given.chunks:
-            requested = list(requests(chunk, where, len(given.header), rows + 1, given.numbers))
-            scored = predict_many(model, requested, with_reasons)
-            typed = {place: name for name, place in where.items()} if target.suffix == ".parquet" else {}
+            requested = list(requests(chunk, columns, rows + 1, given.numbers))
+            as_live = [with_unknown_rates(*each, columns) for each in zip(requested, chunk, strict=True)]
+            scored = predict_many(model, as_live, with_reasons)
+            typed = {place: name for name, place in columns.fields.items()} if target.suffix == ".parquet" else {}
             out.write(
                 [
                     [*_kept(row, request, kept, typed), *table_cells(answer)]
@@ -105,7 +128,7 @@ def score_file(
             moved(share)
         out.close()
         made.replace(target)
-    return rows
+    return ScoredFile(rows, columns.unused)
 
 
 def _kept(row: Row, request: PredictionRequest, kept: Sequence[int], typed: dict[int, str]) -> list[Any]:
@@ -114,10 +137,10 @@ def _kept(row: Row, request: PredictionRequest, kept: Sequence[int], typed: dict
 
 
 @contextlib.contextmanager
-def _opened(file: Path, given: FileFormat) -> Iterator[_Source]:
+def _opened(file: Path, given: FileFormat, made_for: Contract) -> Iterator[_Source]:
     if file.suffix == ".parquet":
         with file.open("rb") as raw:
-            yield _parquet(raw)
+            yield _parquet(raw, made_for)
         return
     try:
         with file.open("rb") as raw:
@@ -125,20 +148,22 @@ def _opened(file: Path, given: FileFormat) -> Iterator[_Source]:
     except EncodingError as error:
         raise TableError(str(error)) from None
     with file.open(newline="", encoding=encoding) as text:
-        numbers = _number_format(text, encoding, given.locale)
+        columns, numbers = _looked_through(text, encoding, given.locale, made_for)
     with file.open(newline="", encoding=encoding) as text:
-        yield _csv(text, encoding, numbers)
+        yield _csv(text, encoding, columns, numbers)
 
 
-def _number_format(text: io.TextIOWrapper, encoding: str, locale: str) -> NumberFormat:
+def _looked_through(
+    text: io.TextIOWrapper, encoding: str, locale: str, made_for: Contract
+) -> tuple[Columns, NumberFormat]:
     """By a first way through the whole file, as its last number may decide for its first."""
     reader = _reader(text, encoding)
-    where = places(_read(reader, encoding, lambda: next(reader, [])))
+    columns = columns_of(_read(reader, encoding, lambda: next(reader, [])), made_for)
     rows = iter(lambda: _read(reader, encoding, lambda: next(reader, None)), None)
-    return number_format((row for row in rows if row), where, locale, "--locale")
+    return columns, number_format((row for row in rows if row), columns, locale, "--locale")
 
 
-def _csv(text: io.TextIOWrapper, encoding: str, numbers: NumberFormat) -> _Source:
+def _csv(text: io.TextIOWrapper, encoding: str, columns: Columns, numbers: NumberFormat) -> _Source:
     size = os.fstat(text.fileno()).st_size or 1
     reader = _reader(text, encoding)
 
@@ -147,7 +172,7 @@ def _csv(text: io.TextIOWrapper, encoding: str, numbers: NumberFormat) -> _Sourc
         while chunk := _read(reader, encoding, lambda: list(islice(rows, CHUNK))):
             yield chunk, os.lseek(text.fileno(), 0, os.SEEK_CUR) / size
 
-    return _Source(_read(reader, encoding, lambda: next(reader, [])), chunks(), {}, numbers)
+    return _Source(_read(reader, encoding, lambda: next(reader, [])), columns, chunks(), {}, numbers)
 
 
 def _reader(text: io.TextIOWrapper, encoding: str) -> Any:
@@ -169,7 +194,7 @@ def _read(reader: Any, encoding: str, read: Callable[[], Any]) -> Any:
         raise TableError(undecodable(f"after line {reader.line_num}", encoding, "--encoding")) from None
 
 
-def _parquet(raw: io.BufferedReader) -> _Source:
+def _parquet(raw: io.BufferedReader, made_for: Contract) -> _Source:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -186,12 +211,13 @@ def _parquet(raw: io.BufferedReader) -> _Source:
             done += batch.num_rows
             yield [list(row) for row in zip(*columns, strict=True)], done / total
 
-    return _Source(header, chunks(), dict(zip(header, opened.schema_arrow.types, strict=True)))
+    columns = columns_of(header, made_for)
+    return _Source(header, columns, chunks(), dict(zip(header, opened.schema_arrow.types, strict=True)))
 
 
 @contextlib.contextmanager
-def _writing(file: Path, suffix: str, header: Sequence[str], kinds: dict[str, Any]) -> Iterator[_Target]:
-    target = _ParquetScores(file, header, kinds) if suffix == ".parquet" else _CsvScores(file, header)
+def _writing(file: Path, suffix: str, header: Sequence[str], given: _Source) -> Iterator[_Target]:
+    target = _ParquetScores(file, header, given) if suffix == ".parquet" else _CsvScores(file, header)
     try:
         yield target
     finally:
@@ -212,13 +238,13 @@ class _CsvScores:
 
 
 class _ParquetScores:
-    def __init__(self, file: Path, header: Sequence[str], kinds: dict[str, Any]) -> None:
+    def __init__(self, file: Path, header: Sequence[str], given: _Source) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._names = list(header)
         own = {"probability": pa.float64()} | dict.fromkeys(("label", "unknown", *REASONS), pa.string())
-        self._schema = pa.schema([(name, own.get(name) or _kind(name, kinds, pa)) for name in header])
+        self._schema = pa.schema([(name, own.get(name) or _kind(name, given, pa)) for name in header])
         self._array, self._table = pa.array, pa.Table.from_arrays
         self._writer = pq.ParquetWriter(file, self._schema)
 
@@ -231,11 +257,9 @@ class _ParquetScores:
         self._writer.close()
 
 
-def _kind(name: str, kinds: dict[str, Any], pa: Any) -> Any:
-    """A column's Arrow type: a feature's own, else that of the input, else text."""
+def _kind(name: str, given: _Source, pa: Any) -> Any:
+    """A column's Arrow type: a field's own, else that of the input, else text."""
     field = FIELD_OF.get(name, name)
-    if field not in FIELDS:
-        return kinds.get(name, pa.string())
-    annotation: Any = PredictionRequest.__annotations__[field]
-    plain: Any = getattr(annotation, "__origin__", annotation)
-    return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(plain, pa.string())
+    if field not in given.columns.fields:
+        return given.kinds.get(name, pa.string())
+    return {int: pa.int64(), float: pa.float64(), bool: pa.bool_()}.get(KINDS[field], pa.string())

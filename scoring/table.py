@@ -1,17 +1,34 @@
-"""Sessions as rows of a table, in the columns of UCI's file or of the API; and tables of their scores."""
+"""Sessions as rows of a table, in the columns of UCI's file or of the API; and tables of their scores.
+
+Signals are read for models that know them: to others they are columns like any other, and are passed over.
+"""
 
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from scoring.contracts import UCI, Contract
 from scoring.csv_text import first_line, separator_of
 from scoring.errors import ScoringError
 from scoring.number_format import Evidence, FormatError, NumberFormat, format_of_locale, numeral
 from scoring.predict import BatchPrediction
-from scoring.prediction import FIELD_OF, FIELDS, NUMBERS, SHARES, WHOLE, FieldError, PredictionRequest, read_cells
+from scoring.prediction import (
+    FIELD_OF,
+    MOST,
+    NULLABLE,
+    NUMBERS,
+    RATE_FIELDS,
+    SESSION_FIELDS,
+    SHARES,
+    WHOLE,
+    FieldError,
+    PredictionRequest,
+    read_cells,
+)
+from scoring.prediction_rows import require_known
 
 #: What a spreadsheet would run.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -28,56 +45,88 @@ _PLAIN = {
     ".": re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?").fullmatch,
     ",": re.compile(r"-?\d+").fullmatch,
 }
-_COLUMNS = frozenset((*FIELD_OF, *FIELDS))
+_COLUMNS = frozenset((*FIELD_OF, *SESSION_FIELDS))
+#: The column of a training set that says whether a site had page statistics: without them it has zeros for the rates.
+_STATISTICS = "has_page_statistics"
+_UNKNOWN_RATES = dict.fromkeys(RATE_FIELDS)
 
 
 class TableError(ScoringError, ValueError):
     """A table that cannot be used; one line with row and column, row 1 being the first below the header."""
 
 
-def places(header: Sequence[str]) -> dict[str, int]:
-    """Where each field is; raises TableError where a column is missing or there twice."""
+class Columns(NamedTuple):
+    """Where each field is that the model's contract has, and the names of the signals that it does not have.
+
+    statistics: where a row says whether its site had page statistics; None: no column does, or the contract cannot
+    tell unknown from 0.
+    """
+
+    made_for: Contract
+    width: int
+    fields: Mapping[str, int]
+    unused: tuple[str, ...]
+    statistics: int | None
+
+
+class SessionTable(NamedTuple):
+    """The sessions of a table, and the columns of signals that the model does not have."""
+
+    sessions: list[PredictionRequest]
+    unused: tuple[str, ...]
+
+
+def columns_of(header: Sequence[str], made_for: Contract = UCI) -> Columns:
+    """The columns of a header; raises TableError where one is missing or there twice."""
+    fields = SESSION_FIELDS[: len(made_for.names)]
     found: dict[str, int] = {}
     for place, column in enumerate(header):
         name = column.strip().removeprefix("\ufeff")
         field = FIELD_OF.get(name, name)
-        if field in found and field in FIELDS:
+        if field in found and field in fields:
             raise TableError(f"the header has {name} twice")
         found[field] = place
     missing = [column for column, field in FIELD_OF.items() if field not in found]
     if missing:
         raise TableError(f"the header lacks {', '.join(missing)}")
-    return {field: found[field] for field in FIELDS}
+    return Columns(
+        made_for,
+        len(header),
+        {field: found[field] for field in fields if field in found},
+        tuple([field for field in SESSION_FIELDS if field in found and field not in fields]),
+        None if made_for is UCI else found.get(_STATISTICS),
+    )
 
 
 def requests(
-    rows: Iterable[Sequence[Any]],
-    where: Mapping[str, int],
-    width: int,
-    first: int = 1,
-    numbers: NumberFormat | None = None,
+    rows: Iterable[Sequence[Any]], columns: Columns, first: int = 1, numbers: NumberFormat | None = None
 ) -> Iterator[PredictionRequest]:
-    """The sessions of rows whose fields are where `where` says; raises TableError.
+    """The sessions of rows; raises TableError.
 
     numbers: how texts write them; None where the cells have types of their own.
     """
+    nullable = NULLABLE.intersection(columns.fields)
     for number, cells in enumerate(rows, first):
-        if len(cells) != width:
-            raise TableError(f"row {number} has {len(cells)} columns, the header {width}")
+        if len(cells) != columns.width:
+            raise TableError(f"row {number} has {len(cells)} columns, the header {columns.width}")
         try:
-            given = {field: cells[place] for field, place in where.items()}
-            yield read_cells(given if numbers is None else _plain(given, numbers))
+            given = {field: cells[place] for field, place in columns.fields.items()}
+            given |= {field: None for field in nullable if _is_empty(given[field])}
+            request = read_cells(given if numbers is None else _plain(given, numbers))
+            require_known([request], columns.made_for)
+            yield request
         except (FieldError, FormatError) as error:
             raise TableError(f"row {number}, {error}") from None
 
 
-def number_format(rows: Iterable[Sequence[str]], where: Mapping[str, int], locale: str, option: str) -> NumberFormat:
+def number_format(rows: Iterable[Sequence[str]], columns: Columns, locale: str, option: str) -> NumberFormat:
     """How the rows write numbers: by the locale (`option` gives one), else by all of them; raises TableError."""
     evidence = Evidence()
     try:
         if locale:
             return format_of_locale(locale)
-        measures = [(where[field], field, field in WHOLE, 1.0 if field in SHARES else None) for field in NUMBERS]
+        fields = columns.fields
+        measures = [(fields[field], field, field in WHOLE, MOST.get(field)) for field in NUMBERS if field in fields]
         for number, cells in enumerate(rows, 1):
             for place, field, is_whole, most in measures:
                 if place < len(cells):
@@ -92,26 +141,48 @@ def separator(header: str) -> str:
     return separator_of(header, lambda name: name.strip().strip("\ufeff") in _COLUMNS)
 
 
-def read_csv(text: str, locale: str, option: str) -> list[PredictionRequest]:
-    """The sessions of a CSV table with a header; raises TableError. option: what gives a locale."""
+def read_csv(text: str, made_for: Contract, locale: str, option: str) -> SessionTable:
+    """The sessions of a CSV table with a header, for models of the contract; raises TableError.
+
+    option: what gives a locale.
+    """
     lines = text.splitlines(keepends=True)
     reader = csv.reader(lines, delimiter=separator(first_line(lines)), strict=True)
     try:
-        header = next(reader, [])
-        where = places(header)
+        columns = columns_of(next(reader, []), made_for)
         rows = [cells for cells in reader if cells]
     except csv.Error as error:
         raise TableError(f"line {reader.line_num} is not CSV: {error}") from None
-    return list(requests(rows, where, len(header), numbers=number_format(rows, where, locale, option)))
+    read = requests(rows, columns, numbers=number_format(rows, columns, locale, option))
+    return SessionTable(
+        [with_unknown_rates(request, cells, columns) for request, cells in zip(read, rows, strict=True)], columns.unused
+    )
+
+
+def with_unknown_rates(request: PredictionRequest, cells: Sequence[Any], columns: Columns) -> PredictionRequest:
+    """The session as live scoring has it: its rates are unknown where its site had no page statistics."""
+    if columns.statistics is None:
+        return request
+    text = str(cells[columns.statistics]).strip().lower()
+    has_none = text == "0" or _truth(text) is False
+    return msgspec.structs.replace(request, **_UNKNOWN_RATES) if has_none else request
+
+
+def _is_empty(cell: Any) -> bool:
+    return cell.__class__ is str and not cell.strip()
+
+
+def _truth(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text, _TRUTHS.get(text))
 
 
 def _plain(cells: Mapping[str, Any], numbers: NumberFormat) -> dict[str, Any]:
     """The cells as programs write them; raises FormatError that names the field."""
     plain = dict(cells)
     for field in NUMBERS:
-        text = cells[field]
+        text = cells.get(field)
         # What holds no digit, nan and inf among them, is refused with the field's own words.
-        if not _PLAIN[numbers.decimal](text) and any(map(str.isdigit, text)):
+        if text is not None and not _PLAIN[numbers.decimal](text) and any(map(str.isdigit, text)):
             plain[field] = _digits(field, text, numbers)
     truth = cells["weekend"].strip().lower()
     if truth in _TRUTHS:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 from pydantic import SecretStr
 
 from deploy.bench.errors import BenchError
@@ -32,8 +31,10 @@ from deploy.simulate.draw import draw
 from deploy.simulate.rows import read, sample
 from deploy.wiring.models import CurrentModel
 from scoring.features import NAMES
+from scoring.model import contract_of
 from scoring.predict import predict
-from scoring.prediction import FIELDS, decode, model_input
+from scoring.prediction import FIELDS, decode
+from scoring.prediction_rows import input_rows
 
 #: Sessions that are asked for in turn; connections at a time; seconds of a turn, turns, seconds at half load.
 SESSIONS, AT_ONCE = 1_000, 8
@@ -127,12 +128,13 @@ def _sorted(staged: Staged, bodies: Sequence[bytes], count: int) -> list[list[fl
 
 def _our_stages(settings: Settings) -> Staged:
     model = CurrentModel(settings.scoring)()
+    made_for = contract_of(model)
     encoder = msgspec.json.Encoder()
 
     def staged(body: bytes) -> tuple[float, ...]:
         start = time.perf_counter()
         request = decode(body)
-        rows = np.array([model_input(request)], np.float32)
+        rows = input_rows([request], made_for)
         prepared = time.perf_counter()
         model.score(rows)
         inferred = time.perf_counter() - prepared

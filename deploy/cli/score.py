@@ -44,11 +44,15 @@ def score(
         ) as bar:  # fmt: skip
             task = bar.add_task("", total=1.0)
             given = FileFormat(locale, encoding)
-            rows = score_file(loaded, source, target, reasons, lambda share: bar.update(task, completed=share), given)
+            scored = score_file(loaded, source, target, reasons, lambda share: bar.update(task, completed=share), given)
     except RegistryError as error:
         raise SetupError(str(error)) from error
     except TableError as error:
         raise InputError(f"{source}: {error}; nothing was written") from error
     except OSError as error:
         raise SetupError(f"{error.filename or target}: {error.strerror or error}; nothing was written") from error
-    print_line(f"{rows:,} rows scored by {loaded.manifest.version}: {target}")
+    print_line(f"{scored.rows:,} rows scored by {loaded.manifest.version}: {target}")
+    if scored.unused:
+        print_line(
+            f"not used, as its feature contract is {loaded.manifest.contract_version}: {', '.join(scored.unused)}"
+        )

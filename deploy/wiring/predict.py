@@ -85,7 +85,7 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         allow_origins=read_origins(settings),
         allow_methods=["GET", "POST"],
         allow_headers=["X-OPECOM-Key"],
-        expose_headers=["X-OPECOM-Model"],
+        expose_headers=["X-OPECOM-Model", "X-OPECOM-Unused"],
         max_age=600,
     )
     built.add_middleware(RequestMetrics, metrics=metrics)

@@ -14,16 +14,19 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.support.predictions import app
+from scoring import registry
+from tests.support.predictions import app, both_contracts
 
 KEY = "read-key-of-sixteen-or-more"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 load_all_checks()
 
 
-@pytest.fixture(scope="module")
-def schema() -> Any:
-    return schemathesis.openapi.from_asgi("/openapi.json", app(read_keys=(KEY,)))
+@pytest.fixture(scope="module", params=["contract 1", "contract 2"])
+def schema(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    current = registry.current() if request.param == "contract 1" else "session"
+    folder = both_contracts(tmp_path_factory.mktemp("models"), current)
+    return schemathesis.openapi.from_asgi("/openapi.json", app(folder, read_keys=(KEY,)))
 
 
 def statuses_of(schema: Any, mode: GenerationMode, examples: int) -> Counter[int]:

@@ -19,7 +19,7 @@ from scoring.model import Model
 from scoring.score_file import CHUNK
 from scoring.score_file import score_file as score
 from scoring.table import REASONS, SCORE, TableError
-from tests.support.predictions import EXAMPLE, client
+from tests.support.predictions import EXAMPLE, SIGNALS, both_contracts, client
 
 HEADER = (*NAMES, "Revenue", "note")
 
@@ -58,7 +58,7 @@ def read(file: Path) -> list[dict[str, Any]]:
 async def test_every_row_comes_back_with_its_score(model: Model, ending: str, tmp_path: Path) -> None:
     rows = sessions(CHUNK + 3)
     source, target, shares = written(tmp_path, rows), tmp_path / f"scores{ending}", []
-    assert score(model, source, target, True, shares.append) == len(rows)
+    assert score(model, source, target, True, shares.append) == (len(rows), ())
     told = read(target)
     assert list(told[0]) == [*HEADER, *SCORE, *REASONS]
     assert [each["note"] for each in told] == [row[-1] for row in rows]
@@ -138,6 +138,84 @@ def test_no_cell_is_a_formula(model: Model, tmp_path: Path) -> None:
         row[-1] = note
     score(model, written(tmp_path, rows), tmp_path / "out.csv", False)
     assert [each["note"] for each in read(tmp_path / "out.csv")] == ["'=1+1", "-5", "'@x"]
+
+
+WITH_SIGNALS = (*HEADER, *SIGNALS)
+
+
+@pytest.fixture(scope="module")
+def session_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry whose current model is of feature contract 2."""
+    return both_contracts(tmp_path_factory.mktemp("models"))
+
+
+def with_signals(*signals: dict[str, Any]) -> list[list[Any]]:
+    """Rows whose signals are those of the example but for these; an empty cell is unknown."""
+    return [[*sessions(1)[0], *(SIGNALS | each).values()] for each in signals]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+async def test_a_file_with_signals_is_scored_by_contract_2_as_the_api_does(
+    session_registry: Path, ending: str, tmp_path: Path
+) -> None:
+    model = registry.load(session_registry)
+    rows = with_signals({}, {"cart_value": "", "previous_sessions": "", "device_class": ""})
+    source, middle = written(tmp_path, rows, WITH_SIGNALS), tmp_path / f"middle{ending}"
+    assert score(model, source, middle, True) == (2, ())
+    # What was written is read again, with the unknown as its format has it.
+    score(model, middle, tmp_path / "scores.csv", True)
+    said = [
+        EXAMPLE | SIGNALS | {"page_values": 0.5, "weekend": True} | given
+        for given in ({}, {"cart_value": None, "previous_sessions": None, "device_class": None})
+    ]
+    async with client(session_registry) as http:
+        answers = (await http.post("/predict/batch?reasons=true", json=said)).json()
+    for scores in (read(middle), read(tmp_path / "scores.csv")):
+        assert [float(row["probability"]) for row in scores] == [each["probability"] for each in answers]
+        assert [row["reason_1"] for row in scores] == [each["reasons"][0]["text"] for each in answers]
+    assert answers[0]["probability"] != answers[1]["probability"]
+    if ending == ".parquet":
+        assert pq.read_table(middle).schema.field("previous_sessions").type == pa.int64()
+        assert [read(middle)[1][name] for name in ("cart_value", "previous_sessions", "device_class")] == [None] * 3
+
+
+def test_without_page_statistics_a_training_set_s_zeros_are_unknown_as_they_are_live(
+    session_registry: Path, tmp_path: Path
+) -> None:
+    model, header = registry.load(session_registry), (*WITH_SIGNALS, "has_page_statistics")
+    zeros = {"bounce_rates": 0, "exit_rates": 0, "page_values": 0}
+    [row] = [[*sessions(1, **zeros)[0], *SIGNALS.values()]]
+    [empty] = [[*sessions(1, **dict.fromkeys(zeros, ""))[0], *SIGNALS.values()]]
+    rows = [[*row, False], [*empty, True], [*row, True]]
+    score(model, written(tmp_path, rows, header), tmp_path / "out.parquet", False)
+    without, empty_cells, with_zeros = read(tmp_path / "out.parquet")
+    assert without["probability"] == empty_cells["probability"] != with_zeros["probability"]
+    assert (without["PageValues"], empty_cells["PageValues"]) == (0.0, None)
+
+
+def test_a_table_with_signals_of_another_country_scores_the_same(session_registry: Path, tmp_path: Path) -> None:
+    model = registry.load(session_registry)
+    lines = written(tmp_path, with_signals({"cart_value": 1234.5, "cart_quantity": ""}), WITH_SIGNALS).read_text()
+    (tmp_path / "there.csv").write_text(
+        "\n".join(
+            ";".join(cell.replace(".", ",") if cell != "1234.5" else "1.234,50" for cell in line.split(","))
+            for line in lines.splitlines()
+        )
+    )
+    score(model, tmp_path / "sessions.csv", tmp_path / "a.csv", False)
+    score(model, tmp_path / "there.csv", tmp_path / "b.csv", False)
+    assert [row["probability"] for row in read(tmp_path / "a.csv")] == [
+        row["probability"] for row in read(tmp_path / "b.csv")
+    ]
+
+
+def test_the_command_names_the_signals_that_a_model_of_contract_1_has_no_use_for(tmp_path: Path) -> None:
+    source, target = written(tmp_path, with_signals({"hour": "14:05"}), WITH_SIGNALS), tmp_path / "scores.csv"
+    done = CliRunner().invoke(opecom, ["score", "--input", str(source), "--output", str(target)])
+    assert done.exit_code == 0
+    last = "".join(done.output.splitlines()[1:])
+    assert last.startswith("not used, as its feature contract is 1: page_views, events, ")
+    assert list(read(target)[0]) == [*WITH_SIGNALS, *SCORE]
 
 
 def test_memory_does_not_grow_with_the_file(model: Model, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from deploy.settings.model import ApiSettings, ScoringSettings, Settings
 from deploy.wiring import predict
+from scoring import registry as model_registry
+from tests.support.models import add_session_model
 
 #: The report's own example.
 EXAMPLE: dict[str, Any] = {
@@ -32,6 +34,39 @@ EXAMPLE: dict[str, Any] = {
     "visitor_type": "Returning_Visitor",
     "weekend": False,
 }
+#: What contract 2 knows beside it.
+SIGNALS: dict[str, Any] = {
+    "page_views": 35,
+    "events": 61,
+    "elapsed_seconds": 1260.5,
+    "engaged_seconds": 640.0,
+    "mean_scroll_depth": 62.5,
+    "distinct_pages": 21,
+    "distinct_products": 9,
+    "last_page_type": "Administrative",
+    "seconds_since_previous_event": 12.25,
+    "searches": 2,
+    "cart_adds": 3,
+    "cart_removes": 1,
+    "cart_quantity": 2.0,
+    "cart_value": 149.9,
+    "checkout_step": 1,
+    "wishlist_adds": 0,
+    "hour": 20,
+    "device_class": "mobile",
+    "previous_sessions": 4,
+    "previous_purchases": 1,
+    "days_since_previous_session": 6.5,
+}
+
+
+def both_contracts(folder: Path, current: str = "session") -> Path:
+    """A registry of the shipped model and of `session`, one of feature contract 2."""
+    model_registry.seed(folder)
+    add_session_model(folder, "session")
+    if current != model_registry.current():
+        model_registry.promote(folder, current)
+    return folder
 
 
 def app(registry: Path | None = None, profile: Any = "embedded", **api: Any) -> FastAPI:

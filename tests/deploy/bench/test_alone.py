@@ -18,7 +18,8 @@ from deploy.errors import SetupError
 from deploy.settings.model import Settings
 from scoring import registry
 from scoring.onnx import session
-from scoring.prediction import decode, model_input
+from scoring.prediction import decode
+from scoring.prediction_rows import model_input
 from tests.support.browser import MISSING, chromium
 
 
@@ -35,10 +36,12 @@ def test_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_figures_of_a_model_are_of_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
     took = defaultdict(float, {"row": 60.0, "identity": 20.0, "batch": 512.0, "plain 64": 64.0, "reasons 64": 320.0})
+    took |= {"uci row": 40.0, "session row": 50.0}
     monkeypatch.setattr(model, "_timed", lambda *_: took)
     with alone(Settings()) as run:
         figures, _ = asyncio.run(model.measure(run, None, True))
-    assert figures == {"row_us": 60, "ratio_to_identity": 3, "batch256_row_us": 2, "reasons_row_us": 4}
+    alone_figures = {"row_us": 60, "ratio_to_identity": 3, "batch256_row_us": 2, "reasons_row_us": 4}
+    assert figures == alone_figures | {"session_row_ratio": 1.25}
 
 
 def test_the_graph_without_reasons_gives_the_same_probabilities() -> None:
