@@ -25,13 +25,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
-def stacks_of(fixtures: Iterable[Any]) -> Iterator[Stack]:
-    """The systems among the values of a test's fixtures, and in their fields."""
+def stacks_of(fixtures: Iterable[Any], within: tuple[Any, ...] = ()) -> Iterator[Stack]:
+    """The systems among the values of a test's fixtures, and in their fields.
+
+    within: what the values are fields of, as some refer to each other.
+    """
     for each in fixtures:
         if isinstance(each, Stack):
             yield each
-        elif dataclasses.is_dataclass(each):
-            yield from stacks_of(getattr(each, field.name) for field in dataclasses.fields(each))
+        elif dataclasses.is_dataclass(each) and not any(each is other for other in within):
+            fields = [getattr(each, field.name) for field in dataclasses.fields(each)]
+            yield from stacks_of(fields, (*within, each))
 
 
 def logged(stack: Stack) -> Iterator[str]:
