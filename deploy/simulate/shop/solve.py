@@ -10,11 +10,13 @@ from deploy.simulate.shop.parameters import ShopFacts
 
 class Truth(Struct, frozen=True):
     """Probabilities that the session buys. float64[segments, ...]: at its start; in a state, when its page has just
-    come; in a state, once it is known whether the page is read, [segments, read, states]."""
+    come; in a state, once it is known whether the page is read, [segments, read, states]; and once it is known, too,
+    that the page is being left, so that nothing more is put into the cart on it."""
 
     start: NDArray[np.float64]
     state: NDArray[np.float64]
     reading: NDArray[np.float64]
+    leaving: NDArray[np.float64]
 
 
 def truth(made: Chain) -> Truth:
@@ -22,7 +24,9 @@ def truth(made: Chain) -> Truth:
     state = absorbed(made.mean_moves)
     after = np.concatenate([state, np.zeros((len(state), 1)), np.ones((len(state), 1))], axis=1)
     reading = np.einsum("grst,gt->grs", made.moves, after)
-    return Truth((first_states(made) * state).sum(1), state, reading)
+    left = made.moves * np.array([*(is_page(each.kind) for each in made.states), True, True])
+    leaving = np.einsum("grst,gt->grs", left, after) / left.sum(-1)
+    return Truth((first_states(made) * state).sum(1), state, reading, leaving)
 
 
 def facts(made: Chain) -> ShopFacts:

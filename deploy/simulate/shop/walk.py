@@ -117,11 +117,13 @@ class _Walk:
             yield from self._arrive(state, value)
             seconds = self._seconds(PAGES.get(state.kind, CHANGED_CART))
             read = int(is_page(state.kind) and seconds >= READ_SECONDS)
-            value = float(truth.reading[number, read, column])
+            value, left = (float(known[number, read, column]) for known in (truth.reading, truth.leaving))
             until = self._at + int(seconds * 1000)
             column = self._walker.move(number, read, column, self._draw())
             stays = column < len(made.states) and not is_page(made.states[column].kind)
-            yield from self._pings(until, value, leaves=not stays)
+            yield from self._pings(until, value)
+            if not stays:
+                yield from self._last_ping(until, left)
             self._at = until
             if column >= len(made.states):
                 break
@@ -167,18 +169,17 @@ class _Walk:
         commerce = Commerce(action, money(_cents(entries)), CURRENCY, items)
         return WalkEvent(self._at, "commerce", value, {"commerce": commerce})
 
-    def _pings(self, until: int, value: float | None, leaves: bool) -> Iterator[WalkEvent]:
-        """The pings of the page up to a time, and the one with which it is left.
-
-        A page is being read as soon as there is its first ping: before, only the ping of leaving it says anything.
-        """
-        last = self._opened + ENGAGED_MS
+    def _pings(self, until: int, value: float | None) -> Iterator[WalkEvent]:
+        """The pings of the page up to a time; the first one says that it is being read."""
         at = self._opened + PING_MS * (1 + (self._at - self._opened) // PING_MS)
-        while at <= min(until, last):
+        while at <= min(until, self._opened + ENGAGED_MS):
             yield self._ping(at, value)
             at += PING_MS
-        if leaves and self._pinged < min(until, last):
-            yield self._ping(min(until, last), value)
+
+    def _last_ping(self, at: int, value: float | None) -> Iterator[WalkEvent]:
+        """The ping with which an engaged page is left."""
+        if self._pinged < at <= self._opened + ENGAGED_MS:
+            yield self._ping(at, value)
 
     def _ping(self, at: int, value: float | None) -> WalkEvent:
         self._pinged = at
@@ -192,7 +193,8 @@ class _Walk:
         yield WalkEvent(self._at, "purchase", None, {"purchase": Purchase(amount, order, CURRENCY, True)})
         yield self._view(SUCCESS, THANKS, None)
         until = self._at + int(1000 * self._seconds(THANKS))
-        yield from self._pings(until, None, leaves=True)
+        yield from self._pings(until, None)
+        yield from self._last_ping(until, None)
         self._at = until
 
     def _seconds(self, page: KindOfPage) -> float:

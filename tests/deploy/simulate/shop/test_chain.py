@@ -1,6 +1,7 @@
 """The chain of the generated shop, against its facts and against the sessions that are drawn from it."""
 
 from collections import defaultdict
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -112,6 +113,22 @@ def test_the_truth_of_each_kind_of_event_is_its_frequency(drawn: list[ShopVisit]
         truths, bought = (np.array(column, float) for column in zip(*members, strict=True))
         spread = sqrt((truths * (1 - truths)).sum())
         assert abs(bought.sum() - truths.sum()) <= FAR * spread + 1e-9, group
+
+
+def test_the_truth_neither_rises_nor_falls_in_the_mean(drawn: list[ShopVisit]) -> None:
+    """What is known after an event is in the mean what was known at it, whatever the event was: else the truth of some
+    event leaves out what the event says. After the last one it is the outcome."""
+    changes: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for visit in drawn:
+        walk = [event for event in visit.walk() if event.truth is not None]
+        known = [event.truth for event in walk] + [float(visit.bought)]
+        for number, (event, (before, after)) in enumerate(zip(walk, pairwise(known), strict=True), 1):
+            commerce = event.member.get("commerce")
+            changes[event.type, commerce.action if commerce else ""].append(after - before)
+            changes["number", str(min(number, 25))].append(after - before)
+    assert len(changes) > 30
+    for group, each in changes.items():
+        assert abs(np.sum(each)) <= FAR * sqrt(np.square(each).sum()) + 1e-9, group
 
 
 def test_the_drawn_sessions_have_the_facts(drawn: list[ShopVisit]) -> None:
