@@ -124,7 +124,7 @@ def create_app(
         allow_origins=list(origins),
         allow_methods=["GET", "POST"],
         allow_headers=["X-OPECOM-Key", "Last-Event-ID", "Cache-Control"],
-        expose_headers=["X-OPECOM-Model"],
+        expose_headers=["X-OPECOM-Model", "X-OPECOM-Unused"],
         max_age=600,
     )
     app.add_middleware(AuditTrail)

@@ -1,4 +1,4 @@
-"""The writer says how many sites' page statistics are held."""
+"""The writer says how many sites' page statistics are held, and where scores do not fit a shop."""
 
 import asyncio
 from typing import Any
@@ -11,8 +11,10 @@ from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import pages
 from storage.metrics import WriterMetrics
 from storage.pages.refresh import Refreshed
+from storage.query.model_fit import ModelFit
 from stream.fold.pages import HeldPages
 
+ENDS = ("low", "auc", "high")
 HELD = HeldPages("shop", "/cart", "bounce_rate", 0.31, 0.9995, 240, 4_240)
 
 
@@ -31,7 +33,12 @@ class Refreshes:
         return Refreshed(4, 2, 0, held=(HELD,) if len(self.counted) == 1 else ())
 
 
-async def test_sites_that_are_held_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+MISLEADS = ModelFit("shop", "m1", 0.4, 0.35, 0.45, 60, 300, "misleads", "scores of shop rank buyers below others")
+
+
+async def test_sites_that_are_held_are_counted_and_models_that_mislead_are_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     stop, registry = asyncio.Event(), CollectorRegistry()
     refreshes = Refreshes(stop, registry)
 
@@ -43,6 +50,11 @@ async def test_sites_that_are_held_are_counted(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(pages, "refresher", made)
     monkeypatch.setattr(pages, "wait_for_event", due)
+    monkeypatch.setattr(pages, "model_fits", lambda *_: [MISLEADS])
     settings = Settings(storage=StorageSettings(pages_refresh_seconds=1))
     await pages.keep_fresh(settings, kafka_clients(settings.kafka), None, WriterMetrics(registry), stop)
     assert refreshes.counted == [0, 1, 0]
+    ends = [registry.get_sample_value("opecom_writer_model_auc", {"site": "shop", "end": end}) for end in ENDS]
+    assert ends == [0.35, 0.4, 0.45]
+    # Once an hour, not at each refresh.
+    assert [record.message for record in caplog.records] == [MISLEADS.text]

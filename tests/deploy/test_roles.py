@@ -94,7 +94,7 @@ ADMIN = {
     "GET /admin/sessions": Row("export", other="own", tells=VISITOR),
     "GET /admin/sessions/{session_id}": Row("export", "/admin/sessions/s1", other=404, tells=VISITOR),
     "GET /admin/stats": Row("export", other="own", tells='"sessions":1'),
-    "GET /admin/model-fit": Row("export", other="own", tells='"fits":[]'),
+    "GET /admin/model-fit": Row("export"),
     "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
     "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
     "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),

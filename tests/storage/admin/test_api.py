@@ -26,6 +26,7 @@ from storage.admin.rows import SessionRow
 from storage.database.tables import sessions
 from storage.http.access import Access
 from storage.http.secret_keys import SecretKey, digest_of
+from storage.query.model_fit import OutcomeCount, fits
 from stream.scored import Cause, Counts, ScoredSession, VerifiedOrder
 from tests.support.databases import filled
 from tests.support.events import NOON, event_id
@@ -507,3 +508,14 @@ async def test_an_erasure_whose_kafka_is_away_goes_on_and_states_what_it_waits_f
     assert (begun.status_code, begun.json()["state"]) == (202, "running")
     assert "kafka.bootstrap" in later.json()["waiting_for"]
     assert held.status_code == 200
+
+
+async def test_the_fit_of_a_site_is_for_keys_of_that_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = [OutcomeCount(site, "m1", score, 60, 60) for site in ("default", "shop-2") for score in (0.1, 0.2)]
+    monkeypatch.setattr(reads, "model_fits", lambda *_: fits(counts))
+    async with client(tmp_path, shops(), keys=True) as http:
+        found = {
+            key: (await http.get("/admin/model-fit", headers={"X-OPECOM-Key": key})).json()["fits"]
+            for key in ("export-key-of-the-tests", "shop-2-key-of-the-tests")
+        }
+    assert [[fit["site"] for fit in each] for each in found.values()] == [["default", "shop-2"], ["shop-2"]]
