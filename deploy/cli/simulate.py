@@ -59,11 +59,19 @@ def shop(
         Path | None, typer.Option(help="A file to write: each event with the probability that its session buys.")
     ] = None,
     rate: Rate = 0,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Sends nothing: folds and scores here, and compares with the truth.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Ends with one line of JSON.")] = False,
 ) -> None:
-    """Sends a generated shop whose truth is known: pages, carts, checkout, returning visitors."""
+    """A generated shop whose truth is known: pages, carts, checkout, returning visitors."""
     from deploy.simulate import show
     from deploy.simulate.shop.parameters import ShopFacts
     from deploy.simulate.shop.shop import ShopParameters
 
     wanted = ShopParameters(sessions, seed, days, amounts, ShopFacts(conversion=conversion))
-    raise typer.Exit(show.shop(load(), wanted, rate, truth))
+    if verify:
+        from deploy.simulate.evaluation import run
+
+        raise typer.Exit(run.shop(wanted, truth, json))
+    raise typer.Exit(show.shop(load(), wanted, rate, truth, json))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from msgspec.json import encode
+from msgspec.structs import asdict
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
@@ -40,7 +42,7 @@ def clicks(settings: Settings, data: Path | None, rate: float, sessions: int | N
     return _simulate(settings, simulation, rate, console, check)
 
 
-def shop(settings: Settings, wanted: ShopParameters, rate: float, truth: Path | None) -> int:
+def shop(settings: Settings, wanted: ShopParameters, rate: float, truth: Path | None, json: bool) -> int:
     """Send a generated shop, wait for it and compare what arrived; the exit code. Raises SetupError."""
     settings, console = as_running(settings), TerminalConsole()
     made = shop_run.simulation(settings, wanted, new_run())
@@ -51,6 +53,9 @@ def shop(settings: Settings, wanted: ShopParameters, rate: float, truth: Path | 
         found = shop_run.differences(engine, made)
         for line in found or [f"{made.expected.buyers:,} of them bought, as was sent"]:
             write_line(console, line)
+        if json:
+            counts = {"site": made.simulation.site, **asdict(made.expected), "differences": len(found)}
+            write_line(console, encode(counts).decode())
         return 1 if found else 0
 
     return _simulate(settings, made.simulation, rate, console, check)
