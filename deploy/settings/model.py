@@ -336,9 +336,10 @@ _SHIPPED_SITES: dict[str, dict[str, Any]] = {
     "default": {"keyless_loopback": "embedded", "intent_in_browser": "embedded"},
     "uci": {"special_days": ("02-14", "05-09")},
     "clicks": {},
+    "generated": {},
 }
-#: The shipped sites whose runs `opecom simulate` replays.
-SIMULATED_SITES = ("uci", "clicks")
+#: The shipped sites whose runs `opecom simulate` sends.
+SIMULATED_SITES = ("uci", "clicks", "generated")
 
 
 def _default_sites() -> dict[str, SiteSettings]:
@@ -372,7 +373,8 @@ class Settings(BaseSettings):
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,
-        description="Sites by name. Shipped: `uci` and `clicks`, for simulations, and `default`, until you name one.",
+        description="Sites by name. Shipped: `uci`, `clicks` and `generated`, for simulations, and `default`, until you "
+        "name one.",
     )
 
     @field_validator("scoring")

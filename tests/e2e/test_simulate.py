@@ -1,5 +1,6 @@
 """Sessions through the whole embedded system and out of its database, and a check that can fail."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,30 @@ def test_simulated_sessions_come_back_as_their_rows_and_one_changed_value_is_fou
     said = capsys.readouterr().out
     assert "1 differences:" in said
     assert "page_values" in said
+
+
+def test_a_generated_shop_arrives_whole_with_its_carts_and_its_history(stack: Stack, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    options = ["--sessions", str(SESSIONS), "--seed", "7", "--days", "2", "--conversion", "0.1"]
+    done = stack.opecom("simulate", "shop", *options, "--truth", str(truth), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = json.loads(done.stdout.splitlines()[-1])
+    known = [json.loads(line) for line in truth.read_text().splitlines()]
+    buyers = {line["session_id"] for line in known if line["bought"]}
+    sent = {"sessions": SESSIONS, "buyers": len(buyers), "events": len(known), "differences": 0}
+    assert counts == {"site": word_after("on the site", done.stdout), **sent}
+    with sqlite3.connect(Path(stack.environment["OPECOM_DATA_DIR"]) / "opecom.sqlite", timeout=10) as database:
+        rows = database.execute(
+            "SELECT session_id, revenue, checkout_step, cart_quantity, previous_sessions FROM sessions WHERE site = ?",
+            (counts["site"],),
+        ).fetchall()
+    database.close()
+    assert {session for session, revenue, *_ in rows if revenue} == buyers
+    # An order empties the cart; what is left of carts was left.
+    assert {session for session, _, _, quantity, _ in rows if quantity}.isdisjoint(buyers)
+    assert any(quantity for _, _, _, quantity, _ in rows)
+    assert any(step for _, _, step, _, _ in rows)
+    assert 0 < sum(before > 0 for *_, before in rows) < SESSIONS
 
 
 def test_demo_uses_the_system_that_runs(stack: Stack) -> None:

@@ -167,7 +167,7 @@ def test_the_list_shows_no_secret_and_a_webhook_that_is_gone_is_a_line(stack: St
         (["https://10.0.0.1/", "--site", "default"], "10.0.0.1 is not a public address"),
         (["https://169.254.169.254/", "--site", "default", "--allow-private"], "an address that no webhook may reach"),
         (["http://shop.example/", "--site", "default"], "the URL must be https"),
-        (["https://8.8.8.8/", "--site", "none"], "--site none: the sites are default, uci, clicks"),
+        (["https://8.8.8.8/", "--site", "none"], "--site none: the sites are default, uci, clicks, generated"),
         (["https://8.8.8.8/", "--site", "default", "--on", "hot"], "--on hot: one of low, building, high, up, down"),
     ],
     ids=["private", "metadata", "http", "site", "band"],

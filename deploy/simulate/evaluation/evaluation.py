@@ -26,13 +26,15 @@ ByEvent = dict[int, EventFigures]
 class ShopEvaluation(Struct, frozen=True):
     """`figures` are those of the site as it learns, `shipped` those of the model without any correction.
 
-    `crossings`: by band, per session that crossed at all. `lost`: a line for each thing that the fold lost.
+    `crossings`: by band, per session that crossed at all. `held_hours`: see FirstDays. `lost`: a line for each thing
+    that the fold lost.
     """
 
     figures: ByEvent
     shipped: ByEvent
     moments: dict[str, ByEvent]
     crossings: dict[str, float]
+    held_hours: int
     sessions: int
     buyers: int
     events: int
@@ -67,6 +69,7 @@ def evaluate(
         _by_event(days.others["shipped"]),
         {name: _by_event(moment(rows)) for name, rows in days.moments.items()},
         days.crossings.by_session(),
+        days.held_hours,
         days.sessions,
         days.buyers,
         days.events,

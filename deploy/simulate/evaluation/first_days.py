@@ -23,7 +23,8 @@ class FirstDays:
 
     `scores` are those of `models`, from which the site learns its bands; `others` scored the same updates and changed
     nothing. `moments` are the rows that were in force then. `sessions`, `buyers` and `events` are counted in closings,
-    `not_folded` in what came to no session.
+    `not_folded` in what came to no session. In `held_hours` a refresh left the page statistics as they were, as a page
+    moved too far.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class FirstDays:
         self.crossings = Crossings()
         self.moments: dict[str, list[Row]] = {}
         self.sessions = self.buyers = self.events = 0
+        self.held_hours = 0
         self._pipeline = ShopPipeline(site.statistics, Calendars({}, lambda: calendar), score, models)
         self._site = site
         self._score = score
@@ -60,9 +62,10 @@ class FirstDays:
             at = start + hour * HOUR_MS
             self._take(self._pipeline.append([Tick(LIVE_CLOCK, at)]))
             refreshed = self._site.refresh(at)
-            if refreshed != version:
-                self._pipeline.append([UsePages(refreshed)])
-                version = refreshed
+            self.held_hours += bool(refreshed.held)
+            if refreshed.version != version:
+                version = refreshed.version
+                self._pipeline.append([UsePages(version)])
             self.moments.update({name: self._site.rows() for name, hours in MOMENTS.items() if hours == hour})
             self._take(self._pipeline.append(events))
         end = max(visit.start + visit.lasts for visit in visits)

@@ -19,6 +19,7 @@ def show(made: ShopEvaluation, console: TerminalConsole) -> None:
     console.print(_bands(made))
     crossings = ", ".join(f"{band} {each:.2f}" for band, each in made.crossings.items())
     console.print(f"crossings into a band, per session that crosses: {crossings}", highlight=False)
+    console.print(f"hours in which page statistics were held: {made.held_hours}", highlight=False)
 
 
 def as_json(made: ShopEvaluation) -> str:
@@ -36,6 +37,7 @@ def as_json(made: ShopEvaluation) -> str:
             name: {**_named(at, "ratio", "gain", "auc"), "bands": _by_number(at)} for name, at in made.moments.items()
         },
         "crossings": made.crossings,
+        "held_hours": made.held_hours,
         "sessions": made.sessions,
         "buyers": made.buyers,
         "all_events": made.events,

@@ -7,7 +7,7 @@ from typing import Self
 import msgspec
 
 from deploy.simulate.evaluation.counts import CountedPages, CountedScores
-from storage.pages.refresh import Refresher
+from storage.pages.refresh import Refreshed, Refresher
 from storage.pages.site_rows import SiteRules
 from stream.fold.pages import PagesMarker, PageStatistics, Row
 from stream.scored import ScoredSession
@@ -50,10 +50,10 @@ class RefreshedSite:
         self._pages.take(records)
         self._scores.take(records)
 
-    def refresh(self, at: int) -> int:
-        """Refresh at this time, ms UTC; returns the version that is now in force."""
+    def refresh(self, at: int) -> Refreshed:
+        """Refresh at this time, ms UTC."""
         self._now = at
-        return self._runner.run(self._refresher.refresh()).version
+        return self._runner.run(self._refresher.refresh())
 
     def rows(self) -> list[Row]:
         """What is in force of the site: its pages, and its own row where it has one."""

@@ -17,7 +17,7 @@ from deploy.simulate.shop.walk import Walker
 from ingest.events import ClockKind
 from stream.fold.calendar import Calendar
 
-SITE = "shop"
+SITE = "generated"
 
 
 class ShopParameters(Struct, frozen=True):

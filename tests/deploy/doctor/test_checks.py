@@ -139,7 +139,7 @@ def test_keys(settings: Settings, state: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "state", "said"),
     [
-        pytest.param("[sites.shop]", 0o600, "ok", "sites default, uci, clicks, shop", id="well"),
+        pytest.param("[sites.shop]", 0o600, "ok", "sites default, uci, clicks, generated, shop", id="well"),
         pytest.param("[sites.shop]", 0o644, "warning", "chmod 600", id="others can read it"),
         pytest.param("[sites.shop", 0o600, "fault", "is not TOML", id="broken"),
         pytest.param('[sites.shop]\norigins = ["shop"]', 0o600, "fault", "sites.shop.origins", id="an origin"),

@@ -23,18 +23,24 @@ def test_environment_beats_file_and_file_beats_default(
 @pytest.mark.parametrize(
     ("variables", "names", "special_days"),
     [
-        pytest.param({}, {"default", "uci", "clicks"}, ("02-14", "05-09"), id="nothing given"),
+        pytest.param({}, {"default", "uci", "clicks", "generated"}, ("02-14", "05-09"), id="nothing given"),
         pytest.param(
             {"UCI__IMPORT_KEYS": '["k"]'},
-            {"default", "uci", "clicks"},
+            {"default", "uci", "clicks", "generated"},
             ("02-14", "05-09"),
             id="a key for a shipped site",
         ),
         pytest.param(
-            {"UCI__SPECIAL_DAYS": '["12-24"]'}, {"default", "uci", "clicks"}, ("12-24",), id="a shipped field changed"
+            {"UCI__SPECIAL_DAYS": '["12-24"]'},
+            {"default", "uci", "clicks", "generated"},
+            ("12-24",),
+            id="a shipped field changed",
         ),
         pytest.param(
-            {"SHOP__TIMEZONE": "Europe/Rome"}, {"shop", "uci", "clicks"}, ("02-14", "05-09"), id="a site of one's own"
+            {"SHOP__TIMEZONE": "Europe/Rome"},
+            {"shop", "uci", "clicks", "generated"},
+            ("02-14", "05-09"),
+            id="a site of one's own",
         ),
     ],
 )

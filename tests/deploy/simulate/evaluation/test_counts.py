@@ -10,7 +10,7 @@ from deploy.simulate.evaluation.counts import CountedPages, CountedScores
 from deploy.simulate.evaluation.pipeline import ShopPipeline
 from deploy.simulate.ordered import ordered
 from deploy.simulate.shop.parameters import ShopFacts
-from deploy.simulate.shop.shop import ShopParameters, visits
+from deploy.simulate.shop.shop import SITE, ShopParameters, visits
 from scoring.registry import load
 from storage.pages.score_counts import ScoreCounts
 from storage.pages.tally import Tallies, Tally
@@ -39,7 +39,7 @@ def uncounted(tally: Tally) -> Tally:
 
 
 def test_pages_and_scores_are_counted_as_in_clickhouse(records: list[ScoredSession], tmp_path: Path) -> None:
-    pages, scores = CountedPages("shop"), CountedScores()
+    pages, scores = CountedPages(SITE), CountedScores()
     pages.take(records)
     scores.take(records)
     opened = sorted(record.opened_at for record in records)
@@ -51,7 +51,7 @@ def test_pages_and_scores_are_counted_as_in_clickhouse(records: list[ScoredSessi
             expected = Tallies(client).since(since)
             assert [uncounted(each) for each in counted] == [uncounted(each) for each in expected]
             assert [each.value for each in counted] == pytest.approx([each.value for each in expected])
-            found = Counter(scores.since(since, ["shop"]))
-            assert found == Counter(ScoreCounts(client).since(since, ["shop"]))
+            found = Counter(scores.since(since, [SITE]))
+            assert found == Counter(ScoreCounts(client).since(since, [SITE]))
             assert found
     assert sum(each.value for each in pages.since(0)) > 0

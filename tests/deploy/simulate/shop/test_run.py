@@ -38,8 +38,8 @@ def example(kind: type) -> object:
     return datetime(2026, 1, 1) if kind is datetime else kind()
 
 
-def test_it_is_an_import_of_the_shop(made: ShopSimulation) -> None:
-    assert made.simulation.site == "shop~k3f9"
+def test_it_is_an_import_of_a_site_of_its_own(made: ShopSimulation) -> None:
+    assert made.simulation.site == "generated~k3f9"
     assert (made.simulation.sessions, made.simulation.events) == (150, made.expected.events)
     assert all(event.clock == "replayed" for visit in made.visits for event in visit.events())
 
