@@ -373,8 +373,8 @@ class Settings(BaseSettings):
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,
-        description="Sites by name. Shipped: `uci`, `clicks` and `generated`, for simulations, and `default`, until you "
-        "name one.",
+        description="Sites by name. Shipped: `uci`, `clicks` and `generated`, for simulations, and `default`, until "
+        "you name one.",
     )
 
     @field_validator("scoring")
