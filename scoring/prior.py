@@ -27,8 +27,13 @@ from scoring.site_profile import SiteProfile
 OF_ONE_SHOP = slice(NAMES.index("SpecialDay"), len(NAMES))
 #: What the reasons have beside the features, in the order in which it is added.
 EVIDENCE = ("previous_sessions", "previous_purchases", "cart_quantity", "checkout_step")
-#: Log-odds of each: a visitor who comes again, and one who has bought before; something in the cart; a begun checkout.
-EVIDENCE_LOG_ODDS = (0.7, 0.7, 2.5, 1.05)
+#: Log-odds of a visitor who comes again, and more of one who has bought before.
+RETURNING, CUSTOMER = 0.7, 0.7
+#: Of sessions with something in the cart, and of those that have begun the checkout, the share that buys.
+OF_CARTS, OF_CHECKOUTS = 0.30, 0.55
+#: By how much the log-odds of sessions with a cart are above those of any session without this evidence: they are
+#: longer, and their visitors come again more often.
+CART_HEAD_START = 0.13
 #: How much of the model's own log-odds counts: what it learned of another shop holds here in small part.
 SLOPE = 0.2
 #: By number of events, from the first one of these on: the log-odds of buying of a session that goes on for so long, of
@@ -93,11 +98,21 @@ def corrected(scores: Scores, manifest: Manifest, shop: TrainingShop, sessions: 
     level = np.array([_level(shop, session.signals) for session in sessions])
     given, reference = _logit(scores.probability), _logit(np.array(manifest.reference_probability))
     alone, start = base + SLOPE * (given - level), _sigmoid(base + SLOPE * (reference - level))
-    evidence = np.array([_evidence(session) for session in sessions]) * EVIDENCE_LOG_ODDS
+    conversion = [session.profile.expected_conversion for session in sessions]
+    evidence = np.array([_evidence(session) for session in sessions]) * _weights(np.array(conversion))
     steps = _sigmoid(alone[:, None] + np.hstack([np.zeros((len(alone), 1)), np.cumsum(evidence, axis=1)]))
     of_model = scores.reasons * _secant(given, reference, steps[:, 0], start)[:, None]
     reasons = np.hstack([of_model, np.diff(steps, axis=1)])
     return Scores(steps[:, -1], reasons.astype(np.float32))
+
+
+def _weights(conversion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-odds of EVIDENCE, float64[batch, 4]: a cart brings any session to OF_CARTS, however many sessions buy."""
+    cart = np.maximum(_logit(np.array(OF_CARTS)) - _logit(conversion) - CART_HEAD_START, 0.0)
+    checkout = float(_logit(np.array(OF_CHECKOUTS)) - _logit(np.array(OF_CARTS)))
+    return np.column_stack(
+        [np.full((len(conversion), 2), (RETURNING, CUSTOMER)), cart, np.full(len(conversion), checkout)]
+    )
 
 
 def _level(shop: TrainingShop, signals: Signals | None) -> float:

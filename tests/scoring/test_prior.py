@@ -140,3 +140,17 @@ def test_a_band_is_kept_down_to_a_part_of_its_odds() -> None:
     assert high / (1 - high) == pytest.approx(KEPT_ODDS)
     assert band_of(0.45, limits) == "building"
     assert band_of(0.45, (building, high)) == "high"
+
+
+@pytest.mark.parametrize("conversion", [0.005, 0.03, 0.1])
+def test_a_cart_and_a_checkout_come_to_their_shares_whatever_the_conversion(conversion: float) -> None:
+    profile = SiteProfile("shop", conversion)
+    cart, checkout = scores_of(constant(0.05), with_cart(2), with_cart(2, 1), profile=profile).probability
+    assert cart == pytest.approx(0.30, abs=0.1)
+    assert checkout == pytest.approx(0.55, abs=0.12)
+
+
+def test_where_more_buy_than_have_a_cart_elsewhere_a_cart_lowers_nothing() -> None:
+    profile = SiteProfile("shop", 0.6)
+    none, cart = scores_of(constant(0.15), One(), with_cart(1), profile=profile).probability
+    assert cart == none
