@@ -22,7 +22,7 @@ class ContractError(ModelError):
 
 
 class Scorable(Protocol):
-    """What has a session's features and signals: an update, or a request of a prediction."""
+    """What has a session's features and signals, as an update does."""
 
     @property
     def features(self) -> Features: ...

@@ -60,10 +60,17 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 
 def classify(probability: float, manifest: Manifest) -> tuple[Label, Band]:
-    """Label and band of a probability, which counts rounded to six digits: the last bits change with the batch."""
-    building, high = manifest.bands
+    """Label and band of a probability by the model's own threshold and bands."""
+    return label_of(probability, manifest.threshold), band_of(probability, manifest.bands)
+
+
+def label_of(probability: float, threshold: float) -> Label:
+    """A probability counts rounded to six digits: the last bits change with the batch."""
+    return "YES" if round(probability, 6) >= threshold else "NO"
+
+
+def band_of(probability: float, limits: tuple[float, float]) -> Band:
+    """The band by the lower ends of "building" and "high", rounded as for the label."""
+    building, high = limits
     rounded = round(probability, 6)
-    return (
-        "YES" if rounded >= manifest.threshold else "NO",
-        "high" if rounded >= high else "building" if rounded >= building else "low",
-    )
+    return "high" if rounded >= high else "building" if rounded >= building else "low"

@@ -94,12 +94,12 @@ def corrected(scores: Scores, manifest: Manifest, shop: TrainingShop, sessions: 
     left of its distance from the reference; each piece of evidence has the rise of the probability that it makes.
     """
     places = np.searchsorted(EVENTS, [session.events for session in sessions], "right") - 1
-    base = _logit(np.array([session.profile.expected_conversion for session in sessions])) + np.array(RISE)[places]
+    conversion = np.array([session.profile.expected_conversion for session in sessions])
+    base = _logit(conversion) + np.array(RISE)[places]
     level = np.array([_level(shop, session.signals) for session in sessions])
     given, reference = _logit(scores.probability), _logit(np.array(manifest.reference_probability))
     alone, start = base + SLOPE * (given - level), _sigmoid(base + SLOPE * (reference - level))
-    conversion = [session.profile.expected_conversion for session in sessions]
-    evidence = np.array([_evidence(session) for session in sessions]) * _weights(np.array(conversion))
+    evidence = np.array([_evidence(session) for session in sessions]) * _weights(conversion)
     steps = _sigmoid(alone[:, None] + np.hstack([np.zeros((len(alone), 1)), np.cumsum(evidence, axis=1)]))
     of_model = scores.reasons * _secant(given, reference, steps[:, 0], start)[:, None]
     reasons = np.hstack([of_model, np.diff(steps, axis=1)])
@@ -148,9 +148,9 @@ def _secant(
     given: NDArray[np.float64], reference: NDArray[np.float64], made: NDArray[np.float64], start: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """By what a contribution to the model's probability is multiplied to be one to the corrected probability."""
-    before = _sigmoid(given) - _sigmoid(reference)
-    near = np.abs(before) < LEAST
     at = _sigmoid(given)
+    before = at - _sigmoid(reference)
+    near = np.abs(before) < LEAST
     tangent = SLOPE * start * (1 - start) / (at * (1 - at))
     return np.where(near, tangent, (made - start) / np.where(near, 1.0, before))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from scoring.manifest import Band, Manifest
+from scoring.manifest import Manifest
 
 #: The share of sessions that buy where nobody says otherwise: of most shops it is 0.02 to 0.04.
 EXPECTED_CONVERSION = 0.03
@@ -56,13 +56,6 @@ def limits_at(profile: SiteProfile, manifest: Manifest, events: int) -> tuple[fl
                 break
             found = limits
     return None if found is None else (found.building, found.high)
-
-
-def band_of(probability: float, limits: tuple[float, float]) -> Band:
-    """The band of a probability, which counts rounded to six digits: the last bits change with the batch."""
-    building, high = limits
-    rounded = round(probability, 6)
-    return "high" if rounded >= high else "building" if rounded >= building else "low"
 
 
 def kept(limits: tuple[float, float]) -> tuple[float, float]:

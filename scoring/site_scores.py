@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.contracts import Contract, Scorable
-from scoring.manifest import Band, Label
+from scoring.manifest import Band, Label, band_of, label_of
 from scoring.model import Model, contract_of
 from scoring.prior import EVIDENCE, CorrectedSession, corrected, first_limits, transferable
-from scoring.site_profile import SiteProfile, band_of, kept, limits_at
+from scoring.site_profile import SiteProfile, kept, limits_at
 
 
 class Classified(NamedTuple):
@@ -79,5 +79,4 @@ def classify_on_site(probability: float, model: Model, profile: SiteProfile, eve
         limits = first_limits(profile)
         yes = limits[1]
     limits = limits_at(profile, manifest, events) or limits
-    label: Label = "YES" if round(probability, 6) >= yes else "NO"
-    return Classified(label, band_of(probability, limits), band_of(probability, kept(limits)))
+    return Classified(label_of(probability, yes), band_of(probability, limits), band_of(probability, kept(limits)))

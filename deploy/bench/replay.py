@@ -23,8 +23,8 @@ from deploy.bench.years import Given, Sizes, Years
 from deploy.processes.interpreter import OPECOM
 from ingest.events import UsePages, encode
 from storage.replay.account import Account
+from stream.fold.event_ids import event_id_bytes
 from stream.fold.mark import Mark, encode_mark
-from stream.fold.session import event_id_bytes
 
 #: Events of a year, and years of the long log.
 YEAR, QUICK_YEAR = 200_000, 40_000

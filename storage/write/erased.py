@@ -10,7 +10,7 @@ from ingest.events import Event, Tick, clock_of
 from storage.write.block import TopicRecord
 from stream import scored
 from stream.fold.erasures import Erasures
-from stream.fold.session import event_id_bytes
+from stream.fold.event_ids import event_id_bytes
 from stream.scored import DeadLetter, ScoredSession
 
 

@@ -6,11 +6,11 @@ has them all taken again.
 
 from bisect import bisect_left
 from math import nan
-from uuid import UUID
 
 from ingest.commerce import ACTIONS, Commerce, CommerceAction
 from ingest.events import Custom, Event
 from stream.fold.cart import CHECKOUT_STEPS, DIGEST_BYTES, Cart, CartEvent, digest, packed
+from stream.fold.event_ids import event_id_text, find_packed
 from stream.scored import Refund
 
 #: Events of a session that move its cart, the first in their order; those after them leave it as it stands then.
@@ -54,7 +54,7 @@ class CommerceState:
             self.cart_removes += 1
         elif action == "refund" and commerce is not None and commerce.verified and commerce.order_id:
             # Of one event, whose id may be spelled in several ways, always the same text.
-            refund = Refund(commerce.order_id, str(UUID(bytes=id_bytes)), at, commerce.value, commerce.currency or "")
+            refund = Refund(commerce.order_id, event_id_text(id_bytes), at, commerce.value, commerce.currency or "")
             self.refunds = tuple(sorted((*self.refunds, refund), key=lambda each: (each.at, each.id)))
         if commerce is not None and action in _PRODUCT_ACTIONS:
             self._see(commerce)
@@ -74,7 +74,7 @@ class CommerceState:
             if len(products) >= PRODUCTS * DIGEST_BYTES:
                 break
             product = digest(item)
-            if not _holds(products, product):
+            if find_packed(products, product) < 0:
                 products += product
         self._products = products
 
@@ -106,11 +106,3 @@ def named_action(custom: Custom | None) -> CommerceAction | None:
         if text in ACTIONS:
             return text  # type: ignore[return-value]
     return None
-
-
-def _holds(products: bytes, product: bytes) -> bool:
-    at = products.find(product)
-    # Bytes of two neighbours may look like a digest.
-    while at > 0 and at % DIGEST_BYTES:
-        at = products.find(product, at + 1)
-    return at >= 0

@@ -27,11 +27,12 @@ from scoring.site_profile import SiteProfile
 from stream.fold.calendar import Calendars
 from stream.fold.clock import IDLE, SessionClock
 from stream.fold.erasures import Erasures, digests_of
+from stream.fold.event_ids import event_id_bytes
 from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
-from stream.fold.session import Session, apply, counts_as_revenue, event_id_bytes, has_event
+from stream.fold.session import Session, apply, counts_as_revenue, has_event
 from stream.fold.update import UnscoredUpdate, cause_of, update_of
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 

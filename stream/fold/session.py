@@ -21,11 +21,10 @@ from scoring.features import VisitorType
 from stream.fold.calendar import Calendar, Day
 from stream.fold.commerce import CommerceState, is_commerce
 from stream.fold.engagement import Engagement
+from stream.fold.event_ids import ID_BYTES, find_packed
 from stream.fold.pages import TYPE_INDEXES, VIEW_CAP, PageAtVersion
 from stream.scored import CategoryNames, CurrencyAmount, VerifiedOrder
 
-#: Bytes of an event id.
-ID_BYTES = 16
 #: Bits of the place of an event; a view is packed as its time and its place.
 PLACE_BITS = 16
 PLACE_MASK = (1 << PLACE_BITS) - 1
@@ -157,21 +156,6 @@ class Session:
         return lasted if lasted < VIEW_CAP else VIEW_CAP
 
 
-def event_id_bytes(event_id: str) -> bytes:
-    """An event id as its bytes, in the same order and a third of its text's memory; raises ValueError if malformed."""
-    id_bytes = bytes.fromhex(event_id.replace("-", ""))
-    if len(id_bytes) != ID_BYTES:
-        raise ValueError(f"event_id {event_id!r} is no UUID")
-    return id_bytes
-
-
-def event_id_text(id_bytes: bytes) -> str:
-    """The event id that `event_id_bytes` read."""
-    text = id_bytes.hex("-", 2)
-    # Eight groups of four; the first two of a UUID are one, and so are the last three.
-    return text[:4] + text[5:29] + text[30:34] + text[35:]
-
-
 def counts_as_revenue(event: Event) -> bool:
     """Whether this is a verified purchase: one of the three cases at Purchase.verified (ingest/events.py)."""
     return event.purchase is not None and event.purchase.verified
@@ -188,20 +172,11 @@ def has_event(session: Session, id_bytes: bytes, verified: bool = False) -> bool
     # Time-ordered ids, as the tracker's are, mostly grow: one above the greatest is new.
     if id_bytes > ids[greatest : greatest + ID_BYTES]:
         return False
-    at = _place(ids, id_bytes, 0)
+    at = find_packed(ids, id_bytes)
     if at < 0:
         return False
     has_verified = any(order.verified and order.id == id_bytes for order in session.reported_orders)
-    return has_verified if verified else not has_verified or _place(ids, id_bytes, at + 1) >= 0
-
-
-def _place(ids: bytes, id_bytes: bytes, start: int) -> int:
-    """Where an id stands in `ids` from `start` on; -1 where it does not."""
-    at = ids.find(id_bytes, start)
-    # Bytes of two neighbours may look like an id.
-    while at > 0 and at % ID_BYTES:
-        at = ids.find(id_bytes, at + 1)
-    return at
+    return has_verified if verified else not has_verified or find_packed(ids, id_bytes, at + 1) >= 0
 
 
 def apply(

@@ -1,7 +1,8 @@
 """A session's signals: what contract 2 knows beside the seventeen features."""
 
 from scoring.signals import Signals
-from stream.fold.session import ID_BYTES, Session
+from stream.fold.event_ids import ID_BYTES
+from stream.fold.session import Session
 
 
 def signals(session: Session) -> Signals:

@@ -7,8 +7,9 @@ from msgspec import Struct
 from ingest.events import Event
 from scoring.site_profile import SiteProfile
 from stream.codegen import compile_struct_builder
+from stream.fold.event_ids import ID_BYTES, event_id_text
 from stream.fold.features import features
-from stream.fold.session import ID_BYTES, PLACE_BITS, PLACE_MASK, Session, event_id_text
+from stream.fold.session import PLACE_BITS, PLACE_MASK, Session
 from stream.fold.signals import signals
 from stream.scored import Cause, Counts, SessionUpdate, Status, View
 

@@ -11,7 +11,6 @@ from ingest.events import Tick, encode, key_of
 from scoring.features import Features
 from storage.database import migrate
 from storage.database.errors import RowsRefusedError
-from storage.write import clickhouse_sink as analytics
 from storage.write.block import block_of
 from stream.scored import DeadLetter, version_of
 from tests.support.events import NOON, event
@@ -24,7 +23,7 @@ from tests.support.sinks import (
     KeptInSql,
     block,
     clickhouse,
-    clickhouse_front,
+    clickhouse_by_server,
     dead_block,
     record,
     sql,
@@ -41,11 +40,8 @@ def chdb_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def front_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with clickhouse_front(tmp_path_factory.mktemp("front")) as port:
-        client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
-        migrate.migrate("clickhouse", migrate.clickhouse_run(client))
+    with clickhouse_by_server(tmp_path_factory.mktemp("front")) as client:
         yield client
-        client.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import pytest
 
 from scoring import registry
 from scoring.features import Features
-from scoring.manifest import TrainingShop
+from scoring.manifest import TrainingShop, band_of
 from scoring.model import ConstantModel, Model
 from scoring.prior import first_limits
 from scoring.signals import Signals
-from scoring.site_profile import KEPT_ODDS, BandLimits, PageLevels, SiteProfile, band_of, kept
+from scoring.site_profile import KEPT_ODDS, BandLimits, PageLevels, SiteProfile, kept
 from scoring.site_scores import SiteScores, classify_on_site, score_sessions
 from tests.support.scored import FEATURES
 

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from storage.database import migrate
-from storage.write import clickhouse_sink as analytics
 from tests.support.replays import Shop
 from tests.support.services import new_database
-from tests.support.sinks import clickhouse, clickhouse_front, sql
+from tests.support.sinks import clickhouse, clickhouse_by_server, sql
 
 EMBEDDED = "sqlite and chDB"
 
@@ -25,10 +23,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             client = held.enter_context(clickhouse(folder / "chdb"))
         else:
             url = held.enter_context(new_database(request.getfixturevalue("mariadb").url))
-            port = held.enter_context(clickhouse_front(folder / "server"))
-            client = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
-            held.callback(client.close)
-            migrate.migrate("clickhouse", migrate.clickhouse_run(client))
+            client = held.enter_context(clickhouse_by_server(folder / "server"))
         yield held.enter_context(sql(url)), client
 
 

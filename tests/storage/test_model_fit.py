@@ -1,6 +1,5 @@
 """Whether live scores rank the buyers of a site: the area under the ROC curve, its interval, and what is said of it."""
 
-import contextlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,14 +10,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from storage.database import migrate
 from storage.query.model_fit import FEWEST_BUYERS, TRAILING_MS, OutcomeCount, auc, fits, model_fits
-from storage.write import clickhouse_sink as analytics
 from storage.write.clickhouse_sink import AnalyticsSink, run_query
 from stream.scored import Cause, Counts, ScoredSession
 from tests.support.events import NOON, event_id
 from tests.support.scored import scored
-from tests.support.sinks import block, clickhouse, clickhouse_front
+from tests.support.sinks import CLICKHOUSES, block
 
 
 def drawn(seed: int, buyers: int, others: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
@@ -74,17 +71,10 @@ def test_a_site_with_few_buyers_has_no_fit() -> None:
     assert fits([]) == []
 
 
-@pytest.fixture(params=["chDB", "a server"])
+@pytest.fixture(params=CLICKHOUSES)
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    with contextlib.ExitStack() as held:
-        if request.param == "chDB":
-            yield held.enter_context(clickhouse(tmp_path / "chdb"))
-            return
-        port = held.enter_context(clickhouse_front(tmp_path / "server"))
-        made = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
-        migrate.migrate("clickhouse", migrate.clickhouse_run(made))
+    with CLICKHOUSES[request.param](tmp_path / "clickhouse") as made:
         yield made
-        made.close()
 
 
 class Log:

@@ -13,7 +13,7 @@ from storage.database import migrate
 from storage.database.engine import engine_of
 from storage.database.tables import page_views, sessions
 from storage.write.block import Block, TopicRecord, TopicRole, block_of, read
-from storage.write.clickhouse_sink import AnalyticsSink, embedded_client
+from storage.write.clickhouse_sink import AnalyticsSink, embedded_client, server_client
 from storage.write.relational_sink import RelationalSink
 from storage.write.sink import ListSink, Sink
 from stream.scored import DeadLetter, Identity, ScoredSession, encode
@@ -164,6 +164,22 @@ def clickhouse_front(folder: Path) -> Iterator[int]:
             yield int(server.stdout.readline())
         finally:
             server.stdin.close()
+
+
+@contextmanager
+def clickhouse_by_server(folder: Path) -> Iterator[Any]:
+    """A client that reaches a ClickHouse by HTTP, with the newest schema."""
+    with clickhouse_front(folder) as port:
+        client = server_client("127.0.0.1", port, "default", "", "opecom", make=True)
+        try:
+            migrate.migrate("clickhouse", migrate.clickhouse_run(client))
+            yield client
+        finally:
+            client.close()
+
+
+#: Both ways to a ClickHouse, by what the parameters of tests call them.
+CLICKHOUSES = {"chDB": clickhouse, "a server": clickhouse_by_server}
 
 
 def block(*updates: ScoredSession, log: str = "log", first: int = 0) -> Block:

@@ -1,6 +1,5 @@
 """Pages counted in ClickHouse are what a slow recount gives; a refresh writes what moved, and nothing otherwise."""
 
-import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,32 +9,22 @@ import msgspec
 import pytest
 
 from ingest.events import Event, Page, Purchase, Tick
-from storage.database import migrate
 from storage.pages.refresh import TRAILING_MS, Refreshed, Refresher, VersionError
 from storage.pages.smooth import FEW
 from storage.pages.tally import Tallies, Tally
-from storage.write import clickhouse_sink as analytics
 from stream.fold.pages import BY_HAND, PageRow, PagesMarker, PageStatistics, decode, encode
 from stream.fold.path_patterns import PathPatterns
 from tests.support.events import NOON, event
 from tests.support.replays import Shop, placed
-from tests.support.sinks import clickhouse, clickhouse_front, sql
+from tests.support.sinks import CLICKHOUSES, sql
 
 HOUR = 3_600_000
 
 
-@pytest.fixture(scope="module", params=["chDB", "a server"])
+@pytest.fixture(scope="module", params=CLICKHOUSES)
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("pages")
-    with contextlib.ExitStack() as held:
-        if request.param == "chDB":
-            yield held.enter_context(clickhouse(folder / "chdb"))
-            return
-        port = held.enter_context(clickhouse_front(folder / "server"))
-        made = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
-        migrate.migrate("clickhouse", migrate.clickhouse_run(made))
+    with CLICKHOUSES[request.param](tmp_path_factory.mktemp("pages") / "clickhouse") as made:
         yield made
-        made.close()
 
 
 def visits(site: str, seed: int, sessions: int = 60) -> list[Event]:

@@ -1,36 +1,27 @@
 """Scores counted in ClickHouse are what a slow count gives."""
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from storage.database import migrate
 from storage.pages.score_counts import EVERY_SECONDS, ScoreCounts
 from storage.pages.site_rows import ScoreCount
-from storage.write import clickhouse_sink as analytics
 from storage.write.clickhouse_sink import AnalyticsSink
 from stream.scored import Cause, Counts, ScoredSession, version_of
 from tests.support.events import NOON, event_id
 from tests.support.scored import scored
-from tests.support.sinks import block, clickhouse, clickhouse_front
+from tests.support.sinks import CLICKHOUSES, block
 
 HOUR = 3_600_000
 
 
-@pytest.fixture(params=["chDB", "a server"])
-def client(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Any]:
-    with contextlib.ExitStack() as held:
-        if request.param == "chDB":
-            yield held.enter_context(clickhouse(tmp_path / "chdb"))
-            return
-        port = held.enter_context(clickhouse_front(tmp_path / "server"))
-        made = analytics.server_client("127.0.0.1", port, "default", "", "opecom", make=True)
-        migrate.migrate("clickhouse", migrate.clickhouse_run(made))
+@pytest.fixture(params=CLICKHOUSES)
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    with CLICKHOUSES[request.param](tmp_path / "clickhouse") as made:
         yield made
-        made.close()
 
 
 def update(offset: int, session: str, events: int, probability: float, **given: Any) -> ScoredSession:

@@ -4,7 +4,8 @@ import pytest
 
 from ingest.events import Code, Context, Event, Page, Ping, Purchase
 from scoring.features import Features
-from stream.fold.session import event_id_bytes, event_id_text, network_digest
+from stream.fold.event_ids import event_id_bytes, event_id_text
+from stream.fold.session import network_digest
 from stream.scored import CategoryNames
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
