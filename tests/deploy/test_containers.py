@@ -175,7 +175,9 @@ def test_the_variables_of_kafka_make_a_broker_that_answers(tmp_path: Path) -> No
     for file in ("server.properties", "log4j2.yaml", "tools-log4j2.yaml"):
         (tmp_path / "default" / file).write_text("Configuration:\n" if file.endswith("yaml") else "")
     logging = (compose.ROOT / "deploy" / "images" / "kafka-log4j2.properties").as_uri()
-    runtime = [program, f"-Dlog4j2.configurationFile={logging}", "-Xmx256m", "-cp", classpath]
+    # The image's heap: the log cleaner alone takes 128 MiB of it in one piece at the start.
+    heap = environment["KAFKA_HEAP_OPTS"].split()
+    runtime = [program, f"-Dlog4j2.configurationFile={logging}", *heap, "-cp", classpath]
     options = [f"--{each}-configs-dir={tmp_path / each}" for each in ("default", "mounted", "final")]
     setup = [*runtime, "kafka.docker.KafkaDockerWrapper", "setup", *options]
     done = subprocess.run(setup, env=os.environ | environment, capture_output=True, text=True, check=False)
