@@ -12,11 +12,9 @@ def event_id_bytes(event_id: str) -> bytes:
     return id_bytes
 
 
-def event_id_text(id_bytes: bytes) -> str:
-    """The event id that `event_id_bytes` read."""
-    text = id_bytes.hex("-", 2)
-    # Eight groups of four; the first two of a UUID are one, and so are the last three.
-    return text[:4] + text[5:29] + text[30:34] + text[35:]
+def event_id_text(packed: bytes, at: int = 0) -> str:
+    """The event id that `event_id_bytes` read, of the one that begins at byte `at`."""
+    return f"{packed[at : at + 4].hex()}-{packed[at + 4 : at + 10].hex('-', 2)}-{packed[at + 10 : at + ID_BYTES].hex()}"
 
 
 def find_packed(packed: bytes, wanted: bytes, start: int = 0) -> int:
