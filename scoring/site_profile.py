@@ -7,8 +7,6 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from scoring.manifest import Manifest
-
 #: The share of sessions that buy where nobody says otherwise: of most shops it is 0.02 to 0.04.
 EXPECTED_CONVERSION = 0.03
 Conversion = Annotated[float, Meta(gt=0, lt=1)]
@@ -45,17 +43,6 @@ class SiteProfile(Struct, frozen=True, gc=False):
     levels: PageLevels | None = None
     limits: tuple[BandLimits, ...] = ()
     limits_of: str = ""
-
-
-def limits_at(profile: SiteProfile, manifest: Manifest, events: int) -> tuple[float, float] | None:
-    """The site's own limits for a session of so many events, None where it has none for this model."""
-    found = None
-    if profile.limits_of in ("", manifest.version):
-        for limits in profile.limits:
-            if limits.events > events:
-                break
-            found = limits
-    return None if found is None else (found.building, found.high)
 
 
 def kept(limits: tuple[float, float]) -> tuple[float, float]:

@@ -3,33 +3,28 @@
 The one place where a model, its feature contract and the profile of a site meet; live scoring and replays come here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.contracts import Contract, Scorable
-from scoring.manifest import Band, Label, band_of, label_of
 from scoring.model import Model, contract_of
-from scoring.prior import EVIDENCE, CorrectedSession, corrected, first_limits, transferable
-from scoring.site_profile import SiteProfile, kept, limits_at
-
-
-class Classified(NamedTuple):
-    """What a probability means. `kept_band`: the band of a session that was in a higher one, or in this, before."""
-
-    label: Label
-    band: Band
-    kept_band: Band
+from scoring.prior import EVIDENCE, CorrectedSession, corrected, transferable
+from scoring.site_profile import SiteProfile
 
 
 class SiteScores(NamedTuple):
-    """probability: float64[batch]; reasons: float32[batch, columns], each of a name of `names`."""
+    """probability: float64[batch]; reasons: float32[batch, columns], each of a name of `names`.
+
+    `values_of` gives what these were for a session; None is unknown.
+    """
 
     probability: NDArray[np.float64]
     reasons: NDArray[np.float32]
     names: tuple[str, ...]
+    values_of: Callable[[Scorable], Sequence[Any]]
 
 
 def score_sessions(
@@ -38,10 +33,10 @@ def score_sessions(
     """Score sessions, each with its number of events and the profile of its site."""
     made_for, shop = contract_of(model), model.manifest.training_shop
     rows = made_for.rows(sessions)
-    foreign = np.array([shop is not None and shop.site != profile.site for profile in profiles], np.bool_)
+    foreign = np.array([] if shop is None else [shop.site != profile.site for profile in profiles], np.bool_)
     if shop is None or not foreign.any():
         scores = model.score(rows)
-        return SiteScores(scores.probability, scores.reasons, made_for.names)
+        return SiteScores(scores.probability, scores.reasons, made_for.names, made_for.values_of)
     scores = model.score(np.where(foreign[:, None], transferable(rows, model.manifest, shop, profiles), rows))
     contexts = [
         CorrectedSession(count, session.features.VisitorType == "Returning_Visitor", session.signals, profile)
@@ -53,30 +48,16 @@ def score_sessions(
         np.where(foreign, made.probability, scores.probability),
         np.where(foreign[:, None], made.reasons, np.hstack([scores.reasons, none])),
         (*made_for.names, *EVIDENCE),
+        _values_with_evidence(made_for),
     )
 
 
-def values_of(made_for: Contract, session: Scorable) -> Sequence[Any]:
-    """What `SiteScores.names` were for a session; None is unknown."""
-    signals = session.signals
-    if signals is None:
-        return (*made_for.values_of(session), *[None] * len(EVIDENCE))
-    evidence = [signals.previous_sessions, signals.previous_purchases, signals.cart_quantity, signals.checkout_step]
-    return (*made_for.values_of(session), *evidence)
+def _values_with_evidence(made_for: Contract) -> Callable[[Scorable], Sequence[Any]]:
+    def values_of(session: Scorable) -> Sequence[Any]:
+        signals = session.signals
+        if signals is None:
+            return (*made_for.values_of(session), *[None] * len(EVIDENCE))
+        evidence = [signals.previous_sessions, signals.previous_purchases, signals.cart_quantity, signals.checkout_step]
+        return (*made_for.values_of(session), *evidence)
 
-
-def classify_on_site(probability: float, model: Model, profile: SiteProfile, events: int) -> Classified:
-    """Label and bands of a probability, for a session of so many events.
-
-    The bands are the site's own where it has some. Else those of the model hold, and the first day's where it is of
-    another shop; its label, too, is that of the first day.
-    """
-    manifest = model.manifest
-    shop = manifest.training_shop
-    if shop is None or shop.site == profile.site:
-        limits, yes = manifest.bands, manifest.threshold
-    else:
-        limits = first_limits(profile)
-        yes = limits[1]
-    limits = limits_at(profile, manifest, events) or limits
-    return Classified(label_of(probability, yes), band_of(probability, limits), band_of(probability, kept(limits)))
+    return values_of

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from scoring.model import Model, contract_of
+from scoring.model import Model
 from scoring.reasons import nonzero_contributions, reason_text, strongest_reasons
-from scoring.site_scores import SiteScores, classify_on_site, score_sessions, values_of
+from scoring.site_bands import SiteClassifier
+from scoring.site_scores import SiteScores, score_sessions
 from stream.codegen import compile_struct_builder
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
@@ -103,16 +104,17 @@ def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Ite
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
-    version, made_for = model.manifest.version, contract_of(model)
+    version = model.manifest.version
     scores = _site_scores(updates, model)
+    names, values_of, classify = scores.names, scores.values_of, SiteClassifier(model.manifest).classify
     columns, contributions = strongest_reasons(scores.reasons, REASONS)
     ready = []
     for update, probability, strongest, moved in zip(
         updates, scores.probability.tolist(), columns.tolist(), contributions.tolist(), strict=True
     ):
         session = update.record
-        reasons = _reasons(scores.names, values_of(made_for, session), strongest, moved)
-        classified = classify_on_site(probability, model, update.profile, session.counts.events)
+        reasons = _reasons(names, values_of(session), strongest, moved)
+        classified = classify(probability, update.profile, session.counts.events)
         record = _with_score(session, probability, *classified, reasons, version)
         ready.append(ScoredUpdate(update.partition, update.key, record))
     return ready

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from deploy.bench.simulation import SITE, BenchTraffic
-from deploy.simulate.uci import context_of
+from deploy.simulate.uci import UciVisit, context_of
+from ingest.commerce import Commerce, CommerceItem, VisitorHistory
 from ingest.events import Event, EventType, Page, Ping, encode, key_of
 from ingest.partition import partition_of
 
-#: Events of a session: a start, pings, views otherwise.
+#: Events of a session: a start with a history, pings, products looked at, views otherwise.
 EVENTS = 20
 PINGS = (9, 19)
+PRODUCTS = (4, 12)
+#: Every so many sessions put the second product into the cart, as one in nine of the generated shop's do.
+CART_OF, CART = 9, 13
 #: Just after a daily cut, so that a log of less than a day has none.
 BEGIN = int(datetime(2025, 6, 2, 4, 1, tzinfo=UTC).timestamp() * 1000)
 MINUTE, HOUR = 60_000, 3_600_000
@@ -24,7 +28,7 @@ class ConcurrentSessions:
     """Sessions that see the pages of a simulation and have ids as long as those of the tracker."""
 
     def __init__(self, given: BenchTraffic) -> None:
-        self._visits = [visit for visit in given.visits if visit.views]
+        self._visits = [visit for visit in given.visits if isinstance(visit, UciVisit) and visit.views]
 
     def at_once(self, sessions: int, partitions: int) -> list[Iterator[Given]]:
         """So many sessions within half an hour, none of which ends: the records of each partition."""
@@ -56,7 +60,7 @@ class ConcurrentSessions:
 
     def _record(self, number: int, nth: int, at: int) -> Given:
         visit = self._visits[number % len(self._visits)]
-        kind: EventType = "session_start" if nth == 0 else "page_ping" if nth in PINGS else "page_view"
+        kind = _kind(number, nth)
         seen = nth % len(visit.views)
         event = Event(
             event_id=f"{at >> 16:08x}-{at & 0xFFFF:04x}-7{nth:03x}-8000-{number:012x}",
@@ -68,10 +72,25 @@ class ConcurrentSessions:
             received_at=at,
             page=Page(visit.paths[seen], visit.views[seen][0], visit.paths[seen - 1]) if kind == "page_view" else None,
             ping=Ping(at % HOUR, 50.0) if kind == "page_ping" else None,
+            commerce=_commerce(number, nth) if kind == "commerce" else None,
+            history=VisitorHistory(number % 4, 0, 1.5 if number % 4 else None) if nth == 0 else None,
             context=context_of(visit.row.features),
             clock="replayed",
         )
         return key_of(SITE, event.session_id), encode(event)
+
+
+def _kind(number: int, nth: int) -> EventType:
+    if nth == 0:
+        return "session_start"
+    if nth in PINGS:
+        return "page_ping"
+    return "commerce" if nth in PRODUCTS or (nth == CART and number % CART_OF == 0) else "page_view"
+
+
+def _commerce(number: int, nth: int) -> Commerce:
+    item = CommerceItem(f"sku-{number % 5_000}-{min(nth, PRODUCTS[-1])}", price=20.0)
+    return Commerce("add_to_cart" if nth == CART else "view_item", 20.0, "EUR", (item,))
 
 
 def _session_id(number: int) -> str:

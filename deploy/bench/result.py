@@ -26,8 +26,11 @@ class FigureTarget:
 TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
     "worker": {
         "events_per_cpu_second": FigureTarget(25_000),
-        "ratio_to_naive_faust": FigureTarget(15),
-        "ratio_to_bare_loop": FigureTarget(0.85),
+        "ratio_to_naive_faust": FigureTarget(20),
+        "ratio_to_bare_loop": FigureTarget(0.95),
+        "session_events_per_cpu_second": FigureTarget(20_000),
+        "session_ratio_to_naive_faust": FigureTarget(20),
+        "session_ratio_to_bare_loop": FigureTarget(0.95),
     },
     # The load is 1,000 events/s; a sender that fell behind that would measure something else.
     "latency": {

@@ -14,6 +14,7 @@ from deploy.simulate.ordered import by_partition, ordered
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.rows import Row, read, sample
 from deploy.simulate.uci import UciVisit
+from deploy.simulate.visit import Visit
 from ingest.events import Event
 from ingest.partition import partition_of
 from stream.fold.calendar import Calendar
@@ -29,7 +30,7 @@ EVENTS_PER_SESSION = 36.7
 class BenchTraffic(Struct, frozen=True):
     """Visits of one site, and the statistics of the pages that they see."""
 
-    visits: list[UciVisit]
+    visits: Sequence[Visit]
     pages: list[PageRow]
 
     def history(self, partitions: int) -> list[Iterator[Event]]:

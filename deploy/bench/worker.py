@@ -1,8 +1,9 @@
 """Events from a backlog to acknowledged scores: the worker, beside two other ways to write it.
 
-Each way is a process of its own with topics of its own, over the same events and the same model. What counts is CPU
-time between two readings: when the process has started, has its partitions and waits, and when every score is
-acknowledged and its offset committed.
+Each way is a process of its own with topics of its own, over the same events and the same model: those of the UCI data
+with the shipped model, then those of the generated shop with a model of contract 2. What counts is CPU time between two
+readings: when the process has started, has its partitions and waits, and when every score is acknowledged and its
+offset committed.
 
 The worker and the bare loop wait by the design's own rule: the log's first record puts a version of the page
 statistics in force that is not written yet, and no worker goes on without it. The whole backlog is on the topic, the
@@ -22,6 +23,7 @@ from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, compare, wait_for
 from deploy.bench.part import Part, answers, samples
 from deploy.bench.run import Run, changed, environment
+from deploy.bench.session_traffic import session_traffic, with_session_model
 from deploy.bench.simulation import BenchTraffic, simulation
 from deploy.processes.interpreter import OPECOM, of_module
 from deploy.processes.ports import free_port
@@ -47,21 +49,42 @@ class LoopCost:
         return self.events / self.cpu_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class ThreeWays:
+    """The worker beside the two other ways, on the same events."""
+
+    worker: LoopCost
+    bare: LoopCost
+    naive: LoopCost
+
+    def figures(self, prefix: str) -> dict[str, float]:
+        return {
+            f"{prefix}events_per_cpu_second": self.worker.rate,
+            f"{prefix}ratio_to_naive_faust": self.worker.rate / self.naive.rate,
+            f"{prefix}ratio_to_bare_loop": self.worker.rate / self.bare.rate,
+        }
+
+    def notes(self, traffic: str) -> list[str]:
+        return [
+            f"{traffic}, {name}: {spent.events:,} events in {spent.cpu_seconds:.2f} CPU-s, "
+            f"{spent.rate:,.0f} events per CPU-s"
+            for name, spent in (("worker", self.worker), ("bare aiokafka loop", self.bare), ("naive Faust", self.naive))
+        ]
+
+
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when an event is missing or comes twice."""
     history = simulation(data, QUICK_BACKLOG if quick else BACKLOG)
-    worker = await from_backlog(run, history, "worker", (*OPECOM, "run", "worker"))
-    bare = await from_backlog(run, history, "bare-loop", of_module(bare_loop.__name__))
-    naive = await in_a_burst(run, simulation(data, QUICK_NAIVE if quick else NAIVE))
-    figures = {
-        "events_per_cpu_second": worker.rate,
-        "ratio_to_naive_faust": worker.rate / naive.rate,
-        "ratio_to_bare_loop": worker.rate / bare.rate,
-    }
-    notes = [
-        f"{name}: {spent.events:,} events in {spent.cpu_seconds:.2f} CPU-s, {spent.rate:,.0f} events per CPU-s"
-        for name, spent in (("worker", worker), ("bare aiokafka loop", bare), ("naive Faust", naive))
-    ]
+    uci = await three_ways(run, run, history, simulation(data, QUICK_NAIVE if quick else NAIVE))
+    # Naive Faust keeps to the seventeen features and the shipped model: it has still less to do.
+    session = await three_ways(
+        with_session_model(run),
+        run,
+        session_traffic(QUICK_BACKLOG if quick else BACKLOG),
+        session_traffic(QUICK_NAIVE if quick else NAIVE),
+    )
+    figures = uci.figures("") | session.figures("session_")
+    notes = [*uci.notes("the seventeen features"), *session.notes("signals, contract 2")]
     if not quick:
         one, two = await by_wall(run, history, 1), await by_wall(run, history, 2)
         notes.append(
@@ -69,6 +92,15 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
             "Kafka is on the same cores"
         )
     return figures, notes
+
+
+async def three_ways(run: Run, naive_run: Run, history: BenchTraffic, burst: BenchTraffic) -> ThreeWays:
+    """What each way needs for the history, naive Faust for the burst."""
+    return ThreeWays(
+        await from_backlog(run, history, "worker", (*OPECOM, "run", "worker")),
+        await from_backlog(run, history, "bare-loop", of_module(bare_loop.__name__)),
+        await in_a_burst(naive_run, burst),
+    )
 
 
 async def from_backlog(run: Run, history: BenchTraffic, name: str, command: tuple[str, ...]) -> LoopCost:

@@ -1,10 +1,10 @@
 """A cart, as the events of a session say: what is in it, what it is worth, how far the checkout is. Pure.
 
-Events are taken in their order; whoever has one that belongs before another takes all of them again
-(stream/fold/commerce.py). A line of the cart is a product, by a digest of its id: ids are long, and a worker holds many
-sessions.
+Its events are kept in their order, and one that comes late has them all taken again. A line of the cart is a product,
+by a digest of its id: ids are long, and a worker holds many sessions.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from math import isnan, nan
@@ -15,6 +15,8 @@ from ingest.commerce import Commerce, CommerceAction, CommerceItem
 
 #: How far the checkout is, by action.
 CHECKOUT_STEPS: dict[str, int] = {"begin_checkout": 1, "add_shipping_info": 2, "add_payment_info": 3}
+#: Events of a session that move its cart, the first in their order; those after them leave it as it stands then.
+CART_EVENTS = 200
 #: The product of which a page says no id.
 UNNAMED = bytes(8)
 DIGEST_BYTES = 8
@@ -123,6 +125,31 @@ class Cart:
     def _empty(self) -> None:
         self.lines.clear()
         self.step = 0
+
+
+class CartEvents:
+    """The events that move a cart in their order, whatever order they come in, and the cart as they leave it."""
+
+    __slots__ = ("_cart", "_events")
+
+    def __init__(self) -> None:
+        self._cart = Cart()
+        self._events: list[CartEvent] = []
+
+    def take(self, event: CartEvent) -> Cart:
+        """Take an event; returns the cart as it is then."""
+        events = self._events
+        place = bisect_left(events, event[:3], key=lambda known: known[:3])
+        if place < CART_EVENTS:
+            events.insert(place, event)
+            if place == len(events) - 1:
+                self._cart.take(event)
+            else:
+                del events[CART_EVENTS:]
+                self._cart = Cart()
+                for each in events:
+                    self._cart.take(each)
+        return self._cart
 
 
 def packed(commerce: Commerce) -> bytes:

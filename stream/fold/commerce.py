@@ -1,20 +1,16 @@
 """What the commerce events of a session say, whatever order they come in: counts, products, the cart, refunds.
 
-Counts, products and refunds are sets. The cart is not: its events are kept in their order, and one that comes late
-has them all taken again.
+Counts, products and refunds are sets. The cart is not: see cart.py.
 """
 
-from bisect import bisect_left
 from math import nan
 
 from ingest.commerce import ACTIONS, Commerce, CommerceAction
 from ingest.events import Custom, Event
-from stream.fold.cart import CHECKOUT_STEPS, DIGEST_BYTES, Cart, CartEvent, digest, packed
+from stream.fold.cart import CHECKOUT_STEPS, DIGEST_BYTES, CartEvent, CartEvents, digest, packed
 from stream.fold.event_ids import event_id_text, find_packed
 from stream.scored import Refund
 
-#: Events of a session that move its cart, the first in their order; those after them leave it as it stands then.
-CART_EVENTS = 200
 #: Distinct products of a session that are counted.
 PRODUCTS = 1_000
 _CART_ACTIONS = frozenset(("add_to_cart", "remove_from_cart", "view_cart", *CHECKOUT_STEPS))
@@ -25,14 +21,20 @@ _PRODUCT_ACTIONS = frozenset(("view_item", "select_item", "add_to_wishlist", "ad
 class CommerceState:
     """Of a session that has any such event."""
 
-    __slots__ = ("_events", "_products", "cart", "cart_adds", "cart_removes", "refunds", "searches", "wishlist_adds")
+    __slots__ = (
+        "_cart_events", "_products", "cart_adds", "cart_quantity", "cart_removes", "cart_value", "checkout_step",
+        "refunds", "searches", "wishlist_adds",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self.searches = self.cart_adds = self.cart_removes = self.wishlist_adds = 0
-        self.cart = Cart()
+        self.searches = self.cart_adds = self.cart_removes = self.wishlist_adds = self.checkout_step = 0
+        #: What Cart says; None is unknown.
+        self.cart_quantity: float | None = 0.0
+        self.cart_value: float | None = 0.0
         #: Verified ones, in the order of their events.
         self.refunds: tuple[Refund, ...] = ()
-        self._events: list[CartEvent] = []
+        #: Made by the first event that moves a cart: most sessions have none.
+        self._cart_events: CartEvents | None = None
         #: Digests of the products, one behind the other.
         self._products = b""
 
@@ -79,18 +81,10 @@ class CommerceState:
         self._products = products
 
     def _move_cart(self, event: CartEvent) -> None:
-        events = self._events
-        place = bisect_left(events, event[:3], key=lambda known: known[:3])
-        if place >= CART_EVENTS:
-            return
-        events.insert(place, event)
-        if place == len(events) - 1:
-            self.cart.take(event)
-            return
-        del events[CART_EVENTS:]
-        self.cart = Cart()
-        for each in events:
-            self.cart.take(each)
+        if self._cart_events is None:
+            self._cart_events = CartEvents()
+        cart = self._cart_events.take(event)
+        self.cart_quantity, self.cart_value, self.checkout_step = cart.quantity, cart.value, cart.step
 
 
 def is_commerce(event: Event) -> bool:

@@ -19,10 +19,9 @@ def signals(session: Session) -> Signals:
         quantity: float | None = 0.0
         value: float | None = 0.0
     else:
-        cart = commerce.cart
         products, searches, wishlist = commerce.distinct_products, commerce.searches, commerce.wishlist_adds
         adds, removes = commerce.cart_adds, commerce.cart_removes
-        quantity, value, step = cart.quantity, cart.value, cart.step
+        quantity, value, step = commerce.cart_quantity, commerce.cart_value, commerce.checkout_step
     reported = session.history
     if reported is None:
         sessions = purchases = days = None

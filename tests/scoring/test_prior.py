@@ -12,8 +12,9 @@ from scoring.manifest import TrainingShop, band_of
 from scoring.model import ConstantModel, Model
 from scoring.prior import first_limits
 from scoring.signals import Signals
+from scoring.site_bands import SiteClassifier
 from scoring.site_profile import KEPT_ODDS, BandLimits, PageLevels, SiteProfile, kept
-from scoring.site_scores import SiteScores, classify_on_site, score_sessions
+from scoring.site_scores import SiteScores, score_sessions
 from tests.support.scored import FEATURES
 
 SHOP = TrainingShop(
@@ -115,22 +116,22 @@ def test_no_sessions_are_no_scores() -> None:
 
 
 def test_bands_are_the_sites_own_by_number_of_events_else_the_first_days() -> None:
-    model = constant(0.4)
+    classify = SiteClassifier(constant(0.4).manifest).classify
     limits = (BandLimits(2, 0.1, 0.2), BandLimits(6, 0.3, 0.5))
     profile = SiteProfile("shop", limits=limits, limits_of="constant")
-    bands = [classify_on_site(0.25, model, profile, events).band for events in (2, 5, 6, 99)]
+    bands = [classify(0.25, profile, events).band for events in (2, 5, 6, 99)]
     assert bands == ["high", "high", "low", "low"]
     building, high = first_limits(profile)
-    assert [classify_on_site(each, model, profile, 1).band for each in (building - 0.01, building, high)] == [
+    assert [classify(each, profile, 1).band for each in (building - 0.01, building, high)] == [
         *("low", "building", "high")
     ]
     other = msgspec.structs.replace(profile, limits_of="another model")
-    assert classify_on_site(0.25, model, other, 5).band == classify_on_site(0.25, model, SiteProfile("shop"), 5).band
+    assert classify(0.25, other, 5).band == classify(0.25, SiteProfile("shop"), 5).band
 
 
 def test_the_model_of_the_site_has_its_own_threshold_whatever_the_bands() -> None:
     limits = (BandLimits(1, 0.1, 0.2),)
-    found = classify_on_site(0.25, constant(0.4), SiteProfile("uci", limits=limits), 5)
+    found = SiteClassifier(constant(0.4).manifest).classify(0.25, SiteProfile("uci", limits=limits), 5)
     assert (found.label, found.band) == ("NO", "high")
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-import stream.fold.commerce
+import stream.fold.cart
 import stream.fold.partition
 import stream.fold.session
 import stream.step
@@ -355,7 +355,7 @@ def test_where_late_pings_are_not_counted_again_the_order_property_fails(monkeyp
 
 
 def test_where_the_cart_takes_events_as_they_come_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream.fold.commerce, "bisect_left", lambda events, *_, **__: len(events))
+    monkeypatch.setattr(stream.fold.cart, "bisect_left", lambda events, *_, **__: len(events))
     assert counterexample(order_changes_nothing, two_orders())
 
 

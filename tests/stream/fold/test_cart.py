@@ -7,7 +7,8 @@ import pytest
 from ingest.commerce import Commerce, CommerceItem
 from ingest.events import Custom, Event, Purchase
 from scoring.signals import Signals
-from stream.fold.commerce import CART_EVENTS, PRODUCTS
+from stream.fold.cart import CART_EVENTS
+from stream.fold.commerce import PRODUCTS
 from tests.support.events import NOON, event
 from tests.support.log import folded, log_of
 
