@@ -33,7 +33,7 @@ from ingest.events import Event, UsePages, encode, key_of
 LONGEST = 600.0
 #: Events of a backlog, and for naive Faust, which needs a second for a thousand.
 BACKLOG, NAIVE = 200_000, 20_000
-QUICK_BACKLOG, QUICK_NAIVE = 60_000, 6_000
+QUICK_BACKLOG, QUICK_NAIVE = 40_000, 4_000
 
 
 @dataclass(frozen=True, slots=True)

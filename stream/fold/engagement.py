@@ -21,8 +21,6 @@ class Engagement:
         "earlier_depths",
         "earlier_ms",
         "earlier_views",
-        "mean_depth",
-        "seconds",
         "view_depth",
         "view_ms",
     )
@@ -32,8 +30,18 @@ class Engagement:
         #: Sums over the views before the newest one, and how many of them have pings.
         self.earlier_ms = self.earlier_depths = self.earlier_views = 0
         self.view_ms, self.view_depth = 0, -1
-        #: Over all views; the depth in percent of the page's height, its mean over the views that have pings.
-        self.seconds = self.mean_depth = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the visitor was engaged, over all views."""
+        return (self.earlier_ms + self.view_ms) / 1000
+
+    @property
+    def mean_depth(self) -> float:
+        """Of the views that have pings: the mean of the greatest depth, in percent of the page's height."""
+        if self.view_depth < 0:
+            return self.earlier_depths / self.earlier_views / 100
+        return (self.earlier_depths + self.view_depth) / (self.earlier_views + 1) / 100
 
     def add(self, at: int, place: int, engaged_ms: int, scroll_depth: float, last: bool) -> None:
         """Keep a ping, and count it where it is the session's last event; otherwise call `recount`."""
@@ -74,5 +82,3 @@ class Engagement:
         if engaged_ms > self.view_ms:
             self.view_ms = engaged_ms if engaged_ms < VIEW_CAP else VIEW_CAP
         self.view_depth = max(self.view_depth, depth)
-        self.seconds = (self.earlier_ms + self.view_ms) / 1000
-        self.mean_depth = (self.earlier_depths + self.view_depth) / (self.earlier_views + 1) / 100

@@ -189,7 +189,8 @@ class Partition:
             id_bytes = event_id_bytes(event.event_id)
         except ValueError as error:
             return "undecodable", str(error)
-        if self._erasures.is_erased(event.site, event.session_id, event.visitor_id):
+        erasures = self._erasures
+        if erasures.digests and erasures.is_erased(event.site, event.session_id, event.visitor_id):
             # It counts as never sent, but moves the clock: other sessions close when they would have.
             self._advance(clock_of(event), event.received_at, record.offset, result)
             return "erased", ""
@@ -227,7 +228,7 @@ class Partition:
             self._close(clock, key, session, offset, result)
             session = None
         if session is None:
-            session = Session(event.site, event.session_id, clock.now, offset, calendar)
+            session = Session(event.site, key, clock.now, offset, calendar)
             return self._take(clock, key, session, record, event, id_bytes, occurred_at, result)
         self._touch(clock, key, session)
         if session.events >= SESSION_EVENTS:
@@ -318,7 +319,8 @@ class Partition:
     def _emit(
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], result: FoldResult
     ) -> None:
-        if self._erasures.is_erased(session.site, session.session_id, session.visitor_id):
+        erasures = self._erasures
+        if erasures.digests and erasures.is_erased(session.site, session.session_id, session.visitor_id):
             # `erasures` may already name a visitor whose control this partition has not reached.
             return
         closed = cause.id is None

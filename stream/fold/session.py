@@ -10,7 +10,6 @@ from array import array
 from bisect import bisect_left
 from functools import lru_cache
 from hashlib import blake2b
-from math import isfinite
 from operator import attrgetter
 from sys import intern
 from typing import NamedTuple
@@ -22,8 +21,9 @@ from stream.fold.calendar import Calendar, Day
 from stream.fold.commerce import CommerceState, is_commerce
 from stream.fold.engagement import Engagement
 from stream.fold.event_ids import ID_BYTES, find_packed
+from stream.fold.orders import NO_ORDERS, purchase_of, with_purchase
 from stream.fold.pages import TYPE_INDEXES, VIEW_CAP, PageAtVersion
-from stream.scored import CategoryNames, CurrencyAmount, VerifiedOrder
+from stream.scored import CategoryNames
 
 #: Bits of the place of an event; a view is packed as its time and its place.
 PLACE_BITS = 16
@@ -31,7 +31,8 @@ PLACE_MASK = (1 << PLACE_BITS) - 1
 #: Kinds of pages.
 TYPES = len(TYPE_INDEXES)
 _path = attrgetter("path")
-_NO_VIEWS = array("q", [0] * 2 * TYPES)
+#: The ms of a session's views are fewer than 2^32: SESSION_EVENTS views (partition.py) of VIEW_CAP at most.
+_NO_VIEWS = array("I", [0] * 2 * TYPES)
 #: Private, loopback and link-local networks. Not by `ipaddress`, whose lists change with the version of Python.
 _PRIVATE = re.compile(r"10\.|127\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.|::|f[cd]|fe[89ab]")
 
@@ -48,25 +49,6 @@ class SessionContext(NamedTuple):
     category_names: CategoryNames
 
 
-class ReportedPurchase(NamedTuple):
-    """One purchase as it was reported; those with the same `number` are the same order."""
-
-    at: int
-    id: bytes
-    number: str
-    amount: float
-    verified: bool
-    currency: str
-
-
-class ReportedHistory(NamedTuple):
-    """What a session's start said of the visitor's earlier sessions, and which event that was."""
-
-    at: int
-    id: bytes
-    history: VisitorHistory
-
-
 class Session:
     """The folded events of one session. Slots, bytes and arrays: a worker holds a hundred thousand of them.
 
@@ -74,18 +56,18 @@ class Session:
     """
 
     __slots__ = (
-        "amount", "amounts", "bot", "bounce_rate_sum", "by_type", "calendar", "commerce", "currency", "customs", "day",
-        "distinct_pages", "ended", "engagement", "exit_rate_sum", "first_at", "first_offset", "first_place",
-        "greatest_place", "history", "hour", "ids", "last_at", "last_place", "last_seen", "network_digest",
-        "opened_at", "page_value_sum", "pages", "pings", "previous_at", "reported_orders", "revenue",
-        "session_context", "session_id", "site", "unverified_purchases", "verified_orders", "views",
+        "bot", "bounce_rate_sum", "by_type", "calendar", "commerce", "customs", "day", "distinct_pages", "ended",
+        "engagement", "exit_rate_sum", "first_at", "first_offset", "first_place", "greatest_place", "history",
+        "history_at", "history_place", "hour", "ids", "key", "last_at", "last_place", "last_seen", "network_digest",
+        "opened_at", "orders", "page_value_sum", "pages", "pings", "previous_at", "session_context", "site", "views",
         "views_with_statistics", "visitor_id",
     )  # fmt: skip
 
-    def __init__(self, site: str, session_id: str, opened_at: int, first_offset: int, calendar: Calendar) -> None:
+    def __init__(self, site: str, key: bytes, opened_at: int, first_offset: int, calendar: Calendar) -> None:
         # The decoder makes a new text for every event.
         self.site = intern(site)
-        self.session_id = session_id
+        #: That of its records; it ends with the session id, which so needs no text of its own.
+        self.key = key
         self.opened_at = opened_at
         self.first_offset = first_offset
         self.calendar = calendar
@@ -98,7 +80,9 @@ class Session:
         self.day: Day | None = None
         #: Local hour of the first event.
         self.hour = 0
-        self.history: ReportedHistory | None = None
+        #: What a session's start said of the visitor's earlier sessions; when that event occurred, its place in `ids`.
+        self.history: VisitorHistory | None = None
+        self.history_at = self.history_place = 0
         #: Ids of all events, ID_BYTES each, as they were folded.
         self.ids = b""
         #: Where the greatest id stands in `ids`.
@@ -122,14 +106,12 @@ class Session:
         #: Made by the first ping, and by the first event that is of commerce.
         self.engagement: Engagement | None = None
         self.commerce: CommerceState | None = None
-        #: Every purchase as it was reported; `verified_orders` is what counts of them.
-        self.reported_orders: tuple[ReportedPurchase, ...] = ()
-        self.revenue = False
-        self.amount = 0.0
-        self.currency = ""
-        self.amounts: tuple[CurrencyAmount, ...] = ()
-        self.unverified_purchases = 0
-        self.verified_orders: tuple[VerifiedOrder, ...] = ()
+        self.orders = NO_ORDERS
+
+    @property
+    def session_id(self) -> str:
+        """The session id of its events."""
+        return self.key[len(self.site) + 1 :].decode()
 
     @property
     def events(self) -> int:
@@ -175,7 +157,7 @@ def has_event(session: Session, id_bytes: bytes, verified: bool = False) -> bool
     at = find_packed(ids, id_bytes)
     if at < 0:
         return False
-    has_verified = any(order.verified and order.id == id_bytes for order in session.reported_orders)
+    has_verified = any(order.verified and order.id == id_bytes for order in session.orders.reported)
     return has_verified if verified else not has_verified or find_packed(ids, id_bytes, at + 1) >= 0
 
 
@@ -204,7 +186,7 @@ def apply(
     if first:
         day, hour = session.calendar.day(occurred_at), session.calendar.hour(occurred_at)
     if purchase is not None:
-        _take_order(session, ReportedPurchase(occurred_at, id_bytes, *_order(event)))
+        session.orders = with_purchase(session.orders, purchase_of(event, id_bytes, occurred_at))
     # Nothing below raises.
     if first:
         session.first_at, session.first_place = occurred_at, number
@@ -244,9 +226,10 @@ def _take_other(session: Session, event: Event, id_bytes: bytes, occurred_at: in
     if event.type == "custom":
         session.customs += 1
     elif event.history is not None:
-        reported = ReportedHistory(occurred_at, id_bytes, event.history)
-        if session.history is None or reported[:2] < session.history[:2]:
-            session.history = reported
+        known = session.history_at, session.id_at(session.history_place)
+        if session.history is None or (occurred_at, id_bytes) < known:
+            session.history = _shared_history(event.history)
+            session.history_at, session.history_place = occurred_at, session.events - 1
     if is_commerce(event):
         if session.commerce is None:
             session.commerce = CommerceState()
@@ -340,36 +323,6 @@ def _position(session: Session, occurred_at: int, id_bytes: bytes) -> int:
     return at
 
 
-def _order(event: Event) -> tuple[str, float, bool, str]:
-    purchase = event.purchase
-    assert purchase is not None  # noqa: S101 - the caller looked
-    return purchase.order_id or event.event_id, purchase.amount, purchase.verified, purchase.currency or ""
-
-
-def _take_order(session: Session, order: ReportedPurchase) -> None:
-    """Count each order once: as verified if anything says so, then as it was reported first."""
-    orders = tuple(sorted((*session.reported_orders, order)))
-    counted: dict[str, ReportedPurchase] = {}
-    for each in orders:
-        known = counted.get(each.number)
-        if known is None or (each.verified and not known.verified):
-            counted[each.number] = each
-    verified = sorted(each for each in counted.values() if each.verified)
-    sums: dict[str, float] = {}
-    for each in verified:
-        sums[each.currency] = sums.get(each.currency, 0.0) + each.amount
-    if not all(map(isfinite, sums.values())):
-        raise OverflowError(f"the amounts of session {session.session_id} exceed what a number holds")
-    session.reported_orders = orders
-    session.revenue = bool(verified)
-    session.amounts = tuple([CurrencyAmount(*each) for each in sums.items()])
-    session.currency, session.amount = next(iter(sums.items()), ("", 0.0))
-    session.unverified_purchases = len(counted) - len(verified)
-    session.verified_orders = tuple(
-        [VerifiedOrder(each.number, each.at, each.amount, each.currency) for each in verified]
-    )
-
-
 def _sum_rates(session: Session) -> None:
     """Sum the rates from the first view to the last; `sum` compensates from Python 3.12 on, addition never."""
     bounce = leave = value = 0.0
@@ -394,6 +347,12 @@ def network_digest(site: str, cut_address: str) -> str:
     if _PRIVATE.match(cut_address):
         return ""
     return blake2b(cut_address.encode(), key=site.encode()[:64], digest_size=6).hexdigest()
+
+
+@lru_cache(maxsize=1_000)
+def _shared_history(history: VisitorHistory) -> VisitorHistory:
+    """One object for all new visitors, of whom there are many."""
+    return history
 
 
 @lru_cache(maxsize=20_000)

@@ -22,11 +22,10 @@ def signals(session: Session) -> Signals:
         products, searches, wishlist = commerce.distinct_products, commerce.searches, commerce.wishlist_adds
         adds, removes = commerce.cart_adds, commerce.cart_removes
         quantity, value, step = commerce.cart_quantity, commerce.cart_value, commerce.checkout_step
-    reported = session.history
-    if reported is None:
+    history = session.history
+    if history is None:
         sessions = purchases = days = None
     else:
-        history = reported.history
         sessions, purchases = history.previous_sessions, history.previous_purchases
         days = history.days_since_previous_session
     return Signals(

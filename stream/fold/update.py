@@ -38,7 +38,12 @@ _ATTRIBUTES = {
     "last_event_at": "last_at",
     "origin": "session_context.category_names",
     "network": "network_digest",
-    "orders": "verified_orders",
+    "revenue": "orders.revenue",
+    "amount": "orders.amount",
+    "currency": "orders.currency",
+    "amounts": "orders.amounts",
+    "unverified_purchases": "orders.unverified",
+    "orders": "orders.verified",
 }
 #: (session, *_COMPUTED) -> SessionUpdate; the other fields are read off the session.
 _update = compile_struct_builder(SessionUpdate, SessionUpdate.__struct_fields__, _COMPUTED, _ATTRIBUTES)
@@ -50,9 +55,7 @@ def update_of(
     """The session as it stands after `cause`; a cause without an event is a closing. `changed` are indexes of views."""
     closed = cause.id is None
     status: Status = "closed" if closed else "ended" if session.ended else "open"
-    reported = session.reported_orders
-    commerce = session.commerce
-    order_count = len({order.number for order in reported}) if reported else 0
+    events, commerce = len(session.ids) // ID_BYTES, session.commerce
     return _update(
         session,
         version,
@@ -61,7 +64,7 @@ def update_of(
         occurred_at if closed else session.last_seen,
         status,
         features(session),
-        Counts(len(session.ids) // ID_BYTES, len(session.views), session.pings, session.customs, order_count),
+        Counts(events, len(session.views), session.pings, session.customs, session.orders.count),
         pages_version,
         _views(session, changed),
         signals(session),
