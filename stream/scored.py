@@ -172,8 +172,9 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     counts: Counts
     pages_version: Whole
     views: Annotated[tuple[View, ...], ColumnSpec(tables=())]
-    #: A program, by the user agent of the earliest event. Scored like any other, and left out of what is counted,
-    #: learned, exported, listed and streamed, unless it is asked for.
+    #: No person: a program, by the user agent of the earliest event, or nothing but verified refunds, which a shop's
+    #: server sends. Scored like any other, and left out of what is counted, learned, exported, listed and streamed,
+    #: unless it is asked for.
     bot: bool = False
     #: The visitor's network: a digest of the site and of the cut address of the earliest event; empty where that has
     #: none, or a private one. It bounds what one network can do to page statistics.

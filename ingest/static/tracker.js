@@ -5,7 +5,7 @@
   const BATCH_AFTER = 3 * SECOND, HEARTBEAT = 15 * SECOND, DRAW = 50, MAX_QUEUED = 1000;
   const MAX_BYTES = 60000, TYPES = ['Administrative', 'Informational', 'ProductRelated'];
 
-  let settings, prefix, startAt, started, ready, arrived, running, past = 0;
+  let settings, prefix, startAt, started, ready, arrived, running, past = 0, pastId;
   let timer = 0, fails = 0, isDeferred, maxEvents = 100;
   let view = null, waits, drawn, drawing, marked, shown, here, wanted;
   let activeSince = 0, leftAt = 0, lastAt = 0, lastTick, movingOnAt, beat;
@@ -18,7 +18,7 @@
   };
   const on = (target, type, work) => EventTarget.prototype.addEventListener.call(target, type, safe(work), true);
   const warn = (text) => console.warn('OP-ECOM tracker:', text);
-  const parsed = (text) => { try { return JSON.parse(text); } catch { return null; } };
+  const parsed = safe(JSON.parse);
   // A form or an image with the name of a property hides it.
   const dom = (name) => Reflect.get(Document.prototype, name, document);
 
@@ -46,16 +46,13 @@
     },
   };
 
-  let idTime = 0, idCount = 0;
+  // Of the newest id, in 1/256 ms.
+  let idTime = 0;
   function uuid(at) {
-    if (at > idTime || idCount > 4094) {
-      idTime = Math.max(at, idTime + 1);
-      idCount = 0;
-    }
-    const [a, b, c, d] = crypto.getRandomValues(new Uint16Array(4));
-    const parts = [idTime, 0x7000 + idCount++, a & 0x3fff | 0x8000, b, c, d];
-    const text = parts.map((part, place) => part.toString(16).padStart(place ? 4 : 12, '0')).join('');
-    return text.replace(/(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const time = pastId ? pastId++ : idTime = Math.max(256 * at, idTime + 1);
+    return [time, ...crypto.getRandomValues(new Uint16Array(4))]
+      .map((part, place) => part.toString(16).padStart(place ? 4 : 14, '0')).join('')
+      .replace(/(.{8})(.{4})(...)(...)/, '$1-$2-7$3-8$4-');
   }
 
   const isAhead = (at) => at - Date.now() > SKEW;
@@ -294,10 +291,10 @@
       const response = await request('/v1/batch', body);
       status = response.status;
       const after = response.headers.get('retry-after');
-      retryAfter = after ? after * SECOND || Math.max(0, Date.parse(after) - Date.now()) : 0;
+      retryAfter = after * SECOND || Date.parse(after) - Date.now();
       answer = await response.json();
     } catch {}
-    if (status >= 200 && status < 300 && answer && answer.refused) {
+    if (/^2/.test(status) && answer && answer.refused) {
       // What an earlier page sent on leaving has arrived too.
       answer.refused.forEach(({ index, reason }) => warn(`${ids[index]} refused: ${reason}`));
       forget(ids.concat(unsure()));
@@ -312,7 +309,7 @@
     } else {
       back(unsure());
       isDeferred = retryAfter > 0;
-      const wait = retryAfter ? retryAfter + Math.random() * BATCH_AFTER : backoff(++fails);
+      const wait = isDeferred ? retryAfter + Math.random() * BATCH_AFTER : backoff(++fails);
       store.set('wait', Date.now() + Math.min(wait, 59 * MINUTE));
     }
   }
@@ -402,10 +399,9 @@
     startAt = now();
     settings = core.settings = { src: found.src, ...options, api: options.api.replace(/\/+$/, '') };
     prefix = `opecom.${settings.site || ''}.`;
-    if (!isAllowed()) {
-      ready = true;
-      calls.length = 0;
-    } else return join();
+    if (isAllowed()) return join();
+    ready = true;
+    calls.length = 0;
   }
 
   async function join() {
@@ -432,8 +428,8 @@
       look();
     });
     on(window, 'storage', ({ key }) => { if (key === prefix + 'consent') applyConsent(); });
-    const observer = new MutationObserver(safe(() => readType(true)));
-    observer.observe(document, { subtree: true, attributeFilter: ['data-page-type'] });
+    new MutationObserver(safe(() => readType(true)))
+      .observe(document, { subtree: true, attributeFilter: ['data-page-type'] });
     ready = true;
     past = startAt;
     safe(applyConsent)();
@@ -444,7 +440,7 @@
   function applyConsent() {
     const given = store.get('consent');
     if (given === '0') wipe();
-    if (halted() && (given === '1' || (given !== '0' && settings.consent !== 'required'))) run();
+    if (halted() && (given ? given === '1' : settings.consent !== 'required')) run();
   }
 
   const text = safe((given) => (given == null ? undefined : String(given).slice(0, 200).replace(/\p{Cs}/gu, '\ufffd')));
@@ -468,7 +464,12 @@
     },
     async track(action, given) {
       const at = now();
-      if (!halted() && await part('commerce')) call(['track', [action, given], at]);
+      if (halted()) return;
+      if (!current(at)) makeView(at);
+      // Its ids, for when the part is there.
+      const id = idTime = Math.max(256 * at, idTime + 1);
+      idTime += 9;
+      if (await part('commerce')) call(['track', [action, given], at, , id]);
     },
     trackPurchase(amount, options) {
       if (halted()) return;
@@ -515,13 +516,13 @@
   };
   const calls = [];
   const call = safe((each) => {
-    const [name, given, at] = each;
+    const [name, given] = each;
     if (!ready && /^(track|page|consent)/.test(name)) {
       calls.push(each);
       return;
     }
-    past = at;
-    try { return each[3] = safe(methods[name])(...given); } finally { past = 0; }
+    [,, past,, pastId] = each;
+    try { return each[3] = safe(methods[name])(...given); } finally { past = pastId = 0; }
   });
 
   // Tag managers take attributes away.

@@ -75,6 +75,7 @@ class Session:
         self.last_seen = opened_at
         self.visitor_id = ""
         self.session_context: SessionContext | None = None
+        #: Whether the earliest event is a program's.
         self.bot = False
         self.network_digest = ""
         self.day: Day | None = None
@@ -117,6 +118,15 @@ class Session:
     def events(self) -> int:
         """How many events it has counted."""
         return len(self.ids) // ID_BYTES
+
+    @property
+    def has_no_visitor(self) -> bool:
+        """Whether it is no person's: its earliest event is a program's, or all its events are verified refunds, which
+        the shop sends, often days after the visit.
+        """
+        if self.bot or self.commerce is None:
+            return self.bot
+        return len(self.commerce.refunds) == self.events
 
     def id_at(self, event: int) -> bytes:
         """The id of the event at this place among `ids`."""

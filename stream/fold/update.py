@@ -36,6 +36,7 @@ _COMPUTED = (
 _ATTRIBUTES = {
     "started_at": "first_at",
     "last_event_at": "last_at",
+    "bot": "has_no_visitor",
     "origin": "session_context.category_names",
     "network": "network_digest",
     "revenue": "orders.revenue",

@@ -1,11 +1,13 @@
 """What a page says of products and its cart by `track`, and what becomes of it where it says it badly."""
 
+import uuid
 from typing import Any
 
 import pytest
 
 from deploy.processes.ports import wait_until
-from tests.support.tracked import SECONDS, Tracked, Visit, counted
+from tests.support.browser_clock import MINUTE, hours, still
+from tests.support.tracked import SECONDS, Tracked, Visit, counted, held
 
 MUG, CUP = {"id": "mug", "quantity": 2, "price": 9.5}, {"id": "cup"}
 #: A list of items as a page may have it that does not check its own.
@@ -85,6 +87,75 @@ def test_a_call_before_the_script_counts_at_its_own_time(tracked: Tracked) -> No
         counted(page)
         *_, event = visit.made("session_start", "page_view", "commerce")
         assert event["occurred_at"] == pytest.approx(page.evaluate("called"), abs=20)
+
+
+#: Calls in one millisecond, of which `track` waits for its part, with the events that they make.
+MIXED_CALLS = """() => {
+    const { now } = Date, at = now();
+    Date.now = () => at;
+    opEcomTracker.trackEvent('before', 'all');
+    opEcomTracker.track('begin_checkout', { value: 19 });
+    opEcomTracker.trackPurchase(19, { orderId: 'A-1' });
+    opEcomTracker.track('purchase', { orderId: 'A-2', value: 20 });
+    opEcomTracker.page('Informational');
+    opEcomTracker.track('add_to_cart', { items: [{ id: 'mug' }] });
+    opEcomTracker.trackEvent('after', 'all');
+    Date.now = now;
+    return at;
+}"""
+MIXED_EVENTS = ["custom", "commerce", "purchase", "purchase", "page_view", "commerce", "custom"]
+
+
+def check_mixed_calls(visit: Visit, called_at: int) -> None:
+    """Check that the events of MIXED_CALLS have ids and times in the order of the calls, whoever waited."""
+    start, *made = visit.made("session_start", *MIXED_EVENTS)
+    assert start["event_id"] < made[0]["event_id"]
+    ids, times = [event["event_id"] for event in made], [event["occurred_at"] for event in made]
+    assert (ids, times) == (sorted(ids), [called_at] * len(made))
+    assert {uuid.UUID(each).version for each in ids} == {7}
+    assert {uuid.UUID(each).variant for each in ids} == {uuid.RFC_4122}
+    assert [event["purchase"]["order_id"] for event in made if event["type"] == "purchase"] == ["A-1", "A-2"]
+    assert [event["commerce"]["action"] for event in made if event["type"] == "commerce"] == [
+        "begin_checkout",
+        "add_to_cart",
+    ]
+    assert not visit.errors
+
+
+def test_events_of_one_millisecond_have_ids_in_the_order_of_the_calls(tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**tracked.settings(pages="manual")))
+        page = visit.open()
+        check_mixed_calls(visit, page.evaluate(MIXED_CALLS))
+
+
+def test_calls_before_the_script_have_ids_in_their_order(tracked: Tracked) -> None:
+    with tracked.visit() as visit:
+        tracked.pages.content["*"] = tracked.page(tracked.tag(**tracked.settings(pages="manual")))
+        page, script = held(visit)
+        called_at = page.evaluate(MIXED_CALLS)
+        script.continue_()
+        counted(page)
+        check_mixed_calls(visit, called_at)
+
+
+def test_a_session_begins_before_the_call_that_begins_it_and_waits(tracked: Tracked) -> None:
+    with still(tracked) as (visit, page):
+        page.evaluate("see('hidden')")
+        with hours(visit, page):
+            page.clock.fast_forward(31 * MINUTE)
+        before = len(visit.accepted())
+        page.evaluate("""() => {
+            opEcomTracker.track('purchase', { orderId: 'A-3', value: 5 });
+            opEcomTracker.trackEvent('after', 'it');
+        }""")
+        page.evaluate("opEcomTracker.flush()")
+        assert wait_until(lambda: visit.accepted()[-1]["type"] == "custom", SECONDS)
+        made = visit.accepted()[before:]
+    assert [event["type"] for event in made] == ["session_start", "page_view", "purchase", "custom"]
+    ids = [event["event_id"] for event in made]
+    assert ids == sorted(ids)
+    assert len({event["session_id"] for event in made}) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,11 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route
 
 from deploy.http.tag import TagOptions, content_security_policy, script_tag
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
-from tests.support.tracked import KEY, SCRIPT, SECONDS, SITE, Tracked, Visit, counted
+from tests.support.tracked import KEY, SCRIPT, SECONDS, SITE, Tracked, counted, held
 
 #: Milliseconds within which a page is ready whose events host never answers. Waiting for that host takes 20 s at least.
 READY_WITHIN = 10_000
@@ -33,25 +32,6 @@ def black_hole() -> Iterator[str]:
     """A host that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-
-
-def held(visit: Visit) -> tuple[Page, Route]:
-    """A page of the site whose script has not come yet, and the request that brings it."""
-    routes: list[Route] = []
-
-    def hold(route: Route) -> None:
-        routes.append(route)
-
-    visit.context.route("**/static/tracker*.js", hold)
-    page = visit.tab()
-    page.goto(visit.site.pages.url, wait_until="domcontentloaded")
-
-    def is_requested() -> bool:
-        page.evaluate("1")
-        return bool(routes)
-
-    assert wait_until(is_requested, SECONDS)
-    return page, routes[0]
 
 
 def test_calls_before_the_script_count_with_their_own_times(tracked: Tracked) -> None:

@@ -28,7 +28,7 @@ from stream.worker import Worker
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, CrashError, CrashingRecords, FakeClient, FakeLog, worker_on
 from tests.support.log import folded, log_of
-from tests.support.recount import recount
+from tests.support.recount import has_no_visitor, recount
 from tests.support.signals import ACTIONS, recount_refunds, recount_signals
 
 MINUTE = 60_000
@@ -89,6 +89,7 @@ def an_event(draw: st.DrawFn, number: int, span: int = LATE, **given_: Any) -> E
         ),
         **draw(MEMBERS.get(kind, st.just({}))),
         visitor_id=draw(st.sampled_from(["v1", "v2"])),
+        flags=draw(st.sampled_from([(), (), ("bot",)])),
         **({"received_at": NOON + span} | given_),
     )
 
@@ -121,7 +122,7 @@ def content_of(update: ScoredSession) -> tuple[Any, ...]:
     return (
         update.features, update.counts, update.origin, update.visitor_id, update.started_at, update.last_event_at,
         update.status, update.revenue, update.amount, update.currency, update.amounts, update.unverified_purchases,
-        update.signals, update.refunds,
+        update.signals, update.refunds, update.bot,
     )  # fmt: skip
 
 
@@ -133,11 +134,29 @@ def order_changes_nothing(example: tuple[list[Event], list[Event]]) -> None:
     assert {name: getattr(second.sessions[-1].features, name) for name in expected} == expected
     assert structs.asdict(second.sessions[-1].signals) == pytest.approx(recount_signals(events), abs=1e-6)
     assert [structs.astuple(refund) for refund in second.sessions[-1].refunds] == recount_refunds(events)
+    assert second.sessions[-1].bot == has_no_visitor(events)
     views: dict[str, Any] = {}
     for update in second.sessions:
         views.update({view.event_id: view for view in update.views})
     assert len(views) == second.sessions[-1].counts.page_views
     assert sum(view.is_exit for view in views.values()) == (1 if views else 0)
+
+
+@st.composite
+def two_orders_of_refunds(draw: st.DrawFn) -> tuple[list[Event], list[Event]]:
+    """As `two_orders`, of events that are mostly verified refunds."""
+    made = Commerce("refund", order_id="o1", verified=True)
+    refunds = [
+        event(number, NOON + draw(st.integers(0, 9)), type="commerce", commerce=made, received_at=NOON + LATE)
+        for number in range(1, draw(st.integers(2, 4)))
+    ]
+    events = [*refunds, *draw(st.lists(an_event(10), max_size=1))]
+    return events, draw(st.permutations([*events, *draw(st.lists(st.sampled_from(events), max_size=2))]))
+
+
+@given(two_orders_of_refunds())
+def test_whether_there_is_a_visitor_follows_from_the_set_of_events(example: tuple[list[Event], list[Event]]) -> None:
+    order_changes_nothing(example)
 
 
 @given(two_orders())
@@ -330,6 +349,11 @@ def test_where_history_behind_the_clock_is_folded_that_property_fails(monkeypatc
 def test_without_deduplication_the_order_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream.fold.partition, "has_event", lambda *_: False)
     assert counterexample(order_changes_nothing, two_orders())
+
+
+def test_where_a_refund_makes_a_visitor_that_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.fold.session.Session, "has_no_visitor", property(lambda session: session.bot))
+    assert counterexample(order_changes_nothing, two_orders_of_refunds())
 
 
 def test_where_an_id_alone_makes_a_duplicate_the_property_of_proofs_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stream.fold.partition
+from ingest.commerce import Commerce
 from ingest.events import Control, Event, Tick
 from stream.fold.result import FoldResult
 from stream.scored import ScoredSession
@@ -16,6 +17,7 @@ from tests.support.events import NOON, event
 from tests.support.log import log_of, partition
 from tests.support.specification import Identity, SpecifiedPartition
 
+REFUND = event(1, type="commerce", commerce=Commerce("refund", order_id="o1", verified=True))
 HISTORY = [event(n, NOON + n * MINUTE, site="past", clock="replayed", session_id=f"s{n % 3}") for n in range(9)]
 
 
@@ -41,6 +43,7 @@ def content_of(update: ScoredSession) -> dict[str, Any]:
         **{name: getattr(update.features, name) for name in names},
         **msgspec.structs.asdict(update.signals),
         "refunds": str([msgspec.structs.astuple(refund) for refund in update.refunds]),
+        "bot": update.bot,
     }
 
 
@@ -104,6 +107,8 @@ def test_the_page_states_it_of_a_clock_that_is_ahead(ahead: int, flags: tuple[st
         pytest.param(
             [event(1, NOON + 15 * 60 * MINUTE + 59 * MINUTE), event(2, NOON + 16 * 60 * MINUTE)], id="the cut at 04:00"
         ),
+        pytest.param([REFUND, REFUND, event(2, NOON + 41 * MINUTE)], id="a refund alone is no visit"),
+        pytest.param([REFUND, event(2, NOON + MINUTE)], id="a refund and then a page are one"),
         pytest.param([event(number, NOON + number) for number in range(2_002)], id="2,000 events"),
         pytest.param([*HISTORY, Tick("past", NOON + 600 * MINUTE), *HISTORY], id="history sent again"),
         pytest.param(

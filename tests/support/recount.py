@@ -38,3 +38,11 @@ def recount(events: Iterable[Event]) -> dict[str, object]:
         "Month": MONTHS[start.month - 1],
         "Weekend": start.isoweekday() in (6, 7),
     }
+
+
+def has_no_visitor(events: Iterable[Event]) -> bool:
+    """Whether the first event is a program's, or all of them are verified refunds of an order."""
+    ordered = sorted(events, key=lambda event: (event.occurred_at, event.event_id, _is_proven(event)))
+    refunds = [each for event in ordered if (each := event.commerce) and each.action == "refund"]
+    proven = [refund for refund in refunds if refund.verified and refund.order_id]
+    return "bot" in ordered[0].flags or len(proven) == len(ordered)

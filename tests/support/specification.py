@@ -9,7 +9,7 @@ import msgspec
 
 from ingest.events import Event, Purchase, Tick, UndecodableError, decode
 from tests.support.log import LogRecord
-from tests.support.recount import recount
+from tests.support.recount import has_no_visitor, recount
 from tests.support.signals import recount_refunds, recount_signals
 
 MINUTE = 60_000
@@ -150,4 +150,5 @@ def row_of(events: Iterable[Event]) -> dict[str, Any]:
         **recount(ordered),
         **recount_signals(ordered),
         "refunds": str(recount_refunds(ordered)),
+        "bot": has_no_visitor(ordered),
     }

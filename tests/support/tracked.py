@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 from sqlalchemy import Engine, select
 
 from deploy.processes.ports import wait_until
@@ -198,6 +198,25 @@ def counted(page: Page) -> None:
     # Asked from here, as a page whose clock stands still does not look again.
     assert wait_until(lambda: page.evaluate("!!window.opEcomTracker && !!opEcomTracker.session()"), SECONDS)
     page.evaluate("opEcomTracker.flush()")
+
+
+def held(visit: Visit) -> tuple[Page, Route]:
+    """A page of the site whose script has not come yet, and the request that brings it."""
+    routes: list[Route] = []
+
+    def hold(route: Route) -> None:
+        routes.append(route)
+
+    visit.context.route("**/static/tracker*.js", hold)
+    page = visit.tab()
+    page.goto(visit.site.pages.url, wait_until="domcontentloaded")
+
+    def is_requested() -> bool:
+        page.evaluate("1")
+        return bool(routes)
+
+    assert wait_until(is_requested, SECONDS)
+    return page, routes[0]
 
 
 def stored(page: Page, begin: str = "") -> list[str]:

@@ -15,6 +15,7 @@ from storage.admin.rows import Totals
 from storage.database.money import Money, ReportingCurrency
 from storage.database.refunds import AmountRow, Brought, less_refunds
 from storage.database.tables import refunds
+from storage.pages.score_counts import ScoreCounts
 from storage.replay.stored_sessions import Stale, StoredSessions
 from storage.write.relational_sink import RelationalSink
 from stream.scored import Refund, ScoredSession, VerifiedOrder, identity_of
@@ -155,6 +156,27 @@ def test_sessions_keep_their_label_and_their_amount(engine: Any) -> None:
     listed = reads.sessions(ResolvedFilter(revenue=True), "opened_at", False, 10, 0).sessions
     assert [(row.session_id, row.revenue, row.amount) for row in listed] == [("s1", True, 100.0), ("s2", True, 50.0)]
     assert [row[-1] for row in reads.uci(ResolvedFilter())] == [True, True]
+
+
+def test_a_refund_that_comes_alone_is_paid_back_and_counts_as_no_session(databases: tuple[Any, Any]) -> None:
+    order = Purchase(100.0, "o1", "EUR", verified=True)
+    back = Commerce("refund", 30.0, "EUR", order_id="o1", verified=True)
+    said = [
+        event(1),
+        event(2, NOON + 1_000, type="purchase", purchase=order),
+        # Another order that the shop's server sends alone: of a visitor who was not tracked.
+        event(3, session_id="s2", type="purchase", purchase=Purchase(7.0, "o2", "EUR", verified=True)),
+        event(4, NOON + 3 * DAY, type="commerce", commerce=back),
+    ]
+    shop = Shop(*databases, placed([*said, Tick("live", NOON + 9 * DAY)]))
+    shop.live()
+    reads = AdminReads(shop.engine, shop.client)
+    found = reads.statistics(ResolvedFilter(), "day").totals
+    assert (found.sessions, found.conversion, *revenue_of(found)) == (2, 1.0, 2, 77.0, 1, 30.0)
+    assert len(list(reads.uci(ResolvedFilter()))) == 2
+    assert reads.statistics(ResolvedFilter(bots=True), "day").totals.sessions == 3
+    scores = ScoreCounts(shop.client).since(NOON, ["default"])
+    assert {score.events: score.sessions for score in scores} == {1: 2, 2: 1}
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["earlier first", "later first"])

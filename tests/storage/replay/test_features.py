@@ -140,6 +140,18 @@ async def test_sessions_of_programs_are_in_the_set_only_if_requested(tmp_path: P
     assert sorted(found[True]) == ["s1", "s1", "s2", "s2"]
 
 
+async def test_a_refund_alone_is_no_session_of_the_set_and_a_purchase_alone_is(tmp_path: Path) -> None:
+    refund, order = Commerce("refund", order_id="o1", verified=True), Purchase(9.0, "o1", "EUR", verified=True)
+    said = [
+        event(1, session_id="bought", type="purchase", purchase=order),
+        event(2, NOON + 24 * HOUR, session_id="bought", type="commerce", commerce=refund),
+        event(3, NOON + 24 * HOUR, session_id="back office", type="commerce", commerce=refund),
+        Tick("live", NOON + 48 * HOUR),
+    ]
+    rows = await made(said, tmp_path / "set.csv")
+    assert [(row["session_id"], row["events"], row["Revenue"]) for row in rows] == [("bought", "1", "TRUE")]
+
+
 async def test_parquet_has_the_same_rows_in_their_types(tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     week = a_week()

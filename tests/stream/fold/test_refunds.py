@@ -1,11 +1,12 @@
 """The refunds of a session: verified ones of an order, each event once, in the order of their events."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
 
 from ingest.commerce import Commerce
-from ingest.events import Event
+from ingest.events import Event, Purchase
 from stream.scored import Refund, decode, encode
 from tests.support.events import NOON, event, event_id
 from tests.support.log import folded, log_of
@@ -42,6 +43,34 @@ MADE = (Refund("o1", event_id(1), NOON + 10, 4.5, "EUR"), Refund("o2", event_id(
 )
 def test_refunds_are_verified_events_of_an_order(events: list[Event], expected: tuple[Refund, ...]) -> None:
     assert refunds_of(*events) == expected
+
+
+SERVER_PURCHASE = event(6, type="purchase", purchase=Purchase(9.0, "o3", verified=True))
+SERVER_CART = event(7, type="commerce", commerce=Commerce("add_to_cart", 9.0))
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        pytest.param([WHOLE], True, id="a refund alone"),
+        pytest.param([PART, WHOLE, PART], True, id="two refunds, one sent twice"),
+        pytest.param([WHOLE, event(5)], False, id="a page too"),
+        pytest.param([WHOLE, SERVER_PURCHASE], False, id="a purchase too"),
+        pytest.param([WHOLE, SERVER_CART], False, id="a cart too"),
+        pytest.param([WHOLE, refund(1, verified=False)], False, id="an unverified refund too"),
+        pytest.param([refund(1, verified=False)], False, id="an unverified refund alone"),
+        pytest.param([refund(1, order_id=None)], False, id="a refund of no order"),
+        pytest.param([SERVER_PURCHASE], False, id="a purchase alone"),
+        pytest.param([event(0, flags=("bot",)), WHOLE], True, id="a page of a program"),
+    ],
+)
+def test_a_session_of_refunds_alone_has_no_visitor(events: list[Event], expected: bool) -> None:
+    for each in permutations(events):
+        assert folded(log_of(each)).sessions[-1].bot is expected
+
+
+def test_a_visitor_who_comes_after_the_refund_is_one_from_then_on() -> None:
+    assert [update.bot for update in folded(log_of([WHOLE, event(5, NOON + 30)])).sessions] == [True, False]
 
 
 def test_an_event_id_spelled_otherwise_is_the_same_refund() -> None:
