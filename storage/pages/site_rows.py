@@ -66,16 +66,15 @@ def site_rows(
 
 
 def limits(counts: Sequence[ScoreCount]) -> tuple[BandLimits, ...]:
-    """Limits by number of events, for one site and model; raised to the next score where too many have the same."""
+    """Limits by number of events, for one site and model."""
     by_events: dict[int, list[ScoreCount]] = {}
     for count in counts:
         by_events.setdefault(count.events, []).append(count)
     made = []
     for events, of_number in sorted(by_events.items()):
-        total = sum(count.sessions for count in of_number)
-        if total >= FEWEST_SCORES:
-            high = _least(of_number, HIGH_SHARE * total)
-            made.append(BandLimits(events, min(_least(of_number, BUILDING_SHARE * total), high), high))
+        if sum(count.sessions for count in of_number) >= FEWEST_SCORES:
+            high = _limit(of_number, HIGH_SHARE)
+            made.append(BandLimits(events, min(_limit(of_number, BUILDING_SHARE), high), high))
     return tuple(made)
 
 
@@ -91,14 +90,17 @@ def _row(site: str, rule: SiteRules, counts: Sequence[ScoreCount], known: SiteRo
     return SiteRow("", site, rule.expected_conversion, known.limits, known.limits_of)
 
 
-def _least(counts: Sequence[ScoreCount], most: float) -> float:
-    """The least probability that at most so many sessions have, or a higher one."""
-    limit, sessions = NOBODY, 0
+def _limit(counts: Sequence[ScoreCount], share: float) -> float:
+    """The probability from which on the share of the sessions is nearest to `share`, so at most twice as great.
+
+    Sessions of one score are in one band, and early in a session many have the same.
+    """
+    wanted = share * sum(count.sessions for count in counts)
+    limit, nearest, sessions = NOBODY, wanted, 0
     for count in sorted(counts, key=lambda each: -each.probability):
         sessions += count.sessions
-        if sessions > most:
-            break
-        limit = count.probability
+        if abs(sessions - wanted) < nearest:
+            limit, nearest = count.probability, abs(sessions - wanted)
     return limit
 
 

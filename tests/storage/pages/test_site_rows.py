@@ -18,8 +18,10 @@ def counts(*sessions: int, events: int = 1, model: str = "m1", site: str = "shop
     ("sessions", "building", "high"),
     [
         pytest.param([140, 20, 20, 20], 0.2, 0.4, id="a tenth, and three tenths"),
-        pytest.param([100, 60, 20, 20], 0.3, 0.4, id="too many with one score are in the band below"),
-        pytest.param([100, 0, 0, 100], NOBODY, NOBODY, id="half with one score are in no band"),
+        pytest.param([119, 60, 0, 21], 0.2, 0.4, id="those of one score are in one band, be it a little more"),
+        pytest.param([50, 45, 84, 21], 0.4, 0.4, id="or less, where that is nearer"),
+        pytest.param([159, 0, 0, 41], 0.4, NOBODY, id="never twice as many"),
+        pytest.param([79, 0, 0, 121], NOBODY, NOBODY, id="more than twice as many are in no band"),
         pytest.param([0, 190, 5, 5], 0.3, 0.3, id="few have another score than most"),
     ],
 )

@@ -141,7 +141,7 @@ def digests_at(records: list[Event | Control], place: int) -> list[str]:
 def standing(state: Partition) -> Any:
     """All that a partition knows and that may show later."""
     sessions = [
-        (s.site, s.session_id, s.opened_at, s.last_seen, s.ids, s.visitor_id, s.orders.revenue) for s in state.sessions()
+        (s.site, s.session_id, s.opened_at, s.last_seen, s.ids, s.visitor_id, s.orders) for s in state.sessions()
     ]
     return sessions, {name: clock.now for name, clock in state.clocks.items()}, state.model, state.pages_version
 
