@@ -6,15 +6,15 @@ has the signals after them. Workers, replays and predictions serve both side by 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Protocol
 
 import numpy as np
-from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from scoring.features import NAMES, Features, model_input
 from scoring.manifest import ModelError
-from scoring.signals import RATES, SESSION_NAMES, Signals, session_input
+from scoring.signals import RATES, SESSION_NAMES, SIGNALS, Signals, session_input
 
 
 class ContractError(ModelError):
@@ -30,17 +30,21 @@ class Scorable(Protocol):
     def signals(self) -> Signals | None: ...
 
 
+#: Gives the value of one column for a session, None where it is unknown.
+ValueGetter = Callable[[Scorable], Any]
+
+
 @dataclass(frozen=True)
 class Contract:
-    """`names` are the columns of a row; `input_of` gives them as numbers, NaN being unknown, `values_of` as people read
-    them, None being unknown.
+    """`names` are the columns of a row. `input_of` gives them as numbers, NaN being unknown; each of `getters` gives
+    one as people read it, None being unknown.
     """
 
     number: int
     name: str
     names: tuple[str, ...]
     input_of: Callable[[Scorable], Sequence[float]]
-    values_of: Callable[[Scorable], Sequence[Any]]
+    getters: tuple[ValueGetter, ...]
 
     def rows(self, sessions: Sequence[Scorable]) -> NDArray[np.float32]:
         """float32[batch, columns]; raises ContractError for a session without what the contract needs."""
@@ -64,16 +68,22 @@ def _signals_of(session: Scorable) -> Signals:
     return signals
 
 
-def _session_values(session: Scorable) -> Sequence[Any]:
-    signals = _signals_of(session)
-    values = [*astuple(session.features), *astuple(signals)[:-1]]
-    if not signals.has_page_statistics:
-        values[RATES] = (None, None, None)
-    return values
+def _known_rate(name: str) -> ValueGetter:
+    """A rate of page statistics, where the session has some."""
+    value_of = attrgetter(f"features.{name}")
+    return lambda session: value_of(session) if _signals_of(session).has_page_statistics else None
 
 
-UCI = Contract(1, "uci", NAMES, lambda each: model_input(each.features), lambda each: astuple(each.features))
+_FEATURES: tuple[ValueGetter, ...] = tuple([attrgetter(f"features.{name}") for name in NAMES])
+_SESSION_VALUES: tuple[ValueGetter, ...] = (
+    *_FEATURES[: RATES.start],
+    *map(_known_rate, NAMES[RATES]),
+    *_FEATURES[RATES.stop :],
+    *[attrgetter(f"signals.{name}") for name in SIGNALS],
+)
+
+UCI = Contract(1, "uci", NAMES, lambda each: model_input(each.features), _FEATURES)
 SESSION = Contract(
-    2, "session", SESSION_NAMES, lambda each: session_input(each.features, _signals_of(each)), _session_values
+    2, "session", SESSION_NAMES, lambda each: session_input(each.features, _signals_of(each)), _SESSION_VALUES
 )
 CONTRACTS: dict[int, Contract] = {each.number: each for each in (UCI, SESSION)}

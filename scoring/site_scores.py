@@ -3,13 +3,13 @@
 The one place where a model, its feature contract and the profile of a site meet; live scoring and replays come here.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.contracts import Contract, Scorable
+from scoring.contracts import Scorable, ValueGetter
 from scoring.model import Model, contract_of
 from scoring.prior import EVIDENCE, CorrectedSession, corrected, transferable
 from scoring.site_profile import SiteProfile
@@ -18,13 +18,13 @@ from scoring.site_profile import SiteProfile
 class SiteScores(NamedTuple):
     """probability: float64[batch]; reasons: float32[batch, columns], each of a name of `names`.
 
-    `values_of` gives what these were for a session; None is unknown.
+    `getters` give what these were for a session; None is unknown.
     """
 
     probability: NDArray[np.float64]
     reasons: NDArray[np.float32]
     names: tuple[str, ...]
-    values_of: Callable[[Scorable], Sequence[Any]]
+    getters: tuple[ValueGetter, ...]
 
 
 def score_sessions(
@@ -36,7 +36,7 @@ def score_sessions(
     foreign = np.array([] if shop is None else [shop.site != profile.site for profile in profiles], np.bool_)
     if shop is None or not foreign.any():
         scores = model.score(rows)
-        return SiteScores(scores.probability, scores.reasons, made_for.names, made_for.values_of)
+        return SiteScores(scores.probability, scores.reasons, made_for.names, made_for.getters)
     scores = model.score(np.where(foreign[:, None], transferable(rows, model.manifest, shop, profiles), rows))
     contexts = [
         CorrectedSession(count, session.features.VisitorType == "Returning_Visitor", session.signals, profile)
@@ -48,16 +48,9 @@ def score_sessions(
         np.where(foreign, made.probability, scores.probability),
         np.where(foreign[:, None], made.reasons, np.hstack([scores.reasons, none])),
         (*made_for.names, *EVIDENCE),
-        _values_with_evidence(made_for),
+        (*made_for.getters, *map(_evidence_getter, EVIDENCE)),
     )
 
 
-def _values_with_evidence(made_for: Contract) -> Callable[[Scorable], Sequence[Any]]:
-    def values_of(session: Scorable) -> Sequence[Any]:
-        signals = session.signals
-        if signals is None:
-            return (*made_for.values_of(session), *[None] * len(EVIDENCE))
-        evidence = [signals.previous_sessions, signals.previous_purchases, signals.cart_quantity, signals.checkout_step]
-        return (*made_for.values_of(session), *evidence)
-
-    return values_of
+def _evidence_getter(name: str) -> ValueGetter:
+    return lambda session: None if session.signals is None else getattr(session.signals, name)

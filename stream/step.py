@@ -7,12 +7,13 @@ they need from outside (partitions, models) is given to them.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice, repeat
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 
+from scoring.contracts import ValueGetter
 from scoring.model import Model
-from scoring.reasons import nonzero_contributions, reason_text, strongest_reasons
+from scoring.reasons import reason_text, strongest_reasons
 from scoring.site_bands import SiteClassifier
 from scoring.site_scores import SiteScores, score_sessions
 from stream.codegen import compile_struct_builder
@@ -106,14 +107,14 @@ def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Ite
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:
     version = model.manifest.version
     scores = _site_scores(updates, model)
-    names, values_of, classify = scores.names, scores.values_of, SiteClassifier(model.manifest).classify
+    names, getters, classify = scores.names, scores.getters, SiteClassifier(model.manifest).classify
     columns, contributions = strongest_reasons(scores.reasons, REASONS)
     ready = []
     for update, probability, strongest, moved in zip(
         updates, scores.probability.tolist(), columns.tolist(), contributions.tolist(), strict=True
     ):
         session = update.record
-        reasons = _reasons(names, values_of(session), strongest, moved)
+        reasons = _reasons(session, names, getters, strongest, moved)
         classified = classify(probability, update.profile, session.counts.events)
         record = _with_score(session, probability, *classified, reasons, version)
         ready.append(ScoredUpdate(update.partition, update.key, record))
@@ -127,7 +128,16 @@ def _site_scores(updates: Sequence[UnscoredUpdate], model: Model) -> SiteScores:
 
 
 def _reasons(
-    names: Sequence[str], values: Sequence[Any], columns: list[int], contributions: list[float]
+    session: SessionUpdate,
+    names: Sequence[str],
+    getters: Sequence[ValueGetter],
+    columns: list[int],
+    contributions: list[float],
 ) -> tuple[Reason, ...]:
-    triples = nonzero_contributions(names, values, columns, contributions)
-    return tuple([Reason(*triple, reason_text(*triple)) for triple in triples])
+    """The reasons of one row, without those that moved nothing."""
+    made = []
+    for column, contribution in zip(columns, contributions, strict=True):
+        if contribution:
+            feature, value = names[column], getters[column](session)
+            made.append(Reason(feature, value, contribution, reason_text(feature, value, contribution)))
+    return tuple(made)

@@ -91,9 +91,6 @@ async def keep_fresh(
         try:
             found = await pages.refresh(whole)
             metrics.held_sites.set(len(found.held))
-            if fit_at is None or time.monotonic() - fit_at >= FIT_SECONDS:
-                fit_at = time.monotonic()
-                await asyncio.to_thread(_report_fit, client, metrics)
         except (DatabaseUnavailableError, TopicMissingError, SetupError, KafkaError, TimeoutError) as error:
             mark = KAFKA_AWAY if isinstance(error, KafkaError) else None
             log.warning("page statistics are not refreshed, the old ones stay in force: %s", error, extra=mark)
@@ -101,11 +98,19 @@ async def keep_fresh(
             pages = refresher(settings, clients, client)
         else:
             whole_at = time.monotonic() if whole else whole_at
+        if fit_at is None or time.monotonic() - fit_at >= FIT_SECONDS:
+            fit_at = time.monotonic()
+            await asyncio.to_thread(_report_fit, client, metrics)
 
 
 def _report_fit(client: Any, metrics: WriterMetrics) -> None:
     """Set the metrics of how well scores rank the buyers of each site, and log where they mislead."""
-    for fit in model_fits(partial(run_query, client), int(time.time() * 1000)):
+    try:
+        fits = model_fits(partial(run_query, client), int(time.time() * 1000))
+    except DatabaseUnavailableError as error:
+        log.warning("how well the model ranks buyers is not counted anew: %s", error)
+        return
+    for fit in fits:
         for end, value in (("low", fit.low), ("auc", fit.auc), ("high", fit.high)):
             metrics.model_auc.labels(fit.site, end).set(value)
         if fit.verdict == "misleads":

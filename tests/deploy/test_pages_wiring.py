@@ -1,6 +1,7 @@
 """The writer says how many sites' page statistics are held, and where scores do not fit a shop."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from deploy.log.client_options import kafka_clients
 from deploy.settings.model import Settings, StorageSettings
 from deploy.wiring import pages
+from storage.database.errors import DatabaseUnavailableError
 from storage.metrics import WriterMetrics
 from storage.pages.refresh import Refreshed
 from storage.query.model_fit import ModelFit
@@ -36,10 +38,11 @@ class Refreshes:
 MISLEADS = ModelFit("shop", "m1", 0.4, 0.35, 0.45, 60, 300, "misleads", "scores of shop rank buyers below others")
 
 
-async def test_sites_that_are_held_are_counted_and_models_that_mislead_are_reported(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    stop, registry = asyncio.Event(), CollectorRegistry()
+async def kept_fresh(
+    monkeypatch: pytest.MonkeyPatch, registry: CollectorRegistry, model_fits: Callable[..., list[ModelFit]]
+) -> list[float | None]:
+    """What three refreshes found counted, with these fits of models."""
+    stop = asyncio.Event()
     refreshes = Refreshes(stop, registry)
 
     def made(*_: Any) -> Refreshes:
@@ -50,11 +53,30 @@ async def test_sites_that_are_held_are_counted_and_models_that_mislead_are_repor
 
     monkeypatch.setattr(pages, "refresher", made)
     monkeypatch.setattr(pages, "wait_for_event", due)
-    monkeypatch.setattr(pages, "model_fits", lambda *_: [MISLEADS])
+    monkeypatch.setattr(pages, "model_fits", model_fits)
     settings = Settings(storage=StorageSettings(pages_refresh_seconds=1))
     await pages.keep_fresh(settings, kafka_clients(settings.kafka), None, WriterMetrics(registry), stop)
-    assert refreshes.counted == [0, 1, 0]
+    return refreshes.counted
+
+
+async def test_sites_that_are_held_are_counted_and_models_that_mislead_are_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = CollectorRegistry()
+    assert await kept_fresh(monkeypatch, registry, lambda *_: [MISLEADS]) == [0, 1, 0]
     ends = [registry.get_sample_value("opecom_writer_model_auc", {"site": "shop", "end": end}) for end in ENDS]
     assert ends == [0.35, 0.4, 0.45]
     # Once an hour, not at each refresh.
     assert [record.message for record in caplog.records] == [MISLEADS.text]
+
+
+async def test_refreshes_go_on_where_the_fit_of_models_cannot_be_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: Any) -> list[ModelFit]:
+        raise DatabaseUnavailableError("no answer")
+
+    assert await kept_fresh(monkeypatch, CollectorRegistry(), away) == [0, 1, 0]
+    assert [record.message for record in caplog.records] == [
+        "how well the model ranks buyers is not counted anew: no answer"
+    ]

@@ -41,7 +41,7 @@ def test_without_page_statistics_rates_are_unknown_to_contract_2_alone() -> None
     update = last_of()
     assert np.isnan(SESSION.rows([update])[0][RATES]).all()
     assert (UCI.rows([update])[0][RATES] == 0).all()
-    assert SESSION.values_of(update)[RATES] == [None, None, None]
+    assert [value_of(update) for value_of in SESSION.getters[RATES]] == [None, None, None]
 
 
 def test_what_is_not_reported_is_unknown_and_what_did_not_happen_is_zero() -> None:

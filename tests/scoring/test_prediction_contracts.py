@@ -68,7 +68,7 @@ def test_a_prediction_takes_the_row_that_live_scoring_takes(events: list[Any]) -
     update = folded(log_of(events)).sessions[-1]
     request = request_of(update)
     np.testing.assert_array_equal(input_rows([request], SESSION), SESSION.rows([update]))
-    assert list(named_values(request, SESSION)) == list(SESSION.values_of(update))
+    assert list(named_values(request, SESSION)) == [value_of(update) for value_of in SESSION.getters]
     zeros = msgspec.structs.replace(request, **dict.fromkeys(RATE_FIELDS, 0.0))
     np.testing.assert_array_equal(input_rows([zeros], UCI), UCI.rows([update]))
 
