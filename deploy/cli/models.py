@@ -1,7 +1,7 @@
 """`opecom models`: the versions of the model, and which of them scores."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -93,6 +93,31 @@ def compare(first: Version, second: Version, json: Json = False) -> None:
     TerminalConsole().print(table)
     if one.data_sha256 != other.data_sha256:
         print_line("they were trained and tested on different data, so the metrics do not compare like with like")
+
+
+@app.command()
+def shadow(
+    version: Version,
+    site: Annotated[str, typer.Option(help="One site; none: all.")] = "",
+    days: Annotated[float, typer.Option(min=0.01, help="Sessions opened in so many days.")] = 7,
+    until: Annotated[str | None, typer.Option(help="Up to when, ISO 8601 (UTC); none: now.")] = None,
+    against: Annotated[str, typer.Option(help="A version; none: those that the log put in force.")] = "",
+    source: Annotated[Literal["kafka", "clickhouse"], typer.Option(help="Where the events are read.")] = "kafka",
+    json: Json = False,
+) -> None:
+    """Folds the recent log with a version and compares its scores with those in force; live traffic is not touched."""
+    # Here, so that no other command of this group loads clients of databases.
+    from deploy import gate
+    from deploy.cli.replay import moment
+    from deploy.terminal.shadows import print_shadow
+
+    settings = _running()
+    request = gate.last_days(version, days, moment("--until", until, 0) or None, site, against, source)
+    report, refusals = gate.judged(settings, request, TerminalConsole(stderr=json))
+    if json:
+        print_line(_json({"shadow": report, "refusals": refusals}))
+    else:
+        print_shadow(TerminalConsole(), report, refusals)
 
 
 @app.command()
