@@ -58,7 +58,7 @@ def _figures_table(figures: Mapping[str, PairedFigures], first: str, title: str)
             metrics = (_metric(each, metric, digits) for metric, digits in _METRICS.items())
             counts = (f"{each.sessions:,}", f"{each.buyers:,}", _number(each.observed, 4))
             table.add_row(escape(name), *counts, predicted, *metrics)
-    table.caption = "in force; candidate; their difference with its 95 % interval"
+    table.caption = "each: in force, candidate, difference, its 95 % interval"
     return table
 
 
@@ -71,7 +71,7 @@ def _metric(figures: PairedFigures, name: str, digits: int) -> str:
 def _difference(difference: PairedDifference, digits: int) -> str:
     if difference.value is None or difference.low is None or difference.high is None:
         return ""
-    return f"{difference.value:+.{digits}f} ({difference.low:+.{digits}f} to {difference.high:+.{digits}f})"
+    return f"{difference.value:+.{digits}f}\n{difference.low:+.{digits}f} to {difference.high:+.{digits}f}"
 
 
 def _calibration_table(calibration: Mapping[str, Iterable[CalibrationBin]]) -> Table:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.shadow.measures import ECE_BINS, Floats, aucs, calibration_bins, log_losses
+from scoring.shadow.measures import ECE_BINS, Floats, calibration_bins, log_losses, sorted_aucs
 from scoring.shadow.report import (
     ALL,
     NUMBERS,
@@ -24,7 +24,10 @@ from scoring.shadow.rows import RowColumns
 #: Resamples of the bootstrap, its seed, and the ends of a 95 % interval.
 RESAMPLES, SEED, ENDS = 500, 2026, (0.025, 0.975)
 #: Weights that are in memory at once.
-AT_ONCE = 2_000_000
+AT_ONCE = 1_000_000
+#: Rows that AUCs are made of at most, in all resamples together, and the fewest resamples of one: of many rows fewer
+#: resamples give the same interval.
+AUC_ROWS, AUC_RESAMPLES = 50_000_000, 100
 METRICS = ModelFigures.__struct_fields__
 
 
@@ -61,27 +64,34 @@ def calibration(rows: RowColumns) -> dict[str, list[CalibrationBin]]:
 def paired(rows: RowColumns, chosen: NDArray[np.bool_], *, has_auc: bool = True) -> PairedFigures:
     """Both models on the chosen rows."""
     columns = _columns(rows, chosen)
-    pair = [_Measured(columns, values[chosen], has_auc) for values in (rows.live, rows.candidate)]
+    pair = [_Measured(columns, values[chosen]) for values in (rows.live, rows.candidate)]
     if not columns.sessions:
         none = ModelFigures(*[None] * len(METRICS))
         return PairedFigures(0, 0, None, none, none, dict.fromkeys(METRICS, PairedDifference(None, None, None)))
-    live, candidate = (each.figures(np.ones((1, columns.sessions)))[0] for each in pair)
-    drawn = np.vstack([pair[1].figures(some) - pair[0].figures(some) for some in _resamples(columns)])
+    live, candidate = (each.figures(np.ones((1, columns.sessions)), has_auc)[0] for each in pair)
+    left = max(AUC_RESAMPLES, AUC_ROWS // len(columns.session)) if has_auc else 0
+    drawn = []
+    for some in _resamples(columns):
+        drawn.append(pair[1].figures(some, left > 0) - pair[0].figures(some, left > 0))
+        left -= len(some)
+    differences = np.vstack(drawn)
     return PairedFigures(
         columns.sessions,
         int(np.bincount(columns.session, columns.bought, columns.sessions).astype(bool).sum()),
         float(columns.weight @ columns.bought / columns.sessions),
         ModelFigures(*map(_known, live)),
         ModelFigures(*map(_known, candidate)),
-        {name: _interval(float(candidate[place] - live[place]), drawn[:, place]) for place, name in enumerate(METRICS)},
+        {
+            name: _interval(float(candidate[place] - live[place]), differences[:, place])
+            for place, name in enumerate(METRICS)
+        },
     )
 
 
 class _Measured:
     """One model on some rows, summed by session as far as a metric is a sum."""
 
-    def __init__(self, columns: _Columns, predicted: Floats, has_auc: bool) -> None:
-        self._has_auc = has_auc
+    def __init__(self, columns: _Columns, predicted: Floats) -> None:
         # In the order of the scores, so that each resample finds them sorted.
         order = np.argsort(predicted, kind="stable")
         self._session, self._weight = columns.session[order], columns.weight[order]
@@ -94,13 +104,13 @@ class _Measured:
             [np.bincount(columns.session, columns.weight * each, columns.sessions) for each in sums]
         )
 
-    def figures(self, counts: Floats) -> Floats:
+    def figures(self, counts: Floats, has_auc: bool) -> Floats:
         """METRICS of each resample, float64[resamples, metrics]; counts: how often it has each session."""
         sums = counts @ self._sums / counts.sum(1, keepdims=True)
         ece = np.abs(sums[:, 3:]).sum(1)
         auc = np.full(len(counts), np.nan)
-        if self._has_auc:
-            auc = aucs(self._bought, self._predicted, counts[:, self._session] * self._weight)
+        if has_auc:
+            auc = sorted_aucs(self._bought, self._predicted, counts[:, self._session] * self._weight)
         return np.column_stack([sums[:, :3], auc, ece])
 
 

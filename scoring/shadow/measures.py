@@ -29,13 +29,17 @@ def aucs(bought: Floats, predicted: Floats, weights: Floats) -> Floats:
 
     `weights` is float64[weightings, rows]; NaN where a weighting lacks buyers or others.
     """
+    order = np.argsort(predicted, kind="stable")
+    return sorted_aucs(bought[order], predicted[order], weights[:, order])
+
+
+def sorted_aucs(bought: Floats, predicted: Floats, weights: Floats) -> Floats:
+    """The same of rows in the order of their probabilities."""
     if not len(bought):
         return np.full(len(weights), nan)
-    order = np.argsort(predicted, kind="stable")
-    ordered, of_order = predicted[order], weights[:, order]
-    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    yes = np.add.reduceat(of_order * bought[order], begins, axis=1)
-    no = np.add.reduceat(of_order * (1 - bought[order]), begins, axis=1)
+    begins = np.flatnonzero(np.concatenate([[True], predicted[1:] != predicted[:-1]]))
+    yes = np.add.reduceat(weights * bought, begins, axis=1)
+    no = np.add.reduceat(weights, begins, axis=1) - yes
     below = np.cumsum(no, axis=1) - no / 2
     pairs = yes.sum(1) * no.sum(1)
     return np.where(pairs > 0, (yes * below).sum(1) / np.maximum(pairs, LEAST), nan)

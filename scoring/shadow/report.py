@@ -64,7 +64,7 @@ class SessionMover(Struct, frozen=True):
 
 
 class GraphLatency(Struct, frozen=True):
-    """CPU time in microseconds of one row alone, and of a row in a batch of 64, with reasons; the median of many runs."""
+    """CPU time in microseconds of one row alone, and of a row in a batch of 64, with reasons, the median of runs."""
 
     one: float
     of_batch: float

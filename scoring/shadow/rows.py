@@ -139,6 +139,8 @@ class ShadowRows:
         mover = SessionMover(moved, *identity, row.event, row.live, row.candidate, bought)
         # Digits beyond the sixth change with the batch, so equal moves go by name.
         entry = (round(abs(moved), 6), *identity, mover)
+        if not entry[0]:
+            return
         if len(self._movers) < MOVERS:
             heappush(self._movers, entry)
         elif entry[:4] > self._movers[0][:4]:
