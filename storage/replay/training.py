@@ -19,7 +19,7 @@ from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import FoldResult
 from stream.fold.session import Session
 from stream.replay import UNWRITTEN, Backfill, require_folding
-from stream.required import required_versions
+from stream.required import in_force_at, required_versions
 from stream.step import probabilities
 
 
@@ -43,6 +43,7 @@ class TrainingSet:
         return account
 
     async def _partition(self, plan: PartitionPlan, account: Account, watcher: ProgressListener) -> None:
+        await self._world.wait_for_versions(in_force_at(plan.begin))
         partition = self._world.make(plan.partition, plan.begin)
         partition.refused |= await in_thread(self._world.stored.refused, plan.partition)
         policy = Backfill(self._request.window, UNWRITTEN, plan.cut)
