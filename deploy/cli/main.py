@@ -47,7 +47,7 @@ COMMANDS = {
         "deploy.cli.replay:replay", "Folds the stored log again and writes what comes of it, beside live traffic."
     ),
     "features": CommandSource(
-        "deploy.cli.features:features",
+        "deploy.cli.features:app",
         "Writes one row per update of every closed session: the features as they were then, and the final outcome.",
     ),
     "score": CommandSource(

@@ -113,6 +113,8 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /asyncapi.json": OPEN,
         "GET /sessions/live": Row("read", other="own", tells='"site":"shop"'),
         "GET /sessions/{session_id}/intent": Row("read", "/sessions/s1/intent", other=404, tells='"site":"shop"'),
+        "GET /features": OPEN,
+        "GET /sessions/{session_id}/features": Row("read", "/sessions/s1/features", other=404, tells='"site":"shop"'),
         "GET /sessions/{session_id}/timeline": Row("read", "/sessions/s1/timeline", other=404, tells='"site":"shop"'),
         "GET /intents/stream": Row("read", well=AWAY, in_the_url=422),
         "POST /intents/token": Row("read"),
