@@ -50,6 +50,9 @@ COMMANDS = {
         "deploy.cli.features:app",
         "Writes one row per update of every closed session: the features as they were then, and the final outcome.",
     ),
+    "drift": CommandSource(
+        "deploy.cli.drift:drift", "Compares the sessions of a window with those of the days before it."
+    ),
     "score": CommandSource(
         "deploy.cli.score:score", "Scores every row of a file; where one cannot be used, nothing is written."
     ),
