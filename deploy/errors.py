@@ -50,6 +50,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
             AwayError
                 StuckError
             BenchError
+            GateRefusedError
             InputError
             InterruptedReplayError
             LogError

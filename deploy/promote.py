@@ -1,9 +1,10 @@
 """Puts a model in force: checked, announced to every partition of the log, remembered in the registry."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
+import msgspec
 from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
@@ -14,7 +15,7 @@ from deploy.settings.model import Settings
 from deploy.wiring.models import writable_registry
 from ingest.events import UseModel
 from scoring.folder import Place, RegistryError
-from scoring.promotions import Promotion, in_force, promotions, remember
+from scoring.promotions import GateOutcome, Promotion, in_force, promotions, remember
 from scoring.registry import SHIPPED, current, load
 from scoring.registry import promote as make_current
 
@@ -29,11 +30,19 @@ class NotTakenError(SetupError):
     exit_code = 1
 
 
-async def promote(settings: Settings, version: str, patience: float = PATIENCE, notify: Notify = print) -> Promotion:
+async def promote(
+    settings: Settings,
+    version: str,
+    patience: float = PATIENCE,
+    notify: Notify = print,
+    gate: GateOutcome = "none",
+    refusals: Sequence[str] = (),
+) -> Promotion:
     """Put this version in force from here on, and wait until the workers have taken it.
 
-    Raises SetupError where it cannot be used, the log does not take it or workers refuse it; `notify` hears of workers
-    that have not read it within `patience` seconds.
+    What the gate said of it is remembered with the promotion; whoever calls has asked it. Raises SetupError where the
+    version cannot be used, the log does not take it or workers refuse it; `notify` hears of workers that have not read
+    it within `patience` seconds.
     """
     try:
         folder = writable_registry(settings.scoring)
@@ -41,7 +50,18 @@ async def promote(settings: Settings, version: str, patience: float = PATIENCE, 
         log, stack = await _standing(settings, folder)
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("promote", version, stack[-1], log), patience, notify)
+    promotion = _promotion("promote", version, stack[-1], log)
+    judged = msgspec.structs.replace(promotion, gate=gate, refusals=tuple(refusals))
+    return await _put(settings, folder, judged, patience, notify)
+
+
+async def version_in_force(settings: Settings) -> str:
+    """The version that a promotion would take the place of; raises SetupError."""
+    try:
+        _, stack = await _standing(settings, writable_registry(settings.scoring))
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+    return stack[-1]
 
 
 async def roll_back(settings: Settings, patience: float = PATIENCE, notify: Notify = print) -> Promotion:

@@ -30,6 +30,17 @@ class TrainingShop(Struct, frozen=True, kw_only=True):
     site: str = ""
 
 
+class FittedWindow(Struct, frozen=True, kw_only=True):
+    """The sessions that a model was fitted, tuned and calibrated on: opened from `since` to before `until`, ms UTC.
+
+    Days that only tested it lie outside. `site` is theirs, empty: several sites'.
+    """
+
+    since: int
+    until: int
+    site: str = ""
+
+
 class Manifest(Struct, frozen=True, kw_only=True):
     """What must be known of a model version beside its graph. Probabilities are compared rounded to six digits."""
 
@@ -52,6 +63,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     code_version: str
     #: Of a model that may score other sites than it was learned from: scoring/prior.py corrects it there.
     training_shop: TrainingShop | None = None
+    #: None where it is not known, as of versions before there was this field.
+    fitted_on: FittedWindow | None = None
 
     @property
     def reference_row(self) -> tuple[float, ...]:

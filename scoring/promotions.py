@@ -12,16 +12,23 @@ from msgspec import Struct
 from scoring.folder import Place, RegistryError, read, write
 
 FILE = "promotions.jsonl"
+GateOutcome = Literal["none", "passed", "forced"]
 
 
-class Promotion(Struct, frozen=True, kw_only=True):
-    """`version` took the place of `before` on `log`; `at` is the time in ISO 8601 (UTC)."""
+class Promotion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`version` took the place of `before` on `log`; `at` is the time in ISO 8601 (UTC).
+
+    `gate`: what the gate of scoring/shadow/gate.py said, `none` where nobody had it judged; `forced`: it was put in
+    force against the `refusals`.
+    """
 
     kind: Literal["promote", "rollback"]
     version: str
     before: str
     log: str
     at: str
+    gate: GateOutcome = "none"
+    refusals: tuple[str, ...] = ()
 
 
 def promotions(folder: Place, log: str) -> list[Promotion]:

@@ -1,7 +1,7 @@
 """`opecom models`: the versions of the model, and which of them scores."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -23,6 +23,9 @@ app = typer.Typer(help="Versions of the model: what there is, what scores, what 
 
 Version = Annotated[str, typer.Argument(help="A version, as `opecom models list` names it.")]
 Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
+Days = Annotated[float, typer.Option(min=0.01, help="Of the shadow: sessions opened in so many days.")]
+Until = Annotated[str | None, typer.Option(help="Of the shadow: up to when, ISO 8601 (UTC); none: now.")]
+FromSource = Annotated[Literal["kafka", "clickhouse"], typer.Option(help="Of the shadow: where events are read.")]
 
 
 @app.command("list")
@@ -96,13 +99,58 @@ def compare(first: Version, second: Version, json: Json = False) -> None:
 
 
 @app.command()
-def promote(version: Version) -> None:
+def shadow(
+    version: Version,
+    site: Annotated[str, typer.Option(help="One site; none: all.")] = "",
+    days: Days = 7,
+    until: Until = None,
+    against: Annotated[str, typer.Option(help="A version; none: those that the log put in force.")] = "",
+    source: FromSource = "kafka",
+    json: Json = False,
+) -> None:
+    """Folds the recent log with a version and compares its scores with those in force; live traffic is not touched."""
+    # Here, so that no other command of this group loads clients of databases.
+    from deploy import gate
+    from deploy.terminal.shadows import print_shadow
+
+    settings = _running()
+    request = gate.last_days(version, days, _until(until), site, against, source)
+    report, refusals = gate.judged(settings, request, TerminalConsole(stderr=json))
+    if json:
+        print_line(_json({"shadow": report, "refusals": refusals}))
+    else:
+        print_shadow(TerminalConsole(), report, refusals)
+
+
+@app.command()
+def promote(
+    version: Version,
+    gated: Annotated[bool, typer.Option("--gated", help="Only if its shadow passes the gate.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --gated: also if not; the reasons are kept.")] = False,
+    site: Annotated[str, typer.Option(help="Of the shadow: one site; none: all.")] = "",
+    days: Days = 7,
+    until: Until = None,
+    source: FromSource = "kafka",
+) -> None:
     """Puts a version in force, from here on in the log; workers take it without a restart."""
     # Here, so that no other command of this group loads a Kafka client.
     from deploy import promote as promotion
 
+    if force and not gated:
+        raise SetupError("--force overrules the gate: add --gated, or leave both away to promote without it")
     settings = _running()
-    _print_promotion(settings, asyncio.run(promotion.promote(settings, version)))
+    if not gated:
+        _print_promotion(settings, asyncio.run(promotion.promote(settings, version)))
+        return
+    from deploy import gate
+
+    before = asyncio.run(promotion.version_in_force(settings))
+    request = gate.last_days(version, days, _until(until), site, before, source)
+    report, refusals = gate.judged(settings, request, TerminalConsole())
+    done = asyncio.run(gate.promote_judged(settings, version, report, refusals, force))
+    for each in refusals:
+        print_line(f"the gate refused {version}, and it was promoted all the same: {each}")
+    _print_promotion(settings, done)
 
 
 @app.command()
@@ -136,6 +184,12 @@ def _folder(settings: Settings) -> Place:
         return writable_registry(settings.scoring)
     except RegistryError as error:
         raise SetupError(str(error)) from error
+
+
+def _until(text: str | None) -> int | None:
+    from deploy.cli.replay import moment
+
+    return None if text is None else moment("--until", text, 0)
 
 
 def _running() -> Settings:

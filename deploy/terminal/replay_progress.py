@@ -32,6 +32,7 @@ from deploy.wiring.folding import collect_rarely
 from deploy.wiring.keys import admin_key
 from deploy.wiring.storage import databases
 from ingest.outage import reason_of
+from scoring.shadow.report import ShadowReport
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.jobs import Job, JobList, ReplayRequest
@@ -42,6 +43,8 @@ from stream.kafka.topic_follower import TopicMissingError
 
 #: Seconds between two looks at a job.
 LOOK = 0.3
+#: What a replay without a number is called, a dry run if nothing else.
+_UNNUMBERED = {"features": "training set", "shadow": "shadow"}
 
 
 class InterruptedReplayError(SetupError):
@@ -76,8 +79,16 @@ def features(settings: Settings, request: ReplaySelection) -> int:
     return 0
 
 
+def shadow(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> ShadowReport:
+    """Compare a candidate with what is in force. Raises SetupError."""
+    found = _run(as_running(settings), request, False, 1, console).shadow
+    if found is None:
+        raise SetupError("the running system is of an earlier version and makes no shadow: start it again")
+    return found
+
+
 def _run(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, console: TerminalConsole) -> Account:
-    with ReplayBar(console, "training set" if request.into == "features" else "dry run") as bar:
+    with ReplayBar(console, _UNNUMBERED.get(request.into, "dry run")) as bar:
         if _held_elsewhere(settings):
             return _as_job(settings, request, anew, jobs, bar)
         return asyncio.run(_here(settings, request, anew, jobs, bar))
@@ -151,7 +162,9 @@ def _held_elsewhere(settings: Settings) -> bool:
 async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
     """The replay in this process, and in more where `jobs` says so."""
     elsewhere = (
-        partial(_in_processes, settings, jobs) if jobs > 1 and request.into not in ("nothing", "features") else None
+        partial(_in_processes, settings, jobs)
+        if jobs > 1 and request.into not in ("nothing", "features", "shadow")
+        else None
     )
     try:
         with audited(settings, "replay", request.site, f"into {request.into}"):

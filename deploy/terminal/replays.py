@@ -71,6 +71,7 @@ def _described(request: ReplaySelection) -> str:
     lines += [f"--to {moment(request.until)}"] if request.until != NEVER else []
     lines += [f"--site {request.site}"] if request.site else []
     lines += [f"--model {request.model}"] if request.model else []
+    lines += [f"--against {request.against}"] if request.against else []
     lines += [f"--into {request.into} {request.target}".strip()] if request.into != "databases" else []
     lines += ["--include-late"] if request.include_late else []
     return " ".join(lines + (["--diff"] if request.diff else []))

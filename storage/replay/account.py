@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from msgspec import Struct, field
 
+from scoring.shadow.report import ShadowReport
+
 #: Bins of a probability, or of the distance of two.
 BINS = 10_000
 #: Sessions whose score moved most that an account names.
@@ -117,6 +119,8 @@ class Account(Struct):
     voided: int = 0
     tables: dict[str, TableDiff] = field(default_factory=dict)
     movement: Movement = field(default_factory=Movement)
+    #: What a shadow found; no part of a sum.
+    shadow: ShadowReport | None = None
 
     @property
     def events(self) -> int:

@@ -23,6 +23,7 @@ from storage.database.money import Money, revenue
 from storage.database.threads import in_thread
 from storage.http.csv_cells import cell
 from storage.replay.errors import ReplayError, writing
+from storage.replay.order_holders import OrderHolders
 from storage.replay.request import PartitionPlan
 from stream.scored import Identity, SessionUpdate, VerifiedOrder, identity_of
 
@@ -130,24 +131,21 @@ class _Buyers:
         self._money = money
         self._held = sqlite3.connect("", check_same_thread=False)
         self._held.execute("CREATE TABLE held (session BLOB)")
-        #: The session that had each order of a site first, before it when.
-        self._first: dict[tuple[str, str], tuple[int, int, str]] = {}
+        self._holders = OrderHolders()
 
     def add(self, session: SessionUpdate, rows: list[bytes]) -> None:
-        for order in session.orders:
-            had = (order.at, session.opened_at, session.session_id)
-            place = (session.site, order.id)
-            self._first[place] = min(had, self._first.get(place, had))
-        held = _HeldBuyer(session.site, session.session_id, session.opened_at, session.orders, rows)
+        identity = identity_of(session)
+        self._holders.add(identity, session.orders)
+        held = _HeldBuyer(identity, session.orders, rows)
         self._held.execute("INSERT INTO held VALUES (?)", (_pack(held),))
 
     def counted(self) -> Iterator[list[Row]]:
         """The rows of one session after the other, with the outcome that counts."""
         for (packed,) in self._held.execute("SELECT session FROM held ORDER BY rowid"):
             held = _unpack_held(packed)
-            counted = [each for each in held.orders if self._first[held.site, each.id] == held.had(each)]
+            counted = self._holders.counted(held.identity, held.orders)
             bought = bool(counted)
-            brought = revenue(((held.site, each.currency, each.amount) for each in counted), self._money)
+            brought = revenue(((held.identity[0], each.currency, each.amount) for each in counted), self._money)
             rows = [[*_unpack(row), bought, brought.total, brought.currency] for row in held.rows]
             for row in rows:
                 row[_BOUGHT_BEFORE] = bought and row[_BOUGHT_BEFORE]
@@ -156,14 +154,9 @@ class _Buyers:
 
 
 class _HeldBuyer(Struct, frozen=True):
-    site: str
-    session_id: str
-    opened_at: int
+    identity: Identity
     orders: tuple[VerifiedOrder, ...]
     rows: list[bytes]
-
-    def had(self, order: VerifiedOrder) -> tuple[int, int, str]:
-        return order.at, self.opened_at, self.session_id
 
 
 _unpack_held = msgspec.msgpack.Decoder(_HeldBuyer).decode

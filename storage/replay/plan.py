@@ -23,8 +23,8 @@ async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -
     clocks = await in_thread(world.stored.clocks, partition, first) if first else {}
     begin = Mark(first, clocks, model, pages)
     last = await _last(world, request, partition, cut)
-    # A training set has no sessions that are open at the cut, whoever they belong to.
-    tail = begin if request.into == "features" else await _tail(world, request, partition, begin, cut)
+    # A training set has no sessions that are open at the cut, whoever they belong to; nor has a shadow.
+    tail = begin if request.folds_sites else await _tail(world, request, partition, begin, cut)
     return PartitionPlan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
 
 

@@ -12,7 +12,7 @@ from stream.fold.mark import Mark
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]
-TargetName = Literal["databases", "topic", "file", "features", "nothing"]
+TargetName = Literal["databases", "topic", "file", "features", "shadow", "nothing"]
 #: Bytes of a file's name: file systems take 255, and parts add to it.
 LONGEST_FILE = 200
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -21,7 +21,8 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     """`since` and `until` are ms UTC by received_at; `model` empty: the models that the log put in force.
 
-    `target` names the topic or the file; `features` is a file, too: a training set. `nothing` is a dry run.
+    `target` names the topic or the file; `features` is a file, too: a training set. `nothing` is a dry run. `shadow`
+    compares `model`, a candidate, with the version `against`; empty: with those that the log put in force.
     """
 
     since: Annotated[int, Meta(ge=0, le=NEVER)] = 0
@@ -35,6 +36,12 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     diff: bool = False
     #: Of a training set: also sessions of programs.
     bots: bool = False
+    against: Annotated[str, Meta(max_length=64)] = ""
+
+    @property
+    def folds_sites(self) -> bool:
+        """Whether only what the site needs of the log is folded, up to the sessions that are closed at the cut."""
+        return self.into in ("features", "shadow")
 
     @property
     def window(self) -> Window:
@@ -48,9 +55,11 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def fault(self) -> str:
         """Why it can never run, in one line; empty where it can. Asked before anything of it is kept."""
-        for name in ("site", "model", "target"):
+        for name in ("site", "model", "against", "target"):
             if not _is_plain(getattr(self, name)):
                 return f"{name}: it has characters that cannot be printed; write it without them"
+        if self.into == "shadow" and not self.model:
+            return "model: name the candidate, a version of the registry"
         if self.into == "topic" and (not _TOPIC.fullmatch(self.target) or self.target in (".", "..")):
             return "target: name a topic with 1 to 249 of the letters a-z, A-Z, 0-9, '.', '_' and '-'"
         if self.into in ("file", "features"):

@@ -15,6 +15,7 @@ from storage.replay.journal import Checkpoint, begun, unfinished
 from storage.replay.partition import OpenSession, PartitionRun, patiently
 from storage.replay.plan import plan
 from storage.replay.request import PartitionPlan, ReplaySelection
+from storage.replay.shadow import Shadow
 from storage.replay.training import TrainingSet
 from storage.replay.void import count_gone, void_stale
 from stream.kafka.source import SourceError
@@ -52,11 +53,11 @@ async def replay(
     with _explained():
         if request.model:
             world.models(request.model)
-        if request.into == "features":
-            training_set = TrainingSet(world, request)
+        if request.folds_sites:
+            made = TrainingSet(world, request) if request.into == "features" else Shadow(world, request)
             plans = await _plans(world, request)
             watcher.planned(0, sum(each.records for each in plans), 0)
-            return await training_set.make(plans, watcher)
+            return await made.make(plans, watcher)
         if request.into == "nothing":
             return await _unkept(world, request, watcher)
         with world.journal.held():

@@ -1,25 +1,15 @@
-"""A training set, read and folded: what one site needs of the log, scored without reasons, and nothing else.
+"""A training set, read and folded: what one site needs of the log, scored without reasons, and nothing else."""
 
-Sessions of other sites change a fold by their live clock alone, so their events only move it. What ClickHouse has of
-the log is read from there, where a site's events are found without reading the others'; the rest from the source.
-"""
-
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from ingest.events import base_site
 from scoring.model import Model
-from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.context import ProgressListener, ReplayContext
 from storage.replay.features import FeatureTarget
-from storage.replay.plan import indexed, source_of
 from storage.replay.request import PartitionPlan, ReplaySelection
-from stream.fold.partition import LogRecord, Partition
-from stream.fold.result import FoldResult
-from stream.fold.session import Session
-from stream.replay import UNWRITTEN, Backfill, require_folding
-from stream.required import in_force_at, required_versions
+from storage.replay.site_fold import SiteFold
+from stream.fold.update import UnscoredUpdate
 from stream.step import probabilities
 
 
@@ -29,69 +19,19 @@ class TrainingSet:
     def __init__(self, world: ReplayContext, request: ReplaySelection) -> None:
         self._world = world
         self._request = request
-        #: By the site of a key.
-        self._wanted: dict[bytes, bool] = {}
         self._target = FeatureTarget(Path(request.target), request.bots, world.money)
 
     async def make(self, plans: Sequence[PartitionPlan], watcher: ProgressListener) -> Account:
-        account = Account()
+        account, site = Account(), SiteFold(self._world, self._request, self._take)
         for plan in plans:
-            await self._partition(plan, account, watcher)
+            await site.fold(plan, account, watcher)
         await self._target.finish(plans)
         # Sessions that are open at the end have no outcome yet, and their updates no row.
         account.updates = self._target.rows + account.sessions
         return account
 
-    async def _partition(self, plan: PartitionPlan, account: Account, watcher: ProgressListener) -> None:
-        await self._world.wait_for_versions(in_force_at(plan.begin))
-        partition = self._world.make(plan.partition, plan.begin)
-        partition.refused |= await in_thread(self._world.stored.refused, plan.partition)
-        policy = Backfill(self._request.window, UNWRITTEN, plan.cut)
-        before = partition.next
-        async for records in self._records(plan):
-            await self._world.wait_for_versions(required_versions(records))
-            await in_thread(self._take, partition, records, policy, account)
-            watcher.moved(max(0, min(partition.next, plan.last + 1) - before))
-            before = partition.next
-            if before > plan.last and not self._open(partition):
-                break
-        watcher.moved(max(0, plan.last + 1 - before))
-        account.left_open += len(self._open(partition))
-
-    async def _records(self, plan: PartitionPlan) -> AsyncIterator[Sequence[LogRecord]]:
-        at, stored = plan.begin.next, self._world.stored
-        kept = await indexed(self._world, plan.partition) if self._request.site else None
-        if kept is not None and kept.start <= at < kept.end:
-            async for records in stored.read_site(plan.partition, at, min(kept.end, plan.cut + 1), self._request.site):
-                yield records
-            at = min(kept.end, plan.cut + 1)
-        async for records in source_of(self._world, self._request).read(plan.partition, at, plan.cut + 1):
-            yield records
-
-    def _take(self, partition: Partition, records: Sequence[LogRecord], policy: Backfill, account: Account) -> None:
-        folded = FoldResult(policy=policy, has_views=False)
-        for record in records:
-            partition.skip_to(record.offset)
-            if record.key is None or self._is_wanted(record.key):
-                partition.fold(record, folded)
-            else:
-                partition.advance_clock(record, folded)
-        require_folding(partition, folded)
-        for outcome, count in folded.counts.items():
-            account.records[outcome] = account.records.get(outcome, 0) + count
-        account.sessions += self._target.add(partition.number, probabilities(folded.updates, self._models))
+    def _take(self, partition: int, updates: Sequence[UnscoredUpdate]) -> int:
+        return self._target.add(partition, probabilities(updates, self._models))
 
     def _models(self, in_force: str) -> Model:
         return self._world.models(self._request.model or in_force)
-
-    def _is_wanted(self, key: bytes) -> bool:
-        prefix = key.partition(b"/")[0]
-        wanted = self._wanted.get(prefix)
-        if wanted is None:
-            site, name = self._request.site, prefix.decode(errors="replace")
-            wanted = self._wanted[prefix] = site in ("", name, base_site(name))
-        return wanted
-
-    def _open(self, partition: Partition) -> list[Session]:
-        window = self._request.window
-        return [each for each in partition.sessions() if window.holds(each.site, each.opened_at)]

@@ -86,6 +86,17 @@ def test_promotions_are_remembered_by_log(tmp_path: Path) -> None:
         promotions(tmp_path, "k")
 
 
+def test_what_the_gate_said_is_remembered_and_a_line_without_it_is_as_it_was(tmp_path: Path) -> None:
+    plain = promotion("promote", "m2", "m1")
+    forced = msgspec.structs.replace(plain, gate="forced", refusals=("it is miscalibrated",))
+    remember(tmp_path, plain)
+    remember(tmp_path, forced)
+    assert promotions(tmp_path, "k") == [plain, forced]
+    lines = [json.loads(line) for line in (tmp_path / "promotions.jsonl").read_text().splitlines()]
+    assert list(lines[0]) == ["kind", "version", "before", "log", "at"]
+    assert (lines[1]["gate"], lines[1]["refusals"]) == ("forced", ["it is miscalibrated"])
+
+
 def test_one_registry_serves_trains_and_compares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without settings: `models` in the data folder, with the shipped version, which scores until one is promoted."""
     monkeypatch.setenv("OPECOM_DATA_DIR", str(tmp_path))

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from deploy.simulate.evaluation.crossings import BANDS
 from deploy.simulate.evaluation.samples import SampleColumns
+from scoring.shadow.measures import LEAST, aucs, log_losses
 
 #: Resamples of the bootstrap, those that are made at once, and its seed.
 RESAMPLES, AT_ONCE, SEED = 400, 50, 2026
 LEVEL = 0.95
-#: Probabilities are not nearer to 0 and 1 than this where their logarithm counts.
-LEAST = 1e-12
 
 Interval = tuple[float, float]
 
@@ -91,24 +90,8 @@ def gains(
     sessions = np.maximum(weights.sum(1), 1.0)
     rate = (weights @ bought) / sessions
     constant = rate * _loss_of(rate) + (1 - rate) * _loss_of(1 - rate)
-    losses = np.where(bought > 0, _loss_of(predicted), _loss_of(1 - predicted))
+    losses = log_losses(bought, predicted)
     return np.where((rate > 0) & (rate < 1), constant - (weights @ losses) / sessions, nan)
-
-
-def aucs(
-    bought: NDArray[np.float64], predicted: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The probability that a buyer's score is above another's, ties counting half, of each weighting."""
-    if not len(bought):
-        return np.full(len(weights), nan)
-    order = np.argsort(predicted, kind="stable")
-    ordered, of_order = predicted[order], weights[:, order]
-    begins = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    yes = np.add.reduceat(of_order * bought[order], begins, axis=1)
-    no = np.add.reduceat(of_order * (1 - bought[order]), begins, axis=1)
-    below = np.cumsum(no, axis=1) - no / 2
-    pairs = yes.sum(1) * no.sum(1)
-    return np.where(pairs > 0, (yes * below).sum(1) / np.maximum(pairs, LEAST), nan)
 
 
 MEASURES = (ratios, gains, aucs)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from deploy.simulate.evaluation.figures import aucs, figures, gains, ratios
+from deploy.simulate.evaluation.figures import figures, gains, ratios
 from deploy.simulate.evaluation.samples import EventSample, SampleColumns, columns
 from scoring.manifest import Band
+from scoring.shadow.measures import aucs
 
 
 def drawn(sessions: int, seed: int, factor: float = 1.0) -> SampleColumns:

@@ -1,0 +1,73 @@
+"""A candidate's shadow, and what the gate says of it."""
+
+import time
+from collections.abc import Sequence
+
+from deploy import promote
+from deploy.errors import SetupError
+from deploy.settings.model import Settings
+from deploy.terminal import replay_progress
+from deploy.terminal.console import TerminalConsole
+from deploy.wiring.models import writable_registry
+from scoring import registry
+from scoring.folder import RegistryError
+from scoring.promotions import Promotion
+from scoring.shadow.gate import refusals
+from scoring.shadow.report import ShadowReport
+from storage.replay.request import ReplaySelection, SourceName
+
+DAY_MS = 86_400_000
+
+
+class GateRefusedError(SetupError):
+    """The gate refuses a candidate; a line for each reason."""
+
+    exit_code = 1
+
+
+async def promote_judged(
+    settings: Settings, version: str, report: ShadowReport, refused: Sequence[str], force: bool
+) -> Promotion:
+    """Put a candidate in force that the gate lets pass, or with `force` any; both are remembered with the promotion.
+
+    Raises GateRefusedError, and SetupError as `promote` does.
+    """
+    if refused and not force:
+        lines = [f"{version} may not go live: {each}" for each in refused]
+        raise GateRefusedError("\n".join([*lines, f"nothing was promoted: {version} needs --gated --force"]))
+    in_force = await promote.version_in_force(settings)
+    if report.live.keys() - {in_force}:
+        raise GateRefusedError(
+            f"{in_force} came into force while the shadow of {version} was made, which compares it with "
+            f"{', '.join(report.live)}: give the same command again"
+        )
+    return await promote.promote(settings, version, gate="forced" if refused else "passed", refusals=refused)
+
+
+def last_days(
+    version: str, days: float, until: int | None, site: str = "", against: str = "", source: SourceName = "kafka"
+) -> ReplaySelection:
+    """The request for a shadow of the sessions that opened in the last `days` before `until` (ms UTC; None: now)."""
+    end = int(time.time() * 1000) if until is None else until
+    return ReplaySelection(
+        since=max(0, end - int(days * DAY_MS)),
+        until=end,
+        site=site,
+        model=version,
+        source=source,
+        into="shadow",
+        against=against,
+    )
+
+
+def judged(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> tuple[ShadowReport, list[str]]:
+    """The shadow of the candidate, and why it may not go live, a line each. Raises SetupError."""
+    try:
+        folder = writable_registry(settings.scoring)
+        # Contract and checksum hold, before the log is read and at the end of it.
+        registry.load(folder, request.model)
+        report = replay_progress.shadow(settings, request, console)
+        registry.load(folder, request.model)
+        return report, refusals(report, registry.manifest(folder, request.model))
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
