@@ -45,10 +45,12 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         VersionError
         WriterError
     DeployError
+        RowRefusedError
         SetupError
             AwayError
                 StuckError
             BenchError
+            ImportFileError
             InputError
             InterruptedReplayError
             LogError
