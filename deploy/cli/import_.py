@@ -13,6 +13,9 @@ from deploy.settings.model import load
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files of events; several are sorted together.")],
     site: Annotated[str, typer.Option(help="The site, or a run of it: shop~2025.")],
+    mapping: Annotated[
+        Path | None, typer.Option(help="For tables of other systems: a TOML file that says what the columns mean.")
+    ] = None,
     encoding: Annotated[str, typer.Option(help="Of a table: such as cp1252; none: UTF-8 or UTF-16.")] = "",
     rejects: Annotated[Path | None, typer.Option(help="A file to write: each row that is no event, and why.")] = None,
     temp: Annotated[Path | None, typer.Option(help="The folder to sort in; none: imports, in the data folder.")] = None,
@@ -26,12 +29,13 @@ def import_(
     """Brings a shop's history from files: sorted by time, checked row by row, sent once."""
     # Here, so that no other command loads clients of HTTP and Kafka.
     from deploy.imports import show
-    from deploy.imports.formats import OwnEvents
+    from deploy.imports.formats import reader_of
     from deploy.imports.run import ImportOptions, import_history
 
     settings = as_running(load())
-    reader = OwnEvents(encoding)
-    options = ImportOptions(temp or settings.data_dir / "imports", ("events", encoding), rate, again, keep_open)
+    reader = reader_of(mapping, encoding)
+    reading = (encoding, mapping.read_text() if mapping else "")
+    options = ImportOptions(temp or settings.data_dir / "imports", reading, rate, again, keep_open)
     bars = show.ImportProgressBars()
     with bars.progress:
         result = asyncio.run(import_history(settings, site, files, reader, options, bars))

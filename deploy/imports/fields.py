@@ -3,7 +3,9 @@
 Knows the shape of `POST /v1/batch` and the helpers that imports add: `sequence`, `user_agent`, `country`, one item.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from typing import Any, Literal
 
 import msgspec
@@ -12,6 +14,7 @@ from deploy.imports.errors import RowRefusedError
 from deploy.imports.times import TimeFormat
 from ingest.collect import MEMBERS
 
+_ID = re.compile(r"[A-Za-z0-9_.:~-]{1,64}")
 Kind = Literal["text", "whole", "number", "time", "json"]
 
 _CODES = ("browser", "operating_system", "region", "traffic_type")
@@ -69,6 +72,11 @@ def event_of_fields(
     if commerce and "item" in commerce:
         commerce["items"] = [commerce.pop("item")]
     return event
+
+
+def fitting_id(text: str) -> str:
+    """An id of another system as ours may be: itself, or a digest where it is too long or has other characters."""
+    return text if _ID.fullmatch(text) else blake2b(text.encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def _value(field: str, cell: Any, times: TimeFormat, decimal: str) -> Any:

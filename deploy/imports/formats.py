@@ -1,11 +1,14 @@
-"""The formats that an import knows, by the name that `--format` takes."""
+"""The formats that an import knows."""
 
+from pathlib import Path
 from typing import Any
 
 from deploy.imports import own
 from deploy.imports.delimited import TableFormat, cells_of_header
 from deploy.imports.fields import FIELDS
+from deploy.imports.mapping import MappedTable
 from deploy.imports.readers import SourceFile
+from deploy.imports.spool import EventReader
 
 
 class OwnEvents:
@@ -20,3 +23,8 @@ class OwnEvents:
 
     def event(self, values: dict[str, Any]) -> dict[str, Any]:
         return own.event_of_own(values)
+
+
+def reader_of(mapping: Path | None, encoding: str) -> EventReader:
+    """What reads the files; raises ImportFileError for a mapping that cannot be used."""
+    return OwnEvents(encoding) if mapping is None else MappedTable(mapping, encoding)
