@@ -1,6 +1,7 @@
 """`opecom import`: a shop's history from files, whatever their order, into a site."""
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +11,20 @@ from deploy.processes.data_folder import as_running
 from deploy.settings.model import load
 
 
+class Format(StrEnum):
+    """What the files are."""
+
+    events = "events"
+    ga4 = "ga4"
+    snowplow = "snowplow"
+
+
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files of events; several are sorted together.")],
     site: Annotated[str, typer.Option(help="The site, or a run of it: shop~2025.")],
+    format_: Annotated[
+        Format, typer.Option("--format", help="events: our own; ga4: the BigQuery export; snowplow: enriched events.")
+    ] = Format.events,
     mapping: Annotated[
         Path | None, typer.Option(help="For tables of other systems: a TOML file that says what the columns mean.")
     ] = None,
@@ -33,8 +45,8 @@ def import_(
     from deploy.imports.run import ImportOptions, import_history
 
     settings = as_running(load())
-    reader = reader_of(mapping, encoding)
-    reading = (encoding, mapping.read_text() if mapping else "")
+    reader = reader_of(format_.value, mapping, encoding)
+    reading = (format_.value, encoding, mapping.read_text() if mapping else "")
     options = ImportOptions(temp or settings.data_dir / "imports", reading, rate, again, keep_open)
     bars = show.ImportProgressBars()
     with bars.progress:
