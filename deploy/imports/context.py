@@ -1,11 +1,12 @@
 """The context of an imported event, as live ingest would have made it: traffic, browser and system, region."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from deploy.imports.errors import RowRefusedError
 from ingest import codes, enrich
-from ingest.events import Code
+from ingest.events import UNKNOWN, Code
 from ingest.parsing.agents import MAX_USER_AGENT, agent
 
 #: The longest URL that a batch takes.
@@ -29,18 +30,19 @@ def add_context(event: dict[str, Any], rules: enrich.UrlRules) -> None:
         found["region"] = _code(codes.region(str(country)))
     page = event.get("page")
     if isinstance(page, dict) and isinstance(page.get("url"), str):
-        found["traffic_type"] = _code(_traffic(page["url"], page.get("referrer"), rules))
+        referrer = page.get("referrer")
+        found["traffic_type"] = _traffic(page["url"], referrer if isinstance(referrer, str) else None, rules)
     if found:
         given = event.get("context")
         event["context"] = found | (given if isinstance(given, dict) else {})
 
 
-def _traffic(url: str, referrer: Any, rules: enrich.UrlRules) -> Code:
+@lru_cache(enrich.CACHED)
+def _traffic(url: str, referrer: str | None, rules: enrich.UrlRules) -> dict[str, Any]:
     try:
-        host = urlsplit(url).hostname
-        return enrich.traffic_type(url[:LONGEST_URL], referrer if isinstance(referrer, str) else None, host, rules)
+        return _code(enrich.traffic_type(url[:LONGEST_URL], referrer, urlsplit(url).hostname, rules))
     except ValueError:
-        return codes.TRAFFIC_TYPES[0]
+        return _code(UNKNOWN)
 
 
 def _code(code: Code) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 
 from deploy.imports.context import add_context
 from deploy.imports.errors import RowRefusedError
+from deploy.simulate.send import ROOM
 from ingest import collect
 from ingest.collect import SenderContext
 from ingest.errors import RequestRefusedError
@@ -44,10 +45,12 @@ class PreparedEvent(NamedTuple):
 class EventPreparation:
     """Makes records of the events of one site (with its run)."""
 
-    def __init__(self, site: str, partitions: int, sender: SenderContext) -> None:
+    def __init__(self, site: str, partitions: int, sender: SenderContext, most_bytes: int) -> None:
+        """`most_bytes` is the largest body of a request."""
         self._site = site
         self._partitions = partitions
         self._sender = sender
+        self._most_bytes = most_bytes - ROOM
 
     def record(self, event: dict[str, Any], place: int) -> bytes:
         """The record of the event at this place of the files; raises RowRefusedError."""
@@ -76,6 +79,8 @@ class EventPreparation:
         event["occurred_at"], event["received_at"] = made.occurred_at, made.received_at
         event.setdefault("visitor_id", made.visitor_id)
         body = _encoder.encode(event)
+        if len(body) > self._most_bytes:
+            raise RowRefusedError(f"it takes {len(body):,} bytes, and a request at most {self._most_bytes:,}")
         key = key_of(self._site, made.session_id)
         identity = str(own).lower().encode() if own else body
         head = _HEAD.pack(

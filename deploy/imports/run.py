@@ -88,7 +88,7 @@ async def import_history(
             await _send(settings, workspace, options, listener)
             if state.account.last_at is not None:
                 state.ended_at = await _end(settings, state.site, state.account.last_at, options)
-            was_done, state.is_done = state.is_done, True
+            was_done, state.is_done, state.is_kept_open = state.is_done, True, options.keep_open
             state.is_sorted = False
             sent_now = state.events_sent - sent_before
             workspace.save()
@@ -105,8 +105,9 @@ def preparation(settings: Settings, site: str) -> EventPreparation:
     base, known = base_site(site), sites_of(settings)
     if base not in known:
         raise SetupError(f"--site {site}: the sites are {', '.join(known)}; `opecom sites add {base}` adds one")
+    most = settings.ingest.max_body_bytes
     access = site_access(base, known[base], settings.profile == "embedded")
-    return EventPreparation(site, settings.kafka.partitions, SenderContext(Grant(access, "import", ""), 0))
+    return EventPreparation(site, settings.kafka.partitions, SenderContext(Grant(access, "import", ""), 0), most)
 
 
 def _sort(
@@ -131,6 +132,12 @@ def _sort(
 
 def _require_not_passed(workspace: Workspace, options: ImportOptions) -> None:
     account, site = workspace.state.account, workspace.state.site
+    if workspace.state.is_abandoned and not options.again:
+        raise ImportFileError(
+            f"the import of {site} stood still for more than an hour, so the worker ended it, and what is of the next "
+            f"24 hours of history would count as sent before: begin again in a run of its own, --site "
+            f"{base_site(site)}~NAME, or go on all the same with --again"
+        )
     if account.passed and not options.again and not workspace.state.events_sent:
         raise ImportFileError(
             f"{account.passed:,} of {account.events:,} events are from before the end of an earlier import of {site} "

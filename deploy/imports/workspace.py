@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from deploy.imports.account import ImportAccount
 from deploy.imports.errors import ImportFileError
+from stream.worker import IMPORT_ABANDONED, IMPORT_END
 
 #: Part of each fingerprint: a program that reads files differently begins again.
 VERSION = 1
@@ -37,9 +38,29 @@ class ImportState(Struct):
     files: list[str]
     is_sorted: bool = False
     is_done: bool = False
+    is_kept_open: bool = False
     ended_at: int | None = None
+    #: When it was written, in ms UTC by the clock of this machine.
+    saved_at: int = 0
     account: ImportAccount = msgspec.field(default_factory=ImportAccount)
     sent: dict[int, SentPosition] = {}
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether it broke off so long ago that workers have ended it."""
+        old = time.time() * 1000 - self.saved_at > IMPORT_ABANDONED * 1000
+        return old and 0 < self.events_sent < self.account.events
+
+    @property
+    def clock(self) -> int | None:
+        """Where its site's clock stands at least, in ms UTC; None where nothing is sent."""
+        if (
+            self.ended_at is not None
+            and self.is_kept_open
+            and time.time() * 1000 - self.saved_at > IMPORT_ABANDONED * 1000
+        ):
+            return self.ended_at + IMPORT_END
+        return self.ended_at if self.is_done else self.account.first_at if self.events_sent else None
 
     @property
     def events_sent(self) -> int:
@@ -60,6 +81,7 @@ class Workspace:
 
     def save(self) -> None:
         """Write the state; raises OSError."""
+        self.state.saved_at = int(time.time() * 1000)
         beside = self.folder / "state.json.new"
         beside.write_bytes(msgspec.json.encode(self.state))
         os.replace(beside, self.folder / "state.json")
@@ -110,9 +132,8 @@ def ended_at(base: Path, site: str, name: str) -> int | None:
     """Where the site's clock stands by the other imports of this folder, in ms UTC; None where there is none."""
     ends = []
     for state in _states(base, site, f"{site}-{name}"):
-        end = state.ended_at if state.is_done else state.account.first_at if state.events_sent else None
-        if end is not None:
-            ends.append(end)
+        if state.clock is not None:
+            ends.append(state.clock)
     return max(ends, default=None)
 
 

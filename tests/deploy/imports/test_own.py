@@ -99,6 +99,14 @@ def test_rows_that_are_no_events_are_named_with_their_lines(tmp_path: Path) -> N
         json.dumps(view("s1", NOON, received_at=NOON + 3_600_000)),
         json.dumps(view("s1", NOON, sequence="first")),
         json.dumps({"type": "purchase", "session_id": "s1", "occurred_at": NOON}),
+        json.dumps(
+            {
+                "type": "commerce",
+                "session_id": "s1",
+                "occurred_at": NOON,
+                "commerce": CART | {"items": [{"id": "x" * 300_000}]},
+            }
+        ),
         json.dumps(view("s1", NOON, user_agent="Googlebot/2.1")),
         json.dumps(view("s1", NOON, site="other")),
     ]
@@ -107,15 +115,15 @@ def test_rows_that_are_no_events_are_named_with_their_lines(tmp_path: Path) -> N
     sender = LogSender()
     workspace = import_into(sender, tmp_path, [file])
     rows = [msgspec.json.decode(line, type=RejectedRow) for line in workspace.rejects.read_bytes().splitlines()]
-    assert [(row.number, row.left_out) for row in rows] == [(n, n >= 10) for n in range(2, 12)]
+    assert [(row.number, row.left_out) for row in rows] == [(n, n >= 11) for n in range(2, 13)]
     reasons = [row.reason for row in rows]
     expected = ["no JSON", "session_id", "seconds", "colour", "occurred_at", "late: received 60 minutes"]
-    expected += ["sequence: 'first'", "needs `purchase`", "program", "of the site 'other'"]
+    expected += ["sequence: 'first'", "needs `purchase`", "bytes, and a request", "program", "of the site 'other'"]
     for words, reason in zip(expected, reasons, strict=True):
         assert words in reason
     account = workspace.state.account
-    assert (account.rows, account.events) == (11, 1)
-    assert (sum(account.refused.values()), sum(account.left_out.values())) == (8, 2)
+    assert (account.rows, account.events) == (12, 1)
+    assert (sum(account.refused.values()), sum(account.left_out.values())) == (9, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """A killed import goes on to the same end, and the same file again changes nothing."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from deploy.imports.account import ImportAccount
+from deploy.imports.errors import ImportFileError
+from deploy.imports.workspace import ImportState, SentPosition, fingerprint, opened
 from tests.support.events import NOON
-from tests.support.history import LogSender, import_into, sessions, view, write_lines
+from tests.support.history import SITE, LogSender, import_into, sessions, view, write_lines
 
 END = NOON + 200 * 60_000
 
@@ -35,3 +39,37 @@ def test_what_was_accepted_before_the_state_was_written_counts_once(tmp_path: Pa
     import_into(again, tmp_path / "2", [file])
     assert len(again.events()) == 2 * len(whole.events())
     assert sessions(again.log, END) == sessions(whole.log, END)
+
+
+def test_an_import_that_stood_still_for_an_hour_is_not_gone_on_with_in_silence() -> None:
+    now = int(time.time() * 1000)
+    state = ImportState(
+        "shop", [], is_sorted=True, account=ImportAccount(events=9, first_at=NOON), sent={0: SentPosition(1, 3)}
+    )
+    state.saved_at = now - 3_590_000
+    assert (state.is_abandoned, state.clock) == (False, NOON)
+    state.saved_at = now - 3_610_000
+    assert state.is_abandoned
+    state.sent[0].events, state.is_done, state.ended_at, state.is_kept_open = 9, True, END, True
+    assert (state.is_abandoned, state.clock) == (False, END + 24 * 3_600_000)
+
+
+def test_a_kill_during_the_sort_begins_again(tmp_path: Path) -> None:
+    file, whole, after = written(tmp_path), LogSender(), LogSender()
+    import_into(whole, tmp_path / "whole", [file])
+    with opened(tmp_path / "killed", SITE, fingerprint(SITE, [file], ()), [file]) as workspace:
+        for name in ("run-0", "partition-0", "partition-3", "rejects.jsonl", "state.json.new"):
+            (workspace.folder / name).write_bytes(b"\0\0\0\1half")
+    import_into(after, tmp_path / "killed", [file])
+    assert after.events() == whole.events()
+
+
+def test_one_import_runs_once_at_a_time(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    name = fingerprint(SITE, [file], ())
+    with (
+        opened(tmp_path, SITE, name, [file]),
+        pytest.raises(ImportFileError, match="runs already"),
+        opened(tmp_path, SITE, name, [file]),
+    ):
+        pass
