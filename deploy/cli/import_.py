@@ -35,6 +35,13 @@ def import_(
     keep_open: Annotated[
         bool, typer.Option("--keep-open", help="Ends nothing: more history follows, and the last sessions stay open.")
     ] = False,
+    page_statistics: Annotated[
+        bool | None,
+        typer.Option(
+            "--page-statistics/--no-page-statistics",
+            help="Makes page statistics by the clock of the history; neither: where the site has none in force.",
+        ),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Sends even what is sent; the log takes it once.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The account as one line of JSON.")] = False,
 ) -> None:
@@ -47,7 +54,7 @@ def import_(
     settings = as_running(load())
     reader = reader_of(format_.value, mapping, encoding)
     reading = (format_.value, encoding, mapping.read_text() if mapping else "")
-    options = ImportOptions(temp or settings.data_dir / "imports", reading, rate, again, keep_open)
+    options = ImportOptions(temp or settings.data_dir / "imports", reading, rate, again, keep_open, page_statistics)
     bars = show.ImportProgressBars()
     with bars.progress:
         result = asyncio.run(import_history(settings, site, files, reader, options, bars))

@@ -1,39 +1,52 @@
 """One import from its files to the log: sorted, sent, ended."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from deploy.errors import AwayError, SetupError
 from deploy.imports.account import ImportAccount
-from deploy.imports.deliver import deliver
+from deploy.imports.deliver import DailyPages, RequestLimits, deliver
 from deploy.imports.errors import ImportFileError
+from deploy.imports.pages import ImportedPages
 from deploy.imports.prepare import EventPreparation
 from deploy.imports.spool import EventReader, sort_into, source_files
 from deploy.imports.workspace import Workspace, ended_at, fingerprint, opened
 from deploy.log import controls
+from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.simulate.send import http_sender
+from deploy.wiring.calendars import calendars
+from deploy.wiring.followed_erasures import PATIENCE
 from deploy.wiring.keys import import_key
+from deploy.wiring.pages import money, path_patterns
 from deploy.wiring.site_access import site_access
 from ingest.admission.keys import Grant
 from ingest.collect import SenderContext
 from ingest.events import base_site
 from stream.fold.clock import IDLE
+from stream.kafka.pages_topic import PagesReader
+from stream.kafka.topic_follower import TopicMissingError
 
 
 class ImportOptions(Struct, frozen=True):
-    """How an import goes. `reading` is all that says how files are read, as part of what names the import."""
+    """How an import goes. `reading` is all that says how files are read, as part of what names the import.
+
+    page_statistics: whether they are made by the clock of the import; None: where the site has none in force.
+    """
 
     folder: Path
     reading: tuple[str, ...] = ()
     rate: float = 0
     again: bool = False
     keep_open: bool = False
+    page_statistics: bool | None = None
 
 
 class ImportListener(Protocol):
@@ -102,12 +115,18 @@ async def import_history(
 
 def preparation(settings: Settings, site: str) -> EventPreparation:
     """What makes records of the site's events, by the site's own rules; raises SetupError for an unknown site."""
+    return EventPreparation(
+        site, settings.kafka.partitions, sender_context(settings, site), settings.ingest.max_body_bytes
+    )
+
+
+def sender_context(settings: Settings, site: str) -> SenderContext:
+    """The sender of an import of this site as the ingest API sees it; raises SetupError for an unknown site."""
     base, known = base_site(site), sites_of(settings)
     if base not in known:
         raise SetupError(f"--site {site}: the sites are {', '.join(known)}; `opecom sites add {base}` adds one")
-    most = settings.ingest.max_body_bytes
     access = site_access(base, known[base], settings.profile == "embedded")
-    return EventPreparation(site, settings.kafka.partitions, SenderContext(Grant(access, "import", ""), 0), most)
+    return SenderContext(Grant(access, "import", ""), 0)
 
 
 def _sort(
@@ -154,9 +173,45 @@ async def _send(settings: Settings, workspace: Workspace, options: ImportOptions
             "then give the same command again"
         )
     site = base_site(workspace.state.site)
-    most, size = settings.ingest.max_batch_events, settings.ingest.max_body_bytes
+    limits = RequestLimits(settings.ingest.max_batch_events, settings.ingest.max_body_bytes, options.rate)
+    pages = await _daily_pages(settings, workspace, options)
     async with http_sender(address.url, site, import_key(settings, site), settings.kafka.partitions) as sender:
-        await deliver(workspace, sender, most, size, options.rate, listener.accepted)
+        await deliver(workspace, sender, limits, listener.accepted, pages)
+
+
+async def _daily_pages(settings: Settings, workspace: Workspace, options: ImportOptions) -> DailyPages | None:
+    """What makes page statistics by the clock of the import; None where there are to be none."""
+    state = workspace.state
+    if options.again:
+        return None
+    if state.has_pages is None:
+        state.has_pages = options.page_statistics
+    if state.has_pages is None:
+        state.has_pages = not await _has_statistics(settings, state.site)
+    if not state.has_pages:
+        return None
+    base = base_site(state.site)
+    given = path_patterns(settings).get(base)
+    counted = ImportedPages(
+        state.site,
+        settings.kafka.partitions,
+        sender_context(settings, state.site),
+        calendars(settings),
+        given,
+        money(settings).get(base),
+    )
+    return DailyPages(counted, partial(controls.put_pages, settings.kafka))
+
+
+async def _has_statistics(settings: Settings, site: str) -> bool:
+    reader = PagesReader(kafka_clients(settings.kafka), settings.kafka.pages_topic, PATIENCE)
+    try:
+        await reader.caught_up()
+    except (KafkaError, TopicMissingError) as error:
+        raise AwayError(
+            f"Kafka at {settings.kafka.bootstrap} (kafka.bootstrap) does not give page statistics: {error}"
+        ) from None
+    return bool(reader.statistics.rows(reader.statistics.version, site))
 
 
 async def _end(settings: Settings, site: str, last_at: int, options: ImportOptions) -> int:

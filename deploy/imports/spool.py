@@ -1,8 +1,9 @@
 """Rows of files to sorted events on disk, one file for each partition: checked, put in order, given their ids."""
 
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from deploy.imports.account import ImportAccount, Rejects
 from deploy.imports.delimited import TableFormat
@@ -15,6 +16,21 @@ from deploy.imports.workspace import Workspace
 
 #: Rows between two reports of how far reading is.
 REPORTED = 5_000
+
+
+_RECEIVED = struct.Struct(">Q")
+
+
+class SortedEvent(NamedTuple):
+    """A record of a partition's file."""
+
+    received_at: int
+    body: bytes
+
+
+def sorted_event(record: bytes) -> SortedEvent:
+    """What a record of a partition's file says."""
+    return SortedEvent(_RECEIVED.unpack_from(record)[0], record[_RECEIVED.size :])
 
 
 class EventReader(Protocol):
@@ -53,7 +69,7 @@ def sort_into(
             sort.add(record)
     _write_partitions(workspace, map(prepared, sort.records()), account, passed_before)
     workspace.state.account = account
-    workspace.state.sent = {}
+    workspace.state.sent, workspace.state.pages_until = {}, 0
     workspace.state.is_sorted = True
     workspace.save()
 
@@ -96,7 +112,8 @@ def _write_partitions(
                 if file is not None:
                     file.close()
                 partition, file = event.partition, workspace.partition_file(event.partition).open("wb")
-            write_frame(file, event.body if event.has_own_id else _with_id(event, ids))
+            body = event.body if event.has_own_id else _with_id(event, ids)
+            write_frame(file, _RECEIVED.pack(event.received_at) + body)
             account.events += 1
             if passed_before is not None and event.received_at < passed_before:
                 account.passed += 1

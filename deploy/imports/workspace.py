@@ -19,7 +19,7 @@ from deploy.imports.errors import ImportFileError
 from stream.worker import IMPORT_ABANDONED, IMPORT_END
 
 #: Part of each fingerprint: a program that reads files differently begins again.
-VERSION = 1
+VERSION = 2
 #: Seconds between two writings of how far an import is; what is sent again after a crash counts once.
 EVERY = 0.2
 
@@ -44,6 +44,9 @@ class ImportState(Struct):
     saved_at: int = 0
     account: ImportAccount = msgspec.field(default_factory=ImportAccount)
     sent: dict[int, SentPosition] = {}
+    #: Whether it has page statistics by its own clock, None: not decided; and up to when they are in force, in ms UTC.
+    has_pages: bool | None = None
+    pages_until: int = 0
 
     @property
     def is_abandoned(self) -> bool:

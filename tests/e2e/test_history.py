@@ -1,5 +1,6 @@
 """A history in the running system: imported from a shuffled file, killed on the way, imported again."""
 
+import csv
 import json
 import random
 import signal
@@ -19,6 +20,7 @@ from tests.support.history import view, write_lines
 from tests.support.stack import Stack, new_stack, up
 
 MINUTE, SESSIONS = 60_000, 1_200
+DAYS = ("d0", "d1", "d2")
 KEY = "import-key-of-the-tests"
 
 
@@ -42,8 +44,9 @@ def history() -> list[dict[str, Any]]:
     return rows
 
 
-#: What depends on a run's name: ids of events, and the partitions of sessions, whose clocks say when these end.
-OWN = {"site", "version", "event_id", "ended_at", "updated_at"}
+#: What depends on a run's name (ids of events, and the partitions of sessions, whose clocks say when these end) and on
+#: what stands in the log before.
+OWN = {"site", "version", "event_id", "ended_at", "updated_at", "pages_version"}
 
 
 def rows_of(stack: Stack, site: str, without: set[str] = OWN) -> dict[str, list[tuple[Any, ...]]]:
@@ -118,6 +121,30 @@ def test_a_shuffled_history_is_imported_killed_and_imported_again(stack: Stack, 
     assert (tmp_path / "no.jsonl").read_text().count("\n") == 1
     processed(stack)
     assert rows_of(stack, "past~whole", set()) == exactly
+
+
+def test_training_rows_have_the_page_statistics_of_the_days_before(stack: Stack, tmp_path: Path) -> None:
+    rows = []
+    for day in range(3):
+        for number in range(30):
+            at, session = NOON + day * 24 * 60 * MINUTE + number * MINUTE, f"d{day}-{number}"
+            rows += [view(session, at + place * 1_000, f"/p/{place}") for place in range(1 + (number + day) % 2)]
+    file = write_lines(tmp_path / "days.jsonl", rows)
+    made = stack.opecom("import", str(file), "--site", "past~days")
+    assert made.returncode == 0, made.stderr
+    until = time.monotonic() + 60
+    while len(rows_of(stack, "past~days")["sessions"]) < 90:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    made = stack.opecom("features", "--site", "past~days", "--out", str(tmp_path / "set.csv"))
+    assert made.returncode == 0, made.stderr
+    with (tmp_path / "set.csv").open(newline="") as lines:
+        found = list(csv.DictReader(lines))
+    known = {name: {row["has_page_statistics"] for row in found if row["session_id"].startswith(name)} for name in DAYS}
+    assert known == {"d0": {"FALSE"}, "d1": {"TRUE"}, "d2": {"TRUE"}}
+    # Half of the first day's visits end on the page that they begin with: the site's mean and the page's own rate.
+    of_first = {float(row["BounceRates"]) for row in found if row["session_id"] == "d1-1"}
+    assert of_first == {0.5}
 
 
 def test_older_history_needs_a_run_of_its_own(stack: Stack, tmp_path: Path) -> None:

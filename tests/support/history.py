@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from deploy.imports.deliver import deliver
+from deploy.imports.deliver import DailyPages, RequestLimits, deliver
 from deploy.imports.formats import OwnEvents
 from deploy.imports.run import preparation
 from deploy.imports.spool import EventReader, sort_into, source_files
@@ -20,6 +20,7 @@ from ingest.collect import SenderContext
 from ingest.events import Event, Tick, decode, encode, key_of
 from ingest.partition import partition_of
 from stream.fold.clock import IDLE
+from stream.fold.pages import PageStatistics
 from stream.fold.update import UnscoredUpdate
 from tests.support.events import NOON
 from tests.support.log import LogRecord, folded, partition
@@ -32,8 +33,8 @@ SETTINGS = Settings(sites={"shop": {"import_keys": ["import-key-of-shop"]}}, kaf
 class LogSender:
     """The ingest API's own reading of batches, into the partitions of a log in memory; dies after some requests."""
 
-    def __init__(self, log: list[list[tuple[bytes, bytes]]] | None = None, survives: int = 1_000_000) -> None:
-        self.log = [[] for _ in range(PARTITIONS)] if log is None else log
+    def __init__(self, log: list[list[tuple[bytes | None, bytes]]] | None = None, survives: int = 1_000_000) -> None:
+        self.log: list[list[tuple[bytes | None, bytes]]] = [[] for _ in range(PARTITIONS)] if log is None else log
         self._left = survives
         self._sender = SenderContext(Grant(SiteAccess("shop"), "import", ""), NOON)
 
@@ -53,24 +54,31 @@ class LogSender:
 
 
 def import_into(
-    sender: LogSender, folder: Path, files: Sequence[Path], reader: EventReader | None = None, batch: int = 3
+    sender: LogSender,
+    folder: Path,
+    files: Sequence[Path],
+    reader: EventReader | None = None,
+    batch: int = 3,
+    pages: DailyPages | None = None,
 ) -> Workspace:
     """Import these files, but for the tick at the end; with the same folder it goes on where one broke off."""
     with opened(folder, SITE, fingerprint(SITE, files, ()), files) as workspace:
         if not workspace.state.is_sorted:
             prepare = preparation(SETTINGS, SITE)
             sort_into(workspace, source_files(files), reader or OwnEvents(), prepare, None, lambda *_: None)
-        asyncio.run(deliver(workspace, sender, batch, 100_000, 0, lambda _: None))
+        asyncio.run(deliver(workspace, sender, RequestLimits(batch, 100_000), lambda _: None, pages))
         return workspace
 
 
-def sessions(log: Iterable[Sequence[tuple[bytes, bytes]]], end: int) -> dict[str, list[dict[str, Any]]]:
+def sessions(
+    log: Iterable[Sequence[tuple[bytes | None, bytes]]], end: int, statistics: PageStatistics | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """What a fold makes of the log, ended by a tick: by session the updates, without what offsets and ids bring in."""
     found: dict[str, list[dict[str, Any]]] = {}
     for number, records in enumerate(log):
         said = [LogRecord(offset, -1, *record) for offset, record in enumerate(records)]
         tick = LogRecord(len(said), -1, None, encode(Tick(SITE, end + IDLE)))
-        for update in folded([*said, tick], partition(number=number)).updates:
+        for update in folded([*said, tick], partition(number=number, statistics=statistics)).updates:
             found.setdefault(update.key.decode(), []).append(_plain(update))
     return found
 
