@@ -27,6 +27,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
             RegistryError
             UnfitModelError
         TableError
+        TooFewSessionsError
         WireError
     StorageError
         ContinuityError
@@ -45,11 +46,13 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         VersionError
         WriterError
     DeployError
+        RowRefusedError
         SetupError
             AwayError
                 StuckError
             BenchError
             GateRefusedError
+            ImportFileError
             InputError
             InterruptedReplayError
             LogError

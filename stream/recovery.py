@@ -16,7 +16,7 @@ from stream.errors import StreamError
 from stream.fold.mark import Mark, decode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.models import refuse_unusable_models
-from stream.required import WaitForVersions, required_versions
+from stream.required import WaitForVersions, in_force_at, required_versions
 from stream.step import ModelLoader
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,8 @@ async def recover(
 ) -> Partition:
     """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
 
-    Raises LogCutError when the log ends before what was committed: another log stands under its name.
+    Raises LogCutError when the log ends before what was committed: another log stands under its name. Raises
+    TopicMissingError when the page statistics in force at the mark are not there.
     """
     committed = await log_reader.committed(number)
     start = await log_reader.start_of(number)
@@ -81,13 +82,18 @@ async def recover(
         log.error(
             "partition %d: events from %d to %d are gone from the log; going on at its start", number, offset, start
         )
-        return make(_usable(decode_mark(metadata), number, start))
+        return await _begun(_usable(decode_mark(metadata), number, start), make, wait_for_versions)
     if kept is not None and kept.next >= offset:
         return kept
-    partition = kept or make(_usable(decode_mark(metadata), number, start))
+    partition = kept or await _begun(_usable(decode_mark(metadata), number, start), make, wait_for_versions)
     if offset > start:
         await _fold_to(log_reader, partition, offset, wait_for_versions, models, report)
     return partition
+
+
+async def _begun(mark: Mark, make: Callable[[Mark], Partition], wait_for_versions: WaitForVersions) -> Partition:
+    await wait_for_versions(in_force_at(mark))
+    return make(mark)
 
 
 def _usable(mark: Mark | None, number: int, start: int) -> Mark:

@@ -1,9 +1,10 @@
-"""Which versions of other topics the records of the log name, and so must have been read before them."""
+"""Which versions of other topics a mark and the records of the log name, and so must have been read before them."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 from ingest.events import Erase, UsePages
+from stream.fold.mark import Mark
 from stream.fold.partition import LogRecord, controls
 
 
@@ -16,6 +17,11 @@ class RequiredVersions(NamedTuple):
 
 #: Waits until these versions have been read; raises TopicMissingError.
 WaitForVersions = Callable[[RequiredVersions], Awaitable[None]]
+
+
+def in_force_at(mark: Mark) -> RequiredVersions:
+    """What must have been read before a fold begins at the mark: the records after it do not name it again."""
+    return RequiredVersions(pages=mark.pages_version)
 
 
 def required_versions(records: Iterable[LogRecord]) -> RequiredVersions:

@@ -46,9 +46,16 @@ COMMANDS = {
     "replay": CommandSource(
         "deploy.cli.replay:replay", "Folds the stored log again and writes what comes of it, beside live traffic."
     ),
+    "import": CommandSource(
+        "deploy.cli.import_:import_",
+        "Brings a shop's history from files: sorted by time, checked row by row, sent once.",
+    ),
     "features": CommandSource(
-        "deploy.cli.features:features",
+        "deploy.cli.features:app",
         "Writes one row per update of every closed session: the features as they were then, and the final outcome.",
+    ),
+    "drift": CommandSource(
+        "deploy.cli.drift:drift", "Compares the sessions of a window with those of the days before it."
     ),
     "score": CommandSource(
         "deploy.cli.score:score", "Scores every row of a file; where one cannot be used, nothing is written."

@@ -108,7 +108,7 @@ def _report_fit(client: Any, metrics: WriterMetrics) -> None:
     try:
         fits = model_fits(partial(run_query, client), int(time.time() * 1000))
     except DatabaseUnavailableError as error:
-        log.warning("how well the model ranks buyers is not counted anew: %s", error)
+        log.warning("how well the model ranks buyers cannot be counted: %s", error)
         return
     for fit in fits:
         for end, value in (("low", fit.low), ("auc", fit.auc), ("high", fit.high)):

@@ -20,6 +20,7 @@ from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.admin.visitor import VisitorReads
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
+from storage.drift.report import SiteDrift
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
 from storage.http.audit import record_of
@@ -99,6 +100,16 @@ class FitQuery(BaseModel):
     site: str = Field("", max_length=97, description="One site; none: all.")
 
 
+class DriftQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: str = Field(max_length=97, description="The site.")
+    until: datetime | None = Field(None, description="Where the window ends, ISO 8601 (UTC); none: now.")
+    hours: float = Field(24, ge=1, le=168, description="Length of the window.")
+    windows: int = Field(28, ge=7, le=90, description="As long windows before it, with which it is compared.")
+    alarms_per_month: float = Field(1.0, gt=0, le=30, description="Alarms on quiet days that are accepted.")
+
+
 class SessionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -164,6 +175,20 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     async def get_model_fit(params: Annotated[FitQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         found = await in_thread(reads.model_fits, params.site)
         return _json(ModelFits([fit for fit in found if caller.sees(fit.site)]))
+
+    @router.get(
+        "/drift",
+        summary="Which features or scores of a site are not as in the days before",
+        description="Sessions at their 1st, 3rd, 5th and 10th event, each counted once; an alarm is what is farther "
+        "from the site's own days than they are from each other.",
+        responses=answered(SiteDrift, "unavailable"),
+    )
+    async def get_drift(params: Annotated[DriftQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+        if not caller.sees(params.site):
+            raise ReadError("wrong_scope", f"this key is not of site {params.site}")
+        until = _millis(params.until)
+        given = (params.site, until, params.hours, params.windows, params.alarms_per_month)
+        return _json(await in_thread(reads.drift, *given))
 
     @router.get(
         "/export",

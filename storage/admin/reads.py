@@ -7,6 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from sqlalchemy import Column, Integer, Select, and_, cast, func, or_, select
 
+from scoring.drift.alarms import TooFewSessionsError
 from scoring.features import NAMES
 from scoring.manifest import Band, Label
 from storage.admin.rows import (
@@ -25,6 +26,8 @@ from storage.database.orders import counted_revenue
 from storage.database.refunds import AmountRow, Brought, amount_rows, less_refunds
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
+from storage.drift.report import HOUR_MS, SiteDrift, site_drift
+from storage.http.errors import ReadError
 from storage.query.model_fit import ModelFit, model_fits
 from storage.query.queries import Queries
 from stream.scored import Status
@@ -107,6 +110,14 @@ class AdminReads(Queries):
     def model_fits(self, site: str) -> list[ModelFit]:
         """Whether live scores rank the buyers of each site, or of one; raises ReadError."""
         return model_fits(self._run_query, int(time.time() * 1000), site)
+
+    def drift(self, site: str, until: int | None, hours: float, windows: int, alarms_per_month: float) -> SiteDrift:
+        """The window of so many hours before `until` (ms UTC; None: now) beside those before it; raises ReadError."""
+        end = int(time.time() * 1000) if until is None else until
+        try:
+            return site_drift(self._run_query, site, end, int(hours * HOUR_MS), windows, alarms_per_month)
+        except TooFewSessionsError as error:
+            raise ReadError("invalid", str(error)) from error
 
     def session(self, session_id: str, site: str | None, sites: Collection[str] | None) -> WholeSession:
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""

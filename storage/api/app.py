@@ -23,6 +23,7 @@ from ingest.documented_app import DocumentedApp
 from ingest.openapi import METRICS
 from ingest.tokens import SessionTokens, Token
 from scoring.api import STRUCTS as PREDICTION_STRUCTS
+from scoring.catalogue import FeatureCatalogue, catalogue
 from scoring.manifest import Band
 from storage.api.openapi import ANSWERS, with_answers
 from storage.http.access import Access, Caller
@@ -37,8 +38,8 @@ from storage.live.sse import Streams
 from storage.live.subscribe import ResumePosition, Start, UpdateFilter
 from storage.metrics import ApiMetrics
 from storage.pages.api import Opening, page_routes
-from storage.query.intents import Intent, LiveSessions, Timeline
-from storage.query.queries import MOST_UPDATES, Queries
+from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
+from storage.query.queries import MOST_OFFSET, MOST_UPDATES, Queries
 from storage.replay.api import replay_routes
 from storage.replay.jobs import Jobs
 
@@ -55,6 +56,10 @@ class QueryParams(BaseModel):
 
 class SessionParams(QueryParams):
     site: str | None = Field(None, max_length=97, description="Needed where several sites have this session id.")
+
+
+class FeatureParams(SessionParams):
+    at: int | None = Field(None, ge=0, le=MOST_OFFSET, description="An offset of the session's partition; none: now.")
 
 
 class ListParams(QueryParams):
@@ -112,6 +117,7 @@ def create_app(
     )
     add_refusals(app)
     _add_reads(app, queries, access)
+    _add_features(app, queries, access)
     _add_stream(app, streams, access, tokens)
     app.include_router(session_routes(session_streams, session_tokens))
     app.include_router(replay_routes(jobs, access.scoped("admin")))
@@ -186,6 +192,33 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         record_of(request.scope).site = found.site
         # Encoding two thousand updates takes a moment that no other request should wait for.
         return Response(await asyncio.to_thread(encode, found), media_type="application/json")
+
+
+def _add_features(app: FastAPI, queries: Queries, access: Access) -> None:
+    described = encode(catalogue())
+
+    @app.get(
+        "/features",
+        summary="What each feature means",
+        description="The columns of both feature contracts, in the order of a row of contract 2.",
+        tags=["features"],
+        responses={200: answered(FeatureCatalogue)[200]},
+    )
+    async def get_features() -> Response:
+        return Response(described, media_type="application/json")
+
+    @app.get(
+        "/sessions/{session_id}/features",
+        summary="The features of a session, as they are or as they were",
+        description="Of the newest session of this id: what was known once the record at offset `at` had been folded.",
+        tags=["features"],
+        dependencies=[Security(_key)],
+        responses=answered(SessionFeatures, "not_found", "ambiguous", "unavailable"),
+    )
+    async def get_session_features(
+        session_id: str, params: Annotated[FeatureParams, Query()], caller: Annotated[Caller, Depends(access.of)]
+    ) -> Response:
+        return _json(await asyncio.to_thread(queries.features, session_id, params.site, caller.sites, params.at))
 
 
 def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) -> None:

@@ -7,19 +7,21 @@ import msgspec
 from msgspec import Struct
 
 from ingest.tokens import Token
+from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
 from storage.admin.rows import SessionList, Statistics, WholeSession
+from storage.drift.report import SiteDrift
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
-from storage.query.intents import Intent, LiveSessions, Timeline
+from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
 
 ANSWERS: tuple[type[Struct], ...] = (
-    *(Intent, LiveSessions, Timeline, Token, ErrorAnswer),
+    *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
-    *(SessionList, WholeSession, Statistics, Erasure, ModelFits),
+    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift),
 )
 
 

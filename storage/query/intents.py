@@ -12,6 +12,7 @@ from msgspec import Struct
 from scoring.features import Features
 from scoring.manifest import Band, Label
 from scoring.reasons import ReasonText, spoken
+from scoring.signals import Signals
 from storage.database.columns import (
     FIELDS,
     SESSION_COLUMNS,
@@ -108,6 +109,29 @@ class Timeline(Struct, frozen=True):
     session_id: str
     opened_at: int
     updates: list[Update]
+
+
+class SessionFeatures(Struct, frozen=True, kw_only=True):
+    """What was known of a session when the record at `event.offset` of its partition had been folded."""
+
+    site: str
+    session_id: str
+    opened_at: int
+    version: int
+    event: Cause
+    occurred_at: int
+    status: Status
+    features: Features
+    #: Null for updates of before there were signals.
+    signals: Signals | None
+    pages_version: int
+
+
+def features_of(timeline: Timeline) -> SessionFeatures:
+    """Those of the newest update of a timeline that has one."""
+    update = timeline.updates[-1]
+    given = {name: getattr(update, name) for name in SessionFeatures.__struct_fields__ if name not in _OF_SESSION}
+    return SessionFeatures(site=timeline.site, session_id=timeline.session_id, opened_at=timeline.opened_at, **given)
 
 
 def intent_of(update: ScoredSession) -> Intent:

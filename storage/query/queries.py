@@ -19,7 +19,16 @@ from storage.database.sites import of_sites, seen
 from storage.database.tables import sessions
 from storage.http.errors import ReadError
 from storage.metrics import CLICKHOUSE, RELATIONAL
-from storage.query.intents import UPDATE_COLUMNS, Intent, Timeline, Update, intent_of_row, update_of_row
+from storage.query.intents import (
+    UPDATE_COLUMNS,
+    Intent,
+    SessionFeatures,
+    Timeline,
+    Update,
+    features_of,
+    intent_of_row,
+    update_of_row,
+)
 from stream.scored import Identity
 
 log = logging.getLogger(__name__)
@@ -29,6 +38,8 @@ MOST_SITES = 10
 #: Updates of a timeline. A session has some 2,000 in one log; the writer may share the ClickHouse client with us, and
 #: its next block waits while it answers.
 MOST_UPDATES = 10_000
+#: No record of the log has a greater one.
+MOST_OFFSET = 2**51 - 1
 RETRY_SECONDS = 2
 
 
@@ -98,8 +109,16 @@ class Queries:
         query = query.order_by(sessions.c.probability.desc(), sessions.c.updated_at.desc()).limit(limit)
         return [intent_of_row(row._mapping) for row in self._rows(query)]
 
-    def timeline(self, session_id: str, site: str | None = None, sites: Collection[str] | None = None) -> Timeline:
-        """The updates of the newest session of this id, of too many the newest MOST_UPDATES, the oldest first.
+    def timeline(
+        self,
+        session_id: str,
+        site: str | None = None,
+        sites: Collection[str] | None = None,
+        until: int = MOST_OFFSET,
+        most: int | None = None,
+    ) -> Timeline:
+        """The newest `most` updates (else MOST_UPDATES) of the newest session of this id up to an offset, the oldest
+        first.
 
         Raises ReadError: not_found, ambiguous, unavailable.
         """
@@ -109,12 +128,32 @@ class Queries:
             _newest(condition if site is None else f"{condition} AND site = {{site:String}}"), given
         )
         found, opened_at = _only(newest.result_rows, session_id, site)
-        return Timeline(found, session_id, opened_at, self.updates((found, session_id, opened_at)))
+        return Timeline(found, session_id, opened_at, self.updates((found, session_id, opened_at), until, most))
 
-    def updates(self, identity: Identity) -> list[Update]:
-        """The updates of a session, of too many the newest MOST_UPDATES, the oldest first; raises ReadError."""
+    def features(
+        self, session_id: str, site: str | None = None, sites: Collection[str] | None = None, at: int | None = None
+    ) -> SessionFeatures:
+        """What was known of the newest session of this id at offset `at` of its partition; None: what is known now.
+
+        Raises ReadError: not_found, ambiguous, unavailable.
+        """
+        found = self.timeline(session_id, site, sites, MOST_OFFSET if at is None else at, 1)
+        if not found.updates:
+            raise ReadError("not_found", f"session {session_id!r:.80} has no update up to offset {at}")
+        return features_of(found)
+
+    def updates(self, identity: Identity, until: int = MOST_OFFSET, most: int | None = None) -> list[Update]:
+        """The newest `most` updates (else MOST_UPDATES) of a session up to an offset, the oldest first; raises
+        ReadError.
+        """
         site, session_id, opened_at = identity
-        place = {"session_id": session_id, "site": site, "opened_at": opened_at, "most": MOST_UPDATES}
+        place = {
+            "session_id": session_id,
+            "site": site,
+            "opened_at": opened_at,
+            "most": most or MOST_UPDATES,
+            "until": until,
+        }
         return [update_of_row(row) for row in self._run_query(_UPDATES, place).named_results()][::-1]
 
     def check(self) -> str:
@@ -184,6 +223,6 @@ _SELECTED = ", ".join(
 _UPDATES = (
     f"SELECT {_SELECTED} "  # noqa: S608  our names
     "FROM scored_sessions AS s FINAL WHERE site = {site:String} AND session_id = {session_id:String} "
-    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') AND NOT void "
+    "AND opened_at = fromUnixTimestamp64Milli({opened_at:Int64}, 'UTC') AND NOT void AND s.offset <= {until:Int64} "
     "ORDER BY s.updated_at DESC, offset DESC, closed DESC LIMIT {most:UInt32}"
 )

@@ -22,7 +22,7 @@ from stream.fold.late import LateEvents
 from stream.fold.mark import Mark
 from stream.fold.partition import LogRecord, Partition
 from stream.replay import NEVER, Backfill, PartitionReplay, ReplayBatch, between, follow
-from stream.required import required_versions
+from stream.required import in_force_at, required_versions
 from stream.scored import Identity, identity_of
 from stream.step import ScoredUpdate
 
@@ -132,6 +132,7 @@ class PartitionRun:
 
     async def _state(self, number: int, mark: Mark) -> Partition:
         """The partition as it stood at the mark; models that live workers refused are refused again."""
+        await self._world.wait_for_versions(in_force_at(mark))
         partition = self._world.make(number, mark)
         partition.refused |= await patiently(lambda: in_thread(self._world.stored.refused, number))
         return partition

@@ -17,7 +17,7 @@ from stream.fold.result import FoldResult
 from stream.fold.session import Session
 from stream.fold.update import UnscoredUpdate
 from stream.replay import UNWRITTEN, Backfill, require_folding
-from stream.required import required_versions
+from stream.required import in_force_at, required_versions
 
 #: Takes the updates of a partition, in their order; returns how many sessions closed.
 TakeUpdates = Callable[[int, Sequence[UnscoredUpdate]], int]
@@ -35,6 +35,7 @@ class SiteFold:
 
     async def fold(self, plan: PartitionPlan, account: Account, watcher: ProgressListener) -> None:
         """Fold one partition; what is closed at its cut goes to `take`."""
+        await self._world.wait_for_versions(in_force_at(plan.begin))
         partition = self._world.make(plan.partition, plan.begin)
         partition.refused |= await in_thread(self._world.stored.refused, plan.partition)
         policy = Backfill(self._request.window, UNWRITTEN, plan.cut)

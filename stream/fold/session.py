@@ -361,7 +361,7 @@ def network_digest(site: str, cut_address: str) -> str:
 
 @lru_cache(maxsize=1_000)
 def _shared_history(history: VisitorHistory) -> VisitorHistory:
-    """One object for all new visitors, of whom there are many."""
+    """One object for all new visitors, who are many."""
     return history
 
 

@@ -39,6 +39,7 @@ CALLED = {
     "demo": {"pydantic"},
     "doctor": {"pydantic"},
     "features": {"pydantic", "numpy"},
+    "import": {"pydantic"},
     "keys": {"pydantic"},
     "migrate": {"pydantic", "clickhouse_connect", "sqlalchemy"},
     "models": {"pydantic", "numpy", "onnxruntime"},

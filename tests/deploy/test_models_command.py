@@ -86,7 +86,7 @@ def test_promotions_are_remembered_by_log(tmp_path: Path) -> None:
         promotions(tmp_path, "k")
 
 
-def test_what_the_gate_said_is_remembered_and_a_line_without_it_is_as_it_was(tmp_path: Path) -> None:
+def test_the_outcome_of_the_gate_is_remembered_and_a_line_without_it_is_read(tmp_path: Path) -> None:
     plain = promotion("promote", "m2", "m1")
     forced = msgspec.structs.replace(plain, gate="forced", refusals=("it is miscalibrated",))
     remember(tmp_path, plain)

@@ -78,5 +78,5 @@ async def test_refreshes_go_on_where_the_fit_of_models_cannot_be_counted(
 
     assert await kept_fresh(monkeypatch, CollectorRegistry(), away) == [0, 1, 0]
     assert [record.message for record in caplog.records] == [
-        "how well the model ranks buyers is not counted anew: no answer"
+        "how well the model ranks buyers cannot be counted: no answer"
     ]

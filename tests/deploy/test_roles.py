@@ -95,6 +95,8 @@ ADMIN = {
     "GET /admin/sessions/{session_id}": Row("export", "/admin/sessions/s1", other=404, tells=VISITOR),
     "GET /admin/stats": Row("export", other="own", tells='"sessions":1'),
     "GET /admin/model-fit": Row("export"),
+    # One session is too few to compare.
+    "GET /admin/drift": Row("export", "/admin/drift?site=shop", well=(422,), other=403, tells="the window has"),
     "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
     "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
     "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),
@@ -113,6 +115,8 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /asyncapi.json": OPEN,
         "GET /sessions/live": Row("read", other="own", tells='"site":"shop"'),
         "GET /sessions/{session_id}/intent": Row("read", "/sessions/s1/intent", other=404, tells='"site":"shop"'),
+        "GET /features": OPEN,
+        "GET /sessions/{session_id}/features": Row("read", "/sessions/s1/features", other=404, tells='"site":"shop"'),
         "GET /sessions/{session_id}/timeline": Row("read", "/sessions/s1/timeline", other=404, tells='"site":"shop"'),
         "GET /intents/stream": Row("read", well=AWAY, in_the_url=422),
         "POST /intents/token": Row("read"),

@@ -40,6 +40,7 @@ from tests.support.system import (
     account_of,
     embedded_system,
     services_system,
+    unchanged,
     wait_for_share,
 )
 from tests.support.truth import read_topic
@@ -85,14 +86,6 @@ def _system(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with new_database(mariadb.url) as url, services_system(folder, kafka, url) as running:
         traffic.tell(running.stack, running.settings, sessions)
         yield running
-
-
-def unchanged(account: Account) -> dict[str, int]:
-    """The rows compared, by table, of an account that found no change."""
-    found = {name: (each.changed, each.added, each.gone) for name, each in account.tables.items()}
-    assert found == dict.fromkeys(("sessions", "page_views", "scored_sessions"), (0, 0, 0)), account.tables
-    assert account.changed == account.voided == account.refused == account.restored == 0
-    return {name: each.compared for name, each in account.tables.items()}
 
 
 def planted(system: System, statement: str) -> None:

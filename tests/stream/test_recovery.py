@@ -7,6 +7,8 @@ import pytest
 
 import stream.recovery
 from stream.fold.mark import Mark, decode_mark, encode_mark
+from stream.fold.pages import PageRow, PagesMarker
+from stream.fold.sites import SiteRow
 from stream.metrics import WorkerMetrics
 from stream.publish import ListRecordPublisher
 from stream.recovery import LogCutError
@@ -14,6 +16,7 @@ from stream.scored import decode
 from stream.worker import Worker
 from tests.support.events import NOON, event
 from tests.support.fakes import TOPICS, FakeClient, FakeLog, FakeReading, worker_on
+from tests.support.followed import LazyPages
 from tests.support.log import LogRecord, log_of
 
 
@@ -73,6 +76,27 @@ async def test_a_mark_that_retention_took_is_reported_and_the_fold_begins_at_the
     partition = worker.partitions[0]
     assert (partition.next, partition.model, partition.pages_version) == (5, "m1", 7)
     assert "open sessions began at 1, the log begins at 3" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("first", "committed", "mark"),
+    [
+        pytest.param(0, 4, 0, id="open sessions begin after the control"),
+        pytest.param(0, 4, 4, id="no session is open"),
+        pytest.param(3, 1, 1, id="retention took what was committed"),
+    ],
+)
+async def test_page_statistics_that_the_mark_has_in_force_are_read_before_the_fold(
+    first: int, committed: int, mark: int
+) -> None:
+    pages = LazyPages(PageRow("b", "default", "/p/1", 0.1, 0.2, 7.5), SiteRow("b", "default", 0.2), PagesMarker("b", 2))
+    log, records = FakeLog({0: a_log(first)}), ListRecordPublisher()
+    log.commits[0] = (committed, encode_mark(Mark(mark, {"live": NOON}, "", 3)))
+    worker, client = worker_on(log, records, pages.statistics, wait_for_versions=pages.reached), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 10)}, client)
+    assert {decode(row.value).features.PageValues for row in records.topics[TOPICS.scored]} == {7.5}
+    assert pages.statistics.profile("default", 3).expected_conversion == 0.2
 
 
 async def test_a_topic_made_anew_under_its_old_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

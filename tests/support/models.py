@@ -10,7 +10,7 @@ import numpy as np
 
 from scoring import registry
 from scoring.contracts import SESSION
-from scoring.manifest import ModelError
+from scoring.manifest import ModelError, TrainingShop
 from scoring.model import ConstantModel, Model
 from scoring.onnx import OnnxModel
 from scoring.signals import SESSION_NAMES
@@ -67,8 +67,8 @@ def session_graph(seed: int = 1) -> tuple[bytes, tuple[float | None, ...]]:
     return build(front, LinearHead(drawn.normal(0, 1, 2 * columns), -1.0), row), reference
 
 
-def add_session_model(folder: Path, version: str, seed: int = 1) -> None:
-    """Put a version of feature contract 2 into a registry."""
+def add_session_model(folder: Path, version: str, seed: int = 1, training_shop: TrainingShop | None = None) -> None:
+    """Put a version of feature contract 2 into a registry; with `training_shop` it is corrected on other sites."""
     graph, reference = session_graph(seed)
     shipped = registry.load().manifest
     manifest = msgspec.structs.replace(
@@ -78,7 +78,7 @@ def add_session_model(folder: Path, version: str, seed: int = 1) -> None:
         contract_version=SESSION.number,
         sha256=hashlib.sha256(graph).hexdigest(),
         track="session",
-        training_shop=None,
+        training_shop=training_shop,
     )
     at_reference = OnnxModel(graph, manifest).score(np.array([manifest.reference_row], np.float32)).probability
     manifest = msgspec.structs.replace(manifest, reference_probability=float(at_reference[0]))

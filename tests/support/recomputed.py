@@ -4,7 +4,7 @@ Rows are compared without what says where they come from: versions, numbers of r
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isclose
@@ -13,6 +13,8 @@ from typing import Any
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine, text
 
+from deploy.log.client_options import kafka_clients
+from deploy.log.topics import log_id
 from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
@@ -21,7 +23,8 @@ from storage.database.tables import page_views, sessions
 from storage.write.block import newest, newest_views
 from storage.write.clickhouse_sink import scored_columns
 from stream.fold.mark import Mark
-from stream.fold.pages import PageStatistics
+from stream.fold.pages import PagesMarker, PageStatistics
+from stream.fold.pages import Row as PagesRow
 from stream.fold.pages import decode as decode_page
 from stream.fold.partition import Partition
 from stream.fold.result import FoldResult
@@ -62,17 +65,22 @@ class Recomputed:
         }
 
 
-async def recompute(settings: Settings, model: str = "") -> Recomputed:
-    """Fold and score all that the topics hold; closed sessions by `model`, where one is given."""
+async def recompute(
+    settings: Settings, model: str = "", read_page: Callable[[bytes], PagesRow | PagesMarker] = decode_page
+) -> Recomputed:
+    """Fold and score all that the topics hold; closed sessions by `model`, where one is given.
+
+    `read_page` decodes a record of `page-stats`, and may make another one of it.
+    """
     log = await read_topic(settings.kafka, settings.kafka.events_topic)
     statistics = PageStatistics()
     for record in await read_topic(settings.kafka.model_copy(update={"partitions": 1}), settings.kafka.pages_topic):
-        statistics.read(record.offset, decode_page(record.value))
+        statistics.read(record.offset, read_page(record.value))
     states, into = _folded(settings, log, statistics)
     left = {
         (each.site, each.session_id, each.opened_at) for state in states.values() for each in state.sessions()
     }  # fmt: skip
-    known = models(settings.scoring)
+    known = models(settings.scoring, await log_id(kafka_clients(settings.kafka)))
     live = [update for update in into.updates if not model or _identity(update) in left]
     again = [update for update in into.updates if model and _identity(update) not in left]
     told = [update for ready in score(live, known) for update in ready]

@@ -31,7 +31,7 @@ from stream.fold.pages import PageStatistics
 from stream.fold.partition import Partition
 from stream.kafka.source import Bounds
 from stream.publish import ListRecordPublisher
-from stream.required import RequiredVersions
+from stream.required import WaitForVersions
 from stream.scored import dead_record, encode
 from stream.step import fold, score
 from tests.support.log import LogRecord, log_of
@@ -98,6 +98,7 @@ class Shop:
     models: Callable[[str], Model] = field(default=lambda _: ConstantModel())
     statistics: PageStatistics = field(default_factory=PageStatistics)
     erasures: Erasures = field(default_factory=Erasures)
+    wait_for_versions: WaitForVersions = field(default=lambda _: _reached())
     commits: dict[int, tuple[int, str]] = field(default_factory=dict)
     topic: ListRecordPublisher = field(default_factory=ListRecordPublisher)
 
@@ -148,7 +149,7 @@ class Shop:
             models=self._model,
             make=self._make,
             erasures=self.erasures,
-            wait_for_versions=_reached,
+            wait_for_versions=self.wait_for_versions,
             committed=self._committed,
             written=_written,
             target=target,
@@ -227,7 +228,7 @@ def _row(role: TopicRole, partition: int, offset: int, key: bytes | None, value:
     return read(role, partition=partition, offset=offset, timestamp=0, key=key, value=value)
 
 
-async def _reached(_: RequiredVersions) -> None: ...
+async def _reached() -> None: ...
 
 
 async def _written(_: Mapping[int, int]) -> str:

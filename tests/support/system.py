@@ -79,23 +79,33 @@ def account_of(said: str) -> Account:
     return msgspec.json.decode(said.splitlines()[-1], type=Account)
 
 
+def unchanged(account: Account) -> dict[str, int]:
+    """The rows compared, by table, of an account that found no change."""
+    found = {name: (each.changed, each.added, each.gone) for name, each in account.tables.items()}
+    assert found == dict.fromkeys(("sessions", "page_views", "scored_sessions"), (0, 0, 0)), account.tables
+    assert account.changed == account.voided == account.refused == account.restored == 0
+    return {name: each.compared for name, each in account.tables.items()}
+
+
 @contextlib.contextmanager
-def embedded_system(folder: Path) -> Iterator[System]:
-    stack = new_stack(folder, OPECOM_SCORING__REGISTRY=str(registry_with(folder / "models", MODELS)), **NO_REFRESH)
-    settings = stack.settings.model_copy(update={"kafka": stack.settings.kafka.model_copy(update=broker.SETTINGS)})
+def embedded_system(folder: Path, **settings: str) -> Iterator[System]:
+    registry = registry_with(folder / "models", MODELS)
+    stack = new_stack(folder, OPECOM_SCORING__REGISTRY=str(registry), **NO_REFRESH, **settings)
+    own = stack.settings.model_copy(update={"kafka": stack.settings.kafka.model_copy(update=broker.SETTINGS)})
     with up(stack):
         engine = engine_of(f"sqlite:///{folder / 'data' / 'opecom.sqlite'}")
         try:
-            yield System(stack, settings, engine, None)
+            yield System(stack, own, engine, None)
         finally:
             engine.dispose()
 
 
 @contextlib.contextmanager
-def services_system(folder: Path, kafka: Broker, url: str) -> Iterator[System]:
+def services_system(folder: Path, kafka: Broker, url: str, **settings: str) -> Iterator[System]:
     with clickhouse_front(folder / "clickhouse") as port:
         registry = registry_with(folder / "models", MODELS)
-        stack = services_stack(folder, kafka, url, port, OPECOM_SCORING__REGISTRY=str(registry), **NO_REFRESH)
+        changed = NO_REFRESH | settings
+        stack = services_stack(folder, kafka, url, port, OPECOM_SCORING__REGISTRY=str(registry), **changed)
         with up(stack):
             engine = engine_of(url)
             client = server_client("127.0.0.1", port, "default", "", stack.settings.storage.clickhouse_database)

@@ -19,6 +19,7 @@ from deploy.errors import SetupError
 from deploy.settings.model import ApiSettings, Settings, StorageSettings
 from deploy.wiring import api
 from scoring.features import NAMES
+from scoring.signals import SESSION_NAMES
 from storage.http.answers import encode
 from storage.query.intents import intent_of
 from storage.query.queries import Queries
@@ -51,6 +52,25 @@ async def client(
 def url(request: pytest.FixtureRequest) -> str:
     """Each relational database in turn."""
     return str(request.getfixturevalue("mariadb_url")) if request.param == "mariadb" else ""
+
+
+async def test_features_are_those_that_were_known_at_an_offset(tmp_path: Path) -> None:
+    later = structs.replace(FEATURES, ProductRelated=9)
+    updates = [scored(7, signals=SIGNALS), scored(9, features=later), scored(12, probability=0.7, features=later)]
+    async with client(tmp_path, updates) as http:
+        known = {at: await http.get("/sessions/s1/features", params={"at": at}) for at in (6, 7, 8, 11)}
+        now = (await http.get("/sessions/s1/features?site=default")).json()
+        described = (await http.get("/features")).json()
+    assert known[6].status_code == 404
+    assert known[6].json()["reason"] == "session 's1' has no update up to offset 6"
+    found = {at: answer.json() for at, answer in known.items() if at != 6}
+    assert [found[at]["event"]["offset"] for at in found] == [7, 7, 9]
+    assert found[7]["features"] == structs.asdict(FEATURES)
+    assert found[7]["signals"] == structs.asdict(SIGNALS)
+    assert found[11]["features"] == now["features"] == structs.asdict(later)
+    assert now["event"]["offset"] == 12
+    assert now["signals"] is None
+    assert [each["name"] for each in described["features"]] == list(SESSION_NAMES)
 
 
 async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str) -> None:

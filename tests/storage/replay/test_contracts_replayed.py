@@ -1,6 +1,5 @@
 """Both feature contracts, a promotion between them and a changed conversion: a replay finds what was scored live."""
 
-import random
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -8,18 +7,17 @@ from typing import Any
 
 import pytest
 
-from ingest.commerce import Commerce, CommerceItem, VisitorHistory
-from ingest.events import Control, Event, Page, Ping, Purchase, Tick, UseModel, UsePages
+from ingest.events import Control, Event, Tick, UseModel, UsePages
 from scoring import registry
 from scoring.model import Model
 from scoring.site_profile import BandLimits
 from stream.fold.pages import PageRow, PagesMarker, PageStatistics
 from stream.fold.sites import SiteRow
-from tests.support.events import NOON, event
+from tests.support.events import NOON
 from tests.support.models import add_session_model
 from tests.support.replays import Shop, placed
+from tests.support.shop_visits import HOUR, shop_visits
 
-MINUTE, HOUR = 60_000, 3_600_000
 #: Versions of the statistics: without pages; with pages and another conversion; with bands of the site's own.
 FIRST, SECOND, THIRD = 1, 4, 6
 
@@ -42,27 +40,8 @@ def statistics() -> PageStatistics:
     return known
 
 
-def visits(seed: int, since: int, count: int) -> list[Event]:
-    """Sessions of a shop that sends commerce events, in the order of their events."""
-    chance, events = random.Random(seed), []
-    for visit in range(count):
-        at, number = since + chance.randrange(HOUR), (seed * 100 + visit) * 50
-        actions = [{"type": "session_start", "history": VisitorHistory(visit % 3, 0, 1.5 if visit % 3 else None)}]
-        item = CommerceItem(f"p{visit % 7}", 1 + visit % 2, 19.5)
-        for step in range(chance.randrange(1, 9)):
-            actions.append({"type": "page_view", "page": Page(f"/p/{step % 4}", "ProductRelated")})
-            actions.append({"type": "page_ping", "ping": Ping(1_000 * step, 40.0)})
-            action: Any = chance.choice(["view_item", "add_to_cart", "remove_from_cart", "begin_checkout", "search"])
-            actions.append({"type": "commerce", "commerce": Commerce(action, None, "EUR", (item,))})
-        if chance.random() < 0.3:
-            actions.append({"type": "purchase", "purchase": Purchase(19.5, f"o{seed}-{visit}", "EUR", True)})
-        for step, action_ in enumerate(actions):
-            events.append(event(number + step, at + step * 7_000, session_id=f"s{seed}-{visit}", **action_))
-    return sorted(events, key=lambda each: each.received_at)
-
-
 def records_of_a_day() -> list[Event | Control]:
-    parts = [visits(seed, NOON + seed * 3 * HOUR, 12) for seed in range(1, 6)]
+    parts = [shop_visits(seed, NOON + seed * 3 * HOUR, 12) for seed in range(1, 6)]
     controls = [UsePages(FIRST), UseModel("session"), UsePages(SECOND), UseModel("shipped"), UsePages(THIRD)]
     records: list[Event | Control] = []
     for control, events in zip(controls, parts, strict=True):

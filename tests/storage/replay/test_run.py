@@ -1,5 +1,6 @@
 """A replay over real databases: what it finds, replaces, voids, restores and leaves alone, and how it goes on."""
 
+import csv
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 import stream.fold.mark
 import stream.fold.partition
-from ingest.events import Event, Tick, UseModel
+from ingest.events import Event, Tick, UseModel, UsePages
 from scoring.manifest import Manifest
 from scoring.model import ConstantModel
 from storage.database.errors import DatabaseUnavailableError
@@ -21,8 +22,11 @@ from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.write import clickhouse_sink as analytics
 from stream.fold.clock import IDLE
+from stream.fold.pages import PageRow, PagesMarker
 from stream.replay import EARLIER
+from stream.required import RequiredVersions
 from tests.support.events import NOON, event
+from tests.support.followed import LazyPages
 from tests.support.replays import LOG, Shop, Watching, placed
 from tests.support.services import MariaDb, new_database
 from tests.support.weeks import HOUR, MINUTE, a_week
@@ -233,6 +237,27 @@ async def test_a_window_after_a_promotion_knows_the_model_in_force(databases: tu
     account = await shop.replay(since=NOON + 60 * HOUR, diff=True)
     assert account.sessions > 0
     assert account.changed == 0
+
+
+@pytest.mark.parametrize("into", ["nothing", "features"])
+async def test_a_window_after_a_refresh_reads_the_page_statistics_in_force_first(
+    databases: tuple[Any, Any], tmp_path: Path, into: Any
+) -> None:
+    week, rows = a_week(), [PageRow("b", "default", "*", 0.1, 0.2, 7.5), PagesMarker("b", 1)]
+    live, again = LazyPages(*rows), LazyPages(*rows)
+    await live.reached(RequiredVersions(pages=2))
+    shop = Shop(*databases, placed([*week[:5], UsePages(2), *week[5:]]), statistics=live.statistics)
+    shop.live()
+    shop.statistics, shop.wait_for_versions = again.statistics, again.reached
+    file = tmp_path / "set.csv"
+    account = await shop.replay(
+        since=NOON + 60 * HOUR, into=into, target=str(file) if into == "features" else "", diff=into == "nothing"
+    )
+    assert account.sessions > 0
+    assert account.changed == 0
+    if into == "features":
+        with file.open(newline="") as lines:
+            assert {row["has_page_statistics"] for row in csv.DictReader(lines)} == {"TRUE"}
 
 
 @pytest.mark.parametrize("source", ["kafka", "clickhouse"])

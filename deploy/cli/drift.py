@@ -1,0 +1,78 @@
+"""`opecom drift`: which features and scores of a site are not as in the days before."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from deploy.cli.pages import Site, site_named
+from deploy.errors import SetupError
+from deploy.processes.probes import ProbeAddress
+from deploy.settings.model import load
+from deploy.terminal.plain import print_line
+from deploy.terminal.query_client import read
+from deploy.wiring.keys import admin_key
+from scoring.drift.alarms import PSI_LIMITS
+from storage.drift.report import SiteDrift
+
+#: Hours of each unit of --window.
+UNITS = {"h": 1, "d": 24, "w": 168}
+#: Widest bar of a histogram, in characters.
+BAR = 30
+
+
+def drift(
+    site: Site = "",
+    window: Annotated[str, typer.Option(help="Length of the window: 6h, 1d, 1w.")] = "1d",
+    until: Annotated[str | None, typer.Option(help="Where the window ends, ISO 8601 (UTC); none: now.")] = None,
+    windows: Annotated[int, typer.Option(min=7, max=90, help="Windows before it that it is compared with.")] = 28,
+    alarms_per_month: Annotated[float, typer.Option(help="Alarms on quiet days that are accepted.")] = 1.0,
+    json: Annotated[bool, typer.Option("--json", help="The answer as JSON.")] = False,
+) -> None:
+    """Compares the sessions of a window with those of the days before it.
+
+    Ends with code 1 where something is not as it was.
+    """
+    settings = load()
+    params: dict[str, str | int | float | None] = {
+        "site": site_named(settings, site),
+        "hours": _hours(window),
+        "until": until,
+        "windows": windows,
+        "alarms_per_month": alarms_per_month,
+    }
+    api = ProbeAddress.reached(settings.api.host, settings.api.port)
+    body = read(api, "/admin/drift", params, admin_key(settings))
+    found = msgspec.json.decode(body, type=SiteDrift)
+    if json:
+        print_line(body.decode())
+    else:
+        _print(found)
+    raise typer.Exit(1 if found.report.alarms else 0)
+
+
+def _hours(window: str) -> int:
+    number, unit = window[:-1], window[-1:]
+    if unit not in UNITS or not number.isdecimal() or not 1 <= int(number) * UNITS[unit] <= UNITS["w"]:
+        raise SetupError(f"--window {window}: a number with h, d or w, one hour to one week, as in 1d")
+    return int(number) * UNITS[unit]
+
+
+def _print(found: SiteDrift) -> None:
+    report = found.report
+    over = ", ".join(f"{count} over {limit:g}" for count, limit in zip(report.psi_over, PSI_LIMITS, strict=True))
+    print_line(
+        f"{found.site}: {report.sessions:,} sessions beside {report.quiet_sessions:,} of {report.quiet_days} windows; "
+        f"{report.columns} columns, {len(report.alarms)} not as they were"
+    )
+    print_line(f"by the usual limits of PSI, which know no chance: {over}")
+    for alarm in report.alarms:
+        print_line("")
+        print_line(
+            f"{alarm.name} at event {alarm.events}: {alarm.strength:.1f} times as far as usual (limit "
+            f"{report.limit:.1f}), PSI {alarm.psi:.2f}"
+        )
+        print_line(f"  usual cause: {alarm.cause}")
+        for label, before, now in zip(alarm.bins, alarm.before, alarm.now, strict=True):
+            if before or now:
+                print_line(f"  {label:>24}  {before:6.1%}  {now:6.1%}  {'#' * round(now * BAR)}")
