@@ -157,9 +157,7 @@ REPORT = report_of(shadow_rows(learned, seed=5))
         *("half a day", "no day", "few purchases"),
     ],
 )
-def test_a_report_of_another_candidate_is_one_line(
-    report: ShadowReport, known: Manifest, reason: str
-) -> None:
+def test_a_report_of_another_candidate_is_one_line(report: ShadowReport, known: Manifest, reason: str) -> None:
     [line] = refusals(report, known, DEFAULTS)
     assert reason in line
     assert "\n" not in line
