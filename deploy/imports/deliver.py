@@ -96,6 +96,7 @@ def _bodies(workspace: Workspace, file: "PartitionFile", end: float, pages: Dail
         yield RequestBody(len(piece.events), body)
         file.sent.offset = piece.end
         file.sent.events += len(piece.events)
+        workspace.state.accepted_at = int(time.time() * 1000)
         workspace.save_sometimes()
 
 

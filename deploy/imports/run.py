@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
@@ -29,7 +30,7 @@ from deploy.wiring.pages import money, path_patterns
 from deploy.wiring.site_access import site_access
 from ingest.admission.keys import Grant
 from ingest.collect import SenderContext
-from ingest.events import base_site
+from ingest.events import Site, base_site
 from stream.fold.clock import IDLE
 from stream.kafka.pages_topic import PagesReader
 from stream.kafka.topic_follower import TopicMissingError
@@ -87,6 +88,7 @@ async def import_history(
     tick 40 minutes after the last one, which closes what is open · 5 the import is done. Whenever the process dies,
     the same command goes on with the step that it was at; what is sent again counts once.
     """
+    _require_site(settings, site)
     name = fingerprint(site, paths, (*options.reading, str(settings.kafka.partitions)))
     with opened(options.folder, site, name, paths) as workspace:
         state = workspace.state
@@ -108,9 +110,20 @@ async def import_history(
             workspace.clear()
         except OSError as error:
             raise ImportFileError(
-                f"cannot write to {workspace.folder}: {error.strerror}; make room, or name another folder with --temp"
+                f"cannot write to {workspace.folder}: {error.strerror or error}; make room, or name one with --temp"
             ) from None
         return _result(workspace, sent_now, was_done)
+
+
+def _require_site(settings: Settings, site: str) -> None:
+    """Raises SetupError for a site that is not known, or a run that no batch may name."""
+    sender_context(settings, site)
+    try:
+        msgspec.convert(site, Site)
+    except msgspec.ValidationError:
+        raise SetupError(
+            f"--site {site}: the name of a run has 1 to 32 of a-z, 0-9, _, . and -, such as {base_site(site)}~2025"
+        ) from None
 
 
 def preparation(settings: Settings, site: str) -> EventPreparation:
@@ -158,6 +171,9 @@ def _require_not_passed(workspace: Workspace, options: ImportOptions) -> None:
             f"{base_site(site)}~NAME, or go on all the same with --again"
         )
     if account.passed and not options.again and not workspace.state.events_sent:
+        workspace.state.is_sorted = False
+        workspace.save()
+        workspace.clear()
         raise ImportFileError(
             f"{account.passed:,} of {account.events:,} events are from before the end of an earlier import of {site} "
             f"and would count as sent before: bring them into a run of their own, --site {base_site(site)}~NAME, or "

@@ -59,15 +59,20 @@ def sort_into(
     `is_read` is called with the rows and the bytes that are read. Raises ImportFileError and OSError.
 
     1 what an interrupted sort left is removed · 2 rows are read, checked and sorted in runs · 3 the runs are merged
-    into the files of the partitions · 4 the state. A crash before 4 begins again at 1.
+    into the files of the partitions · 4 the state. A crash before 4 begins again at 1;
+    a failure leaves no files.
     """
     workspace.clear(keep=("lock",))
     account = ImportAccount()
     sort = ExternalSort(workspace.folder)
-    with Rejects(workspace.rejects, account) as rejects:
-        for record in _records(files, reader, preparation, account, rejects, is_read):
-            sort.add(record)
-    _write_partitions(workspace, map(prepared, sort.records()), account, passed_before)
+    try:
+        with Rejects(workspace.rejects, account) as rejects:
+            for record in _records(files, reader, preparation, account, rejects, is_read):
+                sort.add(record)
+        _write_partitions(workspace, map(prepared, sort.records()), account, passed_before)
+    except BaseException:
+        workspace.clear(keep=("lock",))
+        raise
     workspace.state.account = account
     workspace.state.sent, workspace.state.pages_until = {}, 0
     workspace.state.is_sorted = True

@@ -40,8 +40,8 @@ class ImportState(Struct):
     is_done: bool = False
     is_kept_open: bool = False
     ended_at: int | None = None
-    #: When it was written, in ms UTC by the clock of this machine.
-    saved_at: int = 0
+    #: When events were accepted last, in ms UTC by the clock of this machine.
+    accepted_at: int = 0
     account: ImportAccount = msgspec.field(default_factory=ImportAccount)
     sent: dict[int, SentPosition] = {}
     #: Whether it has page statistics by its own clock, None: not decided; and up to when they are in force, in ms UTC.
@@ -51,7 +51,7 @@ class ImportState(Struct):
     @property
     def is_abandoned(self) -> bool:
         """Whether it broke off so long ago that workers have ended it."""
-        old = time.time() * 1000 - self.saved_at > IMPORT_ABANDONED * 1000
+        old = time.time() * 1000 - self.accepted_at > IMPORT_ABANDONED * 1000
         return old and 0 < self.events_sent < self.account.events
 
     @property
@@ -60,7 +60,7 @@ class ImportState(Struct):
         if (
             self.ended_at is not None
             and self.is_kept_open
-            and time.time() * 1000 - self.saved_at > IMPORT_ABANDONED * 1000
+            and time.time() * 1000 - self.accepted_at > IMPORT_ABANDONED * 1000
         ):
             return self.ended_at + IMPORT_END
         return self.ended_at if self.is_done else self.account.first_at if self.events_sent else None
@@ -84,7 +84,6 @@ class Workspace:
 
     def save(self) -> None:
         """Write the state; raises OSError."""
-        self.state.saved_at = int(time.time() * 1000)
         beside = self.folder / "state.json.new"
         beside.write_bytes(msgspec.json.encode(self.state))
         os.replace(beside, self.folder / "state.json")

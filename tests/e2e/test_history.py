@@ -163,5 +163,11 @@ def test_a_site_that_is_not_there_is_one_line(stack: Stack, tmp_path: Path) -> N
     assert "`opecom sites add nobody` adds one" in refused.stderr
 
 
+def test_a_run_that_no_batch_may_name_is_one_line(stack: Stack, tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "h.jsonl", [view("a", NOON)])
+    refused = stack.opecom("import", str(file), "--site", "past~A/B")
+    assert (refused.returncode, "past~2025" in refused.stderr) == (2, True)
+
+
 def _sent(state: Path) -> int:
     return sum(position["events"] for position in json.loads(state.read_bytes())["sent"].values())

@@ -150,3 +150,4 @@ def test_a_gzip_file_that_is_cut_off_sends_nothing(tmp_path: Path) -> None:
     with pytest.raises(ImportFileError, match=r"cut\.gz"):
         import_into(sender, tmp_path, [file])
     assert sender.events() == []
+    assert [path.name for path in tmp_path.glob("shop~past-*/*")] == ["lock"]

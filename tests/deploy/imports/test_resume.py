@@ -46,9 +46,9 @@ def test_an_import_that_stood_still_for_an_hour_is_not_gone_on_with_in_silence()
     state = ImportState(
         "shop", [], is_sorted=True, account=ImportAccount(events=9, first_at=NOON), sent={0: SentPosition(1, 3)}
     )
-    state.saved_at = now - 3_590_000
+    state.accepted_at = now - 3_590_000
     assert (state.is_abandoned, state.clock) == (False, NOON)
-    state.saved_at = now - 3_610_000
+    state.accepted_at = now - 3_610_000
     assert state.is_abandoned
     state.sent[0].events, state.is_done, state.ended_at, state.is_kept_open = 9, True, END, True
     assert (state.is_abandoned, state.clock) == (False, END + 24 * 3_600_000)
