@@ -10,34 +10,12 @@ import pytest
 from ingest.events import Control, Event, Tick, UseModel, UsePages
 from scoring import registry
 from scoring.model import Model
-from scoring.site_profile import BandLimits
-from stream.fold.pages import PageRow, PagesMarker, PageStatistics
 from stream.fold.sites import SiteRow
 from tests.support.events import NOON
 from tests.support.models import add_session_model
 from tests.support.replays import Shop, placed
+from tests.support.shop_statistics import FIRST, SECOND, THIRD, statistics
 from tests.support.shop_visits import HOUR, shop_visits
-
-#: Versions of the statistics: without pages; with pages and another conversion; with bands of the site's own.
-FIRST, SECOND, THIRD = 1, 4, 6
-
-
-def statistics() -> PageStatistics:
-    known = PageStatistics()
-    limits = (BandLimits(1, 0.05, 0.2), BandLimits(4, 0.1, 0.3))
-    for offset, record in enumerate(
-        [
-            SiteRow("a", "default", 0.05),
-            PagesMarker("a", 1),
-            PageRow("b", "default", "*", 0.3, 0.2, 2.5),
-            SiteRow("b", "default", 0.2),
-            PagesMarker("b", 2),
-            SiteRow("c", "default", 0.2, limits),
-            PagesMarker("c", 1),
-        ]
-    ):
-        known.read(offset, record)
-    return known
 
 
 def records_of_a_day() -> list[Event | Control]:

@@ -16,12 +16,12 @@ from scoring.model import Model
 from scoring.shadow.report import ALL, ShadowReport
 from scoring.shadow.rows import ShadowRow, ShadowRows
 from storage.replay.errors import ReplayError
-from tests.storage.replay.test_contracts_replayed import FIRST, SECOND, THIRD, statistics, visits
 from tests.support.events import NOON, event
 from tests.support.models import add_session_model, named, registry_of
 from tests.support.replays import Shop, placed
+from tests.support.shop_statistics import FIRST, SECOND, THIRD, statistics
+from tests.support.shop_visits import HOUR, shop_visits
 
-HOUR = 3_600_000
 CANDIDATE = "candidate"
 
 
@@ -44,7 +44,7 @@ def a_day(*controls: UseModel) -> list[Event | Control]:
     """Visits while page statistics, and so the conversion of the site, change; `controls` stand before all of them."""
     records: list[Event | Control] = [*controls]
     for seed, version in enumerate((FIRST, SECOND, THIRD), 1):
-        records += [UsePages(version), *visits(seed, NOON + seed * 3 * HOUR, 40)]
+        records += [UsePages(version), *shop_visits(seed, NOON + seed * 3 * HOUR, 40)]
     return [*records, Tick("live", NOON + 30 * HOUR)]
 
 
