@@ -68,7 +68,7 @@ async def learn_site(
         )
     try:
         out = place(request.out) if request.out else writable_registry(settings.scoring)
-        base = _present(settings, out)
+        base = _present(settings, out, request.site)
         with audited(settings, "learn", request.site, f"{request.days} days"):
             async with databases(settings) as opened:
                 timeline = TimelineRows(opened.client, opened.engine)
@@ -98,10 +98,12 @@ def _until(request: LearningRequest) -> int:
     return request.until or now
 
 
-def _present(settings: Settings, out: Place) -> BaseModel:
+def _present(settings: Settings, out: Place, site: str) -> BaseModel:
     """The model in force, which is recalibrated; raises RegistryError."""
     version = settings.scoring.model or registry.current(out)
-    return BaseModel(registry.manifest(out, version), registry.graph_of(out, version))
+    manifest = registry.manifest(out, version)
+    shop = manifest.training_shop
+    return BaseModel(manifest, registry.graph_of(out, version), shop is not None and shop.site != site)
 
 
 def _check_known(settings: Settings, site: str, rows: LearningRows) -> None:

@@ -28,16 +28,17 @@ def calibrate(
     rows: LearningRows,
     prior: Line = Line(1.0, 0.0),  # noqa: B008  a constant
     deviations: tuple[float, float] = (SLOPE_DEVIATION, INTERCEPT_DEVIATION),
+    offset: NDArray[np.float64] | float = 0.0,
 ) -> Line:
     """The line under which the mean of the members' probabilities has the least weighted log-loss on these rows.
 
-    logits: float64[n, members].
+    logits: float64[n, members]; offset: what is added to a row's log-odds besides, float64[n, 1].
     """
     bought, weights = rows.bought.astype(np.float64), rows.weights()
     spread = np.array(deviations)
 
     def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        members = sigmoid(line[0] * logits + line[1])
+        members = sigmoid(line[0] * logits + line[1] + offset)
         mean = np.clip(members.mean(axis=1), LEAST, 1 - LEAST)
         away = (line - np.array(prior)) / spread
         value = weights @ -(bought * np.log(mean) + (1 - bought) * np.log1p(-mean)) + away @ away / 2
@@ -48,6 +49,22 @@ def calibrate(
 
     found = minimize(loss, np.array(prior), jac=True, method="BFGS", options={"gtol": 1e-6})
     return Line(float(found.x[0]), float(found.x[1]))
+
+
+def logistic_with_prior(
+    columns: NDArray[np.float64], rows: LearningRows, means: NDArray[np.float64], deviations: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """float64[k]: the weights of the columns, float64[n, k], with a normal prior around each mean."""
+    bought, weights = rows.bought.astype(np.float64), rows.weights()
+
+    def loss(given: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        probability = np.clip(sigmoid(columns @ given), LEAST, 1 - LEAST)
+        away = (given - means) / deviations
+        value = weights @ -(bought * np.log(probability) + (1 - bought) * np.log1p(-probability)) + away @ away / 2
+        return float(value), columns.T @ (weights * (probability - bought)) + away / deviations
+
+    found: NDArray[np.float64] = minimize(loss, means, jac=True, method="BFGS", options={"gtol": 1e-6}).x
+    return found
 
 
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ FAMILIES: tuple[Family, ...] = get_args(Family)
 #: Microseconds of a row with its reasons in batches of 64.
 COST_LIMIT = 10.0
 #: Runs of one measurement, and measurements, of which the least counts: others share the machine.
-RUNS, MEASUREMENTS = 200, 5
+RUNS, MEASUREMENTS = 40, 25
 #: Rows on which graph and fitted model are compared.
 COMPARED = 10_000
 

@@ -13,7 +13,7 @@ HOUR = 3_600_000
 
 def shipped() -> BaseModel:
     version = registry.current()
-    return BaseModel(registry.manifest(registry.SHIPPED, version), registry.graph_of(registry.SHIPPED, version))
+    return BaseModel(registry.manifest(registry.SHIPPED, version), registry.graph_of(registry.SHIPPED, version), True)
 
 
 def drawn_rows(sessions: int, rate: float = 0.15, seed: int = 1) -> LearningRows:
@@ -33,6 +33,8 @@ def drawn_rows(sessions: int, rate: float = 0.15, seed: int = 1) -> LearningRows
         ("device_class", np.repeat(chance.integers(1, 4, sessions), lengths)),
     ):
         rows[:, SESSION.names.index(name)] = values
+    for name in ("OperatingSystems", "Browser", "Region", "TrafficType", "last_page_type"):
+        rows[:, SESSION.names.index(name)] = rows[:, SESSION.names.index(name)].astype(int) % 5
     for name in ("PageValues", "cart_value", "device_class", "mean_scroll_depth"):
         rows[chance.random(len(rows)) < 0.2, SESSION.names.index(name)] = np.nan
     rows[:, SESSION.names.index("wishlist_adds")] = np.nan

@@ -21,7 +21,7 @@ def test_a_candidate_is_registered_beside_the_one_in_force(tmp_path: Path) -> No
     registry.seed(tmp_path)
     before = registry.current(tmp_path)
     rows = drawn_rows(1_200)
-    found = register_candidate(learn(rows, shipped()), WINDOW, rows.sha256(), "2026-11-29", tmp_path)
+    found = register_candidate(learn(rows, shipped(), cost_limit=100), WINDOW, rows.sha256(), "2026-11-29", tmp_path)
     assert registry.current(tmp_path) == before
     model = registry.load(tmp_path, found.manifest.version)
     assert re.fullmatch(r"recalibrated-shop-2026-11-29-[0-9a-f]{8}", model.manifest.version)

@@ -17,7 +17,7 @@ from tests.support.learning import drawn_rows, shipped
 
 @pytest.fixture(scope="module")
 def learned() -> LearnedModel:
-    return learn(drawn_rows(3_000), shipped())
+    return learn(drawn_rows(2_500), shipped())
 
 
 def test_every_family_answers_in_its_graph_as_it_was_fitted(learned: LearnedModel) -> None:
@@ -46,7 +46,7 @@ def test_buyers_have_higher_probabilities_than_others(learned: LearnedModel) -> 
 
 
 def test_the_same_rows_give_the_same_bytes(learned: LearnedModel) -> None:
-    again = learn(drawn_rows(3_000), shipped())
+    again = learn(drawn_rows(2_500), shipped())
     assert {each.family: each.graph for each in again.candidates} == {
         each.family: each.graph for each in learned.candidates
     }
@@ -67,7 +67,7 @@ def test_a_model_of_contract_2_is_recalibrated_as_well(learned: LearnedModel) ->
 
 def test_below_300_purchases_only_recalibration_is_offered() -> None:
     rows = drawn_rows(1_000)
-    assert [each.family for each in learn(rows, shipped()).candidates] == ["recalibrated"]
+    assert [each.family for each in learn(rows, shipped(), cost_limit=100).candidates] == ["recalibrated"]
     with pytest.raises(LearningError, match=r"of 1,000 sessions bought: from 300 on network is offered"):
         learn(rows, shipped(), "network")
 
