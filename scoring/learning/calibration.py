@@ -47,7 +47,7 @@ def calibrate(
         gradient = np.array([by_mean @ (slopes * logits).mean(axis=1), by_mean @ slopes.mean(axis=1)])
         return float(value), gradient + away / spread
 
-    found = minimize(loss, np.array(prior), jac=True, method="BFGS", options={"gtol": 1e-6})
+    found = minimize(loss, np.array(prior), jac=True, method="BFGS", options={"gtol": 1e-3})
     return Line(float(found.x[0]), float(found.x[1]))
 
 
@@ -63,7 +63,7 @@ def logistic_with_prior(
         value = weights @ -(bought * np.log(probability) + (1 - bought) * np.log1p(-probability)) + away @ away / 2
         return float(value), columns.T @ (weights * (probability - bought)) + away / deviations
 
-    found: NDArray[np.float64] = minimize(loss, means, jac=True, method="BFGS", options={"gtol": 1e-6}).x
+    found: NDArray[np.float64] = minimize(loss, means, jac=True, method="BFGS", options={"gtol": 1e-3}).x
     return found
 
 

@@ -40,6 +40,7 @@ CALLED = {
     "doctor": {"pydantic"},
     "features": {"pydantic", "numpy"},
     "keys": {"pydantic"},
+    "learn": {"pydantic", "numpy"},
     "migrate": {"pydantic", "clickhouse_connect", "sqlalchemy"},
     "models": {"pydantic", "numpy", "onnxruntime"},
     "pages": {"pydantic", "aiokafka", "clickhouse_connect"},

@@ -46,7 +46,7 @@ def test_what_is_learned_from_a_small_shop_is_near_the_truth() -> None:
         if number == 1:
             continue
         assert found["learned"]["log_loss"].value < found["live"]["log_loss"].value
-        assert found["learned"]["log_loss"].value < found["truth"]["log_loss"].value + 0.03
+        assert found["learned"]["log_loss"].value < found["truth"]["log_loss"].value + 0.05
         assert found["learned"]["auc"].value > found["truth"]["auc"].value - 0.08
 
 
