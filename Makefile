@@ -34,7 +34,7 @@ $(STAMP): $(UV) $(LOCKED:%=requirements/%.txt) pyproject.toml
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-setup: $(STAMP) ## Installs everything into .venv (EXTRA=dev, embedded or services; EXTRA=train: into .venv-train)
+setup: $(STAMP) ## Installs everything into .venv (EXTRA=dev, embedded, learn or services; EXTRA=train: into .venv-train)
 
 up: ## Runs the whole system on this machine: ingest :8001, queries :8000
 	@$(MAKE) --no-print-directory setup EXTRA=embedded
@@ -88,6 +88,8 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	  --overrides requirements/unused.in --extra embedded pyproject.toml --output-file requirements/embedded.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/dev.txt \
 	  --extra train pyproject.toml --output-file requirements/train.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/dev.txt \
+	  --extra learn pyproject.toml --output-file requirements/learn.txt
 	printf "openapi-python-client>=0.29\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/clients.txt
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 

@@ -22,6 +22,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         FieldError
         FormatError
         GraphError
+        LearningError
         ModelError
             ContractError
             RegistryError

@@ -99,14 +99,14 @@ def corrected(scores: Scores, manifest: Manifest, shop: TrainingShop, sessions: 
     level = np.array([_level(shop, session.signals) for session in sessions])
     given, reference = _logit(scores.probability), _logit(np.array(manifest.reference_probability))
     alone, start = base + SLOPE * (given - level), _sigmoid(base + SLOPE * (reference - level))
-    evidence = np.array([_evidence(session) for session in sessions]) * _weights(conversion)
+    evidence = np.array([_evidence(session) for session in sessions]) * evidence_weights(conversion)
     steps = _sigmoid(alone[:, None] + np.hstack([np.zeros((len(alone), 1)), np.cumsum(evidence, axis=1)]))
     of_model = scores.reasons * _secant(given, reference, steps[:, 0], start)[:, None]
     reasons = np.hstack([of_model, np.diff(steps, axis=1)])
     return Scores(steps[:, -1], reasons.astype(np.float32))
 
 
-def _weights(conversion: NDArray[np.float64]) -> NDArray[np.float64]:
+def evidence_weights(conversion: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-odds of EVIDENCE, float64[batch, 4]: a cart brings any session to OF_CARTS, however many sessions buy."""
     cart = np.maximum(_logit(np.array(OF_CARTS)) - _logit(conversion) - CART_HEAD_START, 0.0)
     checkout = float(_logit(np.array(OF_CHECKOUTS)) - _logit(np.array(OF_CARTS)))

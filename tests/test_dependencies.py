@@ -17,7 +17,7 @@ LISTS = {"dependencies": PROJECT["dependencies"], **PROJECT["optional-dependenci
 LEFT_OUT = ("pandas", "pyarrow")
 PACKAGES = ("ingest", "stream", "scoring", "storage", "deploy")
 #: What other extras than the embedded one are for, and says so where one is missing.
-OTHER_EXTRAS = ("scoring/training", "deploy/bench")
+OTHER_EXTRAS = ("scoring/learning", "scoring/training", "deploy/bench")
 #: Only where the URL is MariaDB's, for which the extra `services` is installed.
 FOR_SERVICES = {"deploy/simulate/verify/database.py: pymysql"}
 

@@ -64,6 +64,10 @@ COMMANDS = {
         "deploy.cli.train:train",
         "Trains TabM and its baselines, evaluates them, and registers the models that can be served.",
     ),
+    "learn": CommandSource(
+        "deploy.cli.learn:learn",
+        "Learns a model from a site's own sessions and registers it as a candidate, with a report; promotes nothing.",
+    ),
     "query": CommandSource("deploy.cli.query:app", "Asks the query API."),
     "pages": CommandSource("deploy.cli.pages:app", "Page statistics: bounce rate, exit rate and value of each page."),
     "models": CommandSource(

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm
 import numpy as np
-import xgboost
 
 from scoring.training.trees import AT_MOST, LESS, MEMBER, Branch, Node, Trees
+
+if TYPE_CHECKING:
+    import lightgbm
+    import xgboost
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class OneHot:
     code: int
 
 
-def of_lightgbm(booster: lightgbm.Booster, trees: int) -> Trees:
+def of_lightgbm(booster: "lightgbm.Booster", trees: int) -> Trees:
     """The first `trees` trees, fitted on raw rows; a leaf's value has its share of the start."""
 
     def node(given: dict[str, Any]) -> Node:
@@ -44,7 +46,7 @@ def of_lightgbm(booster: lightgbm.Booster, trees: int) -> Trees:
     return Trees(0.0, [node(tree["tree_structure"]) for tree in booster.dump_model(num_iteration=trees)["tree_info"]])
 
 
-def of_xgboost(booster: xgboost.Booster, columns: Sequence[Standardized | OneHot]) -> Trees:
+def of_xgboost(booster: "xgboost.Booster", columns: Sequence[Standardized | OneHot]) -> Trees:
     """Fitted on these columns of float64 rows; standardizing goes into the thresholds, for trees see only order."""
     learner = json.loads(booster.save_raw("json"))["learner"]
     base = float(learner["learner_model_param"]["base_score"].strip("[]"))

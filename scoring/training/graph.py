@@ -157,13 +157,13 @@ def stair(
     for code in range(1, max(codes, default=0) + 2):
         now = by_code.get(code, nothing)
         if (now != before).any():
-            steps.append((name, *_step(code)))
+            steps.append((name, *step_line(code)))
             of_steps.append(now - before)
         before = now
     return steps, np.array(of_steps).reshape(len(steps), weights.shape[1])
 
 
-def _step(code: int) -> tuple[float, float]:
+def step_line(code: int) -> tuple[float, float]:
     """Slope and offset over log(1 + x) of a step that is 0 up to code - 1 and 1 from code on, for whole numbers."""
     low, high = np.log1p(code - 0.75), np.log1p(code - 0.25)
     return float(1 / (high - low)), float(-low / (high - low))

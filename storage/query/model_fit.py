@@ -110,7 +110,7 @@ def _fit(site: str, model: str, area: Area, buyers: int, sessions: int) -> Model
         "unclear": f"scores of {site} at the third page may be no better than chance ({between})",
         "misleads": (
             f"scores of {site} rank buyers below others ({between}): model {model} does not fit this shop; learn from "
-            f"the shop's own sessions: `opecom features --site {site}` and `opecom train`"
+            f"the shop's own sessions: `opecom learn --site {site}`"
         ),
     }[verdict]
     return ModelFit(site, model, round(area.auc, 4), round(low, 4), round(high, 4), buyers, sessions, verdict, text)

@@ -41,6 +41,7 @@ CALLED = {
     "features": {"pydantic", "numpy"},
     "import": {"pydantic"},
     "keys": {"pydantic"},
+    "learn": {"pydantic", "numpy"},
     "migrate": {"pydantic", "clickhouse_connect", "sqlalchemy"},
     "models": {"pydantic", "numpy", "onnxruntime"},
     "pages": {"pydantic", "aiokafka", "clickhouse_connect"},

@@ -1,0 +1,1 @@
+"""What is learned from, read from the databases."""

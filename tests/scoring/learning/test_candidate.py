@@ -1,0 +1,63 @@
+"""A learned model in a registry: found whole, never promoted, with a card and a report that needs nothing else."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scoring import registry
+from scoring.learning.candidate import register_candidate
+from scoring.learning.choose import learn
+from scoring.learning.figures import METRICS, NUMBERS, measured
+from scoring.learning.report import LearningWindow
+from scoring.learning.split import split_by_time
+from scoring.manifest import FittedWindow
+from scoring.training.metrics import measure
+from tests.support.learning import drawn_rows, shipped
+
+WINDOW = LearningWindow("shop", 0, 86_400_000)
+
+
+def test_a_candidate_is_registered_beside_the_one_in_force(tmp_path: Path) -> None:
+    registry.seed(tmp_path)
+    before = registry.current(tmp_path)
+    rows = drawn_rows(1_200)
+    found = register_candidate(learn(rows, shipped(), cost_limit=100), WINDOW, rows.sha256(), "2026-11-29", tmp_path)
+    assert registry.current(tmp_path) == before
+    model = registry.load(tmp_path, found.manifest.version)
+    assert re.fullmatch(r"recalibrated-shop-2026-11-29-[0-9a-f]{8}", model.manifest.version)
+    assert (model.manifest.contract_version, model.manifest.data_sha256) == (2, rows.sha256())
+    assert model.manifest.training_shop is not None
+    assert model.manifest.training_shop.site == "shop"
+    newest = split_by_time(rows).test
+    assert model.manifest.fitted_on == FittedWindow(since=0, until=int(newest.opened_at.min()), site="shop")
+    assert {"log_loss_validation", "auc_test", "ece_3_test"} <= model.manifest.metrics.keys()
+    card = registry.card(tmp_path, found.manifest.version)
+    assert rows.sha256() in card
+    assert max(map(len, card.splitlines())) <= 120
+    assert "<svg" in found.report
+    assert not re.search(r"(?:src|href)=|https?://|<script", found.report)
+    assert all(name in found.report for name in ("live scores", "constant rate", rows.sha256(), "event 5:", "Seeds"))
+
+
+def test_figures_are_those_of_scikit_learn() -> None:
+    rows = drawn_rows(800)
+    at = next(each for each in measured(rows, {"live": rows.live}, 20) if each.number == 3)
+    chosen = rows.events == 3
+    expected = measure(rows.bought[chosen], rows.live[chosen], 0.5)
+    found = at.figures["live"]
+    assert {name: found[name].value for name in METRICS} == pytest.approx(
+        {name: expected[name] for name in METRICS}, abs=0.03
+    )
+    for name in ("auc", "pr_auc", "log_loss", "brier", "ece"):
+        assert found[name].value == pytest.approx(expected[name], abs=1e-9)
+        assert found[name].low <= found[name].value <= found[name].high or name == "ece"
+
+
+def test_each_number_of_events_is_looked_at_where_sessions_have_it() -> None:
+    rows = drawn_rows(400)
+    found = measured(rows, {"constant": np.full(len(rows), 0.1)}, 5)
+    assert [each.number for each in found] == [number for number in NUMBERS if number in (0, 1, 3, 5)]
+    assert found[0].sessions == found[-1].sessions == 400
+    assert found[0].figures["constant"]["auc"].value == 0.5
