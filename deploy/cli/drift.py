@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 import typer
 
-from deploy.cli.pages import Site, site_named
 from deploy.errors import SetupError
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import load
@@ -22,7 +21,7 @@ BAR = 30
 
 
 def drift(
-    site: Site = "",
+    site: Annotated[str, typer.Option(help="The site; may be left out where there is one.")] = "",
     window: Annotated[str, typer.Option(help="Length of the window: 6h, 1d, 1w.")] = "1d",
     until: Annotated[str | None, typer.Option(help="Where the window ends, ISO 8601 (UTC); none: now.")] = None,
     windows: Annotated[int, typer.Option(min=7, max=90, help="Windows before it that it is compared with.")] = 28,
@@ -33,6 +32,9 @@ def drift(
 
     Ends with code 1 where something is not as it was.
     """
+    # Here, as these commands load Kafka's client.
+    from deploy.cli.pages import site_named
+
     settings = load()
     params: dict[str, str | int | float | None] = {
         "site": site_named(settings, site),

@@ -125,18 +125,18 @@ class _SortedScores:
         )
 
 
-class CalibrationBin(NamedTuple):
+class CalibrationTenth(NamedTuple):
     """Of a tenth of the rows by their probability: the mean probability and the share that buys."""
 
     probability: float
     share: float
 
 
-def calibration_bins(bought: NDArray[np.bool_], probability: Array, bins: int = 10) -> list[CalibrationBin]:
+def calibration_bins(bought: NDArray[np.bool_], probability: Array, bins: int = 10) -> list[CalibrationTenth]:
     """Bins of as many rows each, from the least probability up."""
     order = np.argsort(probability, kind="stable")
     return [
-        CalibrationBin(float(probability[part].mean()), float(bought[part].mean()))
+        CalibrationTenth(float(probability[part].mean()), float(bought[part].mean()))
         for part in np.array_split(order, bins)
         if len(part)
     ]

@@ -38,6 +38,7 @@ CALLED = {
     "bench": {"pydantic", "psutil"},
     "demo": {"pydantic"},
     "doctor": {"pydantic"},
+    "drift": {"pydantic", "numpy"},
     "features": {"pydantic", "numpy"},
     "import": {"pydantic"},
     "keys": {"pydantic"},
