@@ -97,6 +97,7 @@ def html(
         _table(("part", "sessions", "buyers", "rows", "first opened"), sides),
         "<h2>Families</h2>",
         _table(("family", "validation log-loss", "µs a row", "calibrated by (slope, intercept)", "settings"), families),
+        "<p>The chosen family was fitted again with the validation days; the others were not.</p>",
         f"<p>{escape(learned.limit_note)}</p>" if learned.limit_note else "",
         "<h2>On the newest days, by the number of the event</h2>",
         *[_section(each) for each in by_event],
