@@ -15,7 +15,7 @@ from deploy.processes.programs import Program
 
 #: What runs `opecom` with the Python of this process.
 #: CPU seconds within a quarter of a second below which a process is waiting.
-IDLE = 0.02
+IDLE = 0.04
 
 
 class Part:
@@ -54,7 +54,7 @@ class Part:
                 raise BenchError(f"{self.name} was not {what} within {seconds:.0f} s: {self._program.last_words()}")
             await asyncio.sleep(0.05)
 
-    async def until_idle(self, seconds: float = 20) -> None:
+    async def until_idle(self, seconds: float = 40) -> None:
         """Wait until the process has used next to no CPU for a second."""
         deadline = time.monotonic() + seconds
         quiet, before = 0, self.cpu()
