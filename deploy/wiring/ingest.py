@@ -13,7 +13,7 @@ from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import disk_full
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
-from deploy.settings.model import SIMULATED_SITES, Settings
+from deploy.settings.model import Settings
 from deploy.wiring.access import metrics_access
 from deploy.wiring.connection_limits import ingest_limits, proxies_of
 from deploy.wiring.database_settings import log_folder
@@ -47,14 +47,14 @@ PASSED = ("/admin",)
 
 
 def sites(settings: Settings, file: AccessFile) -> list[SiteAccess]:
-    """All sites, of the settings and of the file; in the embedded profile simulated ones have import keys that this
-    machine makes for itself.
+    """All sites, of the settings and of the file; in the embedded profile those without an import key have one that
+    this machine makes for itself, for `opecom import` and `opecom simulate`.
 
     Raises SetupError when such a key cannot be kept.
     """
     built, embedded = [], settings.profile == "embedded"
     for name, one in sites_of(settings, file).items():
-        own = embedded and name in SIMULATED_SITES and not one.import_keys
+        own = embedded and not one.import_keys
         built.append(site_access(name, one, embedded, (_own_import_key(settings, name),) if own else ()))
     return built
 

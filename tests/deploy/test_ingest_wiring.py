@@ -81,9 +81,10 @@ def test_a_data_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> Non
         ingest.app(Settings(data_dir=in_the_way), ListPublisher())
 
 
-@pytest.mark.parametrize("site", SIMULATED_SITES)
+@pytest.mark.parametrize("site", [*SIMULATED_SITES, "default", "added"])
 async def test_the_embedded_profile_makes_its_own_import_keys(site: str, tmp_path: Path) -> None:
-    log, settings = ListPublisher(), Settings(data_dir=tmp_path)
+    log = ListPublisher()
+    settings = Settings(data_dir=tmp_path, sites={**Settings().sites, "added": SiteSettings()})
     transport = httpx.ASGITransport(ingest.app(settings, log))
     body = {
         "site": f"{site}~run",
