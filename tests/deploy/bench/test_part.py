@@ -32,6 +32,8 @@ async def test_the_cpu_of_children_counts(tmp_path: Path) -> None:
 
 
 async def test_a_part_that_ends_is_an_error_with_its_last_words(tmp_path: Path) -> None:
-    async with Part("dying", tmp_path, (sys.executable, "-c", "print('no ERROR but this')"), {}) as part:
+    # Not before it counts as started, which is another error.
+    lines = "import time; time.sleep(1); print('no ERROR but this')"
+    async with Part("dying", tmp_path, (sys.executable, "-c", lines), {}) as part:
         with pytest.raises(BenchError, match="dying ended: no ERROR but this"):
             await part.until(lambda: False, "ready", 20)
