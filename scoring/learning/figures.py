@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.learning.rows import LearningRows
-from scoring.training.metrics import ECE_BINS
+from scoring.shadow import measures
+from scoring.shadow.measures import ECE_BINS, LEAST
 
 #: Numbers of events that are looked at; 0 stands for all rows.
 NUMBERS = (1, 3, 5, 10, 20, 0)
@@ -18,7 +19,6 @@ METRICS = ("auc", "pr_auc", "log_loss", "brier", "ece", "p_at_5", "p_at_10", "p_
 #: Resamples of the sessions, and the seed.
 RESAMPLES, SEED = 200, 0
 ENDS = (2.5, 97.5)
-LEAST = 1e-12
 
 Array = NDArray[np.float64]
 
@@ -93,10 +93,9 @@ class _SortedScores:
         self._probability = probability[self._order]
         new = np.concatenate([[True], self._probability[1:] != self._probability[:-1]])
         self._groups = np.flatnonzero(new)
-        right = np.clip(np.where(self._bought > 0, self._probability, 1 - self._probability), LEAST, 1)
-        self._losses = -np.log(right)
+        self._losses = measures.log_losses(self._bought, self._probability)
         self._squares = (self._probability - self._bought) ** 2
-        self._bins = np.minimum((self._probability * ECE_BINS).astype(int), ECE_BINS - 1)
+        self._bins = measures.calibration_bins(self._probability)
 
     def metrics(self, weights: Array) -> Array:
         """float64[METRICS]; NaN where a weighting has one outcome only."""
