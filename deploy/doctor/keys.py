@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from deploy.doctor.finding import Finding
 from deploy.errors import SetupError
 from deploy.settings.access_file import place, read, sites_of
-from deploy.settings.model import SIMULATED_SITES, Settings, variable
+from deploy.settings.model import SIMULATED_SITES, Settings, SiteSettings, variable
 from deploy.wiring import access, ingest
 from deploy.wiring.calendars import calendars
 from ingest.publish import ListPublisher
@@ -63,11 +63,14 @@ def _access(settings: Settings) -> None:
 
 def _ingest(settings: Settings) -> None:
     sites = sites_of(settings)
-    for name in SIMULATED_SITES:
-        if name in sites and not sites[name].import_keys:
-            # The embedded profile would make one here and keep it; the doctor makes nothing.
-            sites[name] = sites[name].model_copy(update={"import_keys": (SecretStr(secrets.token_hex(16)),)})
+    if settings.profile == "embedded":
+        # The ingest API makes import keys here and keeps them; the doctor makes nothing.
+        sites = {name: site if site.import_keys else _with_key(site) for name, site in sites.items()}
     ingest.app(settings.model_copy(update={"sites": sites}), ListPublisher())
+
+
+def _with_key(site: SiteSettings) -> SiteSettings:
+    return site.model_copy(update={"import_keys": (SecretStr(secrets.token_hex(16)),)})
 
 
 def _refused(check: Callable[[Settings], object], settings: Settings) -> str:

@@ -18,8 +18,9 @@ from stream.kafka.clients import KafkaClients
 _HOUR_MS = 3_600_000
 #: Kafka's code for a value that somebody set on this topic; any other is a default.
 _SET_ON_TOPIC = 1
-#: Seconds in which a change must show: Kafka answers before its brokers have taken it over.
-_SETTLE = 15
+#: Seconds in which a change must show: Kafka answers before its brokers have taken it over, and each look is some
+#: requests, of which a loaded broker takes seconds for each.
+_SETTLE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,10 @@ async def _compare(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> tuple
         return missing, []
     described = {each["topic"]: each["partitions"] for each in await admin.describe_topics([t.name for t in present])}
     faults: list[Fault] = []
+    settings = await _settings(admin, present)
     for topic in present:
         faults += _shape_faults(topic, described[topic.name])
-        faults += _setting_faults(topic, {name: value for name, (value, _) in (await _settings(admin, topic)).items()})
+        faults += _setting_faults(topic, {name: value for name, (value, _) in settings[topic.name].items()})
     return missing, faults
 
 
@@ -177,11 +179,13 @@ def _setting_faults(topic: Topic, actual: Mapping[str, str | None]) -> list[Faul
     return faults
 
 
-async def _settings(admin: AIOKafkaAdminClient, topic: Topic) -> dict[str, tuple[str | None, int]]:
-    """Each setting's value, and where that comes from."""
-    (response,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
-    ((_, _, _, _, entries),) = response.resources
-    return {entry[0]: (entry[1], entry[3]) for entry in entries}
+async def _settings(
+    admin: AIOKafkaAdminClient, topics: Iterable[Topic]
+) -> dict[str, dict[str, tuple[str | None, int]]]:
+    """Of each topic each setting's value, and where that comes from."""
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
+    found = [each for response in await admin.describe_configs(resources) for each in response.resources]
+    return {name: {entry[0]: (entry[1], entry[3]) for entry in entries} for _, _, _, name, entries in found}
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: Topic) -> str:
@@ -196,7 +200,8 @@ async def _create(admin: AIOKafkaAdminClient, topic: Topic) -> str:
 
 async def _repair(admin: AIOKafkaAdminClient, topic: Topic, faults: list[Fault]) -> list[str]:
     repairs = dict(fault.repair for fault in faults if fault.repair)
-    kept = {name: value for name, (value, origin) in (await _settings(admin, topic)).items() if origin == _SET_ON_TOPIC}
+    settings = (await _settings(admin, [topic]))[topic.name]
+    kept = {name: value for name, (value, origin) in settings.items() if origin == _SET_ON_TOPIC}
     # This request replaces everything that was set on the topic, so what is to stay must be in it.
     resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, {**kept, **repairs})
     try:

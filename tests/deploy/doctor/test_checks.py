@@ -152,6 +152,13 @@ def test_the_file_of_sites_and_keys(text: str, mode: int, state: str, said: str,
     file.chmod(mode)
     (finding,) = keys(Settings(data_dir=tmp_path))
     assert (finding.state, said in finding.line) == (state, True), finding
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_keys_are_looked_at_and_none_is_made(tmp_path: Path) -> None:
+    sites = {name: SiteSettings() for name in ("default", "shop")}
+    assert seen(keys(Settings(data_dir=tmp_path / "data", sites=sites)))[0] == "ok"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_is_named_and_not_there_is_a_warning(tmp_path: Path) -> None:
