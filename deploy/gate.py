@@ -11,7 +11,7 @@ from deploy.terminal.console import TerminalConsole
 from deploy.wiring.models import writable_registry
 from scoring import registry
 from scoring.folder import RegistryError
-from scoring.promotions import Promotion
+from scoring.promotions import GateOutcome, Promotion
 from scoring.shadow.gate import refusals
 from scoring.shadow.report import ShadowReport
 from storage.replay.request import ReplaySelection, SourceName
@@ -26,22 +26,24 @@ class GateRefusedError(SetupError):
 
 
 async def promote_judged(
-    settings: Settings, version: str, report: ShadowReport, refused: Sequence[str], force: bool
+    settings: Settings, version: str, report: ShadowReport, refused: Sequence[str], force: bool, site: str = ""
 ) -> Promotion:
-    """Put a candidate in force that the gate lets pass, or with `force` any; both are remembered with the promotion.
+    """Put a candidate in force, of one site or of all, that the gate lets pass, or with `force` any; both are
+    remembered with the promotion.
 
     Raises GateRefusedError, and SetupError as `promote` does.
     """
     if refused and not force:
         lines = [f"{version} may not go live: {each}" for each in refused]
         raise GateRefusedError("\n".join([*lines, f"nothing was promoted: {version} needs --gated --force"]))
-    in_force = await promote.version_in_force(settings)
+    in_force = await promote.version_in_force(settings, site)
     if report.live.keys() - {in_force}:
         raise GateRefusedError(
             f"{in_force} came into force while the shadow of {version} was made, which compares it with "
             f"{', '.join(report.live)}: give the same command again"
         )
-    return await promote.promote(settings, version, gate="forced" if refused else "passed", refusals=refused)
+    gate: GateOutcome = "forced" if refused else "passed"
+    return await promote.promote(settings, version, gate=gate, refusals=refused, site=site)
 
 
 def last_days(

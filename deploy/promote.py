@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from aiokafka.errors import KafkaError
@@ -15,7 +15,7 @@ from deploy.settings.model import Settings
 from deploy.wiring.models import writable_registry
 from ingest.events import UseModel
 from scoring.folder import Place, RegistryError
-from scoring.promotions import GateOutcome, Promotion, in_force, promotions, remember
+from scoring.promotions import GateOutcome, Promotion, in_force, promotions, remember, site_models
 from scoring.registry import SHIPPED, current, load
 from scoring.registry import promote as make_current
 
@@ -37,8 +37,9 @@ async def promote(
     notify: Notify = print,
     gate: GateOutcome = "none",
     refusals: Sequence[str] = (),
+    site: str = "",
 ) -> Promotion:
-    """Put this version in force from here on, and wait until the workers have taken it.
+    """Put this version in force from here on, of one site or of all, and wait until the workers have taken it.
 
     What the gate said of it is remembered with the promotion; whoever calls has asked it. Raises SetupError where the
     version cannot be used, the log does not take it or workers refuse it; `notify` hears of workers that have not read
@@ -47,37 +48,65 @@ async def promote(
     try:
         folder = writable_registry(settings.scoring)
         load(folder, version)
-        log, stack = await _standing(settings, folder)
+        log, stack = await _standing(settings, folder, site)
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    promotion = _promotion("promote", version, stack[-1], log)
+    promotion = _promotion("promote", version, stack[-1], log, site)
     judged = msgspec.structs.replace(promotion, gate=gate, refusals=tuple(refusals))
     return await _put(settings, folder, judged, patience, notify)
 
 
-async def version_in_force(settings: Settings) -> str:
-    """The version that a promotion would take the place of; raises SetupError."""
-    try:
-        _, stack = await _standing(settings, writable_registry(settings.scoring))
-    except RegistryError as error:
-        raise SetupError(str(error)) from error
-    return stack[-1]
-
-
-async def roll_back(settings: Settings, patience: float = PATIENCE, notify: Notify = print) -> Promotion:
-    """Put the version in force again that was before the last promotion; raises SetupError as `promote` does."""
+async def version_in_force(settings: Settings, site: str = "") -> str:
+    """The version that scores a site now, or those without a model of their own; raises SetupError."""
     try:
         folder = writable_registry(settings.scoring)
-        log, stack = await _standing(settings, folder)
-        if len(stack) < 2:
-            raise SetupError(
-                f"{folder} remembers no promotion on this log that could be taken back: name the version, "
-                "`opecom models promote VERSION`"
-            )
-        load(folder, stack[-2])
+        _, own = await _standing(settings, folder, site)
+        _, common = await _standing(settings, folder)
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log), patience, notify)
+    return own[-1] or common[-1]
+
+
+async def roll_back(
+    settings: Settings, patience: float = PATIENCE, notify: Notify = print, site: str = ""
+) -> Promotion:
+    """Put the version in force again that was before the last promotion, of a site or of all; raises SetupError as
+    `promote` does. A site whose own model was the first is scored by the common one again."""
+    try:
+        folder = writable_registry(settings.scoring)
+        log, stack = await _standing(settings, folder, site)
+        if len(stack) < 2:
+            raise SetupError(
+                f"{folder} remembers no promotion{f' of site {site}' if site else ''} on this log that could be taken "
+                "back: name the version, `opecom models promote VERSION`"
+            )
+        if stack[-2]:
+            load(folder, stack[-2])
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log, site), patience, notify)
+
+
+async def restore_site_models(settings: Settings) -> list[Promotion]:
+    """Put the sites' own models in force on a log that does not know them yet; raises SetupError.
+
+    The embedded broker begins a log at each start; a common model stands in the registry, as the log's default. What
+    cannot be used is left out by the workers, as at any promotion.
+    """
+    try:
+        folder = writable_registry(settings.scoring)
+        wanted = site_models(folder)
+        if not wanted:
+            return []
+        log, restored = await topics.log_id(kafka_clients(settings.kafka)), []
+        for site, version in wanted.items():
+            if not promotions(folder, log, site):
+                await controls.write_control(settings.kafka, UseModel(version, site))
+                restored.append(_promotion("promote", version, "", log, site))
+                remember(folder, restored[-1])
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+    return restored
 
 
 async def _put(settings: Settings, folder: Place, promotion: Promotion, patience: float, notify: Notify) -> Promotion:
@@ -88,15 +117,17 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
     is not remembered twice.
     """
     dead_from = await _answered(uptake.dead_ends(settings))
-    written = await controls.write_control(settings.kafka, UseModel(promotion.version))
+    written = await controls.write_control(settings.kafka, UseModel(promotion.version, promotion.site))
     taken = await _answered(uptake.uptake(settings, written, dead_from or {}, patience))
     if taken is not None and len(taken.refused) == len(written):
-        raise NotTakenError(f"no worker has taken {promotion.version}, {promotion.before} goes on: {taken.refusals()}")
+        goes_on = promotion.before or "the common model"
+        raise NotTakenError(f"no worker has taken {promotion.version}, {goes_on} goes on: {taken.refusals()}")
     if folder != SHIPPED:
         try:
             if promotion.version != promotion.before:
                 remember(folder, promotion)
-            make_current(folder, promotion.version)
+            if not promotion.site:
+                make_current(folder, promotion.version)
         except RegistryError as error:
             raise SetupError(str(error)) from error
     if taken is None:
@@ -122,14 +153,14 @@ async def _answered(question: Awaitable[Answer]) -> Answer | None:
         return None
 
 
-async def _standing(settings: Settings, folder: Place) -> tuple[str, list[str]]:
-    """The log's name, and the versions that came into force on it, the one in force last."""
+async def _standing(settings: Settings, folder: Place, site: str = "") -> tuple[str, list[str]]:
+    """The log's name, and the versions that came into force on it, the one in force last; of a site "" is the common
+    one."""
     log = await topics.log_id(kafka_clients(settings.kafka))
-    return log, in_force(promotions(folder, log)) or [settings.scoring.model or current(folder)]
+    default = "" if site else settings.scoring.model or current(folder)
+    return log, in_force(promotions(folder, log, site)) or [default]
 
 
-def _promotion(kind: str, version: str, before: str, log: str) -> Promotion:
+def _promotion(kind: Literal["promote", "rollback"], version: str, before: str, log: str, site: str) -> Promotion:
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Promotion(
-        kind="promote" if kind == "promote" else "rollback", version=version, before=before, log=log, at=at
-    )
+    return Promotion(kind=kind, version=version, before=before, log=log, at=at, site=site)

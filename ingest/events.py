@@ -140,10 +140,21 @@ class Tick(Struct, frozen=True, gc=False, tag="tick", tag_field="control", forbi
     to: Millis
 
 
-class UseModel(Struct, frozen=True, gc=False, tag="model", tag_field="control", forbid_unknown_fields=True):
-    """Puts a model version in force from this offset on."""
+class UseModel(
+    Struct, frozen=True, gc=False, tag="model", tag_field="control", forbid_unknown_fields=True, omit_defaults=True
+):
+    """Puts a model version in force from this offset on: for one site and the runs of its history, or for all sites
+    that have no model of their own.
 
-    version: Annotated[str, Meta(min_length=1, max_length=64)]
+    An empty version, of a site alone, ends its own model. A site that does not name its version is a ValueError.
+    """
+
+    version: Annotated[str, Meta(max_length=64)]
+    site: Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9_.-]{0,63})?$(?!\n)")] = ""
+
+    def __post_init__(self) -> None:
+        if not (self.version or self.site):
+            raise ValueError("a model control names no version and no site")
 
 
 class UsePages(Struct, frozen=True, gc=False, tag="pages", tag_field="control", forbid_unknown_fields=True):

@@ -18,6 +18,9 @@ GateOutcome = Literal["none", "passed", "forced"]
 class Promotion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`version` took the place of `before` on `log`; `at` is the time in ISO 8601 (UTC).
 
+    `site`: it scores this site alone, "" where it scores all that have no model of their own; of a site an empty
+    version or `before` is the common model.
+
     `gate`: what the gate of scoring/shadow/gate.py said, `none` where nobody had it judged; `forced`: it was put in
     force against the `refusals`.
     """
@@ -29,15 +32,26 @@ class Promotion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: str
     gate: GateOutcome = "none"
     refusals: tuple[str, ...] = ()
+    site: str = ""
 
 
-def promotions(folder: Place, log: str) -> list[Promotion]:
-    """The promotions and rollbacks of this log; raises RegistryError for a file that is not ours."""
+def promotions(folder: Place, log: str, site: str = "") -> list[Promotion]:
+    """The promotions and rollbacks of this log, the common ones or a site's own; raises RegistryError for a file that
+    is not ours."""
+    return [each for each in _recorded(folder) if (each.log, each.site) == (log, site)]
+
+
+def site_models(folder: Place) -> dict[str, str]:
+    """The sites that have a model of their own on the newest log that they had one on; raises RegistryError."""
+    newest = {each.site: each.version for each in _recorded(folder) if each.site}
+    return {site: version for site, version in newest.items() if version}
+
+
+def _recorded(folder: Place) -> list[Promotion]:
     try:
-        recorded = [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
+        return [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
     except msgspec.DecodeError as error:
         raise RegistryError(f"cannot read {folder / FILE} ({error}): fix the line, or remove the file") from error
-    return [each for each in recorded if each.log == log]
 
 
 def remember(folder: Place, promotion: Promotion) -> None:

@@ -1,6 +1,6 @@
 """The metrics of a worker for Prometheus."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 
+from ingest.events import base_site
 from stream.fold.result import Outcome
 from stream.scored import ScoredSession
 
@@ -56,11 +57,12 @@ class WorkerMetrics:
         )
         self.model = Gauge(
             "opecom_worker_model_info",
-            "1; its label is the model that scored last",
-            ["version"],
+            "1; its labels are the model that scored last, and the site where it is the site's own",
+            ["version", "site"],
             registry=self.registry,
         )
-        self._model = ""
+        #: The model that scored last, by site; "" for all that have none of their own.
+        self._models: dict[str, str] = {}
         self.refused_models = Counter(
             "opecom_worker_refused_models",
             "Times a model that the log named could not be used and the one before it went on",
@@ -112,8 +114,8 @@ class WorkerMetrics:
             "opecom_worker_claim_seconds", "Time from an assignment to the first round", registry=self.registry
         )
 
-    def count_updates(self, sessions: Sequence[ScoredSession]) -> None:
-        """Count updates that were acknowledged; all are of one model.
+    def count_updates(self, sessions: Sequence[ScoredSession], own: Collection[str] = ()) -> None:
+        """Count updates that were acknowledged; `own` are the sites that have a model of their own.
 
         Programs have no part in the distribution: drift is judged by it, and anybody can send thousands of them.
         """
@@ -121,14 +123,26 @@ class WorkerMetrics:
         self.probability.observe(
             np.fromiter((session.probability for session in sessions if not session.bot), np.float64)
         )
-        self.scored_by(sessions[0].model_version)
+        if not own:
+            self.scored_by({"": sessions[-1].model_version})
+            return
+        sites = [(base_site(session.site), session.model_version) for session in sessions]
+        self.scored_by(
+            {site: version for site, version in self._models.items() if site in own}
+            | {site if site in own else "": version for site, version in sites}
+        )
 
-    def scored_by(self, model: str) -> None:
-        """Name the model in force."""
-        if model != self._model:
-            self._model = model
-            self.model.clear()
-            self.model.labels(model).set(1)
+    def scored_by(self, models: Mapping[str, str]) -> None:
+        """Name the models in force, by site; "" is the common one, which stays until another is named."""
+        wanted = {"": self._models[""], **models} if "" in self._models else dict(models)
+        if wanted == self._models:
+            return
+        for site, version in self._models.items():
+            if wanted.get(site) != version:
+                self.model.remove(version, site)
+        for site, version in wanted.items():
+            self.model.labels(version, site).set(1)
+        self._models = wanted
 
     def forget_partitions(self) -> None:
         """Drop the values of all partitions: only who has a partition now reports it, or it would count twice."""

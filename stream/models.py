@@ -21,42 +21,48 @@ async def refuse_unusable_models(partition: Partition, records: Sequence[LogReco
 
     The fold then passes them. Returns how many were refused now.
     """
-    refused, goes_on = 0, partition.model
-    for offset, version in _named(records):
+    refused, ahead = 0, partition.models.copy()
+    for offset, control in _named(records):
         if offset < partition.next or offset in partition.refused:
             continue
-        reason = await _fault(models, version)
+        reason = await _fault(models, control.version) if control.version else ""
         if not reason:
-            goes_on = version
-        else:
-            partition.refused[offset] = reason
-            refused += 1
-            log.error(
-                "partition %d: the control at %d is refused, %s goes on: %s",
-                partition.number, offset, goes_on or "the default model", reason,
-            )  # fmt: skip
+            ahead.apply(control)
+            continue
+        partition.refused[offset] = reason
+        refused += 1
+        log.error(
+            "partition %d: the control at %d is refused, %s goes on%s: %s",
+            partition.number, offset, ahead.of(control.site) or "the default model",
+            f" for site {control.site}" if control.site else "", reason,
+        )  # fmt: skip
     return refused
 
 
 async def require_usable(partition: Partition, models: ModelLoader) -> int:
-    """See that the model in force can score here, else put the one before it in force, or the default one.
+    """See that the models in force can score here, else put the common one before in force, or the default one; where
+    it is a site's own, the common one goes on.
 
-    Returns 1 where it could not, else 0.
+    Returns how many could not.
     """
-    reason = await _fault(models, partition.model) if partition.model else ""
-    if not reason:
-        return 0
-    before = (
-        partition.previous_model
-        if partition.previous_model and not await _fault(models, partition.previous_model)
-        else ""
-    )
-    log.error(
-        "partition %d: model %s was in force, %s goes on: %s",
-        partition.number, partition.model, before or "the default model", reason,
-    )  # fmt: skip
-    partition.model, partition.previous_model = before, ""
-    return 1
+    in_force, unusable = partition.models, 0
+    if in_force.common and (reason := await _fault(models, in_force.common)):
+        before = in_force.before if in_force.before and not await _fault(models, in_force.before) else ""
+        log.error(
+            "partition %d: model %s was in force, %s goes on: %s",
+            partition.number, in_force.common, before or "the default model", reason,
+        )  # fmt: skip
+        in_force.common, in_force.before = before, ""
+        unusable += 1
+    for site, version in list(in_force.sites.items()):
+        if reason := await _fault(models, version):
+            log.error(
+                "partition %d: model %s was in force for site %s, the common one goes on: %s",
+                partition.number, version, site, reason,
+            )  # fmt: skip
+            in_force.drop(site)
+            unusable += 1
+    return unusable
 
 
 async def _fault(models: ModelLoader, version: str) -> str:
@@ -68,6 +74,6 @@ async def _fault(models: ModelLoader, version: str) -> str:
     return ""
 
 
-def _named(records: Sequence[LogRecord]) -> Iterator[tuple[int, str]]:
-    """Offset and version of the controls that put a model in force."""
-    return ((offset, control.version) for offset, control in controls(records) if isinstance(control, UseModel))
+def _named(records: Sequence[LogRecord]) -> Iterator[tuple[int, UseModel]]:
+    """The controls that put a model in force, with their offsets."""
+    return ((offset, control) for offset, control in controls(records) if isinstance(control, UseModel))

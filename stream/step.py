@@ -5,9 +5,7 @@ they need from outside (partitions, models) is given to them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby, islice, repeat
-from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from msgspec import Struct
 
@@ -83,25 +81,39 @@ def score(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[Se
 
     They come in their order, SCORE_ROWS at a time at most.
     """
-    start = 0
-    while start < len(updates):
-        version = updates[start].model
-        end = start + 1
-        while end < len(updates) and end - start < SCORE_ROWS and updates[end].model == version:
-            end += 1
-        yield _scored(updates[start:end], models(version))
-        start = end
+    for begin in range(0, len(updates), SCORE_ROWS):
+        some = updates[begin : begin + SCORE_ROWS]
+        places = _places_by_model(some)
+        if len(places) == 1:
+            yield _scored(some, models(some[0].model))
+            continue
+        ready: list[ScoredUpdate | None] = [None] * len(some)
+        for version, of_version in places.items():
+            scored = _scored([some[place] for place in of_version], models(version))
+            for place, update in zip(of_version, scored, strict=True):
+                ready[place] = update
+        yield cast(list[ScoredUpdate], ready)
 
 
 def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[tuple[SessionUpdate, float, str]]:
     """The updates with their probability and the version of the model that gives it, without reasons."""
-    for version, of_version in groupby(updates, attrgetter("model")):
-        model, rest = models(version), iter(of_version)
-        while some := list(islice(rest, SCORE_ROWS)):
-            scores = _site_scores(some, model)
-            yield from zip(
-                [update.record for update in some], scores.probability.tolist(), repeat(model.manifest.version)
-            )
+    for begin in range(0, len(updates), SCORE_ROWS):
+        some = updates[begin : begin + SCORE_ROWS]
+        found: list[tuple[float, str]] = [(0.0, "")] * len(some)
+        for version, places in _places_by_model(some).items():
+            model = models(version)
+            scores = _site_scores([some[place] for place in places], model)
+            for place, probability in zip(places, scores.probability.tolist(), strict=True):
+                found[place] = probability, model.manifest.version
+        yield from ((update.record, *each) for update, each in zip(some, found, strict=True))
+
+
+def _places_by_model(updates: Sequence[UnscoredUpdate]) -> dict[str, list[int]]:
+    """Where the updates of each model are: those of sites with models of their own come between others."""
+    places: dict[str, list[int]] = {}
+    for place, update in enumerate(updates):
+        places.setdefault(update.model, []).append(place)
+    return places
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:

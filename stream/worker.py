@@ -157,7 +157,7 @@ class Worker:
             began = self._end_stage("score", began)
             await self._records.publish(self._topics.scored, keyed)
             began = self._end_stage("publish", began)
-            metrics.count_updates([update.record for update in ready])
+            metrics.count_updates([update.record for update in ready], self._own_models())
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
         metrics.round_records.observe(sum(map(len, batches.values())))
@@ -172,6 +172,10 @@ class Worker:
             raise WorkerError(
                 f"{FAILURES_IN_A_ROW} events in a row could not be folded: see the dead letters (reason failed)"
             )
+
+    def _own_models(self) -> set[str]:
+        """The sites that have a model of their own."""
+        return {site for partition in self.partitions.values() for site in partition.models.sites}
 
     async def run_maintenance(self, client: ConsumerClient, wall: int) -> None:
         """Every COMMIT_EVERY seconds: commit, compare the consumer's positions with `next`, and append due ticks."""

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from deploy.errors import SetupError
 from deploy.processes.data_folder import as_running
+from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings, load
 from deploy.terminal.console import TerminalConsole, escape
 from deploy.terminal.plain import print_line
@@ -127,7 +128,7 @@ def promote(
     version: Version,
     gated: Annotated[bool, typer.Option("--gated", help="Only if its shadow passes the gate.")] = False,
     force: Annotated[bool, typer.Option("--force", help="With --gated: also if not; the reasons are kept.")] = False,
-    site: Annotated[str, typer.Option(help="Of the shadow: one site; none: all.")] = "",
+    site: Annotated[str, typer.Option(help="The site that it scores, and its shadow is of; none: all others.")] = "",
     days: Days = 7,
     until: Until = None,
     source: FromSource = "kafka",
@@ -140,31 +141,44 @@ def promote(
         raise SetupError("--force overrules the gate: add --gated, or leave both away to promote without it")
     settings = _running()
     if not gated:
-        _print_promotion(settings, asyncio.run(promotion.promote(settings, version)))
+        _check_site(settings, site)
+        _print_promotion(settings, asyncio.run(promotion.promote(settings, version, site=site)))
         return
     from deploy import gate
 
-    before = asyncio.run(promotion.version_in_force(settings))
+    _check_site(settings, site)
+    before = asyncio.run(promotion.version_in_force(settings, site))
     request = gate.last_days(version, days, _until(until), site, before, source)
     report, refusals = gate.judged(settings, request, TerminalConsole())
-    done = asyncio.run(gate.promote_judged(settings, version, report, refusals, force))
+    done = asyncio.run(gate.promote_judged(settings, version, report, refusals, force, site))
     for each in refusals:
         print_line(f"the gate refused {version}, and it was promoted all the same: {each}")
     _print_promotion(settings, done)
 
 
 @app.command()
-def rollback() -> None:
+def rollback(
+    site: Annotated[str, typer.Option(help="The site; none: all that have no model of their own.")] = "",
+) -> None:
     """Puts the version in force again that was before the last promotion."""
     from deploy import promote as promotion
 
     settings = _running()
-    _print_promotion(settings, asyncio.run(promotion.roll_back(settings)))
+    _check_site(settings, site)
+    _print_promotion(settings, asyncio.run(promotion.roll_back(settings, site=site)))
+
+
+def _check_site(settings: Settings, site: str) -> None:
+    known = sites_of(settings)
+    if site and site not in known:
+        raise SetupError(f"there is no site {site}: sites are {', '.join(sorted(known))} (`opecom sites list`)")
 
 
 def _print_promotion(settings: Settings, done: Promotion) -> None:
-    print_line(f"{done.version} is in force from here on in all partitions; before it: {done.before}")
-    if settings.scoring.model not in ("", done.version):
+    version, before = done.version or "the common model", done.before or "the common model"
+    of_site = f" for site {done.site}" if done.site else ""
+    print_line(f"{version} is in force{of_site} from here on in all partitions; before it: {before}")
+    if not done.site and settings.scoring.model not in ("", done.version):
         print_line(
             f"scoring.model still says {settings.scoring.model}: a new log and the prediction API begin with that one"
         )

@@ -28,18 +28,25 @@ def topics(
     kafka = settings.kafka
     # A broker that is away is one line of ours; the client would add its own.
     silence_libraries()
-    wanted = all_topics.wanted(kafka)
     if what == "create":
-        done = asyncio.run(all_topics.ensure(kafka_clients(kafka), wanted))
-        print_line("\n".join(done) or "the topics are as they must be")
+        print_line("\n".join(asyncio.run(_created(settings))) or "the topics are as they must be")
         return
     if what == "retry-failed":
         print_line(f"{_retry_failed(settings):,} events published again at the end of the log")
         return
-    faults = asyncio.run(all_topics.check(kafka_clients(kafka), wanted))
+    faults = asyncio.run(all_topics.check(kafka_clients(kafka), all_topics.wanted(kafka)))
     print_line("\n".join(fault.line for fault in faults) or "the topics are as they must be")
     if faults:
         raise typer.Exit(1)
+
+
+async def _created(settings: Settings) -> list[str]:
+    """What was done, a line each: topics, and on a new log the models of sites."""
+    from deploy.promote import restore_site_models
+
+    done = await all_topics.ensure(kafka_clients(settings.kafka), all_topics.wanted(settings.kafka))
+    restored = await restore_site_models(settings)
+    return [*done, *(f"{each.version} scores site {each.site}, as on the log before" for each in restored)]
 
 
 def _retry_failed(settings: Settings) -> int:

@@ -17,6 +17,7 @@ from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import PATIENCE, Child, Supervisor, exit_text, remedy
+from deploy.promote import restore_site_models
 from deploy.settings.model import KafkaSettings, Settings, variable
 
 #: Without a broker there is nothing to drain; the parts get so many seconds then.
@@ -60,6 +61,7 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
 
         await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
         await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
+        await restore_site_models(settings.model_copy(update={"kafka": kafka}))
 
     def new_broker() -> Child:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
@@ -94,6 +96,7 @@ def services(settings: Settings, folder: Path) -> LaunchPlan:
 
     async def prepare(supervisor: Supervisor) -> None:
         await topics.ensure(kafka_clients(settings.kafka), topics.wanted(settings.kafka))
+        await restore_site_models(settings)
         code, last = await supervisor.run_once(Child("migrate", [*OPECOM, "migrate"], environment), asyncio.Event())
         if code:
             raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")

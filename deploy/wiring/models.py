@@ -56,7 +56,7 @@ def models(scoring: ScoringSettings, log: str = "") -> ModelLoader:
     except RegistryError as error:
         raise SetupError(str(error)) from error
 
-    @lru_cache(maxsize=8)
+    @lru_cache(maxsize=64)
     def model(version: str) -> Model:
         return load(registry(scoring), version or default)
 

@@ -55,7 +55,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     listener = listen(host, port) if port else None
     metrics, followed = WorkerMetrics(), FollowedTopics(kafka, clients)
     add_process_metrics(metrics.registry, "worker")
-    metrics.scored_by(scorers("").manifest.version)
+    metrics.scored_by({"": scorers("").manifest.version})
     producer = scored_producer(clients)
 
     def make(number: int, mark: Mark) -> Partition:

@@ -35,6 +35,7 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
         ),
         Tick("live", _NOON + 2_400_000),
         UseModel("2025-01-01-first"),
+        UseModel("logistic-shop-2025-03-01-5f0c2a91", _SITE),
         UsePages(7),
         Erase(visitor_digest(_SITE, _VISITOR), 3),
         ScoredSession(

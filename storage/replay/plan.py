@@ -9,6 +9,7 @@ from storage.replay.errors import ReplayError
 from storage.replay.request import PartitionPlan, ReplaySelection
 from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import Mark, decode_mark
+from stream.fold.models_in_force import ModelsInForce
 from stream.kafka.source import Bounds, Source
 from stream.replay import EARLIER, NEVER
 
@@ -19,9 +20,10 @@ async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -
     bounds = await source.bounds(partition)
     cut = bounds.end - 1
     first = await _first(world, request, source, partition, bounds)
-    model, pages = await in_thread(world.stored.in_force, partition, first) if first > bounds.start else ("", 0)
+    known = await in_thread(world.stored.in_force, partition, first) if first > bounds.start else None
+    models, pages = known or (ModelsInForce(), 0)
     clocks = await in_thread(world.stored.clocks, partition, first) if first else {}
-    begin = Mark(first, clocks, model, pages)
+    begin = Mark(first, clocks, models.common, pages, sites=models.sites)
     last = await _last(world, request, partition, cut)
     # A training set has no sessions that are open at the cut, whoever they belong to; nor has a shadow.
     tail = begin if request.folds_sites else await _tail(world, request, partition, begin, cut)

@@ -8,6 +8,7 @@ from msgspec import Struct
 from ingest.events import CLOCK_TOLERANCE_MS, LIVE_CLOCK, Tick, UndecodableError, UseModel, UsePages, decode, encode
 from storage.database.threads import in_thread
 from storage.write.clickhouse_sink import run_query
+from stream.fold.models_in_force import ModelsInForce
 from stream.fold.partition import LogRecord
 from stream.kafka.source import PIECE, Bounds, SourceError
 
@@ -88,9 +89,9 @@ class StoredLog:
         """The last offset of an event received before `at` (ms); None where there is none."""
         return self._found(_LAST_BEFORE, partition, at)
 
-    def in_force(self, partition: int, offset: int) -> tuple[str, int]:
-        """The model and the version of the page statistics that the controls before `offset` put in force."""
-        model, pages = "", 0
+    def in_force(self, partition: int, offset: int) -> tuple[ModelsInForce, int]:
+        """The models and the version of the page statistics that the controls before `offset` put in force."""
+        models, pages = ModelsInForce(), 0
         refused = self.refused(partition)
         for at, raw in self._run_query(_CONTROLS, partition, first=offset):
             try:
@@ -98,10 +99,10 @@ class StoredLog:
             except UndecodableError:
                 continue
             if isinstance(content, UseModel) and at not in refused:
-                model = content.version
+                models.apply(content)
             elif isinstance(content, UsePages):
                 pages = max(pages, content.version)
-        return model, pages
+        return models, pages
 
     def clocks(self, partition: int, offset: int) -> dict[str, int]:
         """The clocks of imported sites as the records before `offset` leave them, the one that began first first."""

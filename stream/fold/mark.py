@@ -1,5 +1,9 @@
 """A mark: where recovery may begin to fold, kept as the metadata of a committed offset."""
 
+import base64
+import binascii
+import zlib
+
 import msgspec
 from msgspec import Struct, field
 
@@ -7,13 +11,16 @@ from ingest.events import LIVE_CLOCK
 
 #: Bytes of a mark: Kafka takes 4,096 of metadata with an offset. The clocks of a partition have most of them.
 MARK_BYTES, CLOCKS_BYTES = 4_000, 3_000
+#: Before a packed mark.
+_PACKED = "z:"
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
     """Where a fold may begin: the offset, and what stood there. An empty model is the default one.
 
-    `before` is the model that was in force before `model`; `refused` are the offsets, from `next` on, of the controls
-    whose model could not be used, so that a fold which begins here comes to the same end.
+    `before` is the model that was in force before `model`, `sites` are those of sites that have one of their own;
+    `refused` are the offsets, from `next` on, of the controls whose model could not be used, so that a fold which
+    begins here comes to the same end.
     """
 
     next: int
@@ -22,6 +29,7 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     pages_version: int = field(default=0, name="pages")
     before: str = ""
     refused: tuple[int, ...] = ()
+    sites: dict[str, str] = {}
 
 
 def clock_bytes(name: str) -> int:
@@ -30,22 +38,31 @@ def clock_bytes(name: str) -> int:
 
 
 def encode_mark(mark: Mark) -> str:
-    """A mark as the metadata of a committed offset.
+    """A mark as the metadata of a committed offset: JSON, packed where it would be too long.
 
-    A fold keeps no more clocks than fit; only where names need more bytes than letters are the oldest left out.
+    A fold keeps no more clocks than fit; only where names cannot be packed are the oldest left out.
     """
-    encoded = msgspec.json.encode(mark)
+    encoded = _encoded(mark)
     imports = [name for name in mark.clocks if name != LIVE_CLOCK]
     while len(encoded) > MARK_BYTES and imports:
         del imports[: len(imports) // 4 + 1]
         kept = {name: now for name, now in mark.clocks.items() if name == LIVE_CLOCK or name in imports}
-        encoded = msgspec.json.encode(msgspec.structs.replace(mark, clocks=kept))
+        encoded = _encoded(msgspec.structs.replace(mark, clocks=kept))
     return encoded.decode()
 
 
 def decode_mark(metadata: str) -> Mark | None:
     """The mark of a committed offset's metadata; None where there is none to read."""
     try:
-        return msgspec.json.decode(metadata, type=Mark)
-    except msgspec.DecodeError:
+        packed = metadata.startswith(_PACKED)
+        text = zlib.decompress(base64.b85decode(metadata[len(_PACKED) :])) if packed else metadata
+        return msgspec.json.decode(text, type=Mark)
+    except (msgspec.DecodeError, ValueError, binascii.Error, zlib.error):
         return None
+
+
+def _encoded(mark: Mark) -> bytes:
+    encoded = msgspec.json.encode(mark)
+    if len(encoded) <= MARK_BYTES:
+        return encoded
+    return _PACKED.encode() + base64.b85encode(zlib.compress(encoded, 9))

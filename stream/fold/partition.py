@@ -30,6 +30,7 @@ from stream.fold.erasures import Erasures, digests_of
 from stream.fold.event_ids import event_id_bytes
 from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
+from stream.fold.models_in_force import ModelsInForce
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
 from stream.fold.session import Session, apply, counts_as_revenue, has_event
@@ -75,9 +76,7 @@ class Partition:
         self.log = log
         self.number = number
         self.next = start.next
-        self.model = start.model
-        #: The model that was in force before `model`.
-        self.previous_model = start.before
+        self.models = ModelsInForce(start.model, start.before, start.sites)
         #: Why controls were refused, by their offset; what is no longer known is given as REFUSED_EARLIER.
         self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
         self.pages_version = start.pages_version
@@ -166,16 +165,15 @@ class Partition:
 
     def _here(self) -> Mark:
         clocks = {name: clock.now for name, clock in self.clocks.items()}
-        return Mark(self.next, clocks, self.model, self.pages_version, self.previous_model)
+        models = self.models
+        return Mark(self.next, clocks, models.common, self.pages_version, models.before, sites=dict(models.sites))
 
     def _apply_control(self, record: LogRecord, control: Control, result: FoldResult | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
             self._advance(control.clock, control.to, record.offset, result)
         elif isinstance(control, UseModel):
-            if record.offset in self.refused:
-                return "failed", self.refused[record.offset]
-            if control.version != self.model:
-                self.previous_model, self.model = self.model, control.version
+            if refusal := self.refused.get(record.offset) or self.models.apply(control):
+                return "failed", refusal
         elif isinstance(control, UsePages):
             self.pages_version = max(self.pages_version, control.version)
             self._profiles.clear()
@@ -337,7 +335,7 @@ class Partition:
             session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
         )
         profile = self._profiles.get(session.site) or self._profile_of(session.site)
-        result.updates.append(UnscoredUpdate(self.number, key, self.model, update, profile))
+        result.updates.append(UnscoredUpdate(self.number, key, self.models.of(session.site), update, profile))
 
     def _profile_of(self, site: str) -> SiteProfile:
         """The profile of the version in force, kept until another one is."""

@@ -13,7 +13,7 @@ from deploy.settings.model import load
 from deploy.wiring.models import CurrentModel, models, writable_registry
 from scoring import registry
 from scoring.folder import RegistryError
-from scoring.promotions import Promotion, in_force, promotions, remember
+from scoring.promotions import Promotion, in_force, promotions, remember, site_models
 from tests.support.models import registry_of
 
 
@@ -84,6 +84,17 @@ def test_promotions_are_remembered_by_log(tmp_path: Path) -> None:
     (tmp_path / "promotions.jsonl").write_text("{")
     with pytest.raises(RegistryError, match="fix the line, or remove the file"):
         promotions(tmp_path, "k")
+
+
+def test_promotions_of_a_site_are_its_own(tmp_path: Path) -> None:
+    remember(tmp_path, promotion("promote", "m2", "m1"))
+    for each in (("promote", "m3", ""), ("promote", "m4", "m3"), ("rollback", "m3", "m4")):
+        remember(tmp_path, msgspec.structs.replace(promotion(*each), site="shop"))
+    remember(tmp_path, msgspec.structs.replace(promotion("promote", "m5", ""), site="other"))
+    remember(tmp_path, msgspec.structs.replace(promotion("rollback", "", "m5", log="new"), site="other"))
+    assert in_force(promotions(tmp_path, "k")) == ["m1", "m2"]
+    assert in_force(promotions(tmp_path, "k", "shop")) == ["", "m3"]
+    assert site_models(tmp_path) == {"shop": "m3"}
 
 
 def test_the_outcome_of_the_gate_is_remembered_and_a_line_without_it_is_read(tmp_path: Path) -> None:

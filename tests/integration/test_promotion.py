@@ -14,7 +14,7 @@ from deploy.errors import SetupError
 from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.log.topics import log_id
-from deploy.promote import promote, roll_back
+from deploy.promote import promote, restore_site_models, roll_back, version_in_force
 from deploy.settings.model import KafkaSettings, ScoringSettings, Settings, WorkerSettings
 from deploy.wiring import worker
 from deploy.wiring.models import CurrentModel
@@ -164,6 +164,32 @@ async def test_a_rollback_goes_back_step_by_step_and_stops_at_the_first(settings
         await roll_back(settings)
     controls_ = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 10)]
     assert Counter(each.version for each in controls_ if isinstance(each, UseModel)) == {"m1": 2, "m2": 6, "m3": 2}
+
+
+async def test_a_site_has_a_model_of_its_own_and_has_it_again_on_a_new_log(settings: Settings) -> None:
+    kafka, folder = settings.kafka, Path(settings.scoring.registry)
+    clients = kafka_clients(kafka)
+    await topics.ensure(clients, topics.wanted(kafka))
+    await promote(settings, "m2", patience=0, site="shop")
+    assert [await version_in_force(settings, site) for site in ("shop", "other", "")] == ["m2", "m1", "m1"]
+    assert registry.current(folder) == "m1"
+    await promote(settings, "m3", patience=0, site="shop")
+    assert await restore_site_models(settings) == []
+    # The embedded broker's next start, as the registry sees it.
+    text = (folder / "promotions.jsonl").read_text()
+    (folder / "promotions.jsonl").write_text(text.replace(await log_id(clients), "the log before"))
+    assert await version_in_force(settings, "shop") == "m1"
+    assert [(each.site, each.version) for each in await restore_site_models(settings)] == [("shop", "m3")]
+    assert await version_in_force(settings, "shop") == "m3"
+    assert await restore_site_models(settings) == []
+    assert (await roll_back(settings, patience=0, site="shop")).version == ""
+    assert await version_in_force(settings, "shop") == "m1"
+    with pytest.raises(SetupError, match="no promotion of site shop on this log"):
+        await roll_back(settings, site="shop")
+    found = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 8)]
+    assert Counter((each.version, each.site) for each in found if isinstance(each, UseModel)) == {
+        ("m2", "shop"): 2, ("m3", "shop"): 4, ("", "shop"): 2,
+    }  # fmt: skip
 
 
 def test_predictions_take_the_current_version_and_keep_the_old_one_where_it_is_broken(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry, Histogram
@@ -50,7 +51,7 @@ async def test_a_round_reports_outcomes_probabilities_the_model_and_the_commit()
     assert value(metrics, "updates_total") == value(metrics, "probability_count") == 2
     assert value(metrics, "probability_bucket", le="0.5") == 0
     assert value(metrics, "probability_bucket", le="0.6") == 2
-    assert value(metrics, "model_info", version="constant") == 1
+    assert value(metrics, "model_info", version="constant", site="") == 1
     assert value(metrics, "round_seconds_count") == value(metrics, "age_seconds_count") == 1
     assert (value(metrics, "age_seconds_sum") or 99) < 60
     assert (value(metrics, "last_commit_timestamp_seconds") or 0) >= now / 1000
@@ -67,10 +68,26 @@ def test_sessions_of_programs_are_no_part_of_the_distribution_that_drift_is_judg
 
 async def test_another_model_takes_the_place_of_the_one_before() -> None:
     metrics = WorkerMetrics()
-    metrics.scored_by("lr-1")
-    metrics.scored_by("lr-2")
-    assert value(metrics, "model_info", version="lr-1") is None
-    assert value(metrics, "model_info", version="lr-2") == 1
+    metrics.scored_by({"": "lr-1"})
+    metrics.scored_by({"": "lr-2"})
+    assert value(metrics, "model_info", version="lr-1", site="") is None
+    assert value(metrics, "model_info", version="lr-2", site="") == 1
+
+
+def test_models_of_sites_are_named_with_their_site_until_they_have_none() -> None:
+    metrics = WorkerMetrics()
+
+    def named(*sessions: tuple[str, str], own: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+        metrics.count_updates(
+            [msgspec.structs.replace(scored(1), site=site, model_version=model) for site, model in sessions], own
+        )
+        [family] = metrics.model.collect()
+        return {(sample.labels["site"], sample.labels["version"]) for sample in family.samples}
+
+    assert named(("a", "m1"), ("b", "m1")) == {("", "m1")}
+    assert named(("a", "m1"), ("b~r", "m2"), own=("b",)) == {("", "m1"), ("b", "m2")}
+    assert named(("b", "m3"), own=("b",)) == {("", "m1"), ("b", "m3")}
+    assert named(("b", "m1")) == {("", "m1")}
 
 
 async def test_a_partition_that_went_to_another_worker_is_reported_by_that_one_alone() -> None:

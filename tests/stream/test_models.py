@@ -4,8 +4,10 @@ import random
 
 import pytest
 
-from ingest.events import Control, Event, UseModel
+from ingest.events import Control, Event, UndecodableError, UseModel, encode
+from ingest.events import decode as decode_record
 from stream.fold.mark import Mark, decode_mark, encode_mark
+from stream.fold.models_in_force import ModelsInForce
 from stream.metrics import WorkerMetrics
 from stream.publish import ListRecordPublisher
 from stream.scored import decode, decode_dead
@@ -84,6 +86,51 @@ async def test_a_mark_forgets_what_was_refused_before_it() -> None:
     assert mark == Mark(2, {})
 
 
+async def test_a_sites_own_model_stands_before_the_common_one_until_it_is_taken_back() -> None:
+    said: list[Event | Control] = [UseModel("m2", "a")]
+    for number, control in enumerate((UseModel("m3"), UseModel("gone", "a"), UseModel("", "a"), UseModel("", "a"))):
+        said += [event(10 * number + each, NOON, site=site, session_id=site) for each, site in enumerate(("a", "b"), 1)]
+        said.append(control)
+    said.append(event(99, NOON, site="a", session_id="a"))
+    metrics = WorkerMetrics()
+    records = await run(FakeLog({0: log_of(said)}), known("m1", "m2", "m3"), metrics, size=20)
+    assert [model for _, model in scored_by_model(records)] == ["m2", "m1", "m2", "m3", "m2", "m3", "m3", "m3", "m3"]
+    assert metrics.registry.get_sample_value("opecom_worker_refused_models_total") == 1
+
+
+async def test_a_sites_model_that_is_gone_when_a_partition_is_claimed_gives_way_to_the_common_one() -> None:
+    log = FakeLog({0: log_of([event(1, NOON, site="a"), event(2, NOON, site="b")])})
+    log.commits[0] = (0, encode_mark(Mark(0, {}, "m2", sites={"a": "m9", "b": "m3"})))
+    assert scored_by_model(await run(log, known("m1", "m2", "m3"))) == [(0, "m2"), (1, "m3")]
+
+
+def test_more_sites_with_models_of_their_own_than_a_mark_holds_are_refused() -> None:
+    models = ModelsInForce()
+    taken = [not models.apply(UseModel(f"logistic-{site}-2026-11-29-5f0c2a91", f"s{site}")) for site in range(100)]
+    count = taken.index(False)
+    assert count > 40
+    assert not any(taken[count:])
+    assert "opecom models rollback --site" in models.apply(UseModel("m" * 40, "another"))
+    assert models.apply(UseModel("m2", "s0")) == ""
+    assert models.apply(UseModel("", "s1")) == ""
+    assert models.apply(UseModel("m" * 40, "another")) == ""
+    assert models.copy().sites == models.sites
+
+
+@pytest.mark.parametrize(
+    "value", [b'{"control":"model","version":""}', b'{"control":"model","version":"m1","site":"A"}']
+)
+def test_a_control_without_a_version_or_with_an_impossible_site_is_undecodable(value: bytes) -> None:
+    with pytest.raises(UndecodableError):
+        decode_record(None, value)
+
+
+def test_a_control_of_before_sites_had_models_is_read_and_written_as_it_was() -> None:
+    value = b'{"control":"model","version":"m1"}'
+    assert decode_record(None, value) == UseModel("m1")
+    assert encode(UseModel("m1")) == value
+
+
 @pytest.mark.parametrize(
     ("before", "goes_on"),
     [pytest.param("m2", "m2", id="the one before"), pytest.param("m8", "m1", id="else the default")],
@@ -96,21 +143,37 @@ async def test_a_model_that_is_gone_when_a_partition_is_claimed_gives_way(before
     assert metrics.registry.get_sample_value("opecom_worker_refused_models_total") == 1
 
 
+SITES = ("a", "b", "b~history")
+
+
+def expected_model(site: str, common: str, own: dict[str, str]) -> str:
+    return own.get(site.split("~", maxsplit=1)[0], common)
+
+
 async def test_crashes_leave_no_update_out_and_none_to_another_model() -> None:
     chance = random.Random(8)
     said: list[Event | Control] = []
     expected: dict[int, str] = {}
-    model = "m1"
-    for number in range(200):
-        if chance.random() < 0.1:
+    common, own = "m1", dict[str, str]()
+    for number in range(300):
+        if chance.random() < 0.15:
             version = chance.choice(["m1", "m2", "m3", "gone", "lost"])
-            model = version if version.startswith("m") else model
-            said.append(UseModel(version))
+            site = chance.choice(["", "a", "b"])
+            control = UseModel("" if site and chance.random() < 0.3 else version, site)
+            said.append(control)
+            if not site:
+                common = version if version.startswith("m") else common
+            elif not control.version:
+                own.pop(site, None)
+            elif version.startswith("m"):
+                own[site] = version
         else:
-            expected[len(said)] = model
-            said.append(click(number + 1))
+            each = event(number + 1, NOON + number * 1000, site=chance.choice(SITES), session_id=f"s{number % 7}")
+            expected[len(said)] = expected_model(each.site, common, own)
+            said.append(each)
+    assert set(expected.values()) == {"m1", "m2", "m3"}
     log, models, records = FakeLog({0: log_of(said)}), known("m1", "m2", "m3"), ListRecordPublisher()
-    for _ in range(25):
+    for _ in range(50):
         crashing = CrashingRecords(records, survives=chance.randrange(1, 25))
         worker, client = worker_on(log, crashing, models=models), FakeClient(log)
         await worker.claim({0}, client)

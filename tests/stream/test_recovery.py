@@ -3,10 +3,11 @@
 import asyncio
 import logging
 
+import msgspec
 import pytest
 
 import stream.recovery
-from stream.fold.mark import Mark, decode_mark, encode_mark
+from stream.fold.mark import MARK_BYTES, Mark, decode_mark, encode_mark
 from stream.fold.pages import PageRow, PagesMarker
 from stream.fold.sites import SiteRow
 from stream.metrics import WorkerMetrics
@@ -62,7 +63,7 @@ async def test_events_that_retention_took_are_reported_and_the_rest_goes_on(capl
     log.commits[0] = (1, encode_mark(Mark(0, {"live": NOON}, "m1", 7)))
     with caplog.at_level(logging.ERROR):
         worker, _, _ = await claimed(log)
-    assert (worker.partitions[0].next, worker.partitions[0].model, worker.partitions[0].pages_version) == (3, "m1", 7)
+    assert (worker.partitions[0].next, worker.partitions[0].models.common, worker.partitions[0].pages_version) == (3, "m1", 7)
     assert "events from 1 to 3 are gone from the log" in caplog.text
 
 
@@ -74,7 +75,7 @@ async def test_a_mark_that_retention_took_is_reported_and_the_fold_begins_at_the
     with caplog.at_level(logging.ERROR):
         worker, _, _ = await claimed(log)
     partition = worker.partitions[0]
-    assert (partition.next, partition.model, partition.pages_version) == (5, "m1", 7)
+    assert (partition.next, partition.models.common, partition.pages_version) == (5, "m1", 7)
     assert "open sessions began at 1, the log begins at 3" in caplog.text
 
 
@@ -148,8 +149,24 @@ async def test_a_partition_that_comes_back_goes_on_from_what_is_known_of_it() ->
 
 
 def test_a_mark_survives_its_metadata() -> None:
-    mark = Mark(12, {"live": NOON, "uci~a": 5}, "m1", 7)
+    mark = Mark(12, {"live": NOON, "uci~a": 5}, "m1", 7, sites={"shop": "m2"})
     assert decode_mark(encode_mark(mark)) == mark
+
+
+def test_a_mark_of_before_sites_had_models_is_read() -> None:
+    assert decode_mark('{"next":12,"clocks":{"live":5},"model":"m1","pages":7,"before":"m0","refused":[3]}') == Mark(
+        12, {"live": 5}, "m1", 7, "m0", (3,)
+    )
+    assert decode_mark("z:no mark") is None
+
+
+def test_a_mark_of_many_clocks_models_and_refusals_is_packed() -> None:
+    clocks = {f"shop~{number:08x}": NOON + number for number in range(95)} | {"live": NOON}
+    sites = {f"shop-{number}": f"logistic-shop-{number}-2026-11-29-{number:08x}" for number in range(38)}
+    mark = Mark(2**40, clocks, "m" * 64, 2**40, "n" * 64, tuple(range(2**40, 2**40 + 32)), sites)
+    text = encode_mark(mark)
+    assert len(text) <= MARK_BYTES < len(msgspec.json.encode(mark))
+    assert decode_mark(text) == mark
 
 
 def test_a_mark_fits_into_kafkas_metadata_whatever_was_imported() -> None:

@@ -114,7 +114,9 @@ def window_is_whole(said: list[Event | Control], since: int) -> None:
     begin = next((r.offset for r in records if (received(r) or 0) >= since - replay.EARLIER), len(records))
     state = partition()
     follow(state, records[:begin])
-    again = replayed(records, left, window, Mark(begin, {}, state.model, state.pages_version))
+    again = replayed(
+        records, left, window, Mark(begin, {}, state.models.common, state.pages_version, sites=state.models.sites)
+    )
     expected = [u for u in told if u.opened_at >= since and identity(u) not in live(records)[1]]
     assert [(identity(u), u.event, u.features) for u in again] == [(identity(u), u.event, u.features) for u in expected]
 

@@ -230,8 +230,8 @@ async def test_a_window_replaces_its_own_sessions_only(shop: Shop, source: str) 
 
 async def test_a_window_after_a_promotion_knows_the_model_in_force(databases: tuple[Any, Any]) -> None:
     week = a_week()
-    said = [*week[:5], UseModel("m2"), *week[5:]]
-    models = {"": ConstantModel(0.25), "m2": named("m2", 0.75)}
+    said = [*week[:5], UseModel("m2"), UseModel("m3", "default"), UseModel("m4", "elsewhere"), *week[5:]]
+    models = {"": ConstantModel(0.25), **{f"m{number}": named(f"m{number}", number / 8) for number in (2, 3, 4)}}
     shop = Shop(*databases, placed(said), models.__getitem__)
     shop.live()
     account = await shop.replay(since=NOON + 60 * HOUR, diff=True)

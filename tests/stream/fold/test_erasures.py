@@ -143,7 +143,7 @@ def standing(state: Partition) -> Any:
     sessions = [
         (s.site, s.session_id, s.opened_at, s.last_seen, s.ids, s.visitor_id, s.orders) for s in state.sessions()
     ]
-    return sessions, {name: clock.now for name, clock in state.clocks.items()}, state.model, state.pages_version
+    return sessions, {name: clock.now for name, clock in state.clocks.items()}, state.models.common, state.pages_version
 
 
 def contents_of(updates: list[ScoredSession]) -> list[Any]:
