@@ -15,7 +15,7 @@ from deploy.settings.model import Settings
 from deploy.wiring.models import writable_registry
 from ingest.events import UseModel
 from scoring.folder import Place, RegistryError
-from scoring.promotions import GateOutcome, Promotion, in_force, promotions, remember, site_models
+from scoring.promotions import GateOutcome, Promotion, in_force, promotions, remember
 from scoring.registry import SHIPPED, current, load
 from scoring.registry import promote as make_current
 
@@ -85,28 +85,6 @@ async def roll_back(
     except RegistryError as error:
         raise SetupError(str(error)) from error
     return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log, site), patience, notify)
-
-
-async def restore_site_models(settings: Settings) -> list[Promotion]:
-    """Put the sites' own models in force on a log that does not know them yet; raises SetupError.
-
-    The embedded broker begins a log at each start; a common model stands in the registry, as the log's default. What
-    cannot be used is left out by the workers, as at any promotion.
-    """
-    try:
-        folder = writable_registry(settings.scoring)
-        wanted = site_models(folder)
-        if not wanted:
-            return []
-        log, restored = await topics.log_id(kafka_clients(settings.kafka)), []
-        for site, version in wanted.items():
-            if not promotions(folder, log, site):
-                await controls.write_control(settings.kafka, UseModel(version, site))
-                restored.append(_promotion("promote", version, "", log, site))
-                remember(folder, restored[-1])
-    except RegistryError as error:
-        raise SetupError(str(error)) from error
-    return restored
 
 
 async def _put(settings: Settings, folder: Place, promotion: Promotion, patience: float, notify: Notify) -> Promotion:

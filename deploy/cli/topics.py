@@ -42,7 +42,7 @@ def topics(
 
 async def _created(settings: Settings) -> list[str]:
     """What was done, a line each: topics, and on a new log the models of sites."""
-    from deploy.promote import restore_site_models
+    from deploy.log.site_models import restore_site_models
 
     done = await all_topics.ensure(kafka_clients(settings.kafka), all_topics.wanted(settings.kafka))
     restored = await restore_site_models(settings)

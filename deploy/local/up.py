@@ -12,12 +12,12 @@ from deploy.local import broker
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.log.controls import LogError, keep_erasures
+from deploy.log.site_models import restore_site_models
 from deploy.processes import probes
 from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import PATIENCE, Child, Supervisor, exit_text, remedy
-from deploy.promote import restore_site_models
 from deploy.settings.model import KafkaSettings, Settings, variable
 
 #: Without a broker there is nothing to drain; the parts get so many seconds then.

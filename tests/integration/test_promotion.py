@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deploy.errors import SetupError
 from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
+from deploy.log.site_models import restore_site_models
 from deploy.log.topics import log_id
-from deploy.promote import promote, restore_site_models, roll_back, version_in_force
+from deploy.promote import promote, roll_back, version_in_force
 from deploy.settings.model import KafkaSettings, ScoringSettings, Settings, WorkerSettings
 from deploy.wiring import worker
 from deploy.wiring.models import CurrentModel

@@ -63,7 +63,11 @@ async def test_events_that_retention_took_are_reported_and_the_rest_goes_on(capl
     log.commits[0] = (1, encode_mark(Mark(0, {"live": NOON}, "m1", 7)))
     with caplog.at_level(logging.ERROR):
         worker, _, _ = await claimed(log)
-    assert (worker.partitions[0].next, worker.partitions[0].models.common, worker.partitions[0].pages_version) == (3, "m1", 7)
+    assert (worker.partitions[0].next, worker.partitions[0].models.common, worker.partitions[0].pages_version) == (
+        3,
+        "m1",
+        7,
+    )
     assert "events from 1 to 3 are gone from the log" in caplog.text
 
 
