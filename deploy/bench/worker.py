@@ -3,7 +3,8 @@
 Each way is a process of its own with topics of its own, over the same events and the same model: those of the UCI data
 with the shipped model, then those of the generated shop with a model of contract 2. What counts is CPU time between two
 readings: when the process has started, has its partitions and waits, and when every score is acknowledged and its
-offset committed.
+offset committed. The ways take turns, in rounds whose order alternates, and a ratio is the median of the rounds': a
+machine that others share changes its speed from minute to minute.
 
 The worker and the bare loop wait by the design's own rule: the log's first record puts a version of the page
 statistics in force that is not written yet, and no worker goes on without it. The whole backlog is on the topic, the
@@ -12,10 +13,12 @@ in a burst that takes a fraction of the time it needs for them, when it waits fo
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 from deploy.bench import bare_loop, naive_faust
@@ -31,9 +34,9 @@ from ingest.events import Event, UsePages, encode, key_of
 
 #: How long one way may take, in seconds.
 LONGEST = 600.0
-#: Events of a backlog, and for naive Faust, which needs a second for a thousand.
-BACKLOG, NAIVE = 200_000, 20_000
-QUICK_BACKLOG, QUICK_NAIVE = 40_000, 4_000
+#: Rounds, and in each the events of a backlog and for naive Faust, which needs a second for a thousand.
+ROUNDS, BACKLOG, NAIVE = 5, 100_000, 8_000
+QUICK_ROUNDS, QUICK_BACKLOG, QUICK_NAIVE = 1, 40_000, 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,40 +52,50 @@ class LoopCost:
         return self.events / self.cpu_seconds
 
 
+class Way(StrEnum):
+    """A way to write the worker."""
+
+    WORKER = "worker"
+    BARE = "bare aiokafka loop"
+    NAIVE = "naive Faust"
+
+
 @dataclass(frozen=True, slots=True)
 class ThreeWays:
-    """The worker beside the two other ways, on the same events."""
+    """The worker beside the two other ways, on the same events, once in each round."""
 
-    worker: LoopCost
-    bare: LoopCost
-    naive: LoopCost
+    rounds: list[dict[Way, LoopCost]]
 
     def figures(self, prefix: str) -> dict[str, float]:
         return {
-            f"{prefix}events_per_cpu_second": self.worker.rate,
-            f"{prefix}ratio_to_naive_faust": self.worker.rate / self.naive.rate,
-            f"{prefix}ratio_to_bare_loop": self.worker.rate / self.bare.rate,
+            f"{prefix}events_per_cpu_second": median(each[Way.WORKER].rate for each in self.rounds),
+            f"{prefix}ratio_to_naive_faust": median(self.ratios(Way.NAIVE)),
+            f"{prefix}ratio_to_bare_loop": median(self.ratios(Way.BARE)),
         }
+
+    def ratios(self, other: Way) -> list[float]:
+        """The worker's events per CPU second over the other way's, in each round."""
+        return [each[Way.WORKER].rate / each[other].rate for each in self.rounds]
 
     def notes(self, traffic: str) -> list[str]:
         return [
-            f"{traffic}, {name}: {spent.events:,} events in {spent.cpu_seconds:.2f} CPU-s, "
-            f"{spent.rate:,.0f} events per CPU-s"
-            for name, spent in (("worker", self.worker), ("bare aiokafka loop", self.bare), ("naive Faust", self.naive))
+            *(f"{traffic}, {way}: {_listed([each[way].rate for each in self.rounds])} events per CPU-s" for way in Way),
+            *(f"{traffic}, ratio to {way}: {_listed(self.ratios(way), 2)}" for way in (Way.NAIVE, Way.BARE)),
         ]
+
+
+def _listed(values: Sequence[float], digits: int = 0) -> str:
+    return ", ".join(f"{value:,.{digits}f}" for value in values)
 
 
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when an event is missing or comes twice."""
-    history = simulation(data, QUICK_BACKLOG if quick else BACKLOG)
-    uci = await three_ways(run, run, history, simulation(data, QUICK_NAIVE if quick else NAIVE))
+    rounds, backlog, few = (QUICK_ROUNDS, QUICK_BACKLOG, QUICK_NAIVE) if quick else (ROUNDS, BACKLOG, NAIVE)
+    history = simulation(data, backlog)
+    uci = await three_ways(run, run, history, simulation(data, few), rounds)
     # Naive Faust keeps to the seventeen features and the shipped model: it has still less to do.
-    session = await three_ways(
-        with_session_model(run),
-        run,
-        session_traffic(QUICK_BACKLOG if quick else BACKLOG),
-        session_traffic(QUICK_NAIVE if quick else NAIVE),
-    )
+    session_run = with_session_model(run)
+    session = await three_ways(session_run, run, session_traffic(backlog), session_traffic(few), rounds)
     figures = uci.figures("") | session.figures("session_")
     notes = [*uci.notes("the seventeen features"), *session.notes("signals, contract 2")]
     if not quick:
@@ -94,13 +107,18 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, notes
 
 
-async def three_ways(run: Run, naive_run: Run, history: BenchTraffic, burst: BenchTraffic) -> ThreeWays:
-    """What each way needs for the history, naive Faust for the burst."""
-    return ThreeWays(
-        await from_backlog(run, history, "worker", (*OPECOM, "run", "worker")),
-        await from_backlog(run, history, "bare-loop", of_module(bare_loop.__name__)),
-        await in_a_burst(naive_run, burst),
-    )
+async def three_ways(run: Run, naive_run: Run, history: BenchTraffic, burst: BenchTraffic, rounds: int) -> ThreeWays:
+    """What each way needs for the history, naive Faust for the burst, by turns."""
+    ways: dict[Way, Callable[[], Awaitable[LoopCost]]] = {
+        Way.WORKER: lambda: from_backlog(run, history, "worker", (*OPECOM, "run", "worker")),
+        Way.BARE: lambda: from_backlog(run, history, "bare-loop", of_module(bare_loop.__name__)),
+        Way.NAIVE: lambda: in_a_burst(naive_run, burst),
+    }
+    taken = []
+    for number in range(rounds):
+        order = list(ways) if number % 2 == 0 else list(reversed(ways))
+        taken.append({way: await ways[way]() for way in order})
+    return ThreeWays(taken)
 
 
 async def from_backlog(run: Run, history: BenchTraffic, name: str, command: tuple[str, ...]) -> LoopCost:
