@@ -14,16 +14,14 @@ import psutil
 from aiokafka import TopicPartition
 from uuid_utils import uuid7
 
+from deploy.bench.embedded import embedded, running
 from deploy.bench.errors import BenchError
 from deploy.bench.http import connections
-from deploy.bench.part import Part, answers
-from deploy.bench.run import Run, changed, environment
+from deploy.bench.part import Part
+from deploy.bench.run import Run
 from deploy.bench.simulation import SITE
-from deploy.local import broker
 from deploy.log.client_options import kafka_clients
-from deploy.processes.interpreter import OPECOM
-from deploy.processes.ports import free_port
-from deploy.settings.model import KafkaSettings, Settings, variable
+from deploy.settings.model import KafkaSettings, Settings
 from stream import scored
 from stream.kafka.clients import KafkaClients
 from stream.kafka.idle_fetches import IDLE_AFTER
@@ -32,20 +30,14 @@ from stream.kafka.idle_fetches import IDLE_AFTER
 SETTLE, SECONDS, QUICK_SECONDS = 15, 60, 20
 #: Events after an idle time each; the slowest is the figure.
 EVENTS, QUICK_EVENTS = 5, 2
-#: Seconds after which an event counts as lost, and the system as one that does not start.
-PATIENCE, READY_SECONDS = 30.0, 120.0
+#: Seconds after which an event counts as lost.
+PATIENCE = 30.0
 
 
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when the system or a score does not come."""
-    settings, webhooks = _embedded(run.settings), free_port()
-    variables = environment(settings) | {
-        variable("webhooks.metrics_port"): str(webhooks),
-        variable("shop.port"): "0",
-    }
-    ports = (settings.ingest.port, settings.worker.metrics_port, settings.api.port, webhooks)
-    async with Part("up", run.folder, (*OPECOM, "up"), variables) as up:
-        await up.until(lambda: all(answers(port, "/readyz") for port in ports), "ready", READY_SECONDS)
+    settings = embedded(run.settings)
+    async with running(run, settings) as up:
         (key,) = settings.sites[SITE].write_keys
         fresh = await _first_event(settings, key)
         await asyncio.sleep(SETTLE)
@@ -68,16 +60,6 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         f"the first after the start {fresh:.0f}",
     ]
     return figures, notes
-
-
-def _embedded(settings: Settings) -> Settings:
-    """The embedded profile on ports of its own, whatever profile the settings name."""
-    settings = settings.model_copy(update={"profile": "embedded"})
-    settings = changed(settings, "kafka", bootstrap=f"127.0.0.1:{free_port()}", **broker.SETTINGS)
-    settings = changed(settings, "ingest", host="127.0.0.1", port=free_port())
-    settings = changed(settings, "worker", metrics_port=free_port())
-    settings = changed(settings, "storage", url="", clickhouse_host="", metrics_port=free_port())
-    return changed(settings, "api", host="127.0.0.1", port=free_port())
 
 
 def _parts(up: Part) -> dict[str, psutil.Process]:

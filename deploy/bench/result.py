@@ -78,6 +78,11 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
         "longest_slice_ms": FigureTarget(50, at_most=True),
         "gzipped_bytes": FigureTarget(7_000, at_most=True),
     },
+    # Of 200,000 sessions; the gate lets the learned model pass, or there is no figure.
+    "history": {
+        "minutes": FigureTarget(30, at_most=True),
+        "learn_peak_mb": FigureTarget(4_000, at_most=True),
+    },
     # Of one core, all processes together.
     "idle": {
         "cpu_percent": FigureTarget(8, at_most=True),

@@ -15,9 +15,11 @@ from deploy.settings.model import load
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
 
-Bench = Literal["worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker", "idle"]
+Bench = Literal[
+    "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker", "idle", "history"
+]
 #: They need no Kafka.
-ALONE = ("model", "predict", "tracker", "idle", "writer --embedded")
+ALONE = ("model", "predict", "tracker", "idle", "history", "writer --embedded")
 
 
 def bench(

@@ -14,6 +14,7 @@ from deploy.settings.model import Settings, load
 from deploy.terminal.console import TerminalConsole, escape
 from deploy.terminal.plain import print_line
 from deploy.wiring.models import writable_registry
+from ingest.events import base_site
 from scoring import registry
 from scoring.folder import Place, RegistryError
 from scoring.manifest import Manifest
@@ -128,7 +129,9 @@ def promote(
     version: Version,
     gated: Annotated[bool, typer.Option("--gated", help="Only if its shadow passes the gate.")] = False,
     force: Annotated[bool, typer.Option("--force", help="With --gated: also if not; the reasons are kept.")] = False,
-    site: Annotated[str, typer.Option(help="The site that it scores, and its shadow is of; none: all others.")] = "",
+    site: Annotated[
+        str, typer.Option(help="The site that it scores; its shadow is of it, or of its run: shop~2025.")
+    ] = "",
     days: Days = 7,
     until: Until = None,
     source: FromSource = "kafka",
@@ -142,15 +145,16 @@ def promote(
     settings = _running()
     if not gated:
         _check_site(settings, site)
-        _print_promotion(settings, asyncio.run(promotion.promote(settings, version, site=site)))
+        done = asyncio.run(promotion.promote(settings, version, site=base_site(site)))
+        _print_promotion(settings, done)
         return
     from deploy import gate
 
     _check_site(settings, site)
-    before = asyncio.run(promotion.version_in_force(settings, site))
+    before = asyncio.run(promotion.version_in_force(settings, base_site(site)))
     request = gate.last_days(version, days, _until(until), site, before, source)
     report, refusals = gate.judged(settings, request, TerminalConsole())
-    done = asyncio.run(gate.promote_judged(settings, version, report, refusals, force, site))
+    done = asyncio.run(gate.promote_judged(settings, version, report, refusals, force, base_site(site)))
     for each in refusals:
         print_line(f"the gate refused {version}, and it was promoted all the same: {each}")
     _print_promotion(settings, done)
@@ -165,12 +169,12 @@ def rollback(
 
     settings = _running()
     _check_site(settings, site)
-    _print_promotion(settings, asyncio.run(promotion.roll_back(settings, site=site)))
+    _print_promotion(settings, asyncio.run(promotion.roll_back(settings, site=base_site(site))))
 
 
 def _check_site(settings: Settings, site: str) -> None:
     known = sites_of(settings)
-    if site and site not in known:
+    if site and base_site(site) not in known:
         raise SetupError(f"there is no site {site}: sites are {', '.join(sorted(known))} (`opecom sites list`)")
 
 
