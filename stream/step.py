@@ -83,12 +83,11 @@ def score(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[Se
     """
     for begin in range(0, len(updates), SCORE_ROWS):
         some = updates[begin : begin + SCORE_ROWS]
-        places = _places_by_model(some)
-        if len(places) == 1:
+        if len({update.model for update in some}) == 1:
             yield _scored(some, models(some[0].model))
             continue
         ready: list[ScoredUpdate | None] = [None] * len(some)
-        for version, of_version in places.items():
+        for version, of_version in _places_by_model(some).items():
             scored = _scored([some[place] for place in of_version], models(version))
             for place, update in zip(of_version, scored, strict=True):
                 ready[place] = update

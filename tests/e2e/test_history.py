@@ -17,18 +17,29 @@ from deploy.wiring.relational import relational
 from storage.database.tables import page_views, sessions
 from tests.support.events import NOON
 from tests.support.history import view, write_lines
+from tests.support.services import new_database
 from tests.support.stack import Stack, new_stack, up
+from tests.support.system import services_system
 
 MINUTE, SESSIONS = 60_000, 1_200
 DAYS = ("d0", "d1", "d2")
 KEY = "import-key-of-the-tests"
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture(
+    scope="module",
+    params=["embedded", pytest.param("services", marks=[pytest.mark.kafka, pytest.mark.mariadb, pytest.mark.long])],
+)
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {"OPECOM_SITES__PAST__IMPORT_KEYS": json.dumps([KEY]), "OPECOM_INGEST__MAX_BATCH_EVENTS": "50"}
-    with up(new_stack(tmp_path_factory.mktemp("history"), **settings)) as running:
-        yield running
+    folder = tmp_path_factory.mktemp("history")
+    if request.param == "embedded":
+        with up(new_stack(folder, **settings)) as running:
+            yield running
+        return
+    kafka, mariadb = request.getfixturevalue("kafka"), request.getfixturevalue("mariadb")
+    with new_database(mariadb.url) as url, services_system(folder, kafka, url, **settings) as system:
+        yield system.stack
 
 
 def history() -> list[dict[str, Any]]:

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from pydantic import SecretStr
 
-from deploy.bench import ingest, latency, replay, sessions, worker, writer
+from deploy.bench import history, ingest, latency, replay, sessions, worker, writer
 from deploy.bench.result import TARGETS
-from deploy.bench.run import changed, started
+from deploy.bench.run import alone, changed, started
 from deploy.settings.model import Settings
 from tests.support.services import Broker, MariaDb
 
@@ -72,3 +72,12 @@ def test_replay(kafka: Broker, mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch
 def test_sessions(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "QUICK_SESSIONS", 2_000)
     assert figures("sessions", kafka)["open_sessions"] == 2_000
+
+
+@pytest.mark.long
+def test_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "QUICK_SESSIONS", 6_000)
+    with alone(Settings()) as run:
+        measured, notes = asyncio.run(history.measure(run, None, True))
+    assert measured.keys() >= TARGETS["history"].keys()
+    assert all(figure > 0 for figure in measured.values()), notes
