@@ -29,7 +29,7 @@ from storage.database.tables import page_views, sessions
 from storage.drift.report import HOUR_MS, SiteDrift, site_drift
 from storage.http.errors import ReadError
 from storage.query.model_fit import ModelFit, model_fits
-from storage.query.queries import Queries
+from storage.query.queries import Queries, RowReader, no_session
 from stream.scored import Status
 
 #: Columns that a list may be sorted by.
@@ -104,8 +104,9 @@ class AdminReads(Queries):
             .limit(limit)
             .offset(offset)
         )
-        total = self._rows(select(func.count()).select_from(sessions).where(*conditions))[0][0]
-        return SessionList(int(total), offset, [session_of(row._mapping) for row in self._rows(query)])
+        with self._snapshot() as rows:
+            total = rows(select(func.count()).select_from(sessions).where(*conditions))[0][0]
+            return SessionList(int(total), offset, [session_of(row._mapping) for row in rows(query)])
 
     def model_fits(self, site: str) -> list[ModelFit]:
         """Whether live scores rank the buyers of each site, or of one; raises ReadError."""
@@ -123,29 +124,36 @@ class AdminReads(Queries):
         """The newest session of this id; raises ReadError: not_found, ambiguous, unavailable."""
         newest = self.intent(session_id, site, sites)
         identity = (newest.site, newest.session_id, newest.opened_at)
-        row = self._rows(select(sessions).where(*_is(sessions, identity)))[0]
-        views = self._rows(
-            select(page_views)
-            .where(*_is(page_views, identity))
-            .order_by(page_views.c.viewed_at, page_views.c.event_id)
-            .limit(MOST_VIEWS)
-        )
+        with self._snapshot() as rows:
+            found = rows(select(sessions).where(*_is(sessions, identity)))
+            views = rows(
+                select(page_views)
+                .where(*_is(page_views, identity))
+                .order_by(page_views.c.viewed_at, page_views.c.event_id)
+                .limit(MOST_VIEWS)
+            )
+        if not found:
+            raise no_session(session_id, site)  # Erased since.
         return WholeSession(
-            session_of(row._mapping), [view_of(view._mapping) for view in views], self.updates(identity)
+            session_of(found[0]._mapping), [view_of(view._mapping) for view in views], self.updates(identity)
         )
 
     def statistics(self, chosen: ResolvedFilter, grain: Grain) -> Statistics:
-        """Statistics of the sessions that are chosen."""
+        """Statistics of the sessions that are chosen, all of one state of the database."""
+        with self._snapshot() as rows:
+            return self._statistics(rows, chosen, grain)
+
+    def _statistics(self, rows: RowReader, chosen: ResolvedFilter, grain: Grain) -> Statistics:
         conditions, t = _conditions(chosen), sessions.c
         bought_rows = func.coalesce(func.sum(counted_revenue), 0)
         counted = (func.count(), bought_rows)
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
         sums = [func.coalesce(func.sum(column), 0) for column in (*events, t.unverified_purchases)]
-        count, bought, *summed = self._rows(select(*counted, *sums).where(*conditions))[0]
-        states = self._by(t.status, conditions)
+        count, bought, *summed = rows(select(*counted, *sums).where(*conditions))[0]
+        states = _by(rows, t.status, conditions)
         begin = (t.opened_at - t.opened_at % _GRAINS[grain]).label("begin")
         money = self._money()
-        amounts = less_refunds((AmountRow(*row) for row in self._rows(amount_rows(conditions, begin))), money)
+        amounts = less_refunds((AmountRow(*row) for row in rows(amount_rows(conditions, begin))), money)
         brought, by_span = _revenue(amounts, money)
         paid_back = [(each.site, each.currency, each.refunded) for each in amounts if each.refunded]
         refunded = revenue(paid_back, money)
@@ -164,15 +172,15 @@ class AdminReads(Queries):
             refunded=None if brought.total is None else refunded.total,
             refunded_by_currency=refunded.by_currency,
         )
-        spans = self._rows(
+        spans = rows(
             select(begin, *counted).where(*conditions).group_by(begin).order_by(begin.desc()).limit(MOST_SPANS)
         )
         return Statistics(
             totals,
             EventCounts(*(int(each) for each in summed[:-1])),
-            self._by(t.band, conditions),
-            self._by(t.label, conditions),
-            self._by(t.visitor_type, conditions),
+            _by(rows, t.band, conditions),
+            _by(rows, t.label, conditions),
+            _by(rows, t.visitor_type, conditions),
             [_span(int(at), int(n), int(bought), by_span.get(int(at), NOTHING)) for at, n, bought in reversed(spans)],
         )
 
@@ -201,10 +209,11 @@ class AdminReads(Queries):
             )
             rows = self._rows(query.where(t.opened_at >= opened_at, after))
 
-    def _by(self, column: Any, conditions: Sequence[Any]) -> dict[str, int]:
-        """How many sessions have each value of a column."""
-        rows = self._rows(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
-        return {str(value): int(count) for value, count in rows}
+
+def _by(rows: RowReader, column: Any, conditions: Sequence[Any]) -> dict[str, int]:
+    """How many sessions have each value of a column."""
+    query = select(column, func.count()).where(*conditions).group_by(column).order_by(column)
+    return {str(value): int(count) for value, count in rows(query)}
 
 
 def _revenue(amounts: Iterable[Brought], money: Money) -> tuple[Revenue, dict[int, Revenue]]:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from storage.admin.forget import Key, Visitor, VisitorDatabases, of_letters
 from storage.admin.rows import session_of, view_of
-from storage.database.engine import reached
+from storage.database.engine import reached, snapshot
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
 from storage.webhooks.tables import deliveries
@@ -50,18 +50,15 @@ class VisitorReads:
     def _sessions(self, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
         for site, session_id in keys:
             place = {"site": site, "session_id": session_id}
+            with reached(), snapshot(self._engine) as connection:
+                openings, views = (_rows(connection, table, site, session_id) for table in (sessions, page_views))
             yield {
                 **place,
-                "openings": [session_of(row) for row in self._rows(sessions, site, session_id)],
-                "page_views": [view_of(row) for row in self._rows(page_views, site, session_id)],
+                "openings": [session_of(row) for row in openings],
+                "page_views": [view_of(row) for row in views],
                 "updates": list(run_query(self._client, _UPDATES, place).named_results()),
                 "events": [msgspec.Raw(raw.encode()) for (raw,) in run_query(self._client, _EVENTS, place).result_rows],
             }
-
-    def _rows(self, table: Any, site: str, session_id: str) -> list[Any]:
-        query = select(table).where(table.c.site == site, table.c.session_id == session_id).order_by(*table.primary_key)
-        with reached(), self._engine.connect() as connection:
-            return list(connection.execute(query).mappings())
 
     def _sent(self, visitor: Visitor) -> list[dict[str, Any]]:
         """What webhooks have delivered of the visitor, or will."""
@@ -81,3 +78,8 @@ class VisitorReads:
 _PLACE = "site = {site:String} AND session_id = {session_id:String}"
 _UPDATES = f"SELECT * EXCEPT (log, partition, backfill, void) FROM scored_sessions FINAL WHERE {_PLACE} AND NOT void"  # noqa: S608
 _EVENTS = f"SELECT raw FROM events FINAL WHERE kind = 'event' AND {_PLACE} ORDER BY log, partition, offset"  # noqa: S608
+
+
+def _rows(connection: Connection, table: Any, site: str, session_id: str) -> list[Any]:
+    query = select(table).where(table.c.site == site, table.c.session_id == session_id).order_by(*table.primary_key)
+    return list(connection.execute(query).mappings())

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Generator
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, exc, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, text
 
 from storage.database.errors import DatabaseUnavailableError, line_of
 
@@ -37,6 +37,18 @@ def reached() -> Generator[None, None, None]:
         yield
     except (exc.SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailableError(line_of(error)) from error
+
+
+@contextlib.contextmanager
+def snapshot(engine: Engine) -> Generator[Connection, None, None]:
+    """A connection whose queries all see one state of the database, whatever is written meanwhile."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            # Its driver begins a transaction before a write alone.
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
 
 
 def truncate_log(engine: Engine) -> None:

@@ -4,9 +4,10 @@
 caller gives is a bound parameter.
 """
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from typing import Any
 
 from clickhouse_connect.driver import exceptions
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from scoring.manifest import Band
 from storage.database import detached_parts
+from storage.database.engine import snapshot
 from storage.database.sites import of_sites, seen
 from storage.database.tables import sessions
 from storage.http.errors import ReadError
@@ -43,6 +45,8 @@ MOST_OFFSET = 2**51 - 1
 RETRY_SECONDS = 2
 
 
+#: Gives the rows of a query of SQLAlchemy.
+RowReader = Callable[[Any], Sequence[Any]]
 #: Called, from any thread, for every query: the database, the seconds that it took, whether it was answered.
 Waited = Callable[[str, float, bool], None]
 
@@ -79,11 +83,12 @@ class Queries:
         )
         if site is not None:
             newest = newest.where(sessions.c.site == site)
-        found, opened_at = _only(self._rows(newest), session_id, site)
-        row = select(sessions).where(
-            sessions.c.site == found, sessions.c.session_id == session_id, sessions.c.opened_at == opened_at
-        )
-        return intent_of_row(self._rows(row)[0]._mapping)
+        with self._snapshot() as rows:
+            found, opened_at = _only(rows(newest), session_id, site)
+            row = select(sessions).where(
+                sessions.c.site == found, sessions.c.session_id == session_id, sessions.c.opened_at == opened_at
+            )
+            return intent_of_row(rows(row)[0]._mapping)
 
     def live(
         self,
@@ -168,16 +173,29 @@ class Queries:
         return detached_parts.notice(self._client, self._embedded)
 
     def _rows(self, query: Any) -> Sequence[Any]:
+        """The rows of one query; an answer that takes several is read in a `_snapshot`."""
+        with self._snapshot() as rows:
+            return rows(query)
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Generator[RowReader, None, None]:
+        """Runs queries that all see one state of the relational database; raises ReadError(unavailable)."""
         began = time.perf_counter()
+
+        def rows(query: Any) -> Sequence[Any]:
+            nonlocal began
+            found = connection.execute(query).fetchall()
+            self._waited(RELATIONAL, time.perf_counter() - began, True)
+            began = time.perf_counter()
+            return found
+
         try:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query).fetchall()
+            with snapshot(self._engine) as connection:
+                yield rows
         except SQLAlchemyError as error:
             self._waited(RELATIONAL, time.perf_counter() - began, False)
             log.warning("%s does not answer: %s", RELATIONAL, str(error).partition("\n")[0])
             raise _away(RELATIONAL, "storage.url") from error
-        self._waited(RELATIONAL, time.perf_counter() - began, True)
-        return rows
 
     def _run_query(self, query: str, parameters: dict[str, Any]) -> Any:
         began = time.perf_counter()
@@ -191,11 +209,15 @@ class Queries:
         return answer
 
 
+def no_session(session_id: str, site: str | None) -> ReadError:
+    where = "" if site is None else f" on site {site}"
+    return ReadError("not_found", f"there is no session {session_id!r:.80}{where}")
+
+
 def _only(found: Sequence[Any], session_id: str, site: str | None) -> tuple[str, int]:
     """The site and the opening time of the newest session, where one site has sessions of this id."""
     if not found:
-        where = "" if site is None else f" on site {site}"
-        raise ReadError("not_found", f"there is no session {session_id!r:.80}{where}")
+        raise no_session(session_id, site)
     if len(found) > 1:
         names = ", ".join(str(name) for name, _ in found[:MOST_SITES]) + ("" if len(found) <= MOST_SITES else ", ...")
         raise ReadError("ambiguous", f"several sites have a session of this id: add ?site= with one of {names}")

@@ -4,8 +4,8 @@ import asyncio
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,15 +14,18 @@ from urllib.parse import quote
 import httpx
 import msgspec
 import pytest
+import sqlalchemy
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
+from sqlalchemy import Connection, Engine
 
 from deploy.settings.model import ApiSettings, Settings, SiteSettings, StorageSettings
 from deploy.wiring import api
 from scoring.training.load import DataError, load
 from storage.admin import reads
-from storage.admin.reads import UCI_NAMES
+from storage.admin.reads import UCI_NAMES, AdminReads, ResolvedFilter
 from storage.admin.rows import SessionRow
+from storage.database.engine import engine_of
 from storage.database.tables import sessions
 from storage.http.access import Access
 from storage.http.secret_keys import SecretKey, digest_of
@@ -323,6 +326,47 @@ async def test_every_sum_of_statistics_with_several_buyers(tmp_path: Path, url: 
     ]
     assert (answer["bands"], answer["labels"]) == ({"building": 1, "high": 4}, {"NO": 1, "YES": 4})
     assert (bought["total"], len(bought["sessions"])) == (4, 2)
+
+
+@contextmanager
+def emptied_after_the_first_read(engine: Engine) -> Iterator[None]:
+    """Another connection deletes every session as soon as one query has read them."""
+    done = False
+
+    def delete(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        nonlocal done
+        if not done and statement.startswith("SELECT") and "FROM sessions" in statement:
+            done = True
+            other = engine_of(engine.url.render_as_string(hide_password=False))
+            with other.begin() as writing:
+                writing.execute(sessions.delete())
+            other.dispose()
+
+    sqlalchemy.event.listen(engine, "after_cursor_execute", delete)
+    try:
+        yield
+        assert done
+    finally:
+        sqlalchemy.event.remove(engine, "after_cursor_execute", delete)
+
+
+@pytest.mark.parametrize("path", ["stats", "sessions", "sessions/s2"])
+async def test_an_answer_is_of_one_state_of_the_database(tmp_path: Path, url: str, path: str) -> None:
+    settings = Settings(data_dir=tmp_path, storage=StorageSettings(url=SecretStr(url)))
+    async with filled(settings, shops()) as opened:
+        reads = AdminReads(opened.engine, opened.client)
+        chosen = ResolvedFilter()
+
+        def answer() -> Any:
+            return {
+                "stats": lambda: reads.statistics(chosen, "day"),
+                "sessions": lambda: reads.sessions(chosen, "opened_at", True, 10, 0),
+                "sessions/s2": lambda: reads.intent("s2"),
+            }[path]()
+
+        expected = answer()
+        with emptied_after_the_first_read(opened.engine):
+            assert answer() == expected
 
 
 async def test_a_session_with_its_views_and_updates(tmp_path: Path, url: str) -> None:
