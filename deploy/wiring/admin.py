@@ -18,6 +18,8 @@ from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
 from storage.admin.visitor import VisitorReads
 from storage.database.money import Money
+from storage.feature_store.api import feature_routes
+from storage.feature_store.rows import FeatureRows
 from storage.http.access import Access
 from storage.query.queries import Waited
 from storage.replay.journal import Journal
@@ -42,7 +44,10 @@ def routes(
 ) -> APIRouter:
     """The routes under /admin."""
     visitors = VisitorReads(*opened, VisitorDatabases(*opened))
-    return admin_routes(AdminReads(*opened, waited, money=money), visitors, erasing, permitted)
+    router = APIRouter()
+    router.include_router(admin_routes(AdminReads(*opened, waited, money=money), visitors, erasing, permitted))
+    router.include_router(feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")))
+    return router
 
 
 class _Log:

@@ -11,6 +11,7 @@ from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
 from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.drift.report import SiteDrift
+from storage.feature_store.days import FeatureDays
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
@@ -21,7 +22,7 @@ from storage.replay.jobs import Job, JobList, ReplayRequest
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
-    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift),
+    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, FeatureDays),
 )
 
 

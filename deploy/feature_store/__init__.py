@@ -1,0 +1,1 @@
+"""The offline half of the feature store on this machine: exported days, and a Feast repository over them."""
