@@ -8,6 +8,7 @@ import msgspec
 import typer
 from rich.table import Table
 
+from deploy.cli import feature_store
 from deploy.cli.replay import moment
 from deploy.errors import SetupError
 from deploy.settings.model import load
@@ -104,3 +105,7 @@ def describe(
     for field, value in msgspec.structs.asdict(found).items():
         if value != ():
             print_line(f"{field:<12} {', '.join(map(str, value)) if isinstance(value, tuple) else value}")
+
+
+for command in (feature_store.export, feature_store.check, feature_store.feast):
+    app.command()(command)

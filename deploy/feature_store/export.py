@@ -20,8 +20,8 @@ from storage.feature_store.days import DAY_MS, HOUR_MS, FeatureDay, FeatureDays,
 
 #: Rows of one slice, if no hour has more; of an hour that has, its sessions are divided.
 SLICE_ROWS = 50_000
-#: How long after a day's end its sessions are closed, ms: at the daily cut, in the site's time zone, and by a clock that
-#: somebody's event moves. What is open then is of a log that has ended, and never closes.
+#: How long after a day's end its sessions are closed, ms: at the daily cut in the site's time zone, or before. What is
+#: open then is of a log that has ended, and never closes.
 ALL_CLOSED = 26 * HOUR_MS
 #: A day is looked at so long after its end, ms, when the writer has surely seen all of it.
 SETTLED = HOUR_MS
@@ -72,14 +72,16 @@ def export(
     Raises SetupError, and what the source raises.
     """
     account, seen = ExportAccount(), set[str]()
+    until = min(until, now)
     until -= until % DAY_MS
     since = None if since is None else since - since % DAY_MS
     with _held(folder), _written_to(folder):
         for day in _days(source, since, until):
             seen.add(day.day)
             _export_day(source, folder, site, day, now, account, report)
-        if not seen and since is None:
-            raise SetupError(f"nothing is stored of site {site}: `opecom sites list` has the sites, `opecom up` runs?")
+        if not seen and not source.days(None, until).days:
+            # A store that is empty, or another one, must not empty the folder.
+            raise SetupError(f"nothing is stored of site {site} in these days: `opecom sites list` has the sites")
         for name in days_in(folder, site):
             if name not in seen and _begin(name) < until and (since is None or _begin(name) >= since):
                 day_file(folder, site, name).unlink()

@@ -35,6 +35,7 @@ from ingest.outage import reason_of
 from scoring.shadow.report import ShadowReport
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
+from storage.replay.feature_differences import FeatureCheckReport
 from storage.replay.jobs import Job, JobList, ReplayRequest
 from storage.replay.journal import BackfillEntry, Journal
 from storage.replay.request import ReplaySelection
@@ -44,7 +45,7 @@ from stream.kafka.topic_follower import TopicMissingError
 #: Seconds between two looks at a job.
 LOOK = 0.3
 #: What a replay without a number is called, a dry run if nothing else.
-_UNNUMBERED = {"features": "training set", "shadow": "shadow"}
+_UNNUMBERED = {"features": "training set", "shadow": "shadow", "check": "check"}
 
 
 class InterruptedReplayError(SetupError):
@@ -84,6 +85,14 @@ def shadow(settings: Settings, request: ReplaySelection, console: TerminalConsol
     found = _run(as_running(settings), request, False, 1, console).shadow
     if found is None:
         raise SetupError("the running system is of an earlier version and makes no shadow: start it again")
+    return found
+
+
+def check(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> FeatureCheckReport:
+    """Compare stored features with those of the log. Raises SetupError."""
+    found = _run(as_running(settings), request, False, 1, console).check
+    if found is None:
+        raise SetupError("the running system is of an earlier version and checks no features: start it again")
     return found
 
 
@@ -163,7 +172,7 @@ async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: 
     """The replay in this process, and in more where `jobs` says so."""
     elsewhere = (
         partial(_in_processes, settings, jobs)
-        if jobs > 1 and request.into not in ("nothing", "features", "shadow")
+        if jobs > 1 and request.into not in ("nothing", "features", "shadow", "check")
         else None
     )
     try:

@@ -54,9 +54,7 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
         description=f"{MOST_DAYS} days at most; `next` is where to go on. A day's fingerprint changes with its rows.",
         responses=answered(FeatureDays, "unavailable"),
     )
-    async def get_feature_days(
-        params: Annotated[DaysQuery, Query()], caller: Annotated[Caller, permitted]
-    ) -> Response:
+    async def get_feature_days(params: Annotated[DaysQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         _check_site(caller, params.site)
         since = None if params.since is None else _millis(params.since)
         until = _millis(params.until or datetime.now(UTC))
@@ -68,11 +66,11 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
         description=f"With what came of the session; {MOST_ROWS:,} rows at most. Unknown is null.",
         response_class=Response,
         responses=answered(FeatureDays, "too_large", "unavailable")
-        | {200: {"description": "Apache Arrow's streaming format.", "content": {ARROW: {"schema": {"type": "string"}}}}},
+        | {
+            200: {"description": "Apache Arrow's streaming format.", "content": {ARROW: {"schema": {"type": "string"}}}}
+        },
     )
-    async def get_feature_rows(
-        params: Annotated[RowsQuery, Query()], caller: Annotated[Caller, permitted]
-    ) -> Response:
+    async def get_feature_rows(params: Annotated[RowsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         _check_site(caller, params.site)
         window = (_millis(params.since), _millis(params.until))
         found = await _available(rows.arrow, params.site, *window, params.part, params.parts)

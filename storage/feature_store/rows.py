@@ -40,7 +40,8 @@ class FeatureRows:
         Raises DatabaseUnavailableError.
         """
         if since is None:
-            since = int(run_query(self._client, _FIRST, {"site": site}).result_rows[0][0])
+            first, count = run_query(self._client, _FIRST, {"site": site}).result_rows[0]
+            since = int(first) if count else until
         since -= since % DAY_MS
         end = max(min(until, since + MOST_DAYS * DAY_MS), since)
         given = {"site": site, "since": since, "until": end}
@@ -84,7 +85,10 @@ _WINDOW = (
     "FROM scored_sessions FINAL WHERE site = {site:String} AND NOT void "
     "AND opened_at >= fromUnixTimestamp64Milli({since:Int64}) AND opened_at < fromUnixTimestamp64Milli({until:Int64}) "
 )
-_FIRST = "SELECT toUnixTimestamp64Milli(min(opened_at)) FROM scored_sessions WHERE site = {site:String} AND NOT void"
+_FIRST = (
+    "SELECT toUnixTimestamp64Milli(min(opened_at)), count() FROM scored_sessions "
+    "WHERE site = {site:String} AND NOT void"
+)
 _SESSION = "session_id, opened_at, log"
 # All that a row is made of; backfills that change nothing else have other versions, which stay out.
 _HASHED = ", ".join(
@@ -94,15 +98,13 @@ _HASHED = ", ".join(
     )
 )
 _HOURS = (
-    f"SELECT intDiv(toUnixTimestamp64Milli(opened_at), {HOUR_MS}) AS hour, countIf(NOT closed), "  # noqa: S608
+    f"SELECT intDiv(toUnixTimestamp64Milli(opened_at), {HOUR_MS}) AS hour, countIf(NOT closed), "
     f"uniqExact({_SESSION}), uniqExactIf({_SESSION}, closed), sum(sipHash64(formatRow('RowBinary', {_HASHED}))) "
     f"{_WINDOW} GROUP BY hour ORDER BY hour"
 )
 _PART = "AND cityHash64(session_id) % {parts:UInt32} = {part:UInt32}"
 _IN_SESSION = f"OVER (PARTITION BY {_SESSION} ORDER BY offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-_REPEATED = (
-    "has({repeated:Array(String)}, concat(session_id, '/', toString(toUnixTimestamp64Milli(opened_at))))"
-)
+_REPEATED = "has({repeated:Array(String)}, concat(session_id, '/', toString(toUnixTimestamp64Milli(opened_at))))"
 # A row is known from the clock at its update on. Of one millisecond the later row is a microsecond later, so that
 # whoever joins by time finds the last: time(n) = max(clock(n), time(n - 1) + 1) = n + max(clock(m) - m, m up to n).
 _ROWS = f"""

@@ -10,6 +10,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from scoring.shadow.report import ShadowReport
+from storage.replay.feature_differences import FeatureCheckReport
 
 #: Bins of a probability, or of the distance of two.
 BINS = 10_000
@@ -121,6 +122,8 @@ class Account(Struct):
     movement: Movement = field(default_factory=Movement)
     #: What a shadow found; no part of a sum.
     shadow: ShadowReport | None = None
+    #: What a check of stored features found; no part of a sum.
+    check: FeatureCheckReport | None = None
 
     @property
     def events(self) -> int:

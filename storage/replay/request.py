@@ -12,7 +12,7 @@ from stream.fold.mark import Mark
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]
-TargetName = Literal["databases", "topic", "file", "features", "shadow", "nothing"]
+TargetName = Literal["databases", "topic", "file", "features", "shadow", "check", "nothing"]
 #: Bytes of a file's name: file systems take 255, and parts add to it.
 LONGEST_FILE = 200
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -22,7 +22,8 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     """`since` and `until` are ms UTC by received_at; `model` empty: the models that the log put in force.
 
     `target` names the topic or the file; `features` is a file, too: a training set. `nothing` is a dry run. `shadow`
-    compares `model`, a candidate, with the version `against`; empty: with those that the log put in force.
+    compares `model`, a candidate, with the version `against`; empty: with those that the log put in force. `check`
+    compares the stored features of `sample` sessions (0: of all), chosen by a hash with `seed`, with those of the log.
     """
 
     since: Annotated[int, Meta(ge=0, le=NEVER)] = 0
@@ -37,11 +38,13 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     #: Of a training set: also sessions of programs.
     bots: bool = False
     against: Annotated[str, Meta(max_length=64)] = ""
+    sample: Annotated[int, Meta(ge=0)] = 0
+    seed: Annotated[int, Meta(ge=0)] = 0
 
     @property
     def folds_sites(self) -> bool:
         """Whether only what the site needs of the log is folded, up to the sessions that are closed at the cut."""
-        return self.into in ("features", "shadow")
+        return self.into in ("features", "shadow", "check")
 
     @property
     def window(self) -> Window:
@@ -50,7 +53,7 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def reads_databases(self) -> bool:
         """Whether what is published is compared with what is stored."""
-        return self.into == "databases" or (self.into == "nothing" and self.diff)
+        return self.into in ("databases", "check") or (self.into == "nothing" and self.diff)
 
     @property
     def fault(self) -> str:

@@ -10,6 +10,7 @@ from storage.database.threads import in_thread
 from storage.replay.account import Account
 from storage.replay.context import ProgressListener, ReplayContext
 from storage.replay.errors import ReplayError
+from storage.replay.feature_check import FeatureCheck
 from storage.replay.identity_set import IdentitySet
 from storage.replay.journal import Checkpoint, begun, unfinished
 from storage.replay.partition import OpenSession, PartitionRun, patiently
@@ -24,6 +25,12 @@ from stream.replay import UNWRITTEN, FoldError
 
 #: Replays partitions in other processes: takes the replay's number and the partitions, returns when they are done.
 Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]
+#: What folds sites, by what it makes.
+_SITE_FOLDS: dict[str, type[TrainingSet | Shadow | FeatureCheck]] = {
+    "features": TrainingSet,
+    "shadow": Shadow,
+    "check": FeatureCheck,
+}
 #: Seconds between two looks at what other processes have done.
 LOOK_EVERY = 0.5
 
@@ -54,9 +61,10 @@ async def replay(
         if request.model:
             world.models(request.model)
         if request.folds_sites:
-            made = TrainingSet(world, request) if request.into == "features" else Shadow(world, request)
+            made = _SITE_FOLDS[request.into](world, request)
             plans = await _plans(world, request)
             watcher.planned(0, sum(each.records for each in plans), 0)
+            await _until_written(world, request, plans, watcher)
             return await made.make(plans, watcher)
         if request.into == "nothing":
             return await _unkept(world, request, watcher)

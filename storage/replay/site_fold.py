@@ -26,10 +26,18 @@ TakeUpdates = Callable[[int, Sequence[UnscoredUpdate]], int]
 class SiteFold:
     """Folds partitions one after the other; raises FoldError, SourceError and ReplayError."""
 
-    def __init__(self, world: ReplayContext, request: ReplaySelection, take: TakeUpdates) -> None:
+    def __init__(
+        self,
+        world: ReplayContext,
+        request: ReplaySelection,
+        take: TakeUpdates,
+        is_sampled: Callable[[bytes], bool] = lambda _: True,
+    ) -> None:
+        """`is_sampled`: of the sessions that are folded, by their key; the others move their clocks alone."""
         self._world = world
         self._request = request
         self._take_updates = take
+        self._is_sampled = is_sampled
         #: By the site of a key.
         self._wanted: dict[bytes, bool] = {}
 
@@ -64,7 +72,7 @@ class SiteFold:
         folded = FoldResult(policy=policy, has_views=False)
         for record in records:
             partition.skip_to(record.offset)
-            if record.key is None or self._is_wanted(record.key):
+            if record.key is None or (self._is_wanted(record.key) and self._is_sampled(record.key)):
                 partition.fold(record, folded)
             else:
                 partition.advance_clock(record, folded)

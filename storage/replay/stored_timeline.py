@@ -40,6 +40,26 @@ class StoredTimeline:
         rows = self._run_query(_COUNTED, partition=partition, first=first, end=cut + 1).result_rows
         return {(row[0], row[1], row[2]): row[3] for row in rows}
 
+    def session_count(self, window: Window) -> int:
+        """How many sessions of the window are stored of this log."""
+        return int(self._run_query(_SESSIONS, **_given(window)).result_rows[0][0])
+
+    def earlier_sessions(self, window: Window) -> int:
+        """How many are stored of other logs: those of earlier starts of an embedded broker."""
+        return int(self._run_query(_OTHER_SESSIONS, **_given(window)).result_rows[0][0])
+
+    def features(
+        self, partition: int, first: int, end: int, columns: Sequence[str], window: Window, seed: int, one_in: int
+    ) -> dict[tuple[Identity, int], Sequence[Any]]:
+        """These columns of the updates whose events stand from offset `first` to before `end`, by identity and offset:
+        of the window's sessions, those of which one in so many is chosen by a CRC-32 of seed and key.
+        """
+        rows = self._run_query(
+            f"SELECT site, session_id, {_OPENED}, offset, void, {', '.join(columns)} FROM ({_SAMPLE})",  # noqa: S608
+            **_given(window), partition=partition, first=first, end=end, seed=seed, one_in=one_in,
+        ).result_rows  # fmt: skip
+        return {((row[0], row[1], row[2]), row[3]): row[5:] for row in rows if not row[4]}
+
     def greatest_number(self) -> int:
         """The greatest number of a replay that wrote updates of this log."""
         return int(
@@ -86,8 +106,12 @@ class StoredTimeline:
         except (exceptions.Error, OSError) as error:
             raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
 
-    def _run_query(self, query: str, **given: int) -> Any:
+    def _run_query(self, query: str, **given: int | str) -> Any:
         return run_query(self._client, query, {"log": self._log, "offsets": OFFSETS, **given})
+
+
+def _given(window: Window) -> dict[str, int | str]:
+    return {"since": window.since, "until": window.until, "site": window.site, "runs": f"{window.site}~"}
 
 
 # What the timeline says of itself, times in ms: compared column by column with what a replay made.
@@ -115,3 +139,16 @@ _NOT_MADE = (
 _VOIDED = "SELECT count() FROM scored_sessions FINAL WHERE log = {log:String} AND void AND backfill = {number:UInt16}"
 _STALE_PIECES = f"SELECT DISTINCT intDiv(offset, {{offsets:UInt64}}) AS piece {_NOT_MADE} ORDER BY piece"
 _STALE = f"SELECT site, session_id, toUnixTimestamp64Milli(s.opened_at), offset, closed {_NOT_MADE} AND {_RANGE}"
+_OPENED = "toUnixTimestamp64Milli(opened_at)"
+_OF_WINDOW = (
+    "({site:String} = '' OR site = {site:String} OR startsWith(site, {runs:String})) "
+    f"AND {_OPENED} >= {{since:Int64}} AND {_OPENED} < {{until:Int64}}"
+)
+_COUNT = "SELECT uniqExact(sipHash64(site, session_id, opened_at)) FROM scored_sessions"
+_SESSIONS = f"{_COUNT} WHERE log = {{log:String}} AND NOT void AND {_OF_WINDOW}"
+_OTHER_SESSIONS = f"{_COUNT} WHERE log != {{log:String}} AND NOT void AND {_OF_WINDOW}"
+_SAMPLED = "CRC32(concat(toString({seed:UInt64}), ':', site, '/', session_id)) % {one_in:UInt64} = 0"
+_SAMPLE = (
+    f"SELECT * FROM scored_sessions WHERE {_PLACE} AND {_RANGE} AND NOT closed AND {_OF_WINDOW} AND {_SAMPLED} "  # noqa: S608
+    f"ORDER BY backfill DESC LIMIT 1 BY {_ONE}"
+)

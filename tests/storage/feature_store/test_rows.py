@@ -61,7 +61,7 @@ def millis(row: dict[str, Any], name: str) -> float:
     return float(row[name].timestamp() * 1000)
 
 
-def test_a_row_has_the_contract_with_unknown_as_null_and_says_when_it_was_known(
+def test_a_row_has_the_contract_with_unknown_as_null_and_when_it_was_known(
     visits: StoredVisits, stored: FeatureRows
 ) -> None:
     visits.visit("s1", 1)
@@ -166,7 +166,8 @@ def test_days_count_sessions_and_rows_by_hour(visits: StoredVisits, stored: Feat
     assert found.next == DAY + 31 * DAY_MS
     last = stored.days("default", found.next, DAY + 50 * DAY_MS)
     assert ([each.day for each in last.days], last.next) == (["2025-02-10"], None)
-    assert stored.days("none", None, NOON).days == []
+    nothing = stored.days("none", None, NOON)
+    assert (nothing.days, nothing.next) == ([], None)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from storage.replay.features import COLUMNS, OUTCOME, FeatureTarget
 from stream.fold.result import FoldResult
 from tests.support.events import NOON, event
 from tests.support.log import folded, log_of, partition
-from tests.support.replays import PARTITIONS, Shop, placed
+from tests.support.replays import PARTITIONS, Shop, Watching, placed
 from tests.support.weeks import HOUR, MINUTE, a_week
 
 
@@ -278,3 +278,18 @@ async def rows_of(shop: Shop, file: Path, site: str) -> list[dict[str, str]]:
         rows = list(csv.DictReader(lines))
     assert account.updates - account.sessions == len(rows)
     return rows
+
+
+async def test_what_is_stored_of_earlier_logs_is_a_line(databases: tuple[Any, Any], tmp_path: Path) -> None:
+    shop, watching = Shop(*databases, placed(a_week())), Watching()
+    shop.live()
+    target = {"into": "features", "target": str(tmp_path / "set.csv"), "source": "clickhouse"}
+    await shop.replay(watching, **target)
+    assert watching.lines == []
+    shop.client.command("INSERT INTO scored_sessions SELECT * REPLACE ('before' AS log) FROM scored_sessions FINAL")
+    ((sessions,),) = shop.client.query("SELECT uniqExact(session_id, opened_at) FROM scored_sessions").result_rows
+    await shop.replay(watching, **target)
+    assert watching.lines == [
+        f"{sessions} sessions are stored of earlier logs, which cannot be folded again: "
+        "`opecom features export` reads all logs"
+    ]
