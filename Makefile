@@ -72,9 +72,15 @@ test: setup browser ## Runs the tests (WORKERS=0: in one process)
 test-long: setup ## Runs the long forms of the tests
 	$(BIN)/python -m pytest -m long $(LONG) $(ARGS)
 
-test-train: ## Runs the tests of training, which need PyTorch
+# Feast wants older versions of what we use too, so it has an environment without us.
+.venv-feast/.installed: $(UV) requirements/feast.txt
+	test -x .venv-feast/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-feast
+	$(UV) pip install --quiet --python .venv-feast/bin/python --require-hashes --no-deps -r requirements/feast.txt
+	touch $@
+
+test-train: .venv-feast/.installed ## Runs the tests of training, which need PyTorch, and those of Feast
 	@$(MAKE) --no-print-directory setup EXTRA=train
-	.venv-train/bin/python -m pytest -m "train and not long" $(LONG) tests/scoring/training $(ARGS)
+	.venv-train/bin/python -m pytest -m "train and not long" $(LONG) tests/scoring/training tests/deploy/feature_store $(ARGS)
 
 bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker idle", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
@@ -91,7 +97,8 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --constraint requirements/dev.txt \
 	  --extra learn pyproject.toml --output-file requirements/learn.txt
 	printf "openapi-python-client>=0.29\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/clients.txt
+	printf "feast>=0.67\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/feast.txt
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 
 clean: ## Removes the environment and everything that a run left
-	rm -rf .venv .venv-train .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-train .venv-feast .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,4 +1,4 @@
-"""`opecom features export`, `check` and `feast`: days as Parquet, the log against what is stored, a Feast repository."""
+"""`opecom features export`, `check`, `feast`: days as Parquet, the log against what is stored, a Feast repository."""
 
 import time
 from pathlib import Path

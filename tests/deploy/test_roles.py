@@ -97,6 +97,10 @@ ADMIN = {
     "GET /admin/model-fit": Row("export"),
     # One session is too few to compare.
     "GET /admin/drift": Row("export", "/admin/drift?site=shop", well=(422,), other=403, tells="the window has"),
+    "GET /admin/features/days": Row("export", "/admin/features/days?site=shop", other=403, tells='"fingerprint"'),
+    "GET /admin/features/rows": Row(
+        "export", "/admin/features/rows?site=shop&from=2025-01-01&to=2025-01-02", other=403, tells="checkout_step"
+    ),
     "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
     "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
     "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),
