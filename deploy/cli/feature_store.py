@@ -33,10 +33,13 @@ def export(
     from deploy.processes.data_folder import as_running
     from deploy.processes.probes import ProbeAddress
     from deploy.wiring.keys import admin_key
+    from ingest.events import base_site
 
     require_pyarrow()
     settings = as_running(load())
-    name, now = site_named(settings, site), int(time.time() * 1000)
+    # The runs of a site are no sites of the settings.
+    name, now = site_named(settings, base_site(site)), int(time.time() * 1000)
+    name = site or name
     source = ApiFeatureSource(ProbeAddress.reached(settings.api.host, settings.api.port), admin_key(settings), name)
     begin = moment("--since", since, 0) if since is not None else None
     report = (lambda _: None) if json else print_line
