@@ -1,4 +1,4 @@
-"""`opecom features list` and `describe`, and what the command asks for where it is to write a file."""
+"""`opecom features list`, `describe` and `check`, and what the command asks for where it is to write a file."""
 
 import json
 
@@ -9,6 +9,7 @@ from deploy.cli.main import app
 from deploy.errors import SetupError
 from scoring.features import NAMES
 from scoring.signals import SESSION_NAMES
+from storage.replay.feature_differences import FeatureCheckReport, FeatureDifference
 
 
 def features(*words: str) -> str:
@@ -45,3 +46,38 @@ def test_what_is_wrong_is_one_line(words: list[str], reason: str) -> None:
     with pytest.raises(SetupError) as raised:
         features(*words)
     assert str(raised.value).startswith(reason)
+
+
+PLACE = ("shop", "s1", 0, 1, 17)
+
+
+@pytest.mark.parametrize(
+    ("found", "lines"),
+    [
+        pytest.param([], ["9 updates of 2 sessions compared (one in 1, seed 0): 0 differences"], id="none"),
+        pytest.param(
+            [
+                FeatureDifference(*PLACE, "cart_value", None, 3.5),
+                FeatureDifference(*PLACE, "", is_stored=False),
+                FeatureDifference(*PLACE, "", is_computed=False),
+            ],
+            [
+                "shop, session s1, partition 1, offset 17: cart_value is stored as null, the log says 3.5",
+                "shop, session s1, partition 1, offset 17: in the log, and not stored",
+                "shop, session s1, partition 1, offset 17: stored, and not in the log",
+                "9 updates of 2 sessions compared (one in 1, seed 0): 3 differences",
+                "`opecom replay` stores what the log says",
+            ],
+            id="some",
+        ),
+    ],
+)
+def test_a_check_names_each_difference_and_ends_with_1(
+    found: list[FeatureDifference], lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = FeatureCheckReport(sessions=2, updates=9)
+    for each in found:
+        report.add(each)
+    monkeypatch.setattr("deploy.terminal.replay_progress.check", lambda *_: report)
+    done = CliRunner().invoke(app, ["features", "check"], catch_exceptions=False)
+    assert (done.exit_code, done.output.splitlines()) == (1 if found else 0, lines)

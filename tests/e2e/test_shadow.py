@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from scoring import registry
@@ -23,12 +24,17 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-def test_a_candidate_is_compared_refused_and_forced(stack: Stack) -> None:
-    sent = ["--sessions", str(SESSIONS), "--seed", "7", "--days", "3", "--conversion", "0.12"]
-    done = stack.opecom("simulate", "shop", *sent, "--json", seconds=240)
+@pytest.fixture(scope="module")
+def sent(stack: Stack) -> tuple[str, int]:
+    """The run of a generated shop, and how many of its sessions bought."""
+    options = ["--sessions", str(SESSIONS), "--seed", "7", "--days", "3", "--conversion", "0.12"]
+    done = stack.opecom("simulate", "shop", *options, "--json", seconds=240)
     assert done.returncode == 0, done.stdout + done.stderr
-    site = word_after("on the site", done.stdout)
-    buyers = json.loads(done.stdout.splitlines()[-1])["buyers"]
+    return word_after("on the site", done.stdout), json.loads(done.stdout.splitlines()[-1])["buyers"]
+
+
+def test_a_candidate_is_compared_refused_and_forced(stack: Stack, sent: tuple[str, int]) -> None:
+    site, buyers = sent
     models = Path(stack.environment["OPECOM_DATA_DIR"]) / "models"
     registry.seed(models)
     add_session_model(models, "other")
@@ -87,3 +93,26 @@ def test_force_alone_and_an_unknown_candidate_are_one_line(stack: Stack) -> None
         assert done.returncode == 2
         assert line in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_stored_features_are_those_of_the_log_and_days_are_exported(stack: Stack, sent: tuple[str, int]) -> None:
+    site, buyers = sent
+    done = stack.opecom("features", "check", "--sample", "200", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert 0 < found["sessions"] < SESSIONS
+    assert found["different"] == 0
+
+    folder = stack.folder / "store"
+    for written in (True, False):
+        done = stack.opecom("features", "export", str(folder), "--site", site, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        account = json.loads(done.stdout)
+        assert (bool(account["written"]), bool(account["unchanged"])) == (written, not written)
+        if written:
+            assert account["rows"] == pq.read_table(folder / "rows").num_rows > 5 * SESSIONS
+    rows = pq.read_table(folder / "rows", columns=["session_id", "bought_before", "bought_afterwards"]).to_pylist()
+    assert len({row["session_id"] for row in rows if row["bought_before"] or row["bought_afterwards"]}) == buyers
+    done = stack.opecom("features", "feast", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert (folder / "feature_store.yaml").is_file()
