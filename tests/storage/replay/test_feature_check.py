@@ -1,5 +1,6 @@
 """A check folds the log again: stored features are those of the log, and what was planted is found and named."""
 
+import random
 import zlib
 from typing import Any
 
@@ -16,10 +17,15 @@ from tests.support.shop_visits import HOUR, shop_visits
 
 
 def a_day() -> list[Event | Control]:
-    """Visits while page statistics change."""
+    """Visits while page statistics change, appended out of the order in which they were received: so the events of one
+    session move the clock by which others open.
+    """
     records: list[Event | Control] = []
     for seed, version in enumerate((FIRST, SECOND), 1):
-        records += [UsePages(version), *shop_visits(seed, NOON + seed * 3 * HOUR, 40)]
+        chance = random.Random(seed)
+        visits = shop_visits(seed, NOON + seed * 3 * HOUR, 40)
+        visits.sort(key=lambda each: each.received_at + chance.randrange(5 * 60_000))
+        records += [UsePages(version), *visits]
     return [*records, Tick("live", NOON + 30 * HOUR)]
 
 
