@@ -15,7 +15,8 @@ from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
 from storage.http.errors import ReadError
 
-ARROW = "application/vnd.apache.arrow.stream"
+#: Generators of clients know no type of Arrow's.
+BINARY = "application/octet-stream"
 #: Parts that the sessions of an hour may be divided into.
 MOST_PARTS = 10_000
 RETRY_SECONDS = 2
@@ -67,14 +68,17 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
         response_class=Response,
         responses=answered(FeatureDays, "too_large", "unavailable")
         | {
-            200: {"description": "Apache Arrow's streaming format.", "content": {ARROW: {"schema": {"type": "string"}}}}
+            200: {
+                "description": "Apache Arrow's streaming format.",
+                "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}},
+            }
         },
     )
     async def get_feature_rows(params: Annotated[RowsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         _check_site(caller, params.site)
         window = (_millis(params.since), _millis(params.until))
         found = await _available(rows.arrow, params.site, *window, params.part, params.parts)
-        return Response(found, media_type=ARROW, headers={"Cache-Control": "no-store"})
+        return Response(found, media_type=BINARY, headers={"Cache-Control": "no-store"})
 
     return router
 
