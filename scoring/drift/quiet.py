@@ -27,30 +27,22 @@ class QuietDays:
     def __init__(self, days: Sequence[SessionSample], sessions: int, draws: int = DRAWS, seed: int = SEED) -> None:
         self.bins = bins = SampleBins(days)
         codes = [bins.codes(day) for day in days]
-        by_day = [bins.counts(each) for each in codes]
+        by_day = np.array([bins.counts(each) for each in codes])
         #: Of all days.
-        self.counts = np.asarray(np.sum(by_day, axis=0))
+        self.counts = by_day.sum(0)
         pooled, chance = np.concatenate(codes), np.random.default_rng(seed)
-        drawn = np.array(
-            [
-                bins.distances(bins.counts(pooled[chance.integers(0, len(pooled), sessions)]), self.counts)
-                for _ in range(draws)
-            ]
-        )
-        apart = np.array(
-            [bins.distances(each, self.counts - each) * len(day) for each, day in zip(by_day, days, strict=True)]
-        )
+        again = (pooled[chance.integers(0, len(pooled), sessions)] for _ in range(draws))
+        drawn = bins.distances(np.array([bins.counts(each) for each in again]), self.counts)
+        sizes = np.array([len(day) for day in days])
+        apart = np.array([bins.distances(each, self.counts - each) for each in by_day]) * sizes[:, None]
         # The divergence of a sample from its source falls with its size, so days count by theirs.
         drawn *= np.maximum(apart.mean(0) / np.maximum(drawn.mean(0) * sessions, 1e-12), 1.0)
         # New values in a share s of the sessions are s ln(2) / 2 nats away.
         least = max(FEW_SESSIONS / sessions, FEW_SHARE) * np.log(2) / 2
         self._usual = np.maximum(np.quantile(drawn, USUAL, axis=0), least)
-        self._farthest = np.sort((drawn / self._usual).max(1))
+        #: The strength of the farthest column of each draw, float64[draws].
+        self.farthest = np.asarray((drawn / self._usual).max(1))
 
     def strengths(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far a day's counts are from the quiet days, in usual distances of each column: float64[columns]."""
         return np.asarray(self.bins.distances(counts, self.counts) / self._usual)
-
-    def limit(self, share: float) -> float:
-        """The strength that the farthest column of a quiet day passes with this probability."""
-        return float(np.quantile(self._farthest, 1 - share))
