@@ -18,6 +18,7 @@ from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
 from storage.admin.visitor import VisitorReads
 from storage.database.money import Money
+from storage.drift.report import FittedOn, SiteDrift
 from storage.http.access import Access
 from storage.query.queries import Waited
 from storage.replay.journal import Journal
@@ -38,11 +39,18 @@ def eraser(settings: Settings, opened: DatabaseHandles) -> Eraser:
 
 
 def routes(
-    opened: DatabaseHandles, erasing: Eraser, permitted: Access, waited: Waited, money: Callable[[], Money] = dict
+    opened: DatabaseHandles,
+    erasing: Eraser,
+    permitted: Access,
+    waited: Waited,
+    money: Callable[[], Money] = dict,
+    fitted_on: FittedOn = lambda _: None,
+    drift_checks: Callable[[], list[SiteDrift]] = list,
 ) -> APIRouter:
     """The routes under /admin."""
     visitors = VisitorReads(*opened, VisitorDatabases(*opened))
-    return admin_routes(AdminReads(*opened, waited, money=money), visitors, erasing, permitted)
+    reads = AdminReads(*opened, waited, money=money, fitted_on=fitted_on)
+    return admin_routes(reads, visitors, erasing, permitted, drift_checks)
 
 
 class _Log:

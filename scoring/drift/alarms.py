@@ -121,23 +121,23 @@ def drift(
 ) -> DriftReport:
     """Compare a window of so many `days` with the quiet ones, the oldest first; the strongest alarm comes first.
 
-    `fitted`: samples of the days that the model learned from; where there are enough, features are compared with them.
+    `fitted`: samples of the days that the model learned from; where there are some, features are compared with them.
     Raises TooFewSessionsError.
     """
     quiet = [each for each in quiet if each.counts.sessions >= FEWEST_SESSIONS]
     sessions, left_out = day.counts.sessions, list[str]()
     if len(quiet) < FEWEST_DAYS:
         if sessions < FEWEST_SESSIONS:
-            raise TooFewSessionsError(f"the window has {sessions} sessions: {FEWEST_SESSIONS} are needed, take a longer one")
+            raise TooFewSessionsError(
+                f"the window has {sessions} sessions: {FEWEST_SESSIONS} are needed, take a longer one"
+            )
         raise TooFewSessionsError(
             f"before the window there are {len(quiet)} days of {FEWEST_SESSIONS} sessions or more: "
             f"{FEWEST_DAYS} are needed"
         )
     chance, before = np.random.default_rng(seed), [each.counts for each in quiet]
     figures, compared = volumes(day.counts, before, draws), list[_ComparedColumns]()
-    reference = [each for each in fitted if len(each) >= FEWEST_SESSIONS]
-    if len(reference) < FEWEST_DAYS:
-        reference = [each.sample for each in quiet]
+    reference = list(fitted) or [each.sample for each in quiet]
     if sessions < FEWEST_SESSIONS:
         left_out.append(f"all but volume: the window has {sessions} sessions, {FEWEST_SESSIONS} are needed")
     else:
@@ -215,12 +215,15 @@ def _alarms(compared: _ComparedColumns, limit: float) -> list[DriftAlarm]:
 
 def _figure(found: MeasuredFigure, usual: float, limit: float) -> DriftFigure:
     strength = abs(found.now - found.centre) / usual
-    values = (found.now, found.centre, found.centre - limit * usual, found.centre + limit * usual)
+    low, high = (found.shown(found.centre + way * limit * usual) for way in (-1, 1))
     quiet = [found.shown(each) for each in found.quiet.tolist() if np.isfinite(each)]
     return DriftFigure(
         found.events,
         found.name,
-        *map(found.shown, values),
+        found.shown(found.now),
+        found.shown(found.centre),
+        low,
+        high,
         strength,
         strength > limit,
         CAUSES[found.name],

@@ -73,7 +73,7 @@ class SampleBins:
         self.size = sum(self._sizes)
 
     def codes(self, sample: SessionSample) -> NDArray[np.int32]:
-        """The bin of each value among those of all columns, int32[sessions, columns]; `size` where it is not present."""
+        """The bin of each value among those of all columns, int32[sessions, columns]; `size`: it is not present."""
         codes = np.empty(sample.values.shape, np.int32)
         for column, (start, bins) in enumerate(zip(self.starts, self.columns, strict=True)):
             codes[:, column] = start + bins.codes(sample.values[:, column])
@@ -99,6 +99,10 @@ class SampleBins:
         """Population stability index of each column, with half a session in each bin: a number that people know."""
         p, q = self._shares(one + 0.5), self._shares(other + 0.5)
         return self._sums((p - q) * np.log(p / q))
+
+    def freedom(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each column, the bins that are not empty, less one; at least 1."""
+        return np.maximum(self._sums((counts > 0).astype(np.float64)) - 1, 1)
 
     def histogram(self, column: int, counts: NDArray[np.float64]) -> list[float]:
         """The shares of one column's bins."""

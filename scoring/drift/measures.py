@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.drift.outcomes import aucs, calibration_gaps, calibration_slopes
+from scoring.drift.quiet import without_outliers
 from scoring.drift.windows import AT_EVENTS, WindowCounts
 
 #: Buyers, and others, of a window from which on its AUC and slope are looked at.
@@ -29,9 +30,9 @@ Chance = np.random.Generator
 class MeasuredFigure(NamedTuple):
     """A figure of the day and of the quiet windows (NaN where one has none), beside which it is looked at.
 
-    `events`: at which number of events, 0: of whole sessions. `chance`: float64[draws], how far the day's figure is from
-    `centre` by the chance of its sessions. `weights`: the sessions of each quiet window by those of the day. `is_log`:
-    the figure is the logarithm of what people want to see.
+    `events`: at which number of events, 0: of whole sessions. `chance`: float64[draws], how far the day's figure is
+    from `centre` by the chance of its sessions. `weights`: the sessions of each quiet window by those of the day.
+    `is_log`: the figure is the logarithm of what people want to see.
     """
 
     name: str
@@ -48,7 +49,7 @@ class MeasuredFigure(NamedTuple):
         """float64[draws]: how far it goes, by the chance of sessions and of windows."""
         known = np.isfinite(self.quiet)
         windows = int(known.sum())
-        spread = ((self.quiet[known] - self.centre) ** 2).sum() / max(windows - 1, 1)
+        spread = without_outliers((self.quiet[known] - self.centre) ** 2).sum() / max(windows - 1, 1)
         explained = np.var(self.chance) * (1 / np.maximum(self.weights[known], 1e-9)).mean()
         between = np.sqrt(max(spread - explained, 0.0) * (1 + 1 / max(windows, 1)))
         return np.asarray(self.chance + between * chance.standard_t(max(windows - 1, 1), len(self.chance)))
@@ -65,7 +66,7 @@ def volumes(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int) -> lis
     found = []
     for name in (SESSIONS, EVENTS):
         values = np.log(np.maximum([getattr(each, name) for each in (day, *quiet)], 0.5))
-        centre, flat = float(values[1:].mean()), np.zeros(draws)
+        centre, flat = float(np.median(values[1:])), np.zeros(draws)
         weights = np.ones(len(quiet))
         found.append(
             MeasuredFigure(name, 0, float(values[0]), values[1:], centre, flat, weights, LITTLE_VOLUME, is_log=True)
@@ -88,7 +89,7 @@ def rates(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: 
 
 def _late(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: Chance) -> list[MeasuredFigure]:
     def share(senders: NDArray[np.int64]) -> float:
-        return float(senders[:, 1] @ senders[:, 2] / max(senders[:, 0] @ senders[:, 2], 1))
+        return float(senders[:, 1] @ senders[:, 2]) / max(int(senders[:, 0] @ senders[:, 2]), 1)
 
     pooled = np.concatenate([each.senders for each in quiet])
     kinds, places = np.unique(pooled[:, :2], axis=0, return_inverse=True)

@@ -18,9 +18,9 @@ Floats = NDArray[np.float64]
 class WindowCounts(NamedTuple):
     """Of all live sessions of a window, those of people unless it is said otherwise.
 
-    `senders`: int64[k, 3], events that a session sent, how many of them came late, and how many sessions did so, programs
-    among them. `outcomes`: float64[AT_EVENTS, CELLS, 3], by the cell of the score: sessions that did not buy afterwards,
-    that did, and the sum of their probabilities. `models`: the versions that scored.
+    `senders`: int64[k, 3], events that a session sent, how many of them came late, and how many sessions did so,
+    programs among them. `outcomes`: float64[AT_EVENTS, CELLS, 3], by the cell of the score: sessions that did not buy
+    afterwards, that did, and the sum of their probabilities. `models`: the versions that scored.
     """
 
     sessions: int

@@ -10,7 +10,7 @@ from ingest.tokens import Token
 from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
 from storage.admin.rows import SessionList, Statistics, WholeSession
-from storage.drift.report import SiteDrift
+from storage.drift.report import DriftCheckList, SiteDrift
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
@@ -21,7 +21,7 @@ from storage.replay.jobs import Job, JobList, ReplayRequest
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
-    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift),
+    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList),
 )
 
 

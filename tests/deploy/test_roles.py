@@ -97,6 +97,7 @@ ADMIN = {
     "GET /admin/model-fit": Row("export"),
     # One session is too few to compare.
     "GET /admin/drift": Row("export", "/admin/drift?site=shop", well=(422,), other=403, tells="the window has"),
+    "GET /admin/drift/checks": Row("export"),
     "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
     "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
     "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),

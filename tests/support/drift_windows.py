@@ -1,4 +1,4 @@
-"""Generated windows of a site for drift: quiet ones with weekends and busy days, and changes that are planted in one."""
+"""Generated windows of a site for drift: quiet ones with weekends and busy days, and changes planted in one."""
 
 from collections.abc import Callable
 
@@ -24,8 +24,9 @@ class Generated:
         weekend = number % 7 == 0
         self.sessions = size = int(chance.poisson(sessions * (0.8 if weekend else 1.0) * chance.lognormal(0, 0.05)))
         self.reached = chance.geometric(0.15, size)
-        phone = chance.random(size) < (0.75 if weekend else 0.5)
-        traffic, pages = chance.integers(1, 6, size), chance.geometric(0.2, size)
+        phone = chance.random(size) < (0.75 if weekend else 0.5) + chance.normal(0, 0.02)
+        traffic = chance.choice(5, size, p=chance.dirichlet([200] * 5)) + 1
+        pages = chance.geometric(0.2 * chance.lognormal(0, 0.05), size)
         self.values = np.empty((size, len(OF_EVENTS) * len(NAMES)), np.float32)
         for column, (events, name) in enumerate(COLUMNS[: self.values.shape[1]]):
             self.values[:, column] = {
