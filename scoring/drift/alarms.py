@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from scoring.catalogue import catalogue
 from scoring.drift.bins import OTHER, SessionSample
 from scoring.drift.causes import CAUSES, SCORE
 from scoring.drift.measures import MeasuredFigure, outcome_figures, rates, volumes
@@ -23,6 +24,11 @@ PSI_LIMITS = (0.1, 0.25)
 #: Where a column says whether a feature is unknown: 1.0, at the last of the compared events that a session has.
 UNKNOWN_RATE = 0
 _UNKNOWN_LABELS = {"0": "known", "1": "unknown", OTHER: "unknown"}
+_WORDS = {
+    each.name: {str(number): str(word) for number, word in enumerate(each.values, 1)}
+    for each in catalogue().features
+    if each.values
+}
 
 
 class TooFewSessionsError(ScoringError):
@@ -199,9 +205,8 @@ def _alarms(compared: _ComparedColumns, limit: float) -> list[DriftAlarm]:
     for column, place in enumerate(compared.places):
         if strengths[column] <= limit:
             continue
-        labels = known.bins.columns[column].labels()
-        if place.events == UNKNOWN_RATE:
-            labels = [_UNKNOWN_LABELS.get(label, label) for label in labels]
+        names = _names(place)
+        labels = [names.get(label, label) for label in known.bins.columns[column].labels()]
         shares = zip(labels, *(known.bins.histogram(column, each) for each in (known.counts, counts)), strict=True)
         bins, before, now = zip(*[bin_ for bin_ in shares if bin_[1] or bin_[2]], strict=True)
         strength, index = float(strengths[column]), float(psi[column])
@@ -211,6 +216,13 @@ def _alarms(compared: _ComparedColumns, limit: float) -> list[DriftAlarm]:
             )
         )
     return alarms
+
+
+def _names(place: ColumnPlace) -> dict[str, str]:
+    """What people call the bins of a column that has names; where a feature has words, samples have their numbers."""
+    if place.events == UNKNOWN_RATE:
+        return _UNKNOWN_LABELS
+    return _WORDS.get(place.name, {})
 
 
 def _figure(found: MeasuredFigure, usual: float, limit: float) -> DriftFigure:

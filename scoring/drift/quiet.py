@@ -74,6 +74,9 @@ def _with_days(
     by_chance = np.maximum(drawn - mean, 0.0).mean(0) * by_size.mean()
     beyond *= np.clip(1 - by_chance / np.maximum(beyond.mean(0), 1e-15), 0.0, 1.0)
     moved = beyond[chance.integers(0, len(apart), len(drawn))]
+    # How much days differ is known by these few only, as in Student's t.
+    freely = max(len(apart) - 1, 1)
+    moved *= (freely / chance.chisquare(freely, len(drawn)))[:, None]
     # A divergence is about the square of a length: add two that have any direction to each other.
     cosines = chance.choice((-1.0, 1.0), drawn.shape) / np.sqrt(freedom)
     return np.asarray(drawn + moved + 2 * np.sqrt(drawn * moved) * cosines)

@@ -54,7 +54,8 @@ def _sample(rows: NDArray[Any]) -> SessionSample:
     values[:, known] = np.isnan(values[np.arange(sessions), last])
     present[:, known] = True
     # The score is never unknown.
-    return SessionSample(values.reshape(sessions, -1)[:, :-1], present.reshape(sessions, -1)[:, :-1])
+    flat = (sessions, (known + 1) * width)
+    return SessionSample(values.reshape(flat)[:, :-1], present.reshape(flat)[:, :-1])
 
 
 def _selected(feature: FeatureDescription) -> str:
