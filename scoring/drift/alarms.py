@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scoring.catalogue import catalogue
 from scoring.drift.bins import OTHER, SessionSample
 from scoring.drift.causes import CAUSES, SCORE
-from scoring.drift.measures import MeasuredFigure, outcome_figures, rates, volumes
+from scoring.drift.measures import WindowFigure, outcome_figures, rates, volumes
 from scoring.drift.quiet import DRAWS, SEED, USUAL, QuietDays
 from scoring.drift.windows import DriftWindow
 from scoring.errors import ScoringError
@@ -225,7 +225,7 @@ def _names(place: ColumnPlace) -> dict[str, str]:
     return _WORDS.get(place.name, {})
 
 
-def _figure(found: MeasuredFigure, usual: float, limit: float) -> DriftFigure:
+def _figure(found: WindowFigure, usual: float, limit: float) -> DriftFigure:
     strength = abs(found.now - found.centre) / usual
     low, high = (found.shown(found.centre + way * limit * usual) for way in (-1, 1))
     quiet = [found.shown(each) for each in found.quiet.tolist() if np.isfinite(each)]

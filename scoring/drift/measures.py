@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 Chance = np.random.Generator
 
 
-class MeasuredFigure(NamedTuple):
+class WindowFigure(NamedTuple):
     """A figure of the day and of the quiet windows (NaN where one has none), beside which it is looked at.
 
     `events`: at which number of events, 0: of whole sessions. `chance`: float64[draws], how far the day's figure is
@@ -61,7 +61,7 @@ class MeasuredFigure(NamedTuple):
         return min(max(value, 0.0), 1.0) if self.name in (PROGRAMS, LATE, AUC) else value
 
 
-def volumes(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int) -> list[MeasuredFigure]:
+def volumes(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int) -> list[WindowFigure]:
     """Sessions and events; the chance of windows is all there is."""
     found = []
     for name in (SESSIONS, EVENTS):
@@ -69,12 +69,12 @@ def volumes(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int) -> lis
         centre, flat = float(np.median(values[1:])), np.zeros(draws)
         weights = np.ones(len(quiet))
         found.append(
-            MeasuredFigure(name, 0, float(values[0]), values[1:], centre, flat, weights, LITTLE_VOLUME, is_log=True)
+            WindowFigure(name, 0, float(values[0]), values[1:], centre, flat, weights, LITTLE_VOLUME, is_log=True)
         )
     return found
 
 
-def rates(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: Chance) -> list[MeasuredFigure]:
+def rates(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: Chance) -> list[WindowFigure]:
     """The share of sessions that are of programs, and of events that came late, which sessions have in bunches."""
     all_of = np.array([each.sessions + each.programs for each in (day, *quiet)], np.float64)
     programs = np.array([each.programs for each in (day, *quiet)], np.float64)
@@ -83,11 +83,11 @@ def rates(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: 
     drawn = chance.binomial(int(all_of[0]), centre, draws) / max(all_of[0], 1) - centre
     weights = all_of[1:] / max(all_of[0], 1)
     least = max(FEW_SESSIONS / max(all_of[0], 1), FEW_SHARE)
-    found = [MeasuredFigure(PROGRAMS, 0, float(shares[0]), shares[1:], centre, drawn, weights, least)]
+    found = [WindowFigure(PROGRAMS, 0, float(shares[0]), shares[1:], centre, drawn, weights, least)]
     return found + _late(day, quiet, draws, chance)
 
 
-def _late(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: Chance) -> list[MeasuredFigure]:
+def _late(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: Chance) -> list[WindowFigure]:
     def share(senders: NDArray[np.int64]) -> float:
         return float(senders[:, 1] @ senders[:, 2]) / max(int(senders[:, 0] @ senders[:, 2]), 1)
 
@@ -103,12 +103,12 @@ def _late(day: WindowCounts, quiet: Sequence[WindowCounts], draws: int, chance: 
     weights = np.array([each.senders[:, 2].sum() for each in quiet]) / of_day
     values = np.array([share(each.senders) if len(each.senders) else np.nan for each in quiet])
     least = max(FEW_SESSIONS / of_day, FEW_SHARE)
-    return [MeasuredFigure(LATE, 0, share(day.senders), values, centre, off, weights, least)]
+    return [WindowFigure(LATE, 0, share(day.senders), values, centre, off, weights, least)]
 
 
 def outcome_figures(
     day: WindowCounts, quiet: Sequence[WindowCounts], fewest: int, draws: int, chance: Chance
-) -> list[MeasuredFigure]:
+) -> list[WindowFigure]:
     """Calibration and AUC at each number of events of which the day and `fewest` quiet windows have enough buyers."""
     found = []
     for place, events in enumerate(AT_EVENTS):
@@ -120,7 +120,7 @@ def outcome_figures(
     return found
 
 
-def _outcomes_at(events: int, day: Floats, quiet: Floats, draws: int, chance: Chance) -> list[MeasuredFigure]:
+def _outcomes_at(events: int, day: Floats, quiet: Floats, draws: int, chance: Chance) -> list[WindowFigure]:
     pooled = quiet.sum(0)
     sessions = pooled[:, :2].sum(1)
     mean = pooled[:, 2] / np.maximum(sessions, 1)
@@ -144,5 +144,5 @@ def _outcomes_at(events: int, day: Floats, quiet: Floats, draws: int, chance: Ch
         centre = float(values[1])
         # A draw without a buyer has no figure: of ten expected ones, one draw in twenty thousand.
         off = np.nan_to_num(draw() - centre)
-        found.append(MeasuredFigure(name, events, float(values[0]), values[2:], centre, off, weights, least))
+        found.append(WindowFigure(name, events, float(values[0]), values[2:], centre, off, weights, least))
     return found

@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp, mannwhitneyu, t
 from sklearn.linear_model import LogisticRegression
 
 from scoring.drift.bins import SampleBins, SessionSample
-from scoring.drift.measures import MeasuredFigure
+from scoring.drift.measures import WindowFigure
 from scoring.drift.outcomes import LOGITS, aucs, calibration_gaps, calibration_slopes
 from scoring.drift.windows import cell_of, outcome_cells
 
@@ -84,7 +84,7 @@ def test_probabilities_at_the_ends_have_cells() -> None:
 def test_what_windows_differ_by_is_drawn_by_students_t() -> None:
     quiet = np.random.default_rng(5).normal(0, 2, 10)
     flat, ones = np.zeros(20_000), np.ones(10)
-    figure = MeasuredFigure("sessions", 0, 0.0, quiet, float(np.median(quiet)), flat, ones, 0.0)
+    figure = WindowFigure("sessions", 0, 0.0, quiet, float(np.median(quiet)), flat, ones, 0.0)
     drawn = figure.drawn(np.random.default_rng(6))
     spread = np.sqrt((((quiet - np.median(quiet)) ** 2).sum() / 9) * (1 + 1 / 10))
     assert ks_2samp(drawn, t(9, scale=spread).rvs(20_000, random_state=7)).pvalue > 0.001
@@ -92,5 +92,5 @@ def test_what_windows_differ_by_is_drawn_by_students_t() -> None:
 
 def test_chance_alone_explains_windows_that_differ_no_more() -> None:
     chance = np.random.default_rng(8)
-    figure = MeasuredFigure("AUC", 1, 0.0, np.zeros(28), 0.0, chance.normal(0, 1, 500), np.ones(28), 0.0)
+    figure = WindowFigure("AUC", 1, 0.0, np.zeros(28), 0.0, chance.normal(0, 1, 500), np.ones(28), 0.0)
     assert (figure.drawn(chance) == figure.chance).all()
