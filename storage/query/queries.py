@@ -204,10 +204,10 @@ class Queries:
         answer: bytes = self._answered(lambda: self._client.raw_query(query, parameters=parameters, fmt="RowBinary"))
         return answer
 
-    def _answered(self, ask: Callable[[], Any]) -> Any:
+    def _answered(self, query: Callable[[], Any]) -> Any:
         began = time.perf_counter()
         try:
-            answer = ask()
+            answer = query()
         except (exceptions.Error, OSError) as error:
             self._waited(CLICKHOUSE, time.perf_counter() - began, False)
             log.warning("%s does not answer: %s", CLICKHOUSE, str(error).partition("\n")[0])

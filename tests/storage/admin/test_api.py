@@ -569,7 +569,7 @@ async def test_the_fit_of_a_site_is_for_keys_of_that_site(tmp_path: Path, monkey
     assert [[fit["site"] for fit in each] for each in found.values()] == [["default", "shop-2"], ["shop-2"]]
 
 
-async def test_drift_is_a_page_where_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_drift_is_a_page_with_format_html(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = SiteDrift("default", NOON - 24 * HOUR, NOON, DriftReport(120, 9, 1_080, 180, 2.0, [], [0, 0]))
     monkeypatch.setattr(reads, "site_drift", lambda *_: found)
     async with client(tmp_path, shops()) as http:

@@ -61,7 +61,7 @@ def test_every_alarm_has_its_histograms_and_every_figure_its_windows(found: Site
     assert "everything beside the windows before" in text
 
 
-def test_the_page_runs_nothing_asks_for_nothing_and_takes_names_as_text(found: SiteDrift) -> None:
+def test_the_page_has_no_script_and_no_request_and_escapes_names(found: SiteDrift) -> None:
     text = html(found)
     tags = Tags(text)
     assert tags.open == []
