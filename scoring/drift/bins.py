@@ -52,7 +52,7 @@ class ColumnBins(Struct, frozen=True):
 
     def labels(self) -> list[str]:
         """What people call the bins."""
-        values, points = ([f"{each:.6g}" for each in some] for some in (self.values, self.points))
+        values, points = [f"{each:.6g}" for each in self.values], [f"{each:.4g}" for each in self.points]
         if not points:
             return [*values, OTHER, UNKNOWN]
         between = [f"{low} to {high}" for low, high in pairwise(points)]

@@ -51,7 +51,7 @@ def test_quiet_days_give_no_more_alarms_than_the_setting(seeds: int, share: floa
     [
         (no_pings, 300, "engaged_seconds at event 1"),
         (prices_doubled, 2_000, "cart_value at event 1"),
-        (hidden_programs, 300, "device_class at event 1"),
+        (hidden_programs, 300, "TrafficType at event 1"),
         (known_programs, 300, PROGRAMS),
         (no_page_types, 300, "last_page_type at event 1"),
         (unknown_page_types, 300, "last_page_type unknown"),
