@@ -79,6 +79,34 @@ class WriterMetrics:
         )
 
 
+class DriftMetrics:
+    """Of the last daily check of each site."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._alarms = Gauge(
+            "opecom_api_drift_alarms",
+            "Features, scores and figures that are not as they were, by the last daily check, by site.",
+            ["site"],
+            registry=registry,
+        )
+        self._checked = Gauge(
+            "opecom_api_drift_checked_timestamp_seconds",
+            "When a site was last checked for drift, by site.",
+            ["site"],
+            registry=registry,
+        )
+
+    def checked(self, site: str, alarms: int, now: int) -> None:
+        """A check of this site at `now`, ms UTC."""
+        self._alarms.labels(site).set(alarms)
+        self._checked.labels(site).set(now / 1000)
+
+    def forget(self, site: str) -> None:
+        """The site has too few sessions to be checked."""
+        self._alarms.remove_by_labels({"site": site})
+        self._checked.remove_by_labels({"site": site})
+
+
 class ApiMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry

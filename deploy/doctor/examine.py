@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from deploy.doctor import databases, log
 from deploy.doctor.clocks import clocks
+from deploy.doctor.drift import drift
 from deploy.doctor.finding import Finding
 from deploy.doctor.folder import data_folder as folder
 from deploy.doctor.installation import installation
@@ -53,7 +54,8 @@ async def examine(settings: Settings) -> list[Finding]:
             )
         )  # fmt: skip
     reads = partial(probes.get, key=admin_key(settings))
-    findings += await asyncio.to_thread(model_fit, addresses.get("api") or addresses["store"], reads)
+    for check in (model_fit, drift):
+        findings += await asyncio.to_thread(check, addresses.get("api") or addresses["store"], reads)
     return findings
 
 

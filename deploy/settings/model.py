@@ -269,6 +269,13 @@ class StorageSettings(Group):
         description="How far refreshes may move the bounce or exit rate of a page with 100 sessions within a day; its "
         "value may fall by twice that part. What moves further is held until `opecom pages release`; 1: nothing is.",
     )
+    drift_alarms_per_month: float = Field(
+        1.0,
+        ge=0,
+        le=30,
+        description="How many alarms a month the daily check for drift may raise of a site where nothing happens; 0: "
+        "it does not run.",
+    )
     max_block: int = Field(10_000, ge=1, description="Most records in one block of writes.")
     metrics_host: str = Field("127.0.0.1", description="Address of the writer's /metrics; 0.0.0.0 in a container.")
     metrics_port: int = Field(8003, ge=0, le=65535, description="Port of the writer's /metrics; 0: none.")

@@ -18,19 +18,27 @@ class RefusedReadError(SetupError):
     exit_code = 1
 
 
-def read(api: ProbeAddress, path: str, params: dict[str, str | int | float | None], key: str = "") -> bytes:
+def read(
+    api: ProbeAddress,
+    path: str,
+    params: dict[str, str | int | float | None],
+    key: str = "",
+    patience: float = PATIENCE,
+) -> bytes:
     """The body of `GET path` with the parameters that are not None; raises as `call_api` does."""
     query = urlencode({name: value for name, value in params.items() if value is not None})
-    return call_api(api, "GET", f"{path}?{query}" if query else path, None, key)
+    return call_api(api, "GET", f"{path}?{query}" if query else path, None, key, patience)
 
 
-def call_api(api: ProbeAddress, method: str, path: str, body: bytes | None = None, key: str = "") -> bytes:
-    """The body of the answer to a request, whose own body is JSON.
+def call_api(
+    api: ProbeAddress, method: str, path: str, body: bytes | None = None, key: str = "", patience: float = PATIENCE
+) -> bytes:
+    """The body of the answer to a request, whose own body is JSON, in so many seconds.
 
     Raises AwayError where no API answers, RefusedReadError for a refusal.
     """
     headers = ({"X-OPECOM-Key": key} if key else {}) | ({"Content-Type": "application/json"} if body else {})
-    connection = http.client.HTTPConnection(api.host, api.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(api.host, api.port, timeout=patience)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()

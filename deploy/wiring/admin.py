@@ -18,6 +18,7 @@ from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
 from storage.admin.visitor import VisitorReads
 from storage.database.money import Money
+from storage.drift.report import FittedOn, SiteDrift
 from storage.feature_store.api import feature_routes
 from storage.feature_store.rows import FeatureRows
 from storage.http.access import Access
@@ -40,12 +41,19 @@ def eraser(settings: Settings, opened: DatabaseHandles) -> Eraser:
 
 
 def routes(
-    opened: DatabaseHandles, erasing: Eraser, permitted: Access, waited: Waited, money: Callable[[], Money] = dict
+    opened: DatabaseHandles,
+    erasing: Eraser,
+    permitted: Access,
+    waited: Waited,
+    money: Callable[[], Money] = dict,
+    fitted_on: FittedOn = lambda _: None,
+    drift_checks: Callable[[], list[SiteDrift]] = list,
 ) -> APIRouter:
     """The routes under /admin."""
     visitors = VisitorReads(*opened, VisitorDatabases(*opened))
+    reads = AdminReads(*opened, waited, money=money, fitted_on=fitted_on)
     router = APIRouter()
-    router.include_router(admin_routes(AdminReads(*opened, waited, money=money), visitors, erasing, permitted))
+    router.include_router(admin_routes(reads, visitors, erasing, permitted, drift_checks))
     router.include_router(feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")))
     return router
 

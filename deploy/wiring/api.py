@@ -25,6 +25,7 @@ from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.connection_limits import api_limits
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
+from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
 from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
@@ -35,6 +36,7 @@ from deploy.wiring.topics_document import topics_document
 from ingest.tokens import SessionTokens
 from storage.admin.erase import Eraser
 from storage.api.app import create_app
+from storage.drift.checks import DriftChecks
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
@@ -71,11 +73,15 @@ async def answer(
 ) -> None:
     """Serve on `listener` until `stop`."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
-    built = app(settings, opened, permitted, registry, stop, replays, erasing)
+    checks = drift_checks(settings, opened, registry)
+    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks)
+    checking = asyncio.create_task(keep_checked(settings, checks, stop))
     try:
         erasing.resume()
         await serve(built, settings.api.host, settings.api.port, stop, listener=listener, limits=limits)
     finally:
+        checking.cancel()
+        await asyncio.wait({checking})
         # Before the databases close under it.
         await replays.stop()
         await erasing.stop()
@@ -99,6 +105,7 @@ def app(
     stop: asyncio.Event,
     replays: Jobs,
     erasing: Eraser | None = None,
+    checks: DriftChecks | None = None,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
@@ -119,7 +126,15 @@ def app(
         jobs=replays,
         pages=partial(opened_refresher, settings, clients, opened.client),
         predictions=predictions(settings, permitted),
-        admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited, currencies),
+        admin=admin_routes(
+            opened,
+            erasing or eraser(settings, opened),
+            permitted,
+            metrics.waited,
+            currencies,
+            partial(fitted_on, settings.scoring),
+            (checks or drift_checks(settings, opened, registry)).found,
+        ),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

@@ -52,7 +52,7 @@ class ColumnBins(Struct, frozen=True):
 
     def labels(self) -> list[str]:
         """What people call the bins."""
-        values, points = ([f"{each:.6g}" for each in some] for some in (self.values, self.points))
+        values, points = [f"{each:.6g}" for each in self.values], [f"{each:.4g}" for each in self.points]
         if not points:
             return [*values, OTHER, UNKNOWN]
         between = [f"{low} to {high}" for low, high in pairwise(points)]
@@ -63,49 +63,58 @@ class SampleBins:
     """The bins of all columns, made from the sessions that a day is compared with."""
 
     def __init__(self, samples: Sequence[SessionSample]) -> None:
-        values = np.concatenate([sample.values for sample in samples])
-        present = np.concatenate([sample.present for sample in samples])
-        self.columns = [_bins(values[present[:, column], column]) for column in range(values.shape[1])]
-        #: Where the bins of each column begin among those of all.
-        self.starts = np.cumsum([0, *[column.size for column in self.columns]])[:-1]
-        self.size = int(sum(column.size for column in self.columns))
-
-    def codes(self, sample: SessionSample) -> NDArray[np.intp]:
-        """The bin of each value among those of all columns, intp[sessions, columns]; `size` where it is not present."""
-        places = [
-            start + bins.codes(sample.values[:, column])
-            for column, (start, bins) in enumerate(zip(self.starts, self.columns, strict=True))
+        self.columns = [
+            _bins(np.concatenate([sample.values[sample.present[:, column], column] for sample in samples]))
+            for column in range(samples[0].values.shape[1])
         ]
-        return np.asarray(np.where(sample.present, np.column_stack(places), self.size))
+        self._sizes = [column.size for column in self.columns]
+        #: Where the bins of each column begin among those of all.
+        self.starts = np.cumsum([0, *self._sizes])[:-1]
+        self.size = sum(self._sizes)
 
-    def counts(self, codes: NDArray[np.intp]) -> NDArray[np.float64]:
+    def codes(self, sample: SessionSample) -> NDArray[np.int32]:
+        """The bin of each value among those of all columns, int32[sessions, columns]; `size`: it is not present."""
+        codes = np.empty(sample.values.shape, np.int32)
+        for column, (start, bins) in enumerate(zip(self.starts, self.columns, strict=True)):
+            codes[:, column] = start + bins.codes(sample.values[:, column])
+        codes[~sample.present] = self.size
+        return codes
+
+    def counts(self, codes: NDArray[np.int32]) -> NDArray[np.float64]:
         """Sessions of each bin of all columns, float64[size]."""
         return np.bincount(codes.ravel(), minlength=self.size + 1)[: self.size].astype(np.float64)
 
     def distances(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Jensen-Shannon divergence of each column's two histograms (Lin 1991), in nats; 0 where one is empty."""
+        """Jensen-Shannon divergence of each column's two histograms (Lin 1991), in nats; 0 where one is empty.
+
+        one: float64[..., size], several at once; the answer is float64[..., columns].
+        """
         p, q = self._shares(one), self._shares(other)
         middle = (p + q) / 2
         safe = np.where(middle > 0, middle, 1.0)
-        terms = _terms(p, safe) + _terms(q, safe)
-        return np.asarray(np.add.reduceat(terms, self.starts) / 2) * (self._sums(one) > 0) * (self._sums(other) > 0)
+        apart = self._sums(_terms(p, safe) + _terms(q, safe)) / 2
+        return np.asarray(apart * (self._sums(one) > 0) * (self._sums(other) > 0))
 
     def psi(self, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
         """Population stability index of each column, with half a session in each bin: a number that people know."""
         p, q = self._shares(one + 0.5), self._shares(other + 0.5)
-        return np.asarray(np.add.reduceat((p - q) * np.log(p / q), self.starts))
+        return self._sums((p - q) * np.log(p / q))
+
+    def freedom(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each column, the bins that are not empty, less one; at least 1."""
+        return np.maximum(self._sums((counts > 0).astype(np.float64)) - 1, 1)
 
     def histogram(self, column: int, counts: NDArray[np.float64]) -> list[float]:
         """The shares of one column's bins."""
         start = self.starts[column]
         return [float(share) for share in self._shares(counts)[start : start + self.columns[column].size]]
 
-    def _sums(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.add.reduceat(counts, self.starts))
+    def _sums(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the bins of each column, along the last axis."""
+        return np.asarray(np.add.reduceat(given, self.starts, axis=-1))
 
     def _shares(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        sizes = [column.size for column in self.columns]
-        sums = np.repeat(np.maximum(self._sums(counts), 1e-12), sizes)
+        sums = np.repeat(np.maximum(self._sums(counts), 1e-12), self._sizes, axis=-1)
         return np.asarray(counts / sums)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from html import escape
 
 import numpy as np
@@ -13,8 +12,9 @@ from scoring.learning import boosting, figures, network
 from scoring.learning.choose import LearnedModel
 from scoring.learning.figures import EventScores, MeasuredFigure, calibration_bins, gain_curve, measured, rows_at
 from scoring.learning.rows import LearningRows
-from scoring.learning.svg import plot
 from scoring.model import Model
+from scoring.report.page import moment, page, table
+from scoring.report.svg import plot
 
 LIVE, CONSTANT = "live scores", "constant rate"
 HEADINGS = {
@@ -40,7 +40,7 @@ class LearningWindow:
     @property
     def text(self) -> str:
         more = [name for name, chosen in (("programs", self.bots), ("imports", self.imports)) if chosen]
-        days = " to ".join(_moment(at) for at in (self.since, self.until))
+        days = " to ".join(moment(at) for at in (self.since, self.until))
         return f"{self.site}, sessions opened from {days}" + (f", with {' and '.join(more)}" if more else "")
 
 
@@ -75,7 +75,7 @@ def html(
     """The file's text."""
     parts = learned.parts
     sides = [
-        (name, f"{part.sessions():,}", f"{part.purchases():,}", f"{len(part):,}", _moment(int(part.opened_at.min())))
+        (name, f"{part.sessions():,}", f"{part.purchases():,}", f"{len(part):,}", moment(int(part.opened_at.min())))
         for name, part in (("train", parts.train), ("validate", parts.validation), ("test", parts.test))
     ]
     families = [
@@ -94,9 +94,9 @@ def html(
         f"<p>{escape(window.text)}. Rows sha256 <code>{sha256}</code>. Seeds: {seeds}.</p>",
         "<p>Rows are updates of closed sessions before their purchase, with what was known then; the label is whether "
         "the session bought afterwards. The newest sessions were looked at once, for this report.</p>",
-        _table(("part", "sessions", "buyers", "rows", "first opened"), sides),
+        table(("part", "sessions", "buyers", "rows", "first opened"), sides),
         "<h2>Families</h2>",
-        _table(("family", "validation log-loss", "µs a row", "calibrated by (slope, intercept)", "settings"), families),
+        table(("family", "validation log-loss", "µs a row", "calibrated by (slope, intercept)", "settings"), families),
         "<p>The chosen family was fitted again with the validation days; the others were not.</p>",
         f"<p>{escape(learned.limit_note)}</p>" if learned.limit_note else "",
         "<h2>On the newest days, by the number of the event</h2>",
@@ -104,16 +104,16 @@ def html(
         "<h2>Calibration and lift</h2>",
         *_plots(learned, scores),
         "<h2>Features by the mean size of their reasons</h2>",
-        _table(("feature", "mean size"), [(name, f"{size:.5f}") for name, size in features]),
+        table(("feature", "mean size"), [(name, f"{size:.5f}") for name, size in features]),
     ]
-    return _PAGE.format(title=escape(version), body="\n".join(body))
+    return page(version, body)
 
 
 def _section(at: EventScores) -> str:
     name = f"event {at.number}" if at.number else "all rows, each weighed by 1 / its event's number"
     heading = f"<h3>{name}: {at.sessions:,} sessions, {at.buyers:,} bought afterwards</h3>"
     rows = [(model, *[_cell(found[metric]) for metric in figures.METRICS]) for model, found in at.figures.items()]
-    return heading + _table(("", *[HEADINGS[name] for name in figures.METRICS]), rows)
+    return heading + table(("", *[HEADINGS[name] for name in figures.METRICS]), rows)
 
 
 def _plots(learned: LearnedModel, scores: Scores) -> Iterable[str]:
@@ -141,31 +141,6 @@ def _cell(figure: MeasuredFigure) -> str:
     return f"{figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})"
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    lines = ["<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows]
-    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
-
-
-def _moment(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 def figures_of(learned: LearnedModel, scores: Scores, resamples: int = figures.RESAMPLES) -> list[EventScores]:
     """What is measured of these scores of the newest rows."""
     return measured(learned.parts.test, scores, resamples)
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ font: 14px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1200px; padding: 0 1em; color: #1f2328 }}
-table {{ border-collapse: collapse; margin: .5em 0 1.5em }}
-td, th {{ border: 1px solid #d1d9e0; padding: .2em .6em; text-align: left }}
-svg {{ font-size: 11px; margin: .5em }}
-code {{ word-break: break-all }}
-</style></head>
-<body>
-{body}
-</body></html>
-"""

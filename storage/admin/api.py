@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
@@ -13,8 +13,10 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.manifest import Band, Label
+from storage.admin.drift_api import add_drift
 from storage.admin.erase import Eraser, Erasure
 from storage.admin.forget import Visitor
+from storage.admin.moments import millis
 from storage.admin.reads import UCI_NAMES, AdminReads, Grain, ResolvedFilter, SortColumn
 from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.admin.visitor import VisitorReads
@@ -72,8 +74,8 @@ class SessionFilter(BaseModel):
             visitor_type=self.visitor_type,
             has_cart=self.has_cart,
             min_cart_value=self.min_cart_value,
-            since=_millis(self.since),
-            until=_millis(self.until),
+            since=millis(self.since),
+            until=millis(self.until),
             bots=self.bots,
             sites=caller.sites,
         )
@@ -100,16 +102,6 @@ class FitQuery(BaseModel):
     site: str = Field("", max_length=97, description="One site; none: all.")
 
 
-class DriftQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    site: str = Field(max_length=97, description="The site.")
-    until: datetime | None = Field(None, description="Where the window ends, ISO 8601 (UTC); none: now.")
-    hours: float = Field(24, ge=1, le=168, description="Length of the window.")
-    windows: int = Field(28, ge=7, le=90, description="As long windows before it, with which it is compared.")
-    alarms_per_month: float = Field(1.0, gt=0, le=30, description="Alarms on quiet days that are accepted.")
-
-
 class SessionQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -125,10 +117,17 @@ class SiteQuery(BaseModel):
 VisitorId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:~-]{1,64}$", description="As the site's events have it.")]
 
 
-def admin_routes(reads: AdminReads, visitors: VisitorReads, eraser: Eraser, access: Access) -> APIRouter:
+def admin_routes(
+    reads: AdminReads,
+    visitors: VisitorReads,
+    eraser: Eraser,
+    access: Access,
+    drift_checks: Callable[[], list[SiteDrift]] = list,
+) -> APIRouter:
     """The routes under /admin."""
     router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Security(_key)])
     _add_lists(router, reads, access.scoped("export"))
+    add_drift(router, reads, access.scoped("export"), drift_checks)
     _add_visitors(router, visitors, eraser, access.scoped("personal"))
     return router
 
@@ -175,20 +174,6 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     async def get_model_fit(params: Annotated[FitQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         found = await in_thread(reads.model_fits, params.site)
         return _json(ModelFits([fit for fit in found if caller.sees(fit.site)]))
-
-    @router.get(
-        "/drift",
-        summary="Which features or scores of a site are not as in the days before",
-        description="Sessions at their 1st, 3rd, 5th and 10th event, each counted once; an alarm is what is farther "
-        "from the site's own days than they are from each other.",
-        responses=answered(SiteDrift, "unavailable"),
-    )
-    async def get_drift(params: Annotated[DriftQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        if not caller.sees(params.site):
-            raise ReadError("wrong_scope", f"this key is not of site {params.site}")
-        until = _millis(params.until)
-        given = (params.site, until, params.hours, params.windows, params.alarms_per_month)
-        return _json(await in_thread(reads.drift, *given))
 
     @router.get(
         "/export",
@@ -314,12 +299,6 @@ def _taken(out: io.StringIO) -> bytes:
 def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield from rest
-
-
-def _millis(at: datetime | None) -> int | None:
-    if at is None:
-        return None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _accepted() -> dict[int | str, dict[str, Any]]:

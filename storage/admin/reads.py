@@ -26,7 +26,8 @@ from storage.database.orders import counted_revenue
 from storage.database.refunds import AmountRow, Brought, amount_rows, less_refunds
 from storage.database.sites import of_sites
 from storage.database.tables import page_views, sessions
-from storage.drift.report import HOUR_MS, SiteDrift, site_drift
+from storage.drift.grid import ClickHouseReads
+from storage.drift.report import HOUR_MS, FittedOn, SiteDrift, site_drift
 from storage.http.errors import ReadError
 from storage.query.model_fit import ModelFit, model_fits
 from storage.query.queries import Queries, RowReader, no_session
@@ -82,12 +83,13 @@ class ResolvedFilter(Struct, frozen=True, kw_only=True):
 class AdminReads(Queries):
     """`Queries` for those who may see lists; raises ReadError: unavailable, and what the methods name.
 
-    `money` has the sites' reporting currencies as they stand.
+    `money` has the sites' reporting currencies as they stand; `fitted_on` says what a model version learned from.
     """
 
-    def __init__(self, *given: Any, money: Callable[[], Money] = dict) -> None:
+    def __init__(self, *given: Any, money: Callable[[], Money] = dict, fitted_on: FittedOn = lambda _: None) -> None:
         super().__init__(*given)
         self._money = money
+        self._fitted_on = fitted_on
 
     def sessions(
         self, chosen: ResolvedFilter, sort: SortColumn, descending: bool, limit: int, offset: int
@@ -116,7 +118,8 @@ class AdminReads(Queries):
         """The window of so many hours before `until` (ms UTC; None: now) beside those before it; raises ReadError."""
         end = int(time.time() * 1000) if until is None else until
         try:
-            return site_drift(self._run_query, site, end, int(hours * HOUR_MS), windows, alarms_per_month)
+            reads = ClickHouseReads(self._run_query, self._run_raw)
+            return site_drift(reads, site, end, int(hours * HOUR_MS), windows, alarms_per_month, self._fitted_on)
         except TooFewSessionsError as error:
             raise ReadError("invalid", str(error)) from error
 

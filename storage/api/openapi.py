@@ -10,7 +10,7 @@ from ingest.tokens import Token
 from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
 from storage.admin.rows import SessionList, Statistics, WholeSession
-from storage.drift.report import SiteDrift
+from storage.drift.report import DriftCheckList, SiteDrift
 from storage.feature_store.days import FeatureDays
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
@@ -22,7 +22,7 @@ from storage.replay.jobs import Job, JobList, ReplayRequest
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
-    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, FeatureDays),
+    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
 )
 
 

@@ -1,67 +1,79 @@
-"""The sessions of a window as drift compares them: one row each, what was known at the 1st, 3rd, 5th and 10th event."""
+"""Sessions of windows as drift compares them: one row each, what was known at the 1st, 3rd, 5th and 10th event."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scoring.catalogue import FeatureDescription, catalogue
-from scoring.drift.alarms import SCORE, ColumnPlace
+from scoring.drift.alarms import UNKNOWN_RATE, ColumnPlace
 from scoring.drift.bins import SessionSample
+from scoring.drift.causes import SCORE
+from scoring.drift.windows import AT_EVENTS
 from scoring.signals import RATES, SESSION_NAMES
-from storage.query.model_fit import RunQuery
+from storage.drift.grid import IN_GRID, WINDOW, ClickHouseReads, WindowGrid
 
-#: Numbers of events at which sessions are compared.
-AT_EVENTS = (1, 3, 5, 10)
-#: Sessions of a window that are compared; of more, those whose ids have a hash that one in so many has.
-MOST_SESSIONS = 5_000
+#: Sessions that are compared of the window, and of each one before it; of more, those whose ids have a hash that one in
+#: so many has.
+MOST_SESSIONS, MOST_QUIET = 3_000, 1_500
 #: What the calendar says is no news, and a session's number of events is given here.
 LEFT_OUT = ("SpecialDay", "Month", "Weekend", "events")
 FEATURES = tuple(each for each in catalogue().features if each.name not in LEFT_OUT)
-COLUMNS = tuple(ColumnPlace(events, name) for events in AT_EVENTS for name in (*(f.name for f in FEATURES), SCORE))
+COLUMNS = (
+    *(ColumnPlace(events, name) for events in AT_EVENTS for name in (*(f.name for f in FEATURES), SCORE)),
+    *(ColumnPlace(UNKNOWN_RATE, feature.name) for feature in FEATURES),
+)
 
 
-def sample_of(run: RunQuery, site: str, since: int, until: int) -> SessionSample:
-    """The live sessions of people that opened in [since, until), ms UTC; raises what `run` raises."""
-    given: dict[str, Any] = {"site": site, "since": since, "until": until}
-    sessions = int(run(_COUNT, given).result_rows[0][0])
-    given |= {"one_in": -(-sessions // MOST_SESSIONS) or 1, "events": list(AT_EVENTS)}
-    return _sample(run(_ROWS, given).result_rows)
+def samples_of(
+    reads: ClickHouseReads, grid: WindowGrid, sessions: Sequence[int], most: Sequence[int]
+) -> list[SessionSample]:
+    """About `most` of the live sessions of people of each window, of which there are so many.
+
+    Raises what `reads` raise.
+    """
+    one_in = [-(-count // limit) or 1 for count, limit in zip(sessions, most, strict=True)]
+    given = grid.given() | {"one_in": one_in, "events": list(AT_EVENTS)}
+    rows: NDArray[Any] = np.frombuffer(reads.raw(_ROWS, given), _ROW)
+    ends = np.searchsorted(rows["window"], np.arange(grid.windows + 1))
+    return [_sample(rows[begin:end]) for begin, end in pairwise(ends.tolist())]
 
 
-def _sample(rows: Sequence[Sequence[Any]]) -> SessionSample:
-    """Of rows (session, place among AT_EVENTS from 1 on, values...)."""
-    width = len(COLUMNS) // len(AT_EVENTS)
-    places: dict[tuple[str, int], int] = {}
-    for row in rows:
-        places.setdefault((row[0], row[1]), len(places))
-    values = np.full((len(places), len(COLUMNS)), np.nan, np.float32)
+def _sample(rows: NDArray[Any]) -> SessionSample:
+    """Of the rows of one window, by session and place."""
+    _, session = np.unique(rows["session"], return_inverse=True)
+    sessions, width, known = int(session.max(initial=-1)) + 1, len(FEATURES) + 1, len(AT_EVENTS)
+    values = np.full((sessions, known + 1, width), np.nan, np.float32)
     present = np.zeros(values.shape, np.bool_)
-    for row in rows:
-        session, begin = places[row[0], row[1]], (row[2] - 1) * width
-        values[session, begin : begin + width] = [np.nan if value is None else value for value in row[3:]]
-        present[session, begin : begin + width] = True
-    return SessionSample(values, present)
+    place = rows["place"].astype(np.intp) - 1
+    values[session, place], present[session, place] = rows["values"], True
+    last = np.zeros(sessions, np.intp)
+    np.maximum.at(last, session, place)
+    values[:, known] = np.isnan(values[np.arange(sessions), last])
+    present[:, known] = True
+    # The score is never unknown.
+    flat = (sessions, (known + 1) * width)
+    return SessionSample(values.reshape(flat)[:, :-1], present.reshape(flat)[:, :-1])
 
 
 def _selected(feature: FeatureDescription) -> str:
+    value = f"toFloat64({feature.name})"
     if feature.values:
         names = ", ".join(f"'{value}'" for value in feature.values)
-        return f"nullIf(toFloat64(indexOf([{names}], ifNull({feature.name}, ''))), 0)"
-    if feature.name in SESSION_NAMES[RATES]:
-        return f"if(ifNull(has_page_statistics, true), {feature.name}, NULL)"
-    return f"toFloat64({feature.name})"
+        value = f"nullIf(toFloat64(indexOf([{names}], ifNull({feature.name}, ''))), 0)"
+    elif feature.name in SESSION_NAMES[RATES]:
+        value = f"if(ifNull(has_page_statistics, true), toFloat64({feature.name}), NULL)"
+    return f"toFloat32(ifNull({value}, nan))"
 
 
-_LIVE = (
-    "FROM scored_sessions FINAL WHERE site = {site:String} AND NOT closed AND NOT void AND NOT bot "
-    "AND opened_at >= fromUnixTimestamp64Milli({since:Int64}) AND opened_at < fromUnixTimestamp64Milli({until:Int64}) "
-)
-_COUNT = f"SELECT uniqExact(session_id, opened_at) {_LIVE}"
-_PLACE = "indexOf({events:Array(UInt32)}, event_count) AS place"
 _ROWS = (
-    f"SELECT session_id, toUnixTimestamp64Milli(opened_at) AS opened, {_PLACE}, "
-    f"{', '.join(map(_selected, FEATURES))}, {SCORE} {_LIVE}"
-    "AND has({events:Array(UInt32)}, event_count) AND cityHash64(session_id) % {one_in:UInt64} = 0 "
-    "ORDER BY session_id, opened, place, offset LIMIT 1 BY session_id, opened, place"
+    f"SELECT toUInt16({WINDOW}) AS window, cityHash64(session_id, opened_at) AS session, "
+    "toUInt8(indexOf({events:Array(UInt32)}, event_count)) AS place, "
+    f"{', '.join(f'{_selected(feature)} AS v{n}' for n, feature in enumerate(FEATURES))}, toFloat32({SCORE}) AS score "
+    f"{IN_GRID} AND NOT closed AND NOT bot AND place > 0 "
+    "AND cityHash64(session_id) % arrayElement({one_in:Array(UInt64)}, window + 1) = 0 "
+    "ORDER BY window, session, place, offset LIMIT 1 BY window, session, place"
 )
+_ROW = np.dtype([("window", "<u2"), ("session", "<u8"), ("place", "u1"), ("values", "<f4", (len(FEATURES) + 1,))])

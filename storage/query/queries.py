@@ -198,9 +198,16 @@ class Queries:
             raise _away(RELATIONAL, "storage.url") from error
 
     def _run_query(self, query: str, parameters: dict[str, Any]) -> Any:
+        return self._answered(lambda: self._client.query(query, parameters=parameters))
+
+    def _run_raw(self, query: str, parameters: dict[str, Any]) -> bytes:
+        answer: bytes = self._answered(lambda: self._client.raw_query(query, parameters=parameters, fmt="RowBinary"))
+        return answer
+
+    def _answered(self, query: Callable[[], Any]) -> Any:
         began = time.perf_counter()
         try:
-            answer = self._client.query(query, parameters=parameters)
+            answer = query()
         except (exceptions.Error, OSError) as error:
             self._waited(CLICKHOUSE, time.perf_counter() - began, False)
             log.warning("%s does not answer: %s", CLICKHOUSE, str(error).partition("\n")[0])

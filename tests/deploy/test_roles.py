@@ -101,6 +101,7 @@ ADMIN = {
     "GET /admin/features/rows": Row(
         "export", "/admin/features/rows?site=shop&from=2025-01-01&to=2025-01-02", other=403, tells="checkout_step"
     ),
+    "GET /admin/drift/checks": Row("export"),
     "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
     "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
     "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),

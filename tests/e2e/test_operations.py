@@ -26,8 +26,11 @@ CHECKS = (
 )  # fmt: skip
 
 
-#: Metrics that have samples for sites with fifty buyers alone, and what labels they have then.
-OF_SITES = {"opecom_writer_model_auc": {"site": "shop", "end": "high"}}
+#: Metrics that have samples for sites with fifty buyers or a week of sessions alone, and what labels they have then.
+OF_SITES = {
+    "opecom_writer_model_auc": {"site": "shop", "end": "high"},
+    "opecom_api_drift_alarms": {"site": "shop"},
+}
 
 
 @pytest.fixture(scope="module")

@@ -21,12 +21,16 @@ from sqlalchemy import Connection, Engine
 
 from deploy.settings.model import ApiSettings, Settings, SiteSettings, StorageSettings
 from deploy.wiring import api
+from scoring.drift.alarms import DriftReport
 from scoring.training.load import DataError, load
 from storage.admin import reads
 from storage.admin.reads import UCI_NAMES, AdminReads, ResolvedFilter
 from storage.admin.rows import SessionRow
 from storage.database.engine import engine_of
 from storage.database.tables import sessions
+from storage.drift.checks import DriftChecks
+from storage.drift.html import html
+from storage.drift.report import SiteDrift
 from storage.http.access import Access
 from storage.http.secret_keys import SecretKey, digest_of
 from storage.query.model_fit import OutcomeCount, fits
@@ -563,3 +567,27 @@ async def test_the_fit_of_a_site_is_for_keys_of_that_site(tmp_path: Path, monkey
             for key in ("export-key-of-the-tests", "shop-2-key-of-the-tests")
         }
     assert [[fit["site"] for fit in each] for each in found.values()] == [["default", "shop-2"], ["shop-2"]]
+
+
+async def test_drift_is_a_page_with_format_html(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = SiteDrift("default", NOON - 24 * HOUR, NOON, DriftReport(120, 9, 1_080, 180, 2.0, [], [0, 0]))
+    monkeypatch.setattr(reads, "site_drift", lambda *_: found)
+    async with client(tmp_path, shops()) as http:
+        json = await http.get("/admin/drift", params={"site": "default"})
+        page = await http.get("/admin/drift", params={"site": "default", "format": "html"})
+    assert msgspec.convert(json.json(), SiteDrift) == found
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert page.text == html(found)
+
+
+async def test_checks_for_drift_are_those_of_the_callers_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = DriftReport(120, 9, 1_080, 180, 2.0, [], [0, 0])
+    made = [SiteDrift(site, NOON - 24 * HOUR, NOON, report) for site in ("default", "shop-2")]
+    monkeypatch.setattr(DriftChecks, "found", lambda _: made)
+    async with client(tmp_path, shops(), keys=True) as http:
+        found = {
+            key: (await http.get("/admin/drift/checks", headers={"X-OPECOM-Key": key})).json()["checks"]
+            for key in ("export-key-of-the-tests", "shop-2-key-of-the-tests")
+        }
+    assert [[check["site"] for check in each] for each in found.values()] == [["default", "shop-2"], ["shop-2"]]
