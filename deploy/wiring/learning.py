@@ -9,11 +9,10 @@ from typing import Literal
 
 from deploy.errors import SetupError
 from deploy.processes.audit_file import audited
-from deploy.processes.data_folder import running
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
+from deploy.wiring.learning_rows import row_source
 from deploy.wiring.models import writable_registry
-from deploy.wiring.storage import databases
 from ingest.events import base_site
 from scoring import registry
 from scoring.errors import ScoringError
@@ -24,7 +23,7 @@ from scoring.learning.recalibrated import BaseModel
 from scoring.learning.report import LearningWindow
 from scoring.learning.rows import LearningRows, joined
 from storage.database.errors import DatabaseUnavailableError
-from storage.learning.timeline import RowSelection, TimelineRows
+from storage.learning.source import RowSelection
 
 
 @dataclass(frozen=True)
@@ -61,19 +60,13 @@ async def learn_site(
         request.site, max(until - request.days * 86_400_000, 0), until, request.bots, request.imports
     )
     selection = RowSelection(window.site, window.since, window.until, window.bots, window.imports)
-    found = running(settings.data_dir) if settings.profile == "embedded" else None
-    if found is not None:
-        raise SetupError(
-            f"`opecom up` runs (pid {found.pid}), and alone may read its databases: stop it, learn, start it again"
-        )
     try:
         out = place(request.out) if request.out else writable_registry(settings.scoring)
         base = _present(settings, out, request.site)
         with audited(settings, "learn", request.site, f"{request.days} days"):
-            async with databases(settings) as opened:
-                timeline = TimelineRows(opened.client, opened.engine)
-                rows = joined(timeline.blocks(selection))
-                versions = timeline.versions(selection)
+            async with row_source(settings) as source:
+                versions, blocks = source.read(selection)
+                rows = joined(blocks)
             _check_known(settings, request.site, rows)
             report_line(f"{len(rows):,} rows of {rows.sessions():,} sessions, {rows.purchases():,} bought")
             learned = learn(rows, base, request.family, request.cost_limit, report_line)
@@ -103,7 +96,7 @@ def _present(settings: Settings, out: Place, site: str) -> BaseModel:
     version = settings.scoring.model or registry.current(out)
     manifest = registry.manifest(out, version)
     shop = manifest.training_shop
-    return BaseModel(manifest, registry.graph_of(out, version), shop is not None and shop.site != site)
+    return BaseModel(manifest, registry.graph_of(out, version), shop is not None and shop.site != base_site(site))
 
 
 def _check_known(settings: Settings, site: str, rows: LearningRows) -> None:

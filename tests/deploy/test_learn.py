@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from deploy.cli.main import app
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
 from deploy.processes import data_folder
 from deploy.settings.model import Settings, load
 from deploy.wiring.storage import databases
@@ -20,6 +20,7 @@ from scoring import registry
 from storage.write.clickhouse_sink import AnalyticsSink
 from stream.scored import Cause, Counts, ScoredSession
 from tests.support.events import NOON, event_id
+from tests.support.ports import free_port
 from tests.support.scored import SIGNALS, scored
 from tests.support.sinks import block
 
@@ -101,10 +102,11 @@ def test_too_few_purchases_are_counted(settings: Settings) -> None:
         run("--days", "60")
 
 
-def test_a_running_system_holds_its_databases(settings: Settings) -> None:
+def test_of_a_running_system_whose_api_is_away_there_is_one_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPECOM_API__PORT", str(free_port()))
     with data_folder.held(settings.data_dir) as folder:
         data_folder.announce(folder, "127.0.0.1:1")
-        with pytest.raises(
-            SetupError, match=r"`opecom up` runs \(pid \d+\), and alone may read its databases: stop it"
-        ):
+        with pytest.raises(AwayError, match="does not give the rows .*: see `opecom doctor`"):
             run()
