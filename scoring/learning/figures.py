@@ -106,15 +106,13 @@ class _SortedScores:
             return np.full(len(METRICS), np.nan)
         of_groups = np.add.reduceat(yes, self._groups), np.add.reduceat(own - yes, self._groups)
         found, others = (np.cumsum(each) for each in of_groups)
-        above = others - of_groups[1] / 2
-        auc = float((of_groups[0] * (total - buyers - above)).sum() / (buyers * (total - buyers)))
         precision = found / np.maximum(found + others, LEAST)
         apart = np.bincount(self._bins, own * (self._bought - self._probability), ECE_BINS)
         reached, of_top = np.cumsum(own), np.cumsum(yes)
         tops = [min(int(np.searchsorted(reached, share * total)), len(own) - 1) for share in (0.05, 0.10, 0.20)]
         return np.array(
             [
-                auc,
+                measures.grouped_aucs(of_groups[0][::-1], of_groups[1][::-1]),
                 (of_groups[0] * precision).sum() / buyers,
                 (own @ self._losses) / total,
                 (own @ self._squares) / total,

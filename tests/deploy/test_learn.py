@@ -108,5 +108,5 @@ def test_of_a_running_system_whose_api_is_away_there_is_one_line(
     monkeypatch.setenv("OPECOM_API__PORT", str(free_port()))
     with data_folder.held(settings.data_dir) as folder:
         data_folder.announce(folder, "127.0.0.1:1")
-        with pytest.raises(AwayError, match="does not give the rows .*: see `opecom doctor`"):
+        with pytest.raises(AwayError, match=r"does not give the rows .*: see `opecom doctor`"):
             run()
