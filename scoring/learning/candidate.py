@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from scoring.folder import Place
 from scoring.learning.choose import LearnedModel
+from scoring.learning.curve import learning_curve
 from scoring.learning.figures import EventScores
 from scoring.learning.registration import card_of, manifest_of, metrics_of, register
 from scoring.learning.report import LearningWindow, figures_of, html, importances, newest_scores
@@ -33,5 +34,6 @@ def register_candidate(
     manifest = replace(manifest, metrics={**manifest.metrics, **metrics_of(by_event, learned.chosen.family)})
     folder = register(learned, manifest, card_of(learned, manifest, window), out)
     features = importances(OnnxModel(learned.chosen.graph, manifest), learned.parts.test)
-    text = html(learned, window, sha256_of_rows, manifest.version, scores, by_event, features)
+    curve = learning_curve(learned.validated, learned.parts)
+    text = html(learned, window, sha256_of_rows, manifest.version, scores, by_event, features, curve)
     return RegisteredCandidate(manifest, folder, by_event, text)

@@ -55,9 +55,12 @@ class FittedCandidate:
 
 @dataclass(frozen=True)
 class LearnedModel:
-    """The chosen one, all that were fitted, and the rows of each side."""
+    """The chosen one, all that were fitted, and the rows of each side; validated: the chosen one as it was before it
+    was fitted again with the validation days.
+    """
 
     chosen: FittedCandidate
+    validated: FittedFamily
     candidates: tuple[FittedCandidate, ...]
     parts: TimeSplit
     base: BaseModel
@@ -91,10 +94,9 @@ def learn(
     with threadpool_limits(1):
         again = _refitted(chosen, parts)
     candidates[candidates.index(chosen)] = again
-    chosen = again
     compared = parts.validation.rows[:COMPARED].astype(np.float64)
-    check(chosen.graph, chosen.fitted, compared)
-    return LearnedModel(chosen, tuple(candidates), parts, base, note)
+    check(again.graph, again.fitted, compared)
+    return LearnedModel(again, chosen.fitted, tuple(candidates), parts, base, note)
 
 
 def _fitted(

@@ -63,13 +63,13 @@ def measured(rows: LearningRows, models: Mapping[str, Array], resamples: int = R
         if at.bought.any() and not at.bought.all():
             for name, probability in models.items():
                 scores = _SortedScores(at.bought, probability[places])
-                drawn = [scores.metrics(weights * counts[of_row]) for counts in _resampled(len(sessions), resamples)]
+                drawn = [scores.metrics(weights * counts[of_row]) for counts in resampled(len(sessions), resamples)]
                 figures[name] = _with_intervals(scores.metrics(weights), np.array(drawn))
         found.append(EventScores(number, len(sessions), at.purchases(), figures))
     return found
 
 
-def _resampled(sessions: int, resamples: int) -> Iterator[Array]:
+def resampled(sessions: int, resamples: int) -> Iterator[Array]:
     """How often each session is in each resample, the same for every model."""
     chance = np.random.default_rng(SEED)
     for _ in range(resamples):
