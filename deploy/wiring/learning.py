@@ -73,15 +73,19 @@ async def learn_site(
             day = datetime.fromtimestamp((until - 1) / 1000, UTC).date().isoformat()
             candidate = register_candidate(learned, window, rows.sha256(), day, out)
             report = request.report or settings.data_dir / "learning" / f"{candidate.manifest.version}.html"
-            report.parent.mkdir(parents=True, exist_ok=True)
-            report.write_text(candidate.report)
+            _write(report, candidate.report)
     except (ScoringError, DatabaseUnavailableError) as error:
         raise SetupError(str(error)) from error
-    except OSError as error:
-        raise SetupError(
-            f"cannot write {error.filename}: {error.strerror}: name another place with --report"
-        ) from error
     return LearningResult(learned, candidate, report, versions)
+
+
+def _write(report: Path, text: str) -> None:
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(text)
+    except OSError as error:
+        # A disk that is full names no file.
+        raise SetupError(f"cannot write {report}: {error.strerror}: name another place with --report") from error
 
 
 def _until(request: LearningRequest) -> int:

@@ -1,5 +1,6 @@
 """A learned model in a registry: found whole, never promoted, with a card and a report that needs nothing else."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from scoring import registry
+from scoring.folder import RegistryError
 from scoring.learning.candidate import register_candidate
 from scoring.learning.choose import LearnedModel, learn
 from scoring.learning.curve import every_session, learning_curve
@@ -48,6 +50,31 @@ def test_a_candidate_is_registered_beside_the_one_in_force(learned: LearnedModel
         name in found.report
         for name in ("live scores", "constant rate", rows.sha256(), "event 5:", "Seeds", "Learning curve")
     )
+
+
+@pytest.mark.parametrize("full_at", ["model.onnx", "manifest.json"])
+def test_of_a_disk_that_is_full_there_is_one_line_and_no_version(
+    full_at: str, learned: LearnedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.seed(tmp_path)
+    versions, write = registry.versions(tmp_path), Path.write_bytes
+
+    def write_half(file: Path, content: bytes) -> int:
+        if full_at in file.name:
+            write(file, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, content)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", write_half)
+        with pytest.raises(RegistryError, match=f"cannot write .*{full_at}: No space left on device") as refused:
+            register_candidate(learned, WINDOW, "rows", "2026-11-29", tmp_path)
+    assert "\n" not in str(refused.value)
+    assert registry.versions(tmp_path) == versions
+    assert not [file for file in tmp_path.rglob("*") if full_at in file.name and file.parent.name not in versions]
+    # Once there is room it is registered whole.
+    found = register_candidate(learned, WINDOW, "rows", "2026-11-29", tmp_path)
+    assert registry.load(tmp_path, found.manifest.version).manifest == found.manifest
 
 
 def test_the_learning_curve_ends_with_the_fit_on_all_training_days(learned: LearnedModel) -> None:
