@@ -74,7 +74,7 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
         "rss_mb": FigureTarget(150, at_most=True),
     },
     # 100,000 sessions have 1,800,000 rows; 1,000,000 are to be learned from in 10 minutes and 4 GB. The quick shop is
-    # another one, in which many buy and nobody is easily told from others.
+    # another one, in which many buy and whose truth ranks less well.
     "learn": {
         "rows_per_second": FigureTarget(1_667, quick=500),
         "seconds": FigureTarget(1_080, at_most=True, quick=120),

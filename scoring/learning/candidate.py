@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from msgspec.structs import replace
+from threadpoolctl import threadpool_limits
 
 from scoring.folder import Place
 from scoring.learning.choose import LearnedModel
@@ -28,6 +29,14 @@ def register_candidate(
     learned: LearnedModel, window: LearningWindow, sha256_of_rows: str, day: str, out: Place
 ) -> RegisteredCandidate:
     """Raises RegistryError, and then nothing was added. day: YYYY-MM-DD, part of the version."""
+    # One thread, as where it was fitted: sums come out the same on every run.
+    with threadpool_limits(1):
+        return _registered(learned, window, sha256_of_rows, day, out)
+
+
+def _registered(
+    learned: LearnedModel, window: LearningWindow, sha256_of_rows: str, day: str, out: Place
+) -> RegisteredCandidate:
     manifest = manifest_of(learned, window, sha256_of_rows, day)
     scores = newest_scores(learned)
     by_event = figures_of(learned, scores)

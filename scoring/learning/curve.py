@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from scoring.learning.calibration import calibrate
 from scoring.learning.figures import ENDS, RESAMPLES, MeasuredFigure, resampled
@@ -32,15 +31,13 @@ def learning_curve(whole: FittedFamily, parts: TimeSplit) -> list[CurvePoint]:
     """`whole`: fitted on all training days and calibrated. Parts in which nobody buys, or everybody, are left out."""
     train, held = parts.train, parts.validation
     points = []
-    with threadpool_limits(1):
-        for every in PARTS:
-            some = train.take(every_session(train, every))
-            if 0 < some.purchases() < some.sessions():
-                fitted = whole.refitted(some)
-                fitted = fitted.with_line(calibrate(fitted.logits(held.rows), held))
-                points.append(_point(fitted, some, held))
-        points.append(_point(whole, train, held))
-    return points
+    for every in PARTS:
+        some = train.take(every_session(train, every))
+        if 0 < some.purchases() < some.sessions():
+            fitted = whole.refitted(some)
+            fitted = fitted.with_line(calibrate(fitted.logits(held.rows), held))
+            points.append(_point(fitted, some, held))
+    return [*points, _point(whole, train, held)]
 
 
 def every_session(rows: LearningRows, every: int) -> NDArray[np.bool_]:
