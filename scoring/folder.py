@@ -89,8 +89,12 @@ def write(file: Place, content: bytes) -> None:
             file.write_bytes(content)
             return
         made = file.with_name(f".{file.name}.{os.getpid()}")
-        made.write_bytes(content)
-        made.replace(file)
+        try:
+            made.write_bytes(content)
+            made.replace(file)
+        finally:
+            # Of a disk that is full, nothing is to be left.
+            made.unlink(missing_ok=True)
 
     _reached(at_once, f"cannot write {file}")
 

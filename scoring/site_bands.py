@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from scoring.manifest import Band, Label, Manifest
+from scoring.manifest import Band, Label, Manifest, band_of, label_of
 from scoring.prior import first_limits
 from scoring.site_profile import SiteProfile, kept
 
@@ -20,10 +20,8 @@ class _Limits(NamedTuple):
 
     events: int
     yes: float
-    building: float
-    high: float
-    kept_building: float
-    kept_high: float
+    bands: tuple[float, float]
+    kept_bands: tuple[float, float]
 
 
 class SiteClassifier:
@@ -39,21 +37,16 @@ class SiteClassifier:
         self._limits: dict[int, tuple[SiteProfile, list[_Limits]]] = {}
 
     def classify(self, probability: float, profile: SiteProfile, events: int) -> Classified:
-        """Label and bands of a probability, for a session of so many events.
-
-        A probability counts rounded to six digits: the last bits change with the batch.
-        """
+        """Label and bands of a probability, for a session of so many events."""
         _, (limits, *by_events) = self._limits.get(id(profile)) or self._limits_of(profile)
         for each in by_events:
             if each.events > events:
                 break
             limits = each
-        _, yes, building, high, kept_building, kept_high = limits
-        rounded = round(probability, 6)
         return Classified(
-            "YES" if rounded >= yes else "NO",
-            "high" if rounded >= high else "building" if rounded >= building else "low",
-            "high" if rounded >= kept_high else "building" if rounded >= kept_building else "low",
+            label_of(probability, limits.yes),
+            band_of(probability, limits.bands),
+            band_of(probability, limits.kept_bands),
         )
 
     def _limits_of(self, profile: SiteProfile) -> tuple[SiteProfile, list[_Limits]]:
@@ -64,10 +57,10 @@ class SiteClassifier:
         else:
             bands = first_limits(profile)
             yes = bands[1]
-        found = [_Limits(0, yes, *bands, *kept(bands))]
+        found = [_Limits(0, yes, bands, kept(bands))]
         if profile.limits_of in ("", manifest.version):
             for each in profile.limits:
                 own = each.building, each.high
-                found.append(_Limits(each.events, yes, *own, *kept(own)))
+                found.append(_Limits(each.events, yes, own, kept(own)))
         made = self._limits[id(profile)] = profile, found
         return made

@@ -16,10 +16,11 @@ from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
 
 Bench = Literal[
-    "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "tracker", "idle", "history"
-]
+    "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "learn", "tracker", "idle",
+    "history",
+]  # fmt: skip
 #: They need no Kafka.
-ALONE = ("model", "predict", "tracker", "idle", "history", "writer --embedded")
+ALONE = ("model", "predict", "learn", "tracker", "idle", "history", "writer --embedded")
 
 
 def bench(

@@ -56,7 +56,10 @@ def learn(
     _show(console, done)
     manifest = done.candidate.manifest
     if as_json:
-        print_line(json.dumps({"version": manifest.version, "metrics": manifest.metrics, "report": str(done.report)}))
+        parts = done.learned.parts
+        rows = sum(map(len, (parts.train, parts.validation, parts.test)))
+        found = {"version": manifest.version, "rows": rows, "metrics": manifest.metrics, "report": str(done.report)}
+        print_line(json.dumps(found))
     else:
         print_line(f"report: {done.report}")
         print_line(f"{manifest.version} is a candidate: `opecom models promote {manifest.version}` puts it in force")

@@ -51,11 +51,12 @@ def call_api(
     finally:
         connection.close()
     if answer.status not in (200, 202):
-        raise RefusedReadError(_reason(api, answer.status, body_text))
+        raise RefusedReadError(refusal_of(api, answer.status, body_text))
     return body_text
 
 
-def _reason(api: ProbeAddress, status: int, body: bytes) -> str:
+def refusal_of(api: ProbeAddress, status: int, body: bytes) -> str:
+    """The line of a refusal."""
     try:
         body_text = json.loads(body)
         return f"{body_text['reason']} ({status} {body_text['error']})"

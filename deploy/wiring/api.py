@@ -40,6 +40,8 @@ from storage.drift.checks import DriftChecks
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
+from storage.learning.api import learning_routes
+from storage.learning.timeline import TimelineRows
 from storage.live.session_streams import SessionStreams
 from storage.live.sse import Streams
 from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter, follow
@@ -135,6 +137,7 @@ def app(
             partial(fitted_on, settings.scoring),
             (checks or drift_checks(settings, opened, registry)).found,
         ),
+        learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

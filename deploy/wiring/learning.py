@@ -9,11 +9,10 @@ from typing import Literal
 
 from deploy.errors import SetupError
 from deploy.processes.audit_file import audited
-from deploy.processes.data_folder import running
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
+from deploy.wiring.learning_rows import row_source
 from deploy.wiring.models import writable_registry
-from deploy.wiring.storage import databases
 from ingest.events import base_site
 from scoring import registry
 from scoring.errors import ScoringError
@@ -24,7 +23,7 @@ from scoring.learning.recalibrated import BaseModel
 from scoring.learning.report import LearningWindow
 from scoring.learning.rows import LearningRows, joined
 from storage.database.errors import DatabaseUnavailableError
-from storage.learning.timeline import RowSelection, TimelineRows
+from storage.learning.source import RowSelection
 
 
 @dataclass(frozen=True)
@@ -61,34 +60,32 @@ async def learn_site(
         request.site, max(until - request.days * 86_400_000, 0), until, request.bots, request.imports
     )
     selection = RowSelection(window.site, window.since, window.until, window.bots, window.imports)
-    found = running(settings.data_dir) if settings.profile == "embedded" else None
-    if found is not None:
-        raise SetupError(
-            f"`opecom up` runs (pid {found.pid}), and alone may read its databases: stop it, learn, start it again"
-        )
     try:
         out = place(request.out) if request.out else writable_registry(settings.scoring)
         base = _present(settings, out, request.site)
         with audited(settings, "learn", request.site, f"{request.days} days"):
-            async with databases(settings) as opened:
-                timeline = TimelineRows(opened.client, opened.engine)
-                rows = joined(timeline.blocks(selection))
-                versions = timeline.versions(selection)
+            async with row_source(settings) as source:
+                versions, blocks = source.read(selection)
+                rows = joined(blocks)
             _check_known(settings, request.site, rows)
             report_line(f"{len(rows):,} rows of {rows.sessions():,} sessions, {rows.purchases():,} bought")
             learned = learn(rows, base, request.family, request.cost_limit, report_line)
             day = datetime.fromtimestamp((until - 1) / 1000, UTC).date().isoformat()
             candidate = register_candidate(learned, window, rows.sha256(), day, out)
             report = request.report or settings.data_dir / "learning" / f"{candidate.manifest.version}.html"
-            report.parent.mkdir(parents=True, exist_ok=True)
-            report.write_text(candidate.report)
+            _write(report, candidate.report)
     except (ScoringError, DatabaseUnavailableError) as error:
         raise SetupError(str(error)) from error
-    except OSError as error:
-        raise SetupError(
-            f"cannot write {error.filename}: {error.strerror}: name another place with --report"
-        ) from error
     return LearningResult(learned, candidate, report, versions)
+
+
+def _write(report: Path, text: str) -> None:
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(text)
+    except OSError as error:
+        # A disk that is full names no file.
+        raise SetupError(f"cannot write {report}: {error.strerror}: name another place with --report") from error
 
 
 def _until(request: LearningRequest) -> int:
@@ -103,7 +100,7 @@ def _present(settings: Settings, out: Place, site: str) -> BaseModel:
     version = settings.scoring.model or registry.current(out)
     manifest = registry.manifest(out, version)
     shop = manifest.training_shop
-    return BaseModel(manifest, registry.graph_of(out, version), shop is not None and shop.site != site)
+    return BaseModel(manifest, registry.graph_of(out, version), shop is not None and shop.site != base_site(site))
 
 
 def _check_known(settings: Settings, site: str, rows: LearningRows) -> None:

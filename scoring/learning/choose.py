@@ -21,14 +21,14 @@ from scoring.learning.rows import LearningRows, joined
 from scoring.learning.split import FEWEST_FOR_ALL, TimeSplit, split_by_time
 from scoring.learning.units import UnitEncoder, front_of, reference_of
 from scoring.training.export import check
-from scoring.training.latency import BATCH, latency
+from scoring.training.latency import batch_cost
 
 Family = Literal["recalibrated", "logistic", "network", "lightgbm"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 #: Microseconds of a row with its reasons in batches of 64.
 COST_LIMIT = 10.0
-#: Runs of one measurement, and measurements, of which the least counts: others share the machine.
-RUNS, MEASUREMENTS = 40, 25
+#: Runs of a batch, of which the quickest counts.
+RUNS = 200
 #: Rows on which graph and fitted model are compared.
 COMPARED = 10_000
 
@@ -55,9 +55,12 @@ class FittedCandidate:
 
 @dataclass(frozen=True)
 class LearnedModel:
-    """The chosen one, all that were fitted, and the rows of each side."""
+    """The chosen one, all that were fitted, and the rows of each side; validated: the chosen one as it was before it
+    was fitted again with the validation days.
+    """
 
     chosen: FittedCandidate
+    validated: FittedFamily
     candidates: tuple[FittedCandidate, ...]
     parts: TimeSplit
     base: BaseModel
@@ -91,10 +94,9 @@ def learn(
     with threadpool_limits(1):
         again = _refitted(chosen, parts)
     candidates[candidates.index(chosen)] = again
-    chosen = again
     compared = parts.validation.rows[:COMPARED].astype(np.float64)
-    check(chosen.graph, chosen.fitted, compared)
-    return LearnedModel(chosen, tuple(candidates), parts, base, note)
+    check(again.graph, again.fitted, compared)
+    return LearnedModel(again, chosen.fitted, tuple(candidates), parts, base, note)
 
 
 def _fitted(
@@ -121,9 +123,7 @@ def _candidate(family: Family, fitted: FittedFamily, held: LearningRows) -> Fitt
     fitted = fitted.with_line(line)
     graph, rows = fitted.graph(), held.rows.astype(np.float64)
     loss = log_loss(held.bought, fitted.probability(rows), held.weights())
-    few = rows[:BATCH]
-    cost = min(latency(graph, few, RUNS).of_batch for _ in range(MEASUREMENTS))
-    return FittedCandidate(family, fitted, graph, line, loss, cost)
+    return FittedCandidate(family, fitted, graph, line, loss, batch_cost(graph, rows, RUNS))
 
 
 def _refitted(chosen: FittedCandidate, parts: TimeSplit) -> FittedCandidate:

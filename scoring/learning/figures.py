@@ -18,6 +18,8 @@ NUMBERS = (1, 3, 5, 10, 20, 0)
 METRICS = ("auc", "pr_auc", "log_loss", "brier", "ece", "p_at_5", "p_at_10", "p_at_20")
 #: Resamples of the sessions, and the seed.
 RESAMPLES, SEED = 200, 0
+#: Rows of all resamples together, and the fewest resamples: of many rows fewer give the same interval.
+DRAWN_ROWS, FEWEST_RESAMPLES = 10_000_000, 50
 ENDS = (2.5, 97.5)
 
 Array = NDArray[np.float64]
@@ -61,15 +63,16 @@ def measured(rows: LearningRows, models: Mapping[str, Array], resamples: int = R
         sessions, of_row = np.unique(at.session, return_inverse=True)
         figures = {}
         if at.bought.any() and not at.bought.all():
+            many = min(resamples, max(FEWEST_RESAMPLES, DRAWN_ROWS // len(places)))
             for name, probability in models.items():
-                scores = _SortedScores(at.bought, probability[places])
-                drawn = [scores.metrics(weights * counts[of_row]) for counts in _resampled(len(sessions), resamples)]
-                figures[name] = _with_intervals(scores.metrics(weights), np.array(drawn))
+                scores = _SortedScores(at.bought, probability[places], weights, of_row)
+                drawn = [scores.metrics(counts) for counts in resampled(len(sessions), many)]
+                figures[name] = _with_intervals(scores.metrics(np.ones(len(sessions))), np.array(drawn))
         found.append(EventScores(number, len(sessions), at.purchases(), figures))
     return found
 
 
-def _resampled(sessions: int, resamples: int) -> Iterator[Array]:
+def resampled(sessions: int, resamples: int) -> Iterator[Array]:
     """How often each session is in each resample, the same for every model."""
     chance = np.random.default_rng(SEED)
     for _ in range(resamples):
@@ -87,34 +90,37 @@ def _with_intervals(whole: Array, drawn: Array) -> dict[str, MeasuredFigure]:
 class _SortedScores:
     """Probabilities from the greatest down, so that each weighting is a matter of sums."""
 
-    def __init__(self, bought: NDArray[np.bool_], probability: Array) -> None:
-        self._order = np.argsort(-probability, kind="stable")
-        self._bought = bought[self._order].astype(np.float64)
-        self._probability = probability[self._order]
+    def __init__(
+        self, bought: NDArray[np.bool_], probability: Array, weights: Array, session: NDArray[np.intp]
+    ) -> None:
+        """weights: of each row where its session is there once; session: which one it is, from 0 on."""
+        order = np.argsort(-probability, kind="stable")
+        self._weights, self._session = weights[order], session[order]
+        self._bought = bought[order].astype(np.float64)
+        self._probability = probability[order]
         new = np.concatenate([[True], self._probability[1:] != self._probability[:-1]])
         self._groups = np.flatnonzero(new)
         self._losses = measures.log_losses(self._bought, self._probability)
         self._squares = (self._probability - self._bought) ** 2
         self._bins = measures.calibration_bins(self._probability)
+        self._apart = self._bought - self._probability
 
-    def metrics(self, weights: Array) -> Array:
-        """float64[METRICS]; NaN where a weighting has one outcome only."""
-        own = weights[self._order]
+    def metrics(self, counts: Array) -> Array:
+        """float64[METRICS], with each session so often; NaN where there is one outcome only."""
+        own = counts[self._session] * self._weights
         total, yes = float(own.sum()), own * self._bought
         buyers = float(yes.sum())
         if buyers <= 0 or buyers >= total:
             return np.full(len(METRICS), np.nan)
         of_groups = np.add.reduceat(yes, self._groups), np.add.reduceat(own - yes, self._groups)
         found, others = (np.cumsum(each) for each in of_groups)
-        above = others - of_groups[1] / 2
-        auc = float((of_groups[0] * (total - buyers - above)).sum() / (buyers * (total - buyers)))
         precision = found / np.maximum(found + others, LEAST)
-        apart = np.bincount(self._bins, own * (self._bought - self._probability), ECE_BINS)
+        apart = np.bincount(self._bins, own * self._apart, ECE_BINS)
         reached, of_top = np.cumsum(own), np.cumsum(yes)
         tops = [min(int(np.searchsorted(reached, share * total)), len(own) - 1) for share in (0.05, 0.10, 0.20)]
         return np.array(
             [
-                auc,
+                measures.grouped_aucs(of_groups[0][::-1], of_groups[1][::-1]),
                 (of_groups[0] * precision).sum() / buyers,
                 (own @ self._losses) / total,
                 (own @ self._squares) / total,

@@ -57,7 +57,8 @@ def manifest_of(learned: LearnedModel, window: LearningWindow, sha256_of_rows: s
         metrics={"log_loss_validation": round(chosen.loss, 6)},
         data_sha256=sha256_of_rows,
         code_version=f"op-ecom {installed('op-ecom')}",
-        training_shop=_training_shop(learned, window.site),
+        # A run of a site (`site~run`) has the site's visitors.
+        training_shop=_training_shop(learned, window.site.partition("~")[0]),
         # Validation chose and calibrated; the newest days are new to it.
         fitted_on=FittedWindow(since=window.since, until=int(learned.parts.test.opened_at.min()), site=window.site),
     )

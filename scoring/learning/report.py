@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scoring.contracts import SESSION
 from scoring.learning import boosting, figures, network
 from scoring.learning.choose import LearnedModel
+from scoring.learning.curve import CurvePoint
 from scoring.learning.figures import EventScores, MeasuredFigure, calibration_bins, gain_curve, measured, rows_at
 from scoring.learning.rows import LearningRows
 from scoring.model import Model
@@ -71,6 +72,7 @@ def html(
     scores: Scores,
     by_event: Sequence[EventScores],
     features: Sequence[tuple[str, float]],
+    curve: Sequence[CurvePoint],
 ) -> str:
     """The file's text."""
     parts = learned.parts
@@ -99,6 +101,14 @@ def html(
         table(("family", "validation log-loss", "µs a row", "calibrated by (slope, intercept)", "settings"), families),
         "<p>The chosen family was fitted again with the validation days; the others were not.</p>",
         f"<p>{escape(learned.limit_note)}</p>" if learned.limit_note else "",
+        "<h2>Learning curve</h2>",
+        "<p>The chosen family, fitted on parts of the training days: if the log-loss still falls at the end, more "
+        "sessions would teach more.</p>",
+        _table(
+            ("training sessions", "buyers", "validation log-loss"),
+            [(f"{at.sessions:,}", f"{at.buyers:,}", _cell(at.loss)) for at in curve],
+        ),
+        _curve(curve),
         "<h2>On the newest days, by the number of the event</h2>",
         *[_section(each) for each in by_event],
         "<h2>Calibration and lift</h2>",
@@ -128,13 +138,21 @@ def _plots(learned: LearnedModel, scores: Scores) -> Iterable[str]:
         bins = {name: calibration_bins(bought, probability) for name, probability in at.items()}
         most = max(max(each) for points in bins.values() for each in points) or 1.0
         name = f"event {number}" if number else "all rows"
-        yield plot(f"Calibration, {name}", "mean probability", "share that buys", bins, most)
+        yield plot(f"Calibration, {name}", "mean probability", "share that buys", bins, ((0.0, most),) * 2)
         yield plot(
             f"Lift, {name}",
             "share of sessions",
             "share of buyers",
             {name: gain_curve(bought, probability) for name, probability in at.items()},
         )
+
+
+def _curve(curve: Sequence[CurvePoint]) -> str:
+    lines = {name: [(at.sessions, getattr(at.loss, name)) for at in curve] for name in MeasuredFigure._fields}
+    losses = [loss for points in lines.values() for _, loss in points]
+    spans = (0.0, float(curve[-1].sessions)), (min(losses), max(losses))
+    named = {"log-loss": lines["value"], "95 % from": lines["low"], "to": lines["high"]}
+    return plot("Learning curve", "training sessions", "validation log-loss", named, spans)
 
 
 def _cell(figure: MeasuredFigure) -> str:

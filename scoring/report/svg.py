@@ -9,12 +9,20 @@ COLOURS = ("#1f6feb", "#d1242f", "#8250df", "#1a7f37", "#9a6700", "#57606a")
 Points = Sequence[tuple[float, float]]
 
 
-def plot(title: str, across: str, up: str, lines: Mapping[str, Points], most: float = 1.0, dotted: bool = True) -> str:
-    """An SVG element; both axes run from 0 to `most`; dotted: the diagonal as well."""
+#: Where an axis begins and ends.
+Span = tuple[float, float]
+WHOLE: tuple[Span, Span] = ((0.0, 1.0), (0.0, 1.0))
+
+
+def plot(title: str, across: str, up: str, lines: Mapping[str, Points], spans: tuple[Span, Span] = WHOLE) -> str:
+    """An SVG element; the diagonal is dotted where both axes are alike."""
     inner = SIZE - 2 * MARGIN
 
     def place(point: tuple[float, float]) -> str:
-        x, y = (min(max(value / most, 0.0), 1.0) for value in point)
+        x, y = (
+            min(max((value - low) / ((high - low) or 1.0), 0.0), 1.0)
+            for value, (low, high) in zip(point, spans, strict=True)
+        )
         return f"{MARGIN + x * inner:.1f},{SIZE - MARGIN - y * inner:.1f}"
 
     parts = [
@@ -25,12 +33,13 @@ def plot(title: str, across: str, up: str, lines: Mapping[str, Points], most: fl
         f'<text x="14" y="{SIZE / 2}" text-anchor="middle" transform="rotate(-90 14 {SIZE / 2})">{escape(up)}</text>',
     ]
     for share in (0.0, 0.5, 1.0):
-        label = f"{share * most:.3g}"
+        labels = [f"{low + share * (high - low):.3g}" for low, high in spans]
         x, y = MARGIN + share * inner, SIZE - MARGIN - share * inner
-        parts.append(f'<text x="{x:.1f}" y="{SIZE - MARGIN + 14}" text-anchor="middle">{label}</text>')
-        parts.append(f'<text x="{MARGIN - 4}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
-    if dotted:
-        diagonal = f"{place((0, 0))} {place((most, most))}"
+        parts.append(f'<text x="{x:.1f}" y="{SIZE - MARGIN + 14}" text-anchor="middle">{labels[0]}</text>')
+        parts.append(f'<text x="{MARGIN - 4}" y="{y + 4:.1f}" text-anchor="end">{labels[1]}</text>')
+    if spans[0] == spans[1]:
+        (low, high), _ = spans
+        diagonal = f"{place((low, low))} {place((high, high))}"
         parts.append(f'<polyline points="{diagonal}" fill="none" stroke="#afb8c1" stroke-dasharray="3"/>')
     for number, (name, points) in enumerate(lines.items()):
         colour, below = COLOURS[number % len(COLOURS)], SIZE + 16 * number + 4

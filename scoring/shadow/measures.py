@@ -39,7 +39,13 @@ def sorted_aucs(bought: Floats, predicted: Floats, weights: Floats) -> Floats:
         return np.full(len(weights), nan)
     begins = np.flatnonzero(np.concatenate([[True], predicted[1:] != predicted[:-1]]))
     yes = np.add.reduceat(weights * bought, begins, axis=1)
-    no = np.add.reduceat(weights, begins, axis=1) - yes
-    below = np.cumsum(no, axis=1) - no / 2
-    pairs = yes.sum(1) * no.sum(1)
-    return np.where(pairs > 0, (yes * below).sum(1) / np.maximum(pairs, LEAST), nan)
+    return grouped_aucs(yes, np.add.reduceat(weights, begins, axis=1) - yes)
+
+
+def grouped_aucs(yes: Floats, no: Floats) -> Floats:
+    """The same of groups of equal probability, the least first: the weights of buyers and of others in each,
+    float64[..., groups].
+    """
+    below = np.cumsum(no, axis=-1) - no / 2
+    pairs = yes.sum(-1) * no.sum(-1)
+    return np.where(pairs > 0, (yes * below).sum(-1) / np.maximum(pairs, LEAST), nan)

@@ -2,12 +2,13 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-BATCH = 64
+from scoring.onnx import session
+from scoring.row_times import BATCH, row_times
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,18 @@ class Latency:
 
 def latency(graph: bytes, rows: NDArray[np.float64], runs: int) -> Latency:
     """The first of the rows, and the first BATCH of them; a tenth of the runs warms up and does not count."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    given = rows[:BATCH].astype(np.float32)
-    one, batch = _taken(session, given[:1], runs), _taken(session, given, runs // 20)
+    one, batch = _taken(graph, rows[:1], runs), _taken(graph, rows[:BATCH], runs // 20)
     p50, p95 = np.percentile(one, (50, 95))
-    return Latency(float(one.mean()), float(p50), float(p95), float(batch.mean() / len(given)))
+    return Latency(float(one.mean()), float(p50), float(p95), float(batch.mean() / len(rows[:BATCH])))
 
 
-def _taken(session: onnxruntime.InferenceSession, rows: NDArray[np.float32], runs: int) -> NDArray[np.float64]:
-    """Microseconds of each run."""
-    given, taken = {"features": rows}, np.empty(runs)
-    for run in range(runs):
-        begun = time.perf_counter_ns()
-        session.run(None, given)
-        taken[run] = (time.perf_counter_ns() - begun) / 1000
-    return taken[runs // 10 :]
+def batch_cost(graph: bytes, rows: NDArray[np.float64], runs: int) -> float:
+    """Microseconds of the processor for a row in runs of BATCH rows: the least, as others share the machine."""
+    run = partial(session(graph).run, None, {"features": rows[:BATCH].astype(np.float32)})
+    return float(row_times({"batch": run}, runs)["batch"].min() / len(rows[:BATCH]))
+
+
+def _taken(graph: bytes, rows: NDArray[np.float64], runs: int) -> NDArray[np.float64]:
+    """Microseconds of each run, by the clock on the wall."""
+    run = partial(session(graph).run, None, {"features": rows.astype(np.float32)})
+    return row_times({"graph": run}, runs, time.perf_counter_ns)["graph"][runs // 10 :]

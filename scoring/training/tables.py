@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scoring.manifest import Manifest
+from scoring.row_times import BATCH
 from scoring.training.ablation import Size
 from scoring.training.claims import CLAIMED, CLAIMED_ABLATION
 from scoring.training.evaluation import Evaluation
 from scoring.training.intervals import Interval
-from scoring.training.latency import BATCH
 from scoring.training.study import Study
 
 METRICS = {

@@ -99,6 +99,7 @@ def create_app(
     pages: Opening,
     predictions: APIRouter,
     admin: APIRouter,
+    learning: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -124,6 +125,7 @@ def create_app(
     app.include_router(page_routes(pages, access))
     app.include_router(predictions)
     app.include_router(admin)
+    app.include_router(learning)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -14,13 +14,18 @@ EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that answers so, or refuses so; keys and bad parameters are refused everywhere."""
+    return {200: {"description": "Found.", "content": _json(answer)}} | refused_with(*refusals)
+
+
+def refused_with(*refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
+    """The refusals among the `responses` of a route."""
     by_status: dict[int, list[str]] = {}
     for code in ("no_key", "wrong_key", "wrong_scope", "invalid", "rate", *refusals):
         by_status.setdefault(STATUS[code], []).append(code)
-    responses: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": _json(answer)}}
-    for status, codes in sorted(by_status.items()):
-        responses[status] = {"description": ", ".join(codes), "content": _json(ErrorAnswer)}
-    return responses
+    return {
+        status: {"description": ", ".join(codes), "content": _json(ErrorAnswer)}
+        for status, codes in sorted(by_status.items())
+    }
 
 
 def refused(status: int, description: str) -> dict[int | str, dict[str, Any]]:

@@ -5,10 +5,8 @@ with its log: it closes in the one in which it opened.
 """
 
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Engine, select
 
 from scoring.contracts import SESSION
@@ -19,23 +17,12 @@ from storage.database.engine import reached
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.orders import counted_revenue
 from storage.database.tables import sessions
+from storage.learning.source import RowSelection, SelectedRows, decoded
 from storage.write.clickhouse_sink import run_query
 
-#: Rows of one slice, if no hour has more.
-SLICE_ROWS = 100_000
+#: Rows of one slice, if no hour has more. While a slice is read, chDB answers nobody else.
+SLICE_ROWS = 40_000
 HOUR_MS = 3_600_000
-
-
-class RowSelection(NamedTuple):
-    """The site and the time in which its sessions opened, ms UTC; whether sessions of programs and runs of imports
-    (`site~run`) are among them.
-    """
-
-    site: str
-    since: int
-    until: int
-    bots: bool = False
-    imports: bool = False
 
 
 class TimelineRows:
@@ -45,11 +32,19 @@ class TimelineRows:
         self._client = client
         self._engine = engine
 
+    def read(self, selection: RowSelection) -> SelectedRows:
+        """See RowSource."""
+        return SelectedRows(self.versions(selection), self.blocks(selection))
+
     def blocks(self, selection: RowSelection) -> Iterator[LearningRows]:
         """In the order of the sessions' opening. Raises DatabaseUnavailableError."""
+        return map(decoded, self.slices(selection))
+
+    def slices(self, selection: RowSelection) -> Iterator[bytes]:
+        """The same as they are sent, see `decoded`; one query each. Raises DatabaseUnavailableError."""
         repeated = repeated_orders(self._engine, selection)
         for since, until in self._slices(selection):
-            yield self._block(selection._replace(since=since, until=until), repeated)
+            yield self._slice(selection._replace(since=since, until=until), repeated)
 
     def versions(self, selection: RowSelection) -> list[str]:
         """The models whose scores are stored of these rows, that of the most rows first."""
@@ -71,24 +66,15 @@ class TimelineRows:
         if count:
             yield first, selection.until
 
-    def _block(self, selection: RowSelection, repeated: Collection[tuple[str, str, int]]) -> LearningRows:
+    def _slice(self, selection: RowSelection, repeated: Collection[tuple[str, str, int]]) -> bytes:
         given = _given(selection)
         of_slice = [each for each in repeated if selection.since <= each[2] < selection.until]
         # Orders of these sessions count in another one: they have not bought.
         given["repeated"] = [f"{site}/{session_id}/{opened_at}" for site, session_id, opened_at in of_slice]
         try:
-            raw = self._client.raw_query(_ROWS, parameters=given, fmt="RowBinary")
+            return bytes(self._client.raw_query(_ROWS, parameters=given, fmt="RowBinary"))
         except Exception as error:  # drivers share no base class
             raise DatabaseUnavailableError(str(error).partition("\n")[0][:300]) from error
-        table: NDArray[Any] = np.frombuffer(raw, _ROW)
-        return LearningRows(
-            np.ascontiguousarray(table["features"]),
-            table["session"].copy(),
-            table["opened_at"].copy(),
-            table["events"].astype(np.int64),
-            table["bought"].astype(np.bool_),
-            table["live"].copy(),
-        )
 
 
 def repeated_orders(engine: Engine, selection: RowSelection) -> list[tuple[str, str, int]]:
@@ -152,13 +138,3 @@ FROM (SELECT * {_FROM} AND NOT closed) AS s INNER JOIN outcomes USING ({_IDENTIT
 WHERE NOT (s.revenue AND bought)
 ORDER BY opened, session, offset
 """  # noqa: S608  our names
-_ROW = np.dtype(
-    [
-        ("session", "<u8"),
-        ("opened_at", "<i8"),
-        ("events", "<u4"),
-        ("bought", "u1"),
-        ("live", "<f8"),
-        ("features", "<f4", (len(SESSION.names),)),
-    ]
-)

@@ -9,8 +9,9 @@ from functools import partial
 
 from ingest.events import base_site
 from scoring.model import Model
+from scoring.row_times import BATCH
 from scoring.shadow.compare import by_event, by_subgroup, calibration
-from scoring.shadow.latency import BATCH, latencies
+from scoring.shadow.latency import latencies
 from scoring.shadow.report import ALL, ShadowReport
 from scoring.shadow.rows import ShadowRow, ShadowRows
 from storage.database.threads import in_thread

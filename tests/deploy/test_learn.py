@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from deploy.cli.main import app
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
 from deploy.processes import data_folder
 from deploy.settings.model import Settings, load
 from deploy.wiring.storage import databases
@@ -20,6 +20,7 @@ from scoring import registry
 from storage.write.clickhouse_sink import AnalyticsSink
 from stream.scored import Cause, Counts, ScoredSession
 from tests.support.events import NOON, event_id
+from tests.support.ports import free_port
 from tests.support.scored import SIGNALS, scored
 from tests.support.sinks import block
 
@@ -53,10 +54,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load()
 
 
-def stored(settings: Settings, sessions: int) -> None:
+def stored(settings: Settings, sessions: int, site: str = "shop") -> None:
     async def write() -> None:
         async with databases(settings) as opened:
-            AnalyticsSink(opened.client).write(block(*updates(sessions)))
+            AnalyticsSink(opened.client).write(block(*updates(sessions, site)))
 
     asyncio.run(write())
 
@@ -78,8 +79,11 @@ def test_a_candidate_and_its_report_come_of_the_timeline(settings: Settings) -> 
     assert Path(answer["report"]).parent == settings.data_dir / "learning"
     assert "shop, sessions opened from" in Path(answer["report"]).read_text()
     assert answer["metrics"]["auc_test"] > 0.4
-    again = json.loads(run(*begin).splitlines()[-1])
-    assert again["version"] == answer["version"]
+    known = registry.manifests(folder)
+    with pytest.raises(SetupError, match=r"cannot write /dev/full: No space left on device: name another place"):
+        run(*begin, "--report", "/dev/full")
+    # The same rows gave the same model, which was there.
+    assert registry.manifests(folder) == known
 
 
 @pytest.mark.parametrize(
@@ -96,15 +100,18 @@ def test_what_cannot_be_learned_is_one_line(settings: Settings, options: tuple[s
 
 
 def test_too_few_purchases_are_counted(settings: Settings) -> None:
-    stored(settings, 60)
+    stored(settings, 60, "shop")
+    # Beside a site that has enough.
+    stored(settings, 900, "large")
     with pytest.raises(SetupError, match=r"\d+ of 60 sessions bought, and learning takes 30: take more days"):
         run("--days", "60")
 
 
-def test_a_running_system_holds_its_databases(settings: Settings) -> None:
+def test_of_a_running_system_whose_api_is_away_there_is_one_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPECOM_API__PORT", str(free_port()))
     with data_folder.held(settings.data_dir) as folder:
         data_folder.announce(folder, "127.0.0.1:1")
-        with pytest.raises(
-            SetupError, match=r"`opecom up` runs \(pid \d+\), and alone may read its databases: stop it"
-        ):
+        with pytest.raises(AwayError, match=r"does not give the rows .*: see `opecom doctor`"):
             run()

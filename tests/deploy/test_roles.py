@@ -130,6 +130,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
         "GET /replays/{job}": JOB,
         "DELETE /replays/{job}": JOB,
+        "GET /learning/rows": Row("admin", "/learning/rows?site=shop&since=0&until=4000000000000", other=403),
         "GET /pages": Row("read", well=AWAY),
         "GET /pages/explain": Row("read", "/pages/explain?site=shop&path=/", well=AWAY, other=404),
         "POST /pages/refresh": Row("admin", body={}, well=AWAY, other=403),

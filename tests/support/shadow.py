@@ -10,7 +10,7 @@ from scoring.manifest import FittedWindow, Manifest
 from scoring.model import ConstantModel
 from scoring.shadow.compare import by_subgroup, calibration, paired
 from scoring.shadow.report import ALL, GraphLatency, ShadowReport
-from scoring.shadow.rows import ShadowRow, ShadowRows
+from scoring.shadow.rows import RowColumns
 
 DAY = 86_400_000
 #: The candidate was fitted on the first ten days; seven days are new to it.
@@ -19,7 +19,7 @@ GROUPS = ("device desktop", "device mobile")
 
 Floats = NDArray[np.float64]
 #: (truth, whether it buys after, generator, whether the device is mobile) to probabilities, of each row.
-Scorer = Callable[[Floats, NDArray[np.bool_], np.random.Generator, bool], Floats]
+Scorer = Callable[[Floats, NDArray[np.bool_], np.random.Generator, NDArray[np.bool_]], Floats]
 
 
 def logit(probability: Floats) -> Floats:
@@ -30,7 +30,7 @@ def sigmoid(logits: Floats) -> Floats:
     return 1 / (1 + np.exp(-logits))
 
 
-def live(truth: Floats, bought: NDArray[np.bool_], chance: np.random.Generator, is_mobile: bool) -> Floats:
+def live(truth: Floats, bought: NDArray[np.bool_], chance: np.random.Generator, is_mobile: NDArray[np.bool_]) -> Floats:
     """A model in force that knows a part of the truth and is calibrated roughly."""
     return sigmoid(0.55 * (logit(truth) + 2.6) - 2.6)
 
@@ -45,36 +45,39 @@ def shadow_rows(
     sessions: int = 2_000,
     in_force: Scorer = live,
     groups: tuple[str, str] = GROUPS,
-) -> ShadowRows:
+) -> RowColumns:
     """Sessions after those that the candidate was fitted on; a martingale of log-odds that ends in the outcome."""
-    chance, rows = np.random.default_rng(seed), ShadowRows()
-    for number in range(sessions):
-        length, is_mobile = int(chance.integers(1, 9)), bool(chance.random() < 0.4)
-        # Known truth: the outcome is drawn from the probability of the last event, earlier ones are its expectation.
-        truth = _truths(chance, length)
-        bought = bool(chance.random() < truth[-1])
-        outcome = np.full(length, bought)
-        pairs = zip(
-            in_force(truth, outcome, chance, is_mobile), candidate(truth, outcome, chance, is_mobile), strict=True
-        )
-        found = [ShadowRow(n, float(a), float(b), (groups[is_mobile],), False) for n, (a, b) in enumerate(pairs, 1)]
-        rows.add(("shop", f"s{number}", FITTED.until + number), bought, found)
-    return rows
+    chance = np.random.default_rng(seed)
+    length, is_mobile = chance.integers(1, 9, sessions), chance.random(sessions) < 0.4
+    # Known truth: the outcome is drawn from the probability of the last event, earlier ones are its expectation.
+    walks = _truths(chance, sessions)
+    bought = chance.random(sessions) < walks[np.arange(sessions), length - 1]
+    session = np.repeat(np.arange(sessions), length)
+    event = np.concatenate([np.arange(each) for each in length]) + 1
+    truth, mobile, outcome = walks[session, event - 1], is_mobile[session], bought[session]
+    return RowColumns(
+        session,
+        event,
+        in_force(truth, outcome, chance, mobile),
+        candidate(truth, outcome, chance, mobile),
+        outcome,
+        mobile.astype(np.int64),
+        [(name,) for name in groups],
+    )
 
 
-def _truths(chance: np.random.Generator, length: int) -> Floats:
-    """A bounded martingale: each probability is the mean of those that may follow it."""
-    truth = [float(chance.beta(1.2, 14.0))]
-    for _ in range(length - 1):
+def _truths(chance: np.random.Generator, sessions: int, longest: int = 8) -> Floats:
+    """Bounded martingales, float64[sessions, longest]: each probability is the mean of those that may follow it."""
+    truth = [chance.beta(1.2, 14.0, sessions)]
+    for _ in range(longest - 1):
         before = truth[-1]
-        step = min(before, 1 - before) * 0.6
-        truth.append(before + step * (1 if chance.random() < 0.5 else -1))
-    return np.clip(np.array(truth), 0.002, 0.998)
+        step = np.minimum(before, 1 - before) * 0.6
+        truth.append(before + step * np.where(chance.random(sessions) < 0.5, 1, -1))
+    return np.clip(np.column_stack(truth), 0.002, 0.998)
 
 
-def report_of(rows: ShadowRows, *, fitted_until: int | None = FITTED.until, of_batch: float = 2.0) -> ShadowReport:
+def report_of(columns: RowColumns, *, fitted_until: int | None = FITTED.until, of_batch: float = 2.0) -> ShadowReport:
     """What the gate reads; the event numbers are left out, as it reads none."""
-    columns = rows.columns()
     whole = paired(columns, np.ones(len(columns.event), np.bool_), has_auc=False)
     return ShadowReport(
         candidate="candidate",
@@ -92,6 +95,6 @@ def report_of(rows: ShadowRows, *, fitted_until: int | None = FITTED.until, of_b
         by_event={ALL: whole},
         subgroups=by_subgroup(columns),
         calibration=calibration(columns),
-        movers=rows.movers(),
+        movers=[],
         latency={"live": GraphLatency(10.0, 2.0), "candidate": GraphLatency(10.0, of_batch)},
     )

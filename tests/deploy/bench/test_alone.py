@@ -1,14 +1,16 @@
 """The benchmarks that need no Kafka, small: every figure is there, and what is compared answers alike."""
 
 import asyncio
+import re
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import model, predict, tracker, writer_embedded
+from deploy.bench import learn, model, predict, tracker, writer_embedded
 from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
@@ -42,6 +44,21 @@ def test_the_figures_of_a_model_are_of_one_run(monkeypatch: pytest.MonkeyPatch) 
         figures, _ = asyncio.run(model.measure(run, None, True))
     alone_figures = {"row_us": 60, "ratio_to_identity": 3, "batch256_row_us": 2, "reasons_row_us": 4}
     assert figures == alone_figures | {"session_row_ratio": 1.25}
+
+
+@pytest.mark.skipif(find_spec("lightgbm") is None, reason="the extra `learn` is not installed")
+def test_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learn, "QUICK", msgspec.structs.replace(learn.QUICK, sessions=500))
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(learn.measure(run, None, True))
+        assert figures.keys() == TARGETS["learn"].keys()
+    rows, updates = (int(number.replace(",", "")) for number in re.findall(r"([\d,]+) (?:rows|stored)", notes[0]))
+    # Closings are no rows, and neither is what follows a purchase.
+    assert 500 < rows < updates - 500
+    assert figures["rows_per_second"] * figures["seconds"] == pytest.approx(rows)
+    assert min(figures[f"auc_{number}"] for number in (1, 3, 5, 10)) > 0.3
+    assert -0.5 < figures["gap_to_truth"] < 0.5
+    assert figures["peak_mb"] > 50
 
 
 def test_the_graph_without_reasons_gives_the_same_probabilities() -> None:

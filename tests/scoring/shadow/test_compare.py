@@ -17,7 +17,7 @@ def candidate(truth: np.ndarray, *_: object) -> np.ndarray:
 
 
 def test_the_figures_are_those_of_scikit_learn_with_sessions_that_weigh_the_same() -> None:
-    columns = shadow_rows(candidate, seed=1).columns()
+    columns = shadow_rows(candidate, seed=1)
     figures = by_event(columns)
     assert list(figures) == [*map(str, NUMBERS), ALL]
     for name, number in (("1", 1), ("3", 3), (ALL, None)):
@@ -39,11 +39,12 @@ def test_the_figures_are_those_of_scikit_learn_with_sessions_that_weigh_the_same
 
 def test_an_interval_of_a_difference_covers_the_true_one() -> None:
     """The true difference is that of very many sessions; 95 % intervals of small samples hold it in most."""
-    whole = by_event(shadow_rows(candidate, seed=999, sessions=40_000).columns())[ALL].differences["log_loss"].value
+    many = shadow_rows(candidate, seed=999, sessions=40_000, groups=("all", "all"))
+    whole = by_subgroup(many)["all"].differences["log_loss"].value
     assert whole is not None
     covered = 0
     for seed in range(40):
-        found = by_subgroup(shadow_rows(candidate, seed, sessions=600, groups=("all", "all")).columns())["all"]
+        found = by_subgroup(shadow_rows(candidate, seed, sessions=600, groups=("all", "all")))["all"]
         difference = found.differences["log_loss"]
         assert difference.low is not None
         assert difference.high is not None
@@ -66,7 +67,7 @@ def test_sessions_are_resampled_and_not_their_rows() -> None:
 
 
 def test_subgroups_part_the_sessions_and_calibration_has_the_means() -> None:
-    columns = shadow_rows(live, seed=2).columns()
+    columns = shadow_rows(live, seed=2)
     groups, whole = by_subgroup(columns), by_event(columns)[ALL]
     assert tuple(groups) == GROUPS
     assert sum(each.sessions for each in groups.values()) == whole.sessions

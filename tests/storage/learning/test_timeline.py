@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from scoring.contracts import SESSION
 from scoring.learning.rows import LearningRows, joined
 from storage.learning import timeline
-from storage.learning.timeline import RowSelection, TimelineRows
+from storage.learning.source import RowSelection
+from storage.learning.timeline import TimelineRows
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
 from stream.scored import Cause, Counts, ScoredSession, VerifiedOrder, version_of

@@ -10,6 +10,7 @@ from deploy.simulate.evaluation.learning import shop_rows
 from deploy.simulate.shop.parameters import ShopFacts
 from deploy.simulate.shop.shop import ShopParameters, visits
 from scoring import registry
+from scoring.learning import choose
 from scoring.learning.choose import learn
 from scoring.learning.figures import MeasuredFigure, measured
 from scoring.learning.rows import LearningRows
@@ -37,9 +38,13 @@ def beside_the_truth(
             yield at.number, at.figures
 
 
-def test_what_is_learned_from_a_small_shop_is_near_the_truth() -> None:
-    rows, truth = generated(ShopParameters(2_600, 1, 30, 1.0, BUSY))
+def test_what_is_learned_from_a_small_shop_is_near_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Half the purchases that it usually takes, and the quickest of the families.
+    monkeypatch.setattr(choose, "FEWEST_FOR_ALL", 150)
+    monkeypatch.setattr(choose, "FAMILIES", ("recalibrated", "logistic"))
+    rows, truth = generated(ShopParameters(1_500, 1, 6, 1.0, BUSY))
     learned = learn(rows, shipped())
+    assert learned.chosen.family == "logistic"
     test = learned.parts.test
     probability = learned.chosen.fitted.probability(test.rows.astype(np.float64))
     for number, found in beside_the_truth(test, truth[-len(test) :], probability):
