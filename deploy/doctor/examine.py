@@ -10,10 +10,12 @@ from deploy.doctor.finding import Finding
 from deploy.doctor.folder import data_folder as folder
 from deploy.doctor.installation import installation
 from deploy.doctor.keys import keys
+from deploy.doctor.learning import learning
 from deploy.doctor.model import model
 from deploy.doctor.model_fit import model_fit
 from deploy.doctor.parts import part
 from deploy.errors import AwayError, SetupError
+from deploy.learner.libraries import missing_line
 from deploy.local import up
 from deploy.processes import data_folder, probes
 from deploy.settings.model import Settings
@@ -27,6 +29,7 @@ _SETTINGS = {
     "api": "api.port",
     "store": "api.port",
     "webhooks": "webhooks.metrics_port",
+    "learner": "learning.metrics_port",
 }
 
 
@@ -53,7 +56,9 @@ async def examine(settings: Settings) -> list[Finding]:
             )
         )  # fmt: skip
     reads = partial(probes.get, key=admin_key(settings))
-    findings += await asyncio.to_thread(model_fit, addresses.get("api") or addresses["store"], reads)
+    api = addresses.get("api") or addresses["store"]
+    findings += await asyncio.to_thread(model_fit, api, reads)
+    findings += await asyncio.to_thread(learning, settings.learning.promotion, missing_line(), api, reads)
     return findings
 
 

@@ -38,6 +38,7 @@ from storage.api.app import create_app
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
+from storage.learner.runs import LearnerRuns
 from storage.live.session_streams import SessionStreams
 from storage.live.sse import Streams
 from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter, follow
@@ -120,6 +121,7 @@ def app(
         pages=partial(opened_refresher, settings, clients, opened.client),
         predictions=predictions(settings, permitted),
         admin=admin_routes(opened, erasing or eraser(settings, opened), permitted, metrics.waited, currencies),
+        learning=LearnerRuns(opened.engine),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

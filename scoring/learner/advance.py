@@ -4,7 +4,7 @@ Each step is stored before the next one begins, and each may be done twice: whoe
 the same end. Whoever calls holds the lock that keeps two learners apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -78,7 +78,8 @@ class Learner:
         for run in self._store.runs(counts.site):
             if run.step == "watching":
                 self._look(run, now)
-        last = (self._store.runs(counts.site) or [None])[-1]
+        known = self._store.runs(counts.site)
+        last = known[-1] if known else None
         if is_due(now, counts, last, self._settings):
             last = self._begin(counts, last, all_days(now, self._settings), now)
         elif reason := too_few(counts):
@@ -131,15 +132,15 @@ class Learner:
                 self._store.put(run)
                 try:
                     run = self._done(run, now)
-                except StepDelayedError:
-                    self._store.put(replace(run, attempts=run.attempts - 1))
+                except StepDelayedError as error:
+                    self._store.put(replace(run, attempts=run.attempts - 1, reasons=(str(error),)))
                     raise
             self._store.put(run)
         return run
 
     def _done(self, run: LearnerRun, now: int) -> LearnerRun:
         """The run after its step."""
-        steps = {
+        steps: dict[Step, tuple[Callable[[LearnerRun, int], LearnerRun], Step]] = {
             "learning": (self._learn, "waiting"),
             "shadowing": (self._shadow, "failed"),
             "promoting": (self._promote, "failed"),
@@ -149,7 +150,7 @@ class Learner:
         try:
             return step(run, now)
         except StepFailedError as error:
-            return _moved(run, otherwise, now, str(error))  # type: ignore[arg-type]
+            return _moved(run, otherwise, now, str(error))
 
     def _learn(self, run: LearnerRun, now: int) -> LearnerRun:
         version = self._work.learn(run.site, LearningSpan(run.since, run.until))
@@ -180,7 +181,9 @@ class Learner:
         """1 the version in force · 2 the runs that were watched before · 3 this one is watched."""
         in_force = self._work.in_force(run.site)
         if in_force not in (run.candidate, run.before):
-            return _moved(run, "refused", now, f"{in_force} came into force meanwhile, and the shadow is of {run.before}")
+            return _moved(
+                run, "refused", now, f"{in_force} came into force meanwhile, and the shadow is of {run.before}"
+            )
         if in_force == run.before:
             self._work.promote(run.site, run.candidate)
         for each in self._store.runs(run.site):

@@ -6,13 +6,23 @@ from msgspec import Struct
 
 #: learning, shadowing, promoting and rolling_back are under way, and go on after an interruption; watching: what was
 #: promoted is compared with the version before. The others are ends: waiting (nothing could be learned), refused (by
-#: the gate), proposed (somebody may promote it), kept (watched long enough), replaced (the learner promoted another one),
+#: the gate), proposed (somebody may promote it), kept (watched long enough), replaced (the learner promoted another),
 #: overruled (somebody did), rolled_back, failed (it ended in the middle again and again).
 Step = Literal[
-    *("learning", "shadowing", "promoting", "watching", "rolling_back"),
-    *("waiting", "refused", "proposed", "kept", "replaced", "overruled", "rolled_back"),
+    "learning",
+    "shadowing",
+    "promoting",
+    "watching",
+    "rolling_back",
+    "waiting",
+    "refused",
+    "proposed",
+    "kept",
+    "replaced",
+    "overruled",
+    "rolled_back",
     "failed",
-]  # fmt: skip
+]
 UNDER_WAY: tuple[Step, ...] = ("learning", "shadowing", "promoting", "rolling_back")
 
 

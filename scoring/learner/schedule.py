@@ -70,7 +70,7 @@ def too_few(counts: SiteCounts) -> str:
 
 
 def second_span(run: LearnerRun, counts: SiteCounts, settings: LearnerSettings) -> LearningSpan | None:
-    """The newest days, where the gate refused what all days taught: after a change they alone know what visitors do now.
+    """The newest days, where the gate refused what all days taught: after a change they alone know what visitors do.
 
     None where they were learned from already, or the site has no older days.
     """

@@ -20,7 +20,9 @@ def is_look_due(now: int, run: LearnerRun, settings: LearnerSettings) -> bool:
     return begun and now - run.looked_at >= settings.every_hours * HOUR_MS
 
 
-def judge(run: LearnerRun, report: ShadowReport, now: int, least_buyers: int, settings: LearnerSettings) -> WatchVerdict:
+def judge(
+    run: LearnerRun, report: ShadowReport, now: int, least_buyers: int, settings: LearnerSettings
+) -> WatchVerdict:
     """`report` has the version before as its candidate, beside the promoted one, on sessions since the promotion."""
     ends = run.promoted_at + int((settings.watch_days * 24 + settings.matured_hours) * HOUR_MS)
     difference = report.whole.differences["log_loss"]
@@ -33,5 +35,7 @@ def judge(run: LearnerRun, report: ShadowReport, now: int, least_buyers: int, se
     if difference.high < 0:
         return WatchVerdict("rolling_back", f"{run.before} would have been better than {run.candidate}: {between}")
     if now >= ends:
-        return WatchVerdict("kept", f"{run.before} would not have been better in {settings.watch_days:g} days: {between}")
+        return WatchVerdict(
+            "kept", f"{run.before} would not have been better in {settings.watch_days:g} days: {between}"
+        )
     return WatchVerdict("watching", f"{run.before} would not have been better so far: {between}")

@@ -13,6 +13,7 @@ from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.drift.report import SiteDrift
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
+from storage.learner.answers import LearningRuns
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
@@ -21,7 +22,7 @@ from storage.replay.jobs import Job, JobList, ReplayRequest
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
-    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift),
+    *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, LearningRuns),
 )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
@@ -30,20 +30,19 @@ class LearnerRuns:
     """A RunStore of scoring/learner; raises DatabaseUnavailableError."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     def runs(self, site: str) -> list[LearnerRun]:
         """The runs of a site, the oldest first."""
         query = select(*_COLUMNS).where(learning_runs.c.site == site).order_by(learning_runs.c.number)
-        with reached(), self._engine.connect() as connection:
+        with reached(), self.engine.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 
-    def newest(self, sites: Collection[str] | None = None) -> list[LearnerRun]:
-        """The runs of these sites (None: all), the newest first, by site."""
+    def newest(self) -> list[LearnerRun]:
+        """The runs of all sites by name, the newest of each first."""
         query = select(*_COLUMNS).order_by(learning_runs.c.site, learning_runs.c.number.desc())
-        with reached(), self._engine.connect() as connection:
-            found = [_run(row) for row in connection.execute(query)]
-        return [run for run in found if sites is None or base_site(run.site) in sites]
+        with reached(), self.engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query)]
 
     def put(self, run: LearnerRun) -> None:
         """Keep a run in the place of that of its site and number, in one transaction."""
@@ -51,7 +50,7 @@ class LearnerRuns:
         values = {name: getattr(run, field) for field, name in _NAMES.items()}
         values["reasons"] = msgspec.json.encode(run.reasons).decode()
         is_it = (t.site == run.site) & (t.number == run.number)
-        with reached(), self._engine.begin() as connection:
+        with reached(), self.engine.begin() as connection:
             connection.execute(learning_runs.delete().where(is_it))
             connection.execute(learning_runs.insert(), values)
             is_old = (t.site == run.site) & (t.number <= run.number - MOST_RUNS)
@@ -82,13 +81,7 @@ def held(engine: Engine) -> Generator[None, None, None]:
     Raises LearnerBusyError where another learner holds it, DatabaseUnavailableError.
     """
     if engine.dialect.name == "sqlite":
-        with reached():
-            lock = Path(f"{engine.url.database}.learner").open("a")
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LearnerBusyError("another learner works on this data folder") from None
+        with _file_lock(Path(f"{engine.url.database}.learner")):
             yield
         return
     # MariaDB's locks are the server's: other databases on it have the same names, of 64 characters at most.
@@ -106,6 +99,18 @@ def held(engine: Engine) -> Generator[None, None, None]:
         finally:
             with contextlib.suppress(SQLAlchemyError):
                 connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+
+
+@contextlib.contextmanager
+def _file_lock(file: Path) -> Generator[None, None, None]:
+    with contextlib.ExitStack() as stack:
+        with reached():
+            lock = stack.enter_context(file.open("a"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LearnerBusyError("another learner works on this data folder") from None
+        yield
 
 
 def _run(row: Row[tuple[object, ...]]) -> LearnerRun:

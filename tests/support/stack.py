@@ -83,6 +83,8 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     environment["OPECOM_KAFKA__BOOTSTRAP"] = f"127.0.0.1:{environment['OPECOM_KAFKA__BOOTSTRAP']}"
     # Only the tests of the shop want it.
     environment |= {"OPECOM_DATA_DIR": str(folder / "data"), "OPECOM_SHOP__PORT": "0", "COLUMNS": "200"}
+    # Only the tests of learning want it.
+    environment |= {"OPECOM_LEARNING__PROMOTION": "off"}
     return Stack(folder, environment | settings)
 
 

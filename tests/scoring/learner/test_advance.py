@@ -134,9 +134,7 @@ def test_a_step_that_always_ends_in_the_middle_is_given_up() -> None:
     shop.after = killed
     lived(shop, runs, 2)
     assert steps(runs)[0] == "failed"
-    assert runs.runs(SITE)[0].reasons == (
-        "learning ended in the middle 3 times: see the log, and learning.memory_mb",
-    )
+    assert runs.runs(SITE)[0].reasons == ("learning ended in the middle 3 times: see the log, and learning.memory_mb",)
 
 
 def nth(number: int) -> Callable[[], None]:

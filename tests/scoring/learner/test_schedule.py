@@ -69,9 +69,7 @@ def test_what_a_watched_promotion_comes_to(difference: float, buyers: int, days:
     assert "\n" not in verdict.reason
 
 
-@pytest.mark.parametrize(
-    ("hours", "looked", "due"), [(23, 0, False), (25, 0, True), (47, 25, False), (49, 25, True)]
-)
+@pytest.mark.parametrize(("hours", "looked", "due"), [(23, 0, False), (25, 0, True), (47, 25, False), (49, 25, True)])
 def test_a_look_waits_until_sessions_have_matured(hours: int, looked: int, due: bool) -> None:
     run = learner_run(step="watching", promoted_at=NOON, looked_at=NOON + looked * HOUR)
     assert is_look_due(NOON + hours * HOUR, run, SETTINGS) == due
