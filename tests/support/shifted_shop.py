@@ -21,7 +21,7 @@ from scoring.learner.errors import StepFailedError
 from scoring.learner.run import SiteCounts
 from scoring.learner.schedule import DAY_MS, LearningSpan
 from scoring.learning.candidate import register_candidate
-from scoring.learning.choose import learn
+from scoring.learning.choose import COST_LIMIT, learn
 from scoring.learning.errors import LearningError
 from scoring.learning.recalibrated import BaseModel
 from scoring.learning.report import LearningWindow
@@ -130,7 +130,9 @@ class ShiftedShop:
         manifest = registry.manifest(self.folder, base)
         foreign = manifest.training_shop is not None and manifest.training_shop.site != SITE
         try:
-            learned = learn(rows, BaseModel(manifest, registry.graph_of(self.folder, base), foreign))
+            learned = learn(
+                rows, BaseModel(manifest, registry.graph_of(self.folder, base), foreign), "auto", COST_LIMIT
+            )
         except LearningError as error:
             raise StepFailedError(str(error)) from error
         window = LearningWindow(SITE, span.since, span.until, False, False)
@@ -193,9 +195,7 @@ class ShiftedShop:
         truth = np.array([row.truth for row in chosen])
         weight = 1 / np.array([row.event for row in chosen])
         pair = (np.array([row.live for row in chosen]), truth)
-        live, best = (
-            float(np.average(-truth * np.log(p) - (1 - truth) * np.log(1 - p), weights=weight)) for p in pair
-        )
+        live, best = (float(np.average(-truth * np.log(p) - (1 - truth) * np.log(1 - p), weights=weight)) for p in pair)
         return live, best
 
     def probabilities(self, version: str, rows: Sequence[KeptRow]) -> list[float]:
