@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 FIRST_LOOK, LOOK = 120.0, 3_600.0
 #: Seconds that a look has to end after a signal; it goes on where it was stopped.
 STOP_SECONDS = 5.0
+LOOK_ARGUMENTS = ("run", "learner", "--once")
 RESULTS = ("done", "again", "failed")
 
 
@@ -69,7 +70,7 @@ class LearnerPart:
         """One look in a process of its own; ended with this one."""
         child = await asyncio.create_subprocess_exec(
             *OPECOM,
-            *("run", "learner", "--once"),
+            *LOOK_ARGUMENTS,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             preexec_fn=death_with(os.getpid()),

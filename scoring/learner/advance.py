@@ -70,7 +70,7 @@ class Learner:
         self._least_buyers = least_buyers
 
     def advance(self, counts: SiteCounts, now: int) -> None:
-        """All that is to be done for this site at this time, ms UTC. Raises StepDelayedError, and then goes on later."""
+        """All that is to be done for this site at this time, ms UTC. Raises StepDelayedError; the next call goes on."""
         runs = self._store.runs(counts.site)
         for run in runs:
             if run.is_under_way:

@@ -1,8 +1,8 @@
 """Compares two models on the same rows: figures by event number and subgroup, with a bootstrap over sessions. Pure.
 
 Sessions are resampled, never rows: the rows of a session share its outcome (Efron 1979). A row weighs 1 / the number of
-its event, as in scoring/learning/rows.py, so that sessions weigh nearly the same however long they are. Not 1 / the rows
-of its session, which nobody knows at the row: buyers have more of them, and a calibrated model would look too high.
+its event, as in scoring/learning/rows.py: sessions weigh nearly the same however long they are. Not 1 / the rows of its
+session, which nobody knows at the row: buyers have more of them, and a calibrated model would look too high.
 """
 
 from collections.abc import Iterator

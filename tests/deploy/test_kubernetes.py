@@ -106,7 +106,10 @@ def test_the_same_runs_here_as_under_compose() -> None:
     ours = {tuple(service["command"]) for service in compose.ours().values()}
     # The learner sleeps between two looks there; here a CronJob does.
     assert {tuple(container["args"]) for _, container in CONTAINERS.values()} - {LOOK} == ours - {LOOK[:2]}
-    assert (LOOK in {tuple(container["args"]) for _, container in CONTAINERS.values()}, LOOK[:2] in ours) == (True, True)
+    assert (LOOK in {tuple(container["args"]) for _, container in CONTAINERS.values()}, LOOK[:2] in ours) == (
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("folders", [(BASE,), (BASE, EXAMPLE)], ids=["base", "example"])

@@ -91,7 +91,7 @@ def test_movers_are_the_sessions_that_moved_most_at_the_event_where_they_did() -
 
 
 def test_a_calibrated_model_looks_calibrated_where_buyers_have_more_events() -> None:
-    """A quarter of the sessions go on to eight events, and four of five of those buy: .2 at the first event, then .8."""
+    """A quarter of the sessions go on to eight events, and four of five of those buy: .2 at first, then .8."""
     rows, chance = ShadowRows(), np.random.default_rng(3)
     for number in range(6_000):
         goes_on = bool(chance.random() < 0.25)
