@@ -76,7 +76,7 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     """A system that does not run yet; `settings` are more variables, such as OPECOM_PROFILE."""
     ports = (
         *("KAFKA__BOOTSTRAP", "INGEST__PORT", "API__PORT"),
-        *("WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "WEBHOOKS__METRICS_PORT"),
+        *("WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "WEBHOOKS__METRICS_PORT", "LEARNING__METRICS_PORT"),
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPECOM_")}
     environment |= {f"OPECOM_{name}": str(free_port()) for name in ports}
