@@ -21,6 +21,7 @@ from scoring.learner.schedule import DAY_MS, LearningSpan
 from scoring.learning.choose import COST_LIMIT
 from scoring.shadow.gate import refusals
 from scoring.shadow.report import ShadowReport
+from storage.database.errors import DatabaseUnavailableError
 from storage.replay.request import ReplaySelection
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ def _explained() -> Generator[None, None, None]:
     except (SetupError, ScoringError) as error:
         if isinstance(error, StepDelayedError | StepFailedError):
             raise
+        if isinstance(error.__cause__, DatabaseUnavailableError | OSError):
+            raise StepDelayedError(_line(error)) from error
         raise StepFailedError(_line(error)) from error
 
 

@@ -43,8 +43,7 @@ class _Columns(NamedTuple):
     @property
     def weights(self) -> Floats:
         """The weight of each session, float64[sessions]."""
-        summed: Floats = np.bincount(self.session, self.weight, self.sessions)
-        return summed
+        return np.bincount(self.session, self.weight, self.sessions).astype(np.float64)
 
 
 def by_event(rows: RowColumns) -> dict[str, PairedFigures]:

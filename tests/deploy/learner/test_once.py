@@ -20,6 +20,7 @@ from scoring.learner.run import SiteCounts
 from scoring.learner.schedule import LearnerSettings, LearningSpan
 from storage.database import migrate
 from storage.database.engine import engine_of
+from storage.database.errors import DatabaseUnavailableError
 from storage.learner.runs import LearnerRuns
 from tests.support.events import NOON
 from tests.support.learners import DAY, LossyShop, learner_run
@@ -85,6 +86,11 @@ def test_an_embedded_system_that_does_not_run_is_one_line(tmp_path: Path, monkey
         once.once(Settings(data_dir=tmp_path))
 
 
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 def test_memory_is_bounded() -> None:
     program = "from deploy.learner.once import bound_memory; bound_memory(300); bytearray(400_000_000)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -96,6 +102,11 @@ def test_memory_is_bounded() -> None:
     ("error", "kind", "line"),
     [
         (AwayError("Kafka is away"), StepDelayedError, "Kafka is away"),
+        (
+            caused(SetupError("the database is away"), DatabaseUnavailableError()),
+            StepDelayedError,
+            "the database is away",
+        ),
         (SetupError("no worker has taken it\nmore"), StepFailedError, "no worker has taken it"),
     ],
 )
@@ -103,7 +114,7 @@ def test_what_is_away_is_tried_later_and_what_is_refused_is_not(
     error: Exception, kind: type[Exception], line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(*_: Any, **__: Any) -> None:
-        raise error
+        raise error from error.__cause__
 
     monkeypatch.setattr(promote, "promote", fails)
     with pytest.raises(kind) as found:
