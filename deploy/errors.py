@@ -22,6 +22,9 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         FieldError
         FormatError
         GraphError
+        LearnerError
+            StepDelayedError
+            StepFailedError
         LearningError
         ModelError
             ContractError
@@ -34,6 +37,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         ContinuityError
         DatabaseUnavailableError
         ForbiddenError
+        LearnerBusyError
         LogAwayError
         PagesExportError
         PositionMovedError

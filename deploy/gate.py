@@ -12,7 +12,7 @@ from deploy.wiring.models import writable_registry
 from scoring import registry
 from scoring.folder import RegistryError
 from scoring.promotions import GateOutcome, Promotion
-from scoring.shadow.gate import refusals
+from scoring.shadow.gate import GateSettings, refusals
 from scoring.shadow.report import ShadowReport
 from storage.replay.request import ReplaySelection, SourceName
 
@@ -46,6 +46,11 @@ async def promote_judged(
     return await promote.promote(settings, version, gate=gate, refusals=refused, site=site)
 
 
+def limits(settings: Settings) -> GateSettings:
+    """What a candidate must fulfil, by the settings `learning.gate`."""
+    return GateSettings(**settings.learning.gate.model_dump())
+
+
 def last_days(
     version: str, days: float, until: int | None, site: str = "", against: str = "", source: SourceName = "kafka"
 ) -> ReplaySelection:
@@ -70,6 +75,6 @@ def judged(settings: Settings, request: ReplaySelection, console: TerminalConsol
         registry.load(folder, request.model)
         report = replay_progress.shadow(settings, request, console)
         registry.load(folder, request.model)
-        return report, refusals(report, registry.manifest(folder, request.model))
+        return report, refusals(report, registry.manifest(folder, request.model), limits(settings))
     except RegistryError as error:
         raise SetupError(str(error)) from error

@@ -11,6 +11,7 @@ from deploy.errors import SetupError
 from deploy.log import controls, topics, uptake
 from deploy.log.client_options import kafka_clients
 from deploy.log.uptake import PATIENCE
+from deploy.processes.audit_file import audited
 from deploy.settings.model import Settings
 from deploy.wiring.models import writable_registry
 from ingest.events import UseModel
@@ -53,7 +54,9 @@ async def promote(
         raise SetupError(str(error)) from error
     promotion = _promotion("promote", version, stack[-1], log, site)
     judged = msgspec.structs.replace(promotion, gate=gate, refusals=tuple(refusals))
-    return await _put(settings, folder, judged, patience, notify)
+    action = "promote against the gate" if gate == "forced" else "promote"
+    with audited(settings, action, site, f"{version} in place of {_named(promotion.before)}"):
+        return await _put(settings, folder, judged, patience, notify)
 
 
 async def version_in_force(settings: Settings, site: str = "") -> str:
@@ -84,7 +87,9 @@ async def roll_back(
             load(folder, stack[-2])
     except RegistryError as error:
         raise SetupError(str(error)) from error
-    return await _put(settings, folder, _promotion("rollback", stack[-2], stack[-1], log, site), patience, notify)
+    rollback = _promotion("rollback", stack[-2], stack[-1], log, site)
+    with audited(settings, "roll back", site, f"{_named(stack[-2])} in place of {stack[-1]}"):
+        return await _put(settings, folder, rollback, patience, notify)
 
 
 async def _put(settings: Settings, folder: Place, promotion: Promotion, patience: float, notify: Notify) -> Promotion:
@@ -98,7 +103,7 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
     written = await controls.write_control(settings.kafka, UseModel(promotion.version, promotion.site))
     taken = await _answered(uptake.uptake(settings, written, dead_from or {}, patience))
     if taken is not None and len(taken.refused) == len(written):
-        goes_on = promotion.before or "the common model"
+        goes_on = _named(promotion.before)
         raise NotTakenError(f"no worker has taken {promotion.version}, {goes_on} goes on: {taken.refusals()}")
     if folder != SHIPPED:
         try:
@@ -121,6 +126,10 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
             f"again: {taken.refusals()}"
         )
     return promotion
+
+
+def _named(version: str) -> str:
+    return version or "the common model"
 
 
 async def _answered(question: Awaitable[Answer]) -> Answer | None:

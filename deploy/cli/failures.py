@@ -37,6 +37,7 @@ def naming_the_setting(error: PortTakenError, settings: Settings) -> SetupError:
         settings.worker.metrics_port: "worker.metrics_port",
         settings.storage.metrics_port: "storage.metrics_port",
         settings.webhooks.metrics_port: "webhooks.metrics_port",
+        settings.learning.metrics_port: "learning.metrics_port",
         settings.services.kafka_port: "services.kafka_port",
         settings.services.mariadb_port: "services.mariadb_port",
     }

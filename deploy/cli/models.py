@@ -178,6 +178,26 @@ def _check_site(settings: Settings, site: str) -> None:
         raise SetupError(f"there is no site {site}: sites are {', '.join(sorted(known))} (`opecom sites list`)")
 
 
+@app.command()
+def learning(
+    site: Annotated[str, typer.Option(help="One site; none: all.")] = "",
+    json: Json = False,
+) -> None:
+    """What the learner did for each site, and why."""
+    from deploy.processes.probes import ProbeAddress
+    from deploy.terminal.learning import print_learning
+    from deploy.terminal.query_client import read
+    from deploy.wiring.keys import admin_key
+
+    settings = load()
+    api = ProbeAddress.reached(settings.api.host, settings.api.port)
+    body = read(api, "/learning", {"site": site}, admin_key(settings))
+    if json:
+        print_line(body.decode())
+    else:
+        print_learning(TerminalConsole(), body)
+
+
 def _print_promotion(settings: Settings, done: Promotion) -> None:
     version, before = done.version or "the common model", done.before or "the common model"
     of_site = f" for site {done.site}" if done.site else ""

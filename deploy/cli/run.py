@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from deploy.cli.failures import naming_the_setting
-from deploy.errors import PortTakenError
+from deploy.errors import PortTakenError, SetupError
 from deploy.processes.imports import collector_paused
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
@@ -32,7 +32,7 @@ FAILED = 70
 READERS = ("worker", "writer", "store", "webhooks")
 
 RunPart = Callable[[Settings, asyncio.Event], Coroutine[Any, Any, int]]
-Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "webhooks", "shop"]
+Part = Literal["ingest", "worker", "writer", "api", "store", "predict", "webhooks", "learner", "shop"]
 
 _WHERE: dict[Part, tuple[str, str]] = {
     "ingest": ("deploy.wiring.ingest", "run"),
@@ -42,6 +42,7 @@ _WHERE: dict[Part, tuple[str, str]] = {
     "store": ("deploy.wiring.store", "run"),
     "predict": ("deploy.wiring.predict", "run"),
     "webhooks": ("deploy.wiring.webhooks", "run"),
+    "learner": ("deploy.wiring.learner", "run"),
     "shop": ("deploy.wiring.shop", "run"),
 }
 
@@ -51,20 +52,31 @@ def run(
         Part,
         typer.Argument(
             help="store is writer and api in one process, for the embedded profile; predict is api without sessions; "
-            "shop is the demonstration shop."
+            "learner learns by itself; shop is the demonstration shop."
         ),
     ],
+    once: Annotated[bool, typer.Option("--once", help="Of the learner: one look at all sites, then the end.")] = False,
 ) -> None:
     """Runs one part of the system until SIGTERM or Ctrl-C."""
     settings = load()
     kafka = log_to_stderr()
     if settings.data_dir.is_dir():
         make_private(settings.data_dir)
+    if once:
+        sys.exit(_look_once(part, settings))
     module, function = _WHERE[part]
     patience = settings.kafka.outage_seconds if part in READERS else math.inf
     with collector_paused():
         run_this = getattr(importlib.import_module(module), function)
     sys.exit(run_part(run_this, settings, kafka=kafka, patience=patience))
+
+
+def _look_once(part: Part, settings: Settings) -> int:
+    if part != "learner":
+        raise SetupError(f"--once is for the learner: `opecom run {part}` runs until it is stopped")
+    from deploy.learner.once import once
+
+    return once(settings)
 
 
 def run_part(

@@ -8,6 +8,7 @@ from functools import partial
 
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
+from deploy.learner.libraries import missing_line
 from deploy.local import up as system
 from deploy.local.console import TerminalScreen
 from deploy.local.counts import counts
@@ -38,6 +39,8 @@ def up() -> None:
             _report_shop_address(settings, plan, screen)
         else:
             plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
+        if settings.learning.promotion != "off" and (missing := missing_line()):
+            screen.write_line(missing)
         _require_free(settings, plan)
         for line in first_keys(settings):
             screen.write_line(line)

@@ -11,10 +11,12 @@ from deploy.doctor.finding import Finding
 from deploy.doctor.folder import data_folder as folder
 from deploy.doctor.installation import installation
 from deploy.doctor.keys import keys
+from deploy.doctor.learning import learning
 from deploy.doctor.model import model
 from deploy.doctor.model_fit import model_fit
 from deploy.doctor.parts import part
 from deploy.errors import AwayError, SetupError
+from deploy.learner.libraries import missing_line
 from deploy.local import up
 from deploy.processes import data_folder, probes
 from deploy.settings.model import Settings
@@ -28,6 +30,7 @@ _SETTINGS = {
     "api": "api.port",
     "store": "api.port",
     "webhooks": "webhooks.metrics_port",
+    "learner": "learning.metrics_port",
 }
 
 
@@ -54,8 +57,10 @@ async def examine(settings: Settings) -> list[Finding]:
             )
         )  # fmt: skip
     reads = partial(probes.get, key=admin_key(settings))
+    api = addresses.get("api") or addresses["store"]
     for check in (model_fit, drift):
-        findings += await asyncio.to_thread(check, addresses.get("api") or addresses["store"], reads)
+        findings += await asyncio.to_thread(check, api, reads)
+    findings += await asyncio.to_thread(learning, settings.learning.promotion, missing_line(), api, reads)
     return findings
 
 

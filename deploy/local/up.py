@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.errors import AwayError, PortTakenError, SetupError
+from deploy.learner.libraries import missing_line
 from deploy.local import broker
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
@@ -124,7 +125,15 @@ def addresses(settings: Settings) -> dict[str, ProbeAddress]:
         "worker": ProbeAddress.reached(settings.worker.metrics_host, settings.worker.metrics_port),
         **_store(settings),
         "webhooks": ProbeAddress.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
+        **_learner(settings),
     }
+
+
+def _learner(settings: Settings) -> dict[str, ProbeAddress]:
+    """The learner, where it is to run and can."""
+    if settings.learning.promotion == "off" or missing_line():
+        return {}
+    return {"learner": ProbeAddress.reached(settings.learning.metrics_host, settings.learning.metrics_port)}
 
 
 def _store(settings: Settings) -> dict[str, ProbeAddress]:

@@ -35,7 +35,7 @@ def markdown() -> str:
     for name, field in fields.items():
         group = _group(field)
         if group is not None:
-            parts.append(_table(f"`{name}`", [(f"{name}.{key}", each) for key, each in group.model_fields.items()]))
+            parts.append(_table(f"`{name}`", list(_named(name, group))))
     sites = [(f"sites.SITE.{key}", each) for key, each in SiteSettings.model_fields.items()]
     parts.append(_table("`sites`, one table per site", sites))
     rules = [(f"sites.SITE.path_rules[].{key}", each) for key, each in PathRule.model_fields.items()]
@@ -84,6 +84,16 @@ def _value(value: object) -> str:
 def _group(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _named(prefix: str, group: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """The settings of a group by their whole names, those of groups within it last."""
+    for key, field in sorted(group.model_fields.items(), key=lambda each: _group(each[1]) is not None):
+        inner = _group(field)
+        if inner is None:
+            yield f"{prefix}.{key}", field
+        else:
+            yield from _named(f"{prefix}.{key}", inner)
 
 
 def _table(title: str, fields: list[tuple[str, FieldInfo]]) -> str:

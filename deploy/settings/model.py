@@ -330,6 +330,45 @@ class WebhooksSettings(Group):
     metrics_port: int = Field(8004, ge=0, le=65535, description="Port of the webhooks' /metrics; 0: none.")
 
 
+class GateLimits(Group):
+    least_buyers: int = Field(30, ge=1, description="Purchases that the days new to a candidate must have.")
+    least_days: float = Field(1.0, ge=0, description="Days after those that it was fitted on.")
+    most_ece: float = Field(0.02, gt=0, lt=1, description="Greatest expected calibration error over all updates.")
+    least_share: float = Field(0.05, ge=0, lt=1, description="A subgroup counts from this share of the sessions on.")
+    worse: float = Field(
+        0.01, ge=0, description="A subgroup is clearly worse from this part of the log-loss in force on."
+    )
+    not_worse: float = Field(
+        0.005, ge=0, description="A simpler candidate may be worse by this part of the log-loss in force at most."
+    )
+    simpler: float = Field(
+        0.8, gt=0, le=1, description="A candidate is simpler that takes at most this part of the time of a row."
+    )
+
+
+class LearningSettings(Group):
+    promotion: Literal["auto", "propose", "off"] = Field(
+        "propose",
+        description="auto: the learner puts in force what passes the gate, and rolls back what turns out worse; "
+        "propose: it says so and leaves it to you; off: the learner does not run.",
+    )
+    every_hours: float = Field(24, ge=1, description="Hours between two runs of the learner for a site.")
+    days: int = Field(60, ge=1, le=3_650, description="Days whose sessions it learns from.")
+    recent_days: int = Field(
+        5,
+        ge=0,
+        description="Where what all days teach does not pass the gate, it learns from so many of the newest; 0: never.",
+    )
+    matured_hours: float = Field(
+        24, ge=1, description="Hours after its opening from which a session counts: orders may come late."
+    )
+    watch_days: float = Field(14, gt=0, description="Days in which a promoted version is compared with the one before.")
+    memory_mb: int = Field(4_096, ge=256, description="Memory that the process which learns may take, in MB; Linux.")
+    gate: GateLimits = GateLimits()
+    metrics_host: str = Field("127.0.0.1", description="Address of the learner's /metrics; 0.0.0.0 in a container.")
+    metrics_port: int = Field(8005, ge=0, le=65535, description="Port of the learner's /metrics; 0: none.")
+
+
 class ServicesSettings(Group):
     kafka_port: int = Field(9092, ge=1, le=65535, description="Loopback port of Kafka under `opecom services up`.")
     mariadb_port: int = Field(3307, ge=1, le=65535, description="Loopback port of MariaDB under `opecom services up`.")
@@ -377,6 +416,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     shop: ShopSettings = ShopSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
+    learning: LearningSettings = LearningSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,

@@ -40,6 +40,7 @@ from storage.drift.checks import DriftChecks
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
+from storage.learner.runs import LearnerRuns
 from storage.learning.api import learning_routes
 from storage.learning.timeline import TimelineRows
 from storage.live.session_streams import SessionStreams
@@ -138,6 +139,7 @@ def app(
             (checks or drift_checks(settings, opened, registry)).found,
         ),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
+        learner=LearnerRuns(opened.engine),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

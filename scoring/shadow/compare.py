@@ -1,7 +1,8 @@
 """Compares two models on the same rows: figures by event number and subgroup, with a bootstrap over sessions. Pure.
 
-Sessions are resampled, never rows: the rows of a session share its outcome (Efron 1979). Within what is compared each
-session weighs the same, however many rows it has there.
+Sessions are resampled, never rows: the rows of a session share its outcome (Efron 1979). A row weighs 1 / the number of
+its event, as in scoring/learning/rows.py: sessions weigh nearly the same however long they are. Not 1 / the rows of its
+session, which nobody knows at the row: buyers have more of them, and a calibrated model would look too high.
 """
 
 from collections.abc import Iterator
@@ -32,12 +33,17 @@ METRICS = ModelFigures.__struct_fields__
 
 
 class _Columns(NamedTuple):
-    """Rows of some sessions: `session` counts from 0 without gaps, `weight` makes the sessions weigh the same."""
+    """Rows of some sessions: `session` counts from 0 without gaps."""
 
     session: NDArray[np.int64]
     weight: Floats
     bought: Floats
     sessions: int
+
+    @property
+    def weights(self) -> Floats:
+        """The weight of each session, float64[sessions]."""
+        return np.bincount(self.session, self.weight, self.sessions).astype(np.float64)
 
 
 def by_event(rows: RowColumns) -> dict[str, PairedFigures]:
@@ -78,7 +84,7 @@ def paired(rows: RowColumns, chosen: NDArray[np.bool_], *, has_auc: bool = True)
     return PairedFigures(
         columns.sessions,
         int(np.bincount(columns.session, columns.bought, columns.sessions).astype(bool).sum()),
-        float(columns.weight @ columns.bought / columns.sessions),
+        float(columns.weight @ columns.bought / columns.weight.sum()),
         ModelFigures(*map(_known, live)),
         ModelFigures(*map(_known, candidate)),
         {
@@ -96,6 +102,7 @@ class _Measured:
         order = np.argsort(predicted, kind="stable")
         self._session, self._weight = columns.session[order], columns.weight[order]
         self._bought, self._predicted = columns.bought[order], predicted[order]
+        self._weights = columns.weights
         bins = calibration_bins(predicted)
         residual = predicted - columns.bought
         sums = [predicted, log_losses(columns.bought, predicted), residual**2]
@@ -106,7 +113,7 @@ class _Measured:
 
     def figures(self, counts: Floats, has_auc: bool) -> Floats:
         """METRICS of each resample, float64[resamples, metrics]; counts: how often it has each session."""
-        sums = counts @ self._sums / counts.sum(1, keepdims=True)
+        sums = counts @ self._sums / (counts @ self._weights)[:, None]
         ece = np.abs(sums[:, 3:]).sum(1)
         auc = np.full(len(counts), np.nan)
         if has_auc:
@@ -115,8 +122,9 @@ class _Measured:
 
 
 def _columns(rows: RowColumns, chosen: NDArray[np.bool_]) -> _Columns:
-    _, session, counts = np.unique(rows.session[chosen], return_inverse=True, return_counts=True)
-    return _Columns(session, 1.0 / counts[session], rows.bought[chosen].astype(np.float64), len(counts))
+    found, session = np.unique(rows.session[chosen], return_inverse=True)
+    weight = 1.0 / np.maximum(rows.event[chosen], 1)
+    return _Columns(session, weight, rows.bought[chosen].astype(np.float64), len(found))
 
 
 def _resamples(columns: _Columns) -> Iterator[Floats]:
@@ -145,7 +153,7 @@ def _reliability(columns: _Columns, predicted: Floats) -> list[CalibrationBin]:
     )
     return [
         CalibrationBin(
-            float(weight[each] / columns.sessions),
+            float(weight[each] / weight.sum()),
             float(expected[each] / weight[each]),
             float(observed[each] / weight[each]),
         )

@@ -5,7 +5,7 @@ A figure is None where it has no meaning: an AUC without buyers, an interval wit
 
 from msgspec import Struct
 
-#: The event numbers at which sessions are looked at; ALL stands for every update, each session weighing the same.
+#: The event numbers at which sessions are looked at; ALL stands for every update, which weighs 1 / its number.
 NUMBERS = (1, 3, 5, 10, 20)
 ALL = "all"
 
@@ -43,7 +43,7 @@ class PairedFigures(Struct, frozen=True):
 
 
 class CalibrationBin(Struct, frozen=True):
-    """Updates with a probability in one tenth of the scale; `share`: of all, each session weighing the same."""
+    """Updates with a probability in one tenth of the scale; `share`: of all, by their weights."""
 
     share: float
     predicted: float

@@ -33,6 +33,8 @@ from storage.http.errors import ReadError
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
 from storage.http.stream_tokens import Tokens
+from storage.learner.api import learning_routes
+from storage.learner.runs import LearnerRuns
 from storage.live.session_streams import SessionStreams, session_routes
 from storage.live.sse import Streams
 from storage.live.subscribe import ResumePosition, Start, UpdateFilter
@@ -100,6 +102,7 @@ def create_app(
     predictions: APIRouter,
     admin: APIRouter,
     learning: APIRouter,
+    learner: LearnerRuns,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -123,6 +126,7 @@ def create_app(
     app.include_router(session_routes(session_streams, session_tokens))
     app.include_router(replay_routes(jobs, access.scoped("admin")))
     app.include_router(page_routes(pages, access))
+    app.include_router(learning_routes(learner, access.scoped("admin")))
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(learning)

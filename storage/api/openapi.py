@@ -14,6 +14,7 @@ from storage.drift.report import DriftCheckList, SiteDrift
 from storage.feature_store.days import FeatureDays
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
+from storage.learner.answers import LearningRuns
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
@@ -23,6 +24,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
+    LearningRuns,
 )
 
 

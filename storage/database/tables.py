@@ -151,6 +151,28 @@ erasures = Table(
     PrimaryKeyConstraint("digest"),
 )
 
+#: Runs of the learner (scoring/learner/run.py), `reasons` as JSON; times in ms UTC.
+learning_runs = Table(
+    "learning_runs",
+    metadata,
+    Column("site", String(97), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("step", String(20), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("moved_at", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("sessions", Integer, nullable=False),
+    Column("purchases", Integer, nullable=False),
+    Column("candidate", String(64), nullable=False),
+    Column("version_before", String(64), nullable=False),
+    Column("promoted_at", BigInteger, nullable=False),
+    Column("looked_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reasons", Text, nullable=False),
+    PrimaryKeyConstraint("site", "number"),
+)
+
 #: Where a replay is in each partition: its plan, the next offset to publish, the mark from which folding finds that
 #: place again, and the next offset to count, which an interruption leaves ahead of the other.
 backfill_partitions = Table(

@@ -25,6 +25,7 @@ HTTP = {
     "worker": ("worker.metrics_port", "worker.metrics_host"),
     "writer": ("storage.metrics_port", "storage.metrics_host"),
     "webhooks": ("webhooks.metrics_port", "webhooks.metrics_host"),
+    "learner": ("learning.metrics_port", "learning.metrics_host"),
 }
 #: A value for every variable, as long as a good secret is.
 VALUES = {name: value or f"{name.lower().replace('_', '')[:10]:x<22}" for name, value in compose.example().items()}
@@ -88,7 +89,7 @@ def test_every_part_of_the_services_profile_is_there() -> None:
     commands = {tuple(service["command"]) for service in OURS.values()}
     assert commands == {
         ("topics", "create"), ("migrate",), ("run", "ingest"), ("run", "worker"), ("run", "writer"), ("run", "api"),
-        ("run", "webhooks"),
+        ("run", "webhooks"), ("run", "learner"),
     }  # fmt: skip
 
 

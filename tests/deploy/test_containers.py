@@ -31,6 +31,7 @@ PORTS = {
     "writer": "storage.metrics_port",
     "api": "api.port",
     "webhooks": "webhooks.metrics_port",
+    "learner": "learning.metrics_port",
 }
 HOSTS = ("ingest.host", "worker.metrics_host", "storage.metrics_host", "api.host", "webhooks.metrics_host")
 

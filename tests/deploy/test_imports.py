@@ -30,6 +30,7 @@ PARTS = {
     "api": SERVED | {"clickhouse_connect", "fastapi", "numpy", "onnxruntime", "sqlalchemy"},
     "store": SERVED | {"clickhouse_connect", "fastapi", "numpy", "onnxruntime", "sqlalchemy"},
     "predict": SERVED - {"aiokafka"} | {"fastapi", "numpy", "onnxruntime"},
+    "learner": SERVED - {"aiokafka"} | {"psutil"},
     "shop": SERVED - {"aiokafka"},
 }
 #: What each command needs before it does anything.

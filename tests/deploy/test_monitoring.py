@@ -52,6 +52,7 @@ def test_the_jobs_are_the_parts_at_their_default_ports() -> None:
         "opecom-writer": settings.storage.metrics_port,
         "opecom-api": settings.api.port,
         "opecom-webhooks": settings.webhooks.metrics_port,
+        "opecom-learner": settings.learning.metrics_port,
     }
     found = {job["job_name"]: job["static_configs"][0]["targets"] for job in SCRAPES["scrape_configs"]}
     assert found == {name: [f"127.0.0.1:{port}"] for name, port in ports.items()}

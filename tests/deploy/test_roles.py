@@ -31,12 +31,14 @@ from deploy.wiring import api, ingest, predict, shop
 from deploy.wiring.admin import eraser
 from ingest.api import IngestApp
 from storage.http.secret_keys import SCOPES
+from storage.learner.runs import LearnerRuns
 from storage.replay.account import Account
 from storage.replay.jobs import Jobs, ReplayRequest
 from storage.replay.request import ReplaySelection
 from stream.fold.erasures import session_digest, visitor_digest
 from tests.support.databases import filled
 from tests.support.ingest_app import FAR, events
+from tests.support.learners import learner_run
 from tests.support.predictions import EXAMPLE
 from tests.support.publishers import ListPublisher
 from tests.support.scored import scored
@@ -130,6 +132,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
         "GET /replays/{job}": JOB,
         "DELETE /replays/{job}": JOB,
+        "GET /learning": Row("admin", other="own", tells='"site":"shop"'),
         "GET /learning/rows": Row("admin", "/learning/rows?site=shop&since=0&until=4000000000000", other=403),
         "GET /pages": Row("read", well=AWAY),
         "GET /pages/explain": Row("read", "/pages/explain?site=shop&path=/", well=AWAY, other=404),
@@ -354,6 +357,7 @@ async def served(
     log = ListPublisher()
     if name in ("queries", "passed"):
         async with filled(embedded, [scored(1, site="shop")]) as opened:
+            LearnerRuns(opened.engine).put(learner_run(site="shop"))
             replays = Jobs(_ended)
             replays.start(ReplayRequest(ReplaySelection(site="shop")))
             erasing, permitted, stop = eraser(settings, opened), api.access(settings), asyncio.Event()

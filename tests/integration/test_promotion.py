@@ -15,6 +15,7 @@ from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.log.site_models import restore_site_models
 from deploy.log.topics import log_id
+from deploy.processes.audit_file import audit_file
 from deploy.promote import promote, roll_back, version_in_force
 from deploy.settings.model import KafkaSettings, ScoringSettings, Settings, WorkerSettings
 from deploy.wiring import worker
@@ -187,9 +188,19 @@ async def test_a_site_has_a_model_of_its_own_and_has_it_again_on_a_new_log(setti
     assert await version_in_force(settings, "shop") == "m1"
     with pytest.raises(SetupError, match="no promotion of site shop on this log"):
         await roll_back(settings, site="shop")
-    found = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 8)]
+    await promote(settings, "m2", patience=0, site="shop", gate="forced", refusals=["it is not better"])
+    await roll_back(settings, patience=0, site="shop")
+    trail = [line.partition(" action=")[2] for line in audit_file(settings).read_text().splitlines()]
+    assert [line for line in trail if not line.startswith('"restore')] == [
+        '"promote" site="shop" subject="m2 in place of the common model" result="done"',
+        '"promote" site="shop" subject="m3 in place of m2" result="done"',
+        '"roll back" site="shop" subject="the common model in place of m3" result="done"',
+        '"promote against the gate" site="shop" subject="m2 in place of the common model" result="done"',
+        '"roll back" site="shop" subject="the common model in place of m2" result="done"',
+    ]
+    found = [decode(key, value) for _, _, key, value in await records(kafka, kafka.events_topic, 12)]
     assert Counter((each.version, each.site) for each in found if isinstance(each, UseModel)) == {
-        ("m2", "shop"): 2, ("m3", "shop"): 4, ("", "shop"): 2,
+        ("m2", "shop"): 4, ("m3", "shop"): 4, ("", "shop"): 4,
     }  # fmt: skip
 
 

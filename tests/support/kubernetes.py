@@ -52,13 +52,19 @@ def name(of: Object) -> str:
 
 
 def pod(of: Object) -> Object:
-    """The pod's specification in a Deployment or Job."""
-    return dict(of["spec"]["template"]["spec"])
+    """The pod's specification in a Deployment, Job or CronJob."""
+    return dict(template(of)["spec"])
+
+
+def template(of: Object) -> Object:
+    """The pod's template in a Deployment, Job or CronJob."""
+    spec = of["spec"]["jobTemplate"]["spec"] if of["kind"] == "CronJob" else of["spec"]
+    return dict(spec["template"])
 
 
 def containers(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
     """Every container with the object that it belongs to, those that come first included."""
-    for each in of_kind(objects, "Deployment", "Job"):
+    for each in of_kind(objects, "Deployment", "Job", "CronJob"):
         for container in [*pod(each).get("initContainers", []), *pod(each)["containers"]]:
             yield each, container
 

@@ -76,13 +76,15 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     """A system that does not run yet; `settings` are more variables, such as OPECOM_PROFILE."""
     ports = (
         *("KAFKA__BOOTSTRAP", "INGEST__PORT", "API__PORT"),
-        *("WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "WEBHOOKS__METRICS_PORT"),
+        *("WORKER__METRICS_PORT", "STORAGE__METRICS_PORT", "WEBHOOKS__METRICS_PORT", "LEARNING__METRICS_PORT"),
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPECOM_")}
     environment |= {f"OPECOM_{name}": str(free_port()) for name in ports}
     environment["OPECOM_KAFKA__BOOTSTRAP"] = f"127.0.0.1:{environment['OPECOM_KAFKA__BOOTSTRAP']}"
     # Only the tests of the shop want it.
     environment |= {"OPECOM_DATA_DIR": str(folder / "data"), "OPECOM_SHOP__PORT": "0", "COLUMNS": "200"}
+    # Only the tests of learning want it.
+    environment |= {"OPECOM_LEARNING__PROMOTION": "off"}
     return Stack(folder, environment | settings)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 from deploy.simulate.shop.calibrate import calibrated
+from deploy.simulate.shop.chain import Chain
 from deploy.simulate.shop.goods import Goods
 from deploy.simulate.shop.parameters import ShopFacts
 from deploy.simulate.shop.rhythm import before_cut, starts
@@ -31,11 +32,18 @@ class ShopParameters(Struct, frozen=True):
 
 
 def visits(
-    wanted: ShopParameters, site: str = SITE, calendar: Calendar | None = None, clock: ClockKind = "replayed"
+    wanted: ShopParameters,
+    site: str = SITE,
+    calendar: Calendar | None = None,
+    clock: ClockKind = "replayed",
+    chain: Chain | None = None,
 ) -> list[ShopVisit]:
-    """The sessions, numbered from 1 by their beginnings; raises SetupError for facts that no shop has."""
+    """The sessions, numbered from 1 by their beginnings; raises SetupError for facts that no shop has.
+
+    `chain`: how visitors behave, whatever the facts say; None: so that these hold.
+    """
     calendar = calendar or Calendar()
-    chain = calibrated(wanted.facts)
+    chain = chain or calibrated(wanted.facts)
     walker = Walker(chain, truth(chain), Goods(wanted.seed, wanted.amounts))
     shares = list(accumulate(segment.share for segment in chain.segments))
     returning, made = ReturningVisitors(), []

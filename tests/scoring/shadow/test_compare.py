@@ -16,7 +16,7 @@ def candidate(truth: np.ndarray, *_: object) -> np.ndarray:
     return np.round(truth, 2).clip(0.005, 0.995)
 
 
-def test_the_figures_are_those_of_scikit_learn_with_sessions_that_weigh_the_same() -> None:
+def test_the_figures_are_those_of_scikit_learn_with_rows_that_weigh_1_by_their_event() -> None:
     columns = shadow_rows(candidate, seed=1)
     figures = by_event(columns)
     assert list(figures) == [*map(str, NUMBERS), ALL]
@@ -89,3 +89,17 @@ def test_movers_are_the_sessions_that_moved_most_at_the_event_where_they_did() -
     assert [each.bought for each in movers[:2]] == [True, False]
     rows.take_back(("shop", "s49", 49))
     assert not any(each.bought for each in rows.movers())
+
+
+def test_a_calibrated_model_looks_calibrated_where_buyers_have_more_events() -> None:
+    """A quarter of the sessions go on to eight events, and four of five of those buy: .2 at first, then .8."""
+    rows, chance = ShadowRows(), np.random.default_rng(3)
+    for number in range(6_000):
+        goes_on = bool(chance.random() < 0.25)
+        truth = [0.2, *[0.8] * 7] if goes_on else [0.2]
+        bought = goes_on and bool(chance.random() < 0.8)
+        found = [ShadowRow(event, each, each, (), False) for event, each in enumerate(truth, 1)]
+        rows.add(("shop", f"s{number}", number), bought, found)
+    whole = by_event(rows.columns())[ALL]
+    assert whole.candidate.ece is not None
+    assert whole.candidate.ece < 0.02
