@@ -104,7 +104,7 @@ def html(
         "<h2>Learning curve</h2>",
         "<p>The chosen family, fitted on parts of the training days: if the log-loss still falls at the end, more "
         "sessions would teach more.</p>",
-        _table(
+        table(
             ("training sessions", "buyers", "validation log-loss"),
             [(f"{at.sessions:,}", f"{at.buyers:,}", _cell(at.loss)) for at in curve],
         ),

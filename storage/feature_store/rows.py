@@ -14,7 +14,8 @@ from scoring.signals import RATES
 from storage.database.errors import DatabaseUnavailableError
 from storage.feature_store.days import DAY_MS, HOUR_MS, FeatureDays, HourTally, days_of
 from storage.http.errors import ReadError
-from storage.learning.timeline import RowSelection, repeated_orders
+from storage.learning.source import RowSelection
+from storage.learning.timeline import repeated_orders
 from storage.write.clickhouse_sink import run_query
 
 #: Days of one answer.
