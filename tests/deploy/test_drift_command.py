@@ -24,7 +24,7 @@ def found(report: DriftReport) -> SiteDrift:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> dict[str, Any]:
+def request_params(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> dict[str, Any]:
     """The parameters of the request, once there was one; the answer is of the report that the test names."""
     parameters: dict[str, Any] = {}
 
@@ -38,15 +38,15 @@ def asked(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> di
     return parameters
 
 
-@pytest.mark.parametrize("asked", [replace(QUIET, alarms=[ALARM], figures=[FIGURE])], indirect=True)
+@pytest.mark.parametrize("request_params", [replace(QUIET, alarms=[ALARM], figures=[FIGURE])], indirect=True)
 def test_what_moved_is_printed_and_ends_with_1(
-    asked: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    request_params: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     page = tmp_path / "drift.html"
     with pytest.raises(typer.Exit) as ended:
         drift.drift("shop", "6h", None, 28, None, page, False)
     assert ended.value.exit_code == 1
-    assert asked == {"site": "shop", "hours": 6, "until": None, "windows": 28, "alarms_per_month": 1.0}
+    assert request_params == {"site": "shop", "hours": 6, "until": None, "windows": 28, "alarms_per_month": 1.0}
     assert page.read_text() == html(found(replace(QUIET, alarms=[ALARM], figures=[FIGURE])))
     assert capsys.readouterr().out.splitlines() == [
         "shop: 120 sessions beside 1,080 of 9 windows; 180 columns and figures, 2 not as they were",
@@ -64,16 +64,16 @@ def test_what_moved_is_printed_and_ends_with_1(
     ]
 
 
-@pytest.mark.parametrize("asked", [QUIET], indirect=True)
-def test_a_quiet_window_ends_with_0(asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("request_params", [QUIET], indirect=True)
+def test_a_quiet_window_ends_with_0(request_params: dict[str, Any]) -> None:
     with pytest.raises(typer.Exit) as ended:
         drift.drift("shop", "1d", None, 28, 0.5, None, True)
     assert ended.value.exit_code == 0
-    assert asked["alarms_per_month"] == 0.5
+    assert request_params["alarms_per_month"] == 0.5
 
 
-@pytest.mark.parametrize("asked", [QUIET], indirect=True)
-def test_a_page_that_cannot_be_written_is_one_line(asked: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("request_params", [QUIET], indirect=True)
+def test_a_page_that_cannot_be_written_is_one_line(request_params: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"--html .*: the page cannot be written there \(No such file or directory\)"):
         drift.drift("shop", "1d", None, 28, None, tmp_path / "none" / "drift.html", False)
-    assert asked["hours"] == 24
+    assert request_params["hours"] == 24
