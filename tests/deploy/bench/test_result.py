@@ -107,6 +107,14 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "p99_ms": "at most 5",
             "rss_mb": "at most 150",
         },
+        "learn": {
+            "rows_per_second": "at least 1,667",
+            "seconds": "at most 1,080",
+            "peak_mb": "at most 4,000",
+            **{f"auc_{number}": f"at least {auc}" for number, auc in ((1, 0.74), (3, 0.74), (5, 0.76), (10, 0.76))},
+            "gap_to_truth": "at most 0.01",
+        },
+        "history": {"minutes": "at most 30", "learn_peak_mb": "at most 4,000"},
         "tracker": {
             "cpu_ms_per_page_view": "at most 5",
             "gzipped_bytes": "at most 7,000",
