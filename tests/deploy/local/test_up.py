@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -19,7 +20,7 @@ from deploy.processes import data_folder
 from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.supervise import Supervisor
-from deploy.settings.model import Settings, StorageSettings
+from deploy.settings.model import LearningSettings, Settings, StorageSettings
 from tests.support.children import alive, child, kill, pids, wait_for
 from tests.support.ports import free_port
 
@@ -122,7 +123,13 @@ def test_a_full_folder_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_port_in_use_is_a_line_before_anything_starts(tmp_path: Path) -> None:
     others = {
         f"OPECOM_{name}": str(free_port())
-        for name in ("INGEST__PORT", "WORKER__METRICS_PORT", "WEBHOOKS__METRICS_PORT", "SHOP__PORT")
+        for name in (
+            "INGEST__PORT",
+            "WORKER__METRICS_PORT",
+            "WEBHOOKS__METRICS_PORT",
+            "LEARNING__METRICS_PORT",
+            "SHOP__PORT",
+        )
     }
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -215,7 +222,8 @@ def test_addresses_are_those_a_client_uses(host: str, url: str) -> None:
     ],
 )
 def test_writer_and_api_are_apart_where_clickhouse_is_a_server(tmp_path: Path, host: str, parts: set[str]) -> None:
-    settings = Settings(profile="services", storage=StorageSettings(clickhouse_host=host))
+    storage, learning = StorageSettings(clickhouse_host=host), LearningSettings(promotion="off")
+    settings = Settings(profile="services", storage=storage, learning=learning)
     plan = up.services(settings, tmp_path)
     assert {part.name for part in plan.parts} == parts == plan.addresses.keys()
 
@@ -235,3 +243,14 @@ def test_looks_are_rare_while_nothing_changes() -> None:
     for changed in (False, False, False, True, False):
         pauses.append(next_pause(pauses[-1], changed))
     assert pauses == [2, 4, 8, LOOK_IDLE, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("promotion", "missing", "runs"),
+    [("propose", "", True), ("auto", "", True), ("off", "", False), ("propose", "onnx is not installed", False)],
+)
+def test_the_learner_runs_where_it_is_to_and_can(
+    promotion: Literal["auto", "propose", "off"], missing: str, runs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(up, "missing_line", lambda: missing)
+    assert ("learner" in up.addresses(Settings(learning=LearningSettings(promotion=promotion)))) == runs
