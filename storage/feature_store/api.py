@@ -34,7 +34,7 @@ class DaysQuery(BaseModel):
     until: datetime | None = Field(None, alias="to", description="Sessions opened before; none: now.")
 
 
-class RowsQuery(BaseModel):
+class FeatureRowsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     site: str = Field(max_length=97, description="The site, or a run of one; not its runs.")
@@ -74,7 +74,9 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
             }
         },
     )
-    async def get_feature_rows(params: Annotated[RowsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
+    async def get_feature_rows(
+        params: Annotated[FeatureRowsQuery, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
         _check_site(caller, params.site)
         window = (_millis(params.since), _millis(params.until))
         found = await _available(rows.arrow, params.site, *window, params.part, params.parts)
