@@ -68,12 +68,13 @@ def test_a_candidate_is_compared_refused_and_forced(stack: Stack, sent: tuple[st
 
     forced = stack.opecom("models", "promote", "other", "--gated", "--force", *days)
     assert forced.returncode == 0, forced.stderr
-    assert f"other is in force from here on in all partitions; before it: {registry.current()}" in forced.stdout
+    assert "other is in force for site generated from here on in all partitions; before it: the" in forced.stdout
     [line] = (models / "promotions.jsonl").read_bytes().splitlines()
     promotion = msgspec.json.decode(line, type=Promotion)
-    assert (promotion.version, promotion.gate, list(promotion.refusals)) == ("other", "forced", refusals)
+    assert (promotion.version, promotion.site, promotion.gate) == ("other", "generated", "forced")
+    assert list(promotion.refusals) == refusals
 
-    plain = stack.opecom("models", "rollback")
+    plain = stack.opecom("models", "rollback", "--site", "generated")
     assert plain.returncode == 0, plain.stderr
     assert b"gate" not in (models / "promotions.jsonl").read_bytes().splitlines()[-1]
 
