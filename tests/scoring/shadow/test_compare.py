@@ -23,7 +23,7 @@ def test_the_figures_are_those_of_scikit_learn_with_rows_that_weigh_1_by_their_e
     for name, number in (("1", 1), ("3", 3), (ALL, None)):
         chosen = np.ones(len(columns.event), bool) if number is None else columns.event == number
         bought, session = columns.bought[chosen], columns.session[chosen]
-        weight = 1 / np.bincount(session)[session]
+        weight = 1 / columns.event[chosen]
         for probability, found in (
             (columns.live[chosen], figures[name].live),
             (columns.candidate[chosen], figures[name].candidate),
