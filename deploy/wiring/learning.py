@@ -22,6 +22,7 @@ from scoring.learning.choose import Family, LearnedModel, learn
 from scoring.learning.recalibrated import BaseModel
 from scoring.learning.report import LearningWindow
 from scoring.learning.rows import LearningRows, joined
+from scoring.promotions import site_models
 from storage.database.errors import DatabaseUnavailableError
 from storage.learning.source import RowSelection
 
@@ -96,8 +97,8 @@ def _until(request: LearningRequest) -> int:
 
 
 def _present(settings: Settings, out: Place, site: str) -> BaseModel:
-    """The model in force, which is recalibrated; raises RegistryError."""
-    version = settings.scoring.model or registry.current(out)
+    """The model in force, which is recalibrated: the site's own, else the common one; raises RegistryError."""
+    version = site_models(out).get(base_site(site)) or settings.scoring.model or registry.current(out)
     manifest = registry.manifest(out, version)
     shop = manifest.training_shop
     return BaseModel(manifest, registry.graph_of(out, version), shop is not None and shop.site != base_site(site))
