@@ -333,7 +333,9 @@ class WebhooksSettings(Group):
 class GateLimits(Group):
     least_buyers: int = Field(30, ge=1, description="Purchases that the days new to a candidate must have.")
     least_days: float = Field(1.0, ge=0, description="Days after those that it was fitted on.")
-    most_ece: float = Field(0.02, gt=0, lt=1, description="Greatest expected calibration error over all updates.")
+    most_ece: float = Field(
+        0.02, gt=0, lt=1, description="Greatest expected calibration error over all updates, less what chance gives."
+    )
     least_share: float = Field(0.05, ge=0, lt=1, description="A subgroup counts from this share of the sessions on.")
     worse: float = Field(
         0.01, ge=0, description="A subgroup is clearly worse from this part of the log-loss in force on."

@@ -76,9 +76,11 @@ def paired(rows: RowColumns, chosen: NDArray[np.bool_], *, has_auc: bool = True)
         return PairedFigures(0, 0, None, none, none, dict.fromkeys(METRICS, PairedDifference(None, None, None)))
     live, candidate = (each.figures(np.ones((1, columns.sessions)), has_auc)[0] for each in pair)
     left = max(AUC_RESAMPLES, AUC_ROWS // len(columns.session)) if has_auc else 0
-    drawn = []
+    drawn, by_chance, excesses = [], [], []
     for some in _resamples(columns):
         drawn.append(pair[1].figures(some, left > 0) - pair[0].figures(some, left > 0))
+        by_chance.append(pair[1].ece_by_chance(some))
+        excesses.append(pair[1].excess(some))
         left -= len(some)
     differences = np.vstack(drawn)
     return PairedFigures(
@@ -91,6 +93,8 @@ def paired(rows: RowColumns, chosen: NDArray[np.bool_], *, has_auc: bool = True)
             name: _interval(float(candidate[place] - live[place]), differences[:, place])
             for place, name in enumerate(METRICS)
         },
+        float(np.concatenate(by_chance).mean()),
+        _interval(float(pair[1].excess(np.ones((1, columns.sessions)))[0]), np.concatenate(excesses)),
     )
 
 
@@ -119,6 +123,17 @@ class _Measured:
         if has_auc:
             auc = sorted_aucs(self._bought, self._predicted, counts[:, self._session] * self._weight)
         return np.column_stack([sums[:, :3], auc, ece])
+
+    def ece_by_chance(self, counts: Floats) -> Floats:
+        """By how much the bins of each resample are off those of all sessions: what chance adds, float64[resamples]."""
+        moved: Floats = np.abs((counts - 1.0) @ self._sums[:, 3:]) / (counts @ self._weights)[:, None]
+        total: Floats = moved.sum(1)
+        return total
+
+    def excess(self, counts: Floats) -> Floats:
+        """The mean probability less the share that buys, of each resample, float64[resamples]."""
+        found: Floats = counts @ self._sums[:, 3:].sum(1) / (counts @ self._weights)
+        return found
 
 
 def _columns(rows: RowColumns, chosen: NDArray[np.bool_]) -> _Columns:

@@ -17,7 +17,8 @@ DAY_MS = 86_400_000
 class GateSettings(Struct, frozen=True, kw_only=True):
     """What a candidate must fulfil.
 
-    `least_days`: days after those that it was fitted on; `most_ece`: expected calibration error over all updates.
+    `least_days`: days after those that it was fitted on; `most_ece`: expected calibration error over all updates, less
+    what chance gives a calibrated model on so few sessions.
     A subgroup counts from `least_share` of the sessions on; it gets clearly worse where the whole interval of its
     log-loss is above `worse` of the loss in force. `not_worse` and `simpler`: a candidate that takes at most this part
     of the time per row may go live where its log-loss is surely not above that of the model in force by more than this
@@ -90,11 +91,15 @@ def _no_better(report: ShadowReport, settings: GateSettings) -> Iterator[str]:
 
 
 def _miscalibrated(report: ShadowReport, settings: GateSettings) -> Iterator[str]:
-    ece = report.whole.candidate.ece
-    if ece is None or ece > settings.most_ece:
+    """ECE is a sum of absolute values, so few sessions give a calibrated model one, too: that part does not count,
+    unless the mean probability is off for sure."""
+    ece, by_chance, excess = report.whole.candidate.ece, report.whole.ece_by_chance or 0.0, report.whole.excess
+    is_off = excess is None or excess.low is None or excess.high is None or excess.low > 0 or excess.high < 0
+    if ece is None or ece - (0.0 if is_off else by_chance) > settings.most_ece:
         yield (
-            f"it is miscalibrated: ECE {ece or 0:.4f}, at most {settings.most_ece:g} (mean probability "
-            f"{report.whole.candidate.predicted or 0:.4f}, observed {report.whole.observed or 0:.4f})"
+            f"it is miscalibrated: ECE {ece or 0:.4f}, of which chance gives {by_chance:.4f} on so few sessions; at "
+            f"most {settings.most_ece:g} (mean probability {report.whole.candidate.predicted or 0:.4f}, observed "
+            f"{report.whole.observed or 0:.4f})"
         )
 
 

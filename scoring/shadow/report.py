@@ -21,7 +21,8 @@ class ModelFigures(Struct, frozen=True):
 
 
 class PairedDifference(Struct, frozen=True):
-    """Candidate less the model in force, with the 95 % interval of a bootstrap over sessions."""
+    """Candidate less the model in force, or less what was observed, with the 95 % interval of a bootstrap over
+    sessions."""
 
     value: float | None
     low: float | None
@@ -31,7 +32,9 @@ class PairedDifference(Struct, frozen=True):
 class PairedFigures(Struct, frozen=True):
     """Both models on the same updates. `buyers`: sessions that buy after one of them; `observed`: their share.
 
-    `differences`: by the names of ModelFigures.
+    `differences`: by the names of ModelFigures. `ece_by_chance`: the ECE that a calibrated candidate would have on so
+    few sessions, in the mean of the bootstrap; an ECE is a sum of absolute values, so it is never 0. `excess`: the
+    candidate's mean probability less the observed share.
     """
 
     sessions: int
@@ -40,6 +43,8 @@ class PairedFigures(Struct, frozen=True):
     live: ModelFigures
     candidate: ModelFigures
     differences: dict[str, PairedDifference]
+    ece_by_chance: float | None = None
+    excess: PairedDifference | None = None
 
 
 class CalibrationBin(Struct, frozen=True):

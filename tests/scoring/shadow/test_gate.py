@@ -94,6 +94,11 @@ def test_a_bad_candidate_is_refused_in_every_try(name: str) -> None:
     assert all("\n" not in line for lines in found for line in lines)
 
 
+def test_a_calibrated_candidate_is_not_refused_for_what_chance_does_to_few_sessions() -> None:
+    found = verdicts(learned, poor, sessions=300)
+    assert sum(any("miscalibrated" in line for line in lines) for lines in found) <= TRIES // 10
+
+
 def test_a_better_candidate_passes() -> None:
     assert Counter(map(len, verdicts(learned, poor, sessions=4_000))) == {0: TRIES}
 
