@@ -16,9 +16,9 @@ import httpx
 from deploy.bench.command import CommandCost, to_its_end
 from deploy.bench.embedded import embedded, running, variables
 from deploy.bench.errors import BenchError
+from deploy.bench.history_file import HistoryFile, write_history
 from deploy.bench.run import Run
 from deploy.bench.simulation import SITE
-from deploy.bench.year_file import YearFile, write_year
 from deploy.processes.interpreter import OPECOM
 from deploy.settings.model import Settings
 from deploy.wiring.keys import admin_key
@@ -34,7 +34,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     """The figures, and what to say of them; raises BenchError where a session is missing or the gate refuses."""
     settings = embedded(run.settings)
     days = str(QUICK_DAYS if quick else DAYS)
-    year = await asyncio.to_thread(write_year, run.folder, QUICK_SESSIONS if quick else SESSIONS)
+    year = await asyncio.to_thread(write_history, run.folder, QUICK_SESSIONS if quick else SESSIONS)
     until = datetime.fromtimestamp(year.until / 1000, UTC).isoformat()
 
     async def opecom(name: str, *words: str) -> CommandCost:
@@ -74,7 +74,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     return figures, notes
 
 
-async def _all_written(settings: Settings, year: YearFile) -> None:
+async def _all_written(settings: Settings, year: HistoryFile) -> None:
     """Wait until the database has every session closed."""
     address, headers = f"http://127.0.0.1:{settings.api.port}/admin/stats", {"X-OPECOM-Key": admin_key(settings)}
     until, found = time.monotonic() + LONGEST, 0

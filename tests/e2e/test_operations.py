@@ -35,7 +35,8 @@ OF_SITES = {
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with up(new_stack(tmp_path_factory.mktemp("stack"))) as running:
+    # As a user starts it: each part a program.
+    with up(new_stack(tmp_path_factory.mktemp("stack")), parts_forked=False) as running:
         done = running.opecom("simulate", "uci", "--sessions", "20", "--verify")
         assert done.returncode == 0, done.stdout + done.stderr
         assert running.opecom("query", "live").returncode == 0

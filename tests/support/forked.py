@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.processes.programs import death_with
+from tests.support.forked_parts import fork_parts
 
 #: What most commands and parts import; a module that imports them all, so that the collector skips them in each child.
 PRELOADED = "tests.support.forked_imports"
@@ -37,9 +38,13 @@ class Opecom:
         output: Path,
         errors: Path | None = None,
         own_session: bool = False,
+        parts_forked: bool = False,
     ) -> None:
-        """Starts it; without `errors`, standard error is part of `output`. Both are appended to."""
-        given = (list(words), dict(environment), str(output), str(errors or ""), own_session)
+        """Starts it; without `errors`, standard error is part of `output`. Both are appended to.
+
+        `parts_forked`: `opecom up` forks its parts (tests/support/forked_parts.py).
+        """
+        given = (list(words), dict(environment), str(output), str(errors or ""), own_session, parts_forked)
         self._process = _context.Process(target=_opecom, args=given)
         # It finds our packages in the folder where it starts.
         with contextlib.chdir(ROOT):
@@ -98,7 +103,9 @@ class Command(Opecom):
         return subprocess.CompletedProcess(self._words, self.wait(), output, errors)
 
 
-def _opecom(words: list[str], environment: dict[str, str], output: str, errors: str, own_session: bool) -> None:
+def _opecom(
+    words: list[str], environment: dict[str, str], output: str, errors: str, own_session: bool, parts_forked: bool
+) -> None:
     """In the new process: become `opecom WORDS`."""
     assert PRELOADED in sys.modules, f"the fork server could not import {PRELOADED}"
     if (follow := death_with(os.getppid())) is not None:
@@ -112,6 +119,8 @@ def _opecom(words: list[str], environment: dict[str, str], output: str, errors: 
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["opecom", *words]
+    if parts_forked:
+        fork_parts()
     from deploy.cli.main import main
 
     try:

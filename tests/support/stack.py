@@ -61,7 +61,7 @@ class Stack:
         found = running(self.folder / "data")
         assert found is not None, "the system does not run"
         children = psutil.Process(found.pid).children()
-        return next(child for child in children if child.cmdline()[-2:] == ["run", part])
+        return next(child for child in children if child.name() == part or child.cmdline()[-2:] == ["run", part])
 
     def begin(self, *arguments: str) -> Command:
         """Start a command against this system; its output has both streams."""
@@ -121,11 +121,11 @@ def word_after(words: str, said: str) -> str:
 
 
 @contextmanager
-def up(stack: Stack) -> Iterator[Stack]:
+def up(stack: Stack, parts_forked: bool = True) -> Iterator[Stack]:
     """The system, ready; stopped in order at the end."""
     said = stack.folder / "up.log"
     said.write_bytes(b"")
-    process = Opecom(["up"], stack.environment, said, own_session=True)
+    process = Opecom(["up"], stack.environment, said, own_session=True, parts_forked=parts_forked)
     try:
         until = time.monotonic() + READY_SECONDS
         while not (is_ready(stack.ingest) and is_ready(stack.api)):

@@ -1,4 +1,4 @@
-"""A year of the generated shop as a file of events in no order, written in bounded memory."""
+"""A past of the generated shop, a year or less, as a file of events in no order, written in bounded memory."""
 
 import random
 import time
@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.bench.simulation import SITE, site_settings
+from deploy.simulate.shop.parameters import ShopFacts
 from deploy.simulate.shop.rhythm import FIRST_NOON
 from deploy.simulate.shop.shop import ShopParameters, visits
 from ingest.events import encode
 from stream.fold.calendar import Calendar
 
 DAY_MS = 86_400_000
-DAYS, SEED = 365, 13
+YEAR_DAYS, SEED = 365, 13
 #: Days between its end and now: all its sessions have matured.
 AGO = 3
 #: Pieces that are in memory one after the other while the lines are shuffled.
 PIECES = 64
 
 
-class YearFile(NamedTuple):
+class HistoryFile(NamedTuple):
     """What is in the file; `until` is when it ends, ms UTC."""
 
     path: Path
@@ -31,17 +32,17 @@ class YearFile(NamedTuple):
     until: int
 
 
-def write_year(folder: Path, sessions: int) -> YearFile:
-    """Write so many sessions of the 365 days that ended AGO days ago, a line for each event."""
+def write_history(folder: Path, sessions: int, days: int = YEAR_DAYS, facts: ShopFacts | None = None) -> HistoryFile:
+    """Write so many sessions of the days that ended AGO days ago, a line for each event."""
     site = site_settings()
     calendar = Calendar(site.timezone, site.holidays, site.special_days)
     today = int(time.time() * 1000) // DAY_MS
-    shift = (today - AGO - DAYS - FIRST_NOON // DAY_MS) * DAY_MS
-    chance, path = random.Random(SEED), folder / "year.jsonl"  # noqa: S311 - no secret
+    shift = (today - AGO - days - FIRST_NOON // DAY_MS) * DAY_MS
+    chance, path = random.Random(SEED), folder / "history.jsonl"  # noqa: S311 - no secret
     events = purchases = 0
     with ExitStack() as opened:
         pieces = [opened.enter_context((folder / f"piece-{number}").open("wb")) for number in range(PIECES)]
-        for visit in visits(ShopParameters(sessions, SEED, DAYS), SITE, calendar):
+        for visit in visits(ShopParameters(sessions, SEED, days, facts=facts or ShopFacts()), SITE, calendar):
             visit.start += shift
             purchases += visit.bought
             for event in visit.events():
@@ -50,7 +51,7 @@ def write_year(folder: Path, sessions: int) -> YearFile:
     with path.open("wb") as out:
         for lines in _shuffled(folder, chance):
             out.writelines(lines)
-    return YearFile(path, sessions, events, purchases, FIRST_NOON + shift + DAYS * DAY_MS)
+    return HistoryFile(path, sessions, events, purchases, FIRST_NOON + shift + days * DAY_MS)
 
 
 def _shuffled(folder: Path, chance: random.Random) -> Iterator[list[bytes]]:
