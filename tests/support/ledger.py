@@ -51,7 +51,9 @@ class Ledger:
 
     def _run(self) -> None:
         due = time.monotonic()
-        with self._file.open("a") as file, httpx.Client(timeout=20, headers=BROWSER) as client:
+        # Settings are read with another environment meanwhile, in which httpx would look for proxies.
+        direct = httpx.Client(timeout=20, headers=BROWSER, trust_env=False)
+        with self._file.open("a") as file, direct as client:
             while not self._stop.is_set():
                 due += self._batch / self._rate
                 self._stop.wait(max(0.0, due - time.monotonic()))

@@ -31,8 +31,8 @@ def test_model(monkeypatch: pytest.MonkeyPatch) -> None:
     with alone(Settings()) as run:
         figures, notes = asyncio.run(model.measure(run, None, True))
     assert figures.keys() == TARGETS["model"].keys()
-    # What is faster than what is the benchmark's to say, on an idle machine.
-    assert min(figures.values()) > 0, notes
+    # What is faster than what is the benchmark's to say, on an idle machine; of reasons it is a difference.
+    assert all(figure > 0 for name, figure in figures.items() if name != "reasons_row_us"), notes
     assert registry.current() in notes[0]
 
 
