@@ -17,8 +17,8 @@ pytest.importorskip("lightgbm")
 BEFORE, AFTER = Shifts(0.5, 1.4, 1.6, 1.2), Shifts(0.5, 2.6, 0.2, 0.6)
 #: Carts are filled and left: one of eleven buys.
 LEFT = Shifts(0.5, 2.6, -0.6, -1.0)
-#: Of few sessions even a true probability has a calibration error of some hundredths.
-SMALL = GateSettings(least_days=0.5, most_ece=0.06)
+#: The days of a test are short.
+SMALL = GateSettings(least_days=0.5)
 
 
 def lived(
@@ -42,7 +42,7 @@ def lived(
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two families, whose cost is measured but bounds nothing: others share the machine."""
     monkeypatch.setattr("scoring.learning.choose.FAMILIES", ("recalibrated", "logistic"))
-    monkeypatch.setattr("scoring.learning.choose.MEASUREMENTS", 1)
+    monkeypatch.setattr("scoring.learning.choose.RUNS", 1)
     monkeypatch.setattr("tests.support.shifted_shop.COST_LIMIT", 1e9)
 
 
@@ -65,7 +65,7 @@ def test_after_a_shift_a_better_model_is_live_within_three_days_and_the_log_repl
 def test_after_a_shift_on_day_20_the_loss_is_near_the_truth_again(tmp_path: Path, quick: None) -> None:
     """Measured .0194 by these two families; the issue asks for .01, which is yet to be reached (docs/learning.md)."""
     settings = LearnerSettings(promotion="auto", days=18, recent_days=5, matured_hours=2)
-    shop = ShiftedShop(tmp_path, shifted_visits(1_200, 24, 20, BEFORE, AFTER), GateSettings(most_ece=0.03))
+    shop = ShiftedShop(tmp_path, shifted_visits(1_200, 24, 20, BEFORE, AFTER), GateSettings())
     lived(shop, settings, 24, range(20, 24))
     (before, known), (shifted, changed), (after, best) = (shop.losses(day, day + 1) for day in (19, 20, 23))
     print(f"above the truth: {before - known:.4f}, shifted {shifted - changed:.4f}, after {after - best:.4f}")
