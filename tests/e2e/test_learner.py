@@ -52,14 +52,18 @@ def test_history_is_learned_from_and_the_better_model_scores_the_site(tmp_path: 
     history = write_history(tmp_path, 1_600, days=21, facts=ShopFacts(conversion=0.12))
     site = {"timezone": site_settings().timezone}
     sites = {f"OPECOM_SITES__{SITE.upper()}__{name.upper()}": value for name, value in site.items()}
-    with up(new_stack(tmp_path, OPECOM_LEARNING__PROMOTION="auto", **sites)) as stack:
-        sent = stack.opecom("import", str(history.path), "--site", SITE)
+    learning = {"OPECOM_LEARNING__PROMOTION": "auto"}
+    with up(new_stack(tmp_path, **learning, **sites)) as stack:
+        sent = stack.opecom("import", str(history.path), "--site", SITE, seconds=240)
         assert sent.returncode == 0, sent.stderr
-        assert wait_until(lambda: closed_sessions(stack) == history.sessions, 120)
+        assert wait_until(lambda: closed_sessions(stack) == history.sessions, 240)
         looked = stack.opecom("run", "learner", "--once", seconds=300)
         assert looked.returncode == 0, looked.stderr
-        [run] = json.loads(stack.opecom("models", "learning", "--json").stdout)["sites"][0]["runs"]
-        assert (run["step"], run["candidate"].partition("-")[0]) == ("watching", "recalibrated"), run
+        runs = json.loads(stack.opecom("models", "learning", "--json").stdout)["sites"][0]["runs"]
+        # Of all days, or where the gate refuses that one, of the newest.
+        assert "watching" in [run["step"] for run in runs], runs
+        run = next(each for each in runs if each["step"] == "watching")
+        assert run["candidate"].startswith("recalibrated")
         again = stack.opecom("run", "learner", "--once")
         assert again.returncode == 0, again.stderr
         post(stack, SITE)
