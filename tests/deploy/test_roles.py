@@ -257,6 +257,8 @@ async def test_every_route_answers_every_role_as_the_table_states(
 ) -> None:
     # An erasure waits for a broker that is away.
     monkeypatch.setattr("storage.admin.api.ERASE_SECONDS", 0.01)
+    # The table has more cells with a wrong key than an address may guess at once (tests/storage/http/test_access.py).
+    monkeypatch.setattr("ingest.admission.limits.WRONG_KEYS_AT_ONCE", 10_000)
     caplog.set_level(logging.DEBUG)
     # The client's own lines have the URLs that it asks.
     caplog.set_level(logging.WARNING, "httpx")
