@@ -67,14 +67,26 @@ def last_days(
     )
 
 
+def shadowed(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> ShadowReport:
+    """The shadow of a version whose contract and checksum hold, before the log is read and at the end of it. Raises
+    SetupError and RegistryError."""
+    folder = writable_registry(settings.scoring)
+    registry.load(folder, request.model)
+    report = replay_progress.shadow(settings, request, console)
+    registry.load(folder, request.model)
+    return report
+
+
+def refusals_of(settings: Settings, report: ShadowReport) -> list[str]:
+    """Why the candidate may not go live by the limits of the settings, a line each. Raises RegistryError."""
+    manifest = registry.manifest(writable_registry(settings.scoring), report.candidate)
+    return refusals(report, manifest, limits(settings))
+
+
 def judged(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> tuple[ShadowReport, list[str]]:
     """The shadow of the candidate, and why it may not go live, a line each. Raises SetupError."""
     try:
-        folder = writable_registry(settings.scoring)
-        # Contract and checksum hold, before the log is read and at the end of it.
-        registry.load(folder, request.model)
-        report = replay_progress.shadow(settings, request, console)
-        registry.load(folder, request.model)
-        return report, refusals(report, registry.manifest(folder, request.model), limits(settings))
+        report = shadowed(settings, request, console)
+        return report, refusals_of(settings, report)
     except RegistryError as error:
         raise SetupError(str(error)) from error

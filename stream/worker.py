@@ -152,12 +152,13 @@ class Worker:
                 [KeyedRecord(letter.partition, *dead_record(letter)) for letter in folded.dead],
             )
             began = self._end_stage("dead", began)
+        own_models = self._own_models()
         for ready in score(folded.updates, self._models):
             keyed = [KeyedRecord(update.partition, update.key, encode(update.record)) for update in ready]
             began = self._end_stage("score", began)
             await self._records.publish(self._topics.scored, keyed)
             began = self._end_stage("publish", began)
-            metrics.count_updates([update.record for update in ready], self._own_models())
+            metrics.count_updates([update.record for update in ready], own_models)
         for outcome, count in folded.counts.items():
             metrics.records.labels(outcome).inc(count)
         metrics.round_records.observe(sum(map(len, batches.values())))

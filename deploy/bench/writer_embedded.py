@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import sqlalchemy
-from pydantic import SecretStr
 
+from deploy.bench.embedded import embedded
 from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, wait_for
 from deploy.bench.part import Part, answers, samples
@@ -24,7 +24,7 @@ from deploy.local import broker
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.interpreter import OPECOM
-from deploy.processes.ports import free_port, speaks_kafka
+from deploy.processes.ports import speaks_kafka
 from deploy.settings.model import Settings
 from deploy.wiring.relational import relational
 from ingest.events import encode, key_of
@@ -40,7 +40,7 @@ REQUESTED = 60
 
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when an update is missing."""
-    settings = _embedded(run.settings)
+    settings = changed(embedded(run.settings), "storage", pages_refresh_seconds=0)
     kafka, port = settings.kafka, int(settings.kafka.bootstrap.rpartition(":")[2])
     history = simulation(data, QUICK_EVENTS if quick else EVENTS)
     streams = [
@@ -73,16 +73,6 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         f"{scored_at - began:.1f} s, written after {written_at - began:.1f} s"
     ]
     return figures, notes
-
-
-def _embedded(settings: Settings) -> Settings:
-    settings = settings.model_copy(update={"profile": "embedded"})
-    settings = changed(settings, "kafka", bootstrap=f"127.0.0.1:{free_port()}", **broker.SETTINGS)
-    settings = changed(settings, "worker", metrics_port=free_port())
-    settings = changed(
-        settings, "storage", url=SecretStr(""), clickhouse_host="", metrics_port=free_port(), pages_refresh_seconds=0
-    )
-    return changed(settings, "api", host="127.0.0.1", port=free_port())
 
 
 async def _through(

@@ -143,14 +143,13 @@ def promote(
     if force and not gated:
         raise SetupError("--force overrules the gate: add --gated, or leave both away to promote without it")
     settings = _running()
+    _check_site(settings, site)
     if not gated:
-        _check_site(settings, site)
         done = asyncio.run(promotion.promote(settings, version, site=base_site(site)))
         _print_promotion(settings, done)
         return
     from deploy import gate
 
-    _check_site(settings, site)
     before = asyncio.run(promotion.version_in_force(settings, base_site(site)))
     request = gate.last_days(version, days, _until(until), site, before, source)
     report, refusals = gate.judged(settings, request, TerminalConsole())

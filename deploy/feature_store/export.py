@@ -5,7 +5,6 @@ One slice of rows is in memory at a time.
 """
 
 import contextlib
-import fcntl
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from msgspec import Struct
 from deploy.errors import SetupError
 from deploy.feature_store.folder import day_file, days_in, part_of
 from deploy.feature_store.parquet import fingerprint_in, write_day
+from storage.database.locks import lock_file
 from storage.feature_store.days import DAY_MS, HOUR_MS, FeatureDay, FeatureDays, OpeningHour
 
 #: Rows of one slice, if no hour has more; of an hour that has, its sessions are divided.
@@ -154,10 +154,7 @@ def _held(folder: Path) -> Generator[None, None, None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = part_of(folder / "export").open("w")
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SetupError(f"another export writes to {folder}: wait for it, or name another folder") from None
+        lock_file(lock, SetupError(f"another export writes to {folder}: wait for it, or name another folder"))
         yield
 
 

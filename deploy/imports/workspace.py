@@ -4,7 +4,6 @@ The state is written beside and then put in its place, so it is whole whenever t
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import time
@@ -16,6 +15,7 @@ from msgspec import Struct
 
 from deploy.imports.account import ImportAccount
 from deploy.imports.errors import ImportFileError
+from storage.database.locks import lock_file
 from stream.worker import IMPORT_ABANDONED, IMPORT_END
 
 #: Part of each fingerprint: a program that reads files differently begins again.
@@ -123,10 +123,7 @@ def opened(base: Path, site: str, name: str, files: Sequence[Path]) -> Generator
     except OSError as error:
         raise ImportFileError(f"cannot write to {folder}: {error.strerror}; --temp names another folder") from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ImportFileError(f"this import runs already (its folder is {folder}): wait for it") from None
+        lock_file(lock, ImportFileError(f"this import runs already (its folder is {folder}): wait for it"))
         yield Workspace(folder, _state(folder) or ImportState(site, [str(path) for path in files]))
 
 

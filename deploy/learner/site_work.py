@@ -9,17 +9,13 @@ from deploy import gate, promote
 from deploy.errors import AwayError, SetupError
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
-from deploy.terminal import replay_progress
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.replay_progress import InterruptedReplayError
 from deploy.wiring.learning import LearningRequest, learn_site
-from deploy.wiring.models import writable_registry
-from scoring import registry
 from scoring.errors import ScoringError
 from scoring.learner.errors import StepDelayedError, StepFailedError
 from scoring.learner.schedule import DAY_MS, LearningSpan
 from scoring.learning.choose import COST_LIMIT
-from scoring.shadow.gate import refusals
 from scoring.shadow.report import ShadowReport
 from storage.database.errors import DatabaseUnavailableError
 from storage.replay.request import ReplaySelection
@@ -62,17 +58,11 @@ class SiteWork:
             since=span.since, until=span.until, site=site, model=version, into="shadow", against=against
         )
         with _explained():
-            # Contract and checksum hold, before the log is read and at the end of it.
-            folder = writable_registry(self._settings.scoring)
-            registry.load(folder, version)
-            report = replay_progress.shadow(self._settings, request, self._console)
-            registry.load(folder, version)
-            return report
+            return gate.shadowed(self._settings, request, self._console)
 
     def refusals(self, report: ShadowReport) -> Sequence[str]:
         with _explained():
-            manifest = registry.manifest(writable_registry(self._settings.scoring), report.candidate)
-            return refusals(report, manifest, gate.limits(self._settings))
+            return gate.refusals_of(self._settings, report)
 
     def promote(self, site: str, version: str) -> None:
         with _explained():

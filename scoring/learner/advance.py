@@ -89,38 +89,15 @@ class Learner:
 
     def _begin(self, counts: SiteCounts, last: LearnerRun | None, span: LearningSpan, now: int) -> LearnerRun:
         """A new run, to its end or to where it is watched."""
-        run = LearnerRun(
-            site=counts.site,
-            number=1 if last is None else last.number + 1,
-            step="learning",
-            started_at=now,
-            moved_at=now,
-            since=span.since,
-            until=span.until,
-            sessions=counts.sessions,
-            purchases=counts.purchases,
-        )
-        return self._go_on(run, now)
+        return self._go_on(_run(counts, 1 if last is None else last.number + 1, "learning", span, now), now)
 
     def _wait(self, counts: SiteCounts, last: LearnerRun | None, reason: str, now: int) -> None:
         """Note why a site that has never learned does not; a site that has keeps its last run."""
         if last is not None and (last.step != "waiting" or last.candidate or last.reasons == (reason,)):
             return
-        span = all_days(now, self._settings)
-        self._store.put(
-            LearnerRun(
-                site=counts.site,
-                number=1 if last is None else last.number,
-                step="waiting",
-                started_at=now,
-                moved_at=now,
-                since=span.since,
-                until=span.until,
-                sessions=counts.sessions,
-                purchases=counts.purchases,
-                reasons=(reason,),
-            )
-        )
+        number = 1 if last is None else last.number
+        waiting = _run(counts, number, "waiting", all_days(now, self._settings), now)
+        self._store.put(replace(waiting, reasons=(reason,)))
 
     def _go_on(self, run: LearnerRun, now: int) -> LearnerRun:
         while run.is_under_way:
@@ -218,6 +195,20 @@ class Learner:
         if in_force == run.candidate:
             self._work.roll_back(run.site, run.before)
         return _moved(run, "rolled_back", now, *run.reasons)
+
+
+def _run(counts: SiteCounts, number: int, step: Step, span: LearningSpan, now: int) -> LearnerRun:
+    return LearnerRun(
+        site=counts.site,
+        number=number,
+        step=step,
+        started_at=now,
+        moved_at=now,
+        since=span.since,
+        until=span.until,
+        sessions=counts.sessions,
+        purchases=counts.purchases,
+    )
 
 
 def _moved(run: LearnerRun, step: Step, now: int, *reasons: str) -> LearnerRun:

@@ -14,7 +14,6 @@ from storage.drift.html import html
 from storage.drift.report import DriftCheckList, SiteDrift
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
-from storage.http.errors import ReadError
 
 JSON = "application/json"
 #: The page runs nothing and asks for nothing; its own style is inline.
@@ -45,8 +44,7 @@ def add_drift(router: APIRouter, reads: AdminReads, access: Access, checks: Call
         responses=_also_html(answered(SiteDrift, "unavailable")),
     )
     async def get_drift(params: Annotated[DriftQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        if not caller.sees(params.site):
-            raise ReadError("wrong_scope", f"this key is not of site {params.site}")
+        caller.require_site(params.site)
         until = millis(params.until)
         given = (params.site, until, params.hours, params.windows, params.alarms_per_month)
         found = await in_thread(reads.drift, *given)

@@ -56,7 +56,7 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
         responses=answered(FeatureDays, "unavailable"),
     )
     async def get_feature_days(params: Annotated[DaysQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        _check_site(caller, params.site)
+        caller.require_site(params.site)
         since = None if params.since is None else _millis(params.since)
         until = _millis(params.until or datetime.now(UTC))
         return Response(encode(await _available(rows.days, params.site, since, until)), media_type="application/json")
@@ -77,17 +77,12 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
     async def get_feature_rows(
         params: Annotated[FeatureRowsQuery, Query()], caller: Annotated[Caller, permitted]
     ) -> Response:
-        _check_site(caller, params.site)
+        caller.require_site(params.site)
         window = (_millis(params.since), _millis(params.until))
         found = await _available(rows.arrow, params.site, *window, params.part, params.parts)
         return Response(found, media_type=BINARY, headers={"Cache-Control": "no-store"})
 
     return router
-
-
-def _check_site(caller: Caller, site: str) -> None:
-    if not caller.sees(site):
-        raise ReadError("wrong_scope", f"this key is not of site {site}")
 
 
 async def _available(function: Any, *given: Any) -> Any:

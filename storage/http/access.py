@@ -26,6 +26,11 @@ class Caller:
         """Whether it may hear of this site, or of this run of a site."""
         return self.sites is None or base_site(site) in self.sites
 
+    def require_site(self, site: str) -> None:
+        """Raise ReadError(wrong_scope) for a key of other sites."""
+        if not self.sees(site):
+            raise ReadError("wrong_scope", f"this key is not of site {site}")
+
     def require_all_sites(self, what: str) -> None:
         """Raise ReadError(wrong_scope) for a key of some sites alone: `what` is done for all of them at once."""
         if self.sites is not None:

@@ -1,18 +1,15 @@
 """The table `learning_runs`: what the learner did for each site; and what there is to learn from, by site. Blocking."""
 
 import contextlib
-import fcntl
-import hashlib
 from collections.abc import Generator
-from pathlib import Path
 
 import msgspec
-from sqlalchemy import Engine, Row, case, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Engine, Row, case, func, select
 
 from ingest.events import base_site
 from scoring.learner.run import LearnerRun, SiteCounts
 from storage.database.engine import reached
+from storage.database.locks import exclusive
 from storage.database.tables import learning_runs, sessions
 from storage.errors import StorageError
 
@@ -80,36 +77,11 @@ def held(engine: Engine) -> Generator[None, None, None]:
 
     Raises LearnerBusyError where another learner holds it, DatabaseUnavailableError.
     """
-    if engine.dialect.name == "sqlite":
-        with _file_lock(Path(f"{engine.url.database}.learner")):
-            yield
-        return
-    # MariaDB's locks are the server's: other databases on it have the same names, of 64 characters at most.
-    name = f"opecom-learner:{hashlib.blake2b(str(engine.url.database).encode(), digest_size=16).hexdigest()}"
-    with reached():
-        connection = engine.connect()
-    with connection:
-        with reached():
-            if connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": name}).scalar() != 1:
-                raise LearnerBusyError("another learner works on this database")
-            # Nothing but this connection holds the lock; a transaction left open would pin old rows.
-            connection.commit()
-        try:
-            yield
-        finally:
-            with contextlib.suppress(SQLAlchemyError):
-                connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
-
-
-@contextlib.contextmanager
-def _file_lock(file: Path) -> Generator[None, None, None]:
+    where = "data folder" if engine.dialect.name == "sqlite" else "database"
+    busy = LearnerBusyError(f"another learner works on this {where}")
     with contextlib.ExitStack() as stack:
         with reached():
-            lock = stack.enter_context(file.open("a"))
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LearnerBusyError("another learner works on this data folder") from None
+            stack.enter_context(exclusive(engine, "learner", busy))
         yield
 
 

@@ -53,8 +53,7 @@ def learning_routes(timeline: TimelineRows, access: Access) -> APIRouter:
     async def get_rows(
         params: Annotated[RowsQuery, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
-        if not caller.sees(params.site):
-            raise ReadError("wrong_scope", f"this key is not of site {params.site}")
+        caller.require_site(params.site)
         selection = RowSelection(params.site, params.since, params.until, params.bots, params.imports)
         slices = timeline.slices(selection)
         try:

@@ -5,19 +5,17 @@ database (or the file system, for SQLite) lets go of when its holder dies keeps 
 """
 
 import contextlib
-import fcntl
-import hashlib
 import time
 from collections.abc import Generator, Iterable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.database.errors import line_of
+from storage.database.locks import exclusive
 from storage.database.tables import backfill_partitions, backfills
 from storage.replay.account import Account, total
 from storage.replay.errors import BusyError, JournalAwayError, ReplayError
@@ -139,23 +137,8 @@ class Journal:
     @contextlib.contextmanager
     def held(self) -> Generator[None, None, None]:
         """Hold the log's lock; raises BusyError where another replay holds it."""
-        if self._engine.dialect.name == "sqlite":
-            with _file_lock(Path(f"{self._engine.url.database}.replay")):
-                yield
-            return
-        # MariaDB's locks are the server's: other databases on it have the same names, of 64 characters at most.
-        replayed = f"{self._engine.url.database}:{self.log}".encode()
-        name = f"opecom-replay:{hashlib.blake2b(replayed, digest_size=16).hexdigest()}"
-        with self._read() as connection:
-            if connection.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": name}).scalar() != 1:
-                raise BusyError
-            # Nothing but this connection holds the lock; a transaction left open would pin old rows.
-            connection.commit()
-            try:
-                yield
-            finally:
-                with contextlib.suppress(SQLAlchemyError):
-                    connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+        with _explained(), exclusive(self._engine, "replay", BusyError(), self.log):
+            yield
 
     def _move(self, connection: Connection, number: int, values: dict[str, str]) -> None:
         t = backfills.c
@@ -194,16 +177,6 @@ def begun(plan: PartitionPlan) -> Checkpoint:
 def unfinished(entries: Iterable[BackfillEntry]) -> list[BackfillEntry]:
     """The replays that were interrupted; whoever asks holds the lock, so none of them runs."""
     return [entry for entry in entries if entry.state == "running"]
-
-
-@contextlib.contextmanager
-def _file_lock(file: Path) -> Generator[None, None, None]:
-    with file.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BusyError from None
-        yield
 
 
 @contextlib.contextmanager
