@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from email.message import Message
 from time import perf_counter
 from typing import Any, Literal
@@ -91,8 +91,6 @@ def prediction_routes(
     raises what the application answers to those who may not read, `scheme` is the name of their key in its document.
     """
     router = APIRouter(tags=["prediction"])
-    wanted = _parameters({"reasons": ["false", "true", "all"], "model": []})
-    wanted_of_many = _parameters({"reasons": ["false", "true"], "model": [], "locale": []})
 
     async def _answering(params: PredictionParams) -> Model:
         if not params.model:
@@ -130,7 +128,7 @@ def prediction_routes(
         "/predict",
         summary="The probability that a session ends in a purchase",
         responses=_answers(Prediction, "invalid", "too_large", "media_type"),
-        openapi_extra=locked | wanted | _body({JSON: {"schema": _ref(PredictionRequest)}}),
+        openapi_extra=locked | _body({JSON: {"schema": _ref(PredictionRequest)}}, ("true", "false", "all")),
     )
     async def predict_session(request: Request) -> Response:
         check(request)
@@ -153,12 +151,13 @@ def prediction_routes(
         description="All sessions are checked before the first answer; the answer comes in pieces, in their order.",
         responses=_answers(list[BatchPrediction], "invalid", "too_large", "media_type"),
         openapi_extra=locked
-        | wanted_of_many
         | _body(
             {
                 JSON: {"schema": {"type": "array", "items": _ref(PredictionRequest)}},
                 CSV: {"schema": {"type": "string"}},
-            }
+            },
+            ("true", "false"),
+            _parameter("locale", "How a table writes numbers, such as de or en, where it does not show it."),
         ),
     )
     async def predict_batch(request: Request) -> Response:
@@ -278,21 +277,20 @@ def _ref(struct: type[Struct]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{struct.__name__}"}
 
 
-def _parameters(given: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Parameters of the query by name, each with the values that it takes, none: any text."""
-    schemas = {name: {"type": "string"} | ({"enum": list(values)} if values else {}) for name, values in given.items()}
-    return {"parameters": [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]}
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    schema = {"type": "string", **schema}
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
-def _body(content: dict[str, Any]) -> dict[str, Any]:
-    reasons = {
-        "name": "reasons",
-        "in": "query",
-        "required": False,
-        "description": "Whether to say the three strongest reasons.",
-        "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
-    }
-    return {"requestBody": {"required": True, "content": content}, "parameters": [reasons]}
+def _body(content: dict[str, Any], reasons: Sequence[str], *more: dict[str, Any]) -> dict[str, Any]:
+    """Body and parameters of a route; `reasons` are the values of that parameter."""
+    listed = "The three strongest reasons" + (", or all that are not nothing." if "all" in reasons else ".")
+    parameters = [
+        _parameter("reasons", listed, enum=list(reasons), default="false"),
+        _parameter("model", "A version of the registry; none: the one in force."),
+        *more,
+    ]
+    return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
 
 
 def _answers(answer: Any, *refusals: Code) -> dict[int | str, dict[str, Any]]:

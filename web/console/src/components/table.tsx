@@ -80,7 +80,10 @@ export function DataTable<T extends RowData>({
                       key={header.id}
                       scope="col"
                       aria-sort={sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : undefined}
-                      className={clsx("py-2 pr-5 font-medium whitespace-nowrap last:pr-0", numeric ? "text-right" : "text-left")}
+                      className={clsx(
+                        "py-2 pr-5 font-medium whitespace-nowrap last:pr-0",
+                        numeric ? "text-right" : "text-left",
+                      )}
                     >
                       <button
                         type="button"
