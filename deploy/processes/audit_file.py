@@ -1,4 +1,4 @@
-"""The audit trail of the data folder, `audit.log`: what commands do, and changes of sites, keys and models by anybody."""
+"""The audit trail of the data folder, `audit.log`: what commands do, and changes of sites, keys and models."""
 
 import contextlib
 import getpass

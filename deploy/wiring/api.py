@@ -31,6 +31,7 @@ from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.replay import job as replay_job
+from deploy.wiring.setup import setup_routes
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
 from deploy.wiring.topics_document import topics_document
 from ingest.tokens import SessionTokens
@@ -140,6 +141,7 @@ def app(
         ),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
         learner=LearnerRuns(opened.engine),
+        setup=setup_routes(settings, opened, permitted),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

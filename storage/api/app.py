@@ -103,6 +103,7 @@ def create_app(
     admin: APIRouter,
     learning: APIRouter,
     learner: LearnerRuns,
+    setup: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -130,6 +131,7 @@ def create_app(
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(learning)
+    app.include_router(setup)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -19,12 +19,14 @@ from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.setup.answers import STRUCTS as SETUP_STRUCTS
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
     LearningRuns,
+    *SETUP_STRUCTS,
 )
 
 
