@@ -30,6 +30,7 @@ from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
+from deploy.wiring.promotions import model_routes, promotion_jobs
 from deploy.wiring.replay import job as replay_job
 from deploy.wiring.setup import setup_routes
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
@@ -49,6 +50,7 @@ from storage.live.sse import Streams
 from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter, follow
 from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
+from storage.promotions.jobs import PromotionJobs
 from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
 from stream.kafka.clients import KafkaClients
@@ -78,7 +80,8 @@ async def answer(
     """Serve on `listener` until `stop`."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
     checks = drift_checks(settings, opened, registry)
-    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks)
+    promotions = promotion_jobs(settings, replays)
+    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks, promotions)
     checking = asyncio.create_task(keep_checked(settings, checks, stop))
     try:
         erasing.resume()
@@ -87,6 +90,7 @@ async def answer(
         checking.cancel()
         await asyncio.wait({checking})
         # Before the databases close under it.
+        await promotions.stop()
         await replays.stop()
         await erasing.stop()
 
@@ -110,6 +114,7 @@ def app(
     replays: Jobs,
     erasing: Eraser | None = None,
     checks: DriftChecks | None = None,
+    promotions: PromotionJobs | None = None,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
@@ -142,6 +147,7 @@ def app(
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
         learner=LearnerRuns(opened.engine),
         setup=setup_routes(settings, opened, permitted),
+        models=model_routes(settings, promotions or promotion_jobs(settings, replays), permitted),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

@@ -104,6 +104,7 @@ def create_app(
     learning: APIRouter,
     learner: LearnerRuns,
     setup: APIRouter,
+    models: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -132,6 +133,7 @@ def create_app(
     app.include_router(admin)
     app.include_router(learning)
     app.include_router(setup)
+    app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -16,6 +16,7 @@ from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from storage.promotions.answers import STRUCTS as PROMOTION_STRUCTS
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
@@ -27,6 +28,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
     LearningRuns,
     *SETUP_STRUCTS,
+    *PROMOTION_STRUCTS,
 )
 
 
