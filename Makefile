@@ -73,7 +73,7 @@ browser:
 	    apt-get install -y -qq --no-install-recommends $$name > /dev/null || echo "$$name cannot be installed"; done; fi; \
 	whole || echo "no Chromium: tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
 
-test: setup browser ## Runs the tests (WORKERS=0: in one process)
+test: setup browser console ## Runs the tests (WORKERS=0: in one process)
 	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(ARGS)
 
 test-long: setup ## Runs the long forms of the tests

@@ -1,1 +1,5 @@
-export default function Page() { return <main>hi</main>; }
+import { Start } from "./start";
+
+export default function Home() {
+  return <Start />;
+}
