@@ -1,4 +1,4 @@
-"""The routes under /sites, for keys of scope admin: sites, their keys, their tag, and when their first event came.
+"""The routes under /sites for keys of scope admin: sites, their keys, their tag.
 
 A key of some sites reads what is of them and changes nothing: a key that could make keys or widen a site would outlive
 its own end.
@@ -17,7 +17,6 @@ from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
 from storage.setup.answers import (
-    ArrivalList,
     SiteChanged,
     SiteFields,
     SiteKeyCreated,
@@ -30,19 +29,10 @@ from storage.setup.answers import (
     SiteTag,
     fields_set,
 )
-from storage.setup.arrivals import Arrivals
 from storage.setup.registry import AccessRegistry, TagRequest
 
 _key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 SiteName = Annotated[str, Path(max_length=64, description="The site.")]
-
-
-class ArrivalQuery(BaseModel):
-    """Query parameters; a misspelt one would silently ask for something else, so it is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    site: str = Field("", max_length=97, description="One site; none: all.")
 
 
 class TagQuery(BaseModel):
@@ -57,31 +47,20 @@ class TagQuery(BaseModel):
     datalayer: bool = Field(False, description="Counts what the page gives Google's tags in its dataLayer, too.")
 
 
-def site_routes(registry: AccessRegistry, arrivals: Arrivals, access: Access) -> APIRouter:
+def site_routes(registry: AccessRegistry, access: Access) -> APIRouter:
     """The routes; `access` asks for the scope."""
     router = APIRouter(prefix="/sites", tags=["setup"], dependencies=[Security(_key)])
-    _add_reads(router, registry, arrivals, Depends(access.of))
+    _add_reads(router, registry, Depends(access.of))
     _add_changes(router, registry, Depends(access.of))
     _add_site_keys(router, registry, Depends(access.of))
     return router
 
 
-def _add_reads(router: APIRouter, registry: AccessRegistry, arrivals: Arrivals, permitted: Any) -> None:
+def _add_reads(router: APIRouter, registry: AccessRegistry, permitted: Any) -> None:
     @router.get("", summary="Sites as they are in force; of secrets how many there are", responses=answered(SiteList))
     async def list_sites(caller: Annotated[Caller, permitted]) -> Response:
         found, state = await in_thread(registry.sites), await in_thread(registry.state)
         return unkept(SiteList([each for each in found if caller.sees(each.name)], state, caller.sites is None))
-
-    @router.get(
-        "/arrivals",
-        summary="When the first and the newest event of each site were received",
-        description="None of a site that has yet to send one. A run of an import is a site of its own here.",
-        responses=answered(ArrivalList, "unavailable"),
-    )
-    async def list_arrivals(params: Annotated[ArrivalQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        if params.site:
-            caller.require_site(params.site)
-        return unkept(ArrivalList(await in_thread(arrivals.of, params.site, caller.sites)))
 
     @router.get("/{site}/tag", summary="The script tag of a site", responses=answered(SiteTag, "not_found", "conflict"))
     async def get_site_tag(

@@ -137,7 +137,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /sites": Row("admin", body={"name": "shop"}, well=(409,), other=403),
         "PATCH /sites/{site}": Row("admin", "/sites/away", body={}, well=(404,), other=403),
         "DELETE /sites/{site}": Row("admin", "/sites/away", well=(404,), other=403),
-        "GET /sites/arrivals": Row("admin", other="own", tells='"site":"shop"'),
+        "GET /sites/arrivals": Row("read", other="own", tells='"site":"shop"'),
         "GET /sites/{site}/tag": Row("admin", "/sites/shop/tag", other=404, tells=WRITE),
         "POST /sites/{site}/keys": Row("admin", "/sites/away/keys", body={"kind": "write"}, well=(404,), other=403),
         "DELETE /sites/{site}/keys/{kind}": Row("admin", "/sites/away/keys/write", well=(404,), other=403),

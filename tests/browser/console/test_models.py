@@ -26,11 +26,12 @@ def test_promotion_and_roll_back_change_live_scores(console: Console) -> None:
     with console.visit(console.key) as context:
         page = context.new_page()
         page.goto("/models/")
+        versions = page.get_by_role("table", name="Versions of the model")
         for version in (shipped, OTHER):
-            expect(page.get_by_role("table", name="Versions of the model")).to_contain_text(version)
-        page.get_by_role("button", name=shipped, exact=True).click()
+            expect(versions).to_contain_text(version)
+        versions.get_by_role("button", name=shipped, exact=True).click()
         expect(page.get_by_role("region", name=f"Card of {shipped}")).to_contain_text(shipped)
-        page.get_by_role("button", name="Close").first.click()
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
         promote(page, is_forced=False)
         expect(page.get_by_text(f"The gate refuses it: {OTHER}")).to_be_visible(timeout=60_000)
         [refused, *_] = console.get("/promotions")["jobs"]

@@ -1,28 +1,39 @@
-"""Set up: a site is made, its tag posts an event, the page notices; a key is shown once, and sees its own site alone."""
+"""Set up: a site is made, its tag posts an event, the page notices; a key of one site is shown once and sees that."""
 
 import re
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
-from playwright.sync_api import BrowserContext, Page, expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from deploy.settings.access_file import place, read, sites_of
 from storage.http.secret_keys import digest_of
-from tests.support.browser import UNDRIVEN, VISITOR
+from tests.support.browser import visitor
 from tests.support.console import Console
 
 SITE = "atelier"
-#: Nobody listens there: the browser is given the page by the test.
-SHOP = "http://localhost:5999"
 
 
-def test_a_site_is_set_up_until_its_first_event_came(console: Console) -> None:
+@pytest.fixture
+def shop() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield server
+        server.shutdown()
+        serving.join()
+
+
+def test_a_site_is_set_up_until_its_first_event_came(console: Console, shop: ThreadingHTTPServer) -> None:
     with console.visit(console.key) as context:
         page = context.new_page()
         page.goto("/setup/")
         page.get_by_role("button", name="Add a site").click()
         form = page.get_by_role("dialog", name="Add a site")
-        form.get_by_label("Name", exact=True).fill("A B")
         form.get_by_label("Name", exact=True).fill(SITE)
-        form.get_by_label("Origins").fill(SHOP)
+        form.get_by_label("Origins").fill(f"http://127.0.0.1:{shop.server_port}")
         form.get_by_label("Time zone").fill("Mars/Base")
         form.get_by_role("button", name="Add", exact=True).click()
         expect(form.get_by_role("alert")).to_contain_text("timezone")
@@ -34,7 +45,7 @@ def test_a_site_is_set_up_until_its_first_event_came(console: Console) -> None:
 
         tag = page.get_by_label(f"Script tag of {SITE}").inner_text()
         assert sites_of(console.stack.settings)[SITE].write_keys[0] in tag
-        visit_shop(console, tag)
+        visit_shop(console, shop, tag)
         expect(page.get_by_text("Received", exact=True)).to_be_visible(timeout=30_000)
         [arrival] = console.get("/sites/arrivals", site=SITE)["sites"]
         [row] = console.get("/admin/sessions", site=SITE, bots=True)["sessions"]
@@ -50,18 +61,24 @@ def test_a_site_is_set_up_until_its_first_event_came(console: Console) -> None:
     a_key_of_one_site_sees_it_alone(console, key)
 
 
-def visit_shop(console: Console, tag: str) -> None:
+def visit_shop(console: Console, shop: ThreadingHTTPServer, tag: str) -> None:
     """A visitor opens a page of the shop that has the tag."""
-    visitor: BrowserContext = console.browser.new_context(user_agent=VISITOR)
-    try:
-        visitor.add_init_script(UNDRIVEN)
-        html = f"<!doctype html><html><head><title>Atelier</title>{tag}</head><body>Lapis</body></html>"
-        visitor.route(f"{SHOP}/**", lambda route: route.fulfill(body=html, content_type="text/html"))
-        page = visitor.new_page()
+
+    class TaggedPage(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f"<!doctype html><head><title>Atelier</title>{tag}</head><p>Lapis".encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    shop.RequestHandlerClass = TaggedPage
+    with visitor(console.browser) as context:
+        page = context.new_page()
         with page.expect_response(lambda answer: answer.status == 202):
-            page.goto(f"{SHOP}/p/1")
-    finally:
-        visitor.close()
+            page.goto(f"http://127.0.0.1:{shop.server_port}/p/1")
 
 
 def own_key(page: Page) -> str:

@@ -101,7 +101,7 @@ function Compared({ job }: { job: Job }) {
     ["Mean probability", whole.live.predicted, whole.candidate.predicted],
   ] as const;
   return (
-    <div className="overflow-x-auto" tabIndex={0} role="region" aria-label="Both versions on the same sessions">
+    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label="Both versions on the same sessions">
       <table className="w-full max-w-[34rem] text-sm tabular-nums">
         <caption className="pb-2 text-left text-muted">
           On {asCount(whole.sessions)} sessions that are new to it, of which {asCount(whole.buyers)} bought

@@ -55,7 +55,7 @@ function columnsOf(
       header: "Version",
       value: ({ version }) => version,
       cell: ({ version }) => (
-        <span className="flex flex-wrap items-center gap-2">
+        <span className="flex min-w-44 flex-wrap items-center gap-2">
           <button type="button" onClick={() => onCard(version)} className="text-left font-medium text-lapis underline">
             {version}
           </button>
