@@ -105,6 +105,8 @@ def create_app(
     learning: APIRouter,
     learner: LearnerRuns,
     activity: Callable[[], Activity],
+    setup: APIRouter,
+    models: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -133,6 +135,8 @@ def create_app(
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(learning)
+    app.include_router(setup)
+    app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

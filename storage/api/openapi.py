@@ -18,15 +18,19 @@ from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
 from storage.live.activity import Activity
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from storage.promotions.answers import STRUCTS as PROMOTION_STRUCTS
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.setup.answers import STRUCTS as SETUP_STRUCTS
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
     *(LearningRuns, Activity, SessionRecords),
+    *SETUP_STRUCTS,
+    *PROMOTION_STRUCTS,
 )
 
 

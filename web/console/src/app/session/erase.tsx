@@ -16,7 +16,7 @@ export function EraseVisitor({ site, visitor }: { site: string; visitor: string 
   const params = { params: { path: { visitor_id: visitor }, query: { site } } };
   const state = api.useQuery("get", "/admin/visitors/{visitor_id}/erasure", params, {
     enabled: erase.isSuccess,
-    refetchInterval: (query) => (query.state.data?.state === "complete" ? false : 1_000),
+    refetchInterval: (query) => (query.state.data?.state === "done" ? false : 1_000),
   });
   return (
     <>
@@ -26,8 +26,8 @@ export function EraseVisitor({ site, visitor }: { site: string; visitor: string 
       <Dialog open={open} onClose={() => setOpen(false)} title="Erase this visitor">
         {erase.isSuccess ? (
           <Notice kind="good">
-            The erasure is {state.data?.state ?? "accepted"}. Nothing of this visitor will be found any more, in the log
-            neither; what comes late is dropped.
+            The erasure is {state.data?.state === "done" ? "done" : "under way"}. Nothing of this visitor will be found
+            any more, in the log neither; what comes late is dropped.
           </Notice>
         ) : (
           <form
@@ -45,7 +45,7 @@ export function EraseVisitor({ site, visitor }: { site: string; visitor: string 
               <span className="mb-1 block text-sm font-medium">Type the visitor&rsquo;s id to go on</span>
               <Input className="w-full font-mono" value={typed} onChange={(event) => setTyped(event.target.value)} />
             </label>
-            {erase.error ? <Notice kind="bad">{(erase.error as unknown as Error).message}</Notice> : null}
+            {erase.error ? <Notice kind="bad">{erase.error.reason}</Notice> : null}
             <div className="flex justify-end gap-3">
               <Button onClick={() => setOpen(false)}>Cancel</Button>
               <Button type="submit" look="danger" disabled={typed !== visitor || erase.isPending}>
