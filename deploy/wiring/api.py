@@ -66,7 +66,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     async def alone() -> None:
         async with databases(settings) as opened:
-            await answer(settings, opened, permitted, listener, console, registry, stop)
+            await answer(settings, opened, permitted, listener, registry, stop, console)
 
     with listener, console or contextlib.nullcontext():
         return await outcome(alone(), database_errors(settings))
@@ -77,9 +77,9 @@ async def answer(
     opened: DatabaseHandles,
     permitted: Access,
     listener: socket.socket,
-    console: socket.socket | None,
     registry: CollectorRegistry,
     stop: asyncio.Event,
+    console: socket.socket | None = None,
 ) -> None:
     """Serve on `listener` until `stop`, and the console on its own."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
