@@ -6,11 +6,10 @@ import { useMemo } from "react";
 import { useQueryString } from "@/api/site";
 import { Card } from "@/components/card";
 import { Field, Select } from "@/components/form";
-import { asNumber } from "@/components/format";
 import { Empty, Notice } from "@/components/states";
 import { type Column, DataTable } from "@/components/table";
 
-import { isBetter, label, type Metric, paired } from "./metrics";
+import { asFixed, isBetter, label, type Metric, paired } from "./metrics";
 import type { Model } from "./queries";
 
 /** Two versions, metric by metric and event by event. */
@@ -70,8 +69,8 @@ function Chosen({
 function columnsOf(one: string, other: string): Column<Metric>[] {
   return [
     { id: "metric", header: "Metric", value: label },
-    { id: "one", header: one, numeric: true, value: ({ values }) => values[0] ?? null, cell: ({ values }) => asNumber(values[0], 4) },
-    { id: "other", header: other, numeric: true, value: ({ values }) => values[1] ?? null, cell: ({ values }) => asNumber(values[1], 4) },
+    { id: "one", header: one, numeric: true, value: ({ values }) => values[0] ?? null, cell: ({ values }) => asFixed(values[0], 4) },
+    { id: "other", header: other, numeric: true, value: ({ values }) => values[1] ?? null, cell: ({ values }) => asFixed(values[1], 4) },
     { id: "difference", header: "Difference", numeric: true, value: difference, cell: (metric) => <Difference metric={metric} /> },
   ];
 }
@@ -87,7 +86,7 @@ function Difference({ metric }: { metric: Metric }) {
   return (
     <span className={clsx(better === true && "text-good", better === false && "text-bad")}>
       {moved > 0 ? "+" : ""}
-      {asNumber(moved, 4)}
+      {asFixed(moved, 4)}
       {better === null ? null : <span className="sr-only">{better ? " better" : " worse"}</span>}
     </span>
   );

@@ -20,7 +20,8 @@ export function KeysStep({ sites, canChange }: { sites: string[]; canChange: boo
   const keys = useKeys();
   const [form, setForm] = useState<"new" | "shown" | "end" | "">("");
   const [subject, setSubject] = useState("");
-  const close = () => setForm("");
+  // A dialog that gives way to the next one reports its own end after that has opened.
+  const closing = (which: typeof form) => () => setForm((now) => (now === which ? "" : now));
   const columns = useMemo(
     () =>
       columnsOf(canChange, (name) => {
@@ -43,21 +44,21 @@ export function KeysStep({ sites, canChange }: { sites: string[]; canChange: boo
           <Button look="primary" icon="key" className="mt-3" disabled={!canChange} onClick={() => setForm("new")}>
             Make a key
           </Button>
-          <Dialog open={form === "new"} onClose={close} title="Make a key">
+          <Dialog open={form === "new"} onClose={closing("new")} title="Make a key">
             <KeyForm
               sites={sites}
-              onCancel={close}
+              onCancel={closing("new")}
               onDone={(key) => {
                 setSubject(key);
                 setForm("shown");
               }}
             />
           </Dialog>
-          <Dialog open={form === "shown"} onClose={close} title="Take this key along">
-            <ShownOnce secret={subject} onDone={close} />
+          <Dialog open={form === "shown"} onClose={closing("shown")} title="Take this key along">
+            <ShownOnce secret={subject} onDone={closing("shown")} />
           </Dialog>
-          <Dialog open={form === "end"} onClose={close} title={`End the key ${subject}?`}>
-            <EndKey name={subject} onDone={close} />
+          <Dialog open={form === "end"} onClose={closing("end")} title={`End the key ${subject}?`}>
+            <EndKey name={subject} onDone={closing("end")} />
           </Dialog>
         </>
       )}
