@@ -18,7 +18,6 @@ export function CompareCard({ models }: { models: Model[] }) {
   const one = models.find(({ version }) => version === get("a")) ?? models[1];
   const other = models.find(({ version }) => version === get("b")) ?? models[0];
   const rows = useMemo(() => (one && other ? paired([one, other]) : []), [one, other]);
-  const columns = useMemo(() => columnsOf(one?.version ?? "", other?.version ?? ""), [one, other]);
   if (!one || !other || models.length < 2) {
     return (
       <Card title="Comparison">
@@ -37,7 +36,7 @@ export function CompareCard({ models }: { models: Model[] }) {
           <Notice kind="warn">They were tested on different data, so their metrics do not compare like with like. Their shadow does: promote one.</Notice>
         </div>
       )}
-      <DataTable caption={`${one.version} and ${other.version}`} columns={columns} rows={rows} file="model-comparison" />
+      <DataTable caption={`${one.version} and ${other.version}`} columns={COLUMNS} rows={rows} file={`${one.version}-and-${other.version}`} />
     </Card>
   );
 }
@@ -66,14 +65,12 @@ function Chosen({
   );
 }
 
-function columnsOf(one: string, other: string): Column<Metric>[] {
-  return [
-    { id: "metric", header: "Metric", value: label },
-    { id: "one", header: one, numeric: true, value: ({ values }) => values[0] ?? null, cell: ({ values }) => asFixed(values[0], 4) },
-    { id: "other", header: other, numeric: true, value: ({ values }) => values[1] ?? null, cell: ({ values }) => asFixed(values[1], 4) },
-    { id: "difference", header: "Difference", numeric: true, value: difference, cell: (metric) => <Difference metric={metric} /> },
-  ];
-}
+const COLUMNS: Column<Metric>[] = [
+  { id: "metric", header: "Metric", value: label },
+  { id: "one", header: "Version", numeric: true, value: ({ values }) => values[0] ?? null, cell: ({ values }) => asFixed(values[0], 4) },
+  { id: "other", header: "Compared with", numeric: true, value: ({ values }) => values[1] ?? null, cell: ({ values }) => asFixed(values[1], 4) },
+  { id: "difference", header: "Difference", numeric: true, value: difference, cell: (metric) => <Difference metric={metric} /> },
+];
 
 function difference({ values: [one, other] }: Metric): number | null {
   return one === null || one === undefined || other === null || other === undefined ? null : other - one;
