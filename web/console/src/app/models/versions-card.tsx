@@ -93,7 +93,7 @@ function columnsOf(
     { id: "threshold", header: "YES from", numeric: true, value: ({ threshold }) => threshold, cell: ({ threshold }) => asFixed(threshold, 3) },
     {
       id: "promote",
-      header: "",
+      header: "Action",
       value: () => "",
       cell: ({ version }) => (
         <Button look="quiet" className="-my-1.5" onClick={() => onPromote(version)}>
