@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from deploy.errors import AwayError
 from deploy.http.serve import serve
@@ -20,6 +20,7 @@ from deploy.processes.data_folder import disk_full
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
 from deploy.wiring.access import access, read_origins
+from deploy.wiring.activity import activity
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.connection_limits import api_limits
@@ -124,6 +125,7 @@ def app(
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
     clients = kafka_clients(settings.kafka)
+    own = "api" if settings.storage.clickhouse_host else "store"
     queries = Queries(*opened, metrics.waited, settings.profile == "embedded", lambda: disk_full(own_folder(settings)))
     currencies = partial(money, settings)
     following = _Following(settings.kafka.scored_topic, clients)
@@ -150,6 +152,7 @@ def app(
         ),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
         learner=LearnerRuns(opened.engine),
+        activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),
         models=model_routes(settings, promotions or promotion_jobs(settings, replays), permitted),
         metrics=metrics,

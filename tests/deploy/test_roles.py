@@ -99,6 +99,10 @@ VISITOR = '"visitor_id":"v1"'
 ADMIN = {
     "GET /admin/sessions": Row("export", other="own", tells=VISITOR),
     "GET /admin/sessions/{session_id}": Row("export", "/admin/sessions/s1", other=404, tells=VISITOR),
+    # The test's session came without its log.
+    "GET /admin/sessions/{session_id}/records": Row(
+        "export", "/admin/sessions/s1/records?site=shop", well=(404,), other=403, tells="there is no record"
+    ),
     "GET /admin/stats": Row("export", other="own", tells='"sessions":1'),
     "GET /admin/model-fit": Row("export"),
     # One session is too few to compare.
@@ -155,6 +159,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
         "GET /replays/{job}": JOB,
         "DELETE /replays/{job}": JOB,
+        "GET /activity": Row("read", other=403, tells='"parts":["store"'),
         "GET /learning": Row("admin", other="own", tells='"site":"shop"'),
         "GET /learning/rows": Row("admin", "/learning/rows?site=shop&since=0&until=4000000000000", other=403),
         "GET /pages": Row("read", well=AWAY),

@@ -18,16 +18,27 @@ export class ApiError extends Error {
   }
 }
 
-let csrf = "";
+/** What each change brings beside the cookie; undefined while nobody has asked. */
+let csrf: string | undefined;
 
-/** Sets what each change brings beside the cookie; the sign-in has it. */
+/** Sets it; the sign-in has it. */
 export function setCsrf(token: string): void {
   csrf = token;
 }
 
+/** The headers of a change, for the few requests that do not go through the client. */
+export async function changeHeaders(): Promise<Record<string, string>> {
+  if (csrf === undefined) {
+    const answer = await fetch("/sign-in");
+    csrf = answer.ok ? ((await answer.json()) as { csrf: string }).csrf : "";
+  }
+  return csrf ? { "X-OPECOM-CSRF": csrf } : {};
+}
+
 const middleware: Middleware = {
-  onRequest({ request }) {
-    if (csrf && request.method !== "GET") request.headers.set("X-OPECOM-CSRF", csrf);
+  async onRequest({ request }) {
+    if (request.method === "GET") return request;
+    for (const [name, value] of Object.entries(await changeHeaders())) request.headers.set(name, value);
     return request;
   },
   async onResponse({ response }) {

@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { ApiError, refusal, setCsrf } from "./client";
+import { ApiError, changeHeaders, refusal, setCsrf } from "./client";
 
 export type Scope = "read" | "export" | "personal" | "admin";
 
@@ -22,12 +22,11 @@ export interface SignIn {
 
 const KEY = ["sign-in"];
 
-async function asked(method: "GET" | "POST" | "DELETE", body?: unknown, csrf = ""): Promise<Response> {
-  const headers: Record<string, string> = csrf ? { "X-OPECOM-CSRF": csrf } : {};
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+async function asked(method: "GET" | "POST" | "DELETE", body?: unknown): Promise<Response> {
+  const headers = method === "DELETE" ? await changeHeaders() : {};
   const response = await fetch("/sign-in", {
     method,
-    headers,
+    headers: body === undefined ? headers : { "Content-Type": "application/json" },
     body: body === undefined ? null : JSON.stringify(body),
   }).catch(() => {
     throw new ApiError(0, "away", "The server does not answer. Is it running?");
@@ -68,10 +67,9 @@ export function useEnter() {
 
 export function useLeave() {
   const client = useQueryClient();
-  const csrf = useSignIn().data?.csrf ?? "";
   return useMutation<void, ApiError, void>({
     mutationFn: async () => {
-      await asked("DELETE", undefined, csrf);
+      await asked("DELETE");
       setCsrf("");
     },
     onSuccess: () => client.resetQueries(),

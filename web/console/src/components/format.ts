@@ -1,6 +1,10 @@
 /** How numbers, money and times look: by the reader's locale, times in the site's zone. */
 
-const percent = new Intl.NumberFormat(undefined, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(undefined, {
+  style: "percent",
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+});
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 
 /** 0.1234 as 12.3 %. */
@@ -20,7 +24,8 @@ export function asNumber(value: number | null | undefined, digits = 2): string {
 /** An amount with its currency; an empty currency is an amount alone. */
 export function asMoney(amount: number | null | undefined, currency: string): string {
   if (amount === null || amount === undefined) return "–";
-  if (!/^[A-Z]{3}$/.test(currency)) return new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(amount);
+  if (!/^[A-Z]{3}$/.test(currency))
+    return new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(amount);
   return new Intl.NumberFormat(undefined, { style: "currency", currency }).format(amount);
 }
 

@@ -10,7 +10,9 @@ const BANDS: Record<Band, string> = {
 
 /** low, building or high, as a word and a colour. */
 export function BandBadge({ band }: { band: Band }) {
-  return <span className={clsx("inline-block rounded-full px-2.5 py-0.5 text-xs font-medium", BANDS[band])}>{band}</span>;
+  return (
+    <span className={clsx("inline-block rounded-full px-2.5 py-0.5 text-xs font-medium", BANDS[band])}>{band}</span>
+  );
 }
 
 /** A share from 0 to 1 as a bar, for beside the number. */

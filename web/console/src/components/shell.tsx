@@ -3,13 +3,14 @@
 import clsx from "clsx";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState, useSyncExternalStore } from "react";
 
 import { useSignIn } from "@/api/sign-in";
 
 import { Account } from "./account";
 import { Icon, type IconName } from "./icon";
 import { SitePicker } from "./site-picker";
+import { Loading } from "./states";
 import { ThemeToggle } from "./theme-toggle";
 
 const PAGES: { href: string; label: string; icon: IconName }[] = [
@@ -24,34 +25,34 @@ const PAGES: { href: string; label: string; icon: IconName }[] = [
 /** The frame of every page: menu at the side (above, on a phone), site, theme and who is signed in. */
 export function Shell({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState(false);
+  const hydrated = useHydrated();
   return (
     <div className="min-h-dvh lg:grid lg:grid-cols-[15rem_minmax(0,1fr)]">
-      <a
-        href="#main"
-        className="absolute -top-20 left-4 z-20 rounded-md bg-card px-4 py-2 text-ink focus:top-4"
-      >
+      <a href="#main" className="absolute -top-20 left-4 z-20 rounded-md bg-card px-4 py-2 text-ink focus:top-4">
         Skip to content
       </a>
-      <aside className="bg-night text-on-night lg:sticky lg:top-0 lg:h-dvh lg:border-r lg:border-night-line">
-        <div className="flex h-14 items-center justify-between px-4 lg:h-16 lg:px-5">
-          <Link href="/" className="flex items-center gap-2.5 font-semibold tracking-tight">
-            <Icon name="mark" className="size-6 text-gold-bright" />
-            OP-ECOM
-          </Link>
-          <button
-            type="button"
-            className="rounded-md p-2 lg:hidden"
-            aria-expanded={open}
-            aria-controls="menu"
-            onClick={() => setOpen(!open)}
-          >
-            <Icon name="menu" className="size-5" />
-            <span className="sr-only">Menu</span>
-          </button>
+      <aside className="bg-night text-on-night lg:border-r lg:border-night-line">
+        <div className="lg:sticky lg:top-0">
+          <div className="flex h-14 items-center justify-between px-4 lg:h-16 lg:px-5">
+            <Link href="/" className="flex items-center gap-2.5 font-semibold tracking-tight">
+              <Icon name="mark" className="size-6 text-gold-bright" />
+              OP-ECOM
+            </Link>
+            <button
+              type="button"
+              className="rounded-md p-2 lg:hidden"
+              aria-expanded={open}
+              aria-controls="menu"
+              onClick={() => setOpen(!open)}
+            >
+              <Icon name="menu" className="size-5" />
+              <span className="sr-only">Menu</span>
+            </button>
+          </div>
+          <nav id="menu" aria-label="Pages" className={clsx("px-3 pb-4 lg:block", !open && "hidden")}>
+            <Menu onChoose={() => setOpen(false)} />
+          </nav>
         </div>
-        <nav id="menu" aria-label="Pages" className={clsx("px-3 pb-4 lg:block", !open && "hidden")}>
-          <Menu onChoose={() => setOpen(false)} />
-        </nav>
       </aside>
       <div className="min-w-0">
         <header className="flex min-h-14 flex-wrap items-center justify-end gap-x-4 gap-y-2 border-b border-line bg-card px-4 py-2 sm:px-8 lg:h-16">
@@ -62,10 +63,22 @@ export function Shell({ children }: { children: ReactNode }) {
           <Account />
         </header>
         <main id="main" tabIndex={-1} className="mx-auto max-w-[88rem] px-4 py-6 outline-none sm:px-8 sm:py-8">
-          <Suspense>{children}</Suspense>
+          {hydrated ? <Suspense>{children}</Suspense> : <Loading what="this page" />}
         </main>
       </div>
     </div>
+  );
+}
+
+/**
+ * Whether the page's own HTML has been taken over. Pages are drawn after that: what they show depends on who is signed in
+ * and on the address, which the HTML cannot know.
+ */
+function useHydrated(): boolean {
+  return useSyncExternalStore(
+    () => () => undefined,
+    () => true,
+    () => false,
   );
 }
 

@@ -41,7 +41,10 @@ const NOTICES = {
 
 export function Notice({ kind = "plain", children }: { kind?: keyof typeof NOTICES; children: ReactNode }) {
   return (
-    <div role={kind === "bad" ? "alert" : "status"} className={clsx("rounded-md border px-3.5 py-2.5 text-sm", NOTICES[kind])}>
+    <div
+      role={kind === "bad" ? "alert" : "status"}
+      className={clsx("rounded-md border px-3.5 py-2.5 text-sm", NOTICES[kind])}
+    >
       {children}
     </div>
   );

@@ -66,7 +66,12 @@ export function DataTable<T extends RowData>({
   if (rows.length === 0 && empty) return <>{empty}</>;
   return (
     <div>
-      <div className="relative -mx-4 overflow-x-auto px-4 sm:-mx-6 sm:px-6" tabIndex={0} role="region" aria-label={caption}>
+      <div
+        className="relative -mx-4 overflow-x-auto px-4 sm:-mx-6 sm:px-6"
+        tabIndex={0}
+        role="region"
+        aria-label={caption}
+      >
         <table className="w-full border-collapse text-sm tabular-nums">
           <caption className="sr-only">{caption}</caption>
           <thead>
@@ -80,7 +85,10 @@ export function DataTable<T extends RowData>({
                       key={header.id}
                       scope="col"
                       aria-sort={sorted === "asc" ? "ascending" : sorted === "desc" ? "descending" : undefined}
-                      className={clsx("py-2 pr-5 font-medium whitespace-nowrap last:pr-0", numeric ? "text-right" : "text-left")}
+                      className={clsx(
+                        "py-2 pr-5 font-medium whitespace-nowrap last:pr-0",
+                        numeric ? "text-right" : "text-left",
+                      )}
                     >
                       <button
                         type="button"

@@ -5,12 +5,22 @@ import { Empty, Loaded } from "@/components/states";
 
 /** The model card as it was written, Markdown. */
 export function CardText({ version }: { version: string }) {
-  const found = api.useQuery("get", "/registry/{version}", { params: { path: { version } } }, { enabled: version !== "" });
+  const found = api.useQuery(
+    "get",
+    "/registry/{version}",
+    { params: { path: { version } } },
+    { enabled: version !== "" },
+  );
   return (
     <Loaded query={found} what="the card">
       {({ card }) =>
         card ? (
-          <div tabIndex={0} role="region" aria-label={`Card of ${version}`} className="max-h-[65dvh] overflow-auto text-sm whitespace-pre-wrap wrap-anywhere">
+          <div
+            tabIndex={0}
+            role="region"
+            aria-label={`Card of ${version}`}
+            className="max-h-[65dvh] overflow-auto text-sm whitespace-pre-wrap wrap-anywhere"
+          >
             {card}
           </div>
         ) : (

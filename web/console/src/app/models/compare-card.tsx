@@ -29,14 +29,27 @@ export function CompareCard({ models }: { models: Model[] }) {
     <Card title="Comparison" note="Each version on the test data of its own training.">
       <div className="mb-4 grid gap-4 sm:grid-cols-2">
         <Chosen label="Version" models={models} version={one.version} onChoose={(version) => set({ a: version })} />
-        <Chosen label="Compared with" models={models} version={other.version} onChoose={(version) => set({ b: version })} />
+        <Chosen
+          label="Compared with"
+          models={models}
+          version={other.version}
+          onChoose={(version) => set({ b: version })}
+        />
       </div>
       {one.data_sha256 === other.data_sha256 ? null : (
         <div className="mb-4">
-          <Notice kind="warn">They were tested on different data, so their metrics do not compare like with like. Their shadow does: promote one.</Notice>
+          <Notice kind="warn">
+            They were tested on different data, so their metrics do not compare like with like. Their shadow does:
+            promote one.
+          </Notice>
         </div>
       )}
-      <DataTable caption={`${one.version} and ${other.version}`} columns={COLUMNS} rows={rows} file={`${one.version}-and-${other.version}`} />
+      <DataTable
+        caption={`${one.version} and ${other.version}`}
+        columns={COLUMNS}
+        rows={rows}
+        file={`${one.version}-and-${other.version}`}
+      />
     </Card>
   );
 }
@@ -67,9 +80,27 @@ function Chosen({
 
 const COLUMNS: Column<Metric>[] = [
   { id: "metric", header: "Metric", value: label },
-  { id: "one", header: "Version", numeric: true, value: ({ values }) => values[0] ?? null, cell: ({ values }) => asFixed(values[0], 4) },
-  { id: "other", header: "Compared with", numeric: true, value: ({ values }) => values[1] ?? null, cell: ({ values }) => asFixed(values[1], 4) },
-  { id: "difference", header: "Difference", numeric: true, value: difference, cell: (metric) => <Difference metric={metric} /> },
+  {
+    id: "one",
+    header: "Version",
+    numeric: true,
+    value: ({ values }) => values[0] ?? null,
+    cell: ({ values }) => asFixed(values[0], 4),
+  },
+  {
+    id: "other",
+    header: "Compared with",
+    numeric: true,
+    value: ({ values }) => values[1] ?? null,
+    cell: ({ values }) => asFixed(values[1], 4),
+  },
+  {
+    id: "difference",
+    header: "Difference",
+    numeric: true,
+    value: difference,
+    cell: (metric) => <Difference metric={metric} />,
+  },
 ];
 
 function difference({ values: [one, other] }: Metric): number | null {

@@ -13,8 +13,15 @@ export function DriftCard({ zone }: { zone: string }) {
   const { site } = useSite();
   const drift = useDrift(site?.name ?? "");
   return (
-    <Card title="Drift" note="The last day beside the four weeks before: what is farther off than those days are from each other.">
-      {site ? <Found drift={drift} zone={zone} /> : <Empty title="Choose a site above">Drift is of one site at a time.</Empty>}
+    <Card
+      title="Drift"
+      note="The last day beside the four weeks before: what is farther off than those days are from each other."
+    >
+      {site ? (
+        <Found drift={drift} zone={zone} />
+      ) : (
+        <Empty title="Choose a site above">Drift is of one site at a time.</Empty>
+      )}
     </Card>
   );
 }
@@ -33,8 +40,8 @@ function Found({ drift, zone }: { drift: ReturnType<typeof useDrift>; zone: stri
   return (
     <div className="space-y-5">
       <p className="text-sm text-muted tabular-nums">
-        {asCount(report.sessions)} sessions from {asTime(since, zone)} to {asTime(until, zone)}, beside {asCount(report.quiet_sessions)} of{" "}
-        {report.quiet_days} days
+        {asCount(report.sessions)} sessions from {asTime(since, zone)} to {asTime(until, zone)}, beside{" "}
+        {asCount(report.quiet_sessions)} of {report.quiet_days} days
       </p>
       {report.alarms.length + figures.length === 0 ? <Notice kind="good">All is as in the days before.</Notice> : null}
       {figures.map((figure) => (
@@ -42,7 +49,8 @@ function Found({ drift, zone }: { drift: ReturnType<typeof useDrift>; zone: stri
           <p className="font-medium">{title(figure)}</p>
           <p className="text-sm text-muted">{figure.cause}</p>
           <p className="mt-1 text-sm tabular-nums">
-            {asNumber(figure.now, 3)} now; usually {asNumber(figure.usual, 3)}, between {asNumber(figure.low, 3)} and {asNumber(figure.high, 3)}
+            {asNumber(figure.now, 3)} now; usually {asNumber(figure.usual, 3)}, between {asNumber(figure.low, 3)} and{" "}
+            {asNumber(figure.high, 3)}
           </p>
         </div>
       ))}

@@ -10,5 +10,7 @@ const LOOKS = {
 export function GateBadge({ gate, since }: { gate: keyof typeof LOOKS; since: string | null }) {
   if (!since) return null;
   const [label, look] = LOOKS[gate];
-  return <span className={clsx("rounded-full px-2.5 py-0.5 text-xs font-medium whitespace-nowrap", look)}>{label}</span>;
+  return (
+    <span className={clsx("rounded-full px-2.5 py-0.5 text-xs font-medium whitespace-nowrap", look)}>{label}</span>
+  );
 }

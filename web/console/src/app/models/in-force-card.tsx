@@ -23,7 +23,10 @@ export function InForceCard({ registry, zone }: { registry: Registry; zone: stri
     <Card title="In force" note="What scores the next event of each site.">
       <ul className="divide-y divide-line">
         {registry.in_force.map((each) => (
-          <li key={each.site} className="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 py-3 first:pt-0 last:pb-0">
+          <li
+            key={each.site}
+            className="flex flex-wrap items-center justify-between gap-x-6 gap-y-2 py-3 first:pt-0 last:pb-0"
+          >
             <div className="min-w-0">
               <p className="text-sm text-muted">{named(each.site)}</p>
               <p className="font-medium break-all">{each.version}</p>
@@ -85,7 +88,9 @@ function RollBack({ site, onDone }: { site: string; onDone: () => void }) {
   });
   return (
     <div className="space-y-4">
-      <p className="text-muted">The version that was in force before the last promotion scores every event from then on.</p>
+      <p className="text-muted">
+        The version that was in force before the last promotion scores every event from then on.
+      </p>
       {back.error ? <Notice kind="bad">{back.error.reason}</Notice> : null}
       <div className="flex justify-end gap-3">
         <Button onClick={onDone}>Cancel</Button>

@@ -58,7 +58,12 @@ function JobState({ job, zone }: { job: Job; zone: string }) {
       </p>
       {job.state === "judging" ? (
         <div className="flex flex-wrap items-center gap-4">
-          <progress className="h-2 w-full max-w-96 accent-lapis" aria-label="Events compared" max={Math.max(job.records ?? 0, 1)} value={job.done ?? 0} />
+          <progress
+            className="h-2 w-full max-w-96 accent-lapis"
+            aria-label="Events compared"
+            max={Math.max(job.records ?? 0, 1)}
+            value={job.done ?? 0}
+          />
           <span className="text-sm text-muted tabular-nums">
             {asCount(job.done)} of {asCount(job.records)} events
           </span>
@@ -80,7 +85,9 @@ function Reasons({ job }: { job: Job }) {
   return (
     <Notice kind="warn">
       <p className="font-medium">
-        {job.state === "refused" ? "It does not go live, and nothing was changed:" : "It went live against the gate, which found:"}
+        {job.state === "refused"
+          ? "It does not go live, and nothing was changed:"
+          : "It went live against the gate, which found:"}
       </p>
       <ul className="mt-1 list-disc pl-5">
         {job.refusals.map((line) => (
@@ -102,7 +109,12 @@ function Compared({ job }: { job: Job }) {
     ["Mean probability", whole.live.predicted, whole.candidate.predicted],
   ] as const;
   return (
-    <div className="relative overflow-x-auto" tabIndex={0} role="region" aria-label="Both versions on the same sessions">
+    <div
+      className="relative overflow-x-auto"
+      tabIndex={0}
+      role="region"
+      aria-label="Both versions on the same sessions"
+    >
       <table className="w-full max-w-[34rem] text-sm tabular-nums">
         <caption className="pb-2 text-left text-muted">
           On {asCount(whole.sessions)} sessions that are new to it, of which {asCount(whole.buyers)} bought
@@ -110,14 +122,20 @@ function Compared({ job }: { job: Job }) {
         <thead className="border-b border-line text-muted">
           <tr>
             <th scope="col" className="py-1.5 text-left font-medium" />
-            <th scope="col" className="py-1.5 text-right font-medium">in force</th>
-            <th scope="col" className="py-1.5 text-right font-medium">this version</th>
+            <th scope="col" className="py-1.5 text-right font-medium">
+              in force
+            </th>
+            <th scope="col" className="py-1.5 text-right font-medium">
+              this version
+            </th>
           </tr>
         </thead>
         <tbody>
           {rows.map(([name, live, candidate]) => (
             <tr key={name} className="border-b border-line last:border-0">
-              <th scope="row" className="py-1.5 text-left font-normal">{name}</th>
+              <th scope="row" className="py-1.5 text-left font-normal">
+                {name}
+              </th>
               <td className="py-1.5 text-right">{asFixed(live, 4)}</td>
               <td className="py-1.5 text-right">{asFixed(candidate, 4)}</td>
             </tr>

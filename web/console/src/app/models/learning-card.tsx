@@ -50,14 +50,23 @@ function Runs({ runs: sites, columns }: { runs: { runs: Run[] }[]; columns: Colu
       columns={columns}
       rows={runs}
       file="learning"
-      empty={<Empty title="Nothing was learned yet">The learner looks at every site each hour, and learns where there are sessions and purchases enough.</Empty>}
+      empty={
+        <Empty title="Nothing was learned yet">
+          The learner looks at every site each hour, and learns where there are sessions and purchases enough.
+        </Empty>
+      }
     />
   );
 }
 
 function columnsOf(zone: string): Column<Run>[] {
   return [
-    { id: "begun", header: "Begun", value: ({ started_at: at }) => at, cell: ({ started_at: at }) => <span className="whitespace-nowrap">{asTime(at, zone)}</span> },
+    {
+      id: "begun",
+      header: "Begun",
+      value: ({ started_at: at }) => at,
+      cell: ({ started_at: at }) => <span className="whitespace-nowrap">{asTime(at, zone)}</span>,
+    },
     { id: "site", header: "Site", value: ({ site }) => site },
     {
       id: "result",
@@ -65,9 +74,26 @@ function columnsOf(zone: string): Column<Run>[] {
       value: ({ step }) => STEPS[step][0],
       cell: ({ step }) => <span className={clsx("font-medium", STEPS[step][1])}>{STEPS[step][0]}</span>,
     },
-    { id: "sessions", header: "Sessions", numeric: true, value: ({ sessions }) => sessions, cell: ({ sessions }) => asCount(sessions) },
-    { id: "purchases", header: "Bought", numeric: true, value: ({ purchases }) => purchases, cell: ({ purchases }) => asCount(purchases) },
-    { id: "candidate", header: "Version", value: ({ candidate }) => candidate ?? "", cell: ({ candidate }) => <span className="break-all">{candidate || "–"}</span> },
+    {
+      id: "sessions",
+      header: "Sessions",
+      numeric: true,
+      value: ({ sessions }) => sessions,
+      cell: ({ sessions }) => asCount(sessions),
+    },
+    {
+      id: "purchases",
+      header: "Bought",
+      numeric: true,
+      value: ({ purchases }) => purchases,
+      cell: ({ purchases }) => asCount(purchases),
+    },
+    {
+      id: "candidate",
+      header: "Version",
+      value: ({ candidate }) => candidate ?? "",
+      cell: ({ candidate }) => <span className="break-all">{candidate || "–"}</span>,
+    },
     {
       id: "reasons",
       header: "Why",

@@ -28,7 +28,12 @@ export function paired(manifests: { metrics: Record<string, number> }[]): Metric
   const order = Object.keys(LABELS);
   return keys
     .map((key) => ({ ...parsed(key), values: manifests.map(({ metrics }) => metrics[key] ?? null) }))
-    .sort((one, other) => place(order, one.name) - place(order, other.name) || one.name.localeCompare(other.name, undefined, { numeric: true }) || one.event - other.event);
+    .sort(
+      (one, other) =>
+        place(order, one.name) - place(order, other.name) ||
+        one.name.localeCompare(other.name, undefined, { numeric: true }) ||
+        one.event - other.event,
+    );
 }
 
 export function parsed(key: string): { name: string; event: number } {

@@ -8,7 +8,10 @@ export const metadata: Metadata = { title: "Models" };
 
 export default function Place() {
   return (
-    <Page title="Models" lead="Which model scores which site, what it is worth, what was learned since, and whether visitors still behave as it knows them.">
+    <Page
+      title="Models"
+      lead="Which model scores which site, what it is worth, what was learned since, and whether visitors still behave as it knows them."
+    >
       <Models />
     </Page>
   );

@@ -37,8 +37,8 @@ export function PromoteForm({ version, onDone }: { version: string; onDone: () =
   return (
     <form onSubmit={submit} className="space-y-4">
       <p className="text-sm text-muted">
-        The sessions of the last days are scored again by this version, beside the one in force. The gate lets it pass where it is surely
-        no worse on sessions that are new to it. Live traffic is not touched meanwhile.
+        The sessions of the last days are scored again by this version, beside the one in force. The gate lets it pass
+        where it is surely no worse on sessions that are new to it. Live traffic is not touched meanwhile.
       </p>
       <div className="grid gap-4 sm:grid-cols-3">
         <Field label="Scores">
@@ -55,12 +55,27 @@ export function PromoteForm({ version, onDone }: { version: string; onDone: () =
         </Field>
         <Field label="Compared on, days">
           {(ids) => (
-            <Input {...ids} type="number" required min="0.01" max="3660" step="any" value={days} onChange={(event) => setDays(event.target.value)} className="w-full" />
+            <Input
+              {...ids}
+              type="number"
+              required
+              min="0.01"
+              max="3660"
+              step="any"
+              value={days}
+              onChange={(event) => setDays(event.target.value)}
+              className="w-full"
+            />
           )}
         </Field>
         <Field label="Events from">
           {(ids) => (
-            <Select {...ids} value={source} onChange={(event) => setSource(event.target.value === "kafka" ? "kafka" : "clickhouse")} className="w-full">
+            <Select
+              {...ids}
+              value={source}
+              onChange={(event) => setSource(event.target.value === "kafka" ? "kafka" : "clickhouse")}
+              className="w-full"
+            >
               <option value="kafka">Kafka</option>
               <option value="clickhouse">ClickHouse</option>
             </Select>
@@ -68,10 +83,17 @@ export function PromoteForm({ version, onDone }: { version: string; onDone: () =
         </Field>
       </div>
       <label className="flex items-start gap-2 text-sm">
-        <input type="checkbox" checked={force} onChange={(event) => setForce(event.target.checked)} className="mt-0.5 size-4 accent-lapis" />
+        <input
+          type="checkbox"
+          checked={force}
+          onChange={(event) => setForce(event.target.checked)}
+          className="mt-0.5 size-4 accent-lapis"
+        />
         <span>
           Also against the gate
-          <span className="block text-xs text-muted">Its reasons are kept with the promotion, and the audit trail has who did it.</span>
+          <span className="block text-xs text-muted">
+            Its reasons are kept with the promotion, and the audit trail has who did it.
+          </span>
         </span>
       </label>
       {promote.error ? <Notice kind="bad">{promote.error.reason}</Notice> : null}

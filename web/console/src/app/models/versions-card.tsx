@@ -67,7 +67,12 @@ function columnsOf(
       ),
     },
     { id: "kind", header: "Kind", value: ({ track }) => track },
-    { id: "made", header: "Made", value: ({ created_at: made }) => made, cell: ({ created_at: made }) => <span className="whitespace-nowrap">{made}</span> },
+    {
+      id: "made",
+      header: "Made",
+      value: ({ created_at: made }) => made,
+      cell: ({ created_at: made }) => <span className="whitespace-nowrap">{made}</span>,
+    },
     {
       id: "fitted",
       header: "Learned from",
@@ -82,7 +87,13 @@ function columnsOf(
           (shop?.site ?? "–")
         ),
     },
-    { id: "auc", header: "AUC", numeric: true, value: ({ metrics }) => metrics.auc_test ?? null, cell: ({ metrics }) => asFixed(metrics.auc_test, 3) },
+    {
+      id: "auc",
+      header: "AUC",
+      numeric: true,
+      value: ({ metrics }) => metrics.auc_test ?? null,
+      cell: ({ metrics }) => asFixed(metrics.auc_test, 3),
+    },
     {
       id: "loss",
       header: "Log-loss",
@@ -90,7 +101,13 @@ function columnsOf(
       value: ({ metrics }) => metrics.log_loss_test ?? null,
       cell: ({ metrics }) => asFixed(metrics.log_loss_test, 4),
     },
-    { id: "threshold", header: "YES from", numeric: true, value: ({ threshold }) => threshold, cell: ({ threshold }) => asFixed(threshold, 3) },
+    {
+      id: "threshold",
+      header: "YES from",
+      numeric: true,
+      value: ({ threshold }) => threshold,
+      cell: ({ threshold }) => asFixed(threshold, 3),
+    },
     {
       id: "promote",
       header: "Action",

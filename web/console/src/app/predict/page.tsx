@@ -1,14 +1,9 @@
 import type { Metadata } from "next";
 
-import { Page } from "@/components/page";
-import { Empty } from "@/components/states";
+import { Predict } from "./predict";
 
 export const metadata: Metadata = { title: "Predict" };
 
-export default function Place() {
-  return (
-    <Page title="Predict">
-      <Empty title="Being built" />
-    </Page>
-  );
+export default function PredictPage() {
+  return <Predict />;
 }

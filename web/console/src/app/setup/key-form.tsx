@@ -19,7 +19,15 @@ const SCOPES: { scope: Scope; label: string }[] = [
 ];
 
 /** A key for a person or a program. */
-export function KeyForm({ sites, onCancel, onDone }: { sites: string[]; onCancel: () => void; onDone: (key: string) => void }) {
+export function KeyForm({
+  sites,
+  onCancel,
+  onDone,
+}: {
+  sites: string[];
+  onCancel: () => void;
+  onDone: (key: string) => void;
+}) {
   const reload = useReload();
   const [name, setName] = useState("");
   const [scopes, setScopes] = useState<Scope[]>(["read"]);
@@ -38,13 +46,26 @@ export function KeyForm({ sites, onCancel, onDone }: { sites: string[]; onCancel
     <form onSubmit={submit} className="space-y-4">
       <Field label="Name" hint="Whose it is, or what for; the audit trail has it.">
         {(ids) => (
-          <Input {...ids} required autoFocus maxLength={64} value={name} onChange={(event) => setName(event.target.value)} className="w-full" />
+          <Input
+            {...ids}
+            required
+            autoFocus
+            maxLength={64}
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            className="w-full"
+          />
         )}
       </Field>
       <fieldset>
         <legend className="mb-1 text-sm font-medium">It may</legend>
         {SCOPES.map(({ scope, label }) => (
-          <Choice key={scope} label={label} checked={scopes.includes(scope)} onChange={() => setScopes(toggled(scopes, scope))} />
+          <Choice
+            key={scope}
+            label={label}
+            checked={scopes.includes(scope)}
+            onChange={() => setScopes(toggled(scopes, scope))}
+          />
         ))}
       </fieldset>
       <fieldset>
@@ -52,7 +73,12 @@ export function KeyForm({ sites, onCancel, onDone }: { sites: string[]; onCancel
         <p className="mb-1 text-xs text-muted">None chosen: all, those to come too.</p>
         <div className="max-h-40 overflow-auto">
           {sites.map((site) => (
-            <Choice key={site} label={site} checked={chosen.includes(site)} onChange={() => setChosen(toggled(chosen, site))} />
+            <Choice
+              key={site}
+              label={site}
+              checked={chosen.includes(site)}
+              onChange={() => setChosen(toggled(chosen, site))}
+            />
           ))}
         </div>
       </fieldset>

@@ -40,7 +40,9 @@ export function KeysStep({ sites, canChange }: { sites: string[]; canChange: boo
             columns={columns}
             rows={found}
             file="keys"
-            empty={<Empty title="There is no key yet">Programs and people need one where this machine is not enough.</Empty>}
+            empty={
+              <Empty title="There is no key yet">Programs and people need one where this machine is not enough.</Empty>
+            }
           />
           <Button look="primary" icon="key" className="mt-3" disabled={!canChange} onClick={() => setForm("new")}>
             Make a key
@@ -69,14 +71,20 @@ export function KeysStep({ sites, canChange }: { sites: string[]; canChange: boo
 
 function columnsOf(canChange: boolean, onEnd: (name: string) => void): Column<Key>[] {
   return [
-    { id: "name", header: "Name", value: ({ name }) => name, cell: ({ name }) => <b className="font-medium">{name}</b> },
+    {
+      id: "name",
+      header: "Name",
+      value: ({ name }) => name,
+      cell: ({ name }) => <b className="font-medium">{name}</b>,
+    },
     { id: "scopes", header: "May", value: ({ scopes }) => scopes.join(", ") },
     { id: "sites", header: "Of sites", value: ({ sites }) => sites?.join(", ") ?? "all" },
     {
       id: "made",
       header: "Made",
       value: ({ created_at: at }) => at ?? "in the settings",
-      cell: ({ created_at: at }) => (at ? asTime(Date.parse(at), Intl.DateTimeFormat().resolvedOptions().timeZone) : "in the settings"),
+      cell: ({ created_at: at }) =>
+        at ? asTime(Date.parse(at), Intl.DateTimeFormat().resolvedOptions().timeZone) : "in the settings",
     },
     {
       id: "end",
@@ -102,7 +110,9 @@ function EndKey({ name, onDone }: { name: string; onDone: () => void }) {
   });
   return (
     <div className="space-y-4">
-      <p className="text-muted">Who has it reads nothing with it from the next second on. Streams that are open end with their client.</p>
+      <p className="text-muted">
+        Who has it reads nothing with it from the next second on. Streams that are open end with their client.
+      </p>
       {end.error ? <Notice kind="bad">{end.error.reason}</Notice> : null}
       <div className="flex justify-end gap-3">
         <Button onClick={onDone}>Keep it</Button>

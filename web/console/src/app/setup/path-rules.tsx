@@ -16,7 +16,9 @@ export function PathRules({ rules, onChange }: { rules: PathRule[]; onChange: (r
   return (
     <fieldset>
       <legend className="mb-1 text-sm font-medium">Kinds of pages</legend>
-      <p className="mb-2 text-xs text-muted">By the beginning of their path, where a page does not give its own kind.</p>
+      <p className="mb-2 text-xs text-muted">
+        By the beginning of their path, where a page does not give its own kind.
+      </p>
       <ul className="space-y-2">
         {rules.map((rule, place) => (
           <li key={place} className="flex flex-wrap gap-2">
@@ -44,7 +46,11 @@ export function PathRules({ rules, onChange }: { rules: PathRule[]; onChange: (r
           </li>
         ))}
       </ul>
-      <Button look="quiet" className="mt-1 -ml-3.5" onClick={() => onChange([...rules, { prefix: "", type: "ProductRelated" }])}>
+      <Button
+        look="quiet"
+        className="mt-1 -ml-3.5"
+        onClick={() => onChange([...rules, { prefix: "", type: "ProductRelated" }])}
+      >
         Add a rule
       </Button>
     </fieldset>

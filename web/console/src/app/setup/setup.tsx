@@ -43,7 +43,11 @@ export function Setup() {
                     <Empty title="There is no site yet">Add one above; its tag then stands here.</Empty>
                   </Step>
                 )}
-                <Step number={6} title="Keys of people and programs" note="Who reads scores, exports lists or runs this console.">
+                <Step
+                  number={6}
+                  title="Keys of people and programs"
+                  note="Who reads scores, exports lists or runs this console."
+                >
                   <KeysStep sites={found.map(({ name }) => name)} canChange={canChange} />
                 </Step>
               </ol>
@@ -96,7 +100,5 @@ function isOwn({ kept_in: keptIn }: Site): boolean {
 
 /** The site of one's own that was made first, else the shipped one. */
 function first(sites: Site[]): Site | undefined {
-  return (
-    sites.find(isOwn) ?? sites.find(({ name }) => name === "default") ?? sites[0]
-  );
+  return sites.find(isOwn) ?? sites.find(({ name }) => name === "default") ?? sites[0];
 }

@@ -7,7 +7,9 @@ import { Copied } from "./copied";
 export function ShownOnce({ secret, onDone }: { secret: string; onDone: () => void }) {
   return (
     <div className="space-y-4">
-      <Notice kind="warn">It is shown this once. Keep it where secrets are kept; a lost one is replaced by another.</Notice>
+      <Notice kind="warn">
+        It is shown this once. Keep it where secrets are kept; a lost one is replaced by another.
+      </Notice>
       <Copied text={secret} label="The key" />
       <div className="flex justify-end">
         <Button look="primary" onClick={onDone}>

@@ -38,10 +38,13 @@ export function SiteForm({
   const [zone, setZone] = useState(before.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
   const [holidays, setHolidays] = useState(before.holidays ?? "");
   const [currency, setCurrency] = useState(before.currency ?? "");
-  const [conversion, setConversion] = useState(before.expected_conversion ? String(100 * before.expected_conversion) : "");
+  const [conversion, setConversion] = useState(
+    before.expected_conversion ? String(100 * before.expected_conversion) : "",
+  );
   const [rules, setRules] = useState<PathRule[]>(before.path_rules ?? []);
   const held = (field: keyof Fields) => site?.held.includes(field) ?? false;
-  const hint = (field: keyof Fields, otherwise: string) => (held(field) ? "The settings hold this: change it there." : otherwise);
+  const hint = (field: keyof Fields, otherwise: string) =>
+    held(field) ? "The settings hold this: change it there." : otherwise;
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -76,7 +79,10 @@ export function SiteForm({
           )}
         </Field>
       )}
-      <Field label="Origins" hint="Where its pages are, one a line: https://shop.example. None: pages of this machine alone.">
+      <Field
+        label="Origins"
+        hint="Where its pages are, one a line: https://shop.example. None: pages of this machine alone."
+      >
         {(ids) => (
           <textarea
             {...ids}
@@ -90,17 +96,39 @@ export function SiteForm({
       <div className="grid gap-4 sm:grid-cols-2">
         <Field label="Time zone" hint={hint("timezone", "Days, months and the 04:00 cut are local.")}>
           {(ids) => (
-            <Input {...ids} required list="time-zones" disabled={held("timezone")} value={zone} onChange={(event) => setZone(event.target.value)} className="w-full" />
+            <Input
+              {...ids}
+              required
+              list="time-zones"
+              disabled={held("timezone")}
+              value={zone}
+              onChange={(event) => setZone(event.target.value)}
+              className="w-full"
+            />
           )}
         </Field>
         <Field label="Holidays" hint={hint("holidays", "Country code, such as AT; empty: none.")}>
           {(ids) => (
-            <Input {...ids} maxLength={6} disabled={held("holidays")} value={holidays} onChange={(event) => setHolidays(event.target.value)} className="w-full" />
+            <Input
+              {...ids}
+              maxLength={6}
+              disabled={held("holidays")}
+              value={holidays}
+              onChange={(event) => setHolidays(event.target.value)}
+              className="w-full"
+            />
           )}
         </Field>
         <Field label="Currency" hint={hint("currency", "In which revenue is added up, such as EUR.")}>
           {(ids) => (
-            <Input {...ids} maxLength={3} disabled={held("currency")} value={currency} onChange={(event) => setCurrency(event.target.value)} className="w-full" />
+            <Input
+              {...ids}
+              maxLength={3}
+              disabled={held("currency")}
+              value={currency}
+              onChange={(event) => setCurrency(event.target.value)}
+              className="w-full"
+            />
           )}
         </Field>
         <Field label="Expected conversion, %" hint={hint("expected_conversion", "Of a hundred sessions so many buy.")}>

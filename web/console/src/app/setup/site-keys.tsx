@@ -53,7 +53,11 @@ export function SiteKeys({ site, canChange }: { site: Site; canChange: boolean }
                 : null}
             </div>
             <div className="flex flex-wrap gap-2">
-              <Button icon="key" disabled={!canChange || make.isPending} onClick={() => make.mutate({ params: { path }, body: { kind } })}>
+              <Button
+                icon="key"
+                disabled={!canChange || make.isPending}
+                onClick={() => make.mutate({ params: { path }, body: { kind } })}
+              >
                 {counts[kind] ? "Make another" : "Make one"}
               </Button>
               {counts[kind] > 1 ? (

@@ -52,7 +52,11 @@ export function SitesStep({
             <Button disabled={!canChange} onClick={() => setForm("change")}>
               Change {site.name}
             </Button>
-            <Button look="danger" disabled={!canChange || !site.kept_in.includes("file")} onClick={() => setForm("remove")}>
+            <Button
+              look="danger"
+              disabled={!canChange || !site.kept_in.includes("file")}
+              onClick={() => setForm("remove")}
+            >
               Remove {site.name}
             </Button>
           </>
@@ -63,7 +67,11 @@ export function SitesStep({
           <Notice kind="warn">{notices.join(". ")}.</Notice>
         </div>
       ) : null}
-      <Dialog open={form === "new" || form === "change"} onClose={close} title={form === "new" ? "Add a site" : `Change ${chosen}`}>
+      <Dialog
+        open={form === "new" || form === "change"}
+        onClose={close}
+        title={form === "new" ? "Add a site" : `Change ${chosen}`}
+      >
         <SiteForm
           {...(form === "change" && site ? { site } : {})}
           onCancel={close}
@@ -131,7 +139,11 @@ function RemoveSite({ name, onDone }: { name: string; onDone: () => void }) {
       {remove.error ? <Notice kind="bad">{remove.error.reason}</Notice> : null}
       <div className="flex justify-end gap-3">
         <Button onClick={onDone}>Keep it</Button>
-        <Button look="danger" disabled={remove.isPending} onClick={() => remove.mutate({ params: { path: { site: name } } })}>
+        <Button
+          look="danger"
+          disabled={remove.isPending}
+          onClick={() => remove.mutate({ params: { path: { site: name } } })}
+        >
           Remove
         </Button>
       </div>

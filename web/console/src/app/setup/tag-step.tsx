@@ -22,7 +22,9 @@ export function TagStep({ site }: { site: Site }) {
       {({ tag: text, key, directives }) => (
         <div className="space-y-4">
           {key ? null : (
-            <Notice kind="warn">This site has no write key, so its pages send from this machine alone: make one in step 4.</Notice>
+            <Notice kind="warn">
+              This site has no write key, so its pages send from this machine alone: make one in step 4.
+            </Notice>
           )}
           <Copied text={text} label={`Script tag of ${site.name}`} />
           <fieldset className="flex flex-wrap gap-x-6 gap-y-2 text-sm">
@@ -35,7 +37,14 @@ export function TagStep({ site }: { site: Site }) {
             <summary className="w-fit text-lapis">Several hosts, and content security policy</summary>
             <div className="mt-3 space-y-4">
               <Field label="Domain of the cookie" hint="One visitor on all hosts of this domain, such as shop.example.">
-                {(ids) => <Input {...ids} value={domain} onChange={(event) => setDomain(event.target.value)} className="w-full max-w-80" />}
+                {(ids) => (
+                  <Input
+                    {...ids}
+                    value={domain}
+                    onChange={(event) => setDomain(event.target.value)}
+                    className="w-full max-w-80"
+                  />
+                )}
               </Field>
               <div>
                 <p className="mb-1 text-muted">A page with a strict policy must allow:</p>
@@ -54,10 +63,23 @@ export function TagStep({ site }: { site: Site }) {
   );
 }
 
-function Option({ label, checked, onChange }: { label: string; checked: boolean; onChange: (checked: boolean) => void }) {
+function Option({
+  label,
+  checked,
+  onChange,
+}: {
+  label: string;
+  checked: boolean;
+  onChange: (checked: boolean) => void;
+}) {
   return (
     <label className="flex items-center gap-2">
-      <input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} className="size-4 accent-lapis" />
+      <input
+        type="checkbox"
+        checked={checked}
+        onChange={(event) => onChange(event.target.checked)}
+        className="size-4 accent-lapis"
+      />
       {label}
     </label>
   );
