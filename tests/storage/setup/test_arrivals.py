@@ -42,7 +42,7 @@ def test_the_answer_of_one_key_is_not_that_of_another() -> None:
     assert [given.get("seen_sites") for given in client.queries] == [None, ["shop"], ["other"]]
 
 
-def test_a_database_that_is_away_is_asked_again() -> None:
+def test_a_database_that_is_away_is_tried_again() -> None:
     class AwayClient:
         def query(self, *_: Any) -> Any:
             raise DatabaseError("gone")
