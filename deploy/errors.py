@@ -50,6 +50,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         UnknownWebhookError
         VersionError
         WriterError
+        WrongPlaceError
     DeployError
         RowRefusedError
         SetupError

@@ -26,6 +26,7 @@ from deploy.wiring.connection_limits import api_limits
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
+from deploy.wiring.operations import routes as operations_routes
 from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
@@ -139,6 +140,7 @@ def app(
             (checks or drift_checks(settings, opened, registry)).found,
         ),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
+        operations=operations_routes(settings, opened, permitted),
         learner=LearnerRuns(opened.engine),
         metrics=metrics,
         origins=read_origins(settings),

@@ -102,6 +102,7 @@ def create_app(
     predictions: APIRouter,
     admin: APIRouter,
     learning: APIRouter,
+    operations: APIRouter,
     learner: LearnerRuns,
     metrics: ApiMetrics,
     origins: Sequence[str],
@@ -130,6 +131,7 @@ def create_app(
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(learning)
+    app.include_router(operations)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

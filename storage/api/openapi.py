@@ -10,8 +10,10 @@ from ingest.tokens import Token
 from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
 from storage.admin.rows import SessionList, Statistics, WholeSession
+from storage.dead_letters.answers import DeadLetterList, ResendRequest, ResentLetter, WholeDeadLetter
 from storage.drift.report import DriftCheckList, SiteDrift
 from storage.feature_store.days import FeatureDays
+from storage.health.answers import HealthReport, LagReport
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
@@ -19,12 +21,15 @@ from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.webhooks.answers import DeliveryList, DeliveryView, NewWebhook, WebhookList, WebhookOrder, WebhookView
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
     LearningRuns,
+    *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
+    *(WebhookList, WebhookView, WebhookOrder, NewWebhook, DeliveryList, DeliveryView),
 )
 
 
