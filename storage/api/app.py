@@ -7,7 +7,7 @@ scoring.api, mounted here.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -35,6 +35,7 @@ from storage.http.request_metrics import RequestMetrics
 from storage.http.stream_tokens import Tokens
 from storage.learner.api import learning_routes
 from storage.learner.runs import LearnerRuns
+from storage.live.activity import Activity, activity_routes
 from storage.live.session_streams import SessionStreams, session_routes
 from storage.live.sse import Streams
 from storage.live.subscribe import ResumePosition, Start, UpdateFilter
@@ -104,6 +105,9 @@ def create_app(
     learning: APIRouter,
     operations: APIRouter,
     learner: LearnerRuns,
+    activity: Callable[[], Activity],
+    setup: APIRouter,
+    models: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -128,10 +132,13 @@ def create_app(
     app.include_router(replay_routes(jobs, access.scoped("admin")))
     app.include_router(page_routes(pages, access))
     app.include_router(learning_routes(learner, access.scoped("admin")))
+    app.include_router(activity_routes(activity, access))
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(learning)
     app.include_router(operations)
+    app.include_router(setup)
+    app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

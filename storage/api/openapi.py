@@ -9,6 +9,7 @@ from msgspec import Struct
 from ingest.tokens import Token
 from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
+from storage.admin.records import SessionRecords
 from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.dead_letters.answers import DeadLetterList, ResendRequest, ResentLetter, WholeDeadLetter
 from storage.drift.report import DriftCheckList, SiteDrift
@@ -17,17 +18,22 @@ from storage.health.answers import HealthReport, LagReport
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
+from storage.live.activity import Activity
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from storage.promotions.answers import STRUCTS as PROMOTION_STRUCTS
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.setup.answers import STRUCTS as SETUP_STRUCTS
 from storage.webhooks.answers import DeliveryList, DeliveryView, NewWebhook, WebhookList, WebhookOrder, WebhookView
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
-    LearningRuns,
+    *(LearningRuns, Activity, SessionRecords),
+    *SETUP_STRUCTS,
+    *PROMOTION_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
     *(WebhookList, WebhookView, WebhookOrder, NewWebhook, DeliveryList, DeliveryView),
 )
