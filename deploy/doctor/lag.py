@@ -31,15 +31,11 @@ async def lag(settings: Settings) -> LagReport:
 
 
 def _group(part: str, name: str, offsets: GroupOffsets, spans: Spans) -> GroupLag:
-    partitions = [
-        PartitionLag(
-            place.topic,
-            place.partition,
-            first,
-            end,
-            offset if (offset := offsets.committed.get(place, -1)) >= 0 else None,
-            offsets.behind(place, (first, end)),
-        )
-        for place, (first, end) in sorted(spans.items())
-    ]
+    partitions = []
+    for place, (first, end) in sorted(spans.items()):
+        offset = offsets.committed.get(place, -1)
+        # What was read was there, even where the embedded broker's end lies low.
+        whole, committed = max(end, offset), offset if offset >= 0 else None
+        behind = offsets.behind(place, (first, whole))
+        partitions.append(PartitionLag(place.topic, place.partition, first, whole, committed, behind))
     return GroupLag(part, name, offsets.members, offsets.lag(spans), partitions)

@@ -16,7 +16,7 @@ from deploy.settings.access_file import Reloading, sites_of
 from deploy.settings.model import Settings, SiteSettings
 from deploy.wiring.storage import DatabaseHandles
 from storage.dead_letters.api import dead_letter_routes
-from storage.dead_letters.door import DoorAnswer
+from storage.dead_letters.ingest_client import IngestResponse
 from storage.dead_letters.ledger import ResentLedger
 from storage.dead_letters.listing import DeadLetterListing
 from storage.dead_letters.reads import DeadLetterReads
@@ -34,12 +34,12 @@ _LATER = (408, 429)
 def routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> APIRouter:
     """The routes under /dead-letters; raises SetupError for an api.ingest_url that is no address."""
     reads, ledger = DeadLetterReads(opened.client), ResentLedger(opened.engine)
-    resender = LetterResender(reads, ledger, IngestDoor(settings), _now)
+    resender = LetterResender(reads, ledger, HttpIngestClient(settings), _now)
     return dead_letter_routes(DeadLetterListing(reads, ledger, _now), resender, permitted.scoped("admin"))
 
 
-class IngestDoor:
-    """An EventDoor: the ingest API at api.ingest_url, with the write key or the purchase secret of the site."""
+class HttpIngestClient:
+    """An IngestClient: the ingest API at api.ingest_url, with the write key or the purchase secret of the site."""
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         given, ingest = settings.api.ingest_url, settings.ingest
@@ -50,20 +50,22 @@ class IngestDoor:
         self._sites = Reloading(settings, lambda file: sites_of(settings, file))
         self._transport = transport
 
-    async def __call__(self, site: str, event: bytes, is_verified: bool, is_bot: bool) -> DoorAnswer:
+    async def __call__(self, site: str, event: bytes, is_verified: bool, is_bot: bool) -> IngestResponse:
         known = self._sites().get(site)
         if known is None:
-            return DoorAnswer("refused", reason=f"there is no site {site}: `opecom sites add {site}` makes it")
+            return IngestResponse("refused", reason=f"there is no site {site}: `opecom sites add {site}` makes it")
         if is_verified and not known.count_unverified_purchases:
             if not known.purchase_secrets:
                 remedy = f"`opecom sites rotate {site} --purchase` makes one"
-                return DoorAnswer("refused", reason=f"the site {site} has no purchase secret to sign it with: {remedy}")
+                return IngestResponse(
+                    "refused", reason=f"the site {site} has no purchase secret to sign it with: {remedy}"
+                )
             return await self._post(*_signed(known, event), _key(known), is_bot)
         return await self._post("/v1/batch", _batch(site, event), {}, _key(known), is_bot)
 
     async def _post(
         self, path: str, body: bytes, signed: dict[str, str], key: dict[str, str], is_bot: bool
-    ) -> DoorAnswer:
+    ) -> IngestResponse:
         headers = {"Content-Type": "application/json", "User-Agent": BOT_AGENT if is_bot else PLAIN_AGENT}
         try:
             # No proxy of the environment: this is a part of the same system.
@@ -71,29 +73,29 @@ class IngestDoor:
                 answer = await client.post(self._url + path, content=body, headers=headers | signed | key)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             line = f"nobody answers at {self._url} ({type(error).__name__}): start ingest, or see api.ingest_url"
-            return DoorAnswer("not_sent", reason=line)
+            return IngestResponse("not_sent", reason=line)
         except httpx.HTTPError as error:
-            return DoorAnswer("unknown", reason=f"{self._url} gave no answer ({type(error).__name__})")
+            return IngestResponse("unknown", reason=f"{self._url} gave no answer ({type(error).__name__})")
         return _meaning(answer)
 
 
-def _meaning(answer: httpx.Response) -> DoorAnswer:
+def _meaning(answer: httpx.Response) -> IngestResponse:
     """What an answer of the ingest API says of the one event that was sent."""
     try:
         read = msgspec.json.decode(answer.content, type=dict)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return DoorAnswer("unknown", reason=f"{answer.status_code}, and no answer of our ingest API")
+        return IngestResponse("unknown", reason=f"{answer.status_code}, and no answer of our ingest API")
     if answer.status_code == 202:
         refused = read.get("refused") or []
         if refused:
-            return DoorAnswer("refused", reason=f"{refused[0]['code']}: {refused[0]['reason']}")
-        return DoorAnswer("accepted", event_id=str(read.get("event_id", "")))
+            return IngestResponse("refused", reason=f"{refused[0]['code']}: {refused[0]['reason']}")
+        return IngestResponse("accepted", event_id=str(read.get("event_id", "")))
     reason = f"{read.get('error', answer.status_code)}: {read.get('reason', '')}"
     if answer.status_code >= 500:
-        return DoorAnswer("unknown", reason=reason, retry_after=_wait(answer))
+        return IngestResponse("unknown", reason=reason, retry_after=_wait(answer))
     if answer.status_code in _LATER:
-        return DoorAnswer("not_sent", reason=reason, retry_after=_wait(answer))
-    return DoorAnswer("refused", reason=reason)
+        return IngestResponse("not_sent", reason=reason, retry_after=_wait(answer))
+    return IngestResponse("refused", reason=reason)
 
 
 def _wait(answer: httpx.Response) -> int | None:

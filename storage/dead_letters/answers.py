@@ -12,8 +12,8 @@ ResentState = Literal["sending", "publishing", "sent"]
 
 
 class ResentLetter(Struct, frozen=True, kw_only=True):
-    """A dead letter that was sent again: as which event, by whom. `state` is sending where the answer of the ingest API
-    is not known yet; `event` is the event as it was sent."""
+    """A dead letter that was sent again: as which event, and who sent it. `state` is sending where the answer of the
+    ingest API is not known yet; `event` is the event as it was sent."""
 
     letter: str
     state: ResentState

@@ -18,8 +18,8 @@ from ingest.events import Event, base_site
 from ingest.schemas import Moment, SentEvent
 from storage.database.threads import in_thread
 from storage.dead_letters.answers import ResentLetter
-from storage.dead_letters.door import DoorAnswer, EventDoor
 from storage.dead_letters.draft import event_of
+from storage.dead_letters.ingest_client import IngestClient, IngestResponse
 from storage.dead_letters.ledger import ResentLedger
 from storage.dead_letters.reads import DeadLetterReads, StoredLetter
 from storage.http.access import Caller
@@ -48,13 +48,13 @@ class LetterResender:
         self,
         reads: DeadLetterReads,
         ledger: ResentLedger,
-        door: EventDoor,
+        ingest: IngestClient,
         now: Callable[[], int],
         new_id: Callable[[], str] = collect.new_id,
     ) -> None:
         self._reads = reads
         self._ledger = ledger
-        self._door = door
+        self._ingest = ingest
         self._now = now
         self._new_id = new_id
 
@@ -85,7 +85,9 @@ class LetterResender:
                 "busy",
                 f"`opecom topics retry-failed` of {claimed.sent_by} was publishing {place}: run it again to its end",
             )
-        answer = await self._door(claimed.site, bytes(claimed.event), _is_verified(letter_event), _is_bot(letter_event))
+        answer = await self._ingest(
+            claimed.site, bytes(claimed.event), _is_verified(letter_event), _is_bot(letter_event)
+        )
         if answer.outcome == "accepted":
             return await in_thread(self._ledger.mark_sent, claimed, answer.event_id or claimed.event_id, self._now())
         if answer.outcome == "refused" or (answer.outcome == "not_sent" and is_ours):
@@ -173,7 +175,7 @@ def _millis(moment: Moment) -> int:
     return round(moment.timestamp() * 1000) if isinstance(moment, datetime) else int(moment)
 
 
-def _refusal(answer: DoorAnswer, claimed: ResentLetter) -> ReadError:
+def _refusal(answer: IngestResponse, claimed: ResentLetter) -> ReadError:
     if answer.outcome == "refused":
         return ReadError("invalid", f"the ingest API refused it: {answer.reason}")
     if answer.outcome == "not_sent":

@@ -1,4 +1,4 @@
-"""An answer that is dear to make: made by one task at a time, at most every few seconds, kept meanwhile."""
+"""An answer that takes long to make: made by one task at a time, at most every few seconds, kept meanwhile."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
--- Dead letters that were sent again: as which event, by whom, when. `body` is the event as it was sent.
+-- Dead letters that were sent again: as which event, when, and who sent it. `body` is the event as it was sent.
 
 CREATE TABLE IF NOT EXISTS resent_letters (
     log VARCHAR(64) NOT NULL,

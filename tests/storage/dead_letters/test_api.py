@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from deploy.settings.model import ApiSettings, KafkaSettings, Settings, SiteSettings
 from deploy.wiring import dead_letters, ingest
 from deploy.wiring.access import access
-from deploy.wiring.dead_letters import IngestDoor
+from deploy.wiring.dead_letters import HttpIngestClient
 from deploy.wiring.storage import databases
 from ingest.events import Event, Purchase, decode, encode, key_of
 from ingest.orders import order_event_id
@@ -74,9 +74,9 @@ async def system(folder: Path, **given: Any) -> AsyncIterator[System]:
         write_letters(opened.client, dead_letter(1, "shop"), dead_letter(2, "other"))
         log = ListPublisher()
         taking = ingest.app(settings, log)
-        door = IngestDoor(settings, httpx.ASGITransport(taking, client=("127.0.0.1", 5000)))
+        client_of_ingest = HttpIngestClient(settings, httpx.ASGITransport(taking, client=("127.0.0.1", 5000)))
         reads, ledger = DeadLetterReads(opened.client), ResentLedger(opened.engine)
-        resender = LetterResender(reads, ledger, door, dead_letters._now)
+        resender = LetterResender(reads, ledger, client_of_ingest, dead_letters._now)
         app = FastAPI()
         add_refusals(app)
         permitted = access(settings).scoped("admin")
@@ -114,7 +114,7 @@ async def test_a_letter_is_listed_fixed_sent_through_ingest_and_taken_once(tmp_p
         ]
 
 
-async def test_what_ingest_refuses_is_told_and_can_be_fixed(tmp_path: Path) -> None:
+async def test_what_ingest_refuses_can_be_fixed(tmp_path: Path) -> None:
     async with system(tmp_path) as made:
         refused = await made.send({"type": "purchase", "session_id": "s1", "purchase": {"amount": "1" * 15}})
         assert refused.status_code == 422
@@ -123,7 +123,7 @@ async def test_what_ingest_refuses_is_told_and_can_be_fixed(tmp_path: Path) -> N
         assert len(made.events) == 1
 
 
-async def test_an_answer_that_nobody_knows_is_asked_for_again(tmp_path: Path) -> None:
+async def test_after_an_unknown_answer_the_same_event_goes_again(tmp_path: Path) -> None:
     async with system(tmp_path) as made:
         made.log.away = "Kafka does not answer"
         unknown = await made.send(BODY)

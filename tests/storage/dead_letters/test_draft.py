@@ -86,7 +86,7 @@ WRITTEN = event(1)
         pytest.param("failed", "events", event(1, clock="replayed"), NOON, "it is of an import", id="of an import"),
     ],
 )
-def test_a_hint_says_what_to_mind(reason: str, topic: str, of: Event | None, now: int, begins: str) -> None:
+def test_a_hint_names_what_to_mind(reason: str, topic: str, of: Event | None, now: int, begins: str) -> None:
     found = hint(reason, topic, of, now)  # type: ignore[arg-type]
     assert found.startswith(begins)
     assert bool(found) == bool(begins)

@@ -24,7 +24,7 @@ def place(offset: int) -> LetterPlace:
     return LetterPlace("log", "events", 0, offset)
 
 
-def test_of_many_who_claim_a_letter_at_once_one_has_it_and_all_hear_who(engine: Engine) -> None:
+def test_of_many_who_claim_a_letter_at_once_one_has_it_and_all_get_its_row(engine: Engine) -> None:
     ledger = ResentLedger(engine)
     wanted = [resent(1, event_id=event_id(number), sent_by=f"anna {number}") for number in range(8)]
     with ThreadPoolExecutor(8) as threads:

@@ -9,8 +9,8 @@ import pytest
 
 from ingest.events import Event, Purchase, encode, key_of
 from ingest.schemas import SentEvent
-from storage.dead_letters.door import DoorAnswer, ListDoor
 from storage.dead_letters.draft import draft
+from storage.dead_letters.ingest_client import IngestResponse, ListIngestClient
 from storage.dead_letters.ledger import ResentLedger
 from storage.dead_letters.reads import LetterRow, StoredLetter
 from storage.dead_letters.resend import LetterResender
@@ -22,9 +22,9 @@ from tests.support.operations import dead_letter, place_of
 from tests.support.sinks import sql
 
 ANNA, BERT = Caller("anna"), Caller("bert")
-LOST = DoorAnswer("unknown", reason="gave no answer")
-DOWN = DoorAnswer("not_sent", reason="nobody answers")
-REFUSED = DoorAnswer("refused", reason="invalid: no")
+LOST = IngestResponse("unknown", reason="gave no answer")
+DOWN = IngestResponse("not_sent", reason="nobody answers")
+REFUSED = IngestResponse("refused", reason="invalid: no")
 NEW_ID = event_id(99)
 
 
@@ -41,9 +41,9 @@ class Log:
 class Resending:
     """A resender with all that it needs, at `now`."""
 
-    def __init__(self, engine: Any, *answers: DoorAnswer) -> None:
-        self.ledger, self.door, self.log, self.now = ResentLedger(engine), ListDoor(*answers), Log(), NOON
-        self.resender = LetterResender(self.log, self.ledger, self.door, lambda: self.now, lambda: NEW_ID)  # type: ignore[arg-type]
+    def __init__(self, engine: Any, *answers: IngestResponse) -> None:
+        self.ledger, self.ingest, self.log, self.now = ResentLedger(engine), ListIngestClient(*answers), Log(), NOON
+        self.resender = LetterResender(self.log, self.ledger, self.ingest, lambda: self.now, lambda: NEW_ID)  # type: ignore[arg-type]
 
     async def send(self, letter: DeadLetter, body: dict[str, Any], who: Caller = ANNA, site: str = "shop") -> Any:
         row = LetterRow(place_of(letter), letter.reason, letter.detail, site, NOON, len(letter.raw))
@@ -51,7 +51,7 @@ class Resending:
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        return [msgspec.json.decode(body) for _, body, _, _ in self.door.sent]
+        return [msgspec.json.decode(body) for _, body, _, _ in self.ingest.sent]
 
 
 @pytest.fixture
@@ -125,7 +125,9 @@ async def test_the_event_itself_in_the_log_does_not_count_as_sent_again(engine: 
 
 
 @pytest.mark.parametrize(("answer", "code"), [(REFUSED, "invalid"), (DOWN, "unavailable")])
-async def test_what_certainly_was_not_taken_can_be_fixed_and_sent(engine: Any, answer: DoorAnswer, code: str) -> None:
+async def test_what_certainly_was_not_taken_can_be_fixed_and_sent(
+    engine: Any, answer: IngestResponse, code: str
+) -> None:
     resending = Resending(engine, answer)
     with pytest.raises(ReadError, match=answer.reason) as refused:
         await resending.send(LETTER, BODY)
@@ -180,7 +182,7 @@ async def test_what_the_shops_server_signed_keeps_its_order(engine: Any, change:
         assert resending.sent == []
     else:
         await resending.send(letter, body)
-        assert [is_verified for _, _, is_verified, _ in resending.door.sent] == [True]
+        assert [is_verified for _, _, is_verified, _ in resending.ingest.sent] == [True]
 
 
 async def test_programs_stay_programs_and_only_a_record_that_is_an_event_vouches(engine: Any) -> None:
@@ -188,7 +190,7 @@ async def test_programs_stay_programs_and_only_a_record_that_is_an_event_vouches
     await resending.send(of_event(event(1, site="shop", flags=("bot",))), BODY)
     raw = encode(BOUGHT).replace(b'"type":"purchase"', b'"type":"gift"')
     await resending.send(dead_letter(2, "shop", raw=raw), BODY)
-    assert [flags for _, _, *flags in resending.door.sent] == [[False, True], [False, False]]
+    assert [flags for _, _, *flags in resending.ingest.sent] == [[False, True], [False, False]]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A dear answer is made by one at a time, kept, and never waited for too long."""
+"""An answer that takes long is made by one at a time, kept, and never waited for too long."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from storage.health.kept import KeptAnswer
 from storage.http.errors import ReadError
 
 
-class Made:
+class SlowAnswer:
     """Counts what is made; each waits until it is let go."""
 
     def __init__(self) -> None:
@@ -25,8 +25,8 @@ class Made:
         return number
 
 
-async def test_many_who_ask_at_once_share_one_answer_which_is_kept() -> None:
-    made, at = Made(), [0.0]
+async def test_many_at_once_share_one_answer_which_is_kept() -> None:
+    made, at = SlowAnswer(), [0.0]
     made.gate.set()
     kept = KeptAnswer(made, every=15, patience=5, now=lambda: at[0])
     assert await asyncio.gather(*(kept() for _ in range(5))) == [1] * 5
@@ -37,7 +37,7 @@ async def test_many_who_ask_at_once_share_one_answer_which_is_kept() -> None:
 
 
 async def test_an_old_answer_is_given_while_a_new_one_takes_too_long_and_no_second_one_is_begun() -> None:
-    made, at = Made(), [0.0]
+    made, at = SlowAnswer(), [0.0]
     kept = KeptAnswer(made, every=15, patience=0.01, now=lambda: at[0])
     with pytest.raises(ReadError, match="still run") as refused:
         await kept()
@@ -53,8 +53,8 @@ async def test_an_old_answer_is_given_while_a_new_one_takes_too_long_and_no_seco
     await kept.close()
 
 
-async def test_what_fails_is_told_and_made_again() -> None:
-    made = Made()
+async def test_a_failure_is_raised_and_the_answer_made_again() -> None:
+    made = SlowAnswer()
     made.gate.set()
     made.failure = ReadError("unavailable", "Kafka is away")
     kept = KeptAnswer(made, every=15, patience=5)

@@ -63,7 +63,7 @@ function Lags({ report }: { report: Report }) {
         {report.groups.map(({ part, behind, members }) => (
           <Stat
             key={part}
-            label={`${part} ${DOES[part] ?? ""}`}
+            label={DOES[part] ? `${part}: ${DOES[part]}` : part}
             value={`${asCount(behind)} behind`}
             change={members === null ? "reads alone" : `${members} in the group`}
           />
