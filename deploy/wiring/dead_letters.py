@@ -2,10 +2,10 @@
 
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import httpx
 import msgspec
 from fastapi import APIRouter
 from standardwebhooks import Webhook as Signer
@@ -22,6 +22,9 @@ from storage.dead_letters.listing import DeadLetterListing
 from storage.dead_letters.reads import DeadLetterReads
 from storage.dead_letters.resend import LetterResender
 from storage.http.access import Access
+
+if TYPE_CHECKING:
+    import httpx
 
 #: Seconds that the ingest API may take: longer than Kafka may, whose answer it waits for.
 PATIENCE = 30.0
@@ -41,7 +44,7 @@ def routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> AP
 class HttpIngestClient:
     """An IngestClient: the ingest API at api.ingest_url, with the write key or the purchase secret of the site."""
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, settings: Settings, transport: "httpx.AsyncBaseTransport | None" = None) -> None:
         given, ingest = settings.api.ingest_url, settings.ingest
         url = urlsplit(given or ProbeAddress.reached(ingest.host, ingest.port).url)
         if url.scheme not in ("http", "https") or not url.hostname or url.path not in ("", "/") or url.query:
@@ -66,6 +69,9 @@ class HttpIngestClient:
     async def _post(
         self, path: str, body: bytes, signed: dict[str, str], key: dict[str, str], is_bot: bool
     ) -> IngestResponse:
+        # Here, so that who never sends a letter again does not load it.
+        import httpx
+
         headers = {"Content-Type": "application/json", "User-Agent": BOT_AGENT if is_bot else PLAIN_AGENT}
         try:
             # No proxy of the environment: this is a part of the same system.
@@ -79,7 +85,7 @@ class HttpIngestClient:
         return _meaning(answer)
 
 
-def _meaning(answer: httpx.Response) -> IngestResponse:
+def _meaning(answer: "httpx.Response") -> IngestResponse:
     """What an answer of the ingest API says of the one event that was sent."""
     try:
         read = msgspec.json.decode(answer.content, type=dict)
@@ -98,7 +104,7 @@ def _meaning(answer: httpx.Response) -> IngestResponse:
     return IngestResponse("refused", reason=reason)
 
 
-def _wait(answer: httpx.Response) -> int | None:
+def _wait(answer: "httpx.Response") -> int | None:
     given = answer.headers.get("Retry-After", "")
     return int(given) if given.isdigit() else None
 

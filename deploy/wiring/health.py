@@ -5,7 +5,6 @@ import time
 
 from fastapi import APIRouter
 
-from deploy.doctor.examine import examine
 from deploy.doctor.finding import Finding, worst
 from deploy.doctor.lag import lag
 from deploy.errors import AwayError
@@ -38,6 +37,9 @@ def routes(settings: Settings, permitted: Access) -> APIRouter:
 
 
 def _examined(settings: Settings) -> HealthReport:
+    # Here, so that who never looks at the health does not load what the checks need.
+    from deploy.doctor.examine import examine
+
     began, at = time.monotonic(), int(time.time() * 1000)
     profile = Finding("settings", "ok", f"profile {settings.profile}; `opecom settings` prints all that is in force")
     found = [profile, *asyncio.run(examine(settings))]
