@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
+from storage.admin.forget import Visitor, VisitorDatabases
 from storage.dead_letters.ledger import ResentLedger, forget
 from storage.dead_letters.place import LetterPlace
 from storage.webhooks.database import transaction
@@ -72,6 +73,14 @@ def test_a_visitor_is_forgotten_by_id_and_by_session(engine: Engine) -> None:
     with transaction(engine) as connection:
         assert forget(connection, "shop", "v1", ["s2"]) == 2
     assert sorted(each.letter for each in ledger.newest(None, 10)) == ["log:events:0:3", "log:events:0:4"]
+
+
+def test_an_erasure_takes_out_what_was_sent_again(databases: tuple[Any, Any]) -> None:
+    ledger = ResentLedger(databases[0])
+    for offset, visitor in ((1, "v1"), (2, "v2")):
+        ledger.claim(resent(offset, visitor_id=visitor))
+    VisitorDatabases(*databases).forget(Visitor("shop", "v1"), [])
+    assert [each.visitor_id for each in ledger.newest(None, 10)] == ["v2"]
 
 
 def test_an_event_longer_than_a_small_text_is_kept_whole(engine: Engine) -> None:
