@@ -66,7 +66,7 @@ class FeatureParams(SessionParams):
 
 
 class ListParams(QueryParams):
-    site: str | None = Field(None, max_length=97, description="One site; none: all.")
+    site: str | None = Field(None, max_length=97, description="One site, with its runs; none: all.")
     band: Band | None = Field(None, description="One band; none: all.")
     min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
     bots: bool = Field(False, description="With the sessions of programs.")

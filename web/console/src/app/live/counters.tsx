@@ -27,8 +27,8 @@ export function Counters({ rate }: { rate: number }) {
   return (
     <div className="mb-6 grid grid-cols-2 gap-3 sm:gap-4 md:grid-cols-3 2xl:grid-cols-6">
       <Stat label="Scores a second" value={asNumber(pace?.eventsPerSecond ?? 0, 1)} />
-      <Stat label="Event to score, half" value={asMs(pace?.half)} />
-      <Stat label="Event to score, 99 %" value={asMs(pace?.most)} />
+      <Stat label="Event to score, median" value={asMs(pace?.half)} />
+      <Stat label="Event to score, p99" value={asMs(pace?.most)} />
       <Stat label="Open sessions" value={asCount(data?.open_sessions)} />
       <Stat label="Waiting to be written" value={asCount(data?.waiting)} />
       <Stat label="Dead letters" value={asCount(data?.dead_letters)} />
