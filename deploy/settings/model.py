@@ -309,6 +309,10 @@ class ApiSettings(Group):
         "`ingest.max_passed`.",
     )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
+    ingest_url: str = Field(
+        "",
+        description="Where the ingest API is, by which dead letters go again; empty: at ingest.host and ingest.port.",
+    )
 
 
 class ShopSettings(Group):

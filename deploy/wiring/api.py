@@ -28,6 +28,7 @@ from deploy.wiring.console import console_listener, served_console
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
+from deploy.wiring.operations import routes as operations_routes
 from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
@@ -151,6 +152,7 @@ def app(
             (checks or drift_checks(settings, opened, registry)).found,
         ),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
+        operations=operations_routes(settings, opened, permitted),
         learner=LearnerRuns(opened.engine),
         activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),

@@ -103,6 +103,7 @@ def create_app(
     predictions: APIRouter,
     admin: APIRouter,
     learning: APIRouter,
+    operations: APIRouter,
     learner: LearnerRuns,
     activity: Callable[[], Activity],
     setup: APIRouter,
@@ -135,6 +136,7 @@ def create_app(
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(learning)
+    app.include_router(operations)
     app.include_router(setup)
     app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)

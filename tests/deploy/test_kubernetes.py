@@ -255,13 +255,16 @@ def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
     assert inward == listening - {settings.console.port}
     assert outward == {
         53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port, settings.api.port,
+        settings.ingest.port,
     }  # fmt: skip
 
 
-def test_ingest_finds_the_query_api(settings: Settings) -> None:
-    (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == "op-ecom-api"]
+@pytest.mark.parametrize("part", ["api", "ingest"])
+def test_ingest_and_the_query_api_find_each_other(settings: Settings, part: str) -> None:
+    (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == f"op-ecom-{part}"]
     port = service["spec"]["ports"][0]
-    assert settings.ingest.api_url == f"http://{name(service)}:{port['port']}"
+    found = {"api": settings.ingest.api_url, "ingest": settings.api.ingest_url}
+    assert found[part] == f"http://{name(service)}:{port['port']}"
 
 
 def test_webhooks_alone_reach_the_internet_and_no_private_network_by_it() -> None:
