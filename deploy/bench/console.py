@@ -51,7 +51,7 @@ observe('longtask', (entry) => { window.bench.longest = Math.max(window.bench.lo
 
 
 @dataclass
-class Seen:
+class PageLoad:
     """What one load of one page showed."""
 
     script_bytes: int = 0
@@ -126,7 +126,7 @@ async def _browser() -> AsyncIterator[Any]:
 class Loads:
     """The loads of one page, each in a profile of its own, and how often its policy was broken."""
 
-    seen: list[Seen]
+    seen: list[PageLoad]
     violations: list[str]
 
 
@@ -136,7 +136,7 @@ async def _page(browser: Any, settings: Settings, name: str, theme: str, quick: 
     for number in range((QUICK_LOADS if quick else LOADS) if theme == "light" else 1):
         async with _profile(browser, settings, theme, loads.violations) as context:
             page = await context.new_page()
-            seen = Seen()
+            seen = PageLoad()
             session = await context.new_cdp_session(page)
             await session.send("Network.enable")
             scripts: set[str] = set()
@@ -145,7 +145,7 @@ async def _page(browser: Any, settings: Settings, name: str, theme: str, quick: 
                 if event["type"] == "Script":
                     scripts.add(event["requestId"])
 
-            def finished(event: Mapping[str, Any], scripts: set[str] = scripts, seen: Seen = seen) -> None:
+            def finished(event: Mapping[str, Any], scripts: set[str] = scripts, seen: PageLoad = seen) -> None:
                 if event["requestId"] in scripts:
                     seen.script_bytes += int(event["encodedDataLength"])
 

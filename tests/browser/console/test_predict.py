@@ -20,7 +20,7 @@ def shown(page: Page) -> tuple[str, str]:
     return label, page.get_by_role("img", name="Probability of a purchase").get_attribute("aria-label") or ""
 
 
-def asked(console: Console, body: dict[str, Any], **query: str) -> dict[str, Any]:
+def predicted(console: Console, body: dict[str, Any], **query: str) -> dict[str, Any]:
     answer = httpx.post(f"{console.stack.api.url}/predict", params=query, json=body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
@@ -31,7 +31,7 @@ def test_the_report_s_example_and_any_change_get_the_answer_of_the_api(console: 
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
         page.goto("/predict/")
-        direct = asked(console, EXAMPLE, reasons="all")
+        direct = predicted(console, EXAMPLE, reasons="all")
         expect(page.get_by_test_id("label")).to_contain_text(direct["label"])
         assert shown(page) == (direct["label"], f"Probability of a purchase: {direct['probability']:.1%}")
         answer = page.get_by_role("region", name="The answer")
@@ -43,7 +43,7 @@ def test_the_report_s_example_and_any_change_get_the_answer_of_the_api(console: 
         page.get_by_role("radio", name="New").check(force=True)
         page.get_by_label("Month").select_option("Feb")
         page.get_by_role("switch", name="Weekend").check()
-        wanted = asked(console, changed)
+        wanted = predicted(console, changed)
         expect(page.get_by_role("img", name="Probability of a purchase")).to_have_attribute(
             "aria-label", f"Probability of a purchase: {wanted['probability']:.1%}"
         )
@@ -65,12 +65,12 @@ def test_what_would_turn_it_turns_it(console: Console) -> None:
     with console.visit() as context:
         page = context.new_page()
         page.goto("/predict/")
-        before = asked(console, EXAMPLE)["label"]
+        before = predicted(console, EXAMPLE)["label"]
         listed = page.get_by_role("region", name="What would turn it")
         expect(listed.get_by_role("listitem").first).to_be_visible()
         listed.get_by_role("button", name="Try Page value").click()
         value = float(page.get_by_label("Page value", exact=True).input_value())
-        after = asked(console, EXAMPLE | {"page_values": value})["label"]
+        after = predicted(console, EXAMPLE | {"page_values": value})["label"]
         assert {before, after} == {"YES", "NO"}
         expect(page.get_by_test_id("label").locator("span").first).to_have_text(after)
 
@@ -94,6 +94,6 @@ def test_a_file_of_sessions_comes_back_scored(console: Console, tmp_path: Path) 
         found = list(csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text())))
     assert waiting.value.suggested_filename == "mine-scores.csv"
     assert [(row["label"], float(row["probability"])) for row in found] == [
-        (each["label"], each["probability"]) for each in (asked(console, session) for session in sessions)
+        (each["label"], each["probability"]) for each in (predicted(console, session) for session in sessions)
     ]
     assert all(row["reason_1"] for row in found)

@@ -16,6 +16,7 @@ from deploy.local import broker, up
 from deploy.local.counts import ProbeCounts, counts, samples
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
+from deploy.processes import addresses as addresses_module
 from deploy.processes import data_folder
 from deploy.processes.addresses import addresses
 from deploy.processes.ports import listen
@@ -253,5 +254,5 @@ def test_looks_are_rare_while_nothing_changes() -> None:
 def test_the_learner_runs_where_it_is_to_and_can(
     promotion: Literal["auto", "propose", "off"], missing: str, runs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(up, "missing_line", lambda: missing)
+    monkeypatch.setattr(addresses_module, "missing_line", lambda: missing)
     assert ("learner" in addresses(Settings(learning=LearningSettings(promotion=promotion)))) == runs
