@@ -101,6 +101,7 @@ def create_app(
     pages: Opening,
     predictions: APIRouter,
     admin: APIRouter,
+    overview: APIRouter,
     learning: APIRouter,
     learner: LearnerRuns,
     metrics: ApiMetrics,
@@ -129,6 +130,7 @@ def create_app(
     app.include_router(learning_routes(learner, access.scoped("admin")))
     app.include_router(predictions)
     app.include_router(admin)
+    app.include_router(overview)
     app.include_router(learning)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(

@@ -15,6 +15,16 @@ from storage.feature_store.days import FeatureDays
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
+from storage.overview.answers import (
+    Bands,
+    Calibration,
+    Carts,
+    Funnel,
+    Segments,
+    Series,
+    Summary,
+    TopPages,
+)
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
@@ -25,6 +35,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
     LearningRuns,
+    *(Summary, Series, Funnel, Carts, Bands, Calibration, Segments, TopPages),
 )
 
 
