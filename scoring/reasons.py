@@ -30,7 +30,11 @@ class TopContributions(NamedTuple):
     contributions: NDArray[np.float64]
 
 
-def strongest_reasons(reasons: NDArray[np.float32], k: int = 3) -> TopContributions:
+#: How many reasons a score has where nothing else is said, and more than any contract has columns.
+STRONGEST, ALL = 3, 100
+
+
+def strongest_reasons(reasons: NDArray[np.float32], k: int = STRONGEST) -> TopContributions:
     """The k contributions that moved each row most, either way, the strongest first; those that moved nothing are last.
 
     A contribution that is 0 in millionths is 0: a feature at its reference value gives no reason, whatever the last

@@ -15,6 +15,7 @@ from scoring.model import Model, contract_of
 from scoring.number_format import NumberFormat
 from scoring.predict import predict_many
 from scoring.prediction import FIELD_OF, KINDS, PredictionRequest
+from scoring.reasons import STRONGEST
 from scoring.table import (
     REASONS,
     SCORE,
@@ -116,7 +117,7 @@ def score_file(
         for chunk, share in given.chunks:
             requested = list(requests(chunk, columns, rows + 1, given.numbers))
             as_live = [with_unknown_rates(*each, columns) for each in zip(requested, chunk, strict=True)]
-            scored = predict_many(model, as_live, with_reasons)
+            scored = predict_many(model, as_live, STRONGEST if with_reasons else 0)
             typed = {place: name for name, place in columns.fields.items()} if target.suffix == ".parquet" else {}
             out.write(
                 [

@@ -141,7 +141,7 @@ def _our_stages(settings: Settings) -> Staged:
         # Again, through the whole of it: what is neither preparing nor the model's run comes after it.
         start_again = time.perf_counter()
         request = decode(body)
-        predicted = predict(model, request, False, start_again)
+        predicted = predict(model, request, 0, start_again)
         encoder.encode(predicted)
         total = time.perf_counter() - start_again
         before = prepared - start

@@ -37,6 +37,10 @@ COMMANDS = {
     "migrate": CommandSource(
         "deploy.cli.migrate:migrate", "Brings both databases to the newest schema; safe to repeat."
     ),
+    "openapi": CommandSource(
+        "deploy.cli.openapi:openapi",
+        "Prints the OpenAPI 3.1 document of the query API, which it serves at /openapi.json.",
+    ),
     "asyncapi": CommandSource(
         "deploy.cli.asyncapi:asyncapi",
         "Prints the AsyncAPI 3 document of the Kafka topics, which the query API serves at /asyncapi.json.",

@@ -37,6 +37,7 @@ def up() -> None:
             if bootstrap != settings.kafka.bootstrap:
                 screen.write_line(f"{settings.kafka.bootstrap} is taken: the broker listens on {bootstrap}")
             _report_shop_address(settings, plan, screen)
+            _report_console_address(settings, plan, screen)
         else:
             plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
         if settings.learning.promotion != "off" and (missing := missing_line()):
@@ -59,6 +60,15 @@ def _report_shop_address(settings: Settings, plan: system.LaunchPlan, screen: Te
         screen.write_line(f"the shop cannot listen on {wanted}, and is left out: set {variable('shop.host')}")
     elif shop is not None and shop.port != settings.shop.port:
         screen.write_line(f"{wanted} is taken: the shop listens on port {shop.port}")
+
+
+def _report_console_address(settings: Settings, plan: system.LaunchPlan, screen: TerminalScreen) -> None:
+    """Says it where the console is not where the settings say."""
+    console, wanted = plan.console, f"{settings.console.host}:{settings.console.port}"
+    if settings.console.port and console is None:
+        screen.write_line(f"the console cannot listen on {wanted}, and is left out: set {variable('console.host')}")
+    elif console is not None and console.port != settings.console.port:
+        screen.write_line(f"{wanted} is taken: the console listens on port {console.port}")
 
 
 def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:
@@ -138,6 +148,7 @@ def _where(plan: system.LaunchPlan, bootstrap: str) -> list[str]:
     shop = plan.addresses.get("shop")
     return [
         "ready",
+        *([f"  console        {plan.console.url}"] if plan.console else []),
         *([f"  demo shop      {shop.url}"] if shop else []),
         f"  events in      {ingest}  (documents: {ingest}/docs)",
         f"  scores out     {api}  (documents: {api}/docs)",

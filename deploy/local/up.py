@@ -36,6 +36,7 @@ class LaunchPlan:
     prepare: Callable[[Supervisor], Awaitable[None]]
     broker: Callable[[], Child] | None = None
     addresses: Mapping[str, ProbeAddress] = field(default_factory=dict)
+    console: ProbeAddress | None = None
 
 
 def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
@@ -52,9 +53,10 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         **{variable(f"kafka.{name}"): str(value).lower() for name, value in broker.SETTINGS.items()},
         **_shared_secret(settings),
     }
-    shop = _shop(settings)
+    shop, console = _shop(settings), _listening(settings.console.host, settings.console.port)
     if shop:
         environment[variable("shop.port")] = str(shop.port)
+    environment[variable("console.port")] = str(console.port if console else 0)
 
     async def prepare(supervisor: Supervisor) -> None:
         # Here, as only a start needs a database's library, and this process stays.
@@ -68,14 +70,19 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
 
     found = addresses(settings) | ({"shop": shop} if shop else {})
-    return LaunchPlan(_parts(found, environment), prepare, new_broker, found), bootstrap
+    return LaunchPlan(_parts(found, environment), prepare, new_broker, found, console), bootstrap
 
 
 def _shop(settings: Settings) -> ProbeAddress | None:
     """Where the shop will listen, which is another port where its own is taken; None where it does not run."""
-    for port in (settings.shop.port, 0) if settings.shop.port else ():
-        with contextlib.suppress(PortTakenError), listen(settings.shop.host, port) as listener:
-            return ProbeAddress.reached(settings.shop.host, int(listener.getsockname()[1]))
+    return _listening(settings.shop.host, settings.shop.port)
+
+
+def _listening(host: str, wanted: int) -> ProbeAddress | None:
+    """This port, or another where it is taken; None where it is 0, or no port of this host can be had."""
+    for port in (wanted, 0) if wanted else ():
+        with contextlib.suppress(PortTakenError), listen(host, port) as listener:
+            return ProbeAddress.reached(host, int(listener.getsockname()[1]))
     return None
 
 
@@ -103,7 +110,8 @@ def services(settings: Settings, folder: Path) -> LaunchPlan:
             raise SetupError(f"the databases cannot be migrated: {last.removeprefix('opecom: ')}")
 
     found = addresses(settings)
-    return LaunchPlan(_parts(found, environment), prepare, None, found)
+    console = ProbeAddress.reached(settings.console.host, settings.console.port) if settings.console.port else None
+    return LaunchPlan(_parts(found, environment), prepare, None, found, console)
 
 
 def _shared_secret(settings: Settings) -> dict[str, str]:

@@ -317,6 +317,11 @@ class ShopSettings(Group):
     site: str = Field("", description="Site that the shop's visits are of; empty: `default`, or your first.")
 
 
+class ConsoleSettings(Group):
+    host: str = Field("127.0.0.1", description="Address the console listens on; the query API's process serves it.")
+    port: int = Field(3000, ge=0, le=65535, description="Port of the console; 0: it is not served.")
+
+
 class WebhooksSettings(Group):
     group: str = Field("op-ecom-webhooks", description="Kafka consumer group of the webhooks.")
     timeout_seconds: float = Field(10, gt=0, le=60, description="How long one attempt to deliver may take.")
@@ -416,6 +421,7 @@ class Settings(BaseSettings):
     scoring: ScoringSettings = Field(ScoringSettings(), validate_default=True)
     storage: StorageSettings = StorageSettings()
     api: ApiSettings = ApiSettings()
+    console: ConsoleSettings = ConsoleSettings()
     shop: ShopSettings = ShopSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     learning: LearningSettings = LearningSettings()

@@ -1,5 +1,8 @@
 """Who may read, predict, export and replay, as the settings and the file of sites and keys say."""
 
+import secrets
+import time
+
 from deploy.errors import SetupError
 from deploy.settings.access_file import Reloading
 from deploy.settings.model import Settings
@@ -7,6 +10,7 @@ from deploy.wiring.keys import admin_key, admin_key_file, machine_key
 from ingest.admission.origins import checked_origin
 from storage.http.access import Access
 from storage.http.secret_keys import Scope, SecretKey, digest_of
+from storage.http.sign_ins import SignIns
 
 #: Characters of a key, at least.
 SHORTEST_KEY = 16
@@ -25,7 +29,8 @@ def access(settings: Settings, own_key: bool = True) -> Access:
             "there is no key of scope read, and outside the embedded profile reads need one: "
             "`opecom keys add NAME --scope read` makes it, or set api.read_keys"
         )
-    return Access(keys, settings.profile == "embedded")
+    secret = settings.api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
+    return Access(keys, settings.profile == "embedded", sign_ins=SignIns(secret, time.time))
 
 
 def read_origins(settings: Settings) -> list[str]:

@@ -23,6 +23,7 @@ from deploy.wiring.access import access, read_origins
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.connection_limits import api_limits
+from deploy.wiring.console import console_listener, served_console
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
@@ -57,13 +58,14 @@ from stream.kafka.clients import KafkaClients
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Serve until `stop`; 0, or 70 when the databases are not fit. Raises SetupError and PortTakenError."""
     permitted, listener, registry = access(settings), bound(settings), CollectorRegistry()
+    console = console_listener(settings)
     add_process_metrics(registry, "api")
 
     async def alone() -> None:
         async with databases(settings) as opened:
-            await answer(settings, opened, permitted, listener, registry, stop)
+            await answer(settings, opened, permitted, listener, console, registry, stop)
 
-    with listener:
+    with listener, console or contextlib.nullcontext():
         return await outcome(alone(), database_errors(settings))
 
 
@@ -72,17 +74,19 @@ async def answer(
     opened: DatabaseHandles,
     permitted: Access,
     listener: socket.socket,
+    console: socket.socket | None,
     registry: CollectorRegistry,
     stop: asyncio.Event,
 ) -> None:
-    """Serve on `listener` until `stop`."""
+    """Serve on `listener` until `stop`, and the console on its own."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
     checks = drift_checks(settings, opened, registry)
     built = app(settings, opened, permitted, registry, stop, replays, erasing, checks)
     checking = asyncio.create_task(keep_checked(settings, checks, stop))
     try:
         erasing.resume()
-        await serve(built, settings.api.host, settings.api.port, stop, listener=listener, limits=limits)
+        async with served_console(settings, built, permitted, console, stop, limits):
+            await serve(built, settings.api.host, settings.api.port, stop, listener=listener, limits=limits)
     finally:
         checking.cancel()
         await asyncio.wait({checking})

@@ -1,9 +1,10 @@
 """Builds the models that score: one per version in force, loaded once; and the one that answers predictions."""
 
 import logging
+from collections import OrderedDict
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
 
 import numpy as np
@@ -112,6 +113,27 @@ class CurrentModel:
         except RegistryError as error:
             self._refused = version
             log.error("predictions go on by model %s: %s", self._model.manifest.version, error)
+
+
+class ChosenModels:
+    """Models of versions that somebody asks predictions of; the newest asked for stay loaded."""
+
+    #: How many.
+    KEPT = 4
+
+    def __init__(self, current: CurrentModel) -> None:
+        self._current = current
+        self._loaded: OrderedDict[str, Model] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, version: str) -> Model:
+        """That version's model; raises RegistryError where it is not there or cannot be used."""
+        with self._lock:
+            found = self._loaded.pop(version, None) or _warm(load(self._current.folder, version))
+            self._loaded[version] = found
+            if len(self._loaded) > self.KEPT:
+                self._loaded.popitem(last=False)
+        return found
 
 
 def _warm(model: Model) -> Model:

@@ -14,7 +14,7 @@ from deploy.settings.model import Settings
 from deploy.wiring.access import access, read_origins
 from deploy.wiring.connection_limits import api_limits
 from deploy.wiring.documents import add_documents
-from deploy.wiring.models import CurrentModel
+from deploy.wiring.models import ChosenModels, CurrentModel
 from deploy.wiring.process_metrics import add_process_metrics
 from ingest.documented_app import DocumentedApp
 from ingest.openapi import METRICS
@@ -43,7 +43,7 @@ def predictions(settings: Settings, permitted: Access) -> APIRouter:
     def check(request: Request) -> None:
         permitted.check(request.headers, request.client.host if request.client else "")
 
-    return prediction_routes(model, lambda: manifests(model.folder), check, version("op-ecom"))
+    return prediction_routes(model, lambda: manifests(model.folder), ChosenModels(model), check, version("op-ecom"))
 
 
 class _PredictionApp(DocumentedApp):

@@ -1,14 +1,15 @@
 """Gives every refusal of an application the same body: its code, and one line for a person."""
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from msgspec.json import encode
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 
 from storage.http.errors import ReadCode, ReadError
 
 
-def add_refusals(app: FastAPI) -> None:
+def add_refusals(app: Starlette) -> None:
     """Answer ReadError, parameters that are not as they must be, wrong routes, and defects of ours."""
 
     async def refused(_: Request, error: Exception) -> Response:

@@ -15,6 +15,7 @@ from scoring.prediction import FIELDS
 from scoring.words import words_of
 from tests.support.models import registry_of
 from tests.support.predictions import EXAMPLE, client
+from tests.support.registry import registry_with
 
 JSON = {"content-type": "application/json"}
 KEY = "read-key-of-sixteen-or-more"
@@ -204,7 +205,7 @@ async def test_bodies_are_limited_and_of_the_types_that_no_page_sends_unasked(mo
         misspelt = await http.post("/predict?reason=true", json={})
         doubtful = await http.post("/predict?reasons=yes", json={})
     assert [each.status_code for each in (large, form, misspelt, doubtful)] == [413, 415, 422, 422]
-    assert "reasons: say true or false" in doubtful.json()["reason"]
+    assert "reasons: say true, false or all" in doubtful.json()["reason"]
 
 
 async def test_service_health_and_models_name_the_model(tmp_path: Path) -> None:
@@ -270,3 +271,33 @@ async def test_a_number_that_stays_open_is_decided_by_the_request() -> None:
         assert "?locale=" in refused.json()["reason"]
         assert (await post("?locale=en")).text != (await post("?locale=de")).text
         assert "is no locale" in (await post("?locale=xx")).json()["reason"]
+
+
+async def test_all_reasons_sum_to_the_distance_from_the_reference() -> None:
+    manifest = registry.load().manifest
+    async with client() as http:
+        found = (await http.post("/predict?reasons=all", json=EXAMPLE)).json()
+        strongest = (await http.post("/predict?reasons=true", json=EXAMPLE)).json()["reasons"]
+    assert found["reasons"][:3] == strongest
+    assert len(found["reasons"]) > 3
+    moved = sum(each["contribution"] for each in found["reasons"])
+    assert moved == pytest.approx(found["probability"] - manifest.reference_probability, abs=2e-5)
+
+
+async def test_many_sessions_have_their_strongest_reasons_alone() -> None:
+    async with client() as http:
+        answer = await http.post("/predict/batch?reasons=all", json=[EXAMPLE])
+    assert (answer.status_code, answer.json()["reason"]) == (422, "reasons: say true or false, not 'all'")
+
+
+async def test_any_version_of_the_registry_answers_who_names_it(tmp_path: Path) -> None:
+    async with client(registry_with(tmp_path, ["shifted"])) as http:
+        current = await http.post("/predict", json=EXAMPLE)
+        chosen = await http.post("/predict?model=shifted", json=EXAMPLE)
+        many = await http.post("/predict/batch?model=shifted", json=[EXAMPLE])
+        missing = await http.post("/predict?model=../shifted", json=EXAMPLE)
+    assert current.headers["x-opecom-model"] != "shifted"
+    assert chosen.headers["x-opecom-model"] == many.headers["x-opecom-model"] == "shifted"
+    assert chosen.json()["probability"] == many.json()[0]["probability"] != current.json()["probability"]
+    assert missing.status_code == 422
+    assert missing.json()["reason"].startswith("model: model '../shifted' is not in")

@@ -81,10 +81,9 @@ def new_stack(folder: Path, **settings: str) -> Stack:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPECOM_")}
     environment |= {f"OPECOM_{name}": str(free_port()) for name in ports}
     environment["OPECOM_KAFKA__BOOTSTRAP"] = f"127.0.0.1:{environment['OPECOM_KAFKA__BOOTSTRAP']}"
-    # Only the tests of the shop want it.
-    environment |= {"OPECOM_DATA_DIR": str(folder / "data"), "OPECOM_SHOP__PORT": "0", "COLUMNS": "200"}
-    # Only the tests of learning want it.
-    environment |= {"OPECOM_LEARNING__PROMOTION": "off"}
+    # Only their own tests want these.
+    environment |= {"OPECOM_SHOP__PORT": "0", "OPECOM_CONSOLE__PORT": "0", "OPECOM_LEARNING__PROMOTION": "off"}
+    environment |= {"OPECOM_DATA_DIR": str(folder / "data"), "COLUMNS": "200"}
     return Stack(folder, environment | settings)
 
 
