@@ -57,15 +57,19 @@ What stands beneath SetupError a user can fix: one clear line that names the set
                 StuckError
             BenchError
             GateRefusedError
+            HeldBySettingsError
             ImportFileError
             InputError
             InterruptedReplayError
             LogError
+            NameTakenError
             NotTakenError
             PortTakenError
+            ReadOnlyFileError
             RefusedReadError
             SendError
             SimulationDataError
+            UnknownNameError
         TryAgainError
 """
 
@@ -94,3 +98,19 @@ class PortTakenError(SetupError):
         self.host = host
         self.port = port
         self.reason = reason
+
+
+class NameTakenError(SetupError):
+    """There is a site or a key of this name."""
+
+
+class UnknownNameError(SetupError):
+    """There is no site or key of this name."""
+
+
+class HeldBySettingsError(SetupError):
+    """The settings hold it, so the file of sites and keys cannot change it; the line names the setting."""
+
+
+class ReadOnlyFileError(SetupError):
+    """The file of sites and keys cannot be written by this process."""

@@ -1,16 +1,14 @@
-"""A candidate's shadow, and what the gate says of it."""
+"""What the gate says of a candidate by its shadow, and the promotion that follows from it."""
 
 import time
 from collections.abc import Sequence
 
 from deploy import promote
 from deploy.errors import SetupError
+from deploy.promote import Notify
 from deploy.settings.model import Settings
-from deploy.terminal import replay_progress
-from deploy.terminal.console import TerminalConsole
 from deploy.wiring.models import writable_registry
 from scoring import registry
-from scoring.folder import RegistryError
 from scoring.promotions import GateOutcome, Promotion
 from scoring.shadow.gate import GateSettings, refusals
 from scoring.shadow.report import ShadowReport
@@ -26,10 +24,17 @@ class GateRefusedError(SetupError):
 
 
 async def promote_judged(
-    settings: Settings, version: str, report: ShadowReport, refused: Sequence[str], force: bool, site: str = ""
+    settings: Settings,
+    version: str,
+    report: ShadowReport,
+    refused: Sequence[str],
+    force: bool,
+    site: str = "",
+    notify: Notify = print,
+    who: str = "",
 ) -> Promotion:
     """Put a candidate in force, of one site or of all, that the gate lets pass, or with `force` any; both are
-    remembered with the promotion.
+    remembered with the promotion. `who` stands in the audit trail.
 
     Raises GateRefusedError, and SetupError as `promote` does.
     """
@@ -43,7 +48,7 @@ async def promote_judged(
             f"{', '.join(report.live)}: give the same command again"
         )
     gate: GateOutcome = "forced" if refused else "passed"
-    return await promote.promote(settings, version, gate=gate, refusals=refused, site=site)
+    return await promote.promote(settings, version, notify=notify, gate=gate, refusals=refused, site=site, who=who)
 
 
 def limits(settings: Settings) -> GateSettings:
@@ -67,26 +72,7 @@ def last_days(
     )
 
 
-def shadowed(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> ShadowReport:
-    """The shadow of a version whose contract and checksum hold, before the log is read and at the end of it. Raises
-    SetupError and RegistryError."""
-    folder = writable_registry(settings.scoring)
-    registry.load(folder, request.model)
-    report = replay_progress.shadow(settings, request, console)
-    registry.load(folder, request.model)
-    return report
-
-
 def refusals_of(settings: Settings, report: ShadowReport) -> list[str]:
     """Why the candidate may not go live by the limits of the settings, a line each. Raises RegistryError."""
     manifest = registry.manifest(writable_registry(settings.scoring), report.candidate)
     return refusals(report, manifest, limits(settings))
-
-
-def judged(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> tuple[ShadowReport, list[str]]:
-    """The shadow of the candidate, and why it may not go live, a line each. Raises SetupError."""
-    try:
-        report = shadowed(settings, request, console)
-        return report, refusals_of(settings, report)
-    except RegistryError as error:
-        raise SetupError(str(error)) from error

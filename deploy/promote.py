@@ -15,7 +15,7 @@ from deploy.processes.audit_file import audited
 from deploy.settings.model import Settings
 from deploy.wiring.models import writable_registry
 from ingest.events import UseModel
-from scoring.folder import Place, RegistryError
+from scoring.folder import Place, RegistryError, is_writable
 from scoring.promotions import GateOutcome, Promotion, in_force, promotions, remember
 from scoring.registry import SHIPPED, current, load
 from scoring.registry import promote as make_current
@@ -39,10 +39,12 @@ async def promote(
     gate: GateOutcome = "none",
     refusals: Sequence[str] = (),
     site: str = "",
+    who: str = "",
 ) -> Promotion:
     """Put this version in force from here on, of one site or of all, and wait until the workers have taken it.
 
-    What the gate said of it is remembered with the promotion; whoever calls has asked it. Raises SetupError where the
+    What the gate said of it is remembered with the promotion; whoever calls has asked it. `who` stands in the audit
+    trail, "" the user of this process. Raises SetupError where the
     version cannot be used, the log does not take it or workers refuse it; `notify` hears of workers that have not read
     it within `patience` seconds.
     """
@@ -55,7 +57,7 @@ async def promote(
     promotion = _promotion("promote", version, stack[-1], log, site)
     judged = msgspec.structs.replace(promotion, gate=gate, refusals=tuple(refusals))
     action = "promote against the gate" if gate == "forced" else "promote"
-    with audited(settings, action, site, f"{version} in place of {_named(promotion.before)}"):
+    with audited(settings, action, site, f"{version} in place of {_named(promotion.before)}", who):
         return await _put(settings, folder, judged, patience, notify)
 
 
@@ -71,7 +73,7 @@ async def version_in_force(settings: Settings, site: str = "") -> str:
 
 
 async def roll_back(
-    settings: Settings, patience: float = PATIENCE, notify: Notify = print, site: str = ""
+    settings: Settings, patience: float = PATIENCE, notify: Notify = print, site: str = "", who: str = ""
 ) -> Promotion:
     """Put the version in force again that was before the last promotion, of a site or of all; raises SetupError as
     `promote` does. A site whose own model was the first is scored by the common one again."""
@@ -88,7 +90,7 @@ async def roll_back(
     except RegistryError as error:
         raise SetupError(str(error)) from error
     rollback = _promotion("rollback", stack[-2], stack[-1], log, site)
-    with audited(settings, "roll back", site, f"{_named(stack[-2])} in place of {stack[-1]}"):
+    with audited(settings, "roll back", site, f"{_named(stack[-2])} in place of {stack[-1]}", who):
         return await _put(settings, folder, rollback, patience, notify)
 
 
@@ -99,6 +101,11 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
     version puts it right: a control that names the version in force changes nothing, and what was remembered already
     is not remembered twice.
     """
+    if folder != SHIPPED and not is_writable(folder):
+        raise SetupError(
+            f"{folder} (scoring.registry) cannot be written here, where promotions are remembered: run it where the "
+            "registry can be written, or give this part such a folder"
+        )
     dead_from = await _answered(uptake.dead_ends(settings))
     written = await controls.write_control(settings.kafka, UseModel(promotion.version, promotion.site))
     taken = await _answered(uptake.uptake(settings, written, dead_from or {}, patience))

@@ -79,6 +79,11 @@ def read(file: Place) -> bytes:
     return _found(content, f"cannot read {file}")
 
 
+def is_writable(folder: Place) -> bool:
+    """Whether files can be written there; of what is at a URL only a write can tell."""
+    return not isinstance(folder, Path) or os.access(folder, os.W_OK)
+
+
 def write(file: Place, content: bytes) -> None:
     """Give the file this content, whole or not at all; raises RegistryError where it cannot be written."""
 

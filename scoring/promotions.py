@@ -38,16 +38,17 @@ class Promotion(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def promotions(folder: Place, log: str, site: str = "") -> list[Promotion]:
     """The promotions and rollbacks of this log, the common ones or a site's own; raises RegistryError for a file that
     is not ours."""
-    return [each for each in _recorded(folder) if (each.log, each.site) == (log, site)]
+    return [each for each in recorded(folder) if (each.log, each.site) == (log, site)]
 
 
 def site_models(folder: Place) -> dict[str, str]:
     """The sites that have a model of their own on the newest log that they had one on; raises RegistryError."""
-    newest = {each.site: each.version for each in _recorded(folder) if each.site}
+    newest = {each.site: each.version for each in recorded(folder) if each.site}
     return {site: version for site, version in newest.items() if version}
 
 
-def _recorded(folder: Place) -> list[Promotion]:
+def recorded(folder: Place) -> list[Promotion]:
+    """All of them, of every log and site, the oldest first; raises RegistryError for a file that is not ours."""
     try:
         return [msgspec.json.decode(line, type=Promotion) for line in _lines(folder)]
     except msgspec.DecodeError as error:
@@ -66,13 +67,13 @@ def _lines(folder: Place) -> list[bytes]:
         return []
 
 
-def in_force(recorded: Iterable[Promotion]) -> list[str]:
+def in_force(promoted: Iterable[Promotion]) -> list[str]:
     """The versions in the order in which they came into force, the one in force last; those rolled back are left out.
 
     Empty where nothing was ever promoted.
     """
     stack: list[str] = []
-    for each in recorded:
+    for each in promoted:
         stack = stack or [each.before]
         if each.kind == "promote":
             stack.append(each.version)

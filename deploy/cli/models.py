@@ -113,11 +113,12 @@ def shadow(
     """Folds the recent log with a version and compares its scores with those in force; live traffic is not touched."""
     # Here, so that no other command of this group loads clients of databases.
     from deploy import gate
+    from deploy.terminal import shadow_gate
     from deploy.terminal.shadows import print_shadow
 
     settings = _running()
     request = gate.last_days(version, days, _until(until), site, against, source)
-    report, refusals = gate.judged(settings, request, TerminalConsole(stderr=json))
+    report, refusals = shadow_gate.judged(settings, request, TerminalConsole(stderr=json))
     if json:
         print_line(_json({"shadow": report, "refusals": refusals}))
     else:
@@ -149,10 +150,11 @@ def promote(
         _print_promotion(settings, done)
         return
     from deploy import gate
+    from deploy.terminal import shadow_gate
 
     before = asyncio.run(promotion.version_in_force(settings, base_site(site)))
     request = gate.last_days(version, days, _until(until), site, before, source)
-    report, refusals = gate.judged(settings, request, TerminalConsole())
+    report, refusals = shadow_gate.judged(settings, request, TerminalConsole())
     done = asyncio.run(gate.promote_judged(settings, version, report, refusals, force, base_site(site)))
     for each in refusals:
         print_line(f"the gate refused {version}, and it was promoted all the same: {each}")

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from deploy.errors import AwayError, SetupError
 from deploy.processes.data_folder import as_running
-from deploy.settings.access_file import place, read, sites_of
-from deploy.settings.model import Settings, SiteSettings, load
+from deploy.settings.access_file import place, sites_of
+from deploy.settings.model import SiteSettings, load
 from deploy.sites import changes as access_changes
 from deploy.sites.changes import FIELDS, Kind
+from deploy.sites.site_fields import where_kept
 from deploy.terminal.console import TerminalConsole, escape
 from deploy.terminal.plain import print_line
 
@@ -62,7 +63,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
                 "write_keys": site.write_keys,
                 "import_keys": len(site.import_keys),
                 "purchase_secrets": len(site.purchase_secrets),
-                "in": _where(settings, name),
+                "in": where_kept(settings, name),
             }
             for name, site in known.items()
         }
@@ -72,7 +73,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
     for column in ("site", "origins", "time zone", "write keys", "import", "purchase", "in"):
         table.add_column(column, overflow="fold")
     for name, site in known.items():
-        table.add_row(*map(escape, _row(name, site)), " and ".join(_where(settings, name)))
+        table.add_row(*map(escape, _row(name, site)), " and ".join(where_kept(settings, name)))
     TerminalConsole().print(table)
 
 
@@ -133,11 +134,6 @@ def finish(name: Name) -> None:
 
 def _wanted(write: bool, import_: bool, purchase: bool) -> tuple[tuple[Kind, bool], ...]:
     return ("write", write), ("import", import_), ("purchase", purchase)
-
-
-def _where(settings: Settings, name: str) -> list[str]:
-    places = (("settings", settings.sites), ("file", read(place(settings)).sites))
-    return [where for where, sites in places if name in sites]
 
 
 def _row(name: str, site: SiteSettings) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from deploy import gate, promote
 from deploy.errors import AwayError, SetupError
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
+from deploy.terminal import shadow_gate
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.replay_progress import InterruptedReplayError
 from deploy.wiring.learning import LearningRequest, learn_site
@@ -58,7 +59,7 @@ class SiteWork:
             since=span.since, until=span.until, site=site, model=version, into="shadow", against=against
         )
         with _explained():
-            return gate.shadowed(self._settings, request, self._console)
+            return shadow_gate.shadowed(self._settings, request, self._console)
 
     def refusals(self, report: ShadowReport) -> Sequence[str]:
         with _explained():

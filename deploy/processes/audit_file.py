@@ -1,4 +1,4 @@
-"""What commands do without the query API, in the audit trail of the data folder: `audit.log`."""
+"""The audit trail of the data folder, `audit.log`: what commands do, and changes of sites, keys and models."""
 
 import contextlib
 import getpass
@@ -18,14 +18,14 @@ def audit_file(settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def audited(settings: Settings, action: str, site: str = "", subject: str = "") -> Iterator[None]:
-    """Note what is done within, under the user's name: `done`, or `failed` where an exception ends it."""
+def audited(settings: Settings, action: str, site: str = "", subject: str = "", who: str = "") -> Iterator[None]:
+    """Note what is done within, by `who` or the user: `done`, or `failed` where an exception ends it."""
     result = "failed"
     try:
         yield
         result = "done"
     finally:
-        _append(audit_file(settings), line(_user(), action, site or "all", subject, result))
+        _append(audit_file(settings), line(who or _user(), action, site or "all", subject, result))
 
 
 def _append(file: Path, described: str) -> None:

@@ -16,6 +16,7 @@ from storage.admin.erase import Eraser, LogAwayError
 from storage.admin.forget import VisitorDatabases
 from storage.admin.journal import ErasureJournal
 from storage.admin.reads import AdminReads
+from storage.admin.records import record_routes
 from storage.admin.visitor import VisitorReads
 from storage.database.money import Money
 from storage.drift.report import FittedOn, SiteDrift
@@ -55,6 +56,7 @@ def routes(
     router = APIRouter()
     router.include_router(admin_routes(reads, visitors, erasing, permitted, drift_checks))
     router.include_router(feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")))
+    router.include_router(record_routes(opened.client, permitted.scoped("export")))
     return router
 
 

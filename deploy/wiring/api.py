@@ -10,7 +10,7 @@ from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 from deploy.errors import AwayError
 from deploy.http.serve import serve
@@ -20,6 +20,7 @@ from deploy.processes.data_folder import disk_full
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
 from deploy.wiring.access import access, read_origins
+from deploy.wiring.activity import activity
 from deploy.wiring.admin import eraser
 from deploy.wiring.admin import routes as admin_routes
 from deploy.wiring.connection_limits import api_limits
@@ -32,7 +33,9 @@ from deploy.wiring.overview import overview
 from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
+from deploy.wiring.promotions import model_routes, promotion_jobs
 from deploy.wiring.replay import job as replay_job
+from deploy.wiring.setup import setup_routes
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
 from deploy.wiring.topics_document import topics_document
 from ingest.tokens import SessionTokens
@@ -50,6 +53,7 @@ from storage.live.sse import Streams
 from storage.live.subscribe import ScoredConsumer, Start, UpdateFilter, follow
 from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
+from storage.promotions.jobs import PromotionJobs
 from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
 from stream.kafka.clients import KafkaClients
@@ -81,7 +85,8 @@ async def answer(
     """Serve on `listener` until `stop`, and the console on its own."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
     checks = drift_checks(settings, opened, registry)
-    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks)
+    promotions = promotion_jobs(settings, replays)
+    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks, promotions)
     checking = asyncio.create_task(keep_checked(settings, checks, stop))
     try:
         erasing.resume()
@@ -91,6 +96,7 @@ async def answer(
         checking.cancel()
         await asyncio.wait({checking})
         # Before the databases close under it.
+        await promotions.stop()
         await replays.stop()
         await erasing.stop()
 
@@ -114,11 +120,13 @@ def app(
     replays: Jobs,
     erasing: Eraser | None = None,
     checks: DriftChecks | None = None,
+    promotions: PromotionJobs | None = None,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
     secret = api.token_secret.get_secret_value().encode() or secrets.token_bytes(32)
     clients = kafka_clients(settings.kafka)
+    own = "api" if settings.storage.clickhouse_host else "store"
     queries = Queries(*opened, metrics.waited, settings.profile == "embedded", lambda: disk_full(own_folder(settings)))
     currencies = partial(money, settings)
     following = _Following(settings.kafka.scored_topic, clients)
@@ -146,6 +154,9 @@ def app(
         overview=overview(settings, opened, permitted, metrics.waited),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
         learner=LearnerRuns(opened.engine),
+        activity=activity(settings, own, lambda: generate_latest(registry).decode()),
+        setup=setup_routes(settings, opened, permitted),
+        models=model_routes(settings, promotions or promotion_jobs(settings, replays), permitted),
         metrics=metrics,
         origins=read_origins(settings),
         asyncapi=topics_document(settings),

@@ -7,7 +7,7 @@ scoring.api, mounted here.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -35,6 +35,7 @@ from storage.http.request_metrics import RequestMetrics
 from storage.http.stream_tokens import Tokens
 from storage.learner.api import learning_routes
 from storage.learner.runs import LearnerRuns
+from storage.live.activity import Activity, activity_routes
 from storage.live.session_streams import SessionStreams, session_routes
 from storage.live.sse import Streams
 from storage.live.subscribe import ResumePosition, Start, UpdateFilter
@@ -65,7 +66,7 @@ class FeatureParams(SessionParams):
 
 
 class ListParams(QueryParams):
-    site: str | None = Field(None, max_length=97, description="One site; none: all.")
+    site: str | None = Field(None, max_length=97, description="One site, with its runs; none: all.")
     band: Band | None = Field(None, description="One band; none: all.")
     min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
     bots: bool = Field(False, description="With the sessions of programs.")
@@ -104,6 +105,9 @@ def create_app(
     overview: APIRouter,
     learning: APIRouter,
     learner: LearnerRuns,
+    activity: Callable[[], Activity],
+    setup: APIRouter,
+    models: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -128,10 +132,13 @@ def create_app(
     app.include_router(replay_routes(jobs, access.scoped("admin")))
     app.include_router(page_routes(pages, access))
     app.include_router(learning_routes(learner, access.scoped("admin")))
+    app.include_router(activity_routes(activity, access))
     app.include_router(predictions)
     app.include_router(admin)
     app.include_router(overview)
     app.include_router(learning)
+    app.include_router(setup)
+    app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(
         CORSMiddleware,

@@ -9,33 +9,30 @@ from msgspec import Struct
 from ingest.tokens import Token
 from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
+from storage.admin.records import SessionRecords
 from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.drift.report import DriftCheckList, SiteDrift
 from storage.feature_store.days import FeatureDays
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
-from storage.overview.answers import (
-    Bands,
-    Calibration,
-    Carts,
-    Funnel,
-    Segments,
-    Series,
-    Summary,
-    TopPages,
-)
+from storage.live.activity import Activity
+from storage.overview.answers import STRUCTS as OVERVIEW_STRUCTS
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
+from storage.promotions.answers import STRUCTS as PROMOTION_STRUCTS
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.setup.answers import STRUCTS as SETUP_STRUCTS
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
     *(Job, JobList, ReplayRequest, PagesInForce, Explained, Refreshed),
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
-    LearningRuns,
-    *(Summary, Series, Funnel, Carts, Bands, Calibration, Segments, TopPages),
+    *(LearningRuns, Activity, SessionRecords),
+    *SETUP_STRUCTS,
+    *OVERVIEW_STRUCTS,
+    *PROMOTION_STRUCTS,
 )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from fastapi import Response
 from msgspec import Struct
 
 from storage.http.errors import STATUS, ErrorAnswer, ReadCode
@@ -15,6 +16,18 @@ EVENT_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 def answered(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that answers so, or refuses so; keys and bad parameters are refused everywhere."""
     return {200: {"description": "Found.", "content": _json(answer)}} | refused_with(*refusals)
+
+
+def made(answer: type[Struct], *refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
+    """The same for a route that makes something, and answers 201."""
+    documented = answered(answer, *refusals)
+    documented[201] = documented.pop(200) | {"description": "Made."}
+    return documented
+
+
+def takes(request: type[Struct]) -> dict[str, Any]:
+    """The `openapi_extra` of a route whose body is this struct."""
+    return {"requestBody": {"required": True, "content": _json(request)}}
 
 
 def refused_with(*refusals: ReadCode) -> dict[int | str, dict[str, Any]]:
@@ -35,6 +48,11 @@ def refused(status: int, description: str) -> dict[int | str, dict[str, Any]]:
 
 def _json(answer: type[Struct]) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": REF.format(name=answer.__name__)}}}
+
+
+def unkept(answer: Struct, status: int = 200) -> Response:
+    """An answer that no cache keeps, as it may show a key."""
+    return Response(encode(answer), status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def encode(answer: Struct) -> bytes:

@@ -54,7 +54,7 @@ class UpdateFilter(Struct, frozen=True):
         )
 
     def _of(self, site: str) -> bool:
-        return self.site in (None, site) and (self.sites is None or base_site(site) in self.sites)
+        return self.site in (None, site, base_site(site)) and (self.sites is None or base_site(site) in self.sites)
 
 
 class ResumePosition(Struct, frozen=True):

@@ -202,3 +202,6 @@ class TopPages(Struct, frozen=True):
     currency: str
     pages: int
     top: list[PageFigures]
+
+
+STRUCTS: tuple[type[Struct], ...] = (Summary, Series, Funnel, Carts, Bands, Calibration, Segments, TopPages)

@@ -57,6 +57,8 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     updated_at: int
     model_version: str
     version: int
+    #: Of the page that the newest event is of; null in what is read from a table, which keeps no events.
+    path: str | None
 
 
 class BandOnlyIntent(Struct, frozen=True, gc=False, kw_only=True):
@@ -137,7 +139,10 @@ def features_of(timeline: Timeline) -> SessionFeatures:
 def intent_of(update: ScoredSession) -> Intent:
     signals = update.signals
     listed = None if signals is None else ListedSignals(*[getattr(signals, name) for name in LISTED_SIGNALS])
-    return Intent(reasons=reasons_of(update), signals=listed, **{name: getattr(update, name) for name in _OF_INTENT})
+    path = update.event.path
+    return Intent(
+        reasons=reasons_of(update), signals=listed, path=path, **{name: getattr(update, name) for name in _OF_INTENT}
+    )
 
 
 def band_only_of(intent: Intent) -> BandOnlyIntent:
@@ -147,7 +152,7 @@ def band_only_of(intent: Intent) -> BandOnlyIntent:
 def intent_of_row(row: Mapping[str, Any]) -> Intent:
     """The intent that a row of `sessions` holds, by column name."""
     given = {name: SESSION_READERS[name](row) for name in _OF_INTENT}
-    return Intent(reasons=stored_reasons(row["reasons"]), signals=_listed_signals(row), **given)
+    return Intent(reasons=stored_reasons(row["reasons"]), signals=_listed_signals(row), path=None, **given)
 
 
 def update_of_row(row: Mapping[str, Any]) -> Update:
@@ -166,7 +171,7 @@ def stored_reasons(stored: str) -> tuple[ReasonText, ...]:
 
 
 _listed_signals = struct_reader("signals", ListedSignals, SESSION_COLUMNS)
-_OF_INTENT = [name for name in Intent.__struct_fields__ if name not in ("reasons", "signals")]
+_OF_INTENT = [name for name in Intent.__struct_fields__ if name not in ("reasons", "signals", "path")]
 _OF_UPDATE = [name for name in Update.__struct_fields__ if name not in ("reasons", "closed")]
 #: Columns of the timeline that an update is read from, beside `closed`.
 UPDATE_COLUMNS = [column for column in TIMELINE_COLUMNS if column.field in (*_OF_UPDATE, "reasons")]

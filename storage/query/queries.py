@@ -110,7 +110,7 @@ class Queries:
         if band is not None:
             query = query.where(sessions.c.band == band)
         if site is not None:
-            query = query.where(sessions.c.site == site)
+            query = query.where(of_sites(sessions.c.site, [site]))
         query = query.order_by(sessions.c.probability.desc(), sessions.c.updated_at.desc()).limit(limit)
         return [intent_of_row(row._mapping) for row in self._rows(query)]
 

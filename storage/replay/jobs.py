@@ -61,9 +61,14 @@ class Jobs:
         self._jobs: dict[int, Job] = {}
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether one runs, beside which no other may."""
+        return self._task is not None and not self._task.done()
+
     def start(self, order: ReplayRequest, own_only: bool = False) -> Job:
         """Begin, for a caller of some sites `own_only`; raises ReadError(busy) while another runs."""
-        if self._task is not None and not self._task.done():
+        if self.is_busy:
             raise ReadError(
                 "busy",
                 "a replay runs already: wait for its end, or stop it where it is yours (GET /replays, DELETE)",

@@ -29,7 +29,9 @@ from deploy.settings.model import KafkaSettings, Settings
 from deploy.sites import changes as access_changes
 from deploy.wiring import api, ingest, predict, shop
 from deploy.wiring.admin import eraser
+from deploy.wiring.promotions import promotion_jobs
 from ingest.api import IngestApp
+from scoring import registry
 from storage.http.secret_keys import SCOPES
 from storage.learner.runs import LearnerRuns
 from storage.replay.account import Account
@@ -49,6 +51,7 @@ Profile = Literal["embedded", "services"]
 Answer = Literal["yes", "own", 401, 403, 404, 422]
 
 HERE = "127.0.0.1"
+MODEL = registry.current()
 WRITE, OTHER_WRITE, IMPORT = "write-key-of-shop", "write-key-of-other", "import-key-of-shop"
 
 
@@ -90,6 +93,7 @@ PREDICTIONS = {
 #: The broker of these tests is away: whoever is let in hears that.
 AWAY = (503,)
 JOB = Row("admin", "/replays/1", other=404, tells='"site":"shop"')
+PROMOTION = Row("admin", "/promotions/1", other=404, tells='"site":"shop"')
 
 OVERVIEW = {
     f"GET /admin/overview/{name}": Row(
@@ -101,6 +105,10 @@ VISITOR = '"visitor_id":"v1"'
 ADMIN = {
     "GET /admin/sessions": Row("export", other="own", tells=VISITOR),
     "GET /admin/sessions/{session_id}": Row("export", "/admin/sessions/s1", other=404, tells=VISITOR),
+    # The test's session came without its log.
+    "GET /admin/sessions/{session_id}/records": Row(
+        "export", "/admin/sessions/s1/records?site=shop", well=(404,), other=403, tells="there is no record"
+    ),
     "GET /admin/stats": Row("export", other="own", tells='"sessions":1'),
     "GET /admin/model-fit": Row("export"),
     # One session is too few to compare.
@@ -135,10 +143,30 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /intents/stream": Row("read", well=AWAY, in_the_url=422),
         "POST /intents/token": Row("read"),
         "GET /intents/session": Row("token", "/intents/session?token=forged", in_the_url=422),
+        "GET /sites": Row("admin", other="own", tells='"name":"shop"'),
+        # All are of sites or keys that are not there: the table asks many times, and nothing may come of it.
+        "POST /sites": Row("admin", body={"name": "shop"}, well=(409,), other=403),
+        "PATCH /sites/{site}": Row("admin", "/sites/away", body={}, well=(404,), other=403),
+        "DELETE /sites/{site}": Row("admin", "/sites/away", well=(404,), other=403),
+        "GET /sites/arrivals": Row("read", other="own", tells='"site":"shop"'),
+        "GET /sites/{site}/tag": Row("admin", "/sites/shop/tag", other=404, tells=WRITE),
+        "POST /sites/{site}/keys": Row("admin", "/sites/away/keys", body={"kind": "write"}, well=(404,), other=403),
+        "DELETE /sites/{site}/keys/{kind}": Row("admin", "/sites/away/keys/write", well=(404,), other=403),
+        "GET /keys": Row("admin", other="own", tells='"name":"export"'),
+        "POST /keys": Row("admin", body={"name": "other", "scopes": ["read"]}, well=(409,), other=403),
+        "DELETE /keys": Row("admin", "/keys?name=away", well=(404,), other=403),
+        "GET /registry": Row("admin"),
+        "GET /registry/{version}": Row("admin", f"/registry/{MODEL}", tells='"card"'),
+        "POST /promotions": Row("admin", body={"version": MODEL, "site": "shop"}, well=(202, 409), other=403),
+        "POST /promotions/rollback": Row("admin", body={"site": "shop"}, well=(202, 409), other=403),
+        "GET /promotions": Row("admin", other="own", tells='"site":"shop"'),
+        "GET /promotions/{job}": PROMOTION,
+        "DELETE /promotions/{job}": PROMOTION,
         "GET /replays": Row("admin", other="own", tells='"site":"shop"'),
         "POST /replays": Row("admin", body={"request": {"site": "shop"}}, well=(202, 409), other=403),
         "GET /replays/{job}": JOB,
         "DELETE /replays/{job}": JOB,
+        "GET /activity": Row("read", other=403, tells='"parts":["store"'),
         "GET /learning": Row("admin", other="own", tells='"site":"shop"'),
         "GET /learning/rows": Row("admin", "/learning/rows?site=shop&since=0&until=4000000000000", other=403),
         "GET /pages": Row("read", well=AWAY),
@@ -370,7 +398,9 @@ async def served(
             replays = Jobs(_ended)
             replays.start(ReplayRequest(ReplaySelection(site="shop")))
             erasing, permitted, stop = eraser(settings, opened), api.access(settings), asyncio.Event()
-            queries = api.app(settings, opened, permitted, CollectorRegistry(), stop, replays, erasing)
+            promoting = promotion_jobs(settings, replays)
+            given = (permitted, CollectorRegistry(), stop, replays, erasing)
+            queries = api.app(settings, opened, *given, promotions=promoting)
             if name == "queries":
                 yield queries, keys, log
             else:
@@ -379,6 +409,7 @@ async def served(
                     passing = ingest.app(settings.model_copy(update={"ingest": at}), log)
                     yield passing, keys, log
                     await passing.close()
+            await promoting.stop()
             await erasing.stop()
     elif name == "predictions":
         yield predict.app(settings, CollectorRegistry()), keys, log

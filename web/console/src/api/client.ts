@@ -7,12 +7,12 @@ import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
 
-/** Why there is no answer: what the API's refusals have in common. */
+/** Why there is no answer, with the fields of the API's refusals: queries and mutations have it as their error. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
-    readonly code: string,
-    reason: string,
+    readonly error: string,
+    readonly reason: string,
   ) {
     super(reason);
   }

@@ -3,13 +3,14 @@
 import clsx from "clsx";
 import Link from "next/link";
 import { usePathname } from "next/navigation";
-import { type ReactNode, Suspense, useState } from "react";
+import { type ReactNode, Suspense, useState, useSyncExternalStore } from "react";
 
 import { useSignIn } from "@/api/sign-in";
 
 import { Account } from "./account";
 import { Icon, type IconName } from "./icon";
 import { SitePicker } from "./site-picker";
+import { Loading } from "./states";
 import { ThemeToggle } from "./theme-toggle";
 
 const PAGES: { href: string; label: string; icon: IconName }[] = [
@@ -24,6 +25,7 @@ const PAGES: { href: string; label: string; icon: IconName }[] = [
 /** The frame of every page: menu at the side (above, on a phone), site, theme and who is signed in. */
 export function Shell({ children }: { children: ReactNode }) {
   const [open, setOpen] = useState(false);
+  const hydrated = useHydrated();
   return (
     <div className="min-h-dvh lg:grid lg:grid-cols-[15rem_minmax(0,1fr)]">
       <a href="#main" className="absolute -top-20 left-4 z-20 rounded-md bg-card px-4 py-2 text-ink focus:top-4">
@@ -61,10 +63,22 @@ export function Shell({ children }: { children: ReactNode }) {
           <Account />
         </header>
         <main id="main" tabIndex={-1} className="mx-auto max-w-[88rem] px-4 py-6 outline-none sm:px-8 sm:py-8">
-          <Suspense>{children}</Suspense>
+          {hydrated ? <Suspense>{children}</Suspense> : <Loading what="this page" />}
         </main>
       </div>
     </div>
+  );
+}
+
+/**
+ * Whether the page's own HTML has been taken over. Pages are drawn after that: what they show depends on who is signed in
+ * and on the address, which the HTML cannot know.
+ */
+function useHydrated(): boolean {
+  return useSyncExternalStore(
+    () => () => undefined,
+    () => true,
+    () => false,
   );
 }
 

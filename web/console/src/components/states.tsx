@@ -51,15 +51,16 @@ export function Notice({ kind = "plain", children }: { kind?: keyof typeof NOTIC
 }
 
 /** Why there is no answer, and what to do: sign in, use another key, or try again. */
-export function Failed({ error, onRetry }: { error: Error; onRetry?: () => void }) {
+export function Failed({ error, onRetry }: { error: { reason: string } | Error; onRetry?: () => void }) {
   const { data } = useSignIn();
   const [open, setOpen] = useState(false);
   const status = error instanceof ApiError ? error.status : 0;
+  const reason = "reason" in error ? error.reason : error.message;
   if (status === 401 || status === 403) {
     return (
       <div className="px-4 py-10 text-center" role="alert">
         <p className="font-medium">{status === 401 ? "Sign in to see this" : "Your key does not open this"}</p>
-        <p className="mx-auto mt-1 mb-4 max-w-[34rem] text-sm text-muted">{error.message}</p>
+        <p className="mx-auto mt-1 mb-4 max-w-[34rem] text-sm text-muted">{reason}</p>
         {data?.state !== "signed_in" ? (
           <Button look="primary" icon="key" onClick={() => setOpen(true)}>
             Sign in with a key
@@ -72,7 +73,7 @@ export function Failed({ error, onRetry }: { error: Error; onRetry?: () => void 
   return (
     <div className="px-4 py-10 text-center" role="alert">
       <p className="font-medium">There is no answer</p>
-      <p className="mx-auto mt-1 mb-4 max-w-[34rem] text-sm text-muted">{error.message}</p>
+      <p className="mx-auto mt-1 mb-4 max-w-[34rem] text-sm text-muted">{reason}</p>
       {onRetry ? <Button onClick={onRetry}>Try again</Button> : null}
     </div>
   );
@@ -84,7 +85,7 @@ export function Loaded<T>({
   what,
   children,
 }: {
-  query: Pick<UseQueryResult<T, Error>, "data" | "error" | "refetch">;
+  query: Pick<UseQueryResult<T, { reason: string } | Error>, "data" | "error" | "refetch">;
   what: string;
   children: (data: T) => ReactNode;
 }) {

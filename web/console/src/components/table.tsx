@@ -66,7 +66,12 @@ export function DataTable<T extends RowData>({
   if (rows.length === 0 && empty) return <>{empty}</>;
   return (
     <div>
-      <div className="-mx-4 overflow-x-auto px-4 sm:-mx-6 sm:px-6" tabIndex={0} role="region" aria-label={caption}>
+      <div
+        className="relative -mx-4 overflow-x-auto px-4 sm:-mx-6 sm:px-6"
+        tabIndex={0}
+        role="region"
+        aria-label={caption}
+      >
         <table className="w-full border-collapse text-sm tabular-nums">
           <caption className="sr-only">{caption}</caption>
           <thead>

@@ -1,14 +1,9 @@
 import type { Metadata } from "next";
 
-import { Page } from "@/components/page";
-import { Empty } from "@/components/states";
+import { Live } from "./live";
 
 export const metadata: Metadata = { title: "Live" };
 
-export default function Place() {
-  return (
-    <Page title="Live">
-      <Empty title="Being built" />
-    </Page>
-  );
+export default function LivePage() {
+  return <Live />;
 }

@@ -1,14 +1,9 @@
 import type { Metadata } from "next";
 
-import { Page } from "@/components/page";
-import { Empty } from "@/components/states";
+import { SessionView } from "./session-view";
 
 export const metadata: Metadata = { title: "Session" };
 
-export default function Place() {
-  return (
-    <Page title="Session">
-      <Empty title="Being built" />
-    </Page>
-  );
+export default function SessionPage() {
+  return <SessionView />;
 }

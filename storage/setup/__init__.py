@@ -1,0 +1,1 @@
+"""Sites, keys and the tag over HTTP, and when the first event of a site came."""

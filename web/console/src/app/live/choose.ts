@@ -1,0 +1,36 @@
+import type { LiveSession } from "./feed";
+
+export type Order = "probability" | "updated" | "cart";
+
+export interface Wanted {
+  band: string;
+  search: string;
+  order: Order;
+}
+
+/** Rows on the page at once: more nobody reads, and each costs time at every update. */
+export const MOST_ROWS = 60;
+
+const VALUE: Record<Order, (session: LiveSession) => number> = {
+  probability: ({ intent }) => intent.probability,
+  updated: ({ intent }) => intent.updated_at,
+  cart: ({ intent }) => intent.signals?.cart_value ?? 0,
+};
+
+/** The sessions that are wanted, in their order. */
+export function chosen(sessions: LiveSession[], wanted: Wanted): LiveSession[] {
+  const text = wanted.search.toLowerCase();
+  const value = VALUE[wanted.order];
+  return sessions
+    .filter(({ intent }) => !wanted.band || intent.band === wanted.band)
+    .filter(
+      ({ intent }) =>
+        !text || intent.session_id.toLowerCase().includes(text) || pathOf(intent).toLowerCase().includes(text),
+    )
+    .sort((a, b) => value(b) - value(a));
+}
+
+/** The page of the newest event, as far as a live session tells it. */
+export function pathOf(intent: LiveSession["intent"]): string {
+  return intent.path ?? "";
+}
