@@ -57,7 +57,7 @@ def test_the_page_shows_what_the_api_and_sql_count(console: Console, tmp_path: P
         expect(page.get_by_text("No sessions in this period").first).to_be_visible()
 
 
-def test_the_full_page_is_whole_on_a_phone_and_says_which_key_opens_it(console: Console) -> None:
+def test_the_page_fits_a_phone_and_names_the_key_that_it_needs(console: Console) -> None:
     with console.visit(console.key, "dark", PHONE) as context:
         page = context.new_page()
         page.goto(ADDRESS, wait_until="networkidle")
