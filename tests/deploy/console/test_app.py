@@ -58,7 +58,7 @@ class Fixture:
             self.changes += 1
             return {"who": caller.name}
 
-        pages = ConsolePages(lambda: folder, lambda: BuildState(running, "not there"))
+        pages = ConsolePages(folder, lambda: BuildState(running, "not there"))
         self.app = create_app(pages, api, self.access, lambda: SITES)
 
     @asynccontextmanager
