@@ -53,8 +53,9 @@ def test_the_page_shows_what_the_api_and_sql_count(console: Console, tmp_path: P
         page.get_by_text("All figures as a table").click()
         hours = column(page, "Figures by hour", 2)
         assert (len(hours), sum(hours)) == (31 * 24, in_may)
+        page.goto(ADDRESS)
         page.get_by_label("Period").select_option("Today")
-        expect(page.get_by_text("No sessions in this period").first).to_be_visible()
+        expect(page.get_by_text("No sessions in this period").first).to_be_visible(timeout=20_000)
 
 
 def test_the_page_fits_a_phone_and_names_the_key_that_it_needs(console: Console) -> None:
