@@ -127,10 +127,11 @@ class OverviewShop:
         }  # fmt: skip
 
     def _repeat_an_order(self, made: Sequence[Updates]) -> None:
-        """The last buyer of the shop reports the orders of the first one once more."""
-        buyers = [updates for updates in made if updates[-1].site == "shop" and updates[-1].revenue]
-        first, last = min(buyers, key=_opened), max(buyers, key=_opened)
-        last[:] = [replace(each, orders=first[-1].orders, refunds=()) if each.revenue else each for each in last]
+        """A later buyer of the shop, a person as the first one, has the orders of the first one once more."""
+        buyers = [each for each in made if each[-1].site == "shop" and each[-1].revenue and not each[-1].bot]
+        buyers.sort(key=_opened)
+        first, again = buyers[0], buyers[len(buyers) // 2]
+        again[:] = [replace(each, orders=first[-1].orders, refunds=()) if each.revenue else each for each in again]
 
 
 def _opened(updates: Updates) -> int:
