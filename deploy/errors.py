@@ -30,6 +30,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
             ContractError
             RegistryError
             UnfitModelError
+        ParameterError
         TableError
         TooFewSessionsError
         WireError
@@ -50,6 +51,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         UnknownWebhookError
         VersionError
         WriterError
+        WrongPlaceError
     DeployError
         RowRefusedError
         SetupError

@@ -135,6 +135,14 @@ def promote(folder: Place, version: str) -> None:
     write(folder / "current", f"{version}\n".encode())
 
 
+def add_shipped(folder: Place) -> str:
+    """Put the shipped version into a registry, which is made where there is none, and return its name. It becomes
+    current where none is. Raises RegistryError where it cannot be written."""
+    version = current(SHIPPED)
+    add(folder, graph_of(SHIPPED, version), manifest(SHIPPED, version), card(SHIPPED, version))
+    return version
+
+
 def is_seeded(folder: Path) -> bool:
     """Whether `seed` has made this folder a registry."""
     return (folder / SEEDED).is_file()
@@ -146,8 +154,7 @@ def seed(folder: Path) -> None:
     A version that was put in force there stays so, and one that came with an earlier program stays there. Raises
     RegistryError where it cannot be written.
     """
-    version = current(SHIPPED)
-    add(folder, graph_of(SHIPPED, version), manifest(SHIPPED, version), card(SHIPPED, version))
+    version = add_shipped(folder)
     if not is_seeded(folder):
         promote(folder, version)
         write(folder / SEEDED, b"")

@@ -18,9 +18,10 @@ from deploy.terminal.plain import print_line
 Bench = Literal[
     "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "learn", "tracker", "idle",
     "history",
+    "console",
 ]  # fmt: skip
 #: They need no Kafka.
-ALONE = ("model", "predict", "learn", "tracker", "idle", "history", "writer --embedded")
+ALONE = ("model", "predict", "learn", "tracker", "idle", "history", "console", "writer --embedded")
 
 
 def bench(

@@ -30,6 +30,17 @@ Until = Annotated[str | None, typer.Option(help="Of the shadow: up to when, ISO 
 FromSource = Annotated[Literal["kafka", "clickhouse"], typer.Option(help="Of the shadow: where events are read.")]
 
 
+@app.command()
+def seed() -> None:
+    """Puts the shipped version into the registry, which is made where there is none; safe to repeat."""
+    folder = _folder(load())
+    try:
+        version = registry.add_shipped(folder)
+        print_line(f"{folder} has {version}; {registry.current(folder)} is current")
+    except RegistryError as error:
+        raise SetupError(str(error)) from error
+
+
 @app.command("list")
 def list_(json: Json = False) -> None:
     """The versions in the registry."""

@@ -52,9 +52,18 @@ async def _created(settings: Settings) -> list[str]:
 def _retry_failed(settings: Settings) -> int:
     # Here, so that no other command loads it.
     from deploy.log.retry import retry_failed
+    from deploy.processes.audit_file import user
+    from deploy.wiring.relational import relational_of_this_program
+    from storage.database.errors import DatabaseUnavailableError
+    from storage.dead_letters.ledger import ResentLedger
     from stream.kafka.source import SourceError
 
+    engine = relational_of_this_program(settings)
     try:
-        return asyncio.run(retry_failed(settings, kafka_clients(settings.kafka)))
+        return asyncio.run(retry_failed(settings, kafka_clients(settings.kafka), ResentLedger(engine), user()))
     except SourceError as error:
         raise AwayError(str(error)) from None
+    except DatabaseUnavailableError as error:
+        raise AwayError(f"the relational database does not answer ({error}): see storage.url, data_dir") from error
+    finally:
+        engine.dispose()

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from msgspec import Struct
 from rich.table import Table
 from sqlalchemy import Engine
 
@@ -22,9 +21,11 @@ from deploy.terminal.plain import one_line, print_line
 from deploy.wiring.relational import relational_of_this_program
 from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import deliveries, message, registry
-from storage.webhooks.addresses import ForbiddenError, Resolver, check_url, permitted
+from storage.webhooks.addresses import ForbiddenError, Resolver
+from storage.webhooks.answers import view_of
 from storage.webhooks.crossings import WANTED, Wanted
 from storage.webhooks.deliveries import Delivery
+from storage.webhooks.reach import require_reachable
 from storage.webhooks.registry import UnknownWebhookError
 from storage.webhooks.schedule import spoken
 
@@ -35,18 +36,6 @@ PATIENCE = 30.0
 
 Json = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The webhook's id, as `opecom webhooks list` shows it.")]
-
-
-class WebhookView(Struct, frozen=True):
-    """A webhook as the list shows it: without its secret. Times in ms UTC."""
-
-    id: str
-    site: str
-    url: str
-    on: tuple[Wanted, ...]
-    allow_private: bool
-    created_at: int
-    disabled: str
 
 
 @app.command()
@@ -83,10 +72,7 @@ def add(
 def list_(json: Json = False) -> None:
     """Every webhook, and whether it is in use."""
     with _database(load(), "webhooks list") as engine:
-        found = [
-            WebhookView(each.id, each.site, each.url, each.wanted, each.allow_private, each.created_at, each.disabled)
-            for each in registry.every(engine)
-        ]
+        found = [view_of(each) for each in registry.every(engine)]
     if json:
         print_line(msgspec.json.encode(found).decode())
         return
@@ -190,12 +176,10 @@ def _require_reachable(url: str, allow_private: bool) -> None:
     """Raises SetupError for what no attempt would reach; a name that does not resolve here may do so elsewhere."""
     resolve = Resolver(threads=1)
     try:
-        host, port = check_url(url, allow_private)
-        permitted(asyncio.run(resolve(host, port)), allow_private)
+        if notice := asyncio.run(require_reachable(url, allow_private, resolve)):
+            print_line(f"note: {notice}", error=True)
     except ForbiddenError as error:
         raise SetupError(f"{url}: {error}") from None
-    except OSError:
-        print_line(f"note: {host} does not resolve on this machine", error=True)
     finally:
         resolve.close()
 

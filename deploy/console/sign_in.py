@@ -40,7 +40,7 @@ class SignedIn(Struct, frozen=True):
     csrf: str = ""
 
 
-class _Given(Struct, forbid_unknown_fields=True):
+class _SignInRequest(Struct, forbid_unknown_fields=True):
     key: str
 
 
@@ -73,7 +73,7 @@ def sign_in_routes(access: Access, sites: Callable[[], Sequence[ShownSite]]) -> 
         require_json(request.headers)
         body = await _read(request)
         try:
-            given = msgspec.json.decode(body, type=_Given).key.strip()
+            given = msgspec.json.decode(body, type=_SignInRequest).key.strip()
         except msgspec.DecodeError as error:
             raise ReadError("invalid", f'body: {error}; send {{"key": "..."}}') from None
         forwarded = {name: value for name, value in request.headers.items() if name != "x-opecom-key"}

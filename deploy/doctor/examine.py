@@ -17,8 +17,8 @@ from deploy.doctor.model_fit import model_fit
 from deploy.doctor.parts import part
 from deploy.errors import AwayError, SetupError
 from deploy.learner.libraries import missing_line
-from deploy.local import up
 from deploy.processes import data_folder, probes
+from deploy.processes.addresses import addresses as addresses_of
 from deploy.settings.model import Settings
 from deploy.wiring.keys import admin_key, probe_key
 
@@ -37,7 +37,7 @@ _SETTINGS = {
 async def examine(settings: Settings) -> list[Finding]:
     """What all checks found, for a system with these settings, which may run or not."""
     settings = data_folder.as_running(settings)
-    addresses = up.addresses(settings)
+    addresses = addresses_of(settings)
     findings = [installation(), folder(settings.data_dir), *keys(settings), model(settings.scoring)]
     get = partial(probes.get, key=probe_key(settings))
     ahead: dict[str, float] = {}

@@ -70,13 +70,13 @@ def sort_into(
             for record in _records(files, reader, preparation, account, rejects, is_read):
                 sort.add(record)
         _write_partitions(workspace, map(prepared, sort.records()), account, passed_before)
+        workspace.state.account = account
+        workspace.state.sent, workspace.state.pages_until = {}, 0
+        workspace.state.is_sorted = True
+        workspace.save()
     except BaseException:
         workspace.clear(keep=("lock",))
         raise
-    workspace.state.account = account
-    workspace.state.sent, workspace.state.pages_until = {}, 0
-    workspace.state.is_sorted = True
-    workspace.save()
 
 
 def _records(

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.errors import AwayError, PortTakenError, SetupError
-from deploy.learner.libraries import missing_line
 from deploy.local import broker
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.log.controls import LogError, keep_erasures
 from deploy.log.site_models import restore_site_models
 from deploy.processes import probes
+from deploy.processes.addresses import addresses
 from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
@@ -124,32 +124,6 @@ def _folders(settings: Settings, folder: Path) -> dict[str, str]:
     """Where the parts find what is kept, whatever folder they run in."""
     named = {} if settings.access_file is None else {variable("access_file"): str(settings.access_file.absolute())}
     return {variable("data_dir"): str(folder), **named}
-
-
-def addresses(settings: Settings) -> dict[str, ProbeAddress]:
-    """The parts that run with these settings, by name, and where each says how it is."""
-    return {
-        "ingest": ProbeAddress.reached(settings.ingest.host, settings.ingest.port),
-        "worker": ProbeAddress.reached(settings.worker.metrics_host, settings.worker.metrics_port),
-        **_store(settings),
-        "webhooks": ProbeAddress.reached(settings.webhooks.metrics_host, settings.webhooks.metrics_port),
-        **_learner(settings),
-    }
-
-
-def _learner(settings: Settings) -> dict[str, ProbeAddress]:
-    """The learner, where it is to run and can."""
-    if settings.learning.promotion == "off" or missing_line():
-        return {}
-    return {"learner": ProbeAddress.reached(settings.learning.metrics_host, settings.learning.metrics_port)}
-
-
-def _store(settings: Settings) -> dict[str, ProbeAddress]:
-    """Writer and API: apart with a ClickHouse server, one process without, as one process may hold chDB's folder."""
-    api = ProbeAddress.reached(settings.api.host, settings.api.port)
-    if not settings.storage.clickhouse_host:
-        return {"store": api}
-    return {"writer": ProbeAddress.reached(settings.storage.metrics_host, settings.storage.metrics_port), "api": api}
 
 
 def _parts(addresses: Mapping[str, ProbeAddress], environment: Mapping[str, str]) -> tuple[Child, ...]:

@@ -25,7 +25,7 @@ def audited(settings: Settings, action: str, site: str = "", subject: str = "", 
         yield
         result = "done"
     finally:
-        _append(audit_file(settings), line(who or _user(), action, site or "all", subject, result))
+        _append(audit_file(settings), line(who or user(), action, site or "all", subject, result))
 
 
 def _append(file: Path, described: str) -> None:
@@ -44,7 +44,8 @@ def _append(file: Path, described: str) -> None:
         print_line(f"{file} cannot be written ({error.strerror}), so this line stands here alone: {whole}", error=True)
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this command, as the trail names them."""
     try:
         return f"user {getpass.getuser()}"
     except (KeyError, OSError):

@@ -309,6 +309,10 @@ class ApiSettings(Group):
         "`ingest.max_passed`.",
     )
     origins: tuple[str, ...] = Field((), description="Origins whose pages may read with a key or a token (CORS).")
+    ingest_url: str = Field(
+        "",
+        description="Where the ingest API is, by which dead letters go again; empty: at ingest.host and ingest.port.",
+    )
 
 
 class ShopSettings(Group):
@@ -364,7 +368,7 @@ class LearningSettings(Group):
     recent_days: int = Field(
         5,
         ge=0,
-        description="Where what all days teach does not pass the gate, it learns from so many of the newest; 0: never.",
+        description="Newest days that it learns from as well, after all days, unless those made a proposal; 0: none.",
     )
     matured_hours: float = Field(
         24, ge=1, description="Hours after its opening from which a session counts: orders may come late."

@@ -8,7 +8,7 @@ from time import monotonic
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.local.up import addresses
+from deploy.processes.addresses import addresses
 from deploy.processes.probes import ProbeAddress, get
 from deploy.settings.model import Settings
 from deploy.wiring.keys import probe_key

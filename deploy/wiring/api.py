@@ -28,6 +28,7 @@ from deploy.wiring.console import console_listener, served_console
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
+from deploy.wiring.operations import routes as operations_routes
 from deploy.wiring.outcome import outcome
 from deploy.wiring.overview import overview
 from deploy.wiring.pages import money, opened_refresher
@@ -67,7 +68,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
 
     async def alone() -> None:
         async with databases(settings) as opened:
-            await answer(settings, opened, permitted, listener, console, registry, stop)
+            await answer(settings, opened, permitted, listener, registry, stop, console)
 
     with listener, console or contextlib.nullcontext():
         return await outcome(alone(), database_errors(settings))
@@ -78,9 +79,9 @@ async def answer(
     opened: DatabaseHandles,
     permitted: Access,
     listener: socket.socket,
-    console: socket.socket | None,
     registry: CollectorRegistry,
     stop: asyncio.Event,
+    console: socket.socket | None = None,
 ) -> None:
     """Serve on `listener` until `stop`, and the console on its own."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
@@ -153,6 +154,7 @@ def app(
         ),
         overview=overview(settings, opened, permitted, metrics.waited),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
+        operations=operations_routes(settings, opened, permitted),
         learner=LearnerRuns(opened.engine),
         activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),

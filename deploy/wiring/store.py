@@ -24,7 +24,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
             ending = asyncio.Event()
             parts = [
                 asyncio.create_task(write(settings, opened, standing, ending)),
-                asyncio.create_task(answer(settings, opened, permitted, listener, console, standing.registry, ending)),
+                asyncio.create_task(answer(settings, opened, permitted, listener, standing.registry, ending, console)),
             ]
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)

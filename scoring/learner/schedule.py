@@ -17,7 +17,7 @@ Promotion = Literal["auto", "propose", "off"]
 
 
 class LearnerSettings(Struct, frozen=True, kw_only=True):
-    """How often and from how many days; `recent_days`: where nothing that was learned from all days passes the gate.
+    """How often and from how many days; `recent_days`: so many of the newest, after all days.
 
     `matured_hours`: from so long after its opening on a session counts. `watch_days`: how long a promoted version is
     compared with the one before.
@@ -70,11 +70,14 @@ def too_few(counts: SiteCounts) -> str:
 
 
 def second_span(run: LearnerRun, counts: SiteCounts, settings: LearnerSettings) -> LearningSpan | None:
-    """The newest days, where the gate refused what all days taught: after a change they alone know what visitors do.
+    """The newest days, after all days: after a change they alone know what visitors do.
 
-    None where they were learned from already, or the site has no older days.
+    Also where the gate let pass what all days taught: some days after a change that is a little better than what is in
+    force, and what the newest teach much better. None where all days taught nothing that the gate judged, they were
+    learned from already, or the site has no older days.
     """
     since = run.until - int(settings.recent_days * DAY_MS)
-    if not settings.recent_days or run.step != "refused" or max(run.since, counts.first_opened_at) >= since:
+    is_judged = run.step in ("refused", "watching")
+    if not settings.recent_days or not is_judged or max(run.since, counts.first_opened_at) >= since:
         return None
     return LearningSpan(since, run.until)

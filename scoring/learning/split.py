@@ -14,6 +14,9 @@ from scoring.learning.rows import LearningRows
 TRAIN_SHARE, VALIDATION_SHARE = 0.6, 0.8
 #: Sessions that bought: below the first nothing is learned, below the second the model in force is recalibrated only.
 FEWEST_PURCHASES, FEWEST_FOR_ALL = 30, 300
+#: The gate wants a whole day of sessions that are new to a candidate: the newest part has one also where 20 % of the
+#: sessions opened in less, as long as this share of them is older.
+DAY_MS, DAY_SHARE = 86_400_000, 0.7
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,11 @@ def split_by_time(rows: LearningRows) -> TimeSplit:
     _, first = np.unique(rows.session, return_index=True)
     opened = np.sort(rows.opened_at[first])
     # Sessions that opened in the same millisecond are on the same side.
-    begins = [opened[min(int(len(opened) * share), len(opened) - 1)] for share in (TRAIN_SHARE, VALIDATION_SHARE)]
+    places = [min(int(len(opened) * share), len(opened) - 1) for share in (TRAIN_SHARE, VALIDATION_SHARE)]
+    a_day = int(np.searchsorted(opened, opened[-1] - DAY_MS, "right")) - 1
+    if a_day >= len(opened) * DAY_SHARE:
+        places[1] = min(places[1], a_day)
+    begins = [opened[place] for place in places]
     side = np.searchsorted(np.array(begins), rows.opened_at, "right")
     parts = [rows.take(side == each) for each in range(3)]
     for name, part in zip(("oldest 60 %", "20 % before the newest", "newest 20 %"), parts, strict=True):

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, delete, func, select
 from storage.database.engine import reached, truncate_log
 from storage.database.sites import of_sites
 from storage.database.tables import orders, page_views, refunds, sessions
+from storage.dead_letters.ledger import forget as forget_resent
 from storage.pages.forget import forget_counted
 from storage.webhooks.forget import forget as forget_deliveries
 from storage.write.clickhouse_sink import change, drop_changes, run_query
@@ -79,14 +80,15 @@ class VisitorDatabases:
     def forget(self, visitor: Visitor, shared: Collection[Key]) -> Deleted:
         """Take out all of the visitor, and all of the sessions that it `shared` with others.
 
-        1 deliveries of webhooks · 2 page views and sessions · 3 piece by piece, what pages are counted from and then
-        updates: what a replay has voided names no visitor · 4 of shared sessions, piece by piece, and then of the
-        visitor: dead letters and events, whose values become empty · 5 empty values of such events become null, also
-        those of an earlier try · 6 what ClickHouse remembers of having done so, and SQLite's log of changes. Each is
-        found by what comes after it, so that whoever begins again finds the rest.
+        1 deliveries of webhooks, and what dead letters were sent again as · 2 page views and sessions · 3 piece by
+        piece, what pages are counted from and then updates: what a replay has voided names no visitor · 4 of shared
+        sessions, piece by piece, and then of the visitor: dead letters and events, whose values become empty · 5 empty
+        values of such events become null, also those of an earlier try · 6 what ClickHouse remembers of having done
+        so, and SQLite's log of changes. Each is found by what comes after it, so that whoever begins again finds the
+        rest.
         """
         nobody, keys = Visitor(visitor.site, _NOBODY), sorted({*self.keys(visitor), *shared})
-        deleted = Deleted(deliveries=self._delete_deliveries(visitor, keys)) + self._delete_rows(keys)
+        deleted = Deleted(deliveries=self._delete_sent(visitor, keys)) + self._delete_rows(keys)
         for piece in _pieces(keys):
             forget_counted(self._client, piece)
             deleted += Deleted(updates=self._change(_UPDATES, nobody, piece))
@@ -98,11 +100,13 @@ class VisitorDatabases:
         truncate_log(self._engine)
         return deleted
 
-    def _delete_deliveries(self, visitor: Visitor, keys: Collection[Key]) -> int:
+    def _delete_sent(self, visitor: Visitor, keys: Collection[Key]) -> int:
         with reached(), self._engine.begin() as connection:
             count = forget_deliveries(connection, visitor.site, visitor.visitor_id, [])
+            forget_resent(connection, visitor.site, visitor.visitor_id, [])
             for site, ids in _by_site(keys):
                 count += forget_deliveries(connection, site, visitor.visitor_id, ids)
+                forget_resent(connection, site, visitor.visitor_id, ids)
         return count
 
     def _delete_rows(self, keys: Collection[Key]) -> Deleted:

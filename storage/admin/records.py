@@ -17,7 +17,7 @@ from storage.write.clickhouse_sink import run_query
 MOST_RECORDS = 2_000
 
 
-class LogRecord(Struct, frozen=True):
+class RawRecord(Struct, frozen=True):
     """One record of the log; `appended_at` is when Kafka took it, ms UTC, `raw` its value."""
 
     log: str
@@ -34,7 +34,7 @@ class SessionRecords(Struct, frozen=True):
 
     site: str
     session_id: str
-    records: list[LogRecord]
+    records: list[RawRecord]
 
 
 class RecordsQuery(BaseModel):
@@ -70,10 +70,10 @@ def record_routes(client: Any, access: Access) -> APIRouter:
     return router
 
 
-def _records(client: Any, site: str, session_id: str, offset: int | None) -> list[LogRecord]:
+def _records(client: Any, site: str, session_id: str, offset: int | None) -> list[RawRecord]:
     given = {"site": site, "session_id": session_id, "offset": offset or 0, "most": MOST_RECORDS}
     return [
-        LogRecord(*row) for row in run_query(client, _RECORDS.format("" if offset is None else _AT), given).result_rows
+        RawRecord(*row) for row in run_query(client, _RECORDS.format("" if offset is None else _AT), given).result_rows
     ]
 
 

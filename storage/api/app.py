@@ -104,6 +104,7 @@ def create_app(
     admin: APIRouter,
     overview: APIRouter,
     learning: APIRouter,
+    operations: APIRouter,
     learner: LearnerRuns,
     activity: Callable[[], Activity],
     setup: APIRouter,
@@ -137,6 +138,7 @@ def create_app(
     app.include_router(admin)
     app.include_router(overview)
     app.include_router(learning)
+    app.include_router(operations)
     app.include_router(setup)
     app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)

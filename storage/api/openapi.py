@@ -11,8 +11,10 @@ from scoring.catalogue import FeatureCatalogue
 from storage.admin.erase import Erasure
 from storage.admin.records import SessionRecords
 from storage.admin.rows import SessionList, Statistics, WholeSession
+from storage.dead_letters.answers import DeadLetterList, ResendRequest, ResentLetter, WholeDeadLetter
 from storage.drift.report import DriftCheckList, SiteDrift
 from storage.feature_store.days import FeatureDays
+from storage.health.answers import HealthReport, LagReport
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
@@ -24,6 +26,7 @@ from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timelin
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
 from storage.setup.answers import STRUCTS as SETUP_STRUCTS
+from storage.webhooks.answers import DeliveryList, DeliveryView, NewWebhook, WebhookList, WebhookOrder, WebhookView
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
@@ -33,6 +36,8 @@ ANSWERS: tuple[type[Struct], ...] = (
     *SETUP_STRUCTS,
     *OVERVIEW_STRUCTS,
     *PROMOTION_STRUCTS,
+    *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
+    *(WebhookList, WebhookView, WebhookOrder, NewWebhook, DeliveryList, DeliveryView),
 )
 
 

@@ -6,7 +6,7 @@ FINAL. Nothing is updated or deleted but by `change`, for those who are forgotte
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -129,7 +129,7 @@ class AnalyticsSink:
             if block.events:
                 self._insert("events", event_columns(block.log, block.events))
             if block.dead:
-                self._insert("dead_letters", dead_columns([letter for _, letter in block.dead]))
+                self._insert("dead_letters", dead_columns(block.dead))
         except exceptions.DataError as error:
             raise RowsRefusedError(str(error)) from error
         except (exceptions.Error, OSError) as error:
@@ -219,11 +219,13 @@ def event_columns(log: str, records: Sequence[TopicRecord]) -> Columns:
     }
 
 
-def dead_columns(letters: Iterable[DeadLetter]) -> Columns:
-    """The columns of `dead_letters`, one value per letter."""
-    rows = list(letters)
+def dead_columns(dead: Sequence[tuple[TopicRecord, DeadLetter]]) -> Columns:
+    """The columns of `dead_letters`, one value per letter, each with the record that brought it; the table itself knows
+    the site."""
     names = ("log", "topic", "partition", "offset", "reason", "detail", "key", "raw")
-    return {name: list(map(attrgetter(name), rows)) for name in names}
+    columns: Columns = {name: [getattr(letter, name) for _, letter in dead] for name in names}
+    columns["dead_at"] = [record.timestamp for record, _ in dead]
+    return columns
 
 
 def _kind(content: object) -> str:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.support.commands import parse
 
 SERVICES = compose.services()
 OURS = compose.ours()
-ONE_SHOT = {"topics", "migrate"}
+ONE_SHOT = {"models", "topics", "migrate"}
 #: Our part, the setting of its HTTP port, and that of the address it listens on.
 HTTP = {
     "ingest": ("ingest.port", "ingest.host"),
@@ -89,7 +90,7 @@ def test_every_part_of_the_services_profile_is_there() -> None:
     commands = {tuple(service["command"]) for service in OURS.values()}
     assert commands == {
         ("topics", "create"), ("migrate",), ("run", "ingest"), ("run", "worker"), ("run", "writer"), ("run", "api"),
-        ("run", "webhooks"), ("run", "learner"),
+        ("run", "webhooks"), ("run", "learner"), ("models", "seed"),
     }  # fmt: skip
 
 
@@ -144,6 +145,31 @@ def test_our_parts_know_the_databases_as_these_were_made(settings: tuple[str, Se
     assert (in_force.storage.clickhouse_host, in_force.storage.clickhouse_port) == ("clickhouse", 8123)
     assert in_force.storage.clickhouse_user == clickhouse["CLICKHOUSE_USER"]
     assert in_force.storage.clickhouse_password.get_secret_value() == clickhouse["CLICKHOUSE_PASSWORD"]
+
+
+def test_learner_and_query_api_write_to_the_registry_that_the_worker_reads(settings: tuple[str, Settings]) -> None:
+    name, in_force = settings
+    mounts = [each.split(":") for each in OURS[name].get("volumes", []) if each.startswith("models:")]
+    how = {"models": [], "topics": [], "learner": [], "worker": ["ro"], "api": []}
+    assert [rest for _, _, *rest in mounts] == ([how[name]] if name in how else [])
+    for _, folder, *_ in mounts:
+        assert Path(folder) in Path(in_force.scoring.registry).parents
+        if name == "learner":
+            # Its reports outlive it, and are no version.
+            assert in_force.data_dir.parent == Path(folder)
+            assert in_force.data_dir != Path(in_force.scoring.registry)
+
+
+def test_a_new_volume_belongs_to_our_user() -> None:
+    (user,) = {service["user"] for service in OURS.values()}
+    image = (compose.ROOT / "deploy" / "images" / "Dockerfile").read_text()
+    ours = {
+        volume.split(":")[1]
+        for service in OURS.values()
+        for volume in service.get("volumes", [])
+        if not volume.startswith(".")
+    }
+    assert ours == set(re.findall(rf"COPY --from=build --chown={user} \S+ (\S+)", image))
 
 
 def test_ingest_finds_the_query_api() -> None:

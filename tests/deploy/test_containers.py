@@ -56,7 +56,12 @@ class Container:
         here = {variable(host): "127.0.0.1" for host in HOSTS}
         if name in PORTS:
             here[variable(PORTS[name])] = str(self.port)
-        self._environment = compose.environment(OURS[name], VALUES) | here | given
+        # The volume of the models, which all of them have.
+        if variable("scoring.registry") in (asked := compose.environment(OURS[name], VALUES)):
+            here[variable("scoring.registry")] = str(folder / "registry")
+        if variable("data_dir") in asked:
+            here[variable("data_dir")] = str(folder / "learner")
+        self._environment = asked | here | given
         self._environment |= {"PATH": f"{commands}:{os.environ['PATH']}", "OPECOM_PROFILE": "services"}
         self._folder = folder
         with self.log.open("wb") as log:
@@ -128,6 +133,7 @@ def test_the_wheel_has_what_the_parts_read_and_nothing_of_their_containers(built
 def test_without_its_services_a_container_ends_with_a_line_and_is_started_again(
     name: str, said: str, commands: Path, tmp_path: Path
 ) -> None:
+    assert Container("models", commands, tmp_path, {}).wait()[0] == 0
     code, output = Container(name, commands, tmp_path, nobody()).wait()
     lines = [line for line in output.splitlines() if line.startswith("opecom: ")]
     assert code == 70
@@ -137,6 +143,7 @@ def test_without_its_services_a_container_ends_with_a_line_and_is_started_again(
 
 @pytest.mark.parametrize("name", ["writer", "api", "webhooks"])
 def test_what_needs_databases_waits_for_them_by_being_started_again(name: str, commands: Path, tmp_path: Path) -> None:
+    assert Container("models", commands, tmp_path, {}).wait()[0] == 0
     code, output = Container(name, commands, tmp_path, nobody()).wait()
     assert code == 70
     assert "does not open" in output.splitlines()[-1]
@@ -220,7 +227,7 @@ def test_the_whole_becomes_healthy_and_scores_a_visit(given: dict[str, str], com
     def container(name: str) -> Container:
         return Container(name, commands, tmp_path, given)
 
-    for name in ("topics", "migrate"):
+    for name in ("models", "topics", "migrate"):
         code, output = container(name).wait()
         assert code == 0, output
     running = {name: container(name) for name in PORTS}

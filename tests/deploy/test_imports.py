@@ -36,6 +36,7 @@ PARTS = {
 #: What each command needs before it does anything.
 CALLED = {
     "asyncapi": {"pydantic"},
+    "openapi": {"pydantic"},
     "bench": {"pydantic", "psutil"},
     "demo": {"pydantic"},
     "doctor": {"pydantic"},

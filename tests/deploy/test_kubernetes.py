@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -21,6 +22,8 @@ EXAMPLE = FOLDER / "overlays" / "example"
 #: The oldest Kubernetes whose pods may sleep before they stop, and the newest that we know.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 LOOK = ("run", "learner", "--once")
+#: Objects whose pods write to the registry of models.
+WRITERS = {"op-ecom-init", "op-ecom-learner"}
 #: Kinds of operators; no registry that we can use has their schemas.
 CUSTOM = {
     "Kafka": "kafka.strimzi.io/v1",
@@ -56,8 +59,8 @@ def validate(of: Object) -> None:
 def in_force(monkeypatch: pytest.MonkeyPatch, container: Object, *folders: Any) -> Settings:
     """The settings of a container; a variable that is no setting is an error."""
     given = {key: value for folder in folders for key, value in kubernetes.settings(folder).items()}
-    for each in container["env"]:
-        given[each["name"]] = SECRETS[each["valueFrom"]["secretKeyRef"]["key"]]
+    for each in container.get("env", []):
+        given[each["name"]] = each.get("value") or SECRETS[each["valueFrom"]["secretKeyRef"]["key"]]
     for key, value in given.items():
         monkeypatch.setenv(key, value)
     return load()
@@ -82,9 +85,10 @@ def test_every_file_of_the_base_is_used() -> None:
 @pytest.mark.parametrize("part", CONTAINERS)
 def test_a_container_is_contained(part: str) -> None:
     owner, container = CONTAINERS[part]
-    assert pod(owner)["securityContext"] == {
-        "runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "seccompProfile": {"type": "RuntimeDefault"},
-    }  # fmt: skip
+    own = {"runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "seccompProfile": {"type": "RuntimeDefault"}}
+    # The volume of models is of the group that writes there.
+    group = {"fsGroup": 10001, "fsGroupChangePolicy": "OnRootMismatch"} if name(owner) in WRITERS else {}
+    assert pod(owner)["securityContext"] == own | group
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
     }  # fmt: skip
@@ -129,7 +133,8 @@ def test_no_secret_is_here() -> None:
 
 
 def test_secrets_are_those_that_strimzi_makes_or_that_operations_lists() -> None:
-    refs = [each["valueFrom"]["secretKeyRef"] for _, container in CONTAINERS.values() for each in container["env"]]
+    given = [each for _, container in CONTAINERS.values() for each in container.get("env", [])]
+    refs = [each["valueFrom"]["secretKeyRef"] for each in given if "valueFrom" in each]
     document = (compose.ROOT / "docs" / "operations.md").read_text()
     (user,) = of_kind(OBJECTS, "KafkaUser")
     for ref in refs:
@@ -232,6 +237,29 @@ def test_the_certificate_of_kafka_is_where_the_setting_states(settings: Settings
         assert str(settings.kafka.ca_file) == f"{mount['mountPath']}/{item['path']}"
 
 
+def test_learner_and_query_api_write_to_the_registry_that_workers_read(settings: Settings) -> None:
+    (claim,) = of_kind(OBJECTS, "PersistentVolumeClaim")
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    read_only = {}
+    for part, (owner, container) in CONTAINERS.items():
+        mounts = [each for each in container["volumeMounts"] if each["name"] == "models"]
+        for mount in mounts:
+            (volume,) = [each for each in pod(owner)["volumes"] if each["name"] == "models"]
+            assert volume["persistentVolumeClaim"]["claimName"] == name(claim)
+            assert volume["persistentVolumeClaim"].get("readOnly", False) == mount.get("readOnly", False)
+            assert Path(mount["mountPath"]) in Path(settings.scoring.registry).parents
+            read_only[part] = mount.get("readOnly", False)
+    assert read_only == {"models": False, "topics": False, "learner": False, "worker": True, "api": False}
+
+
+def test_what_the_learner_keeps_outlives_its_pod_and_is_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, container = CONTAINERS["learner"]
+    in_container = in_force(monkeypatch, container, BASE)
+    registry, data = Path(in_container.scoring.registry), in_container.data_dir
+    assert data.parent == registry.parent
+    assert data != registry
+
+
 def test_workers_are_scaled_by_their_lag_up_to_the_partitions(settings: Settings) -> None:
     (scaled,), (access,) = of_kind(OBJECTS, "ScaledObject"), of_kind(OBJECTS, "TriggerAuthentication")
     (trigger,) = scaled["spec"]["triggers"]
@@ -255,13 +283,16 @@ def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:
     assert inward == listening - {settings.console.port}
     assert outward == {
         53, int(settings.kafka.bootstrap.rpartition(":")[2]), 3306, settings.storage.clickhouse_port, settings.api.port,
+        settings.ingest.port,
     }  # fmt: skip
 
 
-def test_ingest_finds_the_query_api(settings: Settings) -> None:
-    (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == "op-ecom-api"]
+@pytest.mark.parametrize("part", ["api", "ingest"])
+def test_ingest_and_the_query_api_find_each_other(settings: Settings, part: str) -> None:
+    (service,) = [each for each in of_kind(OBJECTS, "Service") if name(each) == f"op-ecom-{part}"]
     port = service["spec"]["ports"][0]
-    assert settings.ingest.api_url == f"http://{name(service)}:{port['port']}"
+    found = {"api": settings.ingest.api_url, "ingest": settings.api.ingest_url}
+    assert found[part] == f"http://{name(service)}:{port['port']}"
 
 
 def test_webhooks_alone_reach_the_internet_and_no_private_network_by_it() -> None:

@@ -131,6 +131,19 @@ def test_one_registry_serves_trains_and_compares(tmp_path: Path, monkeypatch: py
     assert CurrentModel(load().scoring)().manifest.version == "own"
 
 
+def test_seed_makes_a_registry_that_all_parts_share_and_leaves_what_is_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, shipped = tmp_path / "volume" / "registry", registry.current()
+    monkeypatch.setenv("OPECOM_SCORING__REGISTRY", str(shared))
+    assert output_of("seed") == f"{shared} has {shipped}; {shipped} is current\n"
+    assert CurrentModel(load().scoring)().manifest.version == shipped
+    known = registry.manifest(shared, shipped)
+    registry.add(shared, registry.graph_of(shared, shipped), msgspec.structs.replace(known, version="own"), "card")
+    registry.promote(shared, "own")
+    assert output_of("seed") == f"{shared} has {shipped}; own is current\n"
+
+
 def test_what_an_earlier_training_left_is_listed_and_not_in_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

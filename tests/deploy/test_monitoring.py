@@ -81,7 +81,16 @@ def test_a_panel_queries_the_chosen_data_source_in_promql_and_states_its_unit(pa
 
 def test_the_dashboard_has_a_row_for_each_part_and_no_panels_over_each_other() -> None:
     rows = [panel["title"] for panel in BOARD["panels"] if panel["type"] == "row"]
-    assert rows == ["Parts", "Ingest", "Log and lag", "Worker", "Writer and databases", "Query API", "Webhooks"]
+    assert rows == [
+        "Parts",
+        "Ingest",
+        "Log and lag",
+        "Worker",
+        "Writer and databases",
+        "Query API",
+        "Webhooks",
+        "Drift and learning",
+    ]
     [variable] = BOARD["templating"]["list"]
     assert (variable["name"], variable["type"], variable["query"]) == ("datasource", "datasource", "prometheus")
     assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])

@@ -41,6 +41,7 @@ from stream.fold.erasures import session_digest, visitor_digest
 from tests.support.databases import filled
 from tests.support.ingest_app import FAR, events
 from tests.support.learners import learner_run
+from tests.support.operations import fill_operations
 from tests.support.predictions import EXAMPLE
 from tests.support.publishers import ListPublisher
 from tests.support.scored import scored
@@ -127,6 +128,36 @@ ADMIN = {
     ),
 }
 
+#: Of the site shop; another one, whose key names it, is not there.
+LETTER = "/dead-letters/log:events:0:1"
+HOOK, DELIVERY = "/webhooks/wh_shop", "/webhooks/deliveries/msg_shop"
+OF_SHOP = '"site":"shop"'
+OPERATIONS = {
+    "GET /health/parts": Row("admin", other=403, tells='"findings"'),
+    "GET /health/lag": Row("admin", well=AWAY, other=403),
+    "GET /dead-letters": Row("admin", other="own", tells=OF_SHOP),
+    "GET /dead-letters/{letter}": Row("admin", LETTER, other=404, tells=OF_SHOP),
+    # No ingest API listens here.
+    "POST /dead-letters/{letter}/send": Row(
+        "admin",
+        f"{LETTER}/send",
+        body={"event": {"type": "session_end", "session_id": "s1"}},
+        well=AWAY,
+        other=404,
+    ),
+    "GET /webhooks": Row("admin", other="own", tells=OF_SHOP),
+    "POST /webhooks": Row(
+        "admin", body={"site": "shop", "url": "https://127.0.0.1/hook"}, well=(422,), other=403, tells="not a public"
+    ),
+    "DELETE /webhooks/{webhook}": Row("admin", "/webhooks/wh_old", other=404, tells=OF_SHOP),
+    "POST /webhooks/{webhook}/pause": Row("admin", f"{HOOK}/pause", body={}, other=404, tells=OF_SHOP),
+    "POST /webhooks/{webhook}/enable": Row("admin", f"{HOOK}/enable", body={}, other=404, tells=OF_SHOP),
+    "POST /webhooks/{webhook}/test": Row("admin", f"{HOOK}/test", body={}, other=404, tells=OF_SHOP),
+    "GET /webhooks/deliveries": Row("admin", other="own", tells=OF_SHOP),
+    "GET /webhooks/deliveries/{delivery}": Row("admin", DELIVERY, other=404, tells=OF_SHOP),
+    "POST /webhooks/deliveries/{delivery}/send": Row("admin", f"{DELIVERY}/send", body={}, other=404, tells=OF_SHOP),
+}
+
 ROUTES: dict[str, dict[str, Row]] = {
     "queries": {
         **PROBES,
@@ -134,6 +165,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         **DOCUMENTS,
         **PREDICTIONS,
         **ADMIN,
+        **OPERATIONS,
         "GET /asyncapi.json": OPEN,
         "GET /sessions/live": Row("read", other="own", tells='"site":"shop"'),
         "GET /sessions/{session_id}/intent": Row("read", "/sessions/s1/intent", other=404, tells='"site":"shop"'),
@@ -385,8 +417,8 @@ async def served(
         data_dir=folder,
         kafka=kafka,
         sites=sites,
-        api={"token_secret": "secret"},
         ingest={"api_url": "http://127.0.0.1:1"},
+        api={"token_secret": "secret", "ingest_url": "http://127.0.0.1:1"},
     )  # type: ignore[arg-type]
     settings = embedded.model_copy(update={"profile": profile})
     keys = {scope: access_changes.add_key(settings, scope, {scope}, None) for scope in SCOPES}
@@ -395,6 +427,7 @@ async def served(
     if name in ("queries", "passed"):
         async with filled(embedded, [scored(1, site="shop")]) as opened:
             LearnerRuns(opened.engine).put(learner_run(site="shop"))
+            fill_operations(opened)
             replays = Jobs(_ended)
             replays.start(ReplayRequest(ReplaySelection(site="shop")))
             erasing, permitted, stop = eraser(settings, opened), api.access(settings), asyncio.Event()

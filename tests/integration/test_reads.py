@@ -19,7 +19,7 @@ from deploy.errors import PortTakenError
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.processes.ports import listen
-from deploy.settings.model import ApiSettings, KafkaSettings, Settings, StorageSettings, variable
+from deploy.settings.model import ApiSettings, ConsoleSettings, KafkaSettings, Settings, StorageSettings, variable
 from deploy.wiring import store
 from ingest.events import key_of
 from scoring.reasons import reason_text
@@ -134,7 +134,13 @@ async def settings(embedded_kafka: Broker, tmp_path: Path) -> Settings:
     kafka = embedded_kafka.settings(partitions=2)
     await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
     storage = StorageSettings(metrics_port=0, group=f"writer-{kafka.events_topic}")
-    return Settings(kafka=kafka, data_dir=tmp_path, storage=storage, api=ApiSettings(port=free_port(), max_streams=2))
+    return Settings(
+        kafka=kafka,
+        data_dir=tmp_path,
+        storage=storage,
+        api=ApiSettings(port=free_port(), max_streams=2),
+        console=ConsoleSettings(port=0),
+    )
 
 
 @asynccontextmanager

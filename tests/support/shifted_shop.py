@@ -20,10 +20,10 @@ from scoring.contracts import SESSION
 from scoring.learner.errors import StepFailedError
 from scoring.learner.run import SiteCounts
 from scoring.learner.schedule import DAY_MS, LearningSpan
-from scoring.learning.candidate import register_candidate
 from scoring.learning.choose import COST_LIMIT, learn
 from scoring.learning.errors import LearningError
 from scoring.learning.recalibrated import BaseModel
+from scoring.learning.registration import card_of, manifest_of, register
 from scoring.learning.report import LearningWindow
 from scoring.learning.rows import LearningRows
 from scoring.model import Model
@@ -51,10 +51,14 @@ class KeptRow:
     truth: float
 
 
-def shifted_visits(a_day: int, days: int, shift_on: int, before: Shifts, after: Shifts) -> list[ShopVisit]:
+def shifted_visits(
+    a_day: int, days: int, shift_on: int, before: Shifts, after: Shifts, seed: int = 1
+) -> list[ShopVisit]:
     """As many sessions each day; from `shift_on` on they behave by `after`."""
-    first = visits(ShopParameters(a_day * shift_on, 1, shift_on), clock="live", chain=chain(before))
-    rest = visits(ShopParameters(a_day * (days - shift_on), 2, days - shift_on), clock="live", chain=chain(after))
+    first = visits(ShopParameters(a_day * shift_on, seed, shift_on), clock="live", chain=chain(before))
+    rest = visits(
+        ShopParameters(a_day * (days - shift_on), seed + 1, days - shift_on), clock="live", chain=chain(after)
+    )
     for visit in rest:
         visit.start += shift_on * DAY_MS
         visit.number += len(first)
@@ -137,7 +141,9 @@ class ShiftedShop:
             raise StepFailedError(str(error)) from error
         window = LearningWindow(SITE, span.since, span.until, False, False)
         day = f"2026-01-{1 + (self.now - self.begin) // DAY_MS:02}"
-        return register_candidate(learned, window, rows.sha256(), day, self.folder).manifest.version
+        manifest = manifest_of(learned, window, rows.sha256(), day)
+        register(learned, manifest, card_of(learned, manifest, window), self.folder)
+        return manifest.version
 
     def shadow(self, site: str, version: str, against: str, span: LearningSpan) -> ShadowReport:
         manifest = registry.manifest(self.folder, version)

@@ -115,6 +115,16 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "gap_to_truth": "at most 0.01",
         },
         "history": {"minutes": "at most 30", "learn_peak_mb": "at most 4,000"},
+        "console": {
+            "script_kb_predict": "at most 200",
+            "script_kb_charts": "at most 300",
+            "axe_serious": "at most 0",
+            "csp_violations": "at most 0",
+            "layout_shift": "at most 0.05",
+            "first_load_ms": "at most 1,500",
+            "heap_growth_mb": "at most 20",
+            "longest_task_ms": "at most 200",
+        },
         "tracker": {
             "cpu_ms_per_page_view": "at most 5",
             "gzipped_bytes": "at most 7,000",

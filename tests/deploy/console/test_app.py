@@ -171,7 +171,7 @@ async def test_another_secret_signs_nothing_here(tmp_path: Path) -> None:
         pytest.param(b'{"key": "opk_wrong"}', {"content-type": "text/plain"}, 422, id="as another page may send it"),
     ],
 )
-async def test_a_wrong_sign_in_says_what_is_wrong(
+async def test_a_wrong_sign_in_names_what_is_wrong(
     tmp_path: Path, body: bytes, headers: dict[str, str], status: int
 ) -> None:
     async with Fixture(tmp_path).client() as http:
@@ -236,7 +236,7 @@ async def test_a_page_may_run_its_own_scripts_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("running", [True, False])
-async def test_before_the_build_each_address_says_how_it_is(tmp_path: Path, running: bool) -> None:
+async def test_before_the_build_each_address_reports_how_it_is(tmp_path: Path, running: bool) -> None:
     async with Fixture(tmp_path, running=running).client() as http:
         answer = await http.get("/live/")
         assert answer.status_code == 503

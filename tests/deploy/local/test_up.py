@@ -17,6 +17,7 @@ from deploy.local.counts import ProbeCounts, counts, samples
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes import data_folder
+from deploy.processes.addresses import addresses
 from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.processes.supervise import Supervisor
@@ -253,4 +254,4 @@ def test_the_learner_runs_where_it_is_to_and_can(
     promotion: Literal["auto", "propose", "off"], missing: str, runs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(up, "missing_line", lambda: missing)
-    assert ("learner" in up.addresses(Settings(learning=LearningSettings(promotion=promotion)))) == runs
+    assert ("learner" in addresses(Settings(learning=LearningSettings(promotion=promotion)))) == runs

@@ -46,8 +46,8 @@ def steps(runs: ListedRuns) -> list[str]:
 def test_what_is_better_is_promoted_watched_and_rolled_back_when_it_degrades() -> None:
     shop, runs = LossyShop(taught, losses), ListedRuns()
     lived(shop, runs, 3)
-    assert (shop.puts, steps(runs)) == (["old", "better"], ["watching", *["refused"] * 4])
-    assert runs.runs(SITE)[1].reasons == ("better is in force already: these sessions teach nothing new",)
+    assert (shop.puts, steps(runs)) == (["old", "better"], ["watching", *["refused"] * 5])
+    assert runs.runs(SITE)[2].reasons == ("better is in force already: these sessions teach nothing new",)
     lived(shop, runs, 12, first=3)
     assert shop.puts == ["old", "better", "old"]
     first = runs.runs(SITE)[0]
@@ -58,13 +58,13 @@ def test_what_is_better_is_promoted_watched_and_rolled_back_when_it_degrades() -
 
 
 @pytest.mark.parametrize(
-    ("promotion", "step", "puts"),
-    [("auto", "watching", ["old", "better"]), ("propose", "proposed", ["old"])],
+    ("promotion", "found", "puts"),
+    [("auto", ["watching", "refused"], ["old", "better"]), ("propose", ["proposed"], ["old"])],
 )
-def test_the_setting_decides_whether_it_promotes(promotion: str, step: str, puts: list[str]) -> None:
+def test_the_setting_decides_whether_it_promotes(promotion: str, found: list[str], puts: list[str]) -> None:
     shop, runs = LossyShop(taught, losses), ListedRuns()
     Learner(shop, runs, replace(AUTO, promotion=promotion), 30).advance(counts(), NOON)
-    assert (steps(runs), shop.puts) == ([step], puts)
+    assert (steps(runs), shop.puts) == (found, puts)
     assert runs.runs(SITE)[0].reasons[0].startswith("the gate lets it pass: log-loss -0.02000")
 
 
@@ -77,12 +77,23 @@ def test_what_the_gate_refuses_is_tried_with_the_newest_days_and_then_not_again(
     assert shop.learned == [LearningSpan(until - 60 * DAY, until), LearningSpan(until - 5 * DAY, until)]
 
 
+def test_what_the_newest_days_teach_takes_the_place_of_what_all_days_taught_where_it_is_better() -> None:
+    """Some days after a change, all days teach a little and the newest much."""
+    shop, runs = (
+        LossyShop(taught, lambda version, _: {"old": 0.2, "better": 0.195, "recent": 0.18}[version]),
+        ListedRuns(),
+    )
+    Learner(shop, runs, AUTO, 30).advance(counts(), NOON)
+    assert shop.puts == ["old", "better", "recent"]
+    assert [(run.step, run.before) for run in runs.runs(SITE)] == [("replaced", "old"), ("watching", "better")]
+
+
 def test_a_version_that_somebody_promoted_ends_the_watch() -> None:
     shop, runs = LossyShop(taught, losses), ListedRuns()
     lived(shop, runs, 1)
     shop.puts.append("old")
     lived(shop, runs, 3, first=1)
-    first, second = runs.runs(SITE)[:2]
+    first, _, second = runs.runs(SITE)[:3]
     assert (first.step, first.reasons) == ("overruled", ("somebody put old in force",))
     # All days teach the same again, and it is not promoted against somebody's will.
     assert second.reasons == ("better was overruled before",)
@@ -122,7 +133,7 @@ def test_what_is_away_is_done_later_and_costs_no_attempt() -> None:
     assert [(run.step, run.attempts) for run in runs.runs(SITE)] == [("learning", 0)]
     shop.after = lambda: None
     Learner(shop, runs, AUTO, 30).advance(counts(), NOON)
-    assert steps(runs) == ["watching"]
+    assert steps(runs) == ["watching", "refused"]
 
 
 def test_a_step_that_always_ends_in_the_middle_is_given_up() -> None:

@@ -39,7 +39,8 @@ def test_sessions_that_have_not_matured_are_in_no_window() -> None:
     [
         pytest.param(learner_run(), 60, LearningSpan(NOON - 5 * DAY, NOON), id="all days were refused"),
         pytest.param(learner_run(step="waiting"), 60, None, id="nothing was learned"),
-        pytest.param(learner_run(step="proposed"), 60, None, id="all days passed"),
+        pytest.param(learner_run(step="watching"), 60, LearningSpan(NOON - 5 * DAY, NOON), id="all days are in force"),
+        pytest.param(learner_run(step="proposed"), 60, None, id="all days were proposed"),
         pytest.param(learner_run(since=NOON - 5 * DAY), 60, None, id="the newest days were refused, too"),
         pytest.param(learner_run(), 4, None, id="there are no older days"),
     ],

@@ -63,14 +63,15 @@ def test_after_a_shift_a_better_model_is_live_within_three_days_and_the_log_repl
 
 @pytest.mark.long
 def test_after_a_shift_on_day_20_the_loss_is_near_the_truth_again(tmp_path: Path, quick: None) -> None:
-    """Measured .0194 by these two families; the issue asks for .01, which is yet to be reached (docs/learning.md)."""
+    """A better model within three days, and .01 from the truth's loss once the newest days have taught it again."""
     settings = LearnerSettings(promotion="auto", days=18, recent_days=5, matured_hours=2)
-    shop = ShiftedShop(tmp_path, shifted_visits(1_200, 24, 20, BEFORE, AFTER), GateSettings())
-    lived(shop, settings, 24, range(20, 24))
-    (before, known), (shifted, changed), (after, best) = (shop.losses(day, day + 1) for day in (19, 20, 23))
-    print(f"above the truth: {before - known:.4f}, shifted {shifted - changed:.4f}, after {after - best:.4f}")
-    assert 20 < shop.puts[-1][0] <= 23
-    assert after - best < 0.025
+    shop = ShiftedShop(tmp_path, shifted_visits(1_200, 26, 20, BEFORE, AFTER), GateSettings())
+    lived(shop, settings, 26, range(20, 26))
+    gaps = {day: live - truth for day in range(19, 26) for live, truth in [shop.losses(day, day + 1)]}
+    print("above the truth, by day:", ", ".join(f"{day}: {gap:.4f}" for day, gap in gaps.items()))
+    assert any(20 < day <= 23 for day, _ in shop.puts)
+    assert gaps[23] < gaps[20]
+    assert gaps[25] < 0.01
     assert shop.replayed() == shop.scores
 
 

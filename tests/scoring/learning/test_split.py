@@ -13,6 +13,8 @@ from scoring.learning.rows import LearningRows, joined
 from scoring.learning.split import FEWEST_PURCHASES, split_by_time
 from tests.support.learning import drawn_rows
 
+DAY = 86_400_000
+
 
 def rows_of(sessions: list[tuple[int, int, bool]]) -> LearningRows:
     """Sessions by (opening, updates, bought), in the order of their opening."""
@@ -27,6 +29,23 @@ def rows_of(sessions: list[tuple[int, int, bool]]) -> LearningRows:
         np.repeat([bought for _, _, bought in ordered], lengths).astype(np.bool_),
         np.zeros(total),
     )
+
+
+@pytest.mark.parametrize(
+    ("last_day", "is_whole"),
+    [
+        pytest.param(100, True, id="every day as many"),
+        pytest.param(110, True, id="more on the last day"),
+        pytest.param(400, False, id="half of all on the last day"),
+    ],
+)
+def test_the_newest_part_of_five_days_has_a_whole_one_as_the_gate_wants(last_day: int, is_whole: bool) -> None:
+    counts = (100, 100, 100, 100, last_day)
+    opened = [day * DAY + at * DAY // count for day, count in enumerate(counts) for at in range(count)]
+    rows = rows_of([(at, 1, place % 7 == 0) for place, at in enumerate(opened)])
+    test = split_by_time(rows).test
+    assert (max(opened) - test.opened_at.min() >= DAY) == is_whole
+    assert test.sessions() == pytest.approx(len(opened) * 0.2, rel=0.1)
 
 
 @settings(max_examples=60, deadline=None)

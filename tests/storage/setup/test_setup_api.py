@@ -20,6 +20,7 @@ from deploy.wiring import api
 from deploy.wiring.access_registry import FileRegistry
 from storage.http.errors import ReadError
 from storage.http.secret_keys import digest_of
+from stream.scored import Cause
 from tests.support.databases import filled
 from tests.support.events import NOON
 from tests.support.ingest_app import FAR
@@ -37,6 +38,9 @@ async def service(folder: Path, as_own: bool = False) -> AsyncIterator[tuple[htt
     changes.add_key(settings, "both", {"read"}, ["shop", "other"])
     sites = enumerate(["shop", "shop", "other", RUN], 1)
     updates = [scored(number, site=site, updated_at=NOON + 1_000 * number) for number, site in sites]
+    # What a clock closes is no event.
+    nothing = Cause(9, None, None, None, None)
+    updates.append(scored(9, closed=True, site="shop", updated_at=NOON + 90_000, event=nothing))
     async with filled(settings, updates) as opened:
         app = api.app(
             settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)
@@ -126,12 +130,13 @@ async def test_keys_are_shown_by_the_answer_that_makes_them_and_by_no_other(tmp_
 
 async def test_arrivals_are_those_of_the_timeline(tmp_path: Path) -> None:
     async with service(tmp_path) as (http, _, client):
-        rows = client.query("SELECT site, updated_at FROM scored_sessions").result_rows
-        times = {site: sorted(int(at.timestamp() * 1000) for name, at in rows if name == site) for site, _ in rows}
+        query = "SELECT site, toUnixTimestamp64Milli(updated_at) FROM scored_sessions WHERE event_id IS NOT NULL"
+        rows = sorted(client.query(query).result_rows)
+        assert rows == [("other", NOON + 3_000), ("shop", NOON + 1_000), ("shop", NOON + 2_000), (RUN, NOON + 4_000)]
         expected = [
-            {"site": site, "first_at": times[site][0], "newest_at": times[site][-1]} for site in ("other", "shop")
+            {"site": "other", "first_at": NOON + 3_000, "newest_at": NOON + 3_000},
+            {"site": "shop", "first_at": NOON + 1_000, "newest_at": NOON + 2_000},
         ]
-        assert times["shop"][0] < times["shop"][-1]
         assert (await http.get("/sites/arrivals")).json()["sites"] == expected
         assert (await http.get("/sites/arrivals?site=shop")).json()["sites"] == expected[1:]
         run = (await http.get("/sites/arrivals", params={"site": RUN})).json()["sites"]

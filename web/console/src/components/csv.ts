@@ -9,9 +9,10 @@ export function csvCell(value: string | number | null): string {
 }
 
 export function downloadCsv<T>(file: string, columns: Column<T>[], rows: T[]): void {
+  const told = columns.filter((column) => column.header !== "");
   const lines = [
-    columns.map((column) => csvCell(column.header)),
-    ...rows.map((row) => columns.map((column) => csvCell(column.value(row)))),
+    told.map((column) => csvCell(column.header)),
+    ...rows.map((row) => told.map((column) => csvCell(column.value(row)))),
   ];
   download(`${file}.csv`, lines.map((cells) => `${cells.join(",")}\r\n`).join(""), "text/csv;charset=utf-8");
 }

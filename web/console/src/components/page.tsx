@@ -15,7 +15,7 @@ export function Page({
   return (
     <>
       <div className="mb-6 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
-        <div className="max-w-[46rem]">
+        <div className="min-w-0 max-w-[46rem] flex-1 basis-80">
           <h1 className="text-2xl font-semibold">{title}</h1>
           {lead ? <p className="mt-1 text-muted">{lead}</p> : null}
         </div>

@@ -34,7 +34,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <aside className="bg-night text-on-night lg:border-r lg:border-night-line">
         <div className="lg:sticky lg:top-0">
           <div className="flex h-14 items-center justify-between px-4 lg:h-16 lg:px-5">
-            <Link href="/" className="flex items-center gap-2.5 font-semibold tracking-tight">
+            <Link href="/" prefetch={false} className="flex items-center gap-2.5 font-semibold tracking-tight">
               <Icon name="mark" className="size-6 text-gold-bright" />
               OP-ECOM
             </Link>
@@ -93,6 +93,7 @@ function Menu({ onChoose }: { onChoose: () => void }) {
           <li key={href}>
             <Link
               href={href}
+              prefetch={false}
               aria-current={current ? "page" : undefined}
               onClick={onChoose}
               className={clsx(

@@ -26,6 +26,7 @@ const features = tableFeatures({
 /** A column: its value sorts and is downloaded, `cell` is how it looks. */
 export interface Column<T> {
   id: string;
+  /** Empty: the column has buttons, does not sort and is not downloaded. */
   header: string;
   value: (row: T) => string | number | null;
   cell?: (row: T) => ReactNode;
@@ -90,14 +91,18 @@ export function DataTable<T extends RowData>({
                         numeric ? "text-right" : "text-left",
                       )}
                     >
-                      <button
-                        type="button"
-                        onClick={header.column.getToggleSortingHandler()}
-                        className="inline-flex items-center gap-1 rounded hover:text-ink"
-                      >
-                        {byId.get(header.column.id)?.header}
-                        {sorted ? <Icon name={sorted === "asc" ? "up" : "down"} className="size-3.5" /> : null}
-                      </button>
+                      {byId.get(header.column.id)?.header === "" ? (
+                        <span className="sr-only">Actions</span>
+                      ) : (
+                        <button
+                          type="button"
+                          onClick={header.column.getToggleSortingHandler()}
+                          className="inline-flex items-center gap-1 rounded hover:text-ink"
+                        >
+                          {byId.get(header.column.id)?.header}
+                          {sorted ? <Icon name={sorted === "asc" ? "up" : "down"} className="size-3.5" /> : null}
+                        </button>
+                      )}
                     </th>
                   );
                 })}

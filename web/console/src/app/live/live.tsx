@@ -1,6 +1,6 @@
 "use client";
 
-import { useMemo, useState } from "react";
+import { useState } from "react";
 
 import { useSignIn } from "@/api/sign-in";
 import { useQueryString, useSite } from "@/api/site";
@@ -12,9 +12,10 @@ import { Page } from "@/components/page";
 import { Empty, Failed, Loading, Notice } from "@/components/states";
 import { ApiError } from "@/api/client";
 
-import { chosen, MOST_ROWS, type Order } from "./choose";
+import { MOST_ROWS, type Order } from "./choose";
 import { Counters } from "./counters";
 import { SessionRow } from "./session-row";
+import { useChosen } from "./use-chosen";
 import { type FeedView, useFeed } from "./use-feed";
 
 export function Live() {
@@ -44,7 +45,7 @@ function LiveSessions() {
   const bots = get("bots") === "true";
   const view = useFeed(site?.name, bots, paused);
   const wanted = { band: get("band"), search: get("search"), order: (get("order") || "probability") as Order };
-  const found = useMemo(() => chosen(view.sessions, wanted), [view.sessions, wanted.band, wanted.search, wanted.order]);
+  const found = useChosen(view.sessions, wanted);
   const zones = new Map(sites.map(({ name, time_zone }) => [name, time_zone]));
   return (
     <Page
@@ -103,26 +104,26 @@ function LiveSessions() {
         {found.length === 0 ? (
           <Nothing opening={view.connection === "opening"} filtered={view.sessions.length > 0} />
         ) : (
-          <table className="w-full border-collapse text-sm tabular-nums">
+          <table className="w-full table-fixed border-collapse text-sm tabular-nums">
             <caption className="sr-only">Live sessions</caption>
             <thead>
               <tr className="border-b border-line text-left text-muted">
-                <th scope="col" className="py-2 pr-4 font-medium">
+                <th scope="col" className="w-48 py-2 pr-4 font-medium">
                   Session
                 </th>
-                <th scope="col" className="py-2 pr-4 text-right font-medium">
+                <th scope="col" className="w-28 py-2 pr-4 text-right font-medium">
                   Probability
                 </th>
-                <th scope="col" className="hidden py-2 pr-4 font-medium sm:table-cell">
+                <th scope="col" className="hidden w-32 py-2 pr-4 font-medium sm:table-cell">
                   Trend
                 </th>
-                <th scope="col" className="py-2 pr-4 font-medium">
+                <th scope="col" className="w-24 py-2 pr-4 font-medium">
                   Band
                 </th>
                 <th scope="col" className="hidden py-2 pr-4 font-medium lg:table-cell">
                   Page
                 </th>
-                <th scope="col" className="hidden py-2 pr-4 text-right font-medium md:table-cell">
+                <th scope="col" className="hidden w-32 py-2 pr-4 text-right font-medium md:table-cell">
                   Cart
                 </th>
                 <th scope="col" className="hidden py-2 font-medium xl:table-cell">

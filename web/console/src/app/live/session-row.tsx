@@ -14,7 +14,7 @@ export const SessionRow = memo(function SessionRow({ session, zone }: { session:
   const quantity = intent.signals?.cart_quantity ?? 0;
   return (
     <tr className="border-b border-line last:border-0" data-session={intent.session_id}>
-      <td className="py-2.5 pr-4">
+      <td className="truncate py-2.5 pr-4">
         <Link href={`/session/?${query}`} className="font-medium text-lapis hover:underline">
           {intent.session_id.length > 14 ? `${intent.session_id.slice(0, 13)}…` : intent.session_id}
         </Link>
@@ -36,7 +36,7 @@ export const SessionRow = memo(function SessionRow({ session, zone }: { session:
       <td className="hidden py-2.5 pr-4 text-right whitespace-nowrap md:table-cell">
         {quantity > 0 ? `${asNumber(quantity, 0)} · ${asNumber(intent.signals?.cart_value, 2)}` : "–"}
       </td>
-      <td className="hidden py-2.5 text-muted xl:table-cell">
+      <td className="hidden truncate py-2.5 text-muted xl:table-cell">
         <span className="first-letter:uppercase">{intent.reasons[0]?.text ?? ""}</span>
       </td>
     </tr>

@@ -6,11 +6,10 @@ import { useMemo } from "react";
 import { useQueryString } from "@/api/site";
 import { Card } from "@/components/card";
 import { Field, Select } from "@/components/form";
-import { asNumber } from "@/components/format";
 import { Empty, Notice } from "@/components/states";
 import { type Column, DataTable } from "@/components/table";
 
-import { isBetter, label, type Metric, paired } from "./metrics";
+import { asFixed, isBetter, label, type Metric, paired } from "./metrics";
 import type { Model } from "./queries";
 
 /** Two versions, metric by metric and event by event. */
@@ -19,7 +18,6 @@ export function CompareCard({ models }: { models: Model[] }) {
   const one = models.find(({ version }) => version === get("a")) ?? models[1];
   const other = models.find(({ version }) => version === get("b")) ?? models[0];
   const rows = useMemo(() => (one && other ? paired([one, other]) : []), [one, other]);
-  const columns = useMemo(() => columnsOf(one?.version ?? "", other?.version ?? ""), [one, other]);
   if (!one || !other || models.length < 2) {
     return (
       <Card title="Comparison">
@@ -48,9 +46,9 @@ export function CompareCard({ models }: { models: Model[] }) {
       )}
       <DataTable
         caption={`${one.version} and ${other.version}`}
-        columns={columns}
+        columns={COLUMNS}
         rows={rows}
-        file="model-comparison"
+        file={`${one.version}-and-${other.version}`}
       />
     </Card>
   );
@@ -80,32 +78,30 @@ function Chosen({
   );
 }
 
-function columnsOf(one: string, other: string): Column<Metric>[] {
-  return [
-    { id: "metric", header: "Metric", value: label },
-    {
-      id: "one",
-      header: one,
-      numeric: true,
-      value: ({ values }) => values[0] ?? null,
-      cell: ({ values }) => asNumber(values[0], 4),
-    },
-    {
-      id: "other",
-      header: other,
-      numeric: true,
-      value: ({ values }) => values[1] ?? null,
-      cell: ({ values }) => asNumber(values[1], 4),
-    },
-    {
-      id: "difference",
-      header: "Difference",
-      numeric: true,
-      value: difference,
-      cell: (metric) => <Difference metric={metric} />,
-    },
-  ];
-}
+const COLUMNS: Column<Metric>[] = [
+  { id: "metric", header: "Metric", value: label },
+  {
+    id: "one",
+    header: "Version",
+    numeric: true,
+    value: ({ values }) => values[0] ?? null,
+    cell: ({ values }) => asFixed(values[0], 4),
+  },
+  {
+    id: "other",
+    header: "Compared with",
+    numeric: true,
+    value: ({ values }) => values[1] ?? null,
+    cell: ({ values }) => asFixed(values[1], 4),
+  },
+  {
+    id: "difference",
+    header: "Difference",
+    numeric: true,
+    value: difference,
+    cell: (metric) => <Difference metric={metric} />,
+  },
+];
 
 function difference({ values: [one, other] }: Metric): number | null {
   return one === null || one === undefined || other === null || other === undefined ? null : other - one;
@@ -118,7 +114,7 @@ function Difference({ metric }: { metric: Metric }) {
   return (
     <span className={clsx(better === true && "text-good", better === false && "text-bad")}>
       {moved > 0 ? "+" : ""}
-      {asNumber(moved, 4)}
+      {asFixed(moved, 4)}
       {better === null ? null : <span className="sr-only">{better ? " better" : " worse"}</span>}
     </span>
   );

@@ -6,9 +6,10 @@ import { api } from "@/api/client";
 import { useQueryString } from "@/api/site";
 import { Button } from "@/components/button";
 import { Card } from "@/components/card";
-import { asCount, asNumber, asTime } from "@/components/format";
+import { asCount, asTime } from "@/components/format";
 import { Loaded, Notice } from "@/components/states";
 
+import { asFixed } from "./metrics";
 import { isUnderWay, type Job, useJob, useJobs, useReload } from "./queries";
 
 const STATES: Record<Job["state"], string> = {
@@ -100,7 +101,7 @@ function Reasons({ job }: { job: Job }) {
 /** What the shadow found of all updates, both versions side by side. */
 function Compared({ job }: { job: Job }) {
   const whole = job.report?.by_event.all;
-  if (!whole) return null;
+  if (!whole?.sessions) return null;
   const rows = [
     ["Log-loss", whole.live.log_loss, whole.candidate.log_loss],
     ["AUC", whole.live.auc, whole.candidate.auc],
@@ -135,8 +136,8 @@ function Compared({ job }: { job: Job }) {
               <th scope="row" className="py-1.5 text-left font-normal">
                 {name}
               </th>
-              <td className="py-1.5 text-right">{asNumber(live, 4)}</td>
-              <td className="py-1.5 text-right">{asNumber(candidate, 4)}</td>
+              <td className="py-1.5 text-right">{asFixed(live, 4)}</td>
+              <td className="py-1.5 text-right">{asFixed(candidate, 4)}</td>
             </tr>
           ))}
         </tbody>

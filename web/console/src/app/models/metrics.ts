@@ -31,7 +31,7 @@ export function paired(manifests: { metrics: Record<string, number> }[]): Metric
     .sort(
       (one, other) =>
         place(order, one.name) - place(order, other.name) ||
-        one.name.localeCompare(other.name) ||
+        one.name.localeCompare(other.name, undefined, { numeric: true }) ||
         one.event - other.event,
     );
 }
@@ -52,6 +52,12 @@ export function label({ name, event }: { name: string; event: number }): string 
 export function isBetter(name: string, [one, other]: (number | null | undefined)[]): boolean | null {
   if (one === null || one === undefined || other === null || other === undefined || one === other) return null;
   return LOSSES.has(name.replace(/_validation$/, "")) ? other < one : other > one;
+}
+
+/** With as many digits each, so that a column can be read down. */
+export function asFixed(value: number | null | undefined, digits: number): string {
+  if (value === null || value === undefined) return "–";
+  return value.toLocaleString(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
 function place(order: string[], name: string): number {

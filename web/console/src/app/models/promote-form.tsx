@@ -4,7 +4,7 @@ import { type FormEvent, useState } from "react";
 
 import { api } from "@/api/client";
 import { useSignIn } from "@/api/sign-in";
-import { useQueryString } from "@/api/site";
+import { useQueryString, useSite } from "@/api/site";
 import { Button } from "@/components/button";
 import { Field, Input, Select } from "@/components/form";
 import { Notice } from "@/components/states";
@@ -18,7 +18,8 @@ export function PromoteForm({ version, onDone }: { version: string; onDone: () =
   const signIn = useSignIn().data;
   const sites = signIn?.sites ?? [];
   const mayAll = signIn?.all_sites ?? false;
-  const [site, setSite] = useState(mayAll ? "" : (sites[0]?.name ?? ""));
+  const picked = useSite().site?.name ?? "";
+  const [site, setSite] = useState(mayAll || picked ? picked : (sites[0]?.name ?? ""));
   const [days, setDays] = useState("7");
   const [source, setSource] = useState<"kafka" | "clickhouse">("kafka");
   const [force, setForce] = useState(false);

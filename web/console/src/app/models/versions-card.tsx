@@ -6,11 +6,12 @@ import { useQueryString } from "@/api/site";
 import { Button } from "@/components/button";
 import { Card } from "@/components/card";
 import { Dialog } from "@/components/dialog";
-import { asNumber, asTime } from "@/components/format";
+import { asTime } from "@/components/format";
 import { Empty } from "@/components/states";
 import { type Column, DataTable } from "@/components/table";
 
 import { CardText } from "./card-text";
+import { asFixed } from "./metrics";
 import { PromoteForm } from "./promote-form";
 import type { Model, Registry } from "./queries";
 
@@ -91,25 +92,25 @@ function columnsOf(
       header: "AUC",
       numeric: true,
       value: ({ metrics }) => metrics.auc_test ?? null,
-      cell: ({ metrics }) => asNumber(metrics.auc_test, 3),
+      cell: ({ metrics }) => asFixed(metrics.auc_test, 3),
     },
     {
       id: "loss",
       header: "Log-loss",
       numeric: true,
       value: ({ metrics }) => metrics.log_loss_test ?? null,
-      cell: ({ metrics }) => asNumber(metrics.log_loss_test, 4),
+      cell: ({ metrics }) => asFixed(metrics.log_loss_test, 4),
     },
     {
       id: "threshold",
       header: "YES from",
       numeric: true,
       value: ({ threshold }) => threshold,
-      cell: ({ threshold }) => asNumber(threshold, 3),
+      cell: ({ threshold }) => asFixed(threshold, 3),
     },
     {
       id: "promote",
-      header: "",
+      header: "Action",
       value: () => "",
       cell: ({ version }) => (
         <Button look="quiet" className="-my-1.5" onClick={() => onPromote(version)}>

@@ -1,14 +1,9 @@
 import type { Metadata } from "next";
 
-import { Page } from "@/components/page";
-import { Empty } from "@/components/states";
+import { Operations } from "./operations";
 
 export const metadata: Metadata = { title: "Operations" };
 
-export default function Place() {
-  return (
-    <Page title="Operations">
-      <Empty title="Being built" />
-    </Page>
-  );
+export default function OperationsPage() {
+  return <Operations />;
 }

@@ -16,6 +16,7 @@ export function FromSession({ fill }: { fill: (session: Session) => void }) {
   return (
     <Select
       aria-label="Fill from a real session"
+      className="w-60"
       value=""
       disabled={sessions.length === 0}
       onChange={(event) => {

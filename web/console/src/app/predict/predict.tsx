@@ -32,7 +32,12 @@ export function Predict() {
       actions={
         <>
           <FromSession fill={change} />
-          <Select aria-label="Model" value={model} onChange={(event) => set({ model: event.target.value })}>
+          <Select
+            aria-label="Model"
+            className="w-60"
+            value={model}
+            onChange={(event) => set({ model: event.target.value })}
+          >
             <option value="">Model in force</option>
             {models.data?.models.map(({ version }) => (
               <option key={version} value={version}>

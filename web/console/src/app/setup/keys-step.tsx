@@ -19,12 +19,14 @@ type Key = Schemas["KeyDetails"];
 export function KeysStep({ sites, canChange }: { sites: string[]; canChange: boolean }) {
   const keys = useKeys();
   const [form, setForm] = useState<"new" | "shown" | "end" | "">("");
-  const [subject, setSubject] = useState("");
-  const close = () => setForm("");
+  const [ended, setEnded] = useState("");
+  const [secret, setSecret] = useState("");
+  // A dialog that gives way to the next one reports its own end after that has opened.
+  const closing = (which: typeof form) => () => setForm((now) => (now === which ? "" : now));
   const columns = useMemo(
     () =>
       columnsOf(canChange, (name) => {
-        setSubject(name);
+        setEnded(name);
         setForm("end");
       }),
     [canChange],
@@ -45,21 +47,21 @@ export function KeysStep({ sites, canChange }: { sites: string[]; canChange: boo
           <Button look="primary" icon="key" className="mt-3" disabled={!canChange} onClick={() => setForm("new")}>
             Make a key
           </Button>
-          <Dialog open={form === "new"} onClose={close} title="Make a key">
+          <Dialog open={form === "new"} onClose={closing("new")} title="Make a key">
             <KeyForm
               sites={sites}
-              onCancel={close}
+              onCancel={closing("new")}
               onDone={(key) => {
-                setSubject(key);
+                setSecret(key);
                 setForm("shown");
               }}
             />
           </Dialog>
-          <Dialog open={form === "shown"} onClose={close} title="Take this key along">
-            <ShownOnce secret={subject} onDone={close} />
+          <Dialog open={form === "shown"} onClose={closing("shown")} title="Take this key along">
+            <ShownOnce secret={secret} onDone={closing("shown")} />
           </Dialog>
-          <Dialog open={form === "end"} onClose={close} title={`End the key ${subject}?`}>
-            <EndKey name={subject} onDone={close} />
+          <Dialog open={form === "end"} onClose={closing("end")} title={`End the key ${ended}?`}>
+            <EndKey name={ended} onDone={closing("end")} />
           </Dialog>
         </>
       )}
@@ -86,7 +88,7 @@ function columnsOf(canChange: boolean, onEnd: (name: string) => void): Column<Ke
     },
     {
       id: "end",
-      header: "",
+      header: "Action",
       value: () => "",
       cell: ({ name, kept_in: keptIn }) =>
         keptIn === "file" ? (

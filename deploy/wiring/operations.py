@@ -1,0 +1,24 @@
+"""The routes of operations: health, lag, dead letters and webhooks."""
+
+from fastapi import APIRouter
+
+from deploy.settings.access_file import Reloading, sites_of
+from deploy.settings.model import Settings
+from deploy.wiring import dead_letters, health
+from deploy.wiring.storage import DatabaseHandles
+from storage.http.access import Access
+from storage.webhooks.addresses import Resolver
+from storage.webhooks.api import webhook_routes
+
+#: Names that are looked up at once when webhooks are made.
+RESOLVERS = 4
+
+
+def routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> APIRouter:
+    """All of them; raises SetupError."""
+    sites = Reloading(settings, lambda file: sites_of(settings, file))
+    router = APIRouter()
+    router.include_router(health.routes(settings, permitted))
+    router.include_router(dead_letters.routes(settings, opened, permitted))
+    router.include_router(webhook_routes(opened.engine, sites, Resolver(RESOLVERS), permitted.scoped("admin")))
+    return router

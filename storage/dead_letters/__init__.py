@@ -1,0 +1,1 @@
+"""Dead letters: what there are, and how one that was fixed is sent again, once."""

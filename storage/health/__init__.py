@@ -1,0 +1,1 @@
+"""How the parts are and how far behind they are, over HTTP."""

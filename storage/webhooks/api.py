@@ -1,0 +1,273 @@
+"""Webhooks over HTTP: what `opecom webhooks` does. For keys of scope admin; a key of one site has those of its site."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine
+
+from storage.database.errors import DatabaseUnavailableError
+from storage.database.threads import in_thread
+from storage.http.access import Access, Caller, require_json
+from storage.http.answers import answered, encode
+from storage.http.audit import record_of
+from storage.http.errors import ReadError
+from storage.webhooks import deliveries, delivery_log, message, registry
+from storage.webhooks.addresses import ForbiddenError, Resolve
+from storage.webhooks.answers import (
+    DeliveryList,
+    DeliveryView,
+    NewWebhook,
+    WebhookList,
+    WebhookOrder,
+    WebhookView,
+    delivery_view,
+    view_of,
+)
+from storage.webhooks.crossings import Webhook
+from storage.webhooks.deliveries import Delivery, State
+from storage.webhooks.delivery_log import DeliveryFilter
+from storage.webhooks.reach import require_reachable
+from storage.webhooks.registry import UnknownWebhookError
+
+MOST_DELIVERIES, MOST_BYTES = 500, 16_384
+#: Seconds that a name may take to resolve when a webhook is made, and after which a database may be asked again.
+RESOLVE_SECONDS, RETRY_SECONDS = 5.0, 2
+JSON = "application/json"
+Answer = TypeVar("Answer")
+
+_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
+Name = Annotated[str, Path(max_length=40, description="Its id, as the list has it.")]
+
+
+class DeliveriesQuery(BaseModel):
+    """Which deliveries; a misspelt parameter would silently ask for others, so it is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    webhook: str = Field("", max_length=40, description="Those of one webhook.")
+    state: State | None = Field(None, description="due, delivered or dead; none: all.")
+    site: str | None = Field(None, max_length=97, description="One site; none: all.")
+    session: str = Field("", max_length=64, description="Those about one session.")
+    cursor: str = Field("", max_length=60, description="`next` of the page before.")
+    limit: int = Field(50, ge=1, le=MOST_DELIVERIES, description="Most deliveries of one answer.")
+
+
+def webhook_routes(
+    engine: Engine, known_sites: Callable[[], Collection[str]], resolve: Resolve, access: Access
+) -> APIRouter:
+    """The routes under /webhooks; `access` asks for the scope."""
+    router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Security(_key)])
+    # Before /webhooks/{webhook}, which would take "deliveries" for an id.
+    _add_deliveries(router, engine, access)
+    _add_webhooks(router, engine, known_sites, resolve, access)
+    return router
+
+
+def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
+    permitted = Depends(access.of)
+
+    @router.get(
+        "/deliveries",
+        summary="What was delivered, is due, or was given up",
+        responses=answered(DeliveryList, "unavailable"),
+    )
+    async def list_deliveries(
+        params: Annotated[DeliveriesQuery, Query()], caller: Annotated[Caller, permitted]
+    ) -> Response:
+        chosen = DeliveryFilter(
+            webhook_id=params.webhook,
+            state=params.state,
+            site=params.site,
+            session_id=params.session,
+            sites=caller.sites,
+        )
+        found = await _available(delivery_log.page, engine, chosen, _parsed(params.cursor), params.limit)
+        following = f"{found[-1].created_at}:{found[-1].id}" if len(found) == params.limit else ""
+        return _json(DeliveryList([delivery_view(each) for each in found], following))
+
+    @router.get(
+        "/deliveries/{delivery}",
+        summary="One delivery, and what became of it",
+        responses=answered(DeliveryView, "not_found", "unavailable"),
+    )
+    async def get_delivery(request: Request, delivery: Name, caller: Annotated[Caller, permitted]) -> Response:
+        return _json(delivery_view(await _delivery(request, engine, delivery, caller)))
+
+    @router.post(
+        "/deliveries/{delivery}/send",
+        summary="Send a delivery again, under its own id",
+        description="Of one that is due already, nothing changes.",
+        responses=answered(DeliveryView, "not_found", "busy", "unavailable"),
+    )
+    async def resend_delivery(request: Request, delivery: Name, caller: Annotated[Caller, permitted]) -> Response:
+        found = await _delivery(request, engine, delivery, caller)
+        made_due = await _available(deliveries.again, engine, found.id, _now())
+        found = await _delivery(request, engine, delivery, caller)
+        if not made_due and found.state != "due":
+            raise ReadError("busy", f"the webhook {found.webhook_id} of {delivery} is not in use: enable it first")
+        return _json(delivery_view(found))
+
+
+def _add_webhooks(
+    router: APIRouter,
+    engine: Engine,
+    known_sites: Callable[[], Collection[str]],
+    resolve: Resolve,
+    access: Access,
+) -> None:
+    permitted = Depends(access.of)
+
+    @router.get("", summary="Every webhook, and whether it is in use", responses=answered(WebhookList, "unavailable"))
+    async def list_webhooks(caller: Annotated[Caller, permitted]) -> Response:
+        found = await _available(registry.every, engine)
+        return _json(WebhookList([view_of(each) for each in found if caller.sees(each.site)]))
+
+    @router.post(
+        "",
+        summary="Make a webhook; its secret is shown this once",
+        responses=answered(NewWebhook, "too_large", "unavailable"),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/WebhookOrder"}}},
+            }
+        },
+    )
+    async def add_webhook(request: Request, caller: Annotated[Caller, permitted]) -> Response:
+        order = await _order(request)
+        record_of(request.scope).site = order.site
+        caller.require_site(order.site)
+        if order.site not in known_sites():
+            raise ReadError("invalid", f"site: there is no site {order.site!r:.100}; `opecom sites add` makes one")
+        if order.allow_private:
+            caller.require_all_sites("a receiver in the network of this system")
+        try:
+            async with asyncio.timeout(RESOLVE_SECONDS):
+                notice = await require_reachable(order.url, order.allow_private, resolve)
+        except ForbiddenError as error:
+            raise ReadError("invalid", f"url: {str(error).replace('--allow-private', 'allow_private')}") from None
+        except TimeoutError:
+            notice = "its host did not resolve in time on this machine"
+        made = await _available(
+            registry.add, engine, order.site, order.url, tuple(dict.fromkeys(order.on)), order.allow_private, _now()
+        )
+        record_of(request.scope).subject = f"webhook {made.id}"
+        return _json(NewWebhook(view_of(made), made.secret, notice))
+
+    @router.delete(
+        "/{webhook}",
+        summary="Remove a webhook; what was due for it is given up, its log stays",
+        responses=answered(WebhookView, "not_found", "unavailable"),
+    )
+    async def remove_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
+        found = await _webhook(request, engine, webhook, caller)
+        await _known(registry.remove, engine, webhook)
+        return _json(view_of(found))
+
+    @router.post(
+        "/{webhook}/pause",
+        summary="Put a webhook out of use; what was due for it is given up, and can be sent again",
+        responses=answered(WebhookView, "not_found", "unavailable"),
+    )
+    async def pause_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
+        found = await _webhook(request, engine, webhook, caller)
+        if not found.disabled:
+            await _available(registry.disable, engine, webhook, f"paused by {caller.name}")
+        return _json(view_of(await _webhook(request, engine, webhook, caller)))
+
+    @router.post(
+        "/{webhook}/enable",
+        summary="Put a webhook into use again, for what sessions do from now on",
+        responses=answered(WebhookView, "not_found", "unavailable"),
+    )
+    async def enable_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
+        await _webhook(request, engine, webhook, caller)
+        await _known(registry.enable, engine, webhook, _now())
+        return _json(view_of(await _webhook(request, engine, webhook, caller)))
+
+    @router.post(
+        "/{webhook}/test",
+        summary="Send a test message; GET /webhooks/deliveries/{delivery} tells what becomes of it",
+        responses=answered(DeliveryView, "not_found", "busy", "unavailable"),
+    )
+    async def test_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
+        found = await _webhook(request, engine, webhook, caller)
+        if found.disabled:
+            raise ReadError("busy", f"webhook {webhook} is not in use ({found.disabled}): enable it first")
+        sent = message.test(found.site, found.id, _now())
+        await _available(deliveries.put_test, engine, found.id, found.site, sent, _now())
+        return _json(delivery_view(await _delivery(request, engine, sent.id, caller)))
+
+
+async def _webhook(request: Request, engine: Engine, name: str, caller: Caller) -> Webhook:
+    """The webhook; one of another site is answered like what does not exist."""
+    found = await _known(registry.one, engine, name)
+    if not caller.sees(found.site):
+        raise _unknown(name)
+    record_of(request.scope).site = found.site
+    return found
+
+
+async def _delivery(request: Request, engine: Engine, name: str, caller: Caller) -> Delivery:
+    found = await _available(deliveries.one, engine, name)
+    if found is None or not caller.sees(found.site):
+        raise ReadError("not_found", f"there is no delivery {name!r:.60}: GET /webhooks/deliveries lists them")
+    record_of(request.scope).site = found.site
+    return found
+
+
+async def _order(request: Request) -> WebhookOrder:
+    require_json(request.headers)
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise ReadError("too_large", f"body: an order has at most {MOST_BYTES:,} bytes")
+    try:
+        order = msgspec.json.decode(body, type=WebhookOrder)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ReadError("invalid", f"body: {error}") from None
+    if len(order.url) > 2_000:
+        raise ReadError("invalid", "url: at most 2,000 characters")
+    return order
+
+
+async def _known(function: Callable[..., Answer], engine: Engine, name: str, *given: Any) -> Answer:
+    try:
+        return await _available(function, engine, name, *given)
+    except UnknownWebhookError:
+        raise _unknown(name) from None
+
+
+async def _available(function: Callable[..., Answer], *given: Any) -> Answer:
+    try:
+        return await in_thread(function, *given)
+    except DatabaseUnavailableError as error:
+        raise ReadError("unavailable", f"the database does not answer: {error}", RETRY_SECONDS) from error
+
+
+def _unknown(name: str) -> ReadError:
+    return ReadError("not_found", f"there is no webhook {name!r:.60}: GET /webhooks lists them")
+
+
+def _parsed(cursor: str) -> tuple[int, str] | None:
+    if not cursor:
+        return None
+    at, _, name = cursor.partition(":")
+    if not (at.isascii() and at.isdigit() and len(at) < 16 and name):
+        raise ReadError("invalid", f"cursor: {cursor[:60]!r} is no cursor of a list")
+    return int(at), name
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _json(answer: msgspec.Struct) -> Response:
+    return Response(encode(answer), media_type=JSON, headers={"Cache-Control": "no-store"})
