@@ -30,6 +30,7 @@ from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
 from deploy.wiring.operations import routes as operations_routes
 from deploy.wiring.outcome import outcome
+from deploy.wiring.overview import overview
 from deploy.wiring.pages import money, opened_refresher
 from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
@@ -151,6 +152,7 @@ def app(
             partial(fitted_on, settings.scoring),
             (checks or drift_checks(settings, opened, registry)).found,
         ),
+        overview=overview(settings, opened, permitted, metrics.waited),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
         operations=operations_routes(settings, opened, permitted),
         learner=LearnerRuns(opened.engine),

@@ -96,7 +96,7 @@ class AdminReads(Queries):
     ) -> SessionList:
         """A page of the sessions that are chosen, those of equal rank in the order of their names, and those of which
         the column says nothing last."""
-        conditions = _conditions(chosen)
+        conditions = conditions_of(chosen)
         column = sessions.c[sort]
         names = (sessions.c.site, sessions.c.session_id, sessions.c.opened_at)
         query = (
@@ -147,7 +147,7 @@ class AdminReads(Queries):
             return self._statistics(rows, chosen, grain)
 
     def _statistics(self, rows: RowReader, chosen: ResolvedFilter, grain: Grain) -> Statistics:
-        conditions, t = _conditions(chosen), sessions.c
+        conditions, t = conditions_of(chosen), sessions.c
         bought_rows = func.coalesce(func.sum(counted_revenue), 0)
         counted = (func.count(), bought_rows)
         events = (t.event_count, t.page_view_count, t.ping_count, t.custom_count, t.purchase_count)
@@ -193,7 +193,7 @@ class AdminReads(Queries):
         key = (t.opened_at, t.site, t.session_id)
         query: Select[Any] = (
             select(*key, *(t[name] for name in UCI_COLUMNS[:-1]), counted_revenue)
-            .where(*_conditions(chosen))
+            .where(*conditions_of(chosen))
             .order_by(*key)
             .limit(EXPORT_PAGE)
         )
@@ -237,7 +237,8 @@ def _unknown_last(column: Column[Any]) -> list[Any]:
     return [column.is_(None)] if column.nullable else []
 
 
-def _conditions(chosen: ResolvedFilter) -> list[Any]:
+def conditions_of(chosen: ResolvedFilter) -> list[Any]:
+    """Which rows of `sessions` are chosen, as conditions of a query."""
     t = sessions.c
     clauses: list[Any] = [t.status != "void", of_sites(t.site, chosen.sites)]
     if chosen.site is not None:

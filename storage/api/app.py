@@ -102,6 +102,7 @@ def create_app(
     pages: Opening,
     predictions: APIRouter,
     admin: APIRouter,
+    overview: APIRouter,
     learning: APIRouter,
     operations: APIRouter,
     learner: LearnerRuns,
@@ -135,6 +136,7 @@ def create_app(
     app.include_router(activity_routes(activity, access))
     app.include_router(predictions)
     app.include_router(admin)
+    app.include_router(overview)
     app.include_router(learning)
     app.include_router(operations)
     app.include_router(setup)

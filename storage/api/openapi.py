@@ -19,6 +19,7 @@ from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
 from storage.learner.answers import LearningRuns
 from storage.live.activity import Activity
+from storage.overview.answers import STRUCTS as OVERVIEW_STRUCTS
 from storage.pages.refresh import Explained, PagesInForce, Refreshed
 from storage.promotions.answers import STRUCTS as PROMOTION_STRUCTS
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
@@ -33,6 +34,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *(SessionList, WholeSession, Statistics, Erasure, ModelFits, SiteDrift, DriftCheckList, FeatureDays),
     *(LearningRuns, Activity, SessionRecords),
     *SETUP_STRUCTS,
+    *OVERVIEW_STRUCTS,
     *PROMOTION_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
     *(WebhookList, WebhookView, WebhookOrder, NewWebhook, DeliveryList, DeliveryView),

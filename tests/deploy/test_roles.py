@@ -96,6 +96,12 @@ AWAY = (503,)
 JOB = Row("admin", "/replays/1", other=404, tells='"site":"shop"')
 PROMOTION = Row("admin", "/promotions/1", other=404, tells='"site":"shop"')
 
+OVERVIEW = {
+    f"GET /admin/overview/{name}": Row(
+        "export", f"/admin/overview/{name}?site=shop&from=2025-01-01&to=2025-01-02", other=403, tells='"zone"'
+    )
+    for name in ("summary", "series", "funnel", "carts", "bands", "calibration", "segments", "pages")
+}
 VISITOR = '"visitor_id":"v1"'
 ADMIN = {
     "GET /admin/sessions": Row("export", other="own", tells=VISITOR),
@@ -113,6 +119,7 @@ ADMIN = {
         "export", "/admin/features/rows?site=shop&from=2025-01-01&to=2025-01-02", other=403, tells="checkout_step"
     ),
     "GET /admin/drift/checks": Row("export"),
+    **OVERVIEW,
     "GET /admin/export": Row("export", "/admin/export?status=open", other="own", tells="Returning_Visitor"),
     "GET /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v1?site=shop", other=404, tells=VISITOR),
     "DELETE /admin/visitors/{visitor_id}": Row("personal", "/admin/visitors/v9?site=shop", well=(202,), other=404),

@@ -2,7 +2,7 @@
 
 "use client";
 
-import { usePathname, useRouter, useSearchParams } from "next/navigation";
+import { usePathname, useSearchParams } from "next/navigation";
 import { useCallback } from "react";
 
 import { type Site, useSignIn } from "./sign-in";
@@ -21,7 +21,6 @@ const NONE: Site[] = [];
 /** Parameters of the page's address: reads one, and sets some (empty: left out) without a new entry in the history. */
 export function useQueryString(): { get: (name: string) => string; set: (values: Record<string, string>) => void } {
   const params = useSearchParams();
-  const router = useRouter();
   const path = usePathname();
   const get = useCallback((name: string) => params.get(name) ?? "", [params]);
   const set = useCallback(
@@ -32,9 +31,10 @@ export function useQueryString(): { get: (name: string) => string; set: (values:
         else next.delete(name);
       }
       const query = next.toString();
-      router.replace(query ? `${path}?${query}` : path, { scroll: false });
+      // At once, and not by the router: a second change that follows directly must find the first in the address.
+      window.history.replaceState(null, "", query ? `${path}?${query}` : path);
     },
-    [router, path],
+    [path],
   );
   return { get, set };
 }

@@ -1,14 +1,9 @@
 import type { Metadata } from "next";
 
-import { Page } from "@/components/page";
-import { Empty } from "@/components/states";
+import { Overview } from "./overview";
 
 export const metadata: Metadata = { title: "Overview" };
 
-export default function Place() {
-  return (
-    <Page title="Overview">
-      <Empty title="Being built" />
-    </Page>
-  );
+export default function OverviewPage() {
+  return <Overview />;
 }
