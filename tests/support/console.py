@@ -1,5 +1,6 @@
 """The console in Chromium: one running system with sessions in it, pages as a person opens them, and what axe finds."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,8 +50,11 @@ class Console:
         context.on("weberror", lambda error: faults.append(str(error.error)))
         try:
             if key is not None:
-                answer = context.request.post("/sign-in", data={"key": key})
-                assert answer.ok, answer.text()
+                # A new key is taken once its file was looked at.
+                end = time.monotonic() + 10
+                while not (answer := context.request.post("/sign-in", data={"key": key})).ok:
+                    assert time.monotonic() < end, answer.text()
+                    time.sleep(0.2)
             yield context
         finally:
             context.close()
