@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import learn, model, predict, tracker, writer_embedded
+from deploy.bench import console, learn, model, predict, tracker, writer_embedded
 from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
@@ -127,6 +127,26 @@ def test_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < figures["longest_slice_ms"] <= figures["cpu_ms_per_page_view"]
     assert figures["gzipped_bytes"] <= TARGETS["tracker"]["gzipped_bytes"].bound
     assert notes[0].startswith("2 page views")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(chromium() is None, reason=MISSING)
+def test_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "QUICK_LOADS", 1)
+    monkeypatch.setattr(console, "QUICK_SECONDS", 5)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(console.measure(run, None, True))
+    assert figures.keys() == TARGETS["console"].keys()
+    assert 100 < figures["script_kb_predict"] <= TARGETS["console"]["script_kb_predict"].bound
+    assert figures["axe_serious"] == figures["csp_violations"] == 0
+    assert figures["first_load_ms"] > 0
+    assert notes[0].startswith("gzipped script and largest paint: overview ")
+
+
+def test_the_console_without_its_pages_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(console, "PAGES", tmp_path)
+    with alone(Settings()) as run, pytest.raises(BenchError, match="make console"):
+        asyncio.run(console.measure(run, None, True))
 
 
 def test_tracker_without_a_browser_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
