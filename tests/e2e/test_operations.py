@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.processes.probes import ProbeAddress, get
+from deploy.wiring.learner import LearnerMetrics
 from storage.database.engine import engine_of
 from storage.database.migrate import relational_run
 from tests.support.monitoring import EXPRESSIONS
@@ -54,7 +56,16 @@ def samples(stack: Stack) -> list[tuple[str, dict[str, str]]]:
             found += [(sample.name, sample.labels) for sample in family.samples]
             if family.name in OF_SITES:
                 found.append((family.name, OF_SITES[family.name]))
-    return found
+    return found + learner_samples()
+
+
+def learner_samples() -> list[tuple[str, dict[str, str]]]:
+    """What the learner exports once it has looked at a site; the system of these tests runs none."""
+    registry = CollectorRegistry()
+    metrics = LearnerMetrics(registry)
+    metrics.runs.labels("watching")
+    metrics.sites.labels("shop", "watching")
+    return [(sample.name, sample.labels) for family in registry.collect() for sample in family.samples]
 
 
 def test_rules_and_dashboard_name_only_what_the_parts_export(stack: Stack) -> None:
