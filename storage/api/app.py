@@ -66,10 +66,11 @@ class FeatureParams(SessionParams):
 
 
 class ListParams(QueryParams):
-    site: str | None = Field(None, max_length=97, description="One site, with its runs; none: all.")
+    site: str | None = Field(None, max_length=97, description="One site; none: all.")
     band: Band | None = Field(None, description="One band; none: all.")
     min_probability: float = Field(0.0, ge=0, le=1, description="The least probability.")
     bots: bool = Field(False, description="With the sessions of programs.")
+    runs: bool = Field(False, description="With the runs of the site: imports and simulations.")
 
 
 class LiveParams(ListParams):
@@ -175,7 +176,14 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         params: Annotated[LiveParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
         found = await asyncio.to_thread(
-            queries.live, params.min_probability, params.band, params.site, params.limit, caller.sites, params.bots
+            queries.live,
+            params.min_probability,
+            params.band,
+            params.site,
+            params.limit,
+            caller.sites,
+            params.bots,
+            params.runs,
         )
         return _json(LiveSessions(found))
 
@@ -263,7 +271,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         last_event_id: Annotated[str | None, Header(max_length=20_000)] = None,
     ) -> Response:
         sites = _by_token(request, params.token) if params.token is not None else (await audited.of(request)).sites
-        wanted = UpdateFilter(params.site, params.band, params.min_probability, sites, params.bots)
+        wanted = UpdateFilter(params.site, params.band, params.min_probability, sites, params.bots, params.runs)
         return await streams.open(wanted, _start(last_event_id or params.last_event_id))
 
     @app.post(

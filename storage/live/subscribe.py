@@ -38,6 +38,8 @@ class UpdateFilter(Struct, frozen=True):
     sites: frozenset[str] | None = None
     #: Also sessions of programs.
     bots: bool = False
+    #: Of `site`, also its runs: imports and simulations.
+    runs: bool = False
 
     def may_want(self, key: bytes | None) -> bool:
         """Whether the record is worth decoding: its key is `site/session_id`."""
@@ -54,7 +56,8 @@ class UpdateFilter(Struct, frozen=True):
         )
 
     def _of(self, site: str) -> bool:
-        return self.site in (None, site, base_site(site)) and (self.sites is None or base_site(site) in self.sites)
+        is_wanted = self.site in (None, site) or (self.runs and self.site == base_site(site))
+        return is_wanted and (self.sites is None or base_site(site) in self.sites)
 
 
 class ResumePosition(Struct, frozen=True):

@@ -98,8 +98,10 @@ class Queries:
         limit: int,
         sites: Collection[str] | None = None,
         bots: bool = False,
+        runs: bool = False,
     ) -> list[Intent]:
-        """Open sessions of at least this probability, the highest first, those of programs only with `bots`.
+        """Open sessions of at least this probability, the highest first, those of programs only with `bots`, and
+        those of the runs of `site` only with `runs`.
 
         Raises ReadError: unavailable.
         """
@@ -110,7 +112,7 @@ class Queries:
         if band is not None:
             query = query.where(sessions.c.band == band)
         if site is not None:
-            query = query.where(of_sites(sessions.c.site, [site]))
+            query = query.where(of_sites(sessions.c.site, [site]) if runs else sessions.c.site == site)
         query = query.order_by(sessions.c.probability.desc(), sessions.c.updated_at.desc()).limit(limit)
         return [intent_of_row(row._mapping) for row in self._rows(query)]
 

@@ -49,6 +49,13 @@ def test_a_key_reports_the_site_before_the_record_is_read(site: str | None, key:
     assert UpdateFilter(site).may_want(key) is holds
 
 
+def test_a_site_has_its_runs_where_they_are_asked_for() -> None:
+    wanted = UpdateFilter("shop-1", runs=True)
+    keys = {b"shop-1/s1": True, b"shop-1~run/s1": True, b"shop-11/s1": False, b"shop-11~run/s1": False}
+    assert {key: wanted.may_want(key) for key in keys} == keys
+    assert not UpdateFilter("shop-1", sites=frozenset({"other"}), runs=True).may_want(b"shop-1~run/s1")
+
+
 def test_a_key_of_a_site_hears_its_runs_and_no_other_site() -> None:
     permitted = UpdateFilter(sites=frozenset({"uci"}))
     keys = {b"uci/s1": True, b"uci~run/s1": True, b"uci2/s1": False, b"uc/s1": False, b"\xff": False}

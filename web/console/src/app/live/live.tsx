@@ -108,7 +108,7 @@ function LiveSessions() {
             <caption className="sr-only">Live sessions</caption>
             <thead>
               <tr className="border-b border-line text-left text-muted">
-                <th scope="col" className="w-48 py-2 pr-4 font-medium">
+                <th scope="col" className="w-44 py-2 pr-4 font-medium sm:w-60">
                   Session
                 </th>
                 <th scope="col" className="w-28 py-2 pr-4 text-right font-medium">
@@ -120,7 +120,7 @@ function LiveSessions() {
                 <th scope="col" className="w-24 py-2 pr-4 font-medium">
                   Band
                 </th>
-                <th scope="col" className="hidden py-2 pr-4 font-medium lg:table-cell">
+                <th scope="col" className="hidden w-44 py-2 pr-4 font-medium lg:table-cell">
                   Page
                 </th>
                 <th scope="col" className="hidden w-32 py-2 pr-4 text-right font-medium md:table-cell">

@@ -37,7 +37,9 @@ export const SessionRow = memo(function SessionRow({ session, zone }: { session:
         {quantity > 0 ? `${asNumber(quantity, 0)} · ${asNumber(intent.signals?.cart_value, 2)}` : "–"}
       </td>
       <td className="hidden truncate py-2.5 text-muted xl:table-cell">
-        <span className="first-letter:uppercase">{intent.reasons[0]?.text ?? ""}</span>
+        <span className="block truncate first-letter:uppercase" title={intent.reasons[0]?.text}>
+          {intent.reasons[0]?.text ?? ""}
+        </span>
       </td>
     </tr>
   );

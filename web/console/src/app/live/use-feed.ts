@@ -34,7 +34,7 @@ export function useFeed(site: string | undefined, bots: boolean, paused: boolean
     let connection: Connection = "opening";
     let changed = true;
     const stopped = new AbortController();
-    const query = { bots, ...(site === undefined ? {} : { site }) };
+    const query = { bots, runs: true, ...(site === undefined ? {} : { site }) };
     call
       .GET("/sessions/live", { params: { query: { ...query, limit: 500 } }, signal: stopped.signal })
       .then(({ data }) => {

@@ -10,7 +10,7 @@ import { type Session, sessionOfFeatures } from "./fields";
 /** Fills the form with an open session's features as they are now. */
 export function FromSession({ fill }: { fill: (session: Session) => void }) {
   const { site } = useSite();
-  const query = { limit: 50, bots: true, ...(site ? { site: site.name } : {}) };
+  const query = { limit: 50, bots: true, runs: true, ...(site ? { site: site.name } : {}) };
   const { data } = api.useQuery("get", "/sessions/live", { params: { query } });
   const sessions = data?.sessions ?? [];
   return (
