@@ -1,6 +1,6 @@
 """What the routes of dead letters answer. Plain data; times are ms UTC."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -63,7 +63,7 @@ class WholeDeadLetter(Struct, frozen=True, kw_only=True):
     text: str
     is_text: bool
     base64: str
-    draft: msgspec.Raw | None
+    draft: dict[str, Any] | None
     hint: str
 
 

@@ -4,8 +4,6 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import msgspec
-
 from storage.dead_letters.answers import DeadLetterList, DeadLetterSummary, ResentLetter, WholeDeadLetter
 from storage.dead_letters.draft import draft, event_of, hint, readable
 from storage.dead_letters.ledger import ResentLedger
@@ -52,7 +50,7 @@ class DeadLetterListing:
             text=text,
             is_text=is_text,
             base64=base64.b64encode(raw).decode(),
-            draft=None if made is None else msgspec.Raw(msgspec.json.encode(made)),
+            draft=made,
             hint=hint(row.reason, row.place.topic, event, self._now()),
         )
 

@@ -61,9 +61,8 @@ class DeliveriesQuery(BaseModel):
 def webhook_routes(
     engine: Engine, known_sites: Callable[[], Collection[str]], resolve: Resolve, access: Access
 ) -> APIRouter:
-    """The routes under /webhooks; `access` asks for the scope."""
-    router = APIRouter(prefix="/webhooks", tags=["webhooks"], dependencies=[Security(_key)])
-    # Before /webhooks/{webhook}, which would take "deliveries" for an id.
+    """The routes of webhooks and of their deliveries; `access` asks for the scope."""
+    router = APIRouter(tags=["webhooks"], dependencies=[Security(_key)])
     _add_deliveries(router, engine, access)
     _add_webhooks(router, engine, known_sites, resolve, access)
     return router
@@ -73,7 +72,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
     permitted = Depends(access.of)
 
     @router.get(
-        "/deliveries",
+        "/webhook-deliveries",
         summary="What was delivered, is due, or was given up",
         responses=answered(DeliveryList, "unavailable"),
     )
@@ -92,7 +91,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
         return _json(DeliveryList([delivery_view(each) for each in found], following))
 
     @router.get(
-        "/deliveries/{delivery}",
+        "/webhook-deliveries/{delivery}",
         summary="One delivery, and what became of it",
         responses=answered(DeliveryView, "not_found", "unavailable"),
     )
@@ -100,7 +99,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
         return _json(delivery_view(await _delivery(request, engine, delivery, caller)))
 
     @router.post(
-        "/deliveries/{delivery}/send",
+        "/webhook-deliveries/{delivery}/send",
         summary="Send a delivery again, under its own id",
         description="Of one that is due already, nothing changes.",
         responses=answered(DeliveryView, "not_found", "busy", "unavailable"),
@@ -123,13 +122,15 @@ def _add_webhooks(
 ) -> None:
     permitted = Depends(access.of)
 
-    @router.get("", summary="Every webhook, and whether it is in use", responses=answered(WebhookList, "unavailable"))
+    @router.get(
+        "/webhooks", summary="Every webhook, and whether it is in use", responses=answered(WebhookList, "unavailable")
+    )
     async def list_webhooks(caller: Annotated[Caller, permitted]) -> Response:
         found = await _available(registry.every, engine)
         return _json(WebhookList([view_of(each) for each in found if caller.sees(each.site)]))
 
     @router.post(
-        "",
+        "/webhooks",
         summary="Make a webhook; its secret is shown this once",
         responses=answered(NewWebhook, "too_large", "unavailable"),
         openapi_extra={
@@ -161,7 +162,7 @@ def _add_webhooks(
         return _json(NewWebhook(view_of(made), made.secret, notice))
 
     @router.delete(
-        "/{webhook}",
+        "/webhooks/{webhook}",
         summary="Remove a webhook; what was due for it is given up, its log stays",
         responses=answered(WebhookView, "not_found", "unavailable"),
     )
@@ -171,7 +172,7 @@ def _add_webhooks(
         return _json(view_of(found))
 
     @router.post(
-        "/{webhook}/pause",
+        "/webhooks/{webhook}/pause",
         summary="Put a webhook out of use; what was due for it is given up, and can be sent again",
         responses=answered(WebhookView, "not_found", "unavailable"),
     )
@@ -182,7 +183,7 @@ def _add_webhooks(
         return _json(view_of(await _webhook(request, engine, webhook, caller)))
 
     @router.post(
-        "/{webhook}/enable",
+        "/webhooks/{webhook}/enable",
         summary="Put a webhook into use again, for what sessions do from now on",
         responses=answered(WebhookView, "not_found", "unavailable"),
     )
@@ -192,8 +193,8 @@ def _add_webhooks(
         return _json(view_of(await _webhook(request, engine, webhook, caller)))
 
     @router.post(
-        "/{webhook}/test",
-        summary="Send a test message; GET /webhooks/deliveries/{delivery} tells what becomes of it",
+        "/webhooks/{webhook}/test",
+        summary="Send a test message; GET /webhook-deliveries/{delivery} tells what becomes of it",
         responses=answered(DeliveryView, "not_found", "busy", "unavailable"),
     )
     async def test_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
@@ -217,7 +218,7 @@ async def _webhook(request: Request, engine: Engine, name: str, caller: Caller) 
 async def _delivery(request: Request, engine: Engine, name: str, caller: Caller) -> Delivery:
     found = await _available(deliveries.one, engine, name)
     if found is None or not caller.sees(found.site):
-        raise ReadError("not_found", f"there is no delivery {name!r:.60}: GET /webhooks/deliveries lists them")
+        raise ReadError("not_found", f"there is no delivery {name!r:.60}: GET /webhook-deliveries lists them")
     record_of(request.scope).site = found.site
     return found
 

@@ -47,6 +47,8 @@ def statuses_of(schema: Any, mode: GenerationMode, examples: int) -> Counter[int
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def check_case(case: Any) -> None:
+            # Only the registry knows its versions; a made-up one is a 422 each time.
+            (case.query or {}).pop("model", None)
             answer = case.call(headers={"X-OPECOM-Key": KEY})
             statuses[answer.status_code] += 1
             case.validate_response(answer, checks=CHECKS)

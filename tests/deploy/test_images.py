@@ -39,7 +39,7 @@ def copied() -> list[str]:
 
 def test_the_console_is_built_in_a_stage_of_its_own() -> None:
     lines = [f"{name} {argument}" for name, argument in instructions()]
-    begin = lines.index("FROM node:20-bookworm-slim AS console")
+    begin = lines.index("FROM node:24-bookworm-slim AS console")
     stage = lines[begin : next(n for n, line in enumerate(lines) if n > begin and line.startswith("FROM "))]
     assert [line for line in stage if line.startswith("RUN ")] == [
         "RUN npm ci --no-audit --no-fund",
@@ -73,7 +73,7 @@ def test_the_linter_finds_nothing() -> None:
 
 def test_the_base_is_pinned_and_new_enough() -> None:
     bases = {argument.split()[0] for name, argument in instructions() if name == "FROM"}
-    (base,) = bases - {"node:20-bookworm-slim"}
+    (base,) = bases - {"node:24-bookworm-slim"}
     found = re.fullmatch(r"python:(\d+\.\d+)-slim-[a-z]+", base)
     assert found
     assert PROJECT["project"]["requires-python"] == f">={found[1]}"

@@ -130,7 +130,7 @@ ADMIN = {
 
 #: Of the site shop; another one, whose key names it, is not there.
 LETTER = "/dead-letters/log:events:0:1"
-HOOK, DELIVERY = "/webhooks/wh_shop", "/webhooks/deliveries/msg_shop"
+HOOK, DELIVERY = "/webhooks/wh_shop", "/webhook-deliveries/msg_shop"
 OF_SHOP = '"site":"shop"'
 OPERATIONS = {
     "GET /health/parts": Row("admin", other=403, tells='"findings"'),
@@ -153,9 +153,9 @@ OPERATIONS = {
     "POST /webhooks/{webhook}/pause": Row("admin", f"{HOOK}/pause", body={}, other=404, tells=OF_SHOP),
     "POST /webhooks/{webhook}/enable": Row("admin", f"{HOOK}/enable", body={}, other=404, tells=OF_SHOP),
     "POST /webhooks/{webhook}/test": Row("admin", f"{HOOK}/test", body={}, other=404, tells=OF_SHOP),
-    "GET /webhooks/deliveries": Row("admin", other="own", tells=OF_SHOP),
-    "GET /webhooks/deliveries/{delivery}": Row("admin", DELIVERY, other=404, tells=OF_SHOP),
-    "POST /webhooks/deliveries/{delivery}/send": Row("admin", f"{DELIVERY}/send", body={}, other=404, tells=OF_SHOP),
+    "GET /webhook-deliveries": Row("admin", other="own", tells=OF_SHOP),
+    "GET /webhook-deliveries/{delivery}": Row("admin", DELIVERY, other=404, tells=OF_SHOP),
+    "POST /webhook-deliveries/{delivery}/send": Row("admin", f"{DELIVERY}/send", body={}, other=404, tells=OF_SHOP),
 }
 
 ROUTES: dict[str, dict[str, Row]] = {

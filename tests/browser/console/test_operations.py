@@ -115,7 +115,7 @@ def test_a_webhook_is_added_tried_and_its_delivery_sent_again(console: Console) 
         expect(row).to_contain_text("delivered")
         stored = "SELECT id, state, site, attempts FROM webhook_deliveries"
         assert wait_until(lambda: sql(console, stored) == [(name, "delivered", "default", 1)], 30)
-        listed = console.get("/webhooks/deliveries")["deliveries"]
+        listed = console.get("/webhook-deliveries")["deliveries"]
         assert [(each["id"], each["state"]) for each in listed] == [(name, "delivered")]
         page.get_by_role("button", name="Remove").click()
         page.get_by_role("button", name="Yes, remove it").click()

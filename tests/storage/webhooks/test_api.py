@@ -79,15 +79,15 @@ async def test_a_webhook_is_made_shown_without_its_secret_paused_used_again_and_
             {"site": "shop", "webhook_id": hook["id"]},
         )
         assert (await client.post(f"{path}/pause")).json()["disabled"] == "paused by all"
-        given_up = (await client.get(f"/webhooks/deliveries/{tried['id']}")).json()
+        given_up = (await client.get(f"/webhook-deliveries/{tried['id']}")).json()
         assert (given_up["state"], given_up["detail"]) == ("dead", "the webhook is disabled: paused by all")
-        for refused in (f"{path}/test", f"/webhooks/deliveries/{tried['id']}/send"):
+        for refused in (f"{path}/test", f"/webhook-deliveries/{tried['id']}/send"):
             answer = await client.post(refused)
             assert (answer.status_code, answer.json()["error"]) == (409, "busy")
         assert (await client.post(f"{path}/enable")).json() == hook
-        again = (await client.post(f"/webhooks/deliveries/{tried['id']}/send")).json()
+        again = (await client.post(f"/webhook-deliveries/{tried['id']}/send")).json()
         assert (again["id"], again["state"], again["attempts"]) == (tried["id"], "due", 0)
-        assert (await client.post(f"/webhooks/deliveries/{tried['id']}/send")).json() == again
+        assert (await client.post(f"/webhook-deliveries/{tried['id']}/send")).json() == again
         assert (await client.delete(path)).json() == hook
         assert (await client.get("/webhooks")).json() == {"webhooks": []}
         assert rows(engine, "SELECT state FROM webhook_deliveries") == [("dead",)]
@@ -128,18 +128,18 @@ async def test_a_key_of_one_site_has_its_webhooks_and_deliveries_alone(engine: E
     async with service(engine) as client:
         client.headers.update(SHOP)
         assert [each["id"] for each in (await client.get("/webhooks")).json()["webhooks"]] == ["wh_shop"]
-        listed = (await client.get("/webhooks/deliveries")).json()["deliveries"]
+        listed = (await client.get("/webhook-deliveries")).json()["deliveries"]
         assert [each["id"] for each in listed] == ["msg_shop"]
         for method, path in (
             ("DELETE", "/webhooks/wh_other"),
             ("POST", "/webhooks/wh_other/pause"),
             ("POST", "/webhooks/wh_other/test"),
-            ("GET", "/webhooks/deliveries/msg_other"),
-            ("POST", "/webhooks/deliveries/msg_other/send"),
+            ("GET", "/webhook-deliveries/msg_other"),
+            ("POST", "/webhook-deliveries/msg_other/send"),
         ):
             assert (await client.request(method, path)).status_code == 404, path
-        assert (await client.get("/webhooks/deliveries?site=other")).json()["deliveries"] == []
-        assert (await client.post("/webhooks/deliveries/msg_shop/send")).json()["state"] == "due"
+        assert (await client.get("/webhook-deliveries?site=other")).json()["deliveries"] == []
+        assert (await client.post("/webhook-deliveries/msg_shop/send")).json()["state"] == "due"
     assert rows(engine, "SELECT id, disabled FROM webhooks ORDER BY id") == [("wh_other", ""), ("wh_shop", "")]
 
 
@@ -160,12 +160,12 @@ async def test_deliveries_by_filter_and_page_by_page_equal_the_table(engine: Eng
         ):
             found, cursor = [], ""
             for _ in range(9):
-                page = (await client.get(f"/webhooks/deliveries?limit={limit}&cursor={cursor}{query}")).json()
+                page = (await client.get(f"/webhook-deliveries?limit={limit}&cursor={cursor}{query}")).json()
                 found += [each["id"] for each in page["deliveries"]]
                 cursor = page["next"]
                 if not cursor:
                     break
             plain = f"SELECT id FROM webhook_deliveries WHERE {condition} ORDER BY created_at DESC, id"  # noqa: S608
             assert found == [name for (name,) in rows(engine, plain)]
-        assert (await client.get("/webhooks/deliveries?cursor=x")).status_code == 422
-        assert (await client.get("/webhooks/deliveries?dead=1")).status_code == 422
+        assert (await client.get("/webhook-deliveries?cursor=x")).status_code == 422
+        assert (await client.get("/webhook-deliveries?dead=1")).status_code == 422

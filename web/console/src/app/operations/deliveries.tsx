@@ -43,14 +43,14 @@ export function Deliveries() {
     },
     queryFn: async ({ pageParam }) => {
       const chosen = { ...(site ? { site: site.name } : {}), ...(state ? { state } : {}) };
-      const { data } = await call.GET("/webhooks/deliveries", {
+      const { data } = await call.GET("/webhook-deliveries", {
         params: { query: { ...chosen, webhook, cursor: pageParam } },
       });
       return data as List;
     },
     getNextPageParam: (last) => last.next || undefined,
   });
-  const { mutate, error } = api.useMutation("post", "/webhooks/deliveries/{delivery}/send", {
+  const { mutate, error } = api.useMutation("post", "/webhook-deliveries/{delivery}/send", {
     onSettled: () => client.invalidateQueries({ queryKey: [KEYS.deliveries] }),
   });
   const columns = useMemo(
