@@ -21,7 +21,7 @@ export function Bar({ share, band, className }: { share: number; band?: Band; cl
   return (
     <svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true" className={clsx("h-1.5 w-full", className)}>
       <rect width="100" height="6" rx="3" className="fill-sunken" />
-      <rect width={Math.max(1, 100 * Math.min(1, share))} height="6" rx="3" className={colour} />
+      {share > 0 ? <rect width={Math.max(1, 100 * Math.min(1, share))} height="6" rx="3" className={colour} /> : null}
     </svg>
   );
 }

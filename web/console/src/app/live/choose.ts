@@ -24,13 +24,8 @@ export function chosen(sessions: LiveSession[], wanted: Wanted): LiveSession[] {
   return sessions
     .filter(({ intent }) => !wanted.band || intent.band === wanted.band)
     .filter(
-      ({ intent }) =>
-        !text || intent.session_id.toLowerCase().includes(text) || pathOf(intent).toLowerCase().includes(text),
+      ({ intent, path }) =>
+        !text || intent.session_id.toLowerCase().includes(text) || path.toLowerCase().includes(text),
     )
     .sort((a, b) => value(b) - value(a));
-}
-
-/** The page of the newest event, as far as a live session tells it. */
-export function pathOf(intent: LiveSession["intent"]): string {
-  return intent.path ?? "";
 }

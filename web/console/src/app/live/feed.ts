@@ -9,6 +9,8 @@ export interface LiveSession {
   intent: Intent;
   /** The newest probabilities, the oldest first. */
   trend: number[];
+  /** The last page that an update named: what the clock does has none. */
+  path: string;
 }
 
 /** Most sessions that are kept, and probabilities of one: an open page must not grow for hours. */
@@ -29,7 +31,7 @@ export class Feed {
     const trend = [...(known?.trend ?? []), intent.probability].slice(-MOST_TREND);
     // At the end of the map: it is in the order of the last updates.
     this.sessions.delete(key);
-    this.sessions.set(key, { key, intent, trend });
+    this.sessions.set(key, { key, intent, trend, path: intent.path ?? known?.path ?? "" });
     if (intent.status === "open") this.closedAt.delete(key);
     else this.closedAt.set(key, now);
     this.forget(now);
