@@ -1,4 +1,5 @@
-"""One running system with a console, and sessions of the UCI simulation in it, for all tests of the console."""
+"""One running system with a console, and sessions of the UCI simulation and of the generated shop in it, for all tests of
+the console."""
 
 from collections.abc import Iterator
 
@@ -19,5 +20,8 @@ def console(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("console")
     with up(new_stack(folder, OPECOM_CONSOLE__PORT=str(free_port()))) as stack:
         sent = stack.opecom("simulate", "uci", "--sessions", str(SESSIONS), "--verify")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        # With carts, which the UCI data does not know.
+        sent = stack.opecom("simulate", "shop", "--sessions", str(SESSIONS), "--conversion", "0.1")
         assert sent.returncode == 0, sent.stdout + sent.stderr
         yield Console(stack, browser, stack.admin_headers["X-OPECOM-Key"])

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from storage.database.engine import engine_of
 from tests.support.agents import BROWSER
-from tests.support.console import Console
+from tests.support.console import Console, serious
 
 
 def until_true(holds: Callable[[], object], seconds: float = 30) -> None:
@@ -69,6 +69,7 @@ def test_a_session_appears_moves_and_is_read_event_by_event(console: Console) ->
         steps.first.get_by_role("button", name="Show the raw record").click()
         raw = json.loads(steps.first.locator("pre").inner_text())
         assert "/products/mug" in json.dumps(raw)
+        assert serious(page) == []
         table = page.get_by_role("table", name="Pages of this session")
         expect(table.get_by_role("row")).to_have_count(3)
         engine = engine_of(f"sqlite:///{console.stack.folder / 'data' / 'opecom.sqlite'}")

@@ -58,6 +58,23 @@ def test_the_page_shows_what_the_api_and_sql_count(console: Console, tmp_path: P
         expect(page.get_by_text("No sessions in this period").first).to_be_visible(timeout=20_000)
 
 
+def test_carts_of_the_generated_shop_are_those_of_the_api(console: Console) -> None:
+    shop = {"site": "generated", "from": "2026-01-01", "to": "2027-01-01"}
+    carts, summary = (console.get(f"/admin/overview/{name}", **shop) for name in ("carts", "summary"))
+    figures = summary["current"]["figures"]
+    assert (figures["sessions"], figures["buyers"], round(figures["revenue"], 2)) == by_sql(console, "generated")
+    found = {each["fate"]: each["carts"] for each in carts["fates"]}
+    assert sum(found.values()) == carts["carts"]
+    # Whoever bought had a cart, and some left theirs.
+    assert found["bought"] == figures["buyers"] > 0
+    assert found["left"] > 0
+    with console.visit(console.key) as context:
+        page = context.new_page()
+        page.goto("/overview/?site=generated&from=2026-01-01&to=2026-12-31&compare=none")
+        assert stat(page, "Sessions") == str(SESSIONS)
+        assert column(page, "What became of carts", 2) == list(found.values())
+
+
 def test_the_page_fits_a_phone_and_names_the_key_that_it_needs(console: Console) -> None:
     with console.visit(console.key, "dark", PHONE) as context:
         page = context.new_page()
@@ -70,11 +87,11 @@ def test_the_page_fits_a_phone_and_names_the_key_that_it_needs(console: Console)
         expect(page.get_by_role("main").get_by_text("Sign in to see this")).to_be_visible()
 
 
-def by_sql(console: Console) -> tuple[int, int, float]:
+def by_sql(console: Console, site: str = SITE) -> tuple[int, int, float]:
     """Sessions, buyers and revenue, as one query counts them where no order is sent twice."""
     query = "SELECT count(*), sum(revenue), round(sum(amount), 2) FROM sessions WHERE site LIKE ? AND bot = 0"
     with closing(sqlite3.connect(Path(console.stack.settings.data_dir) / "opecom.sqlite")) as database:
-        found: tuple[int, int, float] = database.execute(query, [f"{SITE}%"]).fetchone()
+        found: tuple[int, int, float] = database.execute(query, [f"{site}%"]).fetchone()
     return found
 
 

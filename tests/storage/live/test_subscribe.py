@@ -49,7 +49,7 @@ def test_a_key_reports_the_site_before_the_record_is_read(site: str | None, key:
     assert UpdateFilter(site).may_want(key) is holds
 
 
-def test_a_site_has_its_runs_where_they_are_asked_for() -> None:
+def test_the_runs_of_a_site_are_a_parameter() -> None:
     wanted = UpdateFilter("shop-1", runs=True)
     keys = {b"shop-1/s1": True, b"shop-1~run/s1": True, b"shop-11/s1": False, b"shop-11~run/s1": False}
     assert {key: wanted.may_want(key) for key in keys} == keys

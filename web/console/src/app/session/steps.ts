@@ -48,7 +48,7 @@ export function nameOf(update: Update): string {
   if (update.closed) return "Session ended";
   const words: Record<string, string> = {
     page_view: "Page view",
-    ping: "Still there",
+    page_ping: "Still there",
     session_start: "Session started",
     session_end: "Left the shop",
     purchase: "Purchase",
