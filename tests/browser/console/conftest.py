@@ -1,5 +1,4 @@
-"""One running system with a console, and sessions of the UCI simulation and of the generated shop in it, for all tests of
-the console."""
+"""One running system with a console, and sessions of the UCI simulation and the generated shop, for all its tests."""
 
 from collections.abc import Iterator
 
