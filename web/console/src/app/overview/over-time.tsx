@@ -1,6 +1,5 @@
 "use client";
 
-import dynamic from "next/dynamic";
 import { useMemo } from "react";
 
 import type { Schemas } from "@/api/client";
@@ -8,18 +7,12 @@ import { useQueryString } from "@/api/site";
 import { Card } from "@/components/card";
 import { Select } from "@/components/form";
 import { asCount, asMoney, asPercent } from "@/components/format";
-import { Loading } from "@/components/states";
 import { type Column, DataTable } from "@/components/table";
 
 import { BandShares } from "./band-shares";
 import { currencyOf, MEASURES } from "./measures";
-import type { Point } from "./time-chart";
+import { type Point, TimeChart } from "./time-chart";
 import type { ChosenPeriod } from "./use-period";
-
-const TimeChart = dynamic(() => import("./time-chart"), {
-  ssr: false,
-  loading: () => <Loading what="the chart" className="h-72" />,
-});
 
 type Row = Schemas["SpanFigures"] & { name: string; before: Schemas["SpanFigures"] | null };
 

@@ -55,56 +55,71 @@ function SiteOverview({ site, zone }: { site: string; zone: string }) {
         </Card>
       ) : (
         <div className="space-y-6">
-          <Loaded query={summary} what="the figures">
-            {(data) =>
-              data.current.figures.sessions === 0 ? (
-                <Card>
-                  <Empty title="No sessions in this period">
-                    Choose a longer one. A shop without any session yet starts on the page Set up.
-                  </Empty>
-                </Card>
-              ) : (
-                <Headline summary={data} />
-              )
-            }
-          </Loaded>
+          <div className="min-h-28">
+            <Loaded query={summary} what="the figures">
+              {(data) =>
+                data.current.figures.sessions === 0 ? (
+                  <Card>
+                    <Empty title="No sessions in this period">
+                      Choose a longer one. A shop without any session yet starts on the page Set up.
+                    </Empty>
+                  </Card>
+                ) : (
+                  <Headline summary={data} />
+                )
+              }
+            </Loaded>
+          </div>
           <Loaded query={found.series} what="the figures over time">
             {(data) => <OverTime series={data} period={period} />}
           </Loaded>
-          <div className="grid gap-6 xl:grid-cols-2 xl:items-start">
-            <Card title="Funnel" note="By commerce events and pages, whatever hosts they are on">
-              <Loaded query={found.funnel} what="the funnel">
-                {(data) => <Funnel funnel={data} other={found.otherFunnel.data} />}
-              </Loaded>
-            </Card>
-            <Card title="What became of carts" note="Who buys within a week has not left a cart">
-              <Loaded query={found.carts} what="the carts">
-                {(data) => <Carts carts={data} other={found.otherCarts.data} />}
-              </Loaded>
-            </Card>
-            <Segments name="first" usual="source" query={found.query} />
-            <Segments name="second" usual="device" query={found.query} />
-            <Card title="Conversion by band" note="Of closed sessions, by the band of the live score">
-              <Loaded query={found.bands} what="the bands">
-                {(data) => <BandConversion bands={data} />}
-              </Loaded>
-            </Card>
-            <Card title="Can the scores be relied on?" note="Sessions by their live score, and the share that bought">
-              <Loaded query={found.calibration} what="the calibration">
-                {(data) => <Calibration calibration={data} />}
-              </Loaded>
-            </Card>
-          </div>
-          <Card
-            title="Pages by value"
-            note="What sessions paid after a page, by session that viewed it, before refunds"
-          >
-            <Loaded query={found.pages} what="the pages">
-              {(data) => <TopPages pages={data} />}
-            </Loaded>
-          </Card>
+          {/* Below what is there: cards that appear above others would move them. */}
+          {has(summary) && has(found.series) ? (
+            <>
+              <div className="grid gap-6 xl:grid-cols-2 xl:items-start">
+                <Card title="Funnel" note="By commerce events and pages, whatever hosts they are on">
+                  <Loaded query={found.funnel} what="the funnel">
+                    {(data) => <Funnel funnel={data} other={found.otherFunnel.data} />}
+                  </Loaded>
+                </Card>
+                <Card title="What became of carts" note="Who buys within a week has not left a cart">
+                  <Loaded query={found.carts} what="the carts">
+                    {(data) => <Carts carts={data} other={found.otherCarts.data} />}
+                  </Loaded>
+                </Card>
+                <Segments name="first" usual="source" query={found.query} />
+                <Segments name="second" usual="device" query={found.query} />
+                <Card title="Conversion by band" note="Of closed sessions, by the band of the live score">
+                  <Loaded query={found.bands} what="the bands">
+                    {(data) => <BandConversion bands={data} />}
+                  </Loaded>
+                </Card>
+                <Card
+                  title="Can the scores be relied on?"
+                  note="Sessions by their live score, and the share that bought"
+                >
+                  <Loaded query={found.calibration} what="the calibration">
+                    {(data) => <Calibration calibration={data} />}
+                  </Loaded>
+                </Card>
+              </div>
+              <Card
+                title="Pages by value"
+                note="What sessions paid after a page, by session that viewed it, before refunds"
+              >
+                <Loaded query={found.pages} what="the pages">
+                  {(data) => <TopPages pages={data} />}
+                </Loaded>
+              </Card>
+            </>
+          ) : null}
         </div>
       )}
     </Page>
   );
+}
+
+/** Whether a query has come to its end. */
+function has(query: { data: unknown; error: unknown }): boolean {
+  return query.data !== undefined || query.error !== null;
 }
