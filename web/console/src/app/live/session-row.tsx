@@ -14,7 +14,7 @@ export const SessionRow = memo(function SessionRow({ session, zone }: { session:
   return (
     <tr className="border-b border-line last:border-0" data-session={intent.session_id}>
       <td className="truncate py-2.5 pr-4">
-        <Link href={`/session/?${query}`} className="font-medium text-lapis hover:underline">
+        <Link href={`/session/?${query}`} prefetch={false} className="font-medium text-lapis hover:underline">
           {intent.session_id.length > 14 ? `${intent.session_id.slice(0, 13)}…` : intent.session_id}
         </Link>
         <p className="flex gap-1 text-xs whitespace-nowrap text-muted">

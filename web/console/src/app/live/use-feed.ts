@@ -8,6 +8,8 @@ import { Feed, type Intent, type LiveSession } from "./feed";
 
 /** How often the page is drawn anew, in ms, however many updates come. */
 const DRAW_EVERY = 250;
+/** How often the list of open sessions is asked beside the stream, in ms. */
+const LOOK_EVERY = 15_000;
 
 export type Connection = "opening" | "open" | "away";
 
@@ -35,13 +37,18 @@ export function useFeed(site: string | undefined, bots: boolean, paused: boolean
     let changed = true;
     const stopped = new AbortController();
     const query = { bots, runs: true, ...(site === undefined ? {} : { site }) };
-    call
-      .GET("/sessions/live", { params: { query: { ...query, limit: 500 } }, signal: stopped.signal })
-      .then(({ data }) => {
-        for (const intent of (data as Schemas["LiveSessions"]).sessions.toReversed()) feed.take(intent, Date.now());
-        changed = true;
-      })
-      .catch(() => undefined);
+    const look = () =>
+      call
+        .GET("/sessions/live", { params: { query: { ...query, limit: 500 } }, signal: stopped.signal })
+        .then(({ data }) => {
+          for (const intent of (data as Schemas["LiveSessions"]).sessions.toReversed()) feed.take(intent, Date.now());
+          changed = true;
+        })
+        .catch(() => undefined);
+    void look();
+    // What came while the stream was opening is in the list; and whatever a stream misses is not missing for long.
+    const soon = setTimeout(look, 2_000);
+    const looking = setInterval(look, LOOK_EVERY);
     const params = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
     const source = new EventSource(`/api/intents/stream?${params}`);
     source.onopen = () => {
@@ -72,6 +79,8 @@ export function useFeed(site: string | undefined, bots: boolean, paused: boolean
       stopped.abort();
       source.close();
       clearInterval(drawing);
+      clearInterval(looking);
+      clearTimeout(soon);
     };
   }, [site, bots]);
   return view;
