@@ -37,7 +37,10 @@ function Record({ site, id, offset }: { site: string; id: string; offset: number
                 Log {record.log}, partition {record.partition}, offset {record.offset},{" "}
                 {asTime(record.appended_at, "UTC", true)} UTC
               </figcaption>
-              <pre className="mt-1 max-h-64 overflow-auto rounded-md bg-sunken p-3 font-mono text-xs whitespace-pre-wrap">
+              <pre
+                tabIndex={0}
+                className="mt-1 max-h-64 overflow-auto rounded-md bg-sunken p-3 font-mono text-xs whitespace-pre-wrap"
+              >
                 {pretty(record.raw)}
               </pre>
             </figure>
