@@ -32,6 +32,7 @@ CHECKS = (
 OF_SITES = {
     "opecom_writer_model_auc": {"site": "shop", "end": "high"},
     "opecom_api_drift_alarms": {"site": "shop"},
+    "opecom_api_drift_checked_timestamp_seconds": {"site": "shop"},
 }
 
 
