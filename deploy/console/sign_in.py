@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deploy.console.cookie import COOKIE, CSRF, current, forged_change
+from deploy.console.cookie import COOKIE, current, require_csrf
 from storage.http.access import Access
 from storage.http.answers import encode
 from storage.http.errors import ReadError
@@ -84,8 +84,8 @@ def sign_in_routes(access: Access, sites: Callable[[], Sequence[ShownSite]]) -> 
 
     async def end_sign_in(request: Request) -> Response:
         sign_in = current(request, sign_ins)
-        if sign_in and forged_change(request.headers, sign_in, sign_ins):
-            raise ReadError("wrong_scope", f"signing out needs the header {CSRF}: GET /sign-in has its value")
+        if sign_in:
+            require_csrf(request.headers, sign_in, sign_ins, "signing out")
         response = Response(status_code=204)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_tls(request))
         return response
