@@ -18,6 +18,8 @@ from storage.webhooks.metrics import WebhookMetrics
 from stream.metrics import WorkerMetrics
 
 ROOT = Path(__file__).parents[1]
+#: Those with links; README.md and the changelog are read by the tests of their own.
+DOCUMENTS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "SECURITY.md", *ROOT.glob("docs/**/*.md")))
 
 
 def read(name: str) -> str:
@@ -77,13 +79,20 @@ def test_ci_runs_nothing_that_a_user_could_not() -> None:
     assert commands == ["make check", "make test", "make test-train"]
 
 
-@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")))
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_and_files_exist(document: str) -> None:
     text = read(document)
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", text):
         assert (ROOT / document).parent.joinpath(target).exists(), f"{document} links to {target}"
     for path in re.findall(r"`((?:ingest|stream|scoring|storage|deploy|tests)/[\w/.-]+\.(?:py|sql|json|md))`", text):
         assert (ROOT / path).exists(), f"{document} names {path}"
+
+
+def test_each_promise_of_the_threat_model_is_linked_to() -> None:
+    """Whoever reports a weakness, and whoever reads how we defend ourselves, finds what is defended."""
+    for document in ("README.md", "SECURITY.md"):
+        assert "docs/threat-model.md" in read(document)
+    assert "threat-model.md" in read("docs/security.md")
 
 
 def test_the_readme_names_every_top_folder_of_code() -> None:

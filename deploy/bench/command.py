@@ -16,6 +16,8 @@ from deploy.processes.programs import death_with
 
 #: Seconds between two looks at a running command.
 LOOK = 0.05
+#: Lines of a failed command that its error has: a refusal has its reasons before its last one.
+LAST_LINES = 3
 
 _PEAK = re.compile(r"^VmHWM:\s*(\d+) kB", re.MULTILINE)
 
@@ -63,8 +65,8 @@ async def to_its_end(
             child.returncode = os.waitstatus_to_exitcode(status)
     text = output.read_text(errors="replace")
     if child.returncode:
-        last = [line.strip() for line in text.splitlines() if line.strip()][-1:] or ["no output"]
-        raise BenchError(f"{name} ended with code {child.returncode}: {last[0][:300]}")
+        last = [line.strip()[:300] for line in text.splitlines() if line.strip()][-LAST_LINES:] or ["no output"]
+        raise BenchError(f"{name} ended with code {child.returncode}: {' / '.join(last)}")
     return CommandCost(usage.ru_utime + usage.ru_stime, peak, time.monotonic() - began, text)
 
 

@@ -5,7 +5,6 @@ the wire. What axe-core finds is of the version that web/console locks.
 """
 
 import asyncio
-import shutil
 import statistics
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,12 +16,12 @@ from typing import Any
 import msgspec
 from uuid_utils import uuid7
 
+from deploy.bench.chromium import chromium
 from deploy.bench.embedded import embedded, running
 from deploy.bench.errors import BenchError
 from deploy.bench.http import connections
 from deploy.bench.run import Run, changed
 from deploy.bench.simulation import SITE
-from deploy.bench.tracker import PROGRAMS
 from deploy.console.build import PAGES, SOURCES
 from deploy.processes.ports import free_port
 from deploy.settings.model import Settings
@@ -39,6 +38,7 @@ WARM, QUICK_WARM = 60, 10
 LOADS, QUICK_LOADS = 5, 2
 AXE = SOURCES / "node_modules" / "axe-core" / "axe.min.js"
 MISSING = "bench console needs the built console and Chromium: run `make console` and `make browser`"
+ARGS = ("--disable-background-networking", "--enable-precise-memory-info")
 #: Sums what the page's layout moved by itself, and keeps when its largest part was drawn and its longest task.
 OBSERVED = """
 window.bench = { shift: 0, largest: 0, longest: 0 };
@@ -66,7 +66,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     if not (PAGES / "index.html").is_file() or not AXE.is_file():
         raise BenchError(MISSING)
     settings = changed(embedded(run.settings), "console", port=free_port())
-    async with running(run, settings), _browser() as browser:
+    async with running(run, settings), chromium(MISSING, *ARGS) as browser:
         key = settings.sites[SITE].write_keys[0]
         async with _visits(settings, key):
             pages = [await _page(browser, settings, name, theme, quick) for theme in THEMES for name in PATHS]
@@ -94,32 +94,6 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         *serious[:5],
     ]
     return figures, notes
-
-
-@asynccontextmanager
-async def _browser() -> AsyncIterator[Any]:
-    try:
-        from playwright.async_api import Error, async_playwright
-    except ImportError:
-        raise BenchError(MISSING) from None
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    async with async_playwright() as playwright:
-        try:
-            browser = await playwright.chromium.launch(
-                executable_path=program,
-                args=[
-                    "--no-sandbox",
-                    "--disable-gpu",
-                    "--disable-background-networking",
-                    "--enable-precise-memory-info",
-                ],
-            )
-        except Error as error:
-            raise BenchError(f"{MISSING} ({str(error).splitlines()[0]})") from None
-        try:
-            yield browser
-        finally:
-            await browser.close()
 
 
 @dataclass

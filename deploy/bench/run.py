@@ -115,8 +115,12 @@ def _programs(settings: Settings, folder: Path, need_mariadb: bool) -> Iterator[
 
 
 def changed(settings: Settings, group: str, /, **values: Any) -> Settings:
-    """The settings with other values in one group."""
-    return settings.model_copy(update={group: getattr(settings, group).model_copy(update=values)})
+    """The settings with other values in one group, which become what its fields say: a text is a secret where one is.
+
+    Raises ValidationError for a value that the group refuses.
+    """
+    kept = getattr(settings, group)
+    return settings.model_copy(update={group: type(kept).model_validate(kept.model_dump() | values)})
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -6,7 +6,6 @@ the browser, from the script's arrival to the answer to its first batch.
 
 import asyncio
 import json
-import shutil
 import statistics
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deploy.bench.chromium import chromium
 from deploy.bench.errors import BenchError
 from deploy.bench.run import Run
 from ingest import script
@@ -23,9 +23,6 @@ from ingest import script
 LOADS, QUICK_LOADS = 15, 5
 #: Seconds that a page view may take before the run fails.
 SECONDS = 60.0
-WHOLE = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-#: The headless shell comes first: the same engine without a user's interface, for a quarter of a new profile's CPU.
-PROGRAMS = ("chromium-headless-shell", *WHOLE)
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 #: A browser that is driven says so, and the tracker would keep still.
 UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"
@@ -56,24 +53,12 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
 
 async def _views(site: "_BenchPage", path: str, loads: int) -> list[list[float]]:
     """For each page view the CPU ms of the tracker's slices."""
-    try:
-        from playwright.async_api import Error, async_playwright
-    except ImportError:
-        raise BenchError(MISSING) from None
-    program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
-    async with async_playwright() as playwright:
-        try:
-            browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
-        except Error as error:
-            raise BenchError(f"{MISSING} ({str(error).splitlines()[0]})") from None
-        try:
-            context = await browser.new_context(user_agent=AGENT)
-            await context.add_init_script(UNDRIVEN)
-            page = await context.new_page()
-            session = await context.new_cdp_session(page)
-            return [await _view(page, session, site, path, number) for number in range(loads)]
-        finally:
-            await browser.close()
+    async with chromium(MISSING) as browser:
+        context = await browser.new_context(user_agent=AGENT)
+        await context.add_init_script(UNDRIVEN)
+        page = await context.new_page()
+        session = await context.new_cdp_session(page)
+        return [await _view(page, session, site, path, number) for number in range(loads)]
 
 
 async def _view(page: Any, session: Any, site: "_BenchPage", path: str, number: int) -> list[float]:

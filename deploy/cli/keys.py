@@ -12,7 +12,7 @@ from deploy.settings.model import load
 from deploy.sites import changes as access_changes
 from deploy.terminal.console import TerminalConsole, escape
 from deploy.terminal.plain import print_line
-from storage.http.secret_keys import SCOPES, Scope
+from storage.http.secret_keys import MOST_DAYS, SCOPES, Scope
 
 app = typer.Typer(help="Secret keys: who may read, export and administer, of which sites.", no_args_is_help=True)
 
@@ -29,13 +29,19 @@ def add(
         ),
     ],
     site: Annotated[list[str] | None, typer.Option(help="A site of the key; none: all, those to come too.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=MOST_DAYS, help="Expires by itself after so many days; none: never.")
+    ] = None,
 ) -> None:
     """Makes a key and shows it, this once; running parts take it at once."""
     settings = load()
-    key = access_changes.add_key(settings, name, _scopes(scope), site or None)
+    key = access_changes.add_key(settings, name, _scopes(scope), site or None, days=days)
     print_line(key)
     of = ", ".join(site) if site else "all sites"
-    print_line(f"{name}: {', '.join(scope)}, of {of}. Send it in the header X-OPECOM-Key; it is not shown again.")
+    until = f", for {days} days" if days else ""
+    print_line(
+        f"{name}: {', '.join(scope)}, of {of}{until}. Send it in the header X-OPECOM-Key; it is not shown again."
+    )
 
 
 @app.command("list")
@@ -47,17 +53,18 @@ def list_(json: Annotated[bool, typer.Option("--json", help="The answer as JSON.
         print_line(msgspec.json.encode({"keys": listed}).decode())
         return
     table = Table()
-    for column in ("key", "scopes", "sites", "made"):
+    for column in ("key", "scopes", "sites", "made", "expires"):
         table.add_column(column)
     for name, key in keys.items():
         sites = "all" if key.sites is None else ", ".join(key.sites)
-        table.add_row(escape(name), ", ".join(key.scopes), escape(sites), key.created_at.isoformat())
+        expires = "never" if key.expires_at is None else key.expires_at.isoformat()
+        table.add_row(escape(name), ", ".join(key.scopes), escape(sites), key.created_at.isoformat(), expires)
     TerminalConsole().print(table)
 
 
 @app.command()
 def revoke(name: Name) -> None:
-    """Ends a key. Streams that it opened last until their client comes again, tokens as long as api.token_seconds."""
+    """Ends a key, and within a second the streams and exports that it or its tokens opened."""
     settings = load()
     access_changes.revoke_key(settings, name)
     print_line(f"{name} is ended")

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError
@@ -14,8 +15,9 @@ from deploy.local.console import TerminalScreen
 from deploy.local.counts import counts
 from deploy.processes import data_folder
 from deploy.processes.ports import listen
+from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import Supervisor
-from deploy.settings.model import Settings, load, variable
+from deploy.settings.model import ConsoleSettings, Settings, ShopSettings, load, variable
 from deploy.sites.first_start import first_keys
 from deploy.terminal.console import TerminalConsole
 from deploy.wiring.keys import probe_key
@@ -36,8 +38,8 @@ def up() -> None:
             plan, bootstrap = system.embedded(settings, folder)
             if bootstrap != settings.kafka.bootstrap:
                 screen.write_line(f"{settings.kafka.bootstrap} is taken: the broker listens on {bootstrap}")
-            _report_shop_address(settings, plan, screen)
-            _report_console_address(settings, plan, screen)
+            _report_address("shop", settings.shop, plan.addresses.get("shop"), screen)
+            _report_address("console", settings.console, plan.console, screen)
         else:
             plan, bootstrap = system.services(settings, folder), settings.kafka.bootstrap
         if settings.learning.promotion != "off" and (missing := missing_line()):
@@ -53,22 +55,18 @@ def up() -> None:
         screen.write_line("stopped")
 
 
-def _report_shop_address(settings: Settings, plan: system.LaunchPlan, screen: TerminalScreen) -> None:
-    """Says it where it is not where the settings say; the system goes on, as it needs no shop."""
-    shop, wanted = plan.addresses.get("shop"), f"{settings.shop.host}:{settings.shop.port}"
-    if settings.shop.port and shop is None:
-        screen.write_line(f"the shop cannot listen on {wanted}, and is left out: set {variable('shop.host')}")
-    elif shop is not None and shop.port != settings.shop.port:
-        screen.write_line(f"{wanted} is taken: the shop listens on port {shop.port}")
-
-
-def _report_console_address(settings: Settings, plan: system.LaunchPlan, screen: TerminalScreen) -> None:
-    """Says it where the console is not where the settings say."""
-    console, wanted = plan.console, f"{settings.console.host}:{settings.console.port}"
-    if settings.console.port and console is None:
-        screen.write_line(f"the console cannot listen on {wanted}, and is left out: set {variable('console.host')}")
-    elif console is not None and console.port != settings.console.port:
-        screen.write_line(f"{wanted} is taken: the console listens on port {console.port}")
+def _report_address(
+    name: Literal["shop", "console"],
+    wanted: ShopSettings | ConsoleSettings,
+    address: ProbeAddress | None,
+    screen: TerminalScreen,
+) -> None:
+    """Says it where a part is not where its settings say; the system goes on without shop or console."""
+    place = f"{wanted.host}:{wanted.port}"
+    if wanted.port and address is None:
+        screen.write_line(f"the {name} cannot listen on {place}, and is left out: set {variable(f'{name}.host')}")
+    elif address is not None and address.port != wanted.port:
+        screen.write_line(f"{place} is taken: the {name} listens on port {address.port}")
 
 
 def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:

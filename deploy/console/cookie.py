@@ -26,9 +26,10 @@ def current(connection: HTTPConnection, sign_ins: SignIns) -> str | None:
         return None
 
 
-def forged_change(headers: Headers, sign_in: str, sign_ins: SignIns) -> bool:
-    """Whether a change with this cookie lacks what only a page of this origin can read."""
-    return not hmac.compare_digest(headers.get(CSRF, "").encode(), sign_ins.csrf(sign_in).encode())
+def require_csrf(headers: Headers, sign_in: str, sign_ins: SignIns, what: str = "a change") -> None:
+    """Raise ReadError (wrong_scope) where `what` lacks the header that only a page of this origin can know."""
+    if not hmac.compare_digest(headers.get(CSRF, "").encode(), sign_ins.csrf(sign_in).encode()):
+        raise ReadError("wrong_scope", f"{what} needs the header {CSRF}: GET /sign-in has its value")
 
 
 class CookieAsKey:
@@ -44,7 +45,7 @@ class CookieAsKey:
         if sign_in is None:
             await self._app(scope, receive, send)
             return
-        if scope["method"] not in _READS and forged_change(connection.headers, sign_in, self._sign_ins):
-            raise ReadError("wrong_scope", f"a change needs the header {CSRF}: GET /sign-in has its value")
+        if scope["method"] not in _READS:
+            require_csrf(connection.headers, sign_in, self._sign_ins)
         headers = [*scope["headers"], (b"x-opecom-key", sign_in.encode())]
         await self._app({**scope, "headers": headers}, receive, send)

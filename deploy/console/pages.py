@@ -32,6 +32,7 @@ class ConsolePages:
 
     def __init__(self, folder: Path, state: Callable[[], BuildState]) -> None:
         self._folder = folder
+        self._files = StaticFiles(directory=folder, html=True, check_dir=False)
         self._state = state
         self._policies: dict[tuple[str, int], str] = {}
 
@@ -44,7 +45,7 @@ class ConsolePages:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         kept = "public, max-age=31536000, immutable" if path.startswith("/_next/static/") else "no-cache"
         guarded = self._guarded(send, self._policy_of(folder, path), kept)
-        await StaticFiles(directory=folder, html=True)(scope, receive, guarded)
+        await self._files(scope, receive, guarded)
 
     def _policy_of(self, folder: Path, path: str) -> str:
         """The policy of this address's page, which allows its inline scripts by their hashes."""

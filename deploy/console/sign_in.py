@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deploy.console.cookie import COOKIE, CSRF, current, forged_change
-from storage.http.access import Access, require_json
+from deploy.console.cookie import COOKIE, current, require_csrf
+from storage.http.access import Access
 from storage.http.answers import encode
 from storage.http.errors import ReadError
+from storage.http.json_body import json_body
 from storage.http.secret_keys import SCOPES, Scope, SecretKey
 from storage.http.sign_ins import PREFIX
 
@@ -70,12 +70,7 @@ def sign_in_routes(access: Access, sites: Callable[[], Sequence[ShownSite]]) -> 
         return SignedIn("signed_in", key.name, scopes, key.sites is None, shown, csrf)
 
     async def create_sign_in(request: Request) -> Response:
-        require_json(request.headers)
-        body = await _read(request)
-        try:
-            given = msgspec.json.decode(body, type=_SignInRequest).key.strip()
-        except msgspec.DecodeError as error:
-            raise ReadError("invalid", f'body: {error}; send {{"key": "..."}}') from None
+        given = (await json_body(request, _SignInRequest, "a sign-in", MOST_BYTES)).key.strip()
         forwarded = {name: value for name, value in request.headers.items() if name != "x-opecom-key"}
         key = access.identify(forwarded | {"x-opecom-key": given}, _peer(request))
         if key is None or given.startswith(PREFIX):
@@ -89,8 +84,8 @@ def sign_in_routes(access: Access, sites: Callable[[], Sequence[ShownSite]]) -> 
 
     async def end_sign_in(request: Request) -> Response:
         sign_in = current(request, sign_ins)
-        if sign_in and forged_change(request.headers, sign_in, sign_ins):
-            raise ReadError("wrong_scope", f"signing out needs the header {CSRF}: GET /sign-in has its value")
+        if sign_in:
+            require_csrf(request.headers, sign_in, sign_ins, "signing out")
         response = Response(status_code=204)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_tls(request))
         return response
@@ -113,12 +108,3 @@ def _peer(request: Request) -> str:
 def _is_tls(request: Request) -> bool:
     """Whether the browser came by TLS, to us or to the proxy before us: only then it would keep a Secure cookie."""
     return "https" in (request.url.scheme, request.headers.get("x-forwarded-proto", "").partition(",")[0].strip())
-
-
-async def _read(request: Request) -> bytes:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise ReadError("too_large", f"body: at most {MOST_BYTES} bytes")
-    return body

@@ -20,8 +20,8 @@ from storage.http.secret_keys import Scope, SecretKey
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the file.
-LOOK = 1.0
+#: Seconds between two looks at the file; with those of answers under way, a revoked key ends them within a second.
+LOOK = 0.4
 #: What a site may have in the settings and in the file: both hold.
 JOINED = ("origins", "write_keys", "import_keys", "purchase_secrets")
 
@@ -29,12 +29,13 @@ Made = TypeVar("Made")
 
 
 class StoredKey(Group):
-    """A secret key, as its SHA-256. `sites` none: all sites, those to come as well."""
+    """A secret key, as its SHA-256. `sites` none: all sites, those to come as well; `expires_at` none: never."""
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     scopes: Annotated[tuple[Scope, ...], Field(min_length=1)]
     sites: tuple[str, ...] | None = None
     created_at: datetime
+    expires_at: datetime | None = None
 
 
 class AccessFile(Group):
@@ -51,6 +52,7 @@ class AccessFile(Group):
                 bytes.fromhex(key.sha256),
                 frozenset(key.scopes),
                 None if key.sites is None else frozenset(key.sites),
+                None if key.expires_at is None else key.expires_at.timestamp(),
             )
             for name, key in self.keys.items()
         ]

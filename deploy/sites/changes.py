@@ -8,7 +8,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import tomlkit
@@ -89,9 +89,17 @@ def remove_site(settings: Settings, name: str, who: str = "") -> bool:
 
 
 def add_key(
-    settings: Settings, name: str, scopes: Collection[Scope], sites: Collection[str] | None, who: str = ""
+    settings: Settings,
+    name: str,
+    scopes: Collection[Scope],
+    sites: Collection[str] | None,
+    who: str = "",
+    days: int | None = None,
 ) -> str:
-    """Make a secret key and return it; raises SetupError for a name in use, or no name, or a site that is not known."""
+    """Make a secret key, which expires after so many `days` (None: never), and return it.
+
+    Raises SetupError for a name in use, or no name, or a site that is not known.
+    """
     if not name.strip() or not name.isprintable():
         raise SetupError("a key needs a name that can be read: whose it is, or what for")
     for site in sites or ():
@@ -106,7 +114,9 @@ def add_key(
         kept["scopes"] = sorted(scopes)
         if sites is not None:
             kept["sites"] = sorted(sites)
-        kept["created_at"] = datetime.now(UTC).replace(microsecond=0)
+        kept["created_at"] = now = datetime.now(UTC).replace(microsecond=0)
+        if days is not None:
+            kept["expires_at"] = now + timedelta(days=days)
         return key
 
     scoped = f"key {name} of {', '.join(sorted(scopes))}"

@@ -116,6 +116,7 @@ class FileRegistry:
                 sites=None if key.sites is None else list(key.sites),
                 kept_in="file",
                 created_at=key.created_at.isoformat(),
+                expires_at=None if key.expires_at is None else key.expires_at.isoformat(),
             )
             for name, key in found.items()
         ]
@@ -131,7 +132,7 @@ class FileRegistry:
     def make_key(self, request: KeyRequest, who: str) -> KeyCreated:
         scopes = sorted(set(request.scopes))
         with _explained():
-            key = changes.add_key(self._settings, request.name, scopes, request.sites, who)
+            key = changes.add_key(self._settings, request.name, scopes, request.sites, who, request.days)
         return KeyCreated(request.name, key, scopes, request.sites)
 
     def revoke_key(self, name: str, who: str) -> None:

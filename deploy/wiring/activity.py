@@ -8,23 +8,16 @@ from time import monotonic
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.local.counts import samples
 from deploy.processes.addresses import addresses
 from deploy.processes.probes import ProbeAddress, get
 from deploy.settings.model import Settings
 from deploy.wiring.keys import probe_key
 from storage.live.activity import Activity, AgeBucket
-from storage.write.block import CANONICAL_TOPICS
 
 #: Seconds that an answer is kept: each viewer asks every other second.
 KEPT = 1.0
 _AGE = "opecom_worker_age_seconds_bucket"
-_SUMS = {
-    "opecom_ingest_events_total": "accepted",
-    "opecom_ingest_refused_total": "refused",
-    "opecom_worker_updates_total": "scored",
-    "opecom_worker_open_sessions": "open_sessions",
-    "opecom_writer_lag_records": "waiting",
-}
 #: What becomes of a record that is in no session.
 _DEAD = frozenset(("undecodable", "late", "overflow", "failed"))
 _OUTCOMES = "opecom_worker_records_total"
@@ -51,16 +44,17 @@ def summed(metrics: Mapping[str, str], now_ms: int) -> Activity:
     sums: Counter[str] = Counter()
     ages: Counter[float] = Counter()
     for text in metrics.values():
-        counted = "\n".join(line for line in text.splitlines() if line.startswith((*_SUMS, _AGE, _OUTCOMES)))
+        for name, value in samples(text):
+            sums[name] += int(value)
+        counted = "\n".join(line for line in text.splitlines() if line.startswith((_AGE, _OUTCOMES)))
         for family in text_string_to_metric_families(counted):
             for sample in family.samples:
                 if sample.name == _AGE:
                     ages[float(sample.labels["le"])] += int(sample.value)
                 elif sample.name == _OUTCOMES:
                     sums["dead_letters"] += int(sample.value) if sample.labels["outcome"] in _DEAD else 0
-                elif sample.labels.get("topic", CANONICAL_TOPICS["scored"]) == CANONICAL_TOPICS["scored"]:
-                    sums[_SUMS.get(sample.name, "")] += int(sample.value)
-    sums.pop("", None)
+    # GET /activity does not say how much is written.
+    sums.pop("written", None)
     buckets = [AgeBucket(None if limit == float("inf") else limit, rounds) for limit, rounds in sorted(ages.items())]
     return Activity(at=now_ms, parts=[name for name, text in metrics.items() if text], ages=buckets, **sums)
 

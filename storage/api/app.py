@@ -30,6 +30,7 @@ from storage.http.access import Access, Caller
 from storage.http.answers import EVENT_STREAM, answered, encode, refused
 from storage.http.audit import AuditTrail, record_of
 from storage.http.errors import ReadError
+from storage.http.key_lease import EndWithKey, lease_of
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
 from storage.http.stream_tokens import Tokens
@@ -143,6 +144,7 @@ def create_app(
     app.include_router(setup)
     app.include_router(models)
     _add_probes(app, queries, access, metrics, asyncapi)
+    app.add_middleware(EndWithKey)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(origins),
@@ -252,9 +254,14 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
     def _by_token(request: Request, token: str) -> frozenset[str] | None:
         record = record_of(request.scope)
         record.counts = True
-        sites = tokens.check(token)
+        claim = tokens.check(token)
         record.who = "a token of POST /intents/token"
-        return sites
+        if claim.key_id:
+            holds = partial(access.key_holds, claim.key_id, claim.sites)
+            if not holds():
+                raise ReadError("wrong_token", "the key of this token has ended")
+            lease_of(request.scope).holds = holds
+        return claim.sites
 
     @app.get(
         "/intents/stream",
@@ -282,7 +289,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         responses=answered(Token),
     )
     async def create_stream_token(caller: Annotated[Caller, Depends(audited.of)]) -> Response:
-        issued = encode(tokens.issue(caller.sites))
+        issued = encode(tokens.issue(caller.sites, caller.key_id))
         return Response(issued, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

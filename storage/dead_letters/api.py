@@ -16,10 +16,11 @@ from storage.dead_letters.listing import DeadLetterListing, LetterState
 from storage.dead_letters.place import LetterPlace, WrongPlaceError
 from storage.dead_letters.reads import LetterFilter, StoredLetter
 from storage.dead_letters.resend import LetterResender
-from storage.http.access import Access, Caller, require_json
+from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
+from storage.http.json_body import json_body
 from stream.scored import DeadReason
 
 MOST_LETTERS = 500
@@ -103,7 +104,7 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
         },
     )
     async def send_dead_letter(request: Request, letter: LetterName, caller: Annotated[Caller, permitted]) -> Response:
-        wanted = await _wanted(request)
+        wanted = await json_body(request, ResendRequest, "an event", MOST_BYTES)
         stored, _ = await _seen(request, letter, caller)
         site = stored.row.site or wanted.site
         if wanted.site not in ("", site):
@@ -132,20 +133,6 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
         return found
 
     return router
-
-
-async def _wanted(request: Request) -> ResendRequest:
-    """What the body asks for; raises ReadError."""
-    require_json(request.headers)
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise ReadError("too_large", f"body: an event has at most {MOST_BYTES:,} bytes")
-    try:
-        return msgspec.json.decode(body, type=ResendRequest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReadError("invalid", f"body: {error}") from None
 
 
 def _away(error: DatabaseUnavailableError) -> ReadError:

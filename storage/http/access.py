@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import Request
 
@@ -13,16 +14,18 @@ from ingest.admission.limits import WrongKeys
 from ingest.events import base_site
 from storage.http.audit import AuditRecord, record_of
 from storage.http.errors import ReadError
+from storage.http.key_lease import lease_of
 from storage.http.secret_keys import Scope, SecretKey, digest_of
 from storage.http.sign_ins import PREFIX, SignIns
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever was let in: under which name, and of which sites it may hear (None: all)."""
+    """Whoever was let in: under which name, of which sites it may hear (None: all), and by which key ("": by none)."""
 
     name: str
     sites: frozenset[str] | None = None
+    key_id: str = ""
 
     def sees(self, site: str) -> bool:
         """Whether it may hear of this site, or of this run of a site."""
@@ -43,7 +46,7 @@ class Access:
     """`keys` gives those in force now; `open_on_loopback`: who asks from this machine, directly and by a loopback name,
     may read without one. A key of another scope is needed of everybody: a proxy that says nothing of itself makes the
     whole world this machine. Whatever needs such a key leaves a line in the audit trail; of reads, what is `audited`.
-    `sign_ins` are those of the console.
+    `sign_ins` are those of the console. `clock` gives the seconds since 1970, by which keys expire.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Access:
         now: Callable[[], float] = time.monotonic,
         is_audited: bool = False,
         sign_ins: SignIns | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._open_on_loopback = open_on_loopback
@@ -62,6 +66,7 @@ class Access:
         self._wrong_keys = wrong_keys or WrongKeys()
         self._now = now
         self._is_audited = is_audited or scope != "read"
+        self._clock = clock
         self.sign_ins = sign_ins or SignIns(secrets.token_bytes(32), time.time)
 
     def scoped(self, scope: Scope) -> "Access":
@@ -73,7 +78,16 @@ class Access:
         return self._with(self._scope, is_audited=True)
 
     def _with(self, scope: Scope, is_audited: bool) -> "Access":
-        return Access(self._keys, self._open_on_loopback, scope, self._wrong_keys, self._now, is_audited, self.sign_ins)
+        return Access(
+            self._keys,
+            self._open_on_loopback,
+            scope,
+            self._wrong_keys,
+            self._now,
+            is_audited,
+            self.sign_ins,
+            self._clock,
+        )
 
     def check(self, headers: Mapping[str, str], peer: str, record: AuditRecord | None = None) -> Caller:
         """Who asks, of address `peer`, noted in `record`; raises ReadError: no_key, wrong_key, wrong_scope, rate."""
@@ -83,7 +97,7 @@ class Access:
             record.who = found.name
             if not found.opens(self._scope):
                 raise ReadError("wrong_scope", f"this key is not of scope {self._scope}; {remedy}")
-            return Caller(found.name, found.sites)
+            return Caller(found.name, found.sites, found.key_id)
         if self._scope == "read" and self.is_open(headers, peer):
             record.who = "this machine"
             return Caller("this machine")
@@ -103,6 +117,8 @@ class Access:
             self._wrong_keys.count(peer, self._now(), proxied)
             remedy = f"`opecom keys add NAME --scope {self._scope}` makes one"
             raise ReadError("wrong_key", f"X-OPECOM-Key is no key of scope {self._scope}; {remedy}")
+        if not self._is_in_force(found):
+            raise ReadError("wrong_key", f"the key {found.name} has expired; `opecom keys add` makes another one")
         return found
 
     def is_open(self, headers: Mapping[str, str], peer: str) -> bool:
@@ -113,7 +129,29 @@ class Access:
         """`check` for a request: what a route depends on."""
         record = record_of(request.scope)
         record.counts = self._is_audited
-        return self.check(request.headers, request.client.host if request.client else "", record)
+        caller = self.check(request.headers, request.client.host if request.client else "", record)
+        if (given := request.headers.get("x-opecom-key")) is not None:
+            lease_of(request.scope).holds = partial(self._still_opens, given, caller.sites)
+        return caller
+
+    def key_holds(self, key_id: str, sites: frozenset[str] | None) -> bool:
+        """Whether the key of this id (`key_id`) is in force, for this scope and all of these sites (None: all)."""
+        return any(each.key_id == key_id and self._covers(each, sites) for each in self._keys())
+
+    def _still_opens(self, given: str, sites: frozenset[str] | None) -> bool:
+        try:
+            found = self._found(given)
+        except ReadError:
+            # A sign-in that has ended meanwhile.
+            return False
+        return found is not None and self._covers(found, sites)
+
+    def _covers(self, key: SecretKey, sites: frozenset[str] | None) -> bool:
+        seen = key.sites is None or (sites is not None and sites <= key.sites)
+        return seen and key.opens(self._scope) and self._is_in_force(key)
+
+    def _is_in_force(self, key: SecretKey) -> bool:
+        return key.expires_at is None or self._clock() < key.expires_at
 
     def _found(self, given: str) -> SecretKey | None:
         if given.startswith(PREFIX):

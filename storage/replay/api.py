@@ -6,10 +6,11 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from storage.http.access import Access, Caller, require_json
+from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
+from storage.http.json_body import json_body
 from storage.replay.jobs import Job, JobList, Jobs, ReplayRequest, no_job
 from storage.replay.request import ReplaySelection
 
@@ -37,7 +38,7 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         },
     )
     async def start_replay(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
-        order = await _order(request)
+        order = await json_body(request, ReplayRequest, "an order", MOST_BYTES)
         record = record_of(request.scope)
         record.site, record.subject = order.request.site, f"into {order.request.into}"
         if not _may(caller, order.request):
@@ -72,20 +73,6 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
 def _may(caller: Caller, selection: ReplaySelection) -> bool:
     """Whether a replay is the caller's affair; one of all sites is only theirs who have them all."""
     return caller.sites is None or (bool(selection.site) and caller.sees(selection.site))
-
-
-async def _order(request: Request) -> ReplayRequest:
-    """The order in the body; raises ReadError."""
-    require_json(request.headers)
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise ReadError("too_large", f"body: an order has at most {MOST_BYTES:,} bytes")
-    try:
-        return msgspec.json.decode(body, type=ReplayRequest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReadError("invalid", f"body: {error}") from None
 
 
 def _with(answer: type[msgspec.Struct], status: int, *refusals: Any) -> dict[int | str, dict[str, Any]]:

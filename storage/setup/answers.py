@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from storage.http.secret_keys import Scope
+from storage.http.secret_keys import MOST_DAYS, Scope
 
 #: Keys of a site: public in its pages; secret, for history; secret, to sign purchases.
 SiteKeyKind = Literal["write", "import", "purchase"]
@@ -135,11 +135,12 @@ class ArrivalList(Struct, frozen=True):
 
 
 class KeyRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """`sites` null: all sites, those to come as well."""
+    """`sites` null: all sites, those to come as well. `days`: after how many the key expires; null: never."""
 
     name: Name
     scopes: Annotated[list[Scope], Meta(min_length=1, max_length=4)]
     sites: Annotated[list[Name], Meta(min_length=1, max_length=500)] | None = None
+    days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] | None = None
 
 
 class KeyDetails(Struct, frozen=True, kw_only=True):
@@ -151,6 +152,8 @@ class KeyDetails(Struct, frozen=True, kw_only=True):
     kept_in: KeptIn
     #: ISO 8601; null of a key of the settings.
     created_at: str | None = None
+    #: ISO 8601; null of a key that lasts until it is ended.
+    expires_at: str | None = None
 
 
 class KeyList(Struct, frozen=True):

@@ -13,10 +13,11 @@ from sqlalchemy import Engine
 
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
-from storage.http.access import Access, Caller, require_json
+from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
+from storage.http.json_body import json_body
 from storage.webhooks import deliveries, delivery_log, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolve
 from storage.webhooks.answers import (
@@ -224,16 +225,7 @@ async def _delivery(request: Request, engine: Engine, name: str, caller: Caller)
 
 
 async def _order(request: Request) -> WebhookOrder:
-    require_json(request.headers)
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise ReadError("too_large", f"body: an order has at most {MOST_BYTES:,} bytes")
-    try:
-        order = msgspec.json.decode(body, type=WebhookOrder)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ReadError("invalid", f"body: {error}") from None
+    order = await json_body(request, WebhookOrder, "an order", MOST_BYTES)
     if len(order.url) > 2_000:
         raise ReadError("invalid", "url: at most 2,000 characters")
     return order

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, BrowserContext, BrowserType, sync_playwright
 
-from deploy.bench.tracker import PROGRAMS, WHOLE
+from deploy.bench.chromium import PROGRAMS, WHOLE
 from tests.support import skips
 
 VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"

@@ -151,7 +151,7 @@ def test_the_console_without_its_pages_is_one_line(monkeypatch: pytest.MonkeyPat
 
 def test_tracker_without_a_browser_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "chromium"
-    monkeypatch.setattr(tracker.shutil, "which", lambda _: str(program))
+    monkeypatch.setattr("deploy.bench.chromium.shutil.which", lambda _: str(program))
     with alone(Settings()) as run, pytest.raises(BenchError, match=r"make browser") as failure:
         asyncio.run(tracker.measure(run, None, True))
     assert "\n" not in str(failure.value)

@@ -28,7 +28,13 @@ async def test_cpu_and_the_most_memory_that_was_held_are_reported(tmp_path: Path
 @pytest.mark.parametrize(
     ("program", "seconds", "says"),
     [
-        pytest.param("print('so'); raise SystemExit('no disk')", 60, "x ended with code 1: no disk", id="it fails"),
+        pytest.param("print('so'); raise SystemExit('no disk')", 60, "x ended with code 1: .*no disk", id="it fails"),
+        pytest.param(
+            "raise SystemExit('no figure\\ntoo few\\n\\nnothing was promoted')",
+            60,
+            "code 1: no figure / too few / nothing was promoted$",
+            id="it says why before its last line",
+        ),
         pytest.param("import time; time.sleep(60)", 0.2, "x took more than 0 s", id="it takes too long"),
     ],
 )

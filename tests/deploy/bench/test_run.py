@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from deploy.bench.errors import BenchError
 from deploy.bench.log import compare
@@ -21,6 +21,12 @@ def test_a_part_gets_the_very_settings_of_the_run(monkeypatch: pytest.MonkeyPatc
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     assert load() == settings
+
+
+def test_a_value_becomes_what_its_setting_is() -> None:
+    assert changed(Settings(), "storage", url="sqlite://").storage.url == SecretStr("sqlite://")
+    with pytest.raises(ValidationError):
+        changed(Settings(), "storage", gather_ms="often")
 
 
 def test_without_java_there_is_one_line_and_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """The demonstration shop as its part serves it: one page for all addresses, safe headers, sources without a build."""
 
-import asyncio
 import re
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ import httpx
 import pytest
 from rich.console import Console
 
-from deploy.cli.up import _report_shop_address, _where
+from deploy.cli.up import _report_address, _where
 from deploy.errors import SetupError
 from deploy.http import shop
 from deploy.local import up
@@ -21,7 +20,7 @@ from deploy.local.console import TerminalScreen
 from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import AccessFile
-from deploy.settings.model import Settings
+from deploy.settings.model import Settings, ShopSettings
 from deploy.wiring import shop as wiring
 from ingest import script as tracker
 
@@ -145,30 +144,27 @@ def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "addresses", "said"),
+    ("settings", "address", "said"),
     [
-        pytest.param({"port": 5173}, {"shop": ProbeAddress("127.0.0.1", 5173)}, "", id="where it should be"),
-        pytest.param({"port": 0}, {}, "", id="not wanted"),
+        pytest.param({"port": 5173}, ProbeAddress("127.0.0.1", 5173), "", id="where it should be"),
+        pytest.param({"port": 0}, None, "", id="not wanted"),
         pytest.param(
             {"port": 5173},
-            {"shop": ProbeAddress("127.0.0.1", 40_000)},
+            ProbeAddress("127.0.0.1", 40_000),
             "127.0.0.1:5173 is taken: the shop listens on port 40000\n",
             id="elsewhere",
         ),
         pytest.param(
             {"host": "192.0.2.1"},
-            {},
+            None,
             "the shop cannot listen on 192.0.2.1:5173, and is left out: set OPECOM_SHOP__HOST\n",
             id="nowhere",
         ),
     ],
 )
-def test_up_states_where_the_shop_is_not(
-    settings: dict[str, Any], addresses: dict[str, ProbeAddress], said: str
-) -> None:
+def test_up_states_where_the_shop_is_not(settings: dict[str, Any], address: ProbeAddress | None, said: str) -> None:
     written = StringIO()
-    plan = up.LaunchPlan((), lambda _: asyncio.sleep(0), addresses=addresses)
-    _report_shop_address(Settings(shop=settings), plan, TerminalScreen(Console(file=written)))
+    _report_address("shop", ShopSettings(**settings), address, TerminalScreen(Console(file=written)))
     assert written.getvalue() == said
 
 

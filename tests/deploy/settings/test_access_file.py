@@ -3,13 +3,14 @@
 import logging
 import tomllib
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.errors import SetupError
-from deploy.settings.access_file import AccessFile, Reloading, place, read, sites_of
+from deploy.settings.access_file import LOOK, AccessFile, Reloading, place, read, sites_of
 from deploy.settings.model import Settings
 from deploy.sites import changes as access_changes
 from deploy.wiring import access as wiring
@@ -92,7 +93,7 @@ class Clock:
         return self.at
 
 
-def test_a_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
+def test_a_file_is_looked_at_now_and_then(tmp_path: Path) -> None:
     known, clock, made = settings(tmp_path), Clock(), []
 
     def make(file: AccessFile) -> list[str]:
@@ -101,11 +102,11 @@ def test_a_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
 
     follow = Reloading(known, make, now=clock)
     write(known, "[sites.shop]\n")
-    clock.at = 0.9
+    clock.at = LOOK - 0.1
     assert follow() == []
-    clock.at = 1.0
+    clock.at = LOOK
     assert follow() == ["shop"]
-    clock.at = 2.1
+    clock.at = 2 * LOOK + 0.1
     assert follow() == ["shop"]
     assert len(made) == 2
 
@@ -219,6 +220,17 @@ def test_only_the_hash_of_a_secret_key_is_kept(tmp_path: Path) -> None:
     assert key not in place(known).read_text()
     (kept,) = read(place(known)).secret_keys()
     assert (kept.digest, kept.scopes, kept.sites) == (digest_of(key), {"read", "export"}, None)
+
+
+def test_a_key_that_expires_is_kept_with_its_moment(tmp_path: Path) -> None:
+    known = settings(tmp_path)
+    access_changes.add_key(known, "ops", {"read"}, None, days=90)
+    access_changes.add_key(known, "for good", {"read"}, None)
+    kept = read(place(known)).keys
+    assert kept["ops"].expires_at == kept["ops"].created_at + timedelta(days=90)
+    assert "expires_at" not in place(known).read_text().partition("for good")[2]
+    expires = {key.name: key.expires_at for key in read(place(known)).secret_keys()}
+    assert expires == {"ops": kept["ops"].created_at.timestamp() + 90 * 86_400, "for good": None}
 
 
 WRONG: dict[str, tuple[Callable[[Settings], object], str]] = {

@@ -1,8 +1,9 @@
 """Who is let in, in which role, and of which sites every answer then is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,30 @@ def test_keys_hold_as_long_as_they_are_kept() -> None:
     assert gone.value.code == "wrong_key"
 
 
+def test_a_key_expires_at_its_moment() -> None:
+    now = 1_999.9
+    kept = [replace(KEYS[0], expires_at=2_000.0)]
+    access = Access(lambda: kept, open_on_loopback=False, clock=lambda: now)
+    assert access.check({"x-opecom-key": "key-of-all"}, FAR).name == "all"
+    now = 2_000.0
+    with pytest.raises(ReadError, match="the key all has expired") as gone:
+        access.scoped("export").check({"x-opecom-key": "key-of-all"}, FAR)
+    assert gone.value.code == "wrong_key"
+
+
+async def test_a_token_opens_nothing_once_its_key_has_ended(tmp_path: Path) -> None:
+    kept = list(KEYS)
+    async with served(tmp_path, keys=kept) as http:
+        token = (await http.post("/intents/token", headers=of("key-of-all"))).json()["token"]
+        # There is no Kafka: who is let in is told that.
+        assert (await http.get("/intents/stream", params={"token": token})).status_code == 503
+        kept[0] = replace(kept[0], sites=frozenset({"shop"}))
+        assert (await http.get("/intents/stream", params={"token": token})).status_code == 401
+        del kept[0]
+        refused = await http.get("/intents/stream", params={"token": token})
+        assert (refused.status_code, refused.json()["error"]) == (401, "wrong_token")
+
+
 @pytest.mark.parametrize(
     ("sites", "site", "sees"),
     [
@@ -134,12 +159,12 @@ class Ended:
 
 
 @asynccontextmanager
-async def served(folder: Path, url: str = "") -> AsyncIterator[httpx.AsyncClient]:
+async def served(folder: Path, url: str = "", keys: Sequence[SecretKey] = KEYS) -> AsyncIterator[httpx.AsyncClient]:
     kafka = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
     settings = Settings(data_dir=folder, storage=StorageSettings(url=SecretStr(url)), kafka=kafka)
     async with filled(settings, STORED) as opened:
         app = api.app(
-            settings, opened, Access(lambda: KEYS, False), CollectorRegistry(), asyncio.Event(), Jobs(Ended())
+            settings, opened, Access(lambda: keys, False), CollectorRegistry(), asyncio.Event(), Jobs(Ended())
         )
         transport = httpx.ASGITransport(app, client=(FAR, 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://api.example") as http:

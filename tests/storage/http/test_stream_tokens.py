@@ -3,7 +3,7 @@
 import pytest
 
 from storage.http.errors import ReadError
-from storage.http.stream_tokens import Tokens
+from storage.http.stream_tokens import StreamClaim, Tokens
 
 NOW = 1_000_000.0
 
@@ -15,7 +15,7 @@ def tokens(now: float = NOW, secret: bytes = b"secret") -> Tokens:
 def test_a_token_holds_until_it_expires() -> None:
     token = tokens().issue()
     assert (token.expires_at, token.expires_in) == (1_000_300_000, 300)
-    assert tokens(NOW + 299).check(token.token) is None
+    assert tokens(NOW + 299).check(token.token) == StreamClaim(None, "")
     with pytest.raises(ReadError, match="has expired") as expired:
         tokens(NOW + 300).check(token.token)
     assert (expired.value.code, expired.value.status) == ("wrong_token", 401)
@@ -49,9 +49,17 @@ def test_a_forged_token_is_refused(forge: object) -> None:
 )
 def test_a_token_reports_the_sites_that_it_was_made_for(sites: tuple[str, ...]) -> None:
     token = tokens().issue(sites).token
-    assert tokens().check(token) == frozenset(sites)
+    assert tokens().check(token) == StreamClaim(frozenset(sites), "")
     with pytest.raises(ReadError, match="was not made here"):
         tokens().check(token.replace("shop", "else") if "shop" in token else f"9{token}")
+
+
+@pytest.mark.parametrize("sites", [None, ("a.b",)], ids=["of all", "of one"])
+def test_a_token_names_the_key_that_it_is_of(sites: tuple[str, ...] | None) -> None:
+    token = tokens().issue(sites, "0123456789abcdef").token
+    assert tokens().check(token) == StreamClaim(None if sites is None else frozenset(sites), "0123456789abcdef")
+    with pytest.raises(ReadError, match="was not made here"):
+        tokens().check(token.replace("abcdef", "abcde0"))
 
 
 def test_two_tokens_of_one_second_differ() -> None:

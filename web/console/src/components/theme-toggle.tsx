@@ -10,8 +10,8 @@ export function ThemeToggle() {
       className="rounded-md p-2 text-muted hover:bg-sunken hover:text-ink"
       onClick={() => {
         const root = document.documentElement;
-        const dark = getComputedStyle(root).colorScheme === "dark";
-        root.dataset.theme = dark ? "light" : "dark";
+        const shown = root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+        root.dataset.theme = shown === "dark" ? "light" : "dark";
         try {
           localStorage.setItem("opecom-theme", root.dataset.theme);
         } catch {

@@ -6,10 +6,11 @@ import type { Schemas } from "@/api/client";
 import { useQueryString } from "@/api/site";
 import { Card } from "@/components/card";
 import { Select } from "@/components/form";
-import { asCount, asMoney, asPercent } from "@/components/format";
+import { asCount, asPercent } from "@/components/format";
 import { type Column, DataTable } from "@/components/table";
 
 import { BandShares } from "./band-shares";
+import { MONEY, SESSIONS } from "./figure-columns";
 import { currencyOf, MEASURES } from "./measures";
 import { type Point, TimeChart } from "./time-chart";
 import type { ChosenPeriod } from "./use-period";
@@ -115,13 +116,7 @@ function nameOf(at: number, { zone, by }: Schemas["Series"]): string {
 
 const COLUMNS: Column<Row>[] = [
   { id: "at", header: "Begins", value: (row) => row.at, cell: (row) => row.name },
-  {
-    id: "sessions",
-    header: "Sessions",
-    numeric: true,
-    value: (row) => row.figures.sessions,
-    cell: (row) => asCount(row.figures.sessions),
-  },
+  SESSIONS,
   {
     id: "buyers",
     header: "Buyers",
@@ -129,27 +124,7 @@ const COLUMNS: Column<Row>[] = [
     value: (row) => row.figures.buyers,
     cell: (row) => asCount(row.figures.buyers),
   },
-  {
-    id: "conversion",
-    header: "Conversion",
-    numeric: true,
-    value: (row) => row.figures.conversion.value,
-    cell: (row) => asPercent(row.figures.conversion.value),
-  },
-  {
-    id: "average",
-    header: "Average order",
-    numeric: true,
-    value: (row) => row.figures.average_order_value,
-    cell: (row) => asMoney(row.figures.average_order_value, row.figures.currency),
-  },
-  {
-    id: "revenue",
-    header: "Revenue",
-    numeric: true,
-    value: (row) => row.figures.revenue,
-    cell: (row) => asMoney(row.figures.revenue, row.figures.currency),
-  },
+  ...MONEY,
   {
     id: "intent",
     header: "Mean intent",

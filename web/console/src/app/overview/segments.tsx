@@ -6,10 +6,10 @@ import type { Schemas } from "@/api/client";
 import { useQueryString } from "@/api/site";
 import { Card } from "@/components/card";
 import { Select } from "@/components/form";
-import { asCount, asMoney, asPercent } from "@/components/format";
 import { Empty, Loaded } from "@/components/states";
 import { type Column, DataTable } from "@/components/table";
 
+import { MONEY, SESSIONS } from "./figure-columns";
 import { type PeriodQuery, useSegments } from "./use-overview";
 import { DIMENSIONS, type Dimension, segmentName } from "./words";
 
@@ -62,32 +62,6 @@ function SegmentTable({ segments }: { segments: Schemas["Segments"] }) {
 
 const COLUMNS: Column<Row>[] = [
   { id: "name", header: "Name", value: (row) => segmentName(row.name) },
-  {
-    id: "sessions",
-    header: "Sessions",
-    numeric: true,
-    value: (row) => row.figures.sessions,
-    cell: (row) => asCount(row.figures.sessions),
-  },
-  {
-    id: "conversion",
-    header: "Conversion",
-    numeric: true,
-    value: (row) => row.figures.conversion.value,
-    cell: (row) => asPercent(row.figures.conversion.value),
-  },
-  {
-    id: "average",
-    header: "Average order",
-    numeric: true,
-    value: (row) => row.figures.average_order_value,
-    cell: (row) => asMoney(row.figures.average_order_value, row.figures.currency),
-  },
-  {
-    id: "revenue",
-    header: "Revenue",
-    numeric: true,
-    value: (row) => row.figures.revenue,
-    cell: (row) => asMoney(row.figures.revenue, row.figures.currency),
-  },
+  SESSIONS,
+  ...MONEY,
 ];
