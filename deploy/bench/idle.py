@@ -17,9 +17,9 @@ from uuid_utils import uuid7
 from deploy.bench.embedded import embedded, running
 from deploy.bench.errors import BenchError
 from deploy.bench.http import connections
-from deploy.bench.part import Part
 from deploy.bench.run import Run
 from deploy.bench.simulation import SITE
+from deploy.bench.whole_stack import processes_of
 from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings, Settings
 from stream import scored
@@ -42,7 +42,7 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         fresh = await _first_event(settings, key)
         await asyncio.sleep(SETTLE)
         seconds = QUICK_SECONDS if quick else SECONDS
-        parts = _parts(up)
+        parts = processes_of(up)
         before, began = {name: _cpu(process) for name, process in parts.items()}, time.monotonic()
         await asyncio.sleep(seconds)
         took = time.monotonic() - began
@@ -60,16 +60,6 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         f"the first after the start {fresh:.0f}",
     ]
     return figures, notes
-
-
-def _parts(up: Part) -> dict[str, psutil.Process]:
-    """The processes by part: `opecom run NAME`, the broker's binary, and `up` itself."""
-    root = up.process()
-    found = {"up": root}
-    for child in root.children(recursive=True):
-        command = child.cmdline()
-        found[command[-1] if command[-2:-1] == ["run"] else "broker"] = child
-    return found
 
 
 def _cpu(process: psutil.Process) -> float:

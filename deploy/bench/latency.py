@@ -3,6 +3,8 @@
 Open loop: event n is due n/1000 s after the first, whether or not earlier ones have been answered, and its latency
 counts from when it was due until a consumer of `scored-sessions` has it. So what the load generator itself is late by
 counts too. Ingest API and worker are processes of their own; the first seconds are sent and checked, not counted.
+The floor is that of a bare pair of a producer and a consumer, at the same rate, half of it before that load and half of
+it after, while ingest API and worker run and rest: a machine that others share changes from minute to minute.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.bench.errors import BenchError
+from deploy.bench.floor import bare_pair
 from deploy.bench.http import Connections, connections
 from deploy.bench.log import BenchLog, compare, scored_id
 from deploy.bench.part import Part, answers
@@ -32,8 +35,9 @@ PATIENCE = 20.0
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
     """The figures, and what to say of them; raises BenchError when an event was refused or its score did not come."""
     seconds = (QUICK_SECONDS if quick else SECONDS) + WARM_SECONDS
+    beside = max(1, (seconds - WARM_SECONDS) // 2) + WARM_SECONDS
     given = simulation(data, seconds * RATE)
-    async with run.log("latency") as log:
+    async with run.log("latency") as log, run.log("floor") as bare:
         settings = log.settings
         processes = environment(settings)
         async with (
@@ -44,22 +48,35 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
             await worker.until(lambda: answers(settings.worker.metrics_port, "/readyz"), "ready", 60)
             await _announce_pages(log, given)
             (key,) = settings.sites[SITE].write_keys
+            floor = await _floor(bare, given, beside)
             async with connections(settings.ingest.port, key) as them:
                 before = ingest.cpu(), worker.cpu()
                 load = await _drive(log, them, given.traffic(), seconds * RATE)
                 spent = ingest.cpu() - before[0], worker.cpu() - before[1]
+            floor = sorted(floor + await _floor(bare, given, beside))
     compare(set(load.due), list(load.readable), "latency")
     counted = list(load.due)[WARM_SECONDS * RATE :]
     latencies = sorted((load.readable[event] - load.due[event]) * 1000 for event in counted)
     answered = sorted((load.answered[event] - load.due[event]) * 1000 for event in counted)
     took = max(load.answered[event] for event in counted) - load.due[counted[0]]
-    figures = {"rate": len(counted) / took, "p50_ms": quantile(latencies, 0.5), "p99_ms": quantile(latencies, 0.99)}
+    p50, p99 = (quantile(latencies, share) for share in (0.5, 0.99))
+    floor_p50, floor_p99 = (quantile(floor, share) for share in (0.5, 0.99))
+    figures = {
+        "rate": len(counted) / took,
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "floor_p50_ms": floor_p50,
+        "floor_p99_ms": floor_p99,
+        "ratio_p50": p50 / floor_p50,
+        "ratio_p99": p99 / floor_p99,
+    }
     notes = [
         f"{len(counted):,} events; p90 {quantile(latencies, 0.9):.1f} ms, p99.9 {quantile(latencies, 0.999):.1f} ms, "
         f"longest {latencies[-1]:.1f} ms; "
         f"until the POST was answered p50 {quantile(answered, 0.5):.1f} ms, p99 {quantile(answered, 0.99):.1f} ms",
         f"CPU: ingest {spent[0] / seconds:.0%}, worker {spent[1] / seconds:.0%} of a core; "
         f"{len(them.opened)} connections",
+        f"the floor: {len(floor):,} records, longest {floor[-1]:.1f} ms",
     ]
     return figures, notes
 
@@ -71,6 +88,12 @@ class Load:
         self.due: dict[str, float] = {}
         self.answered: dict[str, float] = {}
         self.readable: dict[str, float] = {}
+
+
+async def _floor(bare: BenchLog, given: BenchTraffic, seconds: int) -> list[float]:
+    """Milliseconds of the bare pair's records; the first seconds are sent, not counted."""
+    taken = await bare_pair(bare, given.traffic(), RATE, seconds * RATE, PATIENCE)
+    return taken[WARM_SECONDS * RATE :]
 
 
 async def _drive(log: BenchLog, them: Connections, traffic: Iterator[Event], count: int) -> Load:

@@ -97,13 +97,13 @@ class BenchLog:
 
     async def commit(self, group: str, topic: str, offsets: Mapping[int, tuple[int, str]]) -> None:
         """Commit offset and metadata of partitions for a group that has no members."""
-        await self._coordinated(group)
+        await self.coordinated(group)
         async with self.clients.consuming(group_id=group) as consumer:
             places = {TopicPartition(topic, number): position for number, position in offsets.items()}
             consumer.assign(list(places))
             await consumer.commit(places)
 
-    async def _coordinated(self, group: str) -> None:
+    async def coordinated(self, group: str) -> None:
         """Wait until a broker answers for the group: the first to ask makes Kafka create its topic of offsets."""
         for _ in range(100):
             with suppress(GroupCoordinatorNotAvailableError):

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from deploy.bench.naive_sums import fold, new_session, row_of, scored_session
 from deploy.log.client_options import kafka_clients
 from deploy.settings.model import Settings, load
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
-from scoring.features import MONTH_CODES, NAMES, VISITOR_CODES
-from scoring.manifest import classify
-from stream.fold.pages import TYPE_INDEXES, PageStatistics
+from stream.fold.pages import PageStatistics
 from stream.kafka.pages_topic import pages_follower
 
 with warnings.catch_warnings():
@@ -27,7 +26,6 @@ with warnings.catch_warnings():
 
 #: The line that it prints when it has its partitions.
 READY = "ready"
-CAP = 30 * 60 * 1000
 
 
 class FaustEvent(faust.Record, serializer="json"):  # type: ignore[misc, call-arg]
@@ -63,31 +61,6 @@ class FaustScored(faust.Record, serializer="json"):  # type: ignore[misc, call-a
     model_version: str
 
 
-def new_session() -> dict[str, Any]:
-    return {
-        "started_at": 0, "counts": [0, 0, 0, 0], "millis": [0, 0, 0, 0], "rates": [0.0, 0.0, 0.0],
-        "viewed_at": 0, "row": -1, "amount": 0.0,
-    }  # fmt: skip
-
-
-def fold(session: dict[str, Any], event: FaustEvent, statistics: PageStatistics, version: int) -> None:
-    """Add one event to the session's sums, taking it for the latest."""
-    if not session["started_at"]:
-        session["started_at"] = event.occurred_at
-    if session["row"] >= 0:
-        session["millis"][session["row"]] += min(event.occurred_at - session["viewed_at"], CAP)
-        session["viewed_at"] = event.occurred_at
-    if event.page is not None:
-        seen = statistics.page(event.site, event.page["path"], event.page.get("type"), version)
-        session["row"] = TYPE_INDEXES[event.page.get("type")]
-        session["viewed_at"] = event.occurred_at
-        session["counts"][session["row"]] += 1
-        rates = session["rates"]
-        session["rates"] = [rates[0] + seen.bounce_rate, rates[1] + seen.exit_rate, rates[2] + seen.page_value]
-    if event.purchase is not None:
-        session["amount"] += event.purchase["amount"]
-
-
 def create(settings: Settings, statistics: PageStatistics) -> faust.App:
     kafka = settings.kafka
     model, calendar = models(settings.scoring)(""), calendars(settings)
@@ -107,48 +80,16 @@ def create(settings: Settings, statistics: PageStatistics) -> faust.App:
     @app.agent(events)  # type: ignore[untyped-decorator]
     async def score(stream: Any) -> None:
         async for key, event in stream.items():
+            given = event.asdict()
             session = sessions[key]
-            fold(session, event, statistics, statistics.version)
+            fold(session, given, statistics, statistics.version)
             sessions[key] = session
-            day = calendar.of(event.site).day(session["started_at"])
-            context, views = event.context, sum(session["counts"]) or 1
-            codes = [
-                context.get(name, {}).get("code", 0)
-                for name in ("operating_system", "browser", "region", "traffic_type")
-            ]
-            visitor = context.get("visitor_type", "New_Visitor")
-            spent = [
-                value
-                for count, millis in zip(session["counts"][:3], session["millis"][:3], strict=True)
-                for value in (count, millis / 1000)
-            ]
-            rates = [rate / views for rate in session["rates"]]
-            row = [*spent, *rates, day.special_day, MONTH_CODES[day.month], *codes, VISITOR_CODES[visitor], day.weekend]
+            row = row_of(session, event.context, calendar.of(event.site))
             found = model.score(np.array([row], np.float32))
-            probability, moved = float(found.probability[0]), found.reasons[0]
-            strongest = sorted(range(len(NAMES)), key=lambda column: -abs(moved[column]))[:3]
-            await scores.send(
-                key=key,
-                value=FaustScored(
-                    site=event.site,
-                    session_id=event.session_id,
-                    visitor_id=event.visitor_id,
-                    event={"id": event.event_id, "type": event.type},
-                    occurred_at=event.occurred_at,
-                    started_at=session["started_at"],
-                    features=dict(zip(NAMES, row, strict=True)),
-                    revenue=session["amount"] > 0,
-                    amount=session["amount"],
-                    probability=probability,
-                    label=classify(probability, model.manifest)[0],
-                    band=classify(probability, model.manifest)[1],
-                    reasons=[
-                        {"feature": NAMES[column], "value": row[column], "contribution": float(moved[column])}
-                        for column in strongest
-                    ],
-                    model_version=model.manifest.version,
-                ),
+            document = scored_session(
+                session, given, row, float(found.probability[0]), found.reasons[0], model.manifest
             )
+            await scores.send(key=key, value=FaustScored(**document))
 
     return app
 

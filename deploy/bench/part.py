@@ -104,12 +104,16 @@ def answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def samples(port: int, name: str) -> dict[str, float]:
-    """The samples of a metric of the process at this loopback port, by the values of their labels."""
+def samples(port: int, name: str, key: str = "") -> dict[str, float]:
+    """The samples of a metric of the process at this loopback port, by the values of their labels; `key` is one of
+    scope read, where the process wants one. Raises OSError where it is refused."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode()
+        connection.request("GET", "/metrics", headers={"X-OPECOM-Key": key} if key else {})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        if answer.status != 200:
+            raise ConnectionError(f"the metrics on port {port} were answered {answer.status}: {text[:200]}")
     finally:
         connection.close()
     found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]

@@ -24,6 +24,9 @@ from deploy.settings.model import Settings, SiteSettings, user_cache, variable
 #: The groups of settings that hold the names and addresses of a run.
 GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api")
 
+#: Seconds that Kafka may take to start: with ten times as much to run as there are cores, a minute was too short.
+START_SECONDS = 240
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -66,15 +69,7 @@ def started(settings: Settings, *, need_mariadb: bool = False) -> Iterator[Run]:
         folder = Path(name)
         (folder / "data").mkdir()
         settings = settings.model_copy(update={"data_dir": folder / "data", "sites": {SITE: _site()}})
-        # All trackers sit at one address, and the limits are not what is measured.
-        settings = changed(
-            settings,
-            "ingest",
-            key_rate_per_second=1e6,
-            address_rate_per_second=1e6,
-            key_sessions_per_second=1e6,
-            max_open_sessions=10**7,
-        )
+        settings = unlimited(settings)
         if settings.profile == "services":
             print(f"on the services of the settings: Kafka at {settings.kafka.bootstrap}", flush=True)
             yield Run(settings, folder, (("kafka", "the broker does not say"),))
@@ -100,7 +95,7 @@ def _programs(settings: Settings, folder: Path, need_mariadb: bool) -> Iterator[
     what = "Kafka and MariaDB" if need_mariadb else "Kafka"
     print(f"starting {what} for this run, as programs on loopback (profile {settings.profile})", flush=True)
     try:
-        kafka.start(folder, cache, port, free_port(), die_with_parent=True)
+        kafka.start(folder, cache, port, free_port(), die_with_parent=True, seconds=START_SECONDS)
         if need_mariadb:
             mariadb.start(folder, cache, database_port, password, die_with_parent=True)
         settings = settings.model_copy(update={"profile": "services"})
@@ -121,6 +116,19 @@ def changed(settings: Settings, group: str, /, **values: Any) -> Settings:
     """
     kept = getattr(settings, group)
     return settings.model_copy(update={group: type(kept).model_validate(kept.model_dump() | values)})
+
+
+def unlimited(settings: Settings) -> Settings:
+    """The settings without limits by key and address: all trackers sit at one, and the limits are not measured."""
+    return changed(
+        settings,
+        "ingest",
+        key_rate_per_second=1e6,
+        address_rate_per_second=1e6,
+        key_sessions_per_second=1e6,
+        address_sessions_per_second=1e6,
+        max_open_sessions=10**7,
+    )
 
 
 def environment(settings: Settings) -> dict[str, str]:

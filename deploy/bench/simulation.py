@@ -1,6 +1,7 @@
 """The input of every benchmark: events of the UCI simulation, as history or as live traffic. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,18 @@ class BenchTraffic(Struct, frozen=True):
     def traffic(self, visitors: int = 500) -> Iterator[Event]:
         """The events as `visitors` people at a time would cause them, each event in turn."""
         return interleaved((visit.events() for visit in self.visits), visitors)
+
+
+def endless(given: BenchTraffic, first: int = 0) -> Iterator[Event]:
+    """Its traffic again and again, with other ids of events, sessions and visitors in each round from `first` on."""
+    for number in count(first):
+        for event in given.traffic():
+            yield msgspec.structs.replace(
+                event,
+                event_id=f"{event.event_id[:24]}{int(event.event_id[24:], 16) ^ number:012x}",
+                session_id=f"{event.session_id}.{number}",
+                visitor_id=f"{event.visitor_id}.{number}",
+            )
 
 
 def simulation(data: Path | None, events: int) -> BenchTraffic:

@@ -107,7 +107,7 @@ async def _written(log: BenchLog, part: Part, records: Sequence[Sequence[tuple[b
 
 def scored(given: BenchTraffic, settings: Settings, expected: ExpectedRows) -> list[list[tuple[bytes, bytes]]]:
     """Key and value of every update that the worker would emit, by partition."""
-    statistics = _statistics(given.pages)
+    statistics = statistics_of(given.pages)
     known, model = calendars(settings), models(settings.scoring)
     made: list[list[tuple[bytes, bytes]]] = []
     for number, events in enumerate(given.history(settings.kafka.partitions)):
@@ -126,7 +126,7 @@ def scored(given: BenchTraffic, settings: Settings, expected: ExpectedRows) -> l
     return made
 
 
-def _statistics(rows: Sequence[PageRow]) -> PageStatistics:
+def statistics_of(rows: Sequence[PageRow]) -> PageStatistics:
     statistics = PageStatistics()
     for offset, row in enumerate(rows):
         statistics.read(offset, row)

@@ -17,20 +17,31 @@ from deploy.terminal.plain import print_line
 
 Bench = Literal[
     "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "learn", "tracker", "idle",
-    "history",
-    "console",
+    "history", "console", "peers", "load", "soak", "growth",
 ]  # fmt: skip
 #: They need no Kafka.
-ALONE = ("model", "predict", "learn", "tracker", "idle", "history", "console", "writer --embedded")
+ALONE = (
+    *("model", "predict", "learn", "tracker", "idle", "history", "console", "growth"),
+    *("writer --embedded", "load --embedded"),
+)
+#: They have a form of the embedded profile.
+EMBEDDED = ("writer", "load")
+#: They store what they measure in MariaDB.
+STORING = ("writer", "replay", "load", "soak")
 
 
 def bench(
     name: Annotated[Bench, typer.Argument(help="What to measure; docs/benchmarks.md says how.")],
     quick: Annotated[bool, typer.Option("--quick", help="Less input, under a minute.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The last line is the result as one JSON object.")] = False,
-    embedded: Annotated[
-        bool, typer.Option("--embedded", help="writer: on the embedded profile, with the worker beside it.")
-    ] = False,
+    embedded: Annotated[bool, typer.Option("--embedded", help="writer, load: on the embedded profile.")] = False,
+    minutes: Annotated[float | None, typer.Option("--minutes", min=0.01, help="soak: how long; 60.")] = None,
+    half_of: Annotated[
+        float | None,
+        typer.Option(
+            "--load", min=1, help="soak: the load of which half is offered, in events/s; else it is measured."
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="The UCI file; without it sessions are drawn from a fitted table.")
     ] = None,
@@ -39,8 +50,12 @@ def bench(
 
     Runs on the services of the settings where the profile is `services`, else starts its own for the run.
     """
-    if embedded and name != "writer":
-        raise SetupError(f"bench {name} has no --embedded: only `opecom bench writer --embedded` has")
+    if embedded and name not in EMBEDDED:
+        raise SetupError(f"bench {name} has no --embedded: only {' and '.join(EMBEDDED)} have")
+    options = {"minutes": minutes, "load": half_of}
+    given = {option: value for option, value in options.items() if value is not None}
+    if given and name != "soak":
+        raise SetupError(f"bench {name} has no --{next(iter(given))}: only soak has")
     # Here, as its programs are needed by a run alone.
     from deploy.bench.run import alone, started
 
@@ -50,9 +65,9 @@ def bench(
     )
     measured = f"{name} --embedded" if embedded else name
     part = importlib.import_module(f"deploy.bench.{measured.replace(' --', '_')}")
-    opened = alone(load()) if measured in ALONE else started(load(), need_mariadb=name in ("writer", "replay"))
+    opened = alone(load()) if measured in ALONE else started(load(), need_mariadb=name in STORING)
     with opened as run:
-        figures, notes = asyncio.run(part.measure(run, data, quick))
+        figures, notes = asyncio.run(part.measure(run, data, quick, **given))
         result = Result(measured, figures, versions(run.versions), where, tuple(notes), quick)
     show(result)
     if as_json:

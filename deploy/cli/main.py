@@ -16,6 +16,10 @@ COMMANDS = {
         "deploy.cli.bench:bench",
         "Measures a part: Kafka is real, the CPU of all processes of the part counts, every record is read back.",
     ),
+    "capacity": CommandSource(
+        "deploy.cli.capacity:capacity",
+        "Says what a load takes: cores, memory, disk, partitions and machines, from measured figures.",
+    ),
     "demo": CommandSource(
         "deploy.cli.demo:demo",
         "Sends sessions through the running system (started for it if none runs), shows live scores, and checks them.",

@@ -1,5 +1,7 @@
-"""What every part tells Prometheus of its process: its version, its CPU, memory and files, the room in its folder."""
+"""What every part tells Prometheus of its process: its version, its CPU, memory, files and tasks, its folder's room."""
 
+import asyncio
+import math
 import shutil
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +18,15 @@ def add_process_metrics(registry: CollectorRegistry, *parts: str, folder: Path |
     )  # fmt: skip
     for part in parts:
         build.labels(part, version("op-ecom")).set(1)
+    Gauge("opecom_process_tasks", "Tasks of the event loop that are not done.", registry=registry).set_function(_tasks)
     if folder is not None:
         room = Gauge("opecom_data_folder_free_bytes", "Free bytes where the data folder is.", registry=registry)
         room.set_function(lambda: shutil.disk_usage(folder).free)
+
+
+def _tasks() -> float:
+    """Those of the loop that answers for the metrics; not a number outside of one."""
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:
+        return math.nan

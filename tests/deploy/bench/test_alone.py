@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import console, learn, model, predict, tracker, writer_embedded
+from deploy.bench import console, growth, learn, model, predict, tracker, writer_embedded
 from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
@@ -113,7 +113,7 @@ def test_writer_on_the_embedded_profile(monkeypatch: pytest.MonkeyPatch) -> None
     assert "blocks of the store" in notes[0]
 
 
-def test_only_the_writer_is_measured_on_the_embedded_profile() -> None:
+def test_only_writer_and_load_are_measured_on_the_embedded_profile() -> None:
     with pytest.raises(SetupError, match="bench idle has no --embedded"):
         bench("idle", embedded=True)
 
@@ -169,3 +169,24 @@ def test_a_slice_within_another_one_counts_once() -> None:
         slice_of("Layout", 30_000, 9_000),
     ]
     assert tracker.slices(events, "/static/tracker.js") == [4.0, 0.5]
+
+
+def test_growth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "QUICK_OPEN", (100, 1_000))
+    monkeypatch.setattr(growth, "COUNTED", 50)
+    monkeypatch.setattr(growth, "PATTERNS", 2_000)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(growth.measure(run, None, True))
+    assert figures.keys() == TARGETS["growth"].keys()
+    assert figures["open_sessions"] == 1_000
+    assert all(figure > 0 for figure in figures.values()), notes
+
+
+def test_growth_gives_no_figure_when_a_session_is_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "QUICK_OPEN", (100, 1_000))
+    monkeypatch.setattr(growth, "COUNTED", 50)
+    monkeypatch.setattr(growth, "PATTERNS", 2_000)
+    # The rounds begin so late that what was open before has closed.
+    monkeypatch.setattr(growth, "MINUTE", 12 * 60_000)
+    with alone(Settings()) as run, pytest.raises(BenchError, match="are open"):
+        asyncio.run(growth.measure(run, None, True))

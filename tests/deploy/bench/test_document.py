@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bench.result import TARGETS
+from deploy.bench.result import NO_TARGET, TARGETS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "benchmarks.md").read_text()
 
@@ -14,4 +14,5 @@ def test_the_document_has_a_row_for_every_figure_with_its_target(bench: str) -> 
     assert f"`opecom bench {bench}" in DOCUMENT
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in DOCUMENT.splitlines() if line.startswith("|")]
     for figure, target in TARGETS[bench].items():
-        assert any(row[:2] == [f"`{bench}`", f"`{figure}`"] and row[2] == target.spoken() for row in rows), figure
+        checked = target.spoken() if target else NO_TARGET
+        assert any(row[:2] == [f"`{bench}`", f"`{figure}`"] and row[2] == checked for row in rows), figure

@@ -5,23 +5,26 @@ import asyncio
 import pytest
 from pydantic import SecretStr
 
-from deploy.bench import history, ingest, latency, replay, sessions, worker, writer
+from deploy.bench import history, ingest, latency, load, load_embedded, peers, replay, sessions, soak, worker, writer
 from deploy.bench.result import TARGETS
 from deploy.bench.run import alone, changed, started
 from deploy.settings.model import Settings
 from tests.support.services import Broker, MariaDb
 
+MAY_BE_ZERO = ("rss_growth_mb", "lost", "lag_seconds")
+
 
 def figures(bench: str, kafka: Broker, database: str = "") -> dict[str, float]:
     module = {
-        "worker": worker, "latency": latency, "ingest": ingest, "writer": writer, "replay": replay, "sessions": sessions
+        "worker": worker, "latency": latency, "ingest": ingest, "writer": writer, "replay": replay,
+        "sessions": sessions, "peers": peers, "load": load,
     }[bench]  # fmt: skip
     settings = changed(Settings(profile="services"), "kafka", bootstrap=kafka.bootstrap)
     settings = changed(settings, "storage", url=SecretStr(database))
     with started(settings) as run:
         measured, _ = asyncio.run(module.measure(run, None, True))
     assert measured.keys() == TARGETS[bench].keys()
-    assert all(figure > 0 for name, figure in measured.items() if name != "rss_growth_mb")
+    assert all(figure > 0 for name, figure in measured.items() if name not in MAY_BE_ZERO)
     return measured
 
 
@@ -82,3 +85,51 @@ def test_history(monkeypatch: pytest.MonkeyPatch) -> None:
         measured, notes = asyncio.run(history.measure(run, None, True))
     assert measured.keys() >= TARGETS["history"].keys()
     assert all(figure > 0 for figure in measured.values()), notes
+
+
+@pytest.mark.kafka
+@pytest.mark.long
+def test_peers(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "QUICK_BACKLOG", 5_000)
+    monkeypatch.setattr(peers, "QUICK_NAIVE", 1_000)
+    monkeypatch.setattr(peers, "QUICK_REQUESTS", 500)
+    figures("peers", kafka)
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "QUICK_FIRST", 100)
+    monkeypatch.setattr(load, "QUICK_SECONDS", 2.0)
+    monkeypatch.setattr(load, "MOST", 2)
+    monkeypatch.setattr(load, "EVENTS", 2_000)
+
+
+@pytest.mark.kafka
+@pytest.mark.mariadb
+@pytest.mark.long
+@pytest.mark.usefixtures("small_steps")
+def test_load(kafka: Broker, mariadb: MariaDb) -> None:
+    assert figures("load", kafka, mariadb.url)["lost"] == 0
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("small_steps")
+def test_load_embedded() -> None:
+    with alone(Settings()) as run:
+        measured, notes = asyncio.run(load_embedded.measure(run, None, True))
+    assert measured.keys() == TARGETS["load --embedded"].keys()
+    assert measured["lost"] == 0, notes
+
+
+@pytest.mark.kafka
+@pytest.mark.mariadb
+@pytest.mark.long
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("given", [None, 200.0], ids=["of a load that is found", "of a given load"])
+def test_soak(kafka: Broker, mariadb: MariaDb, given: float | None) -> None:
+    settings = changed(Settings(profile="services"), "kafka", bootstrap=kafka.bootstrap)
+    settings = changed(settings, "storage", url=SecretStr(mariadb.url))
+    with started(settings) as run:
+        measured, notes = asyncio.run(soak.measure(run, None, True, minutes=0.2, load=given))
+    assert measured.keys() == TARGETS["soak"].keys()
+    assert (measured["lost"], measured["rate"] > 0) == (0, True), notes

@@ -1,0 +1,1 @@
+"""`opecom capacity`: what a load takes, computed from what was measured."""
