@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Place: TypeAlias = "Path | UPath"
 #: Seconds that one request to a web server may take.
 PATIENCE = 20
+#: Bytes of a manifest, a card or a name, at most; of a graph, at most. The shipped graph has 247 kB.
+MOST_TEXT_BYTES, MOST_GRAPH_BYTES = 2**20, 2**28
 
 Answer = TypeVar("Answer")
 
@@ -69,14 +71,21 @@ def there(file: Place) -> bool:
     return True
 
 
-def read(file: Place) -> bytes:
-    """The file's content; raises FileNotFoundError where there is none, RegistryError where it cannot be read."""
+def read(file: Place, most: int = MOST_TEXT_BYTES) -> bytes:
+    """The file's content; raises FileNotFoundError where there is none, RegistryError where it cannot be read, or has
+    more than `most` bytes."""
 
     def content() -> bytes:
+        if isinstance(file, Path):
+            with file.open("rb") as opened:
+                return opened.read(most + 1)
         # Not read_bytes, which says of a server that is away that it has no such file.
-        return file.read_bytes() if isinstance(file, Path) else bytes(file.fs.cat_file(file.path))
+        return bytes(file.fs.cat_file(file.path, start=0, end=most + 1))
 
-    return _found(content, f"cannot read {file}")
+    found = _found(content, f"cannot read {file}")
+    if len(found) > most:
+        raise RegistryError(f"{file} has more than {most:,} bytes, which no model of ours needs: take it away")
+    return found
 
 
 def is_writable(folder: Place) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from scoring.folder import Place, RegistryError, read, write
+from scoring.folder import MOST_GRAPH_BYTES, Place, RegistryError, read, write
 
 FILE = "promotions.jsonl"
 GateOutcome = Literal["none", "passed", "forced"]
@@ -62,7 +62,7 @@ def remember(folder: Place, promotion: Promotion) -> None:
 
 def _lines(folder: Place) -> list[bytes]:
     try:
-        return [line for line in read(folder / FILE).splitlines() if line]
+        return [line for line in read(folder / FILE, MOST_GRAPH_BYTES).splitlines() if line]
     except FileNotFoundError:
         return []
 

@@ -13,7 +13,7 @@ import msgspec
 
 from scoring.acceptance import UnfitModelError, accept
 from scoring.contracts import ContractError, contract
-from scoring.folder import Place, RegistryError, names, read, there, write
+from scoring.folder import MOST_GRAPH_BYTES, Place, RegistryError, names, read, there, write
 from scoring.manifest import Manifest
 from scoring.onnx import GraphError, OnnxModel
 
@@ -86,6 +86,8 @@ def add(folder: Place, graph: bytes, manifest: Manifest, card: str) -> Place:
     The first version of a folder becomes its current one. A version that is there already stays as it is; raises
     RegistryError when that one has another graph.
     """
+    if len(graph) > MOST_GRAPH_BYTES:
+        raise RegistryError(f"the graph has {len(graph):,} bytes: at most {MOST_GRAPH_BYTES:,}")
     if not _VERSION.fullmatch(manifest.version):
         raise RegistryError(f"{manifest.version!r} cannot be a version: letters, digits, dot, dash, at most 64")
     target = folder / manifest.version
@@ -186,7 +188,7 @@ def _found(folder: Place, version: str) -> Manifest | None:
 
 def _bytes(file: Place) -> bytes:
     try:
-        return read(file)
+        return read(file, MOST_GRAPH_BYTES)
     except FileNotFoundError:
         raise RegistryError(f"cannot read {file}: there is no such file: copy the model's folder again") from None
 

@@ -30,8 +30,8 @@ from scoring.prediction import (
 )
 from scoring.prediction_rows import require_known
 
-#: What a spreadsheet would run.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet would run, in full width too, as some Asian editions do.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: Reasons of a row.
 REASONS = tuple(f"reason_{place}" for place in (1, 2, 3))
 SCORE = ("probability", "label", "unknown")

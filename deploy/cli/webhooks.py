@@ -22,7 +22,7 @@ from deploy.wiring.relational import relational_of_this_program
 from storage.database.errors import DatabaseUnavailableError
 from storage.webhooks import deliveries, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolver
-from storage.webhooks.answers import view_of
+from storage.webhooks.answers import GRACE_HOURS, MOST_HOURS, view_of
 from storage.webhooks.crossings import WANTED, Wanted
 from storage.webhooks.deliveries import Delivery
 from storage.webhooks.reach import require_reachable
@@ -89,6 +89,25 @@ def remove(webhook: Id) -> None:
     with _database(load(), "webhooks remove", subject=f"webhook {webhook}") as engine, _known():
         registry.remove(engine, webhook)
     print_line(f"webhook {webhook} is removed")
+
+
+@app.command()
+def rotate(
+    webhook: Id,
+    hours: Annotated[
+        int, typer.Option(min=0, max=MOST_HOURS, help="How long the old secret signs too; 0: it has leaked.")
+    ] = GRACE_HOURS,
+    json: Json = False,
+) -> None:
+    """Gives a webhook a new secret and prints it, this once; until the old one ends, both sign each message."""
+    with _database(load(), "webhooks rotate", subject=f"webhook {webhook}") as engine, _known():
+        rotated = registry.rotate(engine, webhook, _now(), hours * 3_600_000)
+    if json:
+        print_line(msgspec.json.encode({"id": rotated.id, "secret": rotated.secret}).decode())
+        return
+    until = f"until {spoken(rotated.old_secret_until)} UTC" if hours else "no more"
+    print_line(f"the old secret of webhook {webhook} signs {until}")
+    print_line(f"its new secret, which is not shown again: {rotated.secret}")
 
 
 @app.command()

@@ -79,7 +79,9 @@ def _check(scope: Scope) -> None:
     origin, host = origin_of(headers), headers.get(b"host", b"").decode("latin-1")
     if origin is not None and _host_of(origin) != host.lower():
         raise RequestRefusedError("wrong_origin", f"pages of {origin[:100]} may not ask for {scope['path'][:60]}")
-    if not {".", ".."}.isdisjoint(scope["path"].replace("\\", "/").split("/")):
+    # A parameter of a segment ("..;x") is no part of its name to some servers.
+    segments = (each.partition(";")[0] for each in scope["path"].replace("\\", "/").split("/"))
+    if not {".", ".."}.isdisjoint(segments):
         raise RequestRefusedError("not_found", "write the path without dots: /docs lists what there is")
 
 

@@ -26,7 +26,15 @@ from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timelin
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
 from storage.setup.answers import STRUCTS as SETUP_STRUCTS
-from storage.webhooks.answers import DeliveryList, DeliveryView, NewWebhook, WebhookList, WebhookOrder, WebhookView
+from storage.webhooks.answers import (
+    DeliveryList,
+    DeliveryView,
+    NewWebhook,
+    RotationOrder,
+    WebhookList,
+    WebhookOrder,
+    WebhookView,
+)
 
 ANSWERS: tuple[type[Struct], ...] = (
     *(Intent, LiveSessions, Timeline, SessionFeatures, FeatureCatalogue, Token, ErrorAnswer),
@@ -37,7 +45,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *OVERVIEW_STRUCTS,
     *PROMOTION_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
-    *(WebhookList, WebhookView, WebhookOrder, NewWebhook, DeliveryList, DeliveryView),
+    *(WebhookList, WebhookView, WebhookOrder, RotationOrder, NewWebhook, DeliveryList, DeliveryView),
 )
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-#: What a spreadsheet would run.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a spreadsheet would run, in full width too, as some Asian editions do.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def cell(value: Any) -> Any:

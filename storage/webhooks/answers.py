@@ -1,10 +1,15 @@
 """What the webhooks' routes and commands show. Plain data; times are ms UTC."""
 
+from typing import Annotated
+
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from storage.webhooks.crossings import Wanted, Webhook
 from storage.webhooks.deliveries import Delivery, State
+
+#: Hours for which an old secret signs too, unless said otherwise, and at most.
+GRACE_HOURS, MOST_HOURS = 24, 720
 
 
 class WebhookView(Struct, frozen=True):
@@ -17,6 +22,8 @@ class WebhookView(Struct, frozen=True):
     allow_private: bool
     created_at: int
     disabled: str
+    #: Until when its old secret signs too; 0: it has none.
+    old_secret_until: int
 
 
 class WebhookList(Struct, frozen=True):
@@ -34,8 +41,14 @@ class WebhookOrder(Struct, frozen=True, forbid_unknown_fields=True):
     allow_private: bool = False
 
 
+class RotationOrder(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how many hours the secret that a webhook has signs beside the new one; 0: no longer, as it has leaked."""
+
+    hours: Annotated[int, Meta(ge=0, le=MOST_HOURS)] = GRACE_HOURS
+
+
 class NewWebhook(Struct, frozen=True):
-    """A webhook that was made; its secret is not shown again. `notice` says what to look at, "" for nothing."""
+    """A webhook that was made or rotated; its secret is not shown again. `notice`: what to look at, "" for nothing."""
 
     webhook: WebhookView
     secret: str
@@ -77,6 +90,7 @@ def view_of(webhook: Webhook) -> WebhookView:
         webhook.allow_private,
         webhook.created_at,
         webhook.disabled,
+        webhook.old_secret_until if webhook.old_secret else 0,
     )
 
 

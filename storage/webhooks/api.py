@@ -24,6 +24,7 @@ from storage.webhooks.answers import (
     DeliveryList,
     DeliveryView,
     NewWebhook,
+    RotationOrder,
     WebhookList,
     WebhookOrder,
     WebhookView,
@@ -39,6 +40,7 @@ from storage.webhooks.registry import UnknownWebhookError
 MOST_DELIVERIES, MOST_BYTES = 500, 16_384
 #: Seconds that a name may take to resolve when a webhook is made, and after which a database may be asked again.
 RESOLVE_SECONDS, RETRY_SECONDS = 5.0, 2
+HOUR_MS = 3_600_000
 JSON = "application/json"
 Answer = TypeVar("Answer")
 
@@ -192,6 +194,23 @@ def _add_webhooks(
         await _webhook(request, engine, webhook, caller)
         await _known(registry.enable, engine, webhook, _now())
         return _json(view_of(await _webhook(request, engine, webhook, caller)))
+
+    @router.post(
+        "/webhooks/{webhook}/rotate",
+        summary="Give a webhook a new secret, shown this once; the old one signs too for some hours",
+        responses=answered(NewWebhook, "not_found", "too_large", "unavailable"),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/RotationOrder"}}},
+            }
+        },
+    )
+    async def rotate_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
+        order = await json_body(request, RotationOrder, "an order", MOST_BYTES)
+        await _webhook(request, engine, webhook, caller)
+        rotated = await _known(registry.rotate, engine, webhook, _now(), order.hours * HOUR_MS)
+        return _json(NewWebhook(view_of(rotated), rotated.secret, ""))
 
     @router.post(
         "/webhooks/{webhook}/test",

@@ -69,7 +69,7 @@ class WebhookClient:
         host, port = check_url(webhook.url, webhook.allow_private)
         addresses = permitted(await self._resolve(host, port), webhook.allow_private)
         now = int(time.time() * 1000)
-        signed = headers(webhook.secret, message_id, body, now)
+        signed = headers(webhook.secrets_at(now), message_id, body, now)
         async with self._client() as client:
             for last, address in ((address == addresses[-1], address) for address in addresses):
                 request = _request(client, webhook.url, host, address, signed, body)

@@ -20,7 +20,8 @@ BANDS: tuple[Band, ...] = get_args(Band)
 
 
 class Webhook(Struct, frozen=True, kw_only=True):
-    """`wanted`: none is every crossing. `since` and `bands_since` in ms UTC, see storage/webhooks/tables.py."""
+    """`wanted`: none is every crossing. `since`, `bands_since` and `old_secret_until` in ms UTC, see
+    storage/webhooks/tables.py."""
 
     id: str
     site: str
@@ -32,6 +33,12 @@ class Webhook(Struct, frozen=True, kw_only=True):
     since: int
     bands_since: int
     disabled: str = ""
+    old_secret: str = ""
+    old_secret_until: int = 0
+
+    def secrets_at(self, now: int) -> tuple[str, ...]:
+        """With what a message is signed at this moment (ms UTC), the newest first."""
+        return (self.secret, self.old_secret) if self.old_secret and now < self.old_secret_until else (self.secret,)
 
     def wants(self, before: Band, after: Band) -> bool:
         up = BANDS.index(after) > BANDS.index(before)

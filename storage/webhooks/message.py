@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -83,13 +84,16 @@ def encode(message: Message) -> str:
     return msgspec.json.encode(message).decode()
 
 
-def headers(secret: str, message_id: str, body: str, now: int) -> dict[str, str]:
-    """The headers that sign a body for this attempt; `now` in ms UTC."""
+def headers(signing: Sequence[str], message_id: str, body: str, now: int) -> dict[str, str]:
+    """The headers that sign a body for this attempt with each of these secrets; `now` in ms UTC.
+
+    A receiver that knows one of them verifies: Standard Webhooks have a list of signatures, separated by spaces.
+    """
     moment = datetime.fromtimestamp(now // 1000, UTC)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(now // 1000),
-        "webhook-signature": Signer(secret).sign(message_id, moment, body),
+        "webhook-signature": " ".join(Signer(each).sign(message_id, moment, body) for each in signing),
     }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from storage.errors import StorageError
@@ -66,6 +67,24 @@ def enable(engine: Engine, webhook_id: str, now: int) -> None:
         connection.execute(
             update(webhooks).where(webhooks.c.id == webhook_id).values(disabled="", since=now, bands_since=since)
         )
+
+
+def rotate(engine: Engine, webhook_id: str, now: int, grace_ms: int) -> Webhook:
+    """Give a webhook a new secret; the one it had signs beside it for so long, one before that no more.
+
+    Raises UnknownWebhookError.
+    """
+    found = one(engine, webhook_id)
+    rotated = msgspec.structs.replace(
+        found, secret=new_secret(), old_secret=found.secret if grace_ms else "", old_secret_until=now + grace_ms
+    )
+    kept = {name: getattr(rotated, name) for name in ("secret", "old_secret", "old_secret_until")}
+    with transaction(engine) as connection:
+        # Of two at a time one is made; the other would have shown a secret that nothing signs with.
+        is_mine = (webhooks.c.id == webhook_id) & (webhooks.c.secret == found.secret)
+        if not connection.execute(update(webhooks).where(is_mine).values(kept)).rowcount:
+            raise UnknownWebhookError(webhook_id)
+    return rotated
 
 
 def remove(engine: Engine, webhook_id: str) -> None:

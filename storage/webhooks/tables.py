@@ -16,6 +16,7 @@ from storage.database.tables import metadata
 
 #: `wanted`: words of storage/webhooks/crossings.py, separated by spaces; none: all. Crossings count from `since` on,
 #: and bands of the site's sessions are known from `bands_since` on. `disabled` says why, empty while it is in use.
+#: `old_secret` signs beside `secret` until its moment.
 webhooks = Table(
     "webhooks",
     metadata,
@@ -29,6 +30,8 @@ webhooks = Table(
     Column("since", BigInteger, nullable=False),
     Column("bands_since", BigInteger, nullable=False),
     Column("disabled", String(300), nullable=False),
+    Column("old_secret", String(100), nullable=False),
+    Column("old_secret_until", BigInteger, nullable=False),
     PrimaryKeyConstraint("id"),
 )
 

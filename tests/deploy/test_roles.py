@@ -153,6 +153,7 @@ OPERATIONS = {
     "POST /webhooks/{webhook}/pause": Row("admin", f"{HOOK}/pause", body={}, other=404, tells=OF_SHOP),
     "POST /webhooks/{webhook}/enable": Row("admin", f"{HOOK}/enable", body={}, other=404, tells=OF_SHOP),
     "POST /webhooks/{webhook}/test": Row("admin", f"{HOOK}/test", body={}, other=404, tells=OF_SHOP),
+    "POST /webhooks/{webhook}/rotate": Row("admin", f"{HOOK}/rotate", body={}, other=404, tells=OF_SHOP),
     "GET /webhook-deliveries": Row("admin", other="own", tells=OF_SHOP),
     "GET /webhook-deliveries/{delivery}": Row("admin", DELIVERY, other=404, tells=OF_SHOP),
     "POST /webhook-deliveries/{delivery}/send": Row("admin", f"{DELIVERY}/send", body={}, other=404, tells=OF_SHOP),

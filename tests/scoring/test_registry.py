@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 
 from scoring import registry
-from scoring.folder import RegistryError
+from scoring.folder import MOST_GRAPH_BYTES, RegistryError
 from scoring.manifest import Manifest
 from scoring.registry import SHIPPED
 
@@ -72,6 +73,21 @@ def test_a_version_that_is_not_there_is_refused(folder: Path, version: str) -> N
     assert repr(version) in message
     assert VERSION in message
     assert "OPECOM_SCORING__MODEL" in message
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "manifest.json"])
+def test_a_file_without_end_is_refused_before_it_fills_memory(folder: Path, name: str) -> None:
+    """Sparse: a terabyte that takes no disk."""
+    with (folder / VERSION / name).open("r+b") as file:
+        file.truncate(2**40)
+    tracemalloc.start()
+    try:
+        assert "bytes, which no model of ours needs" in refusal(folder)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A reader's buffer grows by doubling.
+    assert peak <= 3 * MOST_GRAPH_BYTES
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

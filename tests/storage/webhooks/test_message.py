@@ -53,13 +53,27 @@ def test_an_id_is_of_one_crossing_and_one_webhook() -> None:
 
 def test_the_signature_verifies_and_another_body_secret_or_time_does_not() -> None:
     body, now = message.encode(message.crossed(CROSSING)), int(time.time() * 1000)
-    signed = message.headers(SECRET, "msg_1", body, now)
+    signed = message.headers([SECRET], "msg_1", body, now)
     assert Webhook(SECRET).verify(body, signed)["data"]["to"] == "high"
     for changed_body, headers, secret in [
         (body.replace("high", "low"), signed, SECRET),
         (body, signed | {"webhook-id": "msg_2"}, SECRET),
         (body, signed, message.new_secret()),
-        (body, message.headers(SECRET, "msg_1", body, now - 600_000), SECRET),
+        (body, message.headers([SECRET], "msg_1", body, now - 600_000), SECRET),
     ]:
         with pytest.raises(WebhookVerificationError):
             Webhook(secret).verify(changed_body, headers)
+
+
+def test_in_the_time_of_a_rotation_either_secret_verifies() -> None:
+    old, new, now = SECRET, message.new_secret(), int(time.time() * 1000)
+    hook = webhook(secret=new, old_secret=old, old_secret_until=now + 1)
+    body = message.encode(message.crossed(CROSSING))
+    both = message.headers(hook.secrets_at(now), "msg_1", body, now)
+    assert both["webhook-signature"].count("v1,") == 2
+    for secret in (old, new):
+        assert Webhook(secret).verify(body, both)["type"] == "session.band"
+    after = message.headers(hook.secrets_at(now + 1), "msg_1", body, now)
+    assert Webhook(new).verify(body, after)["type"] == "session.band"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(body, after)

@@ -56,6 +56,21 @@ def test_out_of_use_and_into_it_again(engine: Engine) -> None:
     assert bands.move(engine, "log", {0: step}, by_site([again]), NOON).crossings == 0
 
 
+def test_a_rotation_keeps_the_secret_before_it_for_its_time(engine: Engine) -> None:
+    made = add(engine)
+    first = registry.rotate(engine, made.id, NOON, 1_000)
+    assert registry.one(engine, made.id) == first
+    assert first.secrets_at(NOON + 999) == (first.secret, made.secret)
+    assert first.secrets_at(NOON + 1_000) == (first.secret,)
+    second = registry.rotate(engine, made.id, NOON + 1, 1_000)
+    assert second.secrets_at(NOON + 1) == (second.secret, first.secret), "the oldest ends"
+    leaked = registry.rotate(engine, made.id, NOON + 2, 0)
+    assert registry.one(engine, made.id).secrets_at(NOON + 2) == (leaked.secret,)
+    assert len({made.secret, first.secret, second.secret, leaked.secret}) == 4
+    with pytest.raises(UnknownWebhookError):
+        registry.rotate(engine, "wh_none", NOON, 0)
+
+
 def test_removing_gives_up_what_is_due_and_keeps_the_log(engine: Engine) -> None:
     made = add(engine)
     deliveries.put_test(engine, made.id, "default", message.test("default", made.id, NOON), NOON)
