@@ -71,6 +71,11 @@ class KafkaSettings(Group):
         ge=0,
         description="The same after 5 s without data, 0: no other; 200 on the embedded broker, which wakes no fetch.",
     )
+    log_folder: Path | None = Field(
+        None,
+        description="Folder with what fills the log of a broker in memory again; `opecom up` sets it for the embedded "
+        "one.",
+    )
 
 
 class PathRule(Group):
