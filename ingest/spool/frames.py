@@ -38,11 +38,12 @@ class SpooledRecord(NamedTuple):
 
 
 class SpoolFrame(NamedTuple):
-    """A whole frame with a right checksum: `records` records from number `first` on; it ends before place `end`."""
+    """A whole frame with a right checksum: `records` records from number `first` on, at bytes `begin` to `end`."""
 
     first: int
     records: int
     payload: bytes
+    begin: int
     end: int
 
     @property
@@ -92,23 +93,26 @@ def frame_at(data: bytes, place: int) -> SpoolFrame | None:
     (wanted,) = _CRC.unpack_from(data, place + _HEADER.size)
     if zlib.crc32(payload, zlib.crc32(data[place : place + _HEADER.size])) != wanted:
         return None
-    return SpoolFrame(first, count, payload, end)
+    return SpoolFrame(first, count, payload, place, end)
 
 
-def wanted_bytes(data: bytes, place: int) -> int:
-    """How many bytes the frame at `place` has by its own header; FRAME_BYTES where `data` ends within the header."""
-    if place + FRAME_BYTES > len(data):
-        return FRAME_BYTES
-    return FRAME_BYTES + int(_HEADER.unpack_from(data, place)[1])
+def leading_frames(data: bytes) -> list[SpoolFrame]:
+    """The good frames that follow each other from the first byte on."""
+    frames: list[SpoolFrame] = []
+    place = 0
+    while (frame := frame_at(data, place)) is not None:
+        frames.append(frame)
+        place = frame.end
+    return frames
 
 
-def find_frame(data: bytes, place: int) -> tuple[int, SpoolFrame] | None:
-    """The first good frame that begins at `place` or later, and where it begins; None where there is none."""
+def find_frame(data: bytes, place: int) -> SpoolFrame | None:
+    """The first good frame that begins at `place` or later; None where there is none."""
     begin = data.find(MAGIC, place)
     while begin >= 0:
         frame = frame_at(data, begin)
         if frame is not None:
-            return begin, frame
+            return frame
         begin = data.find(MAGIC, begin + 1)
     return None
 
@@ -136,10 +140,9 @@ def scan(data: bytes) -> Scan:
     place = len(HEAD) if data.startswith(HEAD) else 0
     frames: list[SpoolFrame] = []
     damages: list[Damage] = []
-    while found := find_frame(data, place):
-        begin, frame = found
-        if begin > place:
-            damages.append(Damage(place, begin))
+    while frame := find_frame(data, place):
+        if frame.begin > place:
+            damages.append(Damage(place, frame.begin))
         frames.append(frame)
         place = frame.end
     return Scan(frames, damages, place)

@@ -13,8 +13,8 @@ from ingest.spool.frames import (
     encode_records,
     find_frame,
     frame_at,
+    leading_frames,
     scan,
-    wanted_bytes,
 )
 
 RECORDS = st.builds(
@@ -84,13 +84,14 @@ def test_noise_is_no_frame(noise: bytes) -> None:
     assert scan(HEAD + noise).frames == []
 
 
-def test_the_size_of_a_frame_is_in_its_header() -> None:
+def test_a_frame_is_found_where_it_begins_and_only_whole() -> None:
     data, ends = segment([[SpooledRecord(1, 2, b"key", b"value")]])
     begin = len(HEAD)
-    assert wanted_bytes(data, begin) == ends[0] - begin
     assert frame_at(data[:-1], begin) is None
-    assert wanted_bytes(data[: begin + 5], begin) < ends[0] - begin
-    assert find_frame(data, 0) == (begin, frame_at(data, begin))
+    found = find_frame(data, 0)
+    assert found is not None
+    assert (found.begin, found.end) == (begin, ends[0])
+    assert leading_frames(data[begin:] + b"noise") == [found._replace(begin=0, end=ends[0] - begin)]
 
 
 def test_a_key_that_cannot_be_kept_is_refused() -> None:
