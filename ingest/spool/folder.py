@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 
 #: Bytes from which on a segment is full and the next one begins.
 SEGMENT_BYTES = 16 * 2**20
-_SUFFIX, _DAMAGED = ".spool", ".damaged"
+#: Names of segments, and of those that cannot be read whole.
+SUFFIX, DAMAGED = ".spool", ".damaged"
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ class SpoolFolder:
         if self._file is not None and self._file.size + len(frame) > SEGMENT_BYTES + len(HEAD):
             self.seal()
         if self._file is None:
-            self._file = AppendFile(self.path / f"{first:020d}{_SUFFIX}", HEAD)
+            self._file = AppendFile(self.path / f"{first:020d}{SUFFIX}", HEAD)
             self.segments.append(SpoolSegment(self._file.path, first, first, self._file.size))
         segment = self.segments[-1]
         try:
@@ -111,7 +112,7 @@ class SpoolFolder:
         """Let a segment go; one with damage stays for whoever looks at it, under another name. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             if segment.damages:
-                segment.path.replace(segment.path.with_suffix(_DAMAGED))
+                segment.path.replace(segment.path.with_suffix(DAMAGED))
             else:
                 segment.path.unlink()
         with contextlib.suppress(ValueError):
@@ -135,7 +136,7 @@ def _hold(path: Path) -> IO[bytes]:
 
 
 def _read_segments(path: Path) -> list[SpoolSegment]:
-    found = sorted((int(each.stem), each) for each in path.glob(f"*{_SUFFIX}") if each.stem.isdecimal())
+    found = sorted((int(each.stem), each) for each in path.glob(f"*{SUFFIX}") if each.stem.isdecimal())
     segments: list[SpoolSegment] = []
     for number, (first, file) in enumerate(found):
         if number + 1 < len(found):
@@ -151,7 +152,7 @@ def _cut(file: Path, first: int) -> SpoolSegment | None:
     found = scan(data)
     if not found.frames:
         if len(data) > len(HEAD):
-            kept = file.replace(file.with_suffix(_DAMAGED))
+            kept = file.replace(file.with_suffix(DAMAGED))
             _log.warning("the spool's file %s has no whole record: its %d bytes are kept as %s", file, len(data), kept)
         else:
             file.unlink()
@@ -171,5 +172,5 @@ def damage_line(segment: SpoolSegment, begin: int, end: int, records: int) -> st
     """What to log where bytes `begin` to `end` of a segment cannot be read: `records` accepted ones are lost by it."""
     return (
         f"the spool's file {segment.path} is damaged from byte {begin} to {end}: {records} accepted events are lost; "
-        f"what can be read is sent, and the file stays as {segment.path.with_suffix(_DAMAGED).name}"
+        f"what can be read is sent, and the file stays as {segment.path.with_suffix(DAMAGED).name}"
     )
