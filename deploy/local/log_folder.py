@@ -102,7 +102,8 @@ class LogFolder:
         return ""
 
     def filling(self) -> None:
-        """The broker is a new one, and not filled."""
+        """The broker is a new one, and not filled: no worker has committed to it."""
+        shutil.rmtree(self.folder / "marks", ignore_errors=True)
         (self.folder / "generation").unlink(missing_ok=True)
 
     def filled(self) -> None:

@@ -1,7 +1,8 @@
 """What the databases say of a log whose broker is gone: where each partition goes on, and from where it is needed.
 
 ClickHouse has the `events` log without a hole. Where power failed, what was not on the disk yet may be missing in its
-midst: those offsets get controls that change nothing, and what stood there comes again from the spool.
+midst: those offsets get controls that change nothing, and what stood there comes again from the spool. It comes at
+another offset, so what ClickHouse has of offsets behind its log is dropped; relational rows are replaced by newer ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from ingest.partition import partition_of
 from storage.database.tables import log_positions, sessions
 from storage.webhooks.tables import positions as webhook_positions
 from storage.write.block import Block, read
-from storage.write.clickhouse_sink import AnalyticsSink, run_query
+from storage.write.clickhouse_sink import AnalyticsSink, change, run_query
 from stream.fold.mark import decode_mark
 from stream.kafka.source import Bounds
 from stream.scored import OFFSET_SHIFT
@@ -95,14 +96,16 @@ def _partition_image(
     missing = _missing(client, given, max(known.events, bounds.start), bounds.end)
     if missing:
         _fill(client, log, number, missing)
-    stored = run_query(client, _ENDS, given).result_rows[0]
+    stored = [int(end) for end in run_query(client, _ENDS, given).result_rows[0]]
+    if max(stored) > bounds.end:
+        change(client, _TABLES, _DROPS, {**given, "end": bounds.end})
     mark = decode_mark(known.mark) if known.published else None
     first = bounds.start if mark is None else max(bounds.start, min(mark.next, known.published - 1))
     return PartitionImage(
         number,
         first,
         bounds.end,
-        max(bounds.end, reached, *map(int, stored)),
+        max(bounds.end, reached, *stored),
         max(known.scored, read_up_to.get(("scored", number), 0)) + UNSEEN,
         max(known.dead, read_up_to.get(("dead", number), 0)) + UNSEEN,
         0 if mark is None else known.published,
@@ -177,3 +180,8 @@ _ENDS = (
     f"SELECT (SELECT if(count() = 0, 0, max(offset) + 1) FROM scored_sessions {_PLACE} AND backfill = 0), "  # noqa: S608
     f"(SELECT if(count() = 0, 0, max(offset) + 1) FROM dead_letters {_PLACE} AND topic = 'events')"
 )
+_TABLES = ("scored_sessions", "dead_letters")
+_DROPS = [
+    f"ALTER TABLE scored_sessions DELETE {_PLACE} AND backfill = 0 AND offset >= {{end:UInt64}}",
+    f"ALTER TABLE dead_letters DELETE {_PLACE} AND topic = 'events' AND offset >= {{end:UInt64}}",
+]

@@ -54,6 +54,8 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         variable("kafka.bootstrap"): bootstrap,
         **{variable(f"kafka.{name}"): str(value).lower() for name, value in broker.SETTINGS.items()},
         variable("kafka.log_folder"): str(log_folder(folder)),
+        # The broker keeps nothing on a disk, and accepted means on one.
+        variable("ingest.spool"): "true",
         **_shared_secret(settings),
     }
     shop, console = _shop(settings), _listening(settings.console.host, settings.console.port)

@@ -38,6 +38,8 @@ from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
 
+#: Seconds in which the spool has sent what the log before did not get: sessions go on with it, so no tick closes them.
+SPOOL_SECONDS = 30.0
 NOT_YET = "no partition claimed yet"
 
 
@@ -72,6 +74,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         models=scorers,
         records=KafkaRecordPublisher(producer, PATIENCE),
         metrics=metrics,
+        first_tick_seconds=SPOOL_SECONDS if marks else 0.0,
     )
     app = create_app(
         worker,

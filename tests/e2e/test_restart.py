@@ -1,6 +1,7 @@
 """An embedded system that ends and starts again: its log goes on, and so do the sessions that were open."""
 
 import asyncio
+import random
 import re
 from pathlib import Path
 
@@ -44,3 +45,30 @@ def test_sessions_go_on(system: RestartedSystem, tmp_path: Path, ends: str, caps
     line = asyncio.run(check_stored(system.stack, accepted))
     with capsys.disabled():
         print(f"\n{line}")
+
+
+@pytest.mark.parametrize(
+    "times", [pytest.param(2, id="2 times"), pytest.param(50, id="50 times", marks=pytest.mark.long)]
+)
+def test_everything_killed_under_load(
+    system: RestartedSystem, tmp_path: Path, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every event that was answered 202 is counted once, and rows are those of a fold of the whole log."""
+    chance = random.Random(7)
+    ledger = Ledger(system.stack.ingest.url, tmp_path / "accepted", RATE)
+    with system.ended():
+        system.start()
+        ledger.start()
+        for _ in range(times):
+            # What came just now is in the spool alone, or in the broker, or in one database.
+            ledger.wait_for(chance.randrange(50, 400))
+            system.kill()
+            system.start()
+            assert "the log goes on" in system.output
+        ledger.wait_for(100)
+        accepted = ledger.stop()
+        system.settle(len(accepted))
+        system.stop()
+    line = asyncio.run(check_stored(system.stack, accepted))
+    with capsys.disabled():
+        print(f"\n{times} kills: {line}, {ledger.resent} batches sent again")

@@ -23,6 +23,9 @@ from tests.support.forked import Opecom
 from tests.support.recomputed import differences, refolded, stored
 from tests.support.stack import READY_SECONDS, Stack
 
+#: Seconds without a change of the databases after which nothing more is on its way.
+SETTLED_SECONDS = 8.0
+
 
 @dataclass(frozen=True)
 class LoggedRecord:
@@ -100,6 +103,19 @@ class RestartedSystem:
         assert wait_until(lambda: stored() >= count, seconds), (
             f"{stored()} of {count} records are stored:\n{self.output}"
         )
+
+    def settle(self, count: int, seconds: float = 120) -> None:
+        """Until the rows count so many events and for some seconds no others, and all of the log is stored."""
+        until, since, last = time.monotonic() + seconds, time.monotonic(), (0, 0)
+        folder = LogFolder(log_folder(self.stack.folder / "data"))
+        while time.monotonic() < until:
+            now = self.counted(), sum(each.events for each in folder.checkpoint().values())
+            if now != last:
+                last, since = now, time.monotonic()
+            if now[0] >= count and time.monotonic() - since > SETTLED_SECONDS:
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"{last[0]} of {count} events are counted, {last[1]} records stored:\n{self.output}")
 
     def counted(self) -> int:
         """How many events the rows of sessions count."""
