@@ -41,6 +41,10 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget]] = {
     "ingest": {
         "batch_events_per_cpu_second": FigureTarget(15_000),
         "single_requests_per_cpu_second": FigureTarget(2_000),
+        "spool_batch_events_per_cpu_second": FigureTarget(12_000),
+        "spool_single_requests_per_cpu_second": FigureTarget(1_600),
+        "spool_batch_ratio": FigureTarget(0.8),
+        "spool_single_ratio": FigureTarget(0.8),
     },
     "writer": {"updates_per_cpu_second": FigureTarget(15_000)},
     # The raw events go into chDB beside the updates.

@@ -121,21 +121,25 @@ class SpoolPublisher:
     async def _adopt(self) -> None:
         """Drain what other processes left, now and whenever one ends."""
         while True:
-            for drain in tuple(self._adopted):
-                if not drain.folder.segments:
-                    await drain.stop(0)
-                    drain.folder.close()
-                    self._adopted.remove(drain)
-            for folder in await asyncio.to_thread(
-                _left_folders, self._root, {each.folder.path for each in self._drains}
-            ):
-                drain = Drain(
-                    folder, PositionFile(folder.path / "position"), self._appender, self._store, self._partitions
-                )
-                drain.start()
-                self._adopted.append(drain)
-                _log.info("%d events that another process left in %s are sent", drain.waiting, folder.path)
+            try:
+                await self._look_for_left()
+            except OSError as error:
+                _log.error("spools that others left in %s cannot be looked for: %s", self._root, reason_of(error))
             await asyncio.sleep(ADOPT_EVERY)
+
+    async def _look_for_left(self) -> None:
+        for drain in tuple(self._adopted):
+            if not drain.folder.segments:
+                await drain.stop(0)
+                drain.folder.close()
+                self._adopted.remove(drain)
+        held = {drain.folder.path for drain in self._drains}
+        for folder in await asyncio.to_thread(_left_folders, self._root, held):
+            position = PositionFile(folder.path / "position")
+            drain = Drain(folder, position, self._appender, self._store, self._partitions)
+            drain.start()
+            self._adopted.append(drain)
+            _log.info("%d events that another process left in %s are sent", drain.waiting, folder.path)
 
 
 def _own_folder(root: Path) -> SpoolFolder:

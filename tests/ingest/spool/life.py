@@ -1,5 +1,7 @@
 """A spool that is killed: its folder, the log that it is drained into, and what was accepted meanwhile."""
 
+import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -17,12 +19,28 @@ from ingest.spool.spool import Spool
 PARTITIONS = 3
 
 
+class CrashError(Exception):
+    """The process dies here."""
+
+
+class CrashingAppender(ListAppender):
+    """A log that takes `taken` records of the next append, and then the process dies; None: all goes well."""
+
+    taken: int | None = None
+
+    async def append(self, partition: int, records: Sequence[SpooledRecord]) -> int:
+        if self.taken is None:
+            return await super().append(partition, records)
+        self.partitions[partition] += records[: self.taken]
+        raise CrashError
+
+
 class SpoolLife:
     """Processes that follow each other on one folder; `accepted` is what was answered with 202."""
 
     def __init__(self, store: EventStore | None = None, most_bytes: int = 2**30) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="spool-"))
-        self.log = ListAppender(PARTITIONS)
+        self.log = CrashingAppender(PARTITIONS)
         self.store = store or DurableLog()
         self.accepted: list[SpooledRecord] = []
         self.most_bytes = most_bytes
@@ -51,6 +69,18 @@ class SpoolLife:
         made = self.records(partitions)
         await self.spool.append(made)
         self.accepted += made
+
+    async def crash(self, taken: int) -> int:
+        """The process dies as each partition has so many records of a chunk; how many the log may get twice."""
+        before, self.log.taken = sum(map(len, self.log.partitions)), taken
+        with contextlib.suppress(CrashError):
+            await self.drain.drain_some()
+        # Nothing goes on in a process that is dead.
+        await asyncio.sleep(0)
+        self.log.taken = None
+        self.kill()
+        self.begin()
+        return sum(map(len, self.log.partitions)) - before
 
     async def drain_all(self) -> None:
         while await self.drain.drain_some():
