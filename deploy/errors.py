@@ -58,12 +58,14 @@ What stands beneath SetupError a user can fix: one clear line that names the set
             AwayError
                 StuckError
             BenchError
+            CopyError
             GateRefusedError
             HeldBySettingsError
             ImportFileError
             InputError
             InterruptedReplayError
             LogError
+            LostLogError
             NameTakenError
             NotTakenError
             PortTakenError

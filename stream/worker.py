@@ -75,7 +75,10 @@ class Worker:
         models: ModelLoader,
         records: RecordPublisher,
         metrics: WorkerMetrics,
+        first_tick_seconds: float = 0.0,
     ) -> None:
+        """`first_tick_seconds` after it has claimed partitions, a worker appends ticks: for a log into which older
+        events may come first."""
         self.partitions: dict[int, Partition] = {}
         #: How far a recovery is, as a line; "" while there is none.
         self.recovery = ""
@@ -86,6 +89,7 @@ class Worker:
         self._models = models
         self._records = records
         self._metrics = metrics
+        self._first_tick_seconds = first_tick_seconds
         self._failure_run = 0
         self._committed: dict[int, int] = {}
         self._commit_at = 0.0
@@ -116,7 +120,7 @@ class Worker:
         self.recovery = ""
         self._metrics.recovery_left.set(0)
         self._committed = {}
-        self._ticked = {}
+        self._ticked = dict.fromkeys(claimed, monotonic() + self._first_tick_seconds)
         self._sought = {}
         self._metrics.forget_partitions()
         self._metrics.claims.inc(len(claimed))

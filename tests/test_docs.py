@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -13,6 +14,7 @@ from ingest.events import Code
 from ingest.metrics import IngestMetrics
 from ingest.parsing.hosts import IGNORED_REFERRERS
 from ingest.parsing.traffic import CLICK_IDS
+from ingest.spool.metrics import add_spool_metrics
 from storage.metrics import ApiMetrics, WriterMetrics
 from storage.webhooks.metrics import WebhookMetrics
 from stream.metrics import WorkerMetrics
@@ -32,7 +34,9 @@ def metric_names() -> list[str]:
     ApiMetrics(storage)
     WebhookMetrics(storage)
     add_process_metrics(storage, "writer", folder=ROOT)
-    registries = (WorkerMetrics().registry, IngestMetrics().registry, storage)
+    ingest = IngestMetrics().registry
+    add_spool_metrics(ingest, SimpleNamespace(spool=SimpleNamespace(), waiting=0, size=0, lost=0))
+    registries = (WorkerMetrics().registry, ingest, storage)
     families = [family for registry in registries for family in registry.collect()]
     return sorted({family.name for family in families})
 

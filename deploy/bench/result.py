@@ -49,6 +49,10 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget | None]] = {
     "ingest": {
         "batch_events_per_cpu_second": FigureTarget(15_000),
         "single_requests_per_cpu_second": FigureTarget(2_000),
+        "spool_batch_events_per_cpu_second": FigureTarget(12_000),
+        "spool_single_requests_per_cpu_second": FigureTarget(1_600),
+        "spool_batch_ratio": FigureTarget(0.8),
+        "spool_single_ratio": FigureTarget(0.8),
     },
     # The confluent loop and Quix keep sums, as naive Faust does; the echoes take no event anywhere.
     "peers": {

@@ -15,6 +15,7 @@ from deploy.doctor.learning import learning
 from deploy.doctor.model import model
 from deploy.doctor.model_fit import model_fit
 from deploy.doctor.parts import part
+from deploy.doctor.spool import spool
 from deploy.errors import AwayError, SetupError
 from deploy.learner.libraries import missing_line
 from deploy.processes import data_folder, probes
@@ -38,7 +39,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """What all checks found, for a system with these settings, which may run or not."""
     settings = data_folder.as_running(settings)
     addresses = addresses_of(settings)
-    findings = [installation(), folder(settings.data_dir), *keys(settings), model(settings.scoring)]
+    findings = [installation(), folder(settings.data_dir), *spool(settings), *keys(settings), model(settings.scoring)]
     get = partial(probes.get, key=probe_key(settings))
     ahead: dict[str, float] = {}
     for found, times in (

@@ -1,4 +1,7 @@
-"""The embedded broker: Tansu, one binary that speaks Kafka's protocol and keeps everything in memory."""
+"""The embedded broker: Tansu, one binary that speaks Kafka's protocol and keeps everything in memory.
+
+restore.py fills a new one with what the log of the one before needs to go on.
+"""
 
 from deploy.errors import SetupError
 from deploy.log.cluster_id import new_cluster_id
@@ -35,6 +38,6 @@ def command(path: str, port: int) -> list[str]:
     ]
 
 
-def environment() -> dict[str, str]:
-    """A new cluster id: each start is a new log, and its name must say so."""
-    return {"CLUSTER_ID": new_cluster_id()}
+def environment(log: str = "") -> dict[str, str]:
+    """The name of the log: a new one, unless this broker is to be filled with the log of the one before."""
+    return {"CLUSTER_ID": log or new_cluster_id()}

@@ -1,4 +1,4 @@
-"""Who is forgotten, as the embedded database remembers it: its broker forgets everything with each start."""
+"""Who is forgotten, as the embedded database remembers it, for a log that begins."""
 
 from pathlib import Path
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 from deploy.errors import AwayError, PortTakenError, SetupError
 from deploy.local import broker
+from deploy.local.embedded_log import EmbeddedLog
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
-from deploy.log.controls import LogError, keep_erasures
 from deploy.log.site_models import restore_site_models
 from deploy.processes import probes
 from deploy.processes.addresses import addresses
+from deploy.processes.data_folder import log_folder
 from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import PATIENCE, Child, Supervisor, exit_text, remedy
-from deploy.settings.model import KafkaSettings, Settings, variable
+from deploy.settings.model import Settings, variable
 
 #: Without a broker there is nothing to drain; the parts get so many seconds then.
 ORPHANED = 3.0
@@ -30,7 +31,7 @@ READY_WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """What runs. `broker` makes the child again for each start, as each start is a new log."""
+    """What runs. `broker` makes the child again for each start: in memory, it is a new one each time."""
 
     parts: tuple[Child, ...]
     prepare: Callable[[Supervisor], Awaitable[None]]
@@ -45,12 +46,16 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
     wanted = settings.kafka.bootstrap.rpartition(":")[2]
     port = free_port(int(wanted) if wanted.isdigit() else 0)
     bootstrap = f"127.0.0.1:{port}"
-    kafka = settings.kafka.model_copy(update={"bootstrap": bootstrap, **broker.SETTINGS})
+    kept = {"bootstrap": bootstrap, "log_folder": log_folder(folder)}
+    kafka = settings.kafka.model_copy(update={**kept, **broker.SETTINGS})
     environment = {
         variable("profile"): "embedded",
         **_folders(settings, folder),
         variable("kafka.bootstrap"): bootstrap,
         **{variable(f"kafka.{name}"): str(value).lower() for name, value in broker.SETTINGS.items()},
+        variable("kafka.log_folder"): str(log_folder(folder)),
+        # The broker keeps nothing on a disk, and accepted means on one.
+        variable("ingest.spool"): "true",
         **_shared_secret(settings),
     }
     shop, console = _shop(settings), _listening(settings.console.host, settings.console.port)
@@ -58,19 +63,14 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         environment[variable("shop.port")] = str(shop.port)
     environment[variable("console.port")] = str(console.port if console else 0)
 
-    async def prepare(supervisor: Supervisor) -> None:
-        # Here, as only a start needs a database's library, and this process stays.
-        from deploy.local.erased_before import erased_before
-
-        await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
-        await _forget_again(kafka, await asyncio.to_thread(erased_before, settings, folder))
-        await restore_site_models(settings.model_copy(update={"kafka": kafka}))
+    log = EmbeddedLog(settings.model_copy(update={"kafka": kafka}), folder, environment)
 
     def new_broker() -> Child:
-        return Child("broker", broker.command(path, port), broker.environment(), lambda: speaks_kafka(port))
+        named = broker.environment(log.named())
+        return Child("broker", broker.command(path, port), named, lambda: speaks_kafka(port))
 
     found = addresses(settings) | ({"shop": shop} if shop else {})
-    return LaunchPlan(_parts(found, environment), prepare, new_broker, found, console), bootstrap
+    return LaunchPlan(_parts(found, environment), log.prepare, new_broker, found, console), bootstrap
 
 
 def _shop(settings: Settings) -> ProbeAddress | None:
@@ -84,14 +84,6 @@ def _listening(host: str, wanted: int) -> ProbeAddress | None:
         with contextlib.suppress(PortTakenError), listen(host, port) as listener:
             return ProbeAddress.reached(host, int(listener.getsockname()[1]))
     return None
-
-
-async def _forget_again(kafka: KafkaSettings, digests: list[str]) -> None:
-    """Tell a new broker who is forgotten, before anything is folded; raises AwayError where it is gone again."""
-    try:
-        await keep_erasures(kafka, digests)
-    except LogError as error:
-        raise AwayError(str(error)) from error
 
 
 def services(settings: Settings, folder: Path) -> LaunchPlan:
@@ -151,7 +143,7 @@ async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, not
         failures = 0 if was_ready else failures + 1
         if failures == ATTEMPTS:
             raise SetupError(f"the broker does not start ({how})")
-        notify(f"the broker ended ({how}); what it held is gone, and everything starts again")
+        notify(f"the broker ended ({how}); everything starts again, and its log goes on")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(failures):
                 await stop.wait()

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.errors import SetupError
 from deploy.log.client_options import kafka_clients
+from deploy.log.topic_copy import copy_up_to
 from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UsePages, encode
 from ingest.outage import reason_of
@@ -46,12 +47,14 @@ async def put_pages(kafka: KafkaSettings, rows: Sequence[Row], marker: PagesMark
 
     The marker says what they are; batch and number of rows are set here. Raises LogError.
 
-    1 the rows and their marker, acknowledged · 2 the announcements. A crash in between leaves a version that nobody
-    uses, which changes no answer.
+    1 the rows and their marker, acknowledged · 2 the copy of the topic, where the broker has none on a disk · 3 the
+    announcements. A crash in between leaves a version that nobody uses, which changes no answer; an embedded broker's
+    next start announces it.
     """
     async with _producer(kafka) as producer:
         async with asyncio.timeout(PAGES_SECONDS):
             version = await add_version(producer, kafka.pages_topic, rows, marker)
+        await _keep(kafka, kafka.pages_topic, version)
         await _to_every_partition(producer, kafka, UsePages(version))
     return version
 
@@ -60,14 +63,16 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     """Write which visitor to forget, or that it is settled, announce it to every partition of `events`; returns the
     last announcement's offset of each.
 
-    1 the digests, acknowledged · 2 the announcements. A crash in between leaves a visitor whose open sessions go on
-    until they close, and are not published; the caller tries again. Raises LogError.
+    1 the digests, acknowledged, and copied where the broker has no disk · 2 the announcements. A crash in between
+    leaves a visitor whose open sessions go on until they close, and are not published; the caller tries again. Raises
+    LogError.
     """
     now, offsets = int(time.time() * 1000), dict[int, int]()
     async with _producer(kafka) as producer:
         written = [ErasureRecord(digest, now, settled) for digest in digests]
         async with asyncio.timeout(PAGES_SECONDS):
             version = await add_erasures(producer, kafka.erasures_topic, written)
+        await _keep(kafka, kafka.erasures_topic, version - 1)
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
     return offsets
@@ -79,7 +84,14 @@ async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
         return
     async with _producer(kafka) as producer:
         now = int(time.time() * 1000)
-        await add_erasures(producer, kafka.erasures_topic, [ErasureRecord(digest, now, True) for digest in digests])
+        records = [ErasureRecord(digest, now, True) for digest in digests]
+        await _keep(kafka, kafka.erasures_topic, await add_erasures(producer, kafka.erasures_topic, records) - 1)
+
+
+async def _keep(kafka: KafkaSettings, topic: str, last: int) -> None:
+    """Copy the topic up to offset `last`, where the broker is in memory."""
+    if kafka.log_folder is not None:
+        await copy_up_to(kafka_clients(kafka), topic, last, kafka.log_folder)
 
 
 async def _to_every_partition(producer: AIOKafkaProducer, kafka: KafkaSettings, control: Control) -> dict[int, int]:

@@ -78,6 +78,11 @@ def held(folder: Path) -> Generator[Path, None, None]:
             (folder / "up.json").unlink(missing_ok=True)
 
 
+def log_folder(folder: Path) -> Path:
+    """Where a data folder has what fills the log of its embedded broker again (deploy/local/log_folder.py)."""
+    return folder / "log"
+
+
 def announce(folder: Path, bootstrap: str) -> None:
     """Tells other commands where the broker of the held folder is."""
     (folder / "up.json").write_text(json.dumps(asdict(Running(os.getpid(), bootstrap))))
@@ -105,5 +110,13 @@ def as_running(settings: Settings) -> Settings:
     if found is None:
         return settings
     return settings.model_copy(
-        update={"kafka": settings.kafka.model_copy(update={"bootstrap": found.bootstrap, "idempotent": False})}
+        update={
+            "kafka": settings.kafka.model_copy(
+                update={
+                    "bootstrap": found.bootstrap,
+                    "idempotent": False,
+                    "log_folder": log_folder(settings.data_dir),
+                }
+            )
+        }
     )

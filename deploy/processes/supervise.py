@@ -45,6 +45,10 @@ class Supervisor:
         self._pause = pause
         self.running: dict[str, int] = {}
 
+    def notice(self, line: str) -> None:
+        """A line for the user."""
+        self._notify(line)
+
     async def keep(self, children: Iterable[Child], stop: asyncio.Event) -> None:
         """Keeps all running until `stop`, then stops them one after the other, in the order given.
 

@@ -71,6 +71,11 @@ class KafkaSettings(Group):
         ge=0,
         description="The same after 5 s without data, 0: no other; 200 on the embedded broker, which wakes no fetch.",
     )
+    log_folder: Path | None = Field(
+        None,
+        description="Folder with what fills the log of a broker in memory again; `opecom up` sets it for the embedded "
+        "one.",
+    )
 
 
 class PathRule(Group):
@@ -204,7 +209,17 @@ class IngestSettings(Group):
         100, ge=1, description="Most streams of live intents at once for pages of one client address."
     )
     region_header: str = Field("", description="Header with the visitor's country code, set by your proxy or CDN.")
-    max_in_flight: int = Field(20_000, ge=1, description="Events that may wait for Kafka; beyond: 503.")
+    max_in_flight: int = Field(
+        20_000, ge=1, description="Events that may wait for Kafka, or for the disk with `spool`; beyond: 503."
+    )
+    spool: bool = Field(
+        False,
+        description="Accepts events once they are on the disk of the data folder, and sends them to Kafka from there; "
+        "`opecom up` turns it on in the embedded profile.",
+    )
+    spool_bytes: int = Field(
+        2**30, ge=2**26, description="Largest size of the spool of one ingest process, in bytes; beyond: 503."
+    )
     public_url: str = Field(
         "",
         pattern=r"^(https?://[^/?#\s]+)?$",

@@ -21,6 +21,7 @@ from deploy.wiring.documents import add_documents
 from deploy.wiring.keys import import_key
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.site_access import site_access
+from deploy.wiring.spool import spool_publisher
 from ingest.admission.guard import Guard
 from ingest.admission.keys import Keys, SiteAccess
 from ingest.admission.limits import AddressBuckets, ConcurrencyLimit, TokenBuckets
@@ -33,11 +34,14 @@ from ingest.errors import REFUSAL_CODES, RefusalCode, RequestRefusedError
 from ingest.kafka import KafkaPublisher
 from ingest.metrics import IngestMetrics
 from ingest.parsing.agents import agent
+from ingest.producer import LogProducer
 from ingest.proxy.intent import IntentStream, IntentTokenEndpoint
 from ingest.proxy.upstream import Upstream
 from ingest.publish import Publisher
 from ingest.script import read
 from ingest.script_routes import add_script
+from ingest.spool.metrics import add_spool_metrics
+from ingest.spool.publisher import SpoolPublisher
 from ingest.tokens import SessionTokens
 from storage.http.errors import ReadError
 from stream.waiting import wait_for_event
@@ -91,13 +95,18 @@ class AccessSnapshot:
         self.origins.replace_all(known)
 
 
-def publisher(settings: Settings) -> KafkaPublisher:
-    return KafkaPublisher(
+def log_producer(settings: Settings) -> LogProducer:
+    return LogProducer(
         kafka_clients(settings.kafka),
         settings.kafka.events_topic,
         settings.kafka.partitions,
-        max_in_flight=settings.ingest.max_in_flight,
         timeout_ms=settings.ingest.publish_timeout_ms,
+    )
+
+
+def publisher(settings: Settings) -> KafkaPublisher:
+    return KafkaPublisher(
+        log_producer(settings), settings.kafka.partitions, max_in_flight=settings.ingest.max_in_flight
     )
 
 
@@ -153,6 +162,8 @@ def app(
         sessions=sessions,
     )
     metrics = IngestMetrics(lambda: publisher.in_flight, lambda: len(sessions), lambda: publisher.clock_ahead_ms)
+    if isinstance(publisher, SpoolPublisher):
+        add_spool_metrics(metrics.registry, publisher)
     add_process_metrics(metrics.registry, "ingest")
     reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
     context = IngestContext(
@@ -162,7 +173,7 @@ def app(
         publisher,
         metrics,
         ingest.region_header.lower().encode(),
-        degraded=lambda: disk_full(log_folder(settings)),
+        degraded=lambda: disk_full(settings.data_dir if settings.ingest.spool else log_folder(settings)),
     )
     tokens, streams = session_tokens(settings), upstream(settings, reader)
     intents = IntentStream(
@@ -186,9 +197,10 @@ def app(
 async def run(settings: Settings, stop: asyncio.Event) -> int:
     """Serve until `stop`, then finish what was begun; returns 0. Raises SetupError and PortTakenError.
 
-    Kafka away is no reason to end: events are refused with 503 until it is back.
+    Kafka away is no reason to end: events are refused with 503 until it is back, or wait in the spool.
     """
-    log, known = publisher(settings), AccessSnapshot(settings)
+    known = AccessSnapshot(settings)
+    log = spool_publisher(settings, log_producer(settings)) if settings.ingest.spool else publisher(settings)
     built = app(settings, log, known, stop)
     # The first look at a user agent loads ua-parser's tables, a fifth of a second that no visitor should wait for.
     await asyncio.to_thread(agent, "Mozilla/5.0")

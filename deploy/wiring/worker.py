@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from deploy.http.serve import serve
 from deploy.http.status import create_status_app
+from deploy.local.log_folder import LogFolder
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import disk_full
@@ -37,6 +38,8 @@ from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
 
+#: Seconds in which the spool has sent what the log before did not get: sessions go on with it, so no tick closes them.
+SPOOL_SECONDS = 30.0
 NOT_YET = "no partition claimed yet"
 
 
@@ -57,18 +60,21 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     add_process_metrics(metrics.registry, "worker")
     metrics.scored_by({"": scorers("").manifest.version})
     producer = scored_producer(clients)
+    # A broker in memory keeps no marks, as metadata of offsets; the folder with its log does.
+    marks = None if kafka.log_folder is None else LogFolder(kafka.log_folder)
 
     def make(number: int, mark: Mark) -> Partition:
         return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
 
     worker = Worker(
         topics=WorkerTopics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
-        log_reader=KafkaLogReader(clients, kafka.events_topic, settings.worker.group),
+        log_reader=KafkaLogReader(clients, kafka.events_topic, settings.worker.group, marks.mark if marks else None),
         make=make,
         wait_for_versions=followed.wait_for_versions,
         models=scorers,
         records=KafkaRecordPublisher(producer, PATIENCE),
         metrics=metrics,
+        first_tick_seconds=SPOOL_SECONDS if marks else 0.0,
     )
     app = create_app(
         worker,
@@ -81,6 +87,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
         fetch_wait_ms=kafka.fetch_wait_ms,
         idle_fetch_wait_ms=kafka.idle_fetch_wait_ms,
         round_records=settings.worker.round_records,
+        keep_marks=marks.keep_marks if marks else None,
     )
     unwatch = watch(
         clients,

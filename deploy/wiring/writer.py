@@ -10,6 +10,7 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 
 from deploy.http.status import create_status_app, serving
+from deploy.local.checkpoints import CheckpointKeeper
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
@@ -118,6 +119,9 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             asyncio.create_task(keep_fresh(settings, clients, client, metrics, stop)),
             asyncio.create_task(watch_parts(settings, client, standing, metrics, stop)),
         }
+        if settings.kafka.log_folder is not None:
+            keeper = CheckpointKeeper(settings, clients, opened, log_name, standing.writer)
+            beside.add(asyncio.create_task(keeper.run(stop)))
         try:
             await standing.writer.run(stop)
         finally:

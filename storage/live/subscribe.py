@@ -121,7 +121,9 @@ class ScoredConsumer:
         fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
             *self._partitions, timeout_ms=int(seconds * 1000), max_records=MOST_RECORDS
         )
-        return {partition: records for partition, records in fetched.items() if records}
+        # A log that was filled again begins with a record of nothing, in the place of all that was before it.
+        valued = {partition: [record for record in records if record.value] for partition, records in fetched.items()}
+        return {partition: records for partition, records in valued.items() if records}
 
     async def more(self, seconds: float) -> list[PositionedUpdate]:
         """What came within `seconds`, in each partition's order; may be empty. Raises KafkaError."""

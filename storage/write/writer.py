@@ -81,6 +81,8 @@ class Writer:
             metrics.away.labels(database.name)
             metrics.retries.labels(database.name)
         self._refused_in_a_row = 0
+        #: By topic and partition, the offset up to which both databases have everything, of what this writer wrote.
+        self._written: dict[tuple[TopicRole, int], int] = {}
         self._outages = {each.name: OutageLog(log, f"{each.name} takes writes again") for each in databases}
         self._group = GroupConsumer(
             consumer, list(self._roles), alone=alone, on_gap=self._report_gap, on_reread=metrics.rereads.inc
@@ -95,6 +97,14 @@ class Writer:
     def degraded(self) -> str:
         """Why blocks are not written now, "" where they are."""
         return "; ".join(outage.reason for outage in self._outages.values() if outage.away)
+
+    def written(self, role: TopicRole, partition: int) -> int | None:
+        """The offset up to which both databases have the partition; None before this writer's first block of it."""
+        return self._written.get((role, partition))
+
+    def highwater(self, role: TopicRole, partition: int) -> int | None:
+        """Where the partition ended at the last fetch of it; None before there was one."""
+        return self._group.highwater(TopicPartition(self._topics[role], partition))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop` is set.
@@ -265,6 +275,9 @@ class Writer:
     async def _commit(self, batches: Batches) -> None:
         # Where a rebalance came first, the partitions went to another writer, which writes the same rows again.
         offsets = {partition: records[-1].offset + 1 for partition, records in batches.items()}
+        self._written |= {
+            (self._roles[partition.topic], partition.partition): offset for partition, offset in offsets.items()
+        }
         await self._group.commit(offsets, "the block will be written again")
 
     def _count(self, batches: Batches) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import faust
@@ -21,6 +21,10 @@ DRAIN_TIMEOUT = 10.0
 STOP_TIMEOUT = 8.0
 
 
+#: Given committed offsets with their metadata, by partition.
+KeepMarks = Callable[[Mapping[int, tuple[int, str]]], None]
+
+
 class WorkerApp(faust.App):  # type: ignore[misc]
     """A Faust app whose consumer gives its rounds to `worker`; `failure` is set by the first error that ends it."""
 
@@ -33,6 +37,8 @@ class WorkerApp(faust.App):  # type: ignore[misc]
     ready = False
     #: Set when the last round has ended and is committed.
     drained: asyncio.Event
+    #: Keeps committed offsets and marks where the broker keeps no metadata with an offset.
+    keep_marks: KeepMarks | None = None
 
     def _create_directories(self) -> None:
         """Faust's folders are those of its tables, and we have none."""
@@ -54,6 +60,7 @@ def create_app(
     fetch_wait_ms: int,
     idle_fetch_wait_ms: int = 0,
     round_records: int,
+    keep_marks: KeepMarks | None = None,
 ) -> WorkerApp:
     """A worker app that is not started. Call it inside the event loop that runs it."""
     brokers = [URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")]
@@ -79,6 +86,7 @@ def create_app(
     app.events_topic = events_topic
     app.fetch_wait_ms = fetch_wait_ms
     app.idle_fetch_wait_ms = idle_fetch_wait_ms
+    app.keep_marks = keep_marks
     app.drained = asyncio.Event()
     app.failure = asyncio.get_running_loop().create_future()
     app.transport = RoundsTransport(brokers, app)

@@ -115,6 +115,8 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
         return True
 
     async def commit_offsets(self, offsets: Mapping[int, tuple[int, str]]) -> None:
+        if self.app.keep_marks is not None:
+            self.app.keep_marks(offsets)
         places = {
             KafkaPartition(self.app.events_topic, number): OffsetAndMetadata(offset, metadata)
             for number, (offset, metadata) in offsets.items()

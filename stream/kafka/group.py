@@ -143,6 +143,13 @@ class GroupConsumer:
     def next(self, partition: TopicPartition) -> int | None:
         return self._positions.next(partition)
 
+    def highwater(self, partition: TopicPartition) -> int | None:
+        """Where the partition ended at the last fetch of it; None where there was none, or it is not assigned."""
+        if partition not in self._consumer.assignment():
+            return None
+        end: int | None = self._consumer.highwater(partition)
+        return end
+
     async def _begin(self) -> bool:
         """Send the client to where each partition goes on; False when a rebalance or the owner's end came first."""
         generation, assigned = self._assignments.generation, self._consumer.assignment()

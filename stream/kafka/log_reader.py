@@ -1,5 +1,7 @@
 """The `events` topic as recovery reads it, by clients of our own beside those of Faust."""
 
+from collections.abc import Callable
+
 from aiokafka import TopicPartition
 
 from stream.fold.partition import LogRecord
@@ -8,14 +10,22 @@ from stream.recovery import PartitionReader
 
 
 class KafkaLogReader:
-    """The `events` topic, read by clients of our own beside Faust's."""
+    """The `events` topic, read by clients of our own beside Faust's.
 
-    def __init__(self, clients: KafkaClients, topic: str, group: str) -> None:
+    `kept` gives the committed offset and mark of a partition where the broker keeps no metadata with an offset.
+    """
+
+    def __init__(
+        self, clients: KafkaClients, topic: str, group: str, kept: Callable[[int], tuple[int, str] | None] | None = None
+    ) -> None:
         self._clients = clients
         self._topic = topic
         self._group = group
+        self._kept = kept
 
     async def committed(self, partition: int) -> tuple[int, str] | None:
+        if self._kept is not None:
+            return self._kept(partition)
         place = TopicPartition(self._topic, partition)
         found = (await self._clients.committed(self._group, [place])).get(place)
         return None if found is None else (found.offset, found.metadata or "")

@@ -1,21 +1,32 @@
-"""What every publisher does, on a list, on the embedded broker and on Apache Kafka."""
+"""What every publisher does: on a list, on the embedded broker and Apache Kafka, by a spool to either."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from ingest.partition import partition_of
 from ingest.publish import LogUnavailableError, Publisher, Record
-from tests.support.publishers import PARTITIONS, ListLog, Log, kafka_log
+from tests.support.publishers import PARTITIONS, ListLog, Log, kafka_log, spooled_log
 
 
-@pytest.fixture(params=["list", "embedded_kafka", pytest.param("kafka", marks=pytest.mark.kafka)])
-async def log(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
+@pytest.fixture(
+    params=[
+        "list",
+        "embedded_kafka",
+        pytest.param("kafka", marks=pytest.mark.kafka),
+        "spool to embedded_kafka",
+        pytest.param("spool to kafka", marks=pytest.mark.kafka),
+    ]
+)
+async def log(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Log]:
     if request.param == "list":
         yield ListLog()
         return
-    async with kafka_log(request.getfixturevalue(request.param).settings(partitions=PARTITIONS)) as made:
+    broker = request.param.removeprefix("spool to ")
+    kafka = request.getfixturevalue(broker).settings(partitions=PARTITIONS)
+    async with kafka_log(kafka) if broker == request.param else spooled_log(kafka, tmp_path) as made:
         yield made
 
 

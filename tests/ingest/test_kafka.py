@@ -89,7 +89,7 @@ async def test_no_acknowledgement_in_time_fails_all_that_wait_and_then_a_new_pro
     embedded_kafka: Broker,
 ) -> None:
     async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=500) as log:
-        log.publisher._producer = Stalled(log.publisher._producer)
+        log.publisher.producer._producer = Stalled(log.publisher.producer._producer)
         calls = [asyncio.create_task(log.publisher.publish([(b"a", b"1")]))]
         await asyncio.sleep(0.01)
         calls.append(asyncio.create_task(log.publisher.publish([(b"a", b"2")])))
@@ -109,7 +109,7 @@ async def test_taking_a_batch_and_acknowledging_it_have_one_time_out(embedded_ka
             return await super().send_batch()
 
     async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=1_000) as log:
-        log.publisher._producer = Slow(log.publisher._producer)
+        log.publisher.producer._producer = Slow(log.publisher.producer._producer)
         began = time.monotonic()
         with pytest.raises(LogUnavailableError, match="within 1 s"):
             await log.publisher.publish([(b"a", b"1")])
@@ -118,7 +118,7 @@ async def test_taking_a_batch_and_acknowledging_it_have_one_time_out(embedded_ka
 
 async def test_stopping_waits_for_the_time_out_and_no_longer(embedded_kafka: Broker) -> None:
     async with kafka_log(embedded_kafka.settings(), publish_timeout_ms=500) as log:
-        log.publisher._producer = Stalled(log.publisher._producer)
+        log.publisher.producer._producer = Stalled(log.publisher.producer._producer)
         call = asyncio.create_task(log.publisher.publish([(b"a", b"1")]))
         await asyncio.sleep(0.01)
         began = time.monotonic()
@@ -182,7 +182,7 @@ async def test_the_clock_is_compared_with_the_one_that_kafka_appends_by(
     appends = broker.idempotent
     right = time.time
     for wrong in (0, 1_200, -1_200):
-        monkeypatch.setattr("ingest.kafka.time.time", lambda wrong=wrong: right() + wrong)
+        monkeypatch.setattr("ingest.producer.time.time", lambda wrong=wrong: right() + wrong)
         await made.publish([(b"a", b"b")])
         assert abs(made.clock_ahead_ms - wrong * 1_000 * appends) < 60_000
     await made.stop()

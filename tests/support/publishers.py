@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,8 +12,11 @@ from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
+from deploy.wiring.spool import spool_publisher
 from ingest.kafka import KafkaPublisher
+from ingest.producer import LogProducer
 from ingest.publish import ListPublisher, LogUnavailableError, Publisher, Record
+from ingest.spool.publisher import SpoolPublisher
 
 PARTITIONS = 4
 
@@ -36,7 +40,7 @@ class ListLog:
 
 
 class KafkaLog:
-    def __init__(self, kafka: KafkaSettings, publisher: KafkaPublisher) -> None:
+    def __init__(self, kafka: KafkaSettings, publisher: KafkaPublisher | SpoolPublisher) -> None:
         self.publisher = publisher
         self._kafka = kafka
 
@@ -69,7 +73,15 @@ def publisher(kafka: KafkaSettings, **of_ingest: Any) -> KafkaPublisher:
     return made
 
 
-async def reached(publisher: Publisher, seconds: float = 15) -> None:
+def spooled(kafka: KafkaSettings, folder: Path, **of_ingest: Any) -> SpoolPublisher:
+    """A started publisher to `kafka` by a spool in the data folder `folder`."""
+    given = Settings(profile="services", data_dir=folder, kafka=kafka, ingest=IngestSettings(spool=True, **of_ingest))
+    made = spool_publisher(given, ingest.log_producer(given))
+    made.start()
+    return made
+
+
+async def reached(publisher: Publisher | LogProducer, seconds: float = 15) -> None:
     """Returns when the publisher can write; raises LogUnavailableError when it cannot in time."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
@@ -87,6 +99,19 @@ async def kafka_log(kafka: KafkaSettings, **of_ingest: Any) -> AsyncIterator[Kaf
     made = publisher(kafka, **of_ingest)
     try:
         await reached(made)
+        yield KafkaLog(kafka, made)
+    finally:
+        await made.stop()
+
+
+@asynccontextmanager
+async def spooled_log(kafka: KafkaSettings, folder: Path, **of_ingest: Any) -> AsyncIterator[KafkaLog]:
+    """The same by a spool."""
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    made = spooled(kafka, folder, **of_ingest)
+    try:
+        # Without a connection an end leaves what is spooled to the next start.
+        await reached(made.producer)
         yield KafkaLog(kafka, made)
     finally:
         await made.stop()

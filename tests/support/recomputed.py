@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isclose
-from typing import Any
+from typing import Any, Protocol
 
-from aiokafka.structs import ConsumerRecord
 from sqlalchemy import Engine, text
 
 from deploy.log.client_options import kafka_clients
@@ -26,7 +25,7 @@ from stream.fold.mark import Mark
 from stream.fold.pages import PagesMarker, PageStatistics
 from stream.fold.pages import Row as PagesRow
 from stream.fold.pages import decode as decode_page
-from stream.fold.partition import Partition
+from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import FoldResult
 from stream.fold.update import UnscoredUpdate
 from stream.scored import Identity
@@ -45,6 +44,13 @@ KEYS = {
 
 Row = dict[str, Any]
 Tables = dict[str, dict[tuple[Any, ...], Row]]
+
+
+class PartitionRecord(LogRecord, Protocol):
+    """A record of the log that says of which partition it is."""
+
+    @property
+    def partition(self) -> int: ...
 
 
 @dataclass
@@ -76,11 +82,19 @@ async def recompute(
     statistics = PageStatistics()
     for record in await read_topic(settings.kafka.model_copy(update={"partitions": 1}), settings.kafka.pages_topic):
         statistics.read(record.offset, read_page(record.value))
+    name = await log_id(kafka_clients(settings.kafka))
+    return refolded(settings, log, statistics, name, model)
+
+
+def refolded(
+    settings: Settings, log: Sequence[PartitionRecord], statistics: PageStatistics, name: str, model: str = ""
+) -> Recomputed:
+    """The same of these records of the log of this name; each says of which partition it is."""
     states, into = _folded(settings, log, statistics)
     left = {
         (each.site, each.session_id, each.opened_at) for state in states.values() for each in state.sessions()
     }  # fmt: skip
-    known = models(settings.scoring, await log_id(kafka_clients(settings.kafka)))
+    known = models(settings.scoring, name)
     live = [update for update in into.updates if not model or _identity(update) in left]
     again = [update for update in into.updates if model and _identity(update) not in left]
     told = [update for ready in score(live, known) for update in ready]
@@ -154,7 +168,7 @@ def _identity(update: UnscoredUpdate) -> Identity:
 
 
 def _folded(
-    settings: Settings, log: Sequence[ConsumerRecord], statistics: PageStatistics
+    settings: Settings, log: Sequence[PartitionRecord], statistics: PageStatistics
 ) -> tuple[dict[int, Partition], FoldResult]:
     known, into = calendars(settings), FoldResult()
     states: dict[int, Partition] = {}

@@ -140,6 +140,10 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
         "ingest": {
             "batch_events_per_cpu_second": "at least 15,000",
             "single_requests_per_cpu_second": "at least 2,000",
+            "spool_batch_events_per_cpu_second": "at least 12,000",
+            "spool_single_requests_per_cpu_second": "at least 1,600",
+            "spool_batch_ratio": "at least 0.8",
+            "spool_single_ratio": "at least 0.8",
         },
         "writer": {"updates_per_cpu_second": "at least 15,000"},
         "writer --embedded": {"updates_per_cpu_second": "at least 8,000", "lag_seconds": "at most 10"},

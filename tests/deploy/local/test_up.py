@@ -148,7 +148,9 @@ def test_a_port_in_use_is_a_line_before_anything_starts(tmp_path: Path) -> None:
     assert "starting" not in done.stdout
 
 
-async def test_a_new_broker_is_a_new_log_with_its_topics(tmp_path: Path) -> None:
+async def test_a_new_broker_has_its_topics_and_is_a_new_log_where_no_database_has_the_one_before(
+    tmp_path: Path,
+) -> None:
     settings = Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
     plan, bootstrap = up.embedded(settings, tmp_path)
     assert bootstrap == settings.kafka.bootstrap

@@ -1,0 +1,74 @@
+"""An embedded system that ends and starts again: its log goes on, and so do the sessions that were open."""
+
+import asyncio
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.ledger import Ledger
+from tests.support.restarted import RestartedSystem, check_stored
+from tests.support.stack import new_stack
+
+#: Events a second, and what lets one address send them.
+RATE = 100
+FAST = {"OPECOM_INGEST__ADDRESS_RATE_PER_SECOND": "1000000", "OPECOM_INGEST__KEY_RATE_PER_SECOND": "1000000"}
+#: Versions of the page statistics must survive as well.
+PAGES = {"OPECOM_STORAGE__PAGES_REFRESH_SECONDS": "3"}
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> RestartedSystem:
+    return RestartedSystem(new_stack(tmp_path, **FAST, **PAGES))
+
+
+@pytest.mark.parametrize("ends", ["stop", "kill"])
+def test_sessions_go_on(system: RestartedSystem, tmp_path: Path, ends: str, capsys: pytest.CaptureFixture[str]) -> None:
+    accepted: set[str] = set()
+    before: dict[str, list[tuple[int, str]]] = {}
+    with system.ended():
+        for number in range(2):
+            system.start()
+            # The same sessions in both lives, as they come from the same seed.
+            ledger = Ledger(system.stack.ingest.url, tmp_path / f"accepted-{number}", RATE)
+            ledger.start()
+            ledger.wait_for(400)
+            accepted |= ledger.stop()
+            system.wait_stored(len(accepted))
+            assert system.counted() == len(accepted)
+            before = before or system.identities()
+            getattr(system, "stop" if number else ends)()
+    assert re.search(r"the log goes on: \d+ open sessions, 4\d\d of its records are back", system.output), system.output
+    after = system.identities()
+    assert {session: after[session] for session in before} == before
+    line = asyncio.run(check_stored(system.stack, accepted))
+    with capsys.disabled():
+        print(f"\n{line}")
+
+
+@pytest.mark.parametrize(
+    "times", [pytest.param(2, id="2 times"), pytest.param(50, id="50 times", marks=pytest.mark.long)]
+)
+def test_everything_killed_under_load(
+    system: RestartedSystem, tmp_path: Path, times: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every event that was answered 202 is counted once, and rows are those of a fold of the whole log."""
+    chance = random.Random(7)
+    ledger = Ledger(system.stack.ingest.url, tmp_path / "accepted", RATE)
+    with system.ended():
+        system.start()
+        ledger.start()
+        for _ in range(times):
+            # What came just now is in the spool alone, or in the broker, or in one database.
+            ledger.wait_for(chance.randrange(50, 400))
+            system.kill()
+            system.start()
+            assert "the log goes on" in system.output
+        ledger.wait_for(100)
+        accepted = ledger.stop()
+        system.settle(len(accepted))
+        system.stop()
+    line = asyncio.run(check_stored(system.stack, accepted))
+    with capsys.disabled():
+        print(f"\n{times} kills: {line}, {ledger.resent} batches sent again")
