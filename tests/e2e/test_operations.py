@@ -22,7 +22,7 @@ from tests.support.services import Broker
 from tests.support.stack import Stack, new_stack, up
 
 CHECKS = (
-    "settings", "installation", "data folder", "keys and sites", "model", "Kafka", "topics", "worker group",
+    "settings", "installation", "data folder", "spool", "keys and sites", "model", "Kafka", "topics", "worker group",
     "writer group", "relational database", "ClickHouse", "clocks", "ingest", "worker", "store",
     "webhooks", "learning",
 )  # fmt: skip
