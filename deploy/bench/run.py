@@ -22,7 +22,7 @@ from deploy.services.artefacts import jars
 from deploy.settings.model import Settings, SiteSettings, user_cache, variable
 
 #: The groups of settings that hold the names and addresses of a run.
-GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api")
+GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api", "console", "webhooks")
 
 
 @dataclass(frozen=True, slots=True)

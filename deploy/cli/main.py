@@ -16,6 +16,10 @@ COMMANDS = {
         "deploy.cli.bench:bench",
         "Measures a part: Kafka is real, the CPU of all processes of the part counts, every record is read back.",
     ),
+    "chaos": CommandSource(
+        "deploy.cli.chaos:chaos",
+        "Injects faults into a system of its own, and ends with code 1 where anything was lost or doubled.",
+    ),
     "demo": CommandSource(
         "deploy.cli.demo:demo",
         "Sends sessions through the running system (started for it if none runs), shows live scores, and checks them.",

@@ -38,6 +38,7 @@ CALLED = {
     "asyncapi": {"pydantic"},
     "openapi": {"pydantic"},
     "bench": {"pydantic", "psutil"},
+    "chaos": {"pydantic"},
     "demo": {"pydantic"},
     "doctor": {"pydantic"},
     "drift": {"pydantic", "numpy"},
