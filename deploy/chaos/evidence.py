@@ -46,20 +46,24 @@ def recomputed(settings: Settings) -> Recomputed:
     return asyncio.run(_recomputed(settings))
 
 
-def caught_up(installation: Installation, whole: Recomputed, seconds: float) -> bool:
-    """Whether both databases have as much of it as the log gives, within `seconds`."""
+def caught_up(installation: Installation, whole: Recomputed, seconds: float, erased: int = 0) -> bool:
+    """Whether both databases have as much of it as the log gives, within `seconds`.
+
+    Of the records of `erased` visitors, so many at most, ClickHouse need not have any.
+    """
     rows = whole.tables
-    wanted = (whole.records, len(rows["scored_sessions"]), sum(r["event_count"] for r in rows["sessions"].values()))
+    wanted = (len(rows["scored_sessions"]), sum(r["event_count"] for r in rows["sessions"].values()))
 
     def counts() -> bool:
         with _Databases(installation.direct) as (engine, client):
             query = (
                 "SELECT (SELECT count() FROM events FINAL), (SELECT count() FROM scored_sessions FINAL WHERE NOT void)"
             )
-            found = client.query(query).result_rows[0]
+            records, updates = client.query(query).result_rows[0]
             with engine.connect() as connection:
                 events = connection.execute(text("SELECT SUM(event_count) FROM sessions WHERE status <> 'void'"))
-                return (*found, int(events.scalar_one() or 0)) == wanted
+                in_time = (updates, int(events.scalar_one() or 0)) == wanted
+                return in_time and whole.records - erased <= records <= whole.records
 
     return installation.until(counts, seconds, 0.5)
 

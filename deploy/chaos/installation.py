@@ -61,7 +61,13 @@ class Installation:
     """
 
     def __init__(
-        self, services: ChaosServices, settings: Settings, folder: Path, parts: Iterable[str], planted: str = ""
+        self,
+        services: ChaosServices,
+        settings: Settings,
+        folder: Path,
+        parts: Iterable[str],
+        planted: str = "",
+        forked: bool = False,
     ) -> None:
         self.services = services
         self.folder = folder
@@ -70,7 +76,7 @@ class Installation:
         self.direct = _direct(self.settings, services)
         self.counts = PartCounts()
         self.parts: dict[str, ChaosPart] = {}
-        self._planted = planted
+        self._planted, self._forked = planted, forked
         self._resting: set[str] = set()
         self._again: dict[str, float] = {}
         self._killed: set[str] = set()
@@ -188,7 +194,7 @@ class Installation:
         variables |= environment(self.settings)
         if part == "worker":
             variables[variable("worker.metrics_port")] = str(port)
-        self.parts[name] = ChaosPart(name, part, self.folder, variables, port, self._planted)
+        self.parts[name] = ChaosPart(name, part, self.folder, variables, port, self._planted, self._forked)
 
     def _note_end(self, name: str, part: ChaosPart) -> None:
         code = part.code or 0

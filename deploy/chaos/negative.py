@@ -49,6 +49,7 @@ def plant(
             parts=PARTS,
             notify=lambda line: None,
             planted=name,
+            forked=True,
             faults=bug.faults,
             quiet_seconds=QUIET if kinds else 2 * QUIET,
             settles_within=20.0,

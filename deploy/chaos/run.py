@@ -12,7 +12,7 @@ from deploy.chaos.check import Findings, attributed, check
 from deploy.chaos.errors import ChaosError
 from deploy.chaos.evidence import caught_up, collect, recomputed, watch_versions
 from deploy.chaos.faults.kind import FaultContext, FaultKind
-from deploy.chaos.history import put_past_sessions
+from deploy.chaos.history import EVENTS, put_past_sessions
 from deploy.chaos.installation import SITE, Installation, PartCounts
 from deploy.chaos.ledger import Ledger
 from deploy.chaos.plan import PlannedFault, plan
@@ -87,6 +87,7 @@ def run_faults(
     parts: Iterable[str],
     notify: Notify,
     planted: str = "",
+    forked: bool = False,
     away_seconds: float = 5.0,
     faults: int | None = None,
     quiet_seconds: float = 0.0,
@@ -97,7 +98,7 @@ def run_faults(
     `quiet_seconds` is traffic before the first fault, `settles_within` how long the databases may take at the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    installation = Installation(services, settings, folder, parts, planted)
+    installation = Installation(services, settings, folder, parts, planted, forked)
     installation.prepare()
     watch_versions(installation.direct)
     ledger = Ledger(installation.ingest_url, folder / "accepted", rate, BATCH, seed, AGAIN)
@@ -127,7 +128,7 @@ def run_faults(
         whole = probe.until_whole(settles_within)
         ledger.stop()
         log = recomputed(installation.direct)
-        whole = caught_up(installation, log, settles_within) and whole
+        whole = caught_up(installation, log, settles_within, EVENTS * len(context.erased)) and whole
         accepted = ledger.file.read()
         evidence = collect(installation.direct, log, accepted, frozenset(context.erased))
         findings = check(evidence)

@@ -12,6 +12,7 @@ from typing import Literal
 import psutil
 
 from deploy.chaos.proxy import FaultyProxy
+from deploy.chaos.small_disk import SmallDisk, small_disk
 from deploy.errors import SetupError
 from deploy.processes.interpreter import of_module
 from deploy.processes.ports import free_port, wait_until
@@ -63,7 +64,9 @@ class ChaosService:
 class ChaosServices:
     """All three. `direct` ports are for who checks, those of the proxies for the parts."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, disk: SmallDisk | None) -> None:
+        #: The disk that holds the data of all three; None where it cannot be filled.
+        self.disk = disk
         self.password = secrets.token_hex(12)
         self._folder = folder
         self._cache = cache
@@ -109,7 +112,11 @@ class ChaosServices:
 @contextmanager
 def running_services(folder: Path, cache: Path) -> Iterator[ChaosServices]:
     """All three started, and stopped at the end; raises SetupError where they cannot be had."""
-    made = ChaosServices(folder, cache)
+    with small_disk(folder) as disk:
+        yield from _running(ChaosServices(folder, cache, disk))
+
+
+def _running(made: ChaosServices) -> Iterator[ChaosServices]:
     try:
         for service in made.all.values():
             service.start()

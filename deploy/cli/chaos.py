@@ -30,6 +30,9 @@ def chaos(
     ] = "all",
     report: Annotated[Path | None, typer.Option("--report", help="A file for the run as an HTML page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The last line is the result as one JSON object.")] = False,
+    forked: Annotated[
+        bool, typer.Option("--forked", help="Forks the parts from a process that has imported them: faster starts.")
+    ] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="A folder that keeps the logs of the parts.")] = None,
 ) -> None:
     """Injects faults into a system of its own, and ends with code 1 where anything was lost or doubled.
@@ -66,6 +69,7 @@ def chaos(
                 seed=seed,
                 rate=rate,
                 parts=ALL_PARTS,
+                forked=forked,
                 notify=notify,
                 away_seconds=min(60.0, max(5.0, minutes * 4)),
             )

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 
 from deploy.chaos.faults.away import AWAY
 from deploy.chaos.faults.clocks import CLOCKS
+from deploy.chaos.faults.controls import CONTROLS
+from deploy.chaos.faults.disk import DISK
 from deploy.chaos.faults.fail_points import POINTS_BY_NAME
 from deploy.chaos.faults.kills import KILLS
 from deploy.chaos.faults.kind import FaultKind
+from deploy.chaos.faults.migrations import MIGRATIONS
 from deploy.chaos.faults.network import NETWORK
 from deploy.chaos.faults.poison import POISON
 from deploy.chaos.faults.stops import STOPS
@@ -21,6 +24,9 @@ FAMILIES: Mapping[str, Mapping[str, FaultKind]] = {
     "storms": STORMS,
     "away": AWAY,
     "network": NETWORK,
+    "disk": DISK,
+    "controls": CONTROLS,
+    "migrations": MIGRATIONS,
     "clocks": CLOCKS,
     "poison": POISON,
 }

@@ -1,0 +1,63 @@
+"""What changes answers, put into the log while a worker dies: page statistics, and visitors to be forgotten."""
+
+import asyncio
+from http.client import HTTPException
+from uuid import UUID
+
+from deploy.chaos.faults.kind import FaultContext, FaultKind, now
+from deploy.chaos.installation import SITE
+from deploy.errors import SetupError
+from deploy.log.controls import put_pages
+from deploy.processes.probes import ProbeAddress
+from deploy.terminal.query_client import call_api
+from stream.fold.pages import PageRow
+
+#: Pages of a version; seconds within which an erasure must be done.
+PAGES, ERASED_WITHIN = 2_000, 90.0
+
+
+def _pages(context: FaultContext) -> float:
+    """A whole version, while workers come and go."""
+    installation, chance = context.installation, context.chance
+    rows = [
+        PageRow("", SITE, f"/p/{page}", round(chance.random() / 5, 4), round(chance.random() / 5, 4), page / 2)
+        for page in range(PAGES)
+    ]
+    installation.kill(installation.any_worker(chance))
+    asyncio.run(put_pages(installation.direct.kafka, rows))
+    return now()
+
+
+def _erasure(context: FaultContext) -> float | None:
+    """A visitor of an hour ago is forgotten, by the API as a user does it, while a part dies."""
+    installation, chance = context.installation, context.chance
+    number = chance.randrange(20)
+    context.erased.add(str(UUID(int=number + 1)))
+    context.note = f"past-{number}"
+    killed = False
+
+    def done() -> bool:
+        nonlocal killed
+        answered = b'"state":"done"' in _delete(context, f"past-{number}")
+        if not killed:
+            installation.kill(chance.choice(["writer", installation.any_worker(chance)]))
+            killed = True
+        return answered
+
+    return now() if installation.until(done, ERASED_WITHIN, 0.5) else None
+
+
+def _delete(context: FaultContext, visitor: str) -> bytes:
+    settings = context.installation.settings
+    key = settings.api.admin_keys[0].get_secret_value()
+    api = ProbeAddress("127.0.0.1", settings.api.port)
+    try:
+        return call_api(api, "DELETE", f"/admin/visitors/{visitor}?site={SITE}", None, key, 5)
+    except (SetupError, HTTPException, OSError):
+        return b""
+
+
+CONTROLS = {
+    "page statistics reloaded": FaultKind(_pages),
+    "visitor erased": FaultKind(_erasure),
+}
