@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from deploy.chaos.ledger import AcceptedEvent
@@ -46,7 +46,6 @@ class Findings:
     differing: Sequence[str]
     disagreeing: Sequence[str]
     backwards: Sequence[str]
-    lost_by_kind: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:

@@ -1,6 +1,7 @@
 """Collects what check.py judges: the ledger, the log, a fold of it, and both databases as they stand."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -23,6 +24,8 @@ from stream.scored import Identity
 
 #: What a trigger of ours writes down when a row moves to an older version of the same log.
 _BACKWARDS = "chaos_backwards"
+#: Seconds without a change after which nothing more comes.
+STANDS_STILL = 12.0
 WATCHED = ("sessions", "page_views")
 
 
@@ -49,12 +52,17 @@ def recomputed(settings: Settings) -> Recomputed:
 def caught_up(installation: Installation, whole: Recomputed, seconds: float, erased: int = 0) -> bool:
     """Whether both databases have as much of it as the log gives, within `seconds`.
 
-    Of the records of `erased` visitors, so many at most, ClickHouse need not have any.
+    Of the records of `erased` visitors, so many at most, ClickHouse need not have any. False as well once nothing has
+    changed for STANDS_STILL seconds.
     """
     rows = whole.tables
     wanted = (len(rows["scored_sessions"]), sum(r["event_count"] for r in rows["sessions"].values()))
 
-    def counts() -> bool:
+    seen: tuple[int, ...] = ()
+    since, complete = time.monotonic(), False
+
+    def settled() -> bool:
+        nonlocal seen, since, complete
         with _Databases(installation.direct) as (engine, client):
             query = (
                 "SELECT (SELECT count() FROM events FINAL), (SELECT count() FROM scored_sessions FINAL WHERE NOT void)"
@@ -62,10 +70,14 @@ def caught_up(installation: Installation, whole: Recomputed, seconds: float, era
             records, updates = client.query(query).result_rows[0]
             with engine.connect() as connection:
                 events = connection.execute(text("SELECT SUM(event_count) FROM sessions WHERE status <> 'void'"))
-                in_time = (updates, int(events.scalar_one() or 0)) == wanted
-                return in_time and whole.records - erased <= records <= whole.records
+                counted = int(events.scalar_one() or 0)
+        if seen != (records, updates, counted):
+            seen, since = (records, updates, counted), time.monotonic()
+        complete = (updates, counted) == wanted and whole.records - erased <= records <= whole.records
+        return complete or time.monotonic() - since > STANDS_STILL
 
-    return installation.until(counts, seconds, 0.5)
+    installation.until(settled, seconds, 0.5)
+    return complete
 
 
 def collect(

@@ -16,6 +16,8 @@ from deploy.settings.model import Settings
 #: What a planted run needs; events a second; seconds of traffic before the fault, and at most.
 PARTS = ("ingest", "worker-1", "writer")
 RATE, QUIET, SECONDS = 200.0, 4.0, 90.0
+#: Seconds in which it may come back from a fault: the bug may have taken what would show it.
+RECOVERS_WITHIN = 30.0
 
 
 def selected(given: str) -> list[str]:
@@ -50,14 +52,16 @@ def plant(
             notify=lambda line: None,
             planted=name,
             forked=True,
+            recovers_within=RECOVERS_WITHIN,
             faults=bug.faults,
             quiet_seconds=QUIET if kinds else 2 * QUIET,
-            settles_within=20.0,
         )
-        lines = run.findings.lines(1)
+        lines, why = run.findings.lines(1), "nothing was found"
+        if not run.reached:
+            # What is missing may be on its way: that is no finding.
+            lines, why = [], "the run could not be judged: its last events did not come through"
     except ChaosError as error:
-        lines = []
-        notify(f"planted: {name}: the run could not be judged: {error}")
-    result = PlantedResult(name, bool(lines), lines[0] if lines else "nothing", time.monotonic() - began)
+        lines, why = [], f"the run could not be judged: {error}"
+    result = PlantedResult(name, bool(lines), lines[0] if lines else why, time.monotonic() - began)
     notify(f"planted: {name}: {'caught' if result.caught else 'NOT CAUGHT'}, by: {result.by}")
     return result

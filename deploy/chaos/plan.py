@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-#: Of faults, so many in a hundred are followed by the next one before the system has recovered.
-OVERLAPPING = 0.35
+#: The part of the faults that is followed by the next one before the system has recovered.
+OVERLAPPING = 0.5
 #: Seconds between two faults, at least and at most.
 FIRST_PAUSE, LAST_PAUSE = 0.2, 2.0
 

@@ -3,14 +3,20 @@
 import asyncio
 import itertools
 import random
+import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+
 from deploy.chaos.check import Findings, attributed, check
 from deploy.chaos.errors import ChaosError
 from deploy.chaos.evidence import caught_up, collect, recomputed, watch_versions
+from deploy.chaos.faults.controls import erasures_done
 from deploy.chaos.faults.kind import FaultContext, FaultKind
 from deploy.chaos.history import EVENTS, put_past_sessions
 from deploy.chaos.installation import SITE, Installation, PartCounts
@@ -18,14 +24,17 @@ from deploy.chaos.ledger import Ledger
 from deploy.chaos.plan import PlannedFault, plan
 from deploy.chaos.points import POINTS
 from deploy.chaos.recovery import RecoveryProbe
-from deploy.chaos.services import ChaosServices, restarted
+from deploy.chaos.services import ChaosServices, restart_dead
 from deploy.errors import SetupError
 from deploy.settings.model import Settings
 
-#: Seconds in which the system must be whole again after a fault, and at the end of a run.
-RECOVERS_WITHIN = 120.0
+#: Seconds in which the system must be whole again after a fault; in which it must come up, and settle at the end.
+RECOVERS_WITHIN, COMES_UP_WITHIN = 180.0, 240.0
 #: Events of one batch of the client, and the part of its batches that it sends twice.
 BATCH, AGAIN = 10, 0.03
+
+#: What keeps a fault from being injected and says nothing of the product.
+NOT_INJECTED = (SetupError, KafkaError, SQLAlchemyError, psutil.Error, OSError, TimeoutError)
 
 Notify = Callable[[str], None]
 
@@ -45,9 +54,13 @@ class InjectedFault:
     note: str = ""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class ChaosRun:
-    """What came of a run."""
+    """What came of a run.
+
+    `reached` says that events sent at the very end came through, so that what is missing is not only late; `whole`
+    that both databases have as much as the log gives. `stuck`: what a fault showed to be wrong, a line each.
+    """
 
     findings: Findings
     faults: list[InjectedFault]
@@ -57,21 +70,25 @@ class ChaosRun:
     seconds: float
     began: float
     parts: PartCounts
+    lost_by_kind: Mapping[str, int] = field(default_factory=dict)
     whole: bool = True
+    reached: bool = True
     stuck: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        return self.findings.clean and self.whole and not self.parts.unexpected
+        recovered = self.whole and self.reached and all(fault.recovered for fault in self.faults)
+        return self.findings.clean and recovered and not (self.parts.unexpected or self.stuck)
 
     def problems(self) -> list[str]:
         """Everything that is not as promised, a line each."""
         lines = self.findings.lines()
-        lines += [
-            f"not recovered within {RECOVERS_WITHIN:.0f} s of {each.kind}" for each in self.faults if not each.recovered
-        ]
+        lines += [f"not whole again in time after {each.kind}" for each in self.faults if not each.recovered]
         if not self.whole:
-            lines.append(f"the databases did not have everything {RECOVERS_WITHIN:.0f} s after the last fault")
+            lines.append("at the end the databases do not have as much as the log gives")
+        if not self.reached:
+            lines.append("events that were sent at the end did not come through")
+        lines += self.stuck
         return lines + [f"{each.name} ended with code {each.code}: {each.words}" for each in self.parts.unexpected]
 
 
@@ -91,11 +108,11 @@ def run_faults(
     away_seconds: float = 5.0,
     faults: int | None = None,
     quiet_seconds: float = 0.0,
-    settles_within: float = RECOVERS_WITHIN,
+    recovers_within: float = RECOVERS_WITHIN,
 ) -> ChaosRun:
     """Faults of these kinds for so many seconds, or so many of them; raises ChaosError where the run cannot be judged.
 
-    `quiet_seconds` is traffic before the first fault, `settles_within` how long the databases may take at the end.
+    `quiet_seconds` is traffic before the first fault.
     """
     folder.mkdir(parents=True, exist_ok=True)
     installation = Installation(services, settings, folder, parts, planted, forked)
@@ -107,52 +124,78 @@ def run_faults(
     probe = RecoveryProbe(installation, ledger.file)
     chance = random.Random(seed)  # noqa: S311 - choices of a run, no secret
     points = itertools.cycle(chance.sample(sorted(POINTS), len(POINTS)))
-    context = FaultContext(installation, chance, away_seconds, points, settles_within)
+    context = FaultContext(installation, chance, away_seconds, points, recovers_within)
+    planned = plan({name: kind.weight for name, kind in kinds.items()}, seed) if kinds else iter(())
     try:
         installation.start(list(installation.parts))
-        installation.require_ready(RECOVERS_WITHIN)
+        installation.require_ready(COMES_UP_WITHIN)
         ledger.start()
-        if not probe.until_whole(RECOVERS_WITHIN):
+        if not probe.until_whole(COMES_UP_WITHIN):
             raise ChaosError(f"the system did not come up: {_last_words(installation)}")
         installation.rest(quiet_seconds)
-        deadline = time.monotonic() + seconds
-        injected: list[InjectedFault] = []
-        for each in plan({name: kind.weight for name, kind in kinds.items()}, seed) if kinds else ():
-            if time.monotonic() >= deadline or (faults is not None and len(injected) >= faults):
-                break
-            fault = _inject(each, kinds[each.kind], context, probe)
-            if fault is not None:
-                injected.append(fault)
-                notify(_line(fault))
+        injected, stuck = _disturb(itertools.islice(planned, faults), kinds, seconds, context, probe, notify)
         _settle(installation)
-        whole = probe.until_whole(settles_within)
+        if not installation.until(lambda: erasures_done(context), COMES_UP_WITHIN, 0.5):
+            stuck.append("a visitor was not erased")
+        # A bug may take the first of them: what comes after it says that all before it has been read.
+        reached = any(probe.until_whole(COMES_UP_WITHIN / 3) for _ in range(3))
         ledger.stop()
+        reached = probe.until_whole(COMES_UP_WITHIN / 2) and reached
         log = recomputed(installation.direct)
-        whole = caught_up(installation, log, settles_within, EVENTS * len(context.erased)) and whole
+        whole = caught_up(installation, log, COMES_UP_WITHIN, EVENTS * len(context.erased))
         accepted = ledger.file.read()
         evidence = collect(installation.direct, log, accepted, frozenset(context.erased))
-        findings = check(evidence)
     finally:
         probe.close()
         installation.end()
     for name, service in services.all.items():
         installation.counts.killed[name] += service.kills
         service.kills = 0
-    by_kind = attributed(findings, evidence, ((fault.began, fault.kind) for fault in injected))
-    findings = Findings(
-        *(findings.lost, findings.doubled, findings.differing, findings.disagreeing, findings.backwards), by_kind
-    )
+    findings = check(evidence)
     return ChaosRun(
-        findings,
-        injected,
-        len(accepted),
-        log.records,
-        ledger.resent,
-        time.time() - began,
-        began,
-        installation.counts,
-        whole,
+        findings=findings,
+        lost_by_kind=attributed(findings, evidence, ((fault.began, fault.kind) for fault in injected)),
+        faults=injected,
+        accepted=len(accepted),
+        records=log.records,
+        resent=ledger.resent,
+        seconds=time.time() - began,
+        began=began,
+        parts=installation.counts,
+        whole=whole,
+        reached=reached,
+        stuck=stuck,
     )
+
+
+def _disturb(
+    planned: Iterable[PlannedFault],
+    kinds: Mapping[str, FaultKind],
+    seconds: float,
+    context: FaultContext,
+    probe: RecoveryProbe,
+    notify: Notify,
+) -> tuple[list[InjectedFault], list[str]]:
+    """The faults of the plan until the time is up; those that were injected, and what they showed to be wrong."""
+    services, deadline = context.installation.services, time.monotonic() + seconds
+    injected: list[InjectedFault] = []
+    stuck: list[str] = []
+    for each in planned:
+        if time.monotonic() >= deadline:
+            break
+        restart_dead(services)
+        try:
+            fault = _inject(each, kinds[each.kind], context, probe)
+        except ChaosError as error:
+            stuck.append(f"{each.kind}: {error}")
+        except NOT_INJECTED as error:
+            notify(f"{each.kind} could not be injected: {error}")
+            _heal(services)
+        else:
+            if fault is not None:
+                injected.append(fault)
+                notify(_line(fault))
+    return injected, stuck
 
 
 def _inject(
@@ -174,13 +217,21 @@ def _inject(
 
 def _settle(installation: Installation) -> None:
     """Everything runs and nothing is in the way: what a fault ended against its plan starts again."""
-    for service in installation.services.all.values():
+    _heal(installation.services)
+    try:
+        restart_dead(installation.services)
+    except SetupError as error:
+        raise ChaosError(f"a service does not start again: {error}") from error
+    installation.require_ready(COMES_UP_WITHIN)
+
+
+def _heal(services: ChaosServices) -> None:
+    """Take away what a fault has left in the way."""
+    if services.disk is not None:
+        services.disk.free()
+    for service in services.all.values():
         service.proxy.heal()
-        try:
-            restarted(service)
-        except SetupError as error:
-            raise ChaosError(f"a service does not start again: {error}") from error
-    installation.require_ready(RECOVERS_WITHIN)
+        service.signal(signal.SIGCONT)
 
 
 def _last_words(installation: Installation) -> str:

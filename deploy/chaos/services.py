@@ -130,6 +130,12 @@ def _running(made: ChaosServices) -> Iterator[ChaosServices]:
             service.proxy.stop()
 
 
+def restart_dead(services: ChaosServices) -> None:
+    """Start again what a fault has ended against its plan; raises SetupError."""
+    for service in services.all.values():
+        restarted(service)
+
+
 def restarted(service: ChaosService, attempts: int = 3) -> None:
     """Start a service again; what a full disk or a kill within the start has broken may take more than one attempt."""
     for attempt in range(attempts):

@@ -73,6 +73,9 @@ def chaos(
                 notify=notify,
                 away_seconds=min(60.0, max(5.0, minutes * 4)),
             )
+            notify(f"checked: {len(run.findings.lost)} lost, {len(run.findings.doubled)} doubled of {run.accepted:,}")
+            for line in run.problems():
+                notify(line)
             caught = [plant(bug, services, settings, folder, seed, notify) for bug in bugs]
         found = versions([("kafka", services.kafka_version())])
     _show(run, caught)
@@ -95,7 +98,7 @@ def _show(run: "ChaosRun", caught: "Sequence[PlantedResult]") -> None:
     table.add_column("kind")
     for name in ("injected", "lost", "recovery p50, s", "p99", "max"):
         table.add_column(name, justify="right")
-    for row in rows(run.faults, run.findings.lost_by_kind):
+    for row in rows(run.faults, run.lost_by_kind):
         seconds = ("-" if each is None else f"{each:.1f}" for each in (row.p50, row.p99, row.worst))
         table.add_row(row.kind, str(row.injected), str(row.lost), *seconds)
     TerminalConsole().print(table)

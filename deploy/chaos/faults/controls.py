@@ -1,7 +1,7 @@
 """What changes answers, put into the log while a worker dies: page statistics, and visitors to be forgotten."""
 
 import asyncio
-from http.client import HTTPException
+import json
 from uuid import UUID
 
 from deploy.chaos.faults.kind import FaultContext, FaultKind, now
@@ -32,28 +32,35 @@ def _erasure(context: FaultContext) -> float | None:
     """A visitor of an hour ago is forgotten, by the API as a user does it, while a part dies."""
     installation, chance = context.installation, context.chance
     number = chance.randrange(20)
-    context.erased.add(str(UUID(int=number + 1)))
-    context.note = f"past-{number}"
-    killed = False
-
-    def done() -> bool:
-        nonlocal killed
-        answered = b'"state":"done"' in _delete(context, f"past-{number}")
-        if not killed:
-            installation.kill(chance.choice(["writer", installation.any_worker(chance)]))
-            killed = True
-        return answered
-
-    return now() if installation.until(done, ERASED_WITHIN, 0.5) else None
+    visitor = f"past-{number}"
+    context.note = visitor
+    if not installation.until(lambda: bool(_call(context, "DELETE", visitor)), ERASED_WITHIN, 0.5):
+        return None
+    context.erased[str(UUID(int=number + 1))] = visitor
+    installation.kill(chance.choice(["writer", installation.any_worker(chance)]))
+    killed = now()
+    installation.until(lambda: _is_erased(context, visitor), ERASED_WITHIN, 0.5)
+    return killed
 
 
-def _delete(context: FaultContext, visitor: str) -> bytes:
+def erasures_done(context: FaultContext) -> bool:
+    """Whether every visitor that a fault has had erased is forgotten."""
+    return all(_is_erased(context, visitor) for visitor in context.erased.values())
+
+
+def _is_erased(context: FaultContext, visitor: str) -> bool:
+    answer = _call(context, "GET", visitor, "/erasure")
+    return bool(answer) and json.loads(answer)["state"] == "done"
+
+
+def _call(context: FaultContext, method: str, visitor: str, more: str = "") -> bytes:
+    """The answer of the API; nothing where it gives none now."""
     settings = context.installation.settings
     key = settings.api.admin_keys[0].get_secret_value()
     api = ProbeAddress("127.0.0.1", settings.api.port)
     try:
-        return call_api(api, "DELETE", f"/admin/visitors/{visitor}?site={SITE}", None, key, 5)
-    except (SetupError, HTTPException, OSError):
+        return call_api(api, method, f"/admin/visitors/{visitor}{more}?site={SITE}", None, key, 10)
+    except SetupError:
         return b""
 
 

@@ -12,7 +12,7 @@ from deploy.chaos.services import ServiceName
 @dataclass
 class FaultContext:
     """`chance` makes the fault's own choices; `away_seconds` is how long a service stays away. `erased` takes the
-    sessions of visitors that a fault has had erased, `notes` what people want to know of the fault."""
+    sessions that a fault has had erased, with their visitors; `note` is what people want to know of the fault."""
 
     installation: Installation
     chance: random.Random
@@ -21,7 +21,7 @@ class FaultContext:
     points: Iterator[str]
     #: Seconds in which the system must be whole again after the fault.
     recovers_within: float
-    erased: set[str] = field(default_factory=set)
+    erased: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
     def any_service(self) -> ServiceName:

@@ -20,7 +20,16 @@ def a_run(findings: Findings | None = None, unexpected: list[UnexpectedEnd] | No
     parts = PartCounts(unexpected=unexpected or [])
     parts.killed.update({"worker": 2, "kafka": 1})
     clean = Findings({}, {}, [], [], [])
-    return ChaosRun(findings or clean, FAULTS, 1_000, 1_100, 3, 60.0, 90.0, parts)
+    return ChaosRun(
+        findings=findings or clean,
+        faults=FAULTS,
+        accepted=1_000,
+        records=1_100,
+        resent=3,
+        seconds=60.0,
+        began=90.0,
+        parts=parts,
+    )
 
 
 def test_percentiles_are_by_the_nearest_rank() -> None:
