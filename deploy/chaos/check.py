@@ -21,7 +21,7 @@ class RunEvidence:
     and probability of each session's newest update by ClickHouse; stored: the same by the relational database. dead:
     reasons by place, as the log gives them and as they are stored. differing: rows that are not what a fold of the log
     gives, a line each. backwards: rows that moved to an older version, a line each. erased: sessions that were to be
-    forgotten.
+    forgotten. records: those that the log has now.
     """
 
     accepted: Mapping[str, AcceptedEvent]
@@ -35,6 +35,7 @@ class RunEvidence:
     differing: Sequence[str] = ()
     backwards: Sequence[str] = ()
     erased: frozenset[str] = frozenset()
+    records: int = 0
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def collect(
         with engine.connect() as connection:
             backwards = connection.execute(text(f"SELECT * FROM {_BACKWARDS}")).fetchall()  # noqa: S608 - ours
     logged: dict[str, set[tuple[int, int]]] = defaultdict(set)
-    for record in asyncio.run(read_topic(settings.kafka, settings.kafka.events_topic)):
+    records = asyncio.run(read_topic(settings.kafka, settings.kafka.events_topic))
+    for record in records:
         if (event_id := _event_id(record)) is not None:
             logged[event_id].add((record.partition, record.offset))
     homes: dict[str, list[Identity]] = defaultdict(list)
@@ -111,6 +112,7 @@ def collect(
         differing=differences(whole.tables, found),
         backwards=[f"{table} {session}: {old} to {new}" for table, session, old, new in backwards],
         erased=erased,
+        records=len(records),
     )
 
 

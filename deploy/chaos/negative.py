@@ -16,6 +16,8 @@ from deploy.settings.model import Settings
 #: What a planted run needs; events a second; seconds of traffic before the fault, and at most.
 PARTS = ("ingest", "worker-1", "writer")
 RATE, QUIET, SECONDS = 200.0, 4.0, 90.0
+#: Seconds in which sessions close: none does so any more when the run is judged.
+CLOSINGS = 5.0
 #: Seconds in which it may come back from a fault: the bug may have taken what would show it.
 RECOVERS_WITHIN = 30.0
 
@@ -53,6 +55,7 @@ def plant(
             planted=name,
             forked=True,
             recovers_within=RECOVERS_WITHIN,
+            closings_seconds=CLOSINGS,
             faults=bug.faults,
             quiet_seconds=QUIET if kinds else 2 * QUIET,
         )

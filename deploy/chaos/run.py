@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import random
 import signal
 import time
@@ -13,7 +14,7 @@ import psutil
 from aiokafka.errors import KafkaError
 from sqlalchemy.exc import SQLAlchemyError
 
-from deploy.chaos.check import Findings, attributed, check
+from deploy.chaos.check import Findings, RunEvidence, attributed, check
 from deploy.chaos.errors import ChaosError
 from deploy.chaos.evidence import caught_up, collect, recomputed, watch_versions
 from deploy.chaos.faults.controls import erasures_done
@@ -23,6 +24,7 @@ from deploy.chaos.installation import SITE, Installation, PartCounts
 from deploy.chaos.ledger import Ledger
 from deploy.chaos.plan import PlannedFault, plan
 from deploy.chaos.points import POINTS
+from deploy.chaos.recomputed import Recomputed
 from deploy.chaos.recovery import RecoveryProbe
 from deploy.chaos.services import ChaosServices, restart_dead
 from deploy.errors import SetupError
@@ -109,10 +111,11 @@ def run_faults(
     faults: int | None = None,
     quiet_seconds: float = 0.0,
     recovers_within: float = RECOVERS_WITHIN,
+    closings_seconds: float = math.inf,
 ) -> ChaosRun:
     """Faults of these kinds for so many seconds, or so many of them; raises ChaosError where the run cannot be judged.
 
-    `quiet_seconds` is traffic before the first fault.
+    `quiet_seconds` is traffic before the first fault. Sessions close during the first `closings_seconds`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     installation = Installation(services, settings, folder, parts, planted, forked)
@@ -120,7 +123,7 @@ def run_faults(
     watch_versions(installation.direct)
     ledger = Ledger(installation.ingest_url, folder / "accepted", rate, BATCH, seed, AGAIN)
     began = time.time()
-    asyncio.run(put_past_sessions(installation.direct.kafka, seconds, SITE, ledger.file))
+    asyncio.run(put_past_sessions(installation.direct.kafka, min(seconds, closings_seconds), SITE, ledger.file))
     probe = RecoveryProbe(installation, ledger.file)
     chance = random.Random(seed)  # noqa: S311 - choices of a run, no secret
     points = itertools.cycle(chance.sample(sorted(POINTS), len(POINTS)))
@@ -138,13 +141,9 @@ def run_faults(
         if not installation.until(lambda: erasures_done(context), COMES_UP_WITHIN, 0.5):
             stuck.append("a visitor was not erased")
         # A bug may take the first of them: what comes after it says that all before it has been read.
-        reached = any(probe.until_whole(COMES_UP_WITHIN / 3) for _ in range(3))
         ledger.stop()
-        reached = probe.until_whole(COMES_UP_WITHIN / 2) and reached
-        log = recomputed(installation.direct)
-        whole = caught_up(installation, log, COMES_UP_WITHIN, EVENTS * len(context.erased))
-        accepted = ledger.file.read()
-        evidence = collect(installation.direct, log, accepted, frozenset(context.erased))
+        reached = any(probe.until_whole(recovers_within) for _ in range(3))
+        log, evidence, whole = _judged(installation, ledger, context)
     finally:
         probe.close()
         installation.end()
@@ -156,7 +155,7 @@ def run_faults(
         findings=findings,
         lost_by_kind=attributed(findings, evidence, ((fault.began, fault.kind) for fault in injected)),
         faults=injected,
-        accepted=len(accepted),
+        accepted=len(evidence.accepted),
         records=log.records,
         resent=ledger.resent,
         seconds=time.time() - began,
@@ -166,6 +165,18 @@ def run_faults(
         reached=reached,
         stuck=stuck,
     )
+
+
+def _judged(installation: Installation, ledger: Ledger, context: FaultContext) -> tuple[Recomputed, RunEvidence, bool]:
+    """What a fold of the log gives, what is there, and whether that is as much; of a log that has come to its end."""
+    for _ in range(3):
+        log = recomputed(installation.direct)
+        whole = caught_up(installation, log, COMES_UP_WITHIN, EVENTS * len(context.erased))
+        evidence = collect(installation.direct, log, ledger.file.read(), frozenset(context.erased))
+        # A tick may come at any time, and what it closes is then in the databases alone.
+        if evidence.records == log.records:
+            return log, evidence, whole
+    raise ChaosError("the log goes on growing while it is judged")
 
 
 def _disturb(
