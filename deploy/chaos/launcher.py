@@ -33,7 +33,7 @@ def obey(orders: Path, clock: SteppedClock) -> None:
     if "point" in order:
         points.arm(order["point"], int(order["passage"]))
     if "drop" in order:
-        points.drop_next_fetch()
+        points.drop_next_fetch(sys.argv[-1])
     if "clock" in order:
         clock.step = float(order["clock"])
 

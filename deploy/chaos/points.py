@@ -105,8 +105,8 @@ def _wrapped(original: Any, pass_by: Callable[[], None], before: bool) -> Any:
     return direct
 
 
-def drop_next_fetch() -> None:
-    """Lose what the Kafka client of a worker or a writer fetches next.
+def drop_next_fetch(part: str) -> None:
+    """Lose what the Kafka client of this part, a worker or a writer, fetches next.
 
     Its position stays behind that, as aiokafka's does where a rebalance meets a fetch.
     """
@@ -126,9 +126,7 @@ def drop_next_fetch() -> None:
 
         return fetch
 
-    import sys
-
-    if "stream.kafka.consumer" in sys.modules:
+    if part == "worker":
         replace(f"{_ROUNDS}._wait_next_records", worker)
     else:
         replace("aiokafka:AIOKafkaConsumer.getmany", group)

@@ -46,3 +46,18 @@ def test_an_armed_point_ends_the_process_at_the_passage(target: str, how: str) -
     ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
     assert ended.returncode == -9
     assert ended.stdout == f"passed\none\n{how}"
+
+
+@pytest.mark.parametrize(("part", "lost"), [("worker", [False, True]), ("writer", [True, False])])
+def test_a_fetch_is_lost_by_the_part_that_is_to_lose_it_though_all_are_imported(part: str, lost: list[bool]) -> None:
+    lines = (
+        "from aiokafka import AIOKafkaConsumer",
+        "from deploy.chaos import points",
+        "from stream.kafka.consumer import RoundsConsumer",
+        "fetches = lambda: (AIOKafkaConsumer.getmany, RoundsConsumer._wait_next_records)",
+        "before = fetches()",
+        f"points.drop_next_fetch({part!r})",
+        "print([one is not other for one, other in zip(before, fetches(), strict=True)])",
+    )
+    ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{lost}\n"
