@@ -13,8 +13,8 @@ from deploy.chaos.services import ChaosServices
 from deploy.errors import SetupError
 from deploy.settings.model import Settings
 
-#: What a planted run needs beside its workers; events a second; seconds of traffic before the fault, and at most.
-PARTS = ("ingest", "writer")
+#: What a planted run needs; events a second; seconds of traffic before the fault, and at most.
+PARTS = ("ingest", "worker-1", "writer")
 RATE, QUIET, SECONDS = 200.0, 4.0, 90.0
 #: Seconds in which sessions close: none does so any more when the run is judged.
 CLOSINGS = 5.0
@@ -50,7 +50,7 @@ def plant(
             seconds=SECONDS if kinds else 0.0,
             seed=seed,
             rate=RATE,
-            parts=(*PARTS, *(f"worker-{number + 1}" for number in range(bug.workers))),
+            parts=PARTS,
             notify=lambda line: None,
             planted=name,
             forked=True,

@@ -14,12 +14,11 @@ from deploy.chaos.points import replace
 @dataclass(frozen=True, slots=True)
 class PlantedBug:
     """`apply` patches the process of a part. `kind` is the fault that shows the bug, "" where traffic alone does;
-    `faults` is how many of it there are, `workers` how many take part."""
+    `faults` is how many of it there are."""
 
     apply: Callable[[], None]
     kind: str = ""
     faults: int = 1
-    workers: int = 1
 
 
 _PUBLISH = "stream.kafka.publish:KafkaRecordPublisher.publish"
@@ -136,17 +135,10 @@ def _accepted_before_log() -> None:
 
 
 def _older_version_wins() -> None:
-    _other_guard("VALUE(version) <= version")
-
-
-def _no_guard() -> None:
-    _other_guard("TRUE")
-
-
-def _other_guard(guard: str) -> None:
     def change(original: Any) -> Any:
         def execute(connection: Any, statement: str, *others: Any, **named: Any) -> Any:
-            return original(connection, statement.replace("VALUE(version) >= version", guard), *others, **named)
+            other = statement.replace("VALUE(version) >= version", "VALUE(version) <= version")
+            return original(connection, other, *others, **named)
 
         return execute
 
@@ -211,7 +203,6 @@ PLANTED: dict[str, PlantedBug] = {
     "hole in the log passed in silence": PlantedBug(_hole_passed, "writer's client loses a fetch"),
     "gives a database one attempt": PlantedBug(_one_attempt, "ClickHouse away"),
     "older version wins": PlantedBug(_older_version_wins),
-    "no guard of versions": PlantedBug(_no_guard, "worker stopped beyond its session timeout", 2, 2),
     "committed one record too far": PlantedBug(_one_too_far, "kill -9 of writer", 2),
     "closings not published": PlantedBug(_closing_lost),
     "dead letters not published": PlantedBug(_dead_letters_dropped, "poison records"),
