@@ -1,5 +1,6 @@
 """`opecom chaos`: faults on a whole system of its own, and what was lost, doubled, or not as the log says."""
 
+import signal
 import sys
 import tempfile
 import time
@@ -57,6 +58,8 @@ def chaos(
     def notify(line: str) -> None:
         print_line(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
 
+    # As Ctrl-C: what runs is ended, and a disk of its own is taken away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="opecom-chaos-", ignore_cleanup_errors=True) as name:
