@@ -58,6 +58,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
             AwayError
                 StuckError
             BenchError
+            ChaosError
             CopyError
             GateRefusedError
             HeldBySettingsError

@@ -22,7 +22,7 @@ from deploy.services.artefacts import jars
 from deploy.settings.model import Settings, SiteSettings, user_cache, variable
 
 #: The groups of settings that hold the names and addresses of a run.
-GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api")
+GROUPS = ("kafka", "ingest", "worker", "scoring", "storage", "api", "console", "webhooks")
 
 #: Seconds that Kafka may take to start: with ten times as much to run as there are cores, a minute was too short.
 START_SECONDS = 240

@@ -20,6 +20,10 @@ COMMANDS = {
         "deploy.cli.capacity:capacity",
         "Says what a load takes: cores, memory, disk, partitions and machines, from measured figures.",
     ),
+    "chaos": CommandSource(
+        "deploy.cli.chaos:chaos",
+        "Injects faults into a system of its own, and ends with code 1 where anything was lost or doubled.",
+    ),
     "demo": CommandSource(
         "deploy.cli.demo:demo",
         "Sends sessions through the running system (started for it if none runs), shows live scores, and checks them.",

@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from deploy.errors import SetupError
 from deploy.log.cluster_id import new_cluster_id
@@ -14,9 +15,9 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{proxied_listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{proxied_address}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={logs}
@@ -47,8 +48,22 @@ def program(folder: Path) -> Program:
     return Program("kafka", folder)
 
 
+class ProxiedListener(NamedTuple):
+    """One more listener: the port that Kafka listens on, and the proxy's, which its clients are given."""
+
+    port: int
+    proxy: int
+
+
 def start(
-    folder: Path, cache: Path, port: int, controller: int, *, die_with_parent: bool = False, seconds: float = 60
+    folder: Path,
+    cache: Path,
+    port: int,
+    controller: int,
+    *,
+    die_with_parent: bool = False,
+    seconds: float = 60,
+    proxied: ProxiedListener | None = None,
 ) -> None:
     """Starts the broker on these loopback ports, its log kept in `folder`; raises SetupError."""
     require_free(port)
@@ -61,7 +76,11 @@ def start(
     logs = folder / "kafka"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=logs))
+        more = {
+            "proxied_listener": f",PROXIED://127.0.0.1:{proxied.port}" if proxied else "",
+            "proxied_address": f",PROXIED://127.0.0.1:{proxied.proxy}" if proxied else "",
+        }
+        properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=logs, **more))
         logging.write_text(_LOGGING)
     except OSError as error:
         raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}") from error

@@ -10,7 +10,6 @@ from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 from prometheus_client import CollectorRegistry
 
 from deploy.http.status import create_status_app, serving
-from deploy.local.checkpoints import CheckpointKeeper
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
@@ -120,6 +119,9 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             asyncio.create_task(watch_parts(settings, client, standing, metrics, stop)),
         }
         if settings.kafka.log_folder is not None:
+            # Here, as only the embedded profile keeps one, and reading the log back takes much to import.
+            from deploy.local.checkpoints import CheckpointKeeper
+
             keeper = CheckpointKeeper(settings, clients, opened, log_name, standing.writer)
             beside.add(asyncio.create_task(keeper.run(stop)))
         try:

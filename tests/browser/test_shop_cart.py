@@ -9,13 +9,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from deploy.chaos.topic_reader import read_topic
 from deploy.processes.ports import wait_until
 from stream.scored import ScoredSession
 from stream.scored import decode as decode_scored
 from tests.support.proxy import pages
 from tests.support.shop import Shop, Visit, running, until
 from tests.support.tracked import apart
-from tests.support.truth import read_topic
 
 ADDRESS = {
     "E-mail": "ada@example.org",

@@ -39,6 +39,7 @@ CALLED = {
     "openapi": {"pydantic"},
     "bench": {"pydantic", "psutil"},
     "capacity": {"pydantic"},
+    "chaos": {"pydantic"},
     "demo": {"pydantic"},
     "doctor": {"pydantic"},
     "drift": {"pydantic", "numpy"},

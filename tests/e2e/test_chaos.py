@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from deploy.chaos.ledger import Ledger
+from deploy.chaos.recomputed import Recomputed, Tables, differences, recompute, stored
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import wait_until
@@ -20,8 +22,6 @@ from deploy.wiring.storage import migrate_all
 from storage.database.engine import engine_of
 from storage.write.clickhouse_sink import server_client
 from tests.support.killed import Parts
-from tests.support.ledger import Ledger
-from tests.support.recomputed import Recomputed, Tables, differences, recompute, stored
 from tests.support.services import Broker, MariaDb
 from tests.support.stack import Stack, services_stack
 from tests.support.switched import Switched, clickhouse_front, switched_mariadb

@@ -12,17 +12,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from deploy.chaos.recomputed import SCORES, alike, changed_columns, differences, recompute
+from deploy.chaos.topic_reader import read_topic
 from scoring import registry
 from scoring.site_profile import EXPECTED_CONVERSION
 from stream.fold.pages import PagesMarker, Row
 from stream.fold.pages import decode as decode_page
 from stream.fold.sites import SiteRow
 from stream.scored import Identity, ScoredSession, decode, identity_of
-from tests.support.recomputed import SCORES, alike, changed_columns, differences, recompute
 from tests.support.services import new_database
 from tests.support.shop_traffic import CONVERSION, SESSION_MODEL, SETTINGS, SITE, fill
 from tests.support.system import System, embedded_system, services_system, unchanged
-from tests.support.truth import read_topic
 
 #: What must be the same in a live update and in that of a replay, beside probability and reasons.
 SAME = ("label", "band", "kept_band", "features", "signals", "counts", "status", "model_version", "pages_version")

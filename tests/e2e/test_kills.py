@@ -12,14 +12,15 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.chaos.ledger import Ledger
+from deploy.chaos.topic_reader import read_topic
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import IngestSettings, Settings, WorkerSettings
-from tests.support.ledger import Ledger
 from tests.support.ports import free_port
 from tests.support.processes import Part, environment
 from tests.support.services import Broker
-from tests.support.truth import check_truth, read_topic
+from tests.support.truth import check_truth
 
 RATE = 500
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from deploy.chaos.ledger import Ledger
 from deploy.processes.ports import wait_until
 from deploy.settings.model import load
 from deploy.wiring.calendars import calendars
@@ -21,7 +22,6 @@ from stream.fold.result import FoldResult
 from stream.scored import ScoredSession
 from stream.step import score
 from tests.support.events import event
-from tests.support.ledger import Ledger
 from tests.support.log import LogRecord
 from tests.support.sinks import clickhouse
 from tests.support.stack import Stack, new_stack, up

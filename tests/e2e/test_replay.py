@@ -19,19 +19,20 @@ import uuid_utils
 from aiokafka.structs import ConsumerRecord
 from sqlalchemy import make_url, text
 
-from deploy.processes.ports import wait_until
-from deploy.settings.model import KafkaSettings
-from storage.replay.account import Account
-from stream.scored import decode
-from tests.support import traffic
-from tests.support.agents import BROWSER
-from tests.support.recomputed import (
+from deploy.chaos.recomputed import (
     SCORES,
     alike,
     changed_columns,
     differences,
     newest_scores,
 )
+from deploy.chaos.topic_reader import read_topic
+from deploy.processes.ports import wait_until
+from deploy.settings.model import KafkaSettings
+from storage.replay.account import Account
+from stream.scored import decode
+from tests.support import traffic
+from tests.support.agents import BROWSER
 from tests.support.services import new_database
 from tests.support.system import (
     Polling,
@@ -43,7 +44,6 @@ from tests.support.system import (
     unchanged,
     wait_for_share,
 )
-from tests.support.truth import read_topic
 
 SESSIONS = 160
 #: Sessions of the log of the long forms: some 60,000 events.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ledger import Ledger
+from deploy.chaos.ledger import Ledger
 from tests.support.restarted import RestartedSystem, check_stored
 from tests.support.stack import new_stack
 

@@ -12,12 +12,12 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from msgspec import Struct
 
+from deploy.chaos.ledger import Ledger
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.services import kafka as service
 from deploy.settings.model import KafkaSettings, user_cache
-from tests.support.ledger import Ledger
 from tests.support.ports import free_port
 from tests.support.services import find
 from tests.support.waiting import until

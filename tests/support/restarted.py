@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from deploy.chaos.recomputed import differences, refolded, stored
 from deploy.local.log_folder import LogFolder
 from deploy.log.topic_copy import TopicCopy
 from deploy.processes.data_folder import log_folder
@@ -20,7 +21,6 @@ from ingest.events import Event, UndecodableError, decode
 from storage.replay.stored_log import StoredLog
 from stream.fold.pages import PageStatistics
 from tests.support.forked import Opecom
-from tests.support.recomputed import differences, refolded, stored
 from tests.support.stack import READY_SECONDS, Stack
 
 #: Seconds without a change of the databases after which nothing more is on its way.

@@ -1,7 +1,6 @@
 """Every sink with a way to see what it keeps, so that one suite can ask them all."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, select
 
+from deploy.processes.interpreter import of_module
 from storage.database import migrate
 from storage.database.engine import engine_of
 from storage.database.tables import page_views, sessions
@@ -155,9 +155,9 @@ def clickhouse(folder: Path) -> Iterator[Any]:
 
 @contextmanager
 def clickhouse_front(folder: Path) -> Iterator[int]:
-    """The port of a ClickHouse without our database; see tests/support/clickhouse_front.py."""
-    program = Path(__file__).with_name("clickhouse_front.py")
-    with subprocess.Popen([sys.executable, program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    """The port of a ClickHouse without our database; see deploy/chaos/clickhouse_front.py."""
+    program = of_module("deploy.chaos.clickhouse_front")
+    with subprocess.Popen([*program, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         try:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Protocol
 import httpx
 import sqlalchemy
 
+from deploy.processes.interpreter import of_module
 from deploy.processes.ports import wait_until
 from deploy.services import mariadb
 from deploy.settings.model import user_cache
@@ -29,7 +29,7 @@ class Switched(Protocol):
 
 
 class ClickHouseFront:
-    """See tests/support/clickhouse_front.py; `stop` is a kill -9."""
+    """See deploy/chaos/clickhouse_front.py; `stop` is a kill -9."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,9 +37,9 @@ class ClickHouseFront:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        program = Path(__file__).with_name("clickhouse_front.py")
+        program = of_module("deploy.chaos.clickhouse_front")
         self._process = subprocess.Popen(
-            [sys.executable, program, self._folder, str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+            [*program, str(self._folder), str(self.port)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
         )
         assert wait_until(self._answers, 60), "the ClickHouse front did not start"
 

@@ -12,6 +12,7 @@ import httpx
 import msgspec
 from sqlalchemy import Engine
 
+from deploy.chaos.recomputed import Recomputed, Tables, recompute, stored
 from deploy.local import broker
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
@@ -22,7 +23,6 @@ from storage.replay.account import Account
 from storage.replay.journal import BackfillEntry, Journal
 from storage.write.clickhouse_sink import server_client
 from tests.support.forked import Command
-from tests.support.recomputed import Recomputed, Tables, recompute, stored
 from tests.support.registry import registry_with
 from tests.support.services import Broker
 from tests.support.sinks import clickhouse_front

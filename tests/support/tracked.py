@@ -14,6 +14,7 @@ import msgspec
 from playwright.sync_api import Browser, BrowserContext, Page, Route
 from sqlalchemy import Engine, select
 
+from deploy.chaos.topic_reader import read_topic
 from deploy.processes.ports import wait_until
 from ingest import script
 from ingest.events import Event, UndecodableError, decode
@@ -22,7 +23,6 @@ from stream.scored import DeadLetter
 from tests.support.browser import visitor
 from tests.support.proxy import Pages, Proxy
 from tests.support.stack import Stack
-from tests.support.truth import read_topic
 
 SITE = "shop"
 KEY = "write-key-of-shop"

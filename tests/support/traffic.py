@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
+from deploy.chaos.ledger import Ledger
 from deploy.local.counts import counts
 from deploy.log import controls
 from deploy.log.client_options import client_options
@@ -18,7 +19,6 @@ from ingest.partition import partition_of
 from stream.fold.pages import PageRow
 from tests.support.clicks import made_up, packed
 from tests.support.events import event
-from tests.support.ledger import Ledger
 from tests.support.stack import Stack
 
 MINUTE = 60_000

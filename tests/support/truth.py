@@ -1,14 +1,12 @@
 """What the topics must say in the end, worked out from the log alone."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from deploy.log.client_options import client_options
-from deploy.settings.model import KafkaSettings, Settings
+from deploy.chaos.topic_reader import read_topic
+from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
 from ingest.events import Event, UndecodableError, decode
@@ -21,21 +19,6 @@ from stream.scored import decode as decode_scored
 from stream.step import score
 
 Version = tuple[str, str, int, int]
-
-
-async def read_topic(kafka: KafkaSettings, topic: str) -> list[ConsumerRecord]:
-    """Everything that a topic of a real Kafka holds now."""
-    async with AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="earliest") as consumer:
-        places = [TopicPartition(topic, number) for number in range(kafka.partitions)]
-        consumer.assign(places)
-        ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
-        found: list[ConsumerRecord] = []
-        await consumer.seek_to_beginning(*places)
-        async with asyncio.timeout(120):
-            while any([await consumer.position(place) < end for place, end in ends.items()]):
-                for records in (await consumer.getmany(timeout_ms=500, max_records=20_000)).values():
-                    found += records
-        return found
 
 
 def version_key(record: ScoredSession) -> Version:

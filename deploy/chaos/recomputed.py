@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, text
 
+from deploy.chaos.topic_reader import read_topic
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
 from deploy.settings.model import Settings
@@ -21,6 +22,7 @@ from storage.database.rows import session_row, view_row
 from storage.database.tables import page_views, sessions
 from storage.write.block import newest, newest_views
 from storage.write.clickhouse_sink import scored_columns
+from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
 from stream.fold.pages import PagesMarker, PageStatistics
 from stream.fold.pages import Row as PagesRow
@@ -30,7 +32,6 @@ from stream.fold.result import FoldResult
 from stream.fold.update import UnscoredUpdate
 from stream.scored import Identity
 from stream.step import ScoredUpdate, score
-from tests.support.truth import read_topic
 
 #: Where a row comes from, not what it says.
 ORIGIN = {"version", "backfill", "partition", "void", "log"}
@@ -72,35 +73,44 @@ class Recomputed:
 
 
 async def recompute(
-    settings: Settings, model: str = "", read_page: Callable[[bytes], PagesRow | PagesMarker] = decode_page
+    settings: Settings,
+    model: str = "",
+    read_page: Callable[[bytes], PagesRow | PagesMarker] = decode_page,
+    erasures: Erasures | None = None,
 ) -> Recomputed:
     """Fold and score all that the topics hold; closed sessions by `model`, where one is given.
 
-    `read_page` decodes a record of `page-stats`, and may make another one of it.
+    `read_page` decodes a record of `page-stats`, and may make another one of it. `erasures` are those whose visitors
+    are left out from the first record on.
     """
     log = await read_topic(settings.kafka, settings.kafka.events_topic)
     statistics = PageStatistics()
     for record in await read_topic(settings.kafka.model_copy(update={"partitions": 1}), settings.kafka.pages_topic):
         statistics.read(record.offset, read_page(record.value))
     name = await log_id(kafka_clients(settings.kafka))
-    return refolded(settings, log, statistics, name, model)
+    return refolded(settings, log, statistics, name, model, erasures)
 
 
 def refolded(
-    settings: Settings, log: Sequence[PartitionRecord], statistics: PageStatistics, name: str, model: str = ""
+    settings: Settings,
+    log: Sequence[PartitionRecord],
+    statistics: PageStatistics,
+    name: str,
+    model: str = "",
+    erasures: Erasures | None = None,
 ) -> Recomputed:
     """The same of these records of the log of this name; each says of which partition it is."""
-    states, into = _folded(settings, log, statistics)
+    states, into = _folded(settings, log, statistics, erasures)
     left = {
         (each.site, each.session_id, each.opened_at) for state in states.values() for each in state.sessions()
     }  # fmt: skip
     known = models(settings.scoring, name)
     live = [update for update in into.updates if not model or _identity(update) in left]
     again = [update for update in into.updates if model and _identity(update) not in left]
-    told = [update for ready in score(live, known) for update in ready]
-    told += [update for ready in score(again, lambda _: known(model)) for update in ready]
-    dead = {(letter.partition, letter.offset): letter.reason for letter in into.dead}
-    return Recomputed(_rows(told), left, dead, len(log), dict(into.counts))
+    scored = [update for ready in score(live, known) for update in ready]
+    scored += [update for ready in score(again, lambda _: known(model)) for update in ready]
+    dead: dict[tuple[int, int], str] = {(letter.partition, letter.offset): letter.reason for letter in into.dead}
+    return Recomputed(_rows(scored), left, dead, len(log), dict(into.counts))
 
 
 def stored(engine: Engine, client: Any | None) -> Tables:
@@ -118,18 +128,18 @@ def stored(engine: Engine, client: Any | None) -> Tables:
 
 def differences(expected: Tables, found: Tables) -> list[str]:
     """Every row that one has and the other has not, and every value that differs, as a line each."""
-    said = []
+    lines = []
     for name, rows in found.items():
         wanted = expected[name]
-        said += [f"{name} lacks {key}" for key in wanted.keys() - rows.keys()]
-        said += [f"{name} has {key}, which should not be" for key in rows.keys() - wanted.keys()]
+        lines += [f"{name} lacks {key}" for key in wanted.keys() - rows.keys()]
+        lines += [f"{name} has {key}, which should not be" for key in rows.keys() - wanted.keys()]
         for key in wanted.keys() & rows.keys():
-            said += [
+            lines += [
                 f"{name} {key} {column}: {wanted[key][column]!r} expected, {value!r} found"
                 for column, value in rows[key].items()
                 if column in wanted[key] and not alike(wanted[key][column], value)
             ]
-    return said
+    return lines
 
 
 def changed_columns(before: Tables, after: Tables) -> dict[str, set[str]]:
@@ -168,20 +178,20 @@ def _identity(update: UnscoredUpdate) -> Identity:
 
 
 def _folded(
-    settings: Settings, log: Sequence[PartitionRecord], statistics: PageStatistics
+    settings: Settings, log: Sequence[PartitionRecord], statistics: PageStatistics, erasures: Erasures | None
 ) -> tuple[dict[int, Partition], FoldResult]:
     known, into = calendars(settings), FoldResult()
     states: dict[int, Partition] = {}
     for record in sorted(log, key=lambda each: (each.partition, each.offset)):
         if record.partition not in states:
-            states[record.partition] = Partition("again", record.partition, known, statistics, Mark(0, {}))
+            states[record.partition] = Partition("again", record.partition, known, statistics, Mark(0, {}), erasures)
         states[record.partition].fold(record, into)
     return states, into
 
 
-def _rows(told: Sequence[ScoredUpdate]) -> Tables:
-    updates = [update.record for update in told]
-    columns = scored_columns("again", [(update.partition, update.record) for update in told])
+def _rows(scored: Sequence[ScoredUpdate]) -> Tables:
+    updates = [update.record for update in scored]
+    columns = scored_columns("again", [(update.partition, update.record) for update in scored])
     names = list(columns)
     return {
         "sessions": _by_key("sessions", _named(sessions, (session_row("", u) for u in newest(updates).values()))),
@@ -195,12 +205,12 @@ def _rows(told: Sequence[ScoredUpdate]) -> Tables:
     }
 
 
-def _named(table: Any, rows: Iterable[tuple[Any, ...]]) -> list[Mapping[str, Any]]:
+def _named(table: Any, rows: Iterable[tuple[Any, ...]]) -> list[Mapping[Any, Any]]:
     names = [column.name for column in table.columns]
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _by_key(name: str, rows: Iterable[Mapping[str, Any]]) -> dict[tuple[Any, ...], Row]:
+def _by_key(name: str, rows: Iterable[Mapping[Any, Any]]) -> dict[tuple[Any, ...], Row]:
     found = {}
     for each in rows:
         row = {column: _plain(column, value) for column, value in each.items() if column not in ORIGIN}

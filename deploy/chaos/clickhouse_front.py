@@ -1,10 +1,11 @@
 """ClickHouse's HTTP interface over chDB, as much as clickhouse-connect uses: no registry has a server to test with.
 
-Run as a program (`python clickhouse_front.py FOLDER [PORT]`), because one process may hold one chDB folder; it prints
-its port and ends when its standard input does.
+Run as a program (`python -m deploy.chaos.clickhouse_front FOLDER [PORT [stay]]`), because one process may hold one chDB
+folder; it prints its port and ends when its standard input does, or, where it is to stay, at SIGTERM.
 """
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -21,7 +22,9 @@ TRANSPORT |= {"enable_http_compression", "client_protocol_version", "send_progre
 TRANSPORT |= {"http_headers_progress_interval_ms", "cancel_http_readonly_queries_on_client_close"}
 
 
-class Front(BaseHTTPRequestHandler):
+class ClickHouseFrontHandler(BaseHTTPRequestHandler):
+    """One request; all are answered one after the other by one engine."""
+
     protocol_version = "HTTP/1.1"
     engine: Any
     lock: threading.Lock
@@ -98,12 +101,17 @@ def _decompressed(body: bytes) -> bytes:
 
 
 def main() -> None:
-    Front.engine, Front.lock = chdb.connect(sys.argv[1]), threading.Lock()
-    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Front)
+    # Before any thread is made, as all take over what this one blocks.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM} if sys.argv[3:] == ["stay"] else set())
+    ClickHouseFrontHandler.engine, ClickHouseFrontHandler.lock = chdb.connect(sys.argv[1]), threading.Lock()
+    server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), ClickHouseFrontHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(server.server_port, flush=True)
-    sys.stdin.read()
-    Front.engine.close()
+    print(server.server_port, flush=True)  # noqa: T201 - for whoever starts it
+    if sys.argv[3:] == ["stay"]:
+        signal.sigwait({signal.SIGTERM})
+    else:
+        sys.stdin.read()
+    ClickHouseFrontHandler.engine.close()
     os._exit(0)
 
 

@@ -1,0 +1,41 @@
+"""Every kind of fault by its name, as `--faults` and the report have it."""
+
+from collections.abc import Mapping
+
+from deploy.chaos.faults.away import AWAY
+from deploy.chaos.faults.clocks import CLOCKS
+from deploy.chaos.faults.controls import CONTROLS
+from deploy.chaos.faults.disk import DISK
+from deploy.chaos.faults.fail_points import POINTS_BY_NAME
+from deploy.chaos.faults.kills import KILLS
+from deploy.chaos.faults.kind import FaultKind
+from deploy.chaos.faults.migrations import MIGRATIONS
+from deploy.chaos.faults.network import NETWORK
+from deploy.chaos.faults.poison import POISON
+from deploy.chaos.faults.stops import STOPS
+from deploy.chaos.faults.storms import STORMS
+from deploy.errors import SetupError
+
+#: By the family's name.
+FAMILIES: Mapping[str, Mapping[str, FaultKind]] = {
+    "kills": KILLS,
+    "points": POINTS_BY_NAME,
+    "stops": STOPS,
+    "storms": STORMS,
+    "away": AWAY,
+    "network": NETWORK,
+    "disk": DISK,
+    "controls": CONTROLS,
+    "migrations": MIGRATIONS,
+    "clocks": CLOCKS,
+    "poison": POISON,
+}
+
+
+def chosen(families: str) -> dict[str, FaultKind]:
+    """The kinds of these families, comma-separated; all where it is empty. Raises SetupError for an unknown one."""
+    names = [name.strip() for name in families.split(",") if name.strip()] or list(FAMILIES)
+    for name in names:
+        if name not in FAMILIES:
+            raise SetupError(f"--faults: there is no family {name!r}; there are {', '.join(FAMILIES)}")
+    return {kind: FAMILIES[family][kind] for family in names for kind in FAMILIES[family]}

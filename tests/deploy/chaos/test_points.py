@@ -1,0 +1,63 @@
+"""Every fail point and every planted bug names what the program has."""
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+from deploy.chaos.faults.kinds import FAMILIES
+from deploy.chaos.planted import PLANTED
+from deploy.chaos.points import POINTS, resolve
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_a_point_wraps_a_function_of_its_part(name: str) -> None:
+    holder, last = resolve(POINTS[name].target)
+    assert inspect.isfunction(inspect.getattr_static(holder, last))
+    assert name.startswith(f"{POINTS[name].part}: ")
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_can_be_planted_and_has_a_fault_that_shows_it(name: str) -> None:
+    kinds = {kind for family in FAMILIES.values() for kind in family}
+    assert PLANTED[name].kind in kinds | {""}
+    lines = f"from deploy.chaos.planted import PLANTED; PLANTED[{name!r}].apply()"
+    subprocess.run([sys.executable, "-c", lines], check=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "how"),
+    [
+        pytest.param("before", "", id="before"),
+        pytest.param("after", "passed\n", id="after"),
+    ],
+)
+def test_an_armed_point_ends_the_process_at_the_passage(target: str, how: str) -> None:
+    lines = (
+        "import sys",
+        "from deploy.chaos import points",
+        "from stream.fold import partition",
+        "partition.lateness = lambda *_: print('passed', flush=True)",
+        f"points.POINTS['here'] = points.FailPoint('worker', 'stream.fold.partition:lateness', {target!r})",
+        "points.arm('here', 2)",
+        "partition.lateness(1, 1, 1); print('one', flush=True); partition.lateness(1, 1, 1); print('two')",
+    )
+    ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=False)
+    assert ended.returncode == -9
+    assert ended.stdout == f"passed\none\n{how}"
+
+
+@pytest.mark.parametrize(("part", "lost"), [("worker", [False, True]), ("writer", [True, False])])
+def test_a_fetch_is_lost_by_the_part_that_is_to_lose_it_though_all_are_imported(part: str, lost: list[bool]) -> None:
+    lines = (
+        "from aiokafka import AIOKafkaConsumer",
+        "from deploy.chaos import points",
+        "from stream.kafka.consumer import RoundsConsumer",
+        "fetches = lambda: (AIOKafkaConsumer.getmany, RoundsConsumer._wait_next_records)",
+        "before = fetches()",
+        f"points.drop_next_fetch({part!r})",
+        "print([one is not other for one, other in zip(before, fetches(), strict=True)])",
+    )
+    ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert ended.stdout == f"{lost}\n"
