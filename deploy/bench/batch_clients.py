@@ -28,7 +28,7 @@ ACCEPTED = b"202"
 PRESSURE = (b"429", b"503")
 
 
-class AcceptedEvent(NamedTuple):
+class OfferedEvent(NamedTuple):
     """What must be found again of an event that was answered 202."""
 
     session_id: str
@@ -63,7 +63,7 @@ class BatchClients:
         self._remembers = remembers
         self._them = them
         self._traffic = traffic
-        self.accepted: dict[str, AcceptedEvent] = {}
+        self.accepted: dict[str, OfferedEvent] = {}
 
     async def offer(self, rate: float, seconds: float) -> Offer:
         """Offer `rate` events a second for so long; raises BenchError for an answer that nobody should get."""
@@ -103,5 +103,5 @@ class BatchClients:
             offer.accepted += len(events)
             if self._remembers:
                 self.accepted.update(
-                    (each.event_id, AcceptedEvent(each.session_id, each.type == "page_view")) for each in events
+                    (each.event_id, OfferedEvent(each.session_id, each.type == "page_view")) for each in events
                 )

@@ -7,13 +7,13 @@ from typing import Any
 
 import sqlalchemy
 
-from deploy.bench.batch_clients import AcceptedEvent
+from deploy.bench.batch_clients import OfferedEvent
 from deploy.settings.model import Settings
 from deploy.wiring.relational import relational
 from deploy.wiring.storage import analytics
 
 
-def missing(settings: Settings, accepted: Mapping[str, AcceptedEvent]) -> dict[str, set[str]]:
+def missing(settings: Settings, accepted: Mapping[str, OfferedEvent]) -> dict[str, set[str]]:
     """Ids of accepted events, by the table that should have them and has not; empty: nothing is lost.
 
     ClickHouse's copy of the log and its timeline must have every event; the relational database every event's session,

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import sqlalchemy
 
-from deploy.bench.batch_clients import BATCH, AcceptedEvent, BatchClients, Offer
+from deploy.bench.batch_clients import BATCH, BatchClients, Offer, OfferedEvent
 from deploy.bench.errors import BenchError
 from deploy.bench.http import connections
 from deploy.bench.load import LoadStep
@@ -89,7 +89,7 @@ def test_a_step_breaks_by_what_is_accepted_or_by_lag(accepted: int, lag: float, 
     assert step.stored_per_second == pytest.approx(accepted / (10 + lag))
 
 
-ACCEPTED = {"a": AcceptedEvent("s", True), "b": AcceptedEvent("s", False), "c": AcceptedEvent("t", False)}
+ACCEPTED = {"a": OfferedEvent("s", True), "b": OfferedEvent("s", False), "c": OfferedEvent("t", False)}
 
 
 @pytest.mark.parametrize(
