@@ -13,6 +13,7 @@ from deploy.learner.libraries import missing_line
 from deploy.local import up as system
 from deploy.local.console import TerminalScreen
 from deploy.local.counts import counts
+from deploy.local.launch import LaunchPlan, run
 from deploy.processes import data_folder
 from deploy.processes.ports import listen
 from deploy.processes.probes import ProbeAddress
@@ -69,7 +70,7 @@ def _report_address(
         screen.write_line(f"{place} is taken: the {name} listens on port {address.port}")
 
 
-def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:
+def _require_free(settings: Settings, plan: LaunchPlan) -> None:
     hosts = {
         "ingest": settings.ingest.host,
         "store": settings.api.host,
@@ -85,7 +86,7 @@ def _require_free(settings: Settings, plan: system.LaunchPlan) -> None:
 
 
 async def _run(
-    plan: system.LaunchPlan,
+    plan: LaunchPlan,
     supervisor: Supervisor,
     screen: TerminalScreen,
     bootstrap: str,
@@ -106,18 +107,18 @@ async def _run(
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, on_signal)
     try:
-        await system.run(plan, supervisor, stop, screen.write_line)
+        await run(plan, supervisor, stop, screen.write_line)
     finally:
         watching.cancel()
 
 
 async def _watch(
-    plan: system.LaunchPlan, screen: TerminalScreen, bootstrap: str, key: Callable[[], str], stop: asyncio.Event
+    plan: LaunchPlan, screen: TerminalScreen, bootstrap: str, key: Callable[[], str], stop: asyncio.Event
 ) -> None:
     """Says once where everything is, when it is ready; then the counts, and who is not ready."""
     announced, shown, pause = False, "", LOOK
     while True:
-        waiting = await asyncio.to_thread(lambda: [part.name for part in plan.parts if not part.ready()])
+        waiting = await asyncio.to_thread(lambda: [part.name for part in plan.children if not part.ready()])
         if stop.is_set():
             # Parts that became ready meanwhile are being stopped: "ready" after "stopping" would mislead.
             return
@@ -139,7 +140,7 @@ def next_pause(before: float, changed: bool) -> float:
     return LOOK_READY if changed else min(2 * before, LOOK_IDLE)
 
 
-def _where(plan: system.LaunchPlan, bootstrap: str) -> list[str]:
+def _where(plan: LaunchPlan, bootstrap: str) -> list[str]:
     """The addresses, as a user needs them."""
     ingest = plan.addresses["ingest"].url
     api = (plan.addresses.get("api") or plan.addresses["store"]).url

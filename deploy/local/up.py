@@ -1,15 +1,15 @@
-"""The whole system as child processes: a broker of our own or somebody's, then the parts that need it."""
+"""What `opecom up` runs as child processes: a broker of our own or somebody's, and the parts that need it."""
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.errors import AwayError, PortTakenError, SetupError
+from deploy.errors import PortTakenError, SetupError
 from deploy.local import broker
 from deploy.local.embedded_log import EmbeddedLog
+from deploy.local.launch import LaunchPlan
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.log.site_models import restore_site_models
@@ -19,25 +19,11 @@ from deploy.processes.data_folder import log_folder
 from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
-from deploy.processes.supervise import PATIENCE, Child, Supervisor, exit_text, remedy
+from deploy.processes.supervise import Child, Supervisor
 from deploy.settings.model import Settings, variable
 
-#: Without a broker there is nothing to drain; the parts get so many seconds then.
-ORPHANED = 3.0
-#: Times in a row that the broker may fail before it was ready.
-ATTEMPTS = 5
-READY_WITHIN = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchPlan:
-    """What runs. `broker` makes the child again for each start: in memory, it is a new one each time."""
-
-    parts: tuple[Child, ...]
-    prepare: Callable[[Supervisor], Awaitable[None]]
-    broker: Callable[[], Child] | None = None
-    addresses: Mapping[str, ProbeAddress] = field(default_factory=dict)
-    console: ProbeAddress | None = None
+#: Parts that need no broker to work: with its spool, ingest accepts events while there is none.
+LASTING = ("ingest",)
 
 
 def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
@@ -70,7 +56,17 @@ def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
         return Child("broker", broker.command(path, port), named, lambda: speaks_kafka(port))
 
     found = addresses(settings) | ({"shop": shop} if shop else {})
-    return LaunchPlan(_parts(found, environment), log.prepare, new_broker, found, console), bootstrap
+    parts = _parts(found, environment)
+    plan = LaunchPlan(
+        tuple(each for each in parts if each.name not in LASTING),
+        log.prepare,
+        new_broker,
+        found,
+        console,
+        tuple(each for each in parts if each.name in LASTING),
+        kafka.broker_megabytes << 20,
+    )
+    return plan, bootstrap
 
 
 def _shop(settings: Settings) -> ProbeAddress | None:
@@ -127,60 +123,3 @@ def _parts(addresses: Mapping[str, ProbeAddress], environment: Mapping[str, str]
     return tuple(
         Child(name, [*OPECOM, "run", name], environment, ready(address)) for name, address in addresses.items()
     )
-
-
-async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, notify: Callable[[str], None]) -> None:
-    """Runs the plan until `stop`; when the broker ends, everything starts again. Raises SetupError."""
-    if plan.broker is None:
-        await plan.prepare(supervisor)
-        await supervisor.keep(plan.parts, stop)
-        return
-    failures = 0
-    while not stop.is_set():
-        was_ready, how = await _one_log(plan, plan.broker(), supervisor, stop)
-        if stop.is_set():
-            return
-        failures = 0 if was_ready else failures + 1
-        if failures == ATTEMPTS:
-            raise SetupError(f"the broker does not start ({how})")
-        notify(f"the broker ended ({how}); everything starts again, and its log goes on")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(failures):
-                await stop.wait()
-
-
-async def _one_log(plan: LaunchPlan, child: Child, supervisor: Supervisor, stop: asyncio.Event) -> tuple[bool, str]:
-    """One life of the broker and of the parts on it: whether it was ready, and how it ended."""
-    broker_stop, parts_stop = asyncio.Event(), asyncio.Event()
-    living = asyncio.create_task(supervisor.run_once(child, broker_stop))
-    stopping = asyncio.create_task(stop.wait())
-    ready = False
-    try:
-        ready = await _ready(child, living, stopping)
-        if ready:
-            await plan.prepare(supervisor)
-            parts = asyncio.create_task(supervisor.keep(plan.parts, parts_stop))
-            await asyncio.wait([living, parts, stopping], return_when=asyncio.FIRST_COMPLETED)
-            supervisor.patience = ORPHANED if living.done() else PATIENCE
-            parts_stop.set()
-            await parts
-    except AwayError:
-        ready = False
-    finally:
-        supervisor.patience = PATIENCE
-        stopping.cancel()
-        broker_stop.set()
-        await asyncio.wait([living])
-    code, last = living.result()
-    return ready, f"{exit_text(code)}; {remedy(code, supervisor.log_of(child))}; its last line: {last or 'none'}"
-
-
-async def _ready(child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool]) -> bool:
-    """Whether the child became ready before it ended, before all was to stop, and in time."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(READY_WITHIN):
-            while not living.done() and not stopping.done():
-                if await asyncio.to_thread(child.ready):
-                    return True
-                await asyncio.sleep(0.02)
-    return False

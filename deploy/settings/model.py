@@ -71,6 +71,12 @@ class KafkaSettings(Group):
         ge=0,
         description="The same after 5 s without data, 0: no other; 200 on the embedded broker, which wakes no fetch.",
     )
+    broker_megabytes: int = Field(
+        0,
+        ge=0,
+        description="Memory at which the embedded broker, which lets nothing go, makes room for a new one, in MB; 0: "
+        "never. Ingest goes on meanwhile; scores wait some seconds, and commands that wait for them may end.",
+    )
     log_folder: Path | None = Field(
         None,
         description="Folder with what fills the log of a broker in memory again; `opecom up` sets it for the embedded "

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.chaos.ledger import Ledger
+from deploy.processes.ports import wait_until
 from tests.support.restarted import RestartedSystem, check_stored
 from tests.support.stack import new_stack
 
@@ -72,3 +73,24 @@ def test_everything_killed_under_load(
     line = asyncio.run(check_stored(system.stack, accepted))
     with capsys.disabled():
         print(f"\n{times} kills: {line}, {ledger.resent} batches sent again")
+
+
+@pytest.mark.parametrize("times", [pytest.param(1, id="once"), pytest.param(5, id="5 times", marks=pytest.mark.long)])
+def test_a_full_broker_makes_room_under_load(tmp_path: Path, times: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """No request is refused meanwhile, and everything is counted once."""
+    system = RestartedSystem(new_stack(tmp_path, **FAST, **PAGES, OPECOM_KAFKA__BROKER_MEGABYTES="16"))
+    ledger = Ledger(system.stack.ingest.url, tmp_path / "accepted", 2 * RATE)
+    with system.ended():
+        system.start()
+        ledger.start()
+        assert wait_until(lambda: system.output.count("a new one takes over") >= times, 120 * times), system.output
+        # Events of the old broker's sessions come while the new one is filled, and after it.
+        ledger.wait_for(1_000)
+        accepted = ledger.stop()
+        system.settle(len(accepted))
+        system.stop()
+    assert ledger.resent == 0
+    assert system.output.count("the log goes on: ") >= times
+    line = asyncio.run(check_stored(system.stack, accepted))
+    with capsys.disabled():
+        print(f"\n{system.output.count('takes over')} brokers made room: {line}")

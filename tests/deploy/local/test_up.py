@@ -12,7 +12,7 @@ import pytest
 
 from deploy.cli.up import LOOK_IDLE, LOOK_READY, next_pause
 from deploy.errors import SetupError
-from deploy.local import broker, up
+from deploy.local import broker, launch, up
 from deploy.local.counts import ProbeCounts, counts, samples
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
@@ -35,7 +35,7 @@ from pathlib import Path
 from rich.console import Console
 from deploy.cli.up import _run
 from deploy.local.console import TerminalScreen
-from deploy.local.up import LaunchPlan
+from deploy.local.launch import LaunchPlan
 from deploy.processes import data_folder
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import Supervisor
@@ -157,7 +157,7 @@ async def test_a_new_broker_has_its_topics_and_is_a_new_log_where_no_database_ha
     plan = dataclasses.replace(plan, parts=(child("part", tmp_path),))
     stop, logs = asyncio.Event(), []
     supervisor = Supervisor(tmp_path, lambda line: None)
-    running = asyncio.create_task(up.run(plan, supervisor, stop, lambda line: None))
+    running = asyncio.create_task(launch.run(plan, supervisor, stop, lambda line: None))
     for life in (1, 2):
         await asyncio.to_thread(wait_for, lambda life=life: len(pids("part", tmp_path)) == life)
         assert await topics.check(kafka_clients(settings.kafka), topics.wanted(settings.kafka)) == []
@@ -174,7 +174,7 @@ def test_a_taken_broker_port_is_replaced_and_reported(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         plan, bootstrap = up.embedded(Settings(kafka={"bootstrap": f"127.0.0.1:{port}"}), tmp_path)
     assert bootstrap != f"127.0.0.1:{port}"
-    assert {part.environment["OPECOM_KAFKA__BOOTSTRAP"] for part in plan.parts} == {bootstrap}
+    assert {part.environment["OPECOM_KAFKA__BOOTSTRAP"] for part in plan.children} == {bootstrap}
 
 
 def test_a_platform_without_the_broker_is_offered_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,17 +229,17 @@ def test_writer_and_api_are_apart_where_clickhouse_is_a_server(tmp_path: Path, h
     storage, learning = StorageSettings(clickhouse_host=host), LearningSettings(promotion="off")
     settings = Settings(profile="services", storage=storage, learning=learning)
     plan = up.services(settings, tmp_path)
-    assert {part.name for part in plan.parts} == parts == plan.addresses.keys()
+    assert {part.name for part in plan.children} == parts == plan.addresses.keys()
 
 
 def test_parts_share_a_secret_for_tokens_unless_there_is_one(tmp_path: Path) -> None:
     name = "OPECOM_API__TOKEN_SECRET"
     plans = [up.services(Settings(profile="services"), tmp_path), up.embedded(Settings(), tmp_path)[0]]
-    made = [{part.environment[name] for part in plan.parts} for plan in plans]
+    made = [{part.environment[name] for part in plan.children} for plan in plans]
     assert [len(each) for each in made] == [1, 1]
     assert len(min(made[0] | made[1], key=len)) >= 32
     given = up.services(Settings(profile="services", api={"token_secret": "of your own"}), tmp_path)
-    assert not any(name in part.environment for part in given.parts)
+    assert not any(name in part.environment for part in given.children)
 
 
 def test_looks_are_rare_while_nothing_changes() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import AwayError, SetupError
-from deploy.local.up import LaunchPlan, run
+from deploy.local.launch import LaunchPlan, run
 from deploy.processes.rotation import BoundedLog
 from deploy.processes.supervise import Supervisor
 from tests.support.children import IGNORE, alive, child, kill, pids, wait_for
@@ -131,7 +131,7 @@ async def test_a_broker_that_goes_while_things_are_prepared_is_started_again(sta
 
 
 async def test_a_broker_that_never_starts_is_given_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.local.up.ATTEMPTS", 2)
+    monkeypatch.setattr("deploy.local.launch.ATTEMPTS", 2)
     broken = dataclasses.replace(child("broker", stage.folder, "print('bad option'); sys.exit(1)"), ready=lambda: False)
     plan = LaunchPlan((), stage.plan().prepare, lambda: broken)
     with pytest.raises(SetupError, match=r"does not start \(exit code 1; a fault of the .*last line: bad option\)"):
