@@ -189,14 +189,16 @@ def test_another_model_moves_scores_only_while_live_sessions_go_on(
     assert entry is not None
     during = [events for events, at in visitor.seen.items() if entry.started_at < at < entry.moved_at]
     assert len(during) > 1, "no update of the live session was stored during the replay"
+    took = (entry.moved_at - entry.started_at) / 1000
     with capsys.disabled():
         print(
-            f"\n{account.events} events replayed in {(entry.moved_at - entry.started_at) / 1000:.1f} s; "
+            f"\n{account.events} events replayed in {took:.1f} s; "
             f"{len(during)} updates of a live session seen meanwhile; slowest /livez of {livez.answers} "
             f"{livez.slowest:.2f} s, slowest intent of {visitor.sent} {visitor.slowest:.2f} s; "
             f"{'store' if system.embedded else 'api'} {memory[0] >> 20} MB before, {max(memory) >> 20} MB at most"
         )
-    assert max(livez.slowest, visitor.slowest) < 1.0
+    # A request that waited for the replay would take all of it; a busy machine has half of that.
+    assert max(livez.slowest, visitor.slowest) < max(1.0, took / 2)
 
     whole, after = system.recompute("other"), system.rows()
     assert not differences(whole.tables, after)
