@@ -79,8 +79,10 @@ async def running(
                     stdout=output,
                 )
             found[part] = RunningPart(process, log, ports[probed.get(part, f"{part}.metrics")])
-        for each in found.values():
-            await until(partial(is_ready, ProbeAddress(HERE, each.port)), each.log.read_text, READY)
+        for part, each in found.items():
+            # Its API may answer while its writer has not connected yet, which then ends as one that cannot start.
+            for port in {each.port, ports["storage.metrics"]} if part == "store" else {each.port}:
+                await until(partial(is_ready, ProbeAddress(HERE, port)), each.log.read_text, READY)
         yield found
     finally:
         for each in found.values():

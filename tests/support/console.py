@@ -1,21 +1,24 @@
 """The console in Chromium: one running system with sessions in it, pages as a person opens them, and what axe finds."""
 
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from deploy.console.build import PAGES, SOURCES
 from tests.support import skips
+from tests.support.agents import BROWSER
 from tests.support.stack import Stack
 
 Theme = Literal["light", "dark"]
-#: The widths that the pages are made for.
-DESKTOP, PHONE = (1440, 900), (390, 844)
+#: The widths that the pages are made for, from the smallest to the largest.
+PHONE, DESKTOP, WALL = (360, 780), (1440, 900), (2560, 1440)
 AXE = SOURCES / "node_modules" / "axe-core" / "axe.min.js"
 MISSING = "the console is not built: make console"
 
@@ -69,6 +72,20 @@ class Console:
             )
             assert answer.ok, answer.text()
             return answer.json()
+
+
+def send(console: Console, session: str, visitor: str, *events: dict[str, Any]) -> None:
+    """Events of a visitor through the ingest API: `kind` is the last part of the path, the rest the body."""
+    for number, event in enumerate(events):
+        kind = event.pop("kind", "pageview")
+        body = {"session_id": session, "visitor_id": visitor, "event_id": str(uuid.uuid4()), **event}
+        answer = httpx.post(f"{console.stack.ingest.url}/tracker/{kind}", json=body, headers=BROWSER, timeout=10)
+        assert answer.status_code == 202, (number, answer.text)
+
+
+def page_view(path: str) -> dict[str, Any]:
+    """The body of a page view."""
+    return {"page_url": path, "page_type": "ProductRelated"}
 
 
 def serious(page: Page) -> list[str]:

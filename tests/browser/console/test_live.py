@@ -4,15 +4,13 @@ import json
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 import httpx
 from playwright.sync_api import expect
 from sqlalchemy import text
 
 from storage.database.engine import engine_of
-from tests.support.agents import BROWSER
-from tests.support.console import Console, serious
+from tests.support.console import Console, page_view, send, serious
 
 
 def until_true(holds: Callable[[], object], seconds: float = 30) -> None:
@@ -20,18 +18,6 @@ def until_true(holds: Callable[[], object], seconds: float = 30) -> None:
     while not holds():
         assert time.monotonic() < end, "it did not come true in time"
         time.sleep(0.1)
-
-
-def send(console: Console, session: str, visitor: str, *events: dict[str, Any]) -> None:
-    for number, event in enumerate(events):
-        kind = event.pop("kind", "pageview")
-        body = {"session_id": session, "visitor_id": visitor, "event_id": str(uuid.uuid4()), **event}
-        answer = httpx.post(f"{console.stack.ingest.url}/tracker/{kind}", json=body, headers=BROWSER, timeout=10)
-        assert answer.status_code == 202, (number, answer.text)
-
-
-def page_view(path: str) -> dict[str, Any]:
-    return {"page_url": path, "page_type": "ProductRelated"}
 
 
 def test_a_session_appears_moves_and_is_read_event_by_event(console: Console) -> None:

@@ -1,22 +1,31 @@
 """What all pages of the console share: menu, sign-in, theme; and that each is whole for everybody."""
 
+import uuid
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.console import DESKTOP, PHONE, Console, Theme, serious
+from tests.support.console import DESKTOP, PHONE, WALL, Console, Theme, page_view, send, serious
 
 PAGES = ["overview", "live", "predict", "models", "operations", "setup"]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("theme", "size"),
+    [("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE), ("dark", PHONE), ("light", WALL)],
+    ids=["desktop-light", "desktop-dark", "phone-light", "phone-dark", "wall"],
+)
 def test_no_page_has_a_serious_fault(console: Console, theme: Theme, size: tuple[int, int]) -> None:
     faults = {}
+    # A session that the page Live has to show.
+    send(console, f"shell-{uuid.uuid4()}", f"visitor-{uuid.uuid4()}", page_view("/products/lamp"))
     with console.visit(console.key, theme, size) as context:
         page = context.new_page()
         for name in PAGES:
             page.goto(f"/{name}/", wait_until="networkidle" if name != "live" else "load")
             expect(page.get_by_role("heading", level=1)).to_be_visible()
+            if name == "live":
+                expect(page.locator("[data-session]").first).to_be_visible(timeout=30_000)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             faults[name] = serious(page) + ([f"{wide} px too wide"] if wide > 0 else [])
     assert {name: found for name, found in faults.items() if found} == {}

@@ -108,16 +108,16 @@ function LiveSessions() {
             <caption className="sr-only">Live sessions</caption>
             <thead>
               <tr className="border-b border-line text-left text-muted">
-                <th scope="col" className="w-44 py-2 pr-4 font-medium sm:w-60">
+                <th scope="col" className="py-2 pr-4 font-medium sm:w-60">
                   Session
                 </th>
-                <th scope="col" className="w-28 py-2 pr-4 text-right font-medium">
+                <th scope="col" className="w-24 py-2 pr-4 text-right font-medium sm:w-28">
                   Probability
                 </th>
                 <th scope="col" className="hidden w-32 py-2 pr-4 font-medium sm:table-cell">
                   Trend
                 </th>
-                <th scope="col" className="w-24 py-2 pr-4 font-medium">
+                <th scope="col" className="w-20 py-2 font-medium sm:w-24 sm:pr-4">
                   Band
                 </th>
                 <th scope="col" className="hidden w-44 py-2 pr-4 font-medium lg:table-cell">

@@ -29,7 +29,7 @@ export const SessionRow = memo(function SessionRow({ session, zone }: { session:
       <td className="hidden py-2.5 pr-4 sm:table-cell">
         <Sparkline values={trend} />
       </td>
-      <td className="py-2.5 pr-4">
+      <td className="py-2.5 sm:pr-4">
         <BandBadge band={intent.band} />
       </td>
       <td className="hidden max-w-56 truncate py-2.5 pr-4 text-muted lg:table-cell" title={path}>
