@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import uuid_utils
-from aiokafka import AIOKafkaProducer
 
 from deploy.chaos.ledger import LedgerFile
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings
 from ingest.events import Event, Page, encode, key_of
 from ingest.partition import partition_of
@@ -46,7 +45,7 @@ def past_sessions(now_ms: int, seconds: float, site: str) -> Iterator[Event]:
 async def put_past_sessions(kafka: KafkaSettings, seconds: float, site: str, ledger: LedgerFile) -> int:
     """Append them and list them as accepted once Kafka has them; how many events. Raises KafkaError."""
     events = list(past_sessions(int(time.time() * 1000), seconds, site))
-    async with AIOKafkaProducer(**client_options(kafka), acks="all", enable_idempotence=True) as producer:
+    async with kafka_clients(kafka).producing() as producer:
         sent = []
         for event in events:
             key = key_of(event.site, event.session_id)

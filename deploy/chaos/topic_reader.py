@@ -2,16 +2,16 @@
 
 import asyncio
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings
 
 
 async def read_topic(kafka: KafkaSettings, topic: str) -> list[ConsumerRecord]:
     """Everything that a topic of a real Kafka holds now; raises TimeoutError and KafkaError."""
-    async with AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="earliest") as consumer:
+    async with kafka_clients(kafka).consuming() as consumer:
         places = [TopicPartition(topic, number) for number in range(kafka.partitions)]
         consumer.assign(places)
         ends = {place: end for place, end in (await consumer.end_offsets(places)).items() if end}

@@ -2,10 +2,8 @@
 
 import asyncio
 
-from aiokafka import AIOKafkaProducer
-
 from deploy.chaos.faults.kind import FaultContext, FaultKind, now
-from deploy.log.client_options import client_options
+from deploy.log.client_options import kafka_clients
 from deploy.settings.model import KafkaSettings
 
 VALUES = (b"\xff", b"", b"{}", b"null", b"[" * 2_000, b'{"control":"tick"}', b"x" * 100_000)
@@ -20,7 +18,7 @@ def _poison(context: FaultContext) -> float:
 
 
 async def _put(kafka: KafkaSettings, records: list[tuple[bytes | None, bytes, int]]) -> None:
-    async with AIOKafkaProducer(**client_options(kafka), acks="all") as producer:
+    async with kafka_clients(kafka).producing() as producer:
         for key, value, partition in records:
             for topic in (kafka.events_topic, kafka.scored_topic, kafka.dead_topic):
                 await producer.send_and_wait(topic, value, key=key, partition=partition)
