@@ -73,7 +73,8 @@ def _own_environment(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="opecom-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
     file = Path(folder.name) / "opecom.toml"
-    file.write_text(f'data_dir = "{folder.name}/data"\n')
+    # Workers of one run would meet at the console's port; its own tests name one.
+    file.write_text(f'data_dir = "{folder.name}/data"\n[console]\nport = 0\n')
     for name in list(os.environ):
         if name.startswith("OPECOM_") and not name.startswith("OPECOM_TEST_"):
             del os.environ[name]
