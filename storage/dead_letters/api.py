@@ -17,7 +17,7 @@ from storage.dead_letters.place import LetterPlace, WrongPlaceError
 from storage.dead_letters.reads import LetterFilter, StoredLetter
 from storage.dead_letters.resend import LetterResender
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, encode, takes
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
@@ -96,12 +96,7 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
         summary="Send a dead letter again, as it is or fixed, through the ingest API; it counts once",
         description="Who sends a letter that was sent already gets what was sent then.",
         responses=answered(ResentLetter, "not_found", "too_large", "unavailable"),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {JSON: {"schema": {"$ref": "#/components/schemas/ResendRequest"}}},
-            }
-        },
+        openapi_extra=takes(ResendRequest),
     )
     async def send_dead_letter(request: Request, letter: LetterName, caller: Annotated[Caller, permitted]) -> Response:
         wanted = await json_body(request, ResendRequest, "an event", MOST_BYTES)

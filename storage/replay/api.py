@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, encode, takes
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
@@ -30,12 +30,7 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
         summary="Begin a replay, or go on with the interrupted one of the same request",
         status_code=202,
         responses=_with(Job, 202, "busy", "too_large"),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {JSON: {"schema": {"$ref": "#/components/schemas/ReplayRequest"}}},
-            }
-        },
+        openapi_extra=takes(ReplayRequest),
     )
     async def start_replay(request: Request, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         order = await json_body(request, ReplayRequest, "an order", MOST_BYTES)

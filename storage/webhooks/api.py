@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, encode, takes
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
@@ -136,12 +136,7 @@ def _add_webhooks(
         "/webhooks",
         summary="Make a webhook; its secret is shown this once",
         responses=answered(NewWebhook, "too_large", "unavailable"),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {JSON: {"schema": {"$ref": "#/components/schemas/WebhookOrder"}}},
-            }
-        },
+        openapi_extra=takes(WebhookOrder),
     )
     async def add_webhook(request: Request, caller: Annotated[Caller, permitted]) -> Response:
         order = await _order(request)
@@ -199,12 +194,7 @@ def _add_webhooks(
         "/webhooks/{webhook}/rotate",
         summary="Give a webhook a new secret, shown this once; the old one signs too for some hours",
         responses=answered(NewWebhook, "not_found", "too_large", "unavailable"),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {JSON: {"schema": {"$ref": "#/components/schemas/RotationOrder"}}},
-            }
-        },
+        openapi_extra=takes(RotationOrder),
     )
     async def rotate_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
         order = await json_body(request, RotationOrder, "an order", MOST_BYTES)
