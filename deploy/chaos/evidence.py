@@ -63,7 +63,7 @@ def caught_up(installation: Installation, whole: Recomputed, seconds: float, era
 
     def settled() -> bool:
         nonlocal seen, since, complete
-        with _Databases(installation.direct) as (engine, client):
+        with ServerDatabases(installation.direct) as (engine, client):
             query = (
                 "SELECT (SELECT count() FROM events FINAL), (SELECT count() FROM scored_sessions FINAL WHERE NOT void)"
             )
@@ -84,7 +84,7 @@ def collect(
     settings: Settings, whole: Recomputed, accepted: Mapping[str, AcceptedEvent], erased: frozenset[str] = frozenset()
 ) -> RunEvidence:
     """Read everything; raises KafkaError, SQLAlchemyError and ClickHouse's errors."""
-    with _Databases(settings) as (engine, client):
+    with ServerDatabases(settings) as (engine, client):
         found: Tables = stored(engine, client)
         query = "SELECT partition, offset, reason FROM dead_letters FINAL WHERE topic = 'events'"
         dead = {(partition, offset): reason for partition, offset, reason in client.query(query).result_rows}
@@ -146,7 +146,7 @@ def _newest(found: Tables) -> dict[Identity, tuple[int, float]]:
     return {identity: place[2:] for identity, place in newest.items()}
 
 
-class _Databases:
+class ServerDatabases:
     """Both databases of these settings."""
 
     def __init__(self, settings: Settings) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from deploy.log.cluster_id import new_cluster_id
+from ingest.spool.files import sync_folder
 
 #: How the process that fills a broker ends where the databases lack what the log needs: another log begins.
 LOST = 75
@@ -122,8 +123,4 @@ class LogFolder:
                 os.fsync(file.fileno())
         beside.replace(path)
         if durable:
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(path.parent)

@@ -18,13 +18,14 @@ from deploy.local.log_image import PartitionImage, log_image
 from deploy.local.refill import NOTHING, TopicRefill
 from deploy.log import controls
 from deploy.log.client_options import kafka_clients
-from deploy.log.topic_copy import TopicCopy
+from deploy.log.site_models import promotions_folder
+from deploy.log.topic_copy import CopiedRecord, TopicCopy
 from deploy.log.topics import log_id
 from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.storage import databases
 from ingest.events import UseModel, UsePages
 from ingest.outage import reason_of
-from scoring.folder import RegistryError, place
+from scoring.folder import RegistryError
 from scoring.promotions import in_force, promotions, recorded
 from storage.database.tables import log_positions, sessions
 from storage.database.threads import in_thread
@@ -53,11 +54,11 @@ async def restore(settings: Settings) -> str:
             images, stored = await in_thread(image), StoredLog(opened.client, log)
             async with clients.producing(linger_ms=0, max_batch_size=512 * 1024) as producer:
                 records = sum([await _fill_partition(producer, kafka, stored, each) for each in images])
-                for topic in (kafka.pages_topic, kafka.erasures_topic):
-                    await _fill_copied(producer, LogFolder(kafka.log_folder), topic)
+                pages = await _fill_copied(producer, folder, kafka.pages_topic)
+                await _fill_copied(producer, folder, kafka.erasures_topic)
             await _commit(clients, settings, images)
             open_sessions = await in_thread(_set_positions, opened.engine, log, images)
-            await _append_accepted(settings, log, stored, images)
+            await _append_accepted(settings, log, stored, images, pages)
     except (KafkaError, TimeoutError) as error:
         raise AwayError(f"the embedded broker was not filled: {reason_of(error)}") from error
     folder.keep_marks({each.partition: (each.published, each.mark) for each in images if each.mark})
@@ -84,11 +85,12 @@ async def _fill_partition(
     return image.next - image.first
 
 
-async def _fill_copied(producer: AIOKafkaProducer, folder: LogFolder, topic: str) -> None:
-    """Fill a topic of one partition from its copy."""
+async def _fill_copied(producer: AIOKafkaProducer, folder: LogFolder, topic: str) -> list[CopiedRecord]:
+    """Fill a topic of one partition from its copy; returns what that has."""
     refill = TopicRefill(producer, topic, 0)
     copied = await asyncio.to_thread(TopicCopy(folder.folder / topic).records)
     await refill.add([StoredRecord(each.offset, each.timestamp, None, each.value) for each in copied])
+    return copied
 
 
 async def _commit(clients: KafkaClients, settings: Settings, images: Sequence[PartitionImage]) -> None:
@@ -122,14 +124,19 @@ def _set_positions(engine: Engine, log: str, images: Iterable[PartitionImage]) -
         return int(connection.execute(count).scalar_one())
 
 
-async def _append_accepted(settings: Settings, log: str, stored: StoredLog, images: Sequence[PartitionImage]) -> None:
+async def _append_accepted(
+    settings: Settings,
+    log: str,
+    stored: StoredLog,
+    images: Sequence[PartitionImage],
+    pages: Iterable[CopiedRecord],
+) -> None:
     """Append the controls whose commands were answered, or might have been, and that no partition may lack."""
     kafka = settings.kafka
     found = [await in_thread(stored.in_force, each.partition, each.next) for each in images]
     statistics = PageStatistics()
-    if kafka.log_folder is not None:
-        for record in TopicCopy(kafka.log_folder / kafka.pages_topic).records():
-            statistics.take(record.offset, record.value)
+    for record in pages:
+        statistics.take(record.offset, record.value)
     if any(version < statistics.version for _, version in found):
         await controls.write_control(kafka, UsePages(statistics.version))
     for site, version in _promoted(settings, log).items():
@@ -139,9 +146,8 @@ async def _append_accepted(settings: Settings, log: str, stored: StoredLog, imag
 
 def _promoted(settings: Settings, log: str) -> dict[str, str]:
     """The version in force on this log by site, "" being the common one, as the registry remembers promotions."""
-    scoring = settings.scoring
     try:
-        folder = place(scoring.registry) if scoring.registry else scoring.own_registry
+        folder = promotions_folder(settings.scoring)
         sites = {each.site for each in recorded(folder) if each.log == log} if folder is not None else set()
         return {site: in_force(promotions(folder, log, site))[-1] for site in sites if folder is not None}
     except RegistryError as error:

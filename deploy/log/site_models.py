@@ -5,10 +5,15 @@ from datetime import UTC, datetime
 from deploy.errors import SetupError
 from deploy.log import controls, topics
 from deploy.log.client_options import kafka_clients
-from deploy.settings.model import Settings
+from deploy.settings.model import ScoringSettings, Settings
 from ingest.events import UseModel
-from scoring.folder import RegistryError, place
+from scoring.folder import Place, RegistryError, place
 from scoring.promotions import Promotion, promotions, remember, site_models
+
+
+def promotions_folder(scoring: ScoringSettings) -> "Place | None":
+    """The registry that remembers promotions, None where nothing may be put into one; raises RegistryError."""
+    return place(scoring.registry) if scoring.registry else scoring.own_registry
 
 
 async def restore_site_models(settings: Settings) -> list[Promotion]:
@@ -19,7 +24,7 @@ async def restore_site_models(settings: Settings) -> list[Promotion]:
     """
     scoring = settings.scoring
     try:
-        folder = place(scoring.registry) if scoring.registry else scoring.own_registry
+        folder = promotions_folder(scoring)
         known = site_models(folder) if folder is not None else {}
         if folder is None or not known:
             return []

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deploy.chaos.evidence import ServerDatabases
 from deploy.chaos.ledger import Ledger
 from deploy.chaos.recomputed import Recomputed, Tables, differences, recompute, stored
 from deploy.log import topics
@@ -19,8 +20,6 @@ from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import wait_until
 from deploy.settings.model import Settings
 from deploy.wiring.storage import migrate_all
-from storage.database.engine import engine_of
-from storage.write.clickhouse_sink import server_client
 from tests.support.killed import Parts
 from tests.support.services import Broker, MariaDb
 from tests.support.stack import Stack, services_stack
@@ -107,7 +106,7 @@ def caught_up(settings: Settings, seconds: float = 120) -> Recomputed:
     whole = asyncio.run(recompute(settings))
 
     def counts() -> tuple[int, ...]:
-        with _databases(settings) as (engine, client):
+        with ServerDatabases(settings) as (engine, client):
             query = "SELECT (SELECT count() FROM events FINAL), (SELECT count() FROM scored_sessions FINAL)"
             found = client.query(query).result_rows[0]
             return (*found, sum(row["event_count"] for row in stored(engine, None)["sessions"].values()))
@@ -120,7 +119,7 @@ def caught_up(settings: Settings, seconds: float = 120) -> Recomputed:
 
 def check_databases(settings: Settings, accepted: set[str], whole: Recomputed) -> None:
     """Both hold what the log says, and each accepted event is in exactly one session, once, or in the dead letters."""
-    with _databases(settings) as (engine, client):
+    with ServerDatabases(settings) as (engine, client):
         found: Tables = stored(engine, client)
         letters = "SELECT partition, offset, reason FROM dead_letters FINAL"
         dead = {(partition, offset): reason for partition, offset, reason in client.query(letters).result_rows}
@@ -139,24 +138,6 @@ def check_databases(settings: Settings, accepted: set[str], whole: Recomputed) -
     assert not lost, f"{len(lost)} accepted events are not once in one session: {lost[:3]}"
     counted = Counter(identity for identities in homes.values() for identity in identities)
     assert counted == {key: row["event_count"] for key, row in found["sessions"].items()}
-
-
-class _databases:  # noqa: N801 - a context manager
-    """Both databases of these settings."""
-
-    def __init__(self, settings: Settings) -> None:
-        storage = settings.storage
-        self._engine = engine_of(storage.url.get_secret_value())
-        self._client = server_client(
-            storage.clickhouse_host, storage.clickhouse_port, "default", "", storage.clickhouse_database
-        )
-
-    def __enter__(self) -> tuple[Any, Any]:
-        return self._engine, self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-        self._engine.dispose()
 
 
 @pytest.mark.kafka
