@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy
 from pydantic import SecretStr
 
-from deploy.bench.run import changed, environment
+from deploy.bench.run import changed, environment, unlimited
 from deploy.chaos.errors import ChaosError
 from deploy.chaos.parts import ChaosPart
 from deploy.chaos.services import ChaosServices
@@ -220,16 +220,7 @@ def _settings(services: ChaosServices, settings: Settings, folder: Path) -> Sett
         security_protocol="PLAINTEXT",
         **topic_names,
     )
-    settings = changed(
-        settings,
-        "ingest",
-        host="127.0.0.1",
-        port=free_port(),
-        key_rate_per_second=1e6,
-        address_rate_per_second=1e6,
-        key_sessions_per_second=1e6,
-        address_sessions_per_second=1e6,
-    )
+    settings = unlimited(changed(settings, "ingest", host="127.0.0.1", port=free_port()))
     settings = changed(settings, "worker", group=f"worker-{run}", session_timeout_ms=6_000)
     settings = changed(
         settings,

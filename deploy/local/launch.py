@@ -53,10 +53,10 @@ async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, not
             life = await _one_life(plan, plan.broker(), supervisor, lasting, stop)
             if stop.is_set():
                 return
+            failures = 0 if life.was_ready else failures + 1
             if life.is_full:
                 notify(f"the broker holds {plan.most_bytes >> 20} MB (kafka.broker_megabytes): a new one takes over")
                 continue
-            failures = 0 if life.was_ready else failures + 1
             if failures == ATTEMPTS:
                 raise SetupError(f"the broker does not start ({life.end})")
             notify(f"the broker ended ({life.end}); everything starts again, and its log goes on")
