@@ -127,7 +127,8 @@ class EventEndpoint(PostEndpoint):
             context.metrics.refused.labels(refused.code).inc()
         began = time.perf_counter()
         try:
-            await context.publisher.publish(collected.in_order())
+            # The tick that ends an import is written to the log itself, and must not overtake the import's events.
+            await context.publisher.publish(collected.in_order(), in_log=admitted.grant.scope == "import")
         except LogUnavailableError as away:
             raise RequestRefusedError("unavailable", away.reason, away.retry_after, _ids(collected, answer)) from None
         except Exception:

@@ -63,7 +63,7 @@ class KafkaPublisher:
         """Begins to connect; until that has worked, `publish` and `check` raise LogUnavailableError."""
         self.producer.start()
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[Record], *, in_log: bool = False) -> None:
         if not records:
             return
         if self._stopping:

@@ -29,11 +29,13 @@ class Publisher(Protocol):
     def clock_ahead_ms(self) -> int:
         """How far this machine's clock is ahead of the log's, as far as acknowledgements tell; negative: behind."""
 
-    async def publish(self, records: Sequence[Record]) -> None:
-        """Returns when every in-sync replica has all of them; raises LogUnavailableError when that is not known.
+    async def publish(self, records: Sequence[Record], *, in_log: bool = False) -> None:
+        """Returns when all of them are safe; raises LogUnavailableError when that is not known.
 
-        Nothing to publish is always published. Records of one key keep their order, within a call and between calls
-        that are awaited one after another.
+        Safe is what every in-sync replica has, or a disk that brings it there later. `in_log`: the first alone counts,
+        so that what anybody writes to the log from then on is behind these records. Nothing to publish is always
+        published. Records of one key keep their order, within a call and between calls that are awaited one after
+        another.
         """
 
     async def check(self) -> None:
@@ -60,7 +62,7 @@ class ListPublisher:
     def records(self) -> list[Record]:
         return [record for partition in self.partitions for record in partition]
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[Record], *, in_log: bool = False) -> None:
         if not records:
             return
         await self.check()

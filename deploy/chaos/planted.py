@@ -118,14 +118,14 @@ def _accepted_before_log() -> None:
     def change(original: Any) -> Any:
         running: set[asyncio.Task[None]] = set()
 
-        async def send(publisher: Any, records: Any) -> None:
+        async def send(publisher: Any, records: Any, given: dict[str, Any]) -> None:
             try:
-                await original(publisher, records)
+                await original(publisher, records, **given)
             except Exception:  # the bug: nobody hears of it
                 return
 
-        async def publish(publisher: Any, records: Any) -> None:
-            task = asyncio.create_task(send(publisher, records))
+        async def publish(publisher: Any, records: Any, **given: Any) -> None:
+            task = asyncio.create_task(send(publisher, records, given))
             running.add(task)
             task.add_done_callback(running.discard)
 

@@ -63,6 +63,8 @@ class Drain:
         self._looked_at = self._written_at = clock()
         self._outage = OutageLog(_log, "Kafka takes events again: what waits in the spool is sent")
         self._level, self._stopping = asyncio.Event(), asyncio.Event()
+        #: Set when the position has changed.
+        self._moved = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -89,6 +91,7 @@ class Drain:
             async with asyncio.timeout(seconds):
                 await self._level.wait()
         self._stopping.set()
+        self._moved.set()
         self._wake()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(PAUSE * 5):
@@ -98,6 +101,23 @@ class Drain:
         self._running = None
         self._release()
         self._file.close()
+
+    async def acknowledged(self, after: int, seconds: float) -> None:
+        """Returns when the log has acknowledged every record with a number below `after`.
+
+        Raises LogUnavailableError when it has not within so many seconds, or we stop: the spool sends them later.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while self._position.next < after:
+                    if self._stopping.is_set():
+                        raise LogUnavailableError("the ingest API stopped before Kafka acknowledged")
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            raise LogUnavailableError(
+                f"Kafka has not acknowledged within {seconds:g} s (ingest.publish_timeout_ms)"
+            ) from None
 
     def _wake(self) -> None:
         if self._spool is not None:
@@ -184,6 +204,7 @@ class Drain:
         known = dict(self._position.offsets)
         _raise_offsets(known, acknowledged)
         self._position = DrainPosition(self._generation, chunk.after, known)
+        self._moved.set()
         self._file.write(self._position)
         return True
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ingest.outage import reason_of
 from ingest.partition import partition_of
 from ingest.producer import LogProducer
-from ingest.publish import Record
+from ingest.publish import LogUnavailableError, Record
 from ingest.spool.appender import KafkaAppender
 from ingest.spool.drain import Drain
 from ingest.spool.event_store import EventStore
@@ -90,14 +90,19 @@ class SpoolPublisher:
         self._drain.start()
         self._adopting = asyncio.create_task(self._adopt())
 
-    async def publish(self, records: Sequence[Record]) -> None:
-        """Returns when the disk has all of them; raises LogUnavailableError when that is not known."""
+    async def publish(self, records: Sequence[Record], *, in_log: bool = False) -> None:
+        """Returns when the disk has all of them, or the log; raises LogUnavailableError when that is not known."""
         if not records:
             return
+        if in_log and not self.producer.is_connected:
+            # The sender comes again: no copy of the same records in the spool for each attempt.
+            raise LogUnavailableError(self.producer.trouble)
         now, partitions = int(time.time() * 1000), self._partitions
-        await self.spool.append(
+        after = await self.spool.append(
             [SpooledRecord(partition_of(key, partitions), now, key, value) for key, value in records]
         )
+        if in_log:
+            await self._drain.acknowledged(after, self.producer.timeout)
 
     async def check(self) -> None:
         """Raises LogUnavailableError when no record can be taken. Kafka away is no reason, as long as there is room."""

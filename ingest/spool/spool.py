@@ -33,7 +33,7 @@ class _CommitGroup:
         self.payload: list[bytes] = []
         self.records = 0
         self.size = FRAME_BYTES
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # Whoever waited may have gone.
         self.done.add_done_callback(lambda done: done.cancelled() or done.exception())
 
@@ -91,8 +91,11 @@ class Spool:
                 raise self._failed(error) from None
             self._trouble = ""
 
-    async def append(self, records: Sequence[SpooledRecord]) -> None:
-        """Returns when the disk has all of them; raises LogUnavailableError when that is not known."""
+    async def append(self, records: Sequence[SpooledRecord]) -> int:
+        """Returns when the disk has all of them; raises LogUnavailableError when that is not known.
+
+        All of them have numbers below the one that is returned.
+        """
         if self._stopping:
             raise LogUnavailableError("the ingest API is stopping")
         if self._in_flight + len(records) > self._max_in_flight:
@@ -110,7 +113,7 @@ class Spool:
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_groups())
         # Nobody who leaves takes the records of others along.
-        await asyncio.shield(group.done)
+        return await asyncio.shield(group.done)
 
     async def stop(self) -> None:
         """Take no more, and wait for what is being written. Safe to call twice."""
@@ -151,7 +154,7 @@ class Spool:
         else:
             self._trouble = ""
             self.next += group.records
-            group.done.set_result(None)
+            group.done.set_result(self.next)
             self.written.set()
         finally:
             self._in_flight -= group.records

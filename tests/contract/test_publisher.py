@@ -68,6 +68,13 @@ async def test_more_than_one_batch_holds(log: Log) -> None:
     assert [value[0] for _, value in held[partition_of(b"shop/s1", PARTITIONS)]] == list(range(12))
 
 
+async def test_what_others_write_to_the_log_is_behind_what_is_published_in_it(log: Log) -> None:
+    await asyncio.gather(*[log.publisher.publish(records(5, 5 * call), in_log=True) for call in range(100)])
+    behind = await log.write_behind()
+    held = await log.read(500 + len(behind))
+    assert {number: len(held[number]) - 1 for number in behind} == behind
+
+
 async def test_nothing_is_published_as_nothing(log: Log) -> None:
     await log.publisher.publish([])
     await log.publisher.check()

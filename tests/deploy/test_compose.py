@@ -33,7 +33,9 @@ VALUES = {name: value or f"{name.lower().replace('_', '')[:10]:x<22}" for name, 
 
 
 @pytest.fixture(params=OURS)
-def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Settings]:
+def settings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, no_settings_file: None
+) -> tuple[str, Settings]:
     """One of our services and the settings in force in its container; a variable that is no setting is an error."""
     for name, value in compose.environment(OURS[request.param], VALUES).items():
         monkeypatch.setenv(name, value)

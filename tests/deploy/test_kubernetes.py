@@ -67,7 +67,7 @@ def in_force(monkeypatch: pytest.MonkeyPatch, container: Object, *folders: Any) 
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(monkeypatch: pytest.MonkeyPatch, no_settings_file: None) -> Settings:
     """The settings of the base, as every container has them."""
     return in_force(monkeypatch, {"env": []}, BASE)
 

@@ -438,6 +438,8 @@ async def served(
             if name == "queries":
                 yield queries, keys, log
             else:
+                # Made once; a busy machine may take longer for it than the ingest API waits.
+                queries.openapi()
                 async with listening(queries) as url:
                     at = settings.ingest.model_copy(update={"api_url": url})
                     passing = ingest.app(settings.model_copy(update={"ingest": at}), log)

@@ -207,8 +207,8 @@ async def test_what_may_be_in_the_log_can_be_sent_again_with_the_same_ids(
 ) -> None:
     publish = log.publish
 
-    async def written_but_not_acknowledged(records: Sequence[Record]) -> None:
-        await publish(records)
+    async def written_but_not_acknowledged(records: Sequence[Record], **given: bool) -> None:
+        await publish(records, **given)
         raise failure
 
     with monkeypatch.context() as patched:
@@ -470,7 +470,7 @@ async def test_what_is_not_there(log: ListPublisher) -> None:
 async def test_a_fault_of_ours_is_reported_and_logged(
     log: ListPublisher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(*_: object) -> None:
+    async def broken(*_: object, **__: object) -> None:
         raise KeyError("secret")
 
     monkeypatch.setattr(log, "publish", broken)

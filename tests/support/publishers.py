@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.log import topics
+from deploy.log import controls, topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.settings.model import IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
 from deploy.wiring.spool import spool_publisher
+from ingest.events import LIVE_CLOCK, Tick
 from ingest.kafka import KafkaPublisher
 from ingest.producer import LogProducer
 from ingest.publish import ListPublisher, LogUnavailableError, Publisher, Record
@@ -29,6 +30,9 @@ class Log(Protocol):
     async def read(self, count: int) -> list[list[Record]]:
         """The records of each partition, once there are `count` in all."""
 
+    async def write_behind(self) -> dict[int, int]:
+        """Write to each partition, past the publisher; the offsets."""
+
 
 class ListLog:
     def __init__(self) -> None:
@@ -38,6 +42,9 @@ class ListLog:
         assert len(self.publisher.records) == count
         return self.publisher.partitions
 
+    async def write_behind(self) -> dict[int, int]:
+        return {}
+
 
 class KafkaLog:
     def __init__(self, kafka: KafkaSettings, publisher: KafkaPublisher | SpoolPublisher) -> None:
@@ -46,6 +53,9 @@ class KafkaLog:
 
     async def read(self, count: int) -> list[list[Record]]:
         return await read(self._kafka, count)
+
+    async def write_behind(self) -> dict[int, int]:
+        return await controls.write_control(self._kafka, Tick(LIVE_CLOCK, 0))
 
 
 async def read(kafka: KafkaSettings, count: int) -> list[list[Record]]:

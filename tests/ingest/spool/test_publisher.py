@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,12 @@ from deploy.log.client_options import kafka_clients
 from deploy.settings.model import IngestSettings, KafkaSettings, Settings
 from deploy.wiring import ingest
 from deploy.wiring.spool import spool_publisher
-from ingest.publish import Record
+from ingest.publish import LogUnavailableError, Record
 from ingest.spool import publisher as publisher_module
+from ingest.spool.appender import KafkaAppender
 from ingest.spool.publisher import SpoolPublisher
 from tests.support.ports import free_port
-from tests.support.publishers import read, spooled
+from tests.support.publishers import reached, read, spooled
 from tests.support.services import Broker
 from tests.support.waiting import until
 
@@ -71,6 +73,52 @@ async def test_a_record_is_appended_with_the_time_at_which_it_was_accepted(
         consumer.assign([place])
         async with asyncio.timeout(30):
             assert (await consumer.getone()).timestamp == 1_700_000_000_500
+
+
+async def test_what_must_be_in_the_log_waits_for_it_and_without_a_connection_is_not_taken(
+    embedded_kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, opened = embedded_kafka.settings(), asyncio.Event()
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    append = KafkaAppender.append
+
+    async def held_back(*given: Any) -> int:
+        await opened.wait()
+        return await append(*given)
+
+    monkeypatch.setattr(KafkaAppender, "append", held_back)
+    made = spooled(kafka, tmp_path)
+    with pytest.raises(LogUnavailableError):
+        await made.publish(records(10), in_log=True)
+    assert not made.waiting
+    await reached(made.producer)
+    imported = asyncio.create_task(made.publish(records(10), in_log=True))
+    await made.publish(records(10, 10))
+    assert made.waiting == 20
+    assert not imported.done()
+    opened.set()
+    await imported
+    assert sum(map(len, await read(kafka, 20))) == 20
+    await made.stop()
+
+
+async def test_what_must_be_in_the_log_is_unknown_after_the_time_for_it_and_sent_later(
+    embedded_kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, append = embedded_kafka.settings(), KafkaAppender.append
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+
+    async def never(*_: Any) -> int:
+        raise LogUnavailableError("away")
+
+    monkeypatch.setattr(KafkaAppender, "append", never)
+    made = spooled(kafka, tmp_path, publish_timeout_ms=300)
+    await reached(made.producer)
+    with pytest.raises(LogUnavailableError, match=r"ingest\.publish_timeout_ms"):
+        await made.publish(records(10), in_log=True)
+    monkeypatch.setattr(KafkaAppender, "append", append)
+    assert sum(map(len, await read(kafka, 10))) == 10
+    await made.stop()
 
 
 async def test_what_a_process_left_is_sent_by_one_that_runs(
