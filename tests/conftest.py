@@ -27,6 +27,9 @@ SERVER = pytest.StashKey[shared.ServiceServer]()
 # a server of its own by plain HTTP, again and again until it has what it waits for.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
 
+# As our commands have it (deploy/cli/main.py); read when numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # A slow machine is no fault of what is tested; before the tests' own settings, which are read as they are imported.
 hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("any machine")

@@ -1,5 +1,6 @@
 """The `opecom` command: its subcommands, each imported when it is called; a failure that can be fixed is a line."""
 
+import os
 import sys
 
 import typer
@@ -8,6 +9,10 @@ from deploy.cli.lazy import CommandSource, LazyGroup
 from deploy.errors import SetupError
 from deploy.processes.private_files import create_privately
 from deploy.terminal.plain import print_line
+
+# Our matrices are small, and the parts share the cores: a second thread of OpenBLAS waits by spinning, which costs ten
+# times the CPU where a core is busy. It is read when numpy is imported, which no command has done yet.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 #: The first sentence of each command's docstring or help, which a test compares.
 COMMANDS = {

@@ -1,5 +1,6 @@
 """What commands and parts load, looked at in processes of their own: a start costs what is imported for it."""
 
+import ast
 import os
 import resource
 import statistics
@@ -138,3 +139,14 @@ def test_the_list_of_commands_costs_little_more_than_the_libraries_that_print_it
     ours, least = (statistics.median(each[1:]) for each in costs.values())
     print(f"opecom --help {ours:.2f} CPU-s, import typer, rich {least:.2f} CPU-s, ratio {ours / least:.2f}")
     assert ours / least <= 2.5
+
+
+def test_a_command_solves_by_one_thread_of_openblas() -> None:
+    script = (
+        "import deploy.cli.main, numpy\n"
+        "from threadpoolctl import threadpool_info\n"
+        "print([each['num_threads'] for each in threadpool_info() if each['user_api'] == 'blas'])"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", script], env=clean, capture_output=True, text=True, check=False)
+    assert set(ast.literal_eval(done.stdout)) == {1}, done.stderr
