@@ -15,7 +15,7 @@ FAST = {"OPECOM_INGEST__ADDRESS_RATE_PER_SECOND": "1000000", "OPECOM_INGEST__KEY
 #: Memory that all processes of the system may take together, in MB.
 MOST_MB = 1_500
 #: Events of a generated session, about, and seconds between two looks.
-EVENTS_OF_A_SESSION, LOOK = 8.2, 2.0
+EVENTS_OF_A_SESSION, LOOK = 18.0, 2.0
 
 
 class MemoryWatch:
