@@ -56,6 +56,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         RowRefusedError
         SetupError
             AwayError
+                ApiGoneError
                 StuckError
             BenchError
             ChaosError

@@ -7,8 +7,9 @@ from typing import Literal, TypeVar
 import msgspec
 from aiokafka.errors import KafkaError
 
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
 from deploy.log import controls, topics, uptake
+from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
 from deploy.log.uptake import PATIENCE
 from deploy.processes.audit_file import audited
@@ -106,9 +107,10 @@ async def _put(settings: Settings, folder: Place, promotion: Promotion, patience
             f"{folder} (scoring.registry) cannot be written here, where promotions are remembered: run it where the "
             "registry can be written, or give this part such a folder"
         )
-    dead_from = await _answered(uptake.dead_ends(settings))
-    written = await controls.write_control(settings.kafka, UseModel(promotion.version, promotion.site))
-    taken = await _answered(uptake.uptake(settings, written, dead_from or {}, patience))
+    kafka = settings.kafka
+    dead_from = await _answered(in_one_life(kafka, lambda: uptake.dead_ends(settings)))
+    written = await controls.write_control(kafka, UseModel(promotion.version, promotion.site))
+    taken = await _answered(in_one_life(kafka, lambda: uptake.uptake(settings, written, dead_from or {}, patience)))
     if taken is not None and len(taken.refused) == len(written):
         goes_on = _named(promotion.before)
         raise NotTakenError(f"no worker has taken {promotion.version}, {goes_on} goes on: {taken.refusals()}")
@@ -143,14 +145,14 @@ async def _answered(question: Awaitable[Answer]) -> Answer | None:
     """What Kafka answers; None where it does not."""
     try:
         return await question
-    except (KafkaError, OSError, TimeoutError):
+    except (KafkaError, OSError, TimeoutError, AwayError):
         return None
 
 
 async def _standing(settings: Settings, folder: Place, site: str = "") -> tuple[str, list[str]]:
     """The log's name, and the versions that came into force on it, the one in force last; of a site "" is the common
     one."""
-    log = await topics.log_id(kafka_clients(settings.kafka))
+    log = await in_one_life(settings.kafka, lambda: topics.log_id(kafka_clients(settings.kafka)))
     default = "" if site else settings.scoring.model or current(folder)
     return log, in_force(promotions(folder, log, site)) or [default]
 

@@ -7,10 +7,9 @@ import msgspec
 import typer
 
 from deploy.errors import SetupError
-from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import load
 from deploy.terminal.plain import print_line
-from deploy.terminal.query_client import read
+from deploy.terminal.query_client import QueryApi, read
 from deploy.wiring.keys import admin_key
 from scoring.drift.alarms import PSI_LIMITS, name_of
 from storage.drift.html import html as page
@@ -52,7 +51,7 @@ def drift(
         "windows": windows,
         "alarms_per_month": alarms_per_month or settings.storage.drift_alarms_per_month or None,
     }
-    api = ProbeAddress.reached(settings.api.host, settings.api.port)
+    api = QueryApi.of(settings)
     body = read(api, "/admin/drift", params, admin_key(settings), PATIENCE)
     found = msgspec.json.decode(body, type=SiteDrift)
     if html is not None:

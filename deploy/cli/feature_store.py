@@ -31,7 +31,7 @@ def export(
     from deploy.feature_store.export import export as export_days
     from deploy.feature_store.parquet import require_pyarrow
     from deploy.processes.data_folder import as_running
-    from deploy.processes.probes import ProbeAddress
+    from deploy.terminal.query_client import QueryApi
     from deploy.wiring.keys import admin_key
     from ingest.events import base_site
 
@@ -40,7 +40,7 @@ def export(
     # The runs of a site are no sites of the settings.
     name, now = site_named(settings, base_site(site)), int(time.time() * 1000)
     name = site or name
-    source = ApiFeatureSource(ProbeAddress.reached(settings.api.host, settings.api.port), admin_key(settings), name)
+    source = ApiFeatureSource(QueryApi.of(settings), admin_key(settings), name)
     begin = moment("--since", since, 0) if since is not None else None
     report = (lambda _: None) if json else print_line
     account = export_days(source, folder.absolute(), name, begin, moment("--until", until, now), now, report)

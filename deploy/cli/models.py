@@ -196,13 +196,12 @@ def learning(
     json: Json = False,
 ) -> None:
     """What the learner did for each site, and why."""
-    from deploy.processes.probes import ProbeAddress
     from deploy.terminal.learning import print_learning
-    from deploy.terminal.query_client import read
+    from deploy.terminal.query_client import QueryApi, read
     from deploy.wiring.keys import admin_key
 
     settings = load()
-    api = ProbeAddress.reached(settings.api.host, settings.api.port)
+    api = QueryApi.of(settings)
     body = read(api, "/learning", {"site": site}, admin_key(settings))
     if json:
         print_line(body.decode())

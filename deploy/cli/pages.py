@@ -13,13 +13,12 @@ import typer
 from deploy.errors import SetupError
 from deploy.log import controls
 from deploy.processes.data_folder import as_running
-from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, load
 from deploy.terminal import pages as page_tables
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
-from deploy.terminal.query_client import call_api, read
+from deploy.terminal.query_client import QueryApi, call_api, read
 from deploy.wiring.keys import admin_key, read_key
 from ingest.enrich import UrlRules, page
 from scoring.csv_text import EncodingError, decoded
@@ -124,7 +123,7 @@ def _post(path: str, query: dict[str, Any]) -> Refreshed:
 
 def _posted(path: str, query: dict[str, Any]) -> bytes:
     settings = load()
-    return call_api(_api(settings), "POST", f"{path}?{urlencode(query)}", b"{}", admin_key(settings))
+    return call_api(QueryApi.of(settings), "POST", f"{path}?{urlencode(query)}", b"{}", admin_key(settings))
 
 
 def _columns(given: Sequence[str]) -> dict[str, str]:
@@ -147,7 +146,7 @@ def show(
 ) -> None:
     """The statistics in force, the most valuable page first."""
     settings = load()
-    body = read(_api(settings), "/pages", {"site": site or None, "version": version}, read_key(settings))
+    body = read(QueryApi.of(settings), "/pages", {"site": site or None, "version": version}, read_key(settings))
     if json:
         print_line(body.decode())
     else:
@@ -165,7 +164,7 @@ def explain(
     """How a page's statistics come about: its counts, the site's means, and both together."""
     settings = load()
     wanted = {"site": site_named(settings, site), "path": path}
-    body = read(_api(settings), "/pages/explain", {**wanted}, read_key(settings))
+    body = read(QueryApi.of(settings), "/pages/explain", {**wanted}, read_key(settings))
     if json:
         print_line(body.decode())
     else:
@@ -188,7 +187,3 @@ def site_named(settings: Settings, given: str) -> str:
     if len(own) != 1:
         raise SetupError(f"--site: say which, of {', '.join(known)}")
     return own[0]
-
-
-def _api(settings: Settings) -> ProbeAddress:
-    return ProbeAddress.reached(settings.api.host, settings.api.port)

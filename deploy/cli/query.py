@@ -6,12 +6,11 @@ from urllib.parse import quote
 import msgspec
 import typer
 
-from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import load
 from deploy.terminal import intents as tables
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
-from deploy.terminal.query_client import read
+from deploy.terminal.query_client import QueryApi, read
 from deploy.wiring.keys import read_key
 from scoring.manifest import Band
 from storage.query.intents import Intent, LiveSessions, Timeline
@@ -54,7 +53,7 @@ def timeline(session_id: Session, site: Site = None, json: Json = False) -> None
 
 def _answer(path: str, params: dict[str, Any]) -> bytes:
     settings = load()
-    return read(ProbeAddress.reached(settings.api.host, settings.api.port), path, params, read_key(settings))
+    return read(QueryApi.of(settings), path, params, read_key(settings))
 
 
 def _show(body: bytes, as_json: bool, table: Any) -> None:

@@ -1,12 +1,14 @@
 """`opecom topics`: makes and checks the topics."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
 
 from deploy.errors import AwayError
 from deploy.log import topics as all_topics
+from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
@@ -34,7 +36,8 @@ def topics(
     if what == "retry-failed":
         print_line(f"{_retry_failed(settings):,} events published again at the end of the log")
         return
-    faults = asyncio.run(all_topics.check(kafka_clients(kafka), all_topics.wanted(kafka)))
+    look = partial(all_topics.check, kafka_clients(kafka), all_topics.wanted(kafka))
+    faults = asyncio.run(in_one_life(kafka, look))
     print_line("\n".join(fault.line for fault in faults) or "the topics are as they must be")
     if faults:
         raise typer.Exit(1)
@@ -60,7 +63,8 @@ def _retry_failed(settings: Settings) -> int:
 
     engine = relational_of_this_program(settings)
     try:
-        return asyncio.run(retry_failed(settings, kafka_clients(settings.kafka), ResentLedger(engine), user()))
+        again = partial(retry_failed, settings, kafka_clients(settings.kafka), ResentLedger(engine), user())
+        return asyncio.run(in_one_life(settings.kafka, again))
     except SourceError as error:
         raise AwayError(str(error)) from None
     except DatabaseUnavailableError as error:

@@ -5,10 +5,12 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
+
+import typer
 
 from deploy.cli.failures import naming_the_setting
-from deploy.errors import PortTakenError
+from deploy.errors import PortTakenError, SetupError
 from deploy.learner.libraries import missing_line
 from deploy.local import up as system
 from deploy.local.console import TerminalScreen
@@ -29,9 +31,17 @@ from stream.kafka.client_log import silence_libraries
 LOOK, LOOK_READY, LOOK_IDLE = 0.5, 2.0, 8.0
 
 
-def up() -> None:
+def up(
+    broker: Annotated[
+        Literal["memory", "kafka"] | None,
+        typer.Option(
+            help="Of the embedded profile: memory is its own broker, kafka Apache Kafka in the data folder (Java 17 "
+            "and Maven); none: as kafka.embedded_broker says."
+        ),
+    ] = None,
+) -> None:
     """Runs the whole system on this machine until Ctrl-C, and starts again what dies."""
-    settings = load()
+    settings = _with_broker(load(), broker)
     # What a client has to say of a broker that is away is in the parts' logs.
     silence_libraries()
     with data_folder.held(settings.data_dir) as folder, TerminalScreen(TerminalConsole()) as screen:
@@ -48,12 +58,24 @@ def up() -> None:
         _require_free(settings, plan)
         for line in first_keys(settings):
             screen.write_line(line)
-        data_folder.announce(folder, bootstrap)
+        data_folder.announce(folder, bootstrap, settings.kafka.embedded_broker)
         screen.write_line(f"starting {', '.join(plan.addresses)}; their logs are in {folder / 'logs'}")
         asyncio.run(
             _run(plan, Supervisor(folder / "logs", screen.write_line), screen, bootstrap, partial(probe_key, settings))
         )
         screen.write_line("stopped")
+
+
+def _with_broker(settings: Settings, broker: Literal["memory", "kafka"] | None) -> Settings:
+    """The settings with the broker that the command names; raises SetupError where the profile has none of its own."""
+    if broker is None:
+        return settings
+    if settings.profile != "embedded":
+        raise SetupError(
+            f"--broker is for the embedded profile, and {variable('profile')} is {settings.profile}, whose Kafka "
+            f"{variable('kafka.bootstrap')} names: leave --broker out"
+        )
+    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"embedded_broker": broker})})
 
 
 def _report_address(

@@ -10,10 +10,9 @@ import typer
 
 from deploy.cli.pages import site_named
 from deploy.errors import SetupError
-from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import one_line, print_line
-from deploy.terminal.query_client import call_api
+from deploy.terminal.query_client import QueryApi, call_api
 from deploy.wiring.keys import admin_key
 from storage.admin.erase import Erasure
 
@@ -73,4 +72,4 @@ def erase(
 
 def _answer(settings: Settings, method: str, visitor: str, site: str, more: str = "") -> bytes:
     path = f"/admin/visitors/{quote(visitor, safe='')}{more}?{urlencode({'site': site_named(settings, site)})}"
-    return call_api(ProbeAddress.reached(settings.api.host, settings.api.port), method, path, None, admin_key(settings))
+    return call_api(QueryApi.of(settings), method, path, None, admin_key(settings))

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from deploy.processes.probes import ProbeAddress
-from deploy.terminal.query_client import read
+from deploy.terminal.query_client import QueryApi, read
 from storage.feature_store.days import FeatureDays
 
 
@@ -14,7 +13,7 @@ from storage.feature_store.days import FeatureDays
 class ApiFeatureSource:
     """Days and rows of one site; raises AwayError and RefusedReadError."""
 
-    api: ProbeAddress
+    api: QueryApi
     key: str
     site: str
 

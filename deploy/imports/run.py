@@ -18,6 +18,7 @@ from deploy.imports.prepare import EventPreparation
 from deploy.imports.spool import EventReader, sort_into, source_files
 from deploy.imports.workspace import Workspace, ended_at, fingerprint, opened
 from deploy.log import controls
+from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
 from deploy.processes.probes import ProbeAddress, is_ready
 from deploy.settings.access_file import sites_of
@@ -220,14 +221,17 @@ async def _daily_pages(settings: Settings, workspace: Workspace, options: Import
 
 
 async def _has_statistics(settings: Settings, site: str) -> bool:
-    reader = PagesReader(kafka_clients(settings.kafka), settings.kafka.pages_topic, PATIENCE)
-    try:
+    async def look() -> bool:
+        reader = PagesReader(kafka_clients(settings.kafka), settings.kafka.pages_topic, PATIENCE)
         await reader.caught_up()
+        return bool(reader.statistics.rows(reader.statistics.version, site))
+
+    try:
+        return await in_one_life(settings.kafka, look)
     except (KafkaError, TopicMissingError) as error:
         raise AwayError(
             f"Kafka at {settings.kafka.bootstrap} (kafka.bootstrap) does not give page statistics: {error}"
         ) from None
-    return bool(reader.statistics.rows(reader.statistics.version, site))
 
 
 async def _end(settings: Settings, site: str, last_at: int, options: ImportOptions) -> int:

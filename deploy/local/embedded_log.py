@@ -1,20 +1,26 @@
 """The log of the embedded profile over the lives of its broker: it goes on while its databases are there."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
+
 from deploy.errors import AwayError, SetupError
+from deploy.local.log_begin import begin_log
 from deploy.local.log_folder import LOST, LogFolder, LogName
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
-from deploy.log.controls import LogError, keep_erasures
-from deploy.log.site_models import restore_site_models
 from deploy.processes.data_folder import log_folder
 from deploy.processes.interpreter import of_module
 from deploy.processes.supervise import Child, Supervisor
 from deploy.settings.model import Settings
+from stream.errors import StreamError
+from stream.kafka.source import KafkaSource
 
+#: Seconds in which the databases must take all that a broker has whose end comes, and between two looks.
+DRAIN_SECONDS, LOOK = 120.0, 0.25
 #: Fills a broker; a process, as it loads chDB, and this one stays.
 RESTORE = of_module("deploy.local.restore_process")
 
@@ -46,20 +52,42 @@ class EmbeddedLog:
         if name.begun:
             await self._restore(supervisor)
         else:
-            await self._begin()
+            await begin_log(self._settings, self._data)
             self._folder.begun(name)
         self._folder.filled()
 
-    async def _begin(self) -> None:
-        # Here, as only a start needs a database's library, and this process stays.
-        from deploy.local.erased_before import erased_before
+    async def drain(self) -> None:
+        """Take nothing more, and return once the databases have all that the broker has, or DRAIN_SECONDS are over.
 
-        digests = await asyncio.to_thread(erased_before, self._settings, self._data)
-        try:
-            await keep_erasures(self._settings.kafka, digests)
-        except LogError as error:
-            raise AwayError(str(error)) from error
-        await restore_site_models(self._settings)
+        What comes meanwhile waits in the spool of ingest, and commands wait. So the next broker gets no more than what
+        is open, and nothing is written to a later place than it had. What is not drained in time, such as an answer
+        of the broker's that came late, comes again as after a kill: from the spool, or by whoever wrote it.
+        """
+        self._folder.ending()
+        with contextlib.suppress(KafkaError, StreamError, OSError, TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                ends = await self._ends()
+                while True:
+                    if self._stored(ends):
+                        # An event may have been on its way.
+                        before, ends = ends, await self._ends()
+                        if ends == before:
+                            return
+                    await asyncio.sleep(LOOK)
+
+    async def _ends(self) -> dict[int, int]:
+        """By partition the offset after its last event, which a broker in memory says only when that is read."""
+        events = KafkaSource(kafka_clients(self._settings.kafka), self._settings.kafka.events_topic)
+        return {number: (await events.bounds(number)).end for number in range(self._settings.kafka.partitions)}
+
+    def _stored(self, ends: Mapping[int, int]) -> bool:
+        """Whether the databases have the events up to these offsets, and all that workers made of them."""
+        checkpoint = self._folder.checkpoint()
+        return all(
+            number in checkpoint and min(checkpoint[number].events, checkpoint[number].published) >= end
+            for number, end in ends.items()
+            if end
+        )
 
     async def _restore(self, supervisor: Supervisor) -> None:
         child = Child("restore", RESTORE, self._environment)

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from deploy.errors import AwayError, SetupError
 from deploy.local.broker_memory import wait_full
@@ -17,13 +18,17 @@ ATTEMPTS = 5
 READY_WITHIN = 30.0
 
 
+async def at_once() -> None:
+    """Nothing to wait for."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
     """What runs.
 
-    `broker` makes the child again for each start: in memory, it is a new one each time. `parts` start again with it,
-    `lasting` run on from one broker to the next. A broker that holds `most_bytes` of memory makes room for a new one;
-    0: never.
+    `broker` makes the child again for each start: in memory, it is a new one each time. It may block, and the child
+    must be ready within `ready_within` seconds. `parts` start again with it, `lasting` run on from one broker to the
+    next. A broker that holds `most_bytes` of memory makes room for a new one, once `drain` has returned; 0: never.
     """
 
     parts: tuple[Child, ...]
@@ -32,7 +37,9 @@ class LaunchPlan:
     addresses: Mapping[str, ProbeAddress] = field(default_factory=dict)
     console: ProbeAddress | None = None
     lasting: tuple[Child, ...] = ()
+    ready_within: float = READY_WITHIN
     most_bytes: int = 0
+    drain: Callable[[], Coroutine[Any, Any, None]] = at_once
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -50,7 +57,7 @@ async def run(plan: LaunchPlan, supervisor: Supervisor, stop: asyncio.Event, not
     lasting = LastingParts(plan.lasting, supervisor)
     try:
         while not stop.is_set():
-            life = await _one_life(plan, plan.broker(), supervisor, lasting, stop)
+            life = await _one_life(plan, await asyncio.to_thread(plan.broker), supervisor, lasting, stop)
             if stop.is_set():
                 return
             failures = 0 if life.was_ready else failures + 1
@@ -114,12 +121,18 @@ async def _one_life(
     full: asyncio.Task[None] | None = None
     ready = False
     try:
-        ready = await _ready(child, living, stopping)
+        ready = await _ready(child, living, stopping, plan.ready_within)
         if ready:
             await plan.prepare(supervisor)
             full = asyncio.create_task(wait_full(lambda: supervisor.running.get(child.name), plan.most_bytes))
             parts, others = asyncio.create_task(supervisor.keep(plan.parts, parts_stop)), lasting.begin()
-            await asyncio.wait([living, parts, others, stopping, full], return_when=asyncio.FIRST_COMPLETED)
+            ends = [living, parts, others, stopping]
+            await asyncio.wait([*ends, full], return_when=asyncio.FIRST_COMPLETED)
+            if not any(each.done() for each in ends):
+                draining = asyncio.create_task(plan.drain())
+                await asyncio.wait([*ends, draining], return_when=asyncio.FIRST_COMPLETED)
+                draining.cancel()
+                await asyncio.wait([draining])
             supervisor.patience = ORPHANED if living.done() else PATIENCE
             try:
                 if stopping.done() or others.done():
@@ -143,10 +156,12 @@ async def _one_life(
     return BrokerLife(ready, is_full, end)
 
 
-async def _ready(child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool]) -> bool:
-    """Whether the child became ready before it ended, before all was to stop, and in time."""
+async def _ready(
+    child: Child, living: asyncio.Task[tuple[int, str]], stopping: asyncio.Task[bool], seconds: float
+) -> bool:
+    """Whether the child became ready before it ended, before all was to stop, and within so many seconds."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(READY_WITHIN):
+        async with asyncio.timeout(seconds):
             while not living.done() and not stopping.done():
                 if await asyncio.to_thread(child.ready):
                     return True

@@ -3,7 +3,7 @@
 log.json         the name of the log, its partitions, and whether it has begun
 checkpoint.json  how far the databases are, and from where a fold may begin: renewed by the store every few seconds
 marks/N          the newest committed offset and mark of partition N: renewed by the worker
-generation       the name of this life of the broker; missing while it is filled
+generation       the name of this life of the broker; missing while it is filled, and when its end comes
 page-stats, erasures    copies of these topics (deploy/log/topic_copy.py)
 """
 
@@ -17,6 +17,7 @@ from uuid import uuid4
 import msgspec
 from msgspec import Struct
 
+from deploy.log.broker_life import GENERATION, generation
 from deploy.log.cluster_id import new_cluster_id
 from ingest.spool.files import sync_folder
 
@@ -97,19 +98,21 @@ class LogFolder:
             self._write(f"marks/{partition}", f"{offset} {mark}".encode(), durable=False)
 
     def generation(self) -> str:
-        """The name of this life of the broker; "" while it is not filled."""
-        with contextlib.suppress(OSError):
-            return (self.folder / "generation").read_text()
-        return ""
+        """The name of this life of the broker; "" while nothing may be appended."""
+        return generation(self.folder)
+
+    def ending(self) -> None:
+        """Nothing more may be appended: another broker takes over when the databases have what this one has."""
+        (self.folder / GENERATION).unlink(missing_ok=True)
 
     def filling(self) -> None:
         """The broker is a new one, and not filled: no worker has committed to it."""
         shutil.rmtree(self.folder / "marks", ignore_errors=True)
-        (self.folder / "generation").unlink(missing_ok=True)
+        self.ending()
 
     def filled(self) -> None:
         """The broker has what it needs: the parts may begin."""
-        self._write("generation", uuid4().hex.encode(), durable=False)
+        self._write(GENERATION, uuid4().hex.encode(), durable=False)
 
     def _write(self, name: str, content: bytes, durable: bool) -> None:
         """Replace the file whole, by one that is on the disk where it is to be durable."""

@@ -5,10 +5,12 @@ import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from deploy.errors import PortTakenError, SetupError
 from deploy.local import broker
 from deploy.local.embedded_log import EmbeddedLog
+from deploy.local.kafka_log import DiskLog, require_no_kafka_log
 from deploy.local.launch import LaunchPlan
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
@@ -20,53 +22,73 @@ from deploy.processes.interpreter import OPECOM
 from deploy.processes.ports import free_port, listen, speaks_kafka
 from deploy.processes.probes import ProbeAddress
 from deploy.processes.supervise import Child, Supervisor
+from deploy.services.artefacts import java
 from deploy.settings.model import Settings, variable
 
 #: Parts that need no broker to work: with its spool, ingest accepts events while there is none.
 LASTING = ("ingest",)
+#: Seconds in which Apache Kafka must answer: a log that was not closed is checked first.
+KAFKA_READY_SECONDS = 180.0
 
 
 def embedded(settings: Settings, folder: Path) -> tuple[LaunchPlan, str]:
     """The plan of the embedded profile, and where its broker will listen; raises SetupError."""
-    path = broker.binary()
+    on_kafka = settings.kafka.embedded_broker == "kafka"
     wanted = settings.kafka.bootstrap.rpartition(":")[2]
     port = free_port(int(wanted) if wanted.isdigit() else 0)
-    bootstrap = f"127.0.0.1:{port}"
-    kept = {"bootstrap": bootstrap, "log_folder": log_folder(folder)}
-    kafka = settings.kafka.model_copy(update={**kept, **broker.SETTINGS})
+    own = {} if on_kafka else {**broker.SETTINGS, "log_folder": log_folder(folder)}
+    kafka = settings.kafka.model_copy(update={"bootstrap": f"127.0.0.1:{port}", **own})
+    shop, console = _shop(settings), _listening(settings.console.host, settings.console.port)
     environment = {
         variable("profile"): "embedded",
         **_folders(settings, folder),
-        variable("kafka.bootstrap"): bootstrap,
-        **{variable(f"kafka.{name}"): str(value).lower() for name, value in broker.SETTINGS.items()},
-        variable("kafka.log_folder"): str(log_folder(folder)),
-        # The broker keeps nothing on a disk, and accepted means on one.
+        variable("kafka.bootstrap"): kafka.bootstrap,
+        **{variable(f"kafka.{name}"): _as_text(value) for name, value in own.items()},
+        # Accepted means on the disk, whether there is a broker just now or not.
         variable("ingest.spool"): "true",
         **_shared_secret(settings),
+        **({variable("shop.port"): str(shop.port)} if shop else {}),
+        variable("console.port"): str(console.port if console else 0),
     }
-    shop, console = _shop(settings), _listening(settings.console.host, settings.console.port)
-    if shop:
-        environment[variable("shop.port")] = str(shop.port)
-    environment[variable("console.port")] = str(console.port if console else 0)
+    found = addresses(settings) | ({"shop": shop} if shop else {})
+    parts = _parts(found, environment)
+    shared = {
+        "parts": tuple(each for each in parts if each.name not in LASTING),
+        "addresses": found,
+        "console": console,
+        "lasting": tuple(each for each in parts if each.name in LASTING),
+    }
+    with_kafka = settings.model_copy(update={"kafka": kafka})
+    plan = _on_kafka(with_kafka, folder, shared) if on_kafka else _in_memory(with_kafka, folder, environment, shared)
+    return plan, kafka.bootstrap
 
-    log = EmbeddedLog(settings.model_copy(update={"kafka": kafka}), folder, environment)
+
+def _in_memory(
+    settings: Settings, folder: Path, environment: Mapping[str, str], shared: Mapping[str, Any]
+) -> LaunchPlan:
+    """On a broker in memory, one after the other."""
+    require_no_kafka_log(folder)
+    path, log = broker.binary(), EmbeddedLog(settings, folder, environment)
+    port = int(settings.kafka.bootstrap.rpartition(":")[2])
 
     def new_broker() -> Child:
         named = broker.environment(log.named())
         return Child("broker", broker.command(path, port), named, lambda: speaks_kafka(port))
 
-    found = addresses(settings) | ({"shop": shop} if shop else {})
-    parts = _parts(found, environment)
-    plan = LaunchPlan(
-        tuple(each for each in parts if each.name not in LASTING),
-        log.prepare,
-        new_broker,
-        found,
-        console,
-        tuple(each for each in parts if each.name in LASTING),
-        kafka.broker_megabytes << 20,
-    )
-    return plan, bootstrap
+    most_bytes = settings.kafka.broker_megabytes << 20
+    return LaunchPlan(prepare=log.prepare, broker=new_broker, most_bytes=most_bytes, drain=log.drain, **shared)
+
+
+def _on_kafka(settings: Settings, folder: Path, shared: Mapping[str, Any]) -> LaunchPlan:
+    """On Apache Kafka, which starts again where its log stood."""
+    log = DiskLog(settings, folder)
+    java()
+    return LaunchPlan(prepare=log.prepare, broker=log.broker, ready_within=KAFKA_READY_SECONDS, **shared)
+
+
+def _as_text(value: object) -> str:
+    """A setting's value as a variable says it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _shop(settings: Settings) -> ProbeAddress | None:

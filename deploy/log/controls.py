@@ -2,17 +2,19 @@
 
 Page statistics are written and acknowledged first and announced afterwards, to every partition, so no partition names
 a version that is not whole. Each function connects, writes, and returns when every in-sync replica has the records.
+Beside an embedded system whose broker is replaced meanwhile it does so again, in the next one.
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from deploy.errors import SetupError
+from deploy.errors import AwayError, SetupError
+from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
 from deploy.log.topic_copy import copy_up_to
 from deploy.settings.model import KafkaSettings
@@ -26,6 +28,8 @@ from stream.kafka.pages_topic import add_version
 #: Seconds in which a version of the page statistics must be written.
 PAGES_SECONDS = 120.0
 
+T = TypeVar("T")
+
 
 class LogError(SetupError):
     """The log did not take the records."""
@@ -33,8 +37,7 @@ class LogError(SetupError):
 
 async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int]:
     """Append the control to every partition of `events`; returns its offset in each. Raises LogError."""
-    async with _producer(kafka) as producer:
-        return await _to_every_partition(producer, kafka, control)
+    return await _written(kafka, lambda producer: _to_every_partition(producer, kafka, control))
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
@@ -51,12 +54,15 @@ async def put_pages(kafka: KafkaSettings, rows: Sequence[Row], marker: PagesMark
     announcements. A crash in between leaves a version that nobody uses, which changes no answer; an embedded broker's
     next start announces it.
     """
-    async with _producer(kafka) as producer:
+
+    async def write(producer: AIOKafkaProducer) -> int:
         async with asyncio.timeout(PAGES_SECONDS):
             version = await add_version(producer, kafka.pages_topic, rows, marker)
         await _keep(kafka, kafka.pages_topic, version)
         await _to_every_partition(producer, kafka, UsePages(version))
-    return version
+        return version
+
+    return await _written(kafka, write)
 
 
 async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bool) -> dict[int, int]:
@@ -67,25 +73,31 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     leaves a visitor whose open sessions go on until they close, and are not published; the caller tries again. Raises
     LogError.
     """
-    now, offsets = int(time.time() * 1000), dict[int, int]()
-    async with _producer(kafka) as producer:
-        written = [ErasureRecord(digest, now, settled) for digest in digests]
+    now = int(time.time() * 1000)
+
+    async def write(producer: AIOKafkaProducer) -> dict[int, int]:
+        written, offsets = [ErasureRecord(digest, now, settled) for digest in digests], dict[int, int]()
         async with asyncio.timeout(PAGES_SECONDS):
             version = await add_erasures(producer, kafka.erasures_topic, written)
         await _keep(kafka, kafka.erasures_topic, version - 1)
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
-    return offsets
+        return offsets
+
+    return await _written(kafka, write)
 
 
 async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
     """Write which visitor to forget to a log of which nothing is folded yet; raises LogError."""
     if not digests:
         return
-    async with _producer(kafka) as producer:
-        now = int(time.time() * 1000)
-        records = [ErasureRecord(digest, now, True) for digest in digests]
+    now = int(time.time() * 1000)
+    records = [ErasureRecord(digest, now, True) for digest in digests]
+
+    async def write(producer: AIOKafkaProducer) -> None:
         await _keep(kafka, kafka.erasures_topic, await add_erasures(producer, kafka.erasures_topic, records) - 1)
+
+    await _written(kafka, write)
 
 
 async def _keep(kafka: KafkaSettings, topic: str, last: int) -> None:
@@ -110,12 +122,18 @@ async def _to_every_partition(producer: AIOKafkaProducer, kafka: KafkaSettings, 
     return offsets
 
 
-@contextlib.asynccontextmanager
-async def _producer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
-    clients = kafka_clients(kafka)
-    try:
+async def _written(kafka: KafkaSettings, write: Callable[[AIOKafkaProducer], Awaitable[T]]) -> T:
+    """What `write` gives, done in one life of the broker; raises LogError."""
+
+    async def attempt() -> T:
+        clients = kafka_clients(kafka)
         async with clients.producing(linger_ms=2, max_batch_size=256 * 1024) as producer:
-            yield producer
+            return await write(producer)
+
+    try:
+        return await in_one_life(kafka, attempt)
+    except AwayError as error:
+        raise LogError(str(error)) from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise LogError(
             f"Kafka at {kafka.bootstrap} (kafka.bootstrap) does not take records: "

@@ -5,6 +5,7 @@ from msgspec import Struct
 
 from deploy.errors import SetupError
 from deploy.log import controls
+from deploy.log.broker_life import in_one_life
 from deploy.settings.model import Settings
 from ingest.events import ClockKind, Millis
 from stream.fold.clock import IDLE
@@ -25,14 +26,8 @@ async def finish(settings: Settings, clients: KafkaClients, site: str) -> int:
 
     Raises SetupError where the log has no event of an import of this site, KafkaError and SourceError.
     """
-    kafka, key, latest = settings.kafka, f"{site}/".encode(), -1
-    log = KafkaSource(clients, kafka.events_topic)
-    for partition in range(kafka.partitions):
-        start, end = await log.bounds(partition)
-        async for records in log.read(partition, start, end):
-            for record in records:
-                if record.key is not None and record.key.startswith(key):
-                    latest = max(latest, _time_of(record.value or b""))
+    kafka = settings.kafka
+    latest = await in_one_life(kafka, lambda: _latest(KafkaSource(clients, kafka.events_topic), kafka.partitions, site))
     if latest < 0:
         raise SetupError(
             f"the log has no event of an import of {site}: name the site as the import did, with its run (shop~2025); "
@@ -40,6 +35,18 @@ async def finish(settings: Settings, clients: KafkaClients, site: str) -> int:
         )
     await controls.tick(kafka, site, latest + IDLE)
     return latest + IDLE
+
+
+async def _latest(log: KafkaSource, partitions: int, site: str) -> int:
+    """When the last event of an import of this site was received, in ms UTC; -1 where the log has none."""
+    key, latest = f"{site}/".encode(), -1
+    for partition in range(partitions):
+        start, end = await log.bounds(partition)
+        async for records in log.read(partition, start, end):
+            for record in records:
+                if record.key is not None and record.key.startswith(key):
+                    latest = max(latest, _time_of(record.value or b""))
+    return latest
 
 
 def _time_of(value: bytes) -> int:

@@ -105,6 +105,12 @@ async def log_id(clients: KafkaClients) -> str:
         return str((await admin.describe_cluster())["cluster_id"])
 
 
+async def brokers(clients: KafkaClients) -> int:
+    """How many brokers take topics; raises AwayError."""
+    async with _admin(clients) as admin:
+        return len((await admin.describe_cluster())["brokers"])
+
+
 @asynccontextmanager
 async def _admin(clients: KafkaClients) -> AsyncGenerator[AIOKafkaAdminClient, None]:
     where = f"Kafka at {clients.bootstrap} (kafka.bootstrap, {variable('kafka.bootstrap')})"

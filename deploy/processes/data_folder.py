@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from deploy.errors import SetupError
 from deploy.processes.private_files import make_private
@@ -39,6 +40,7 @@ class Running:
 
     pid: int
     bootstrap: str
+    broker: Literal["memory", "kafka"] = "memory"
 
 
 @contextlib.contextmanager
@@ -83,9 +85,9 @@ def log_folder(folder: Path) -> Path:
     return folder / "log"
 
 
-def announce(folder: Path, bootstrap: str) -> None:
-    """Tells other commands where the broker of the held folder is."""
-    (folder / "up.json").write_text(json.dumps(asdict(Running(os.getpid(), bootstrap))))
+def announce(folder: Path, bootstrap: str, broker: Literal["memory", "kafka"] = "memory") -> None:
+    """Tells other commands where the broker of the held folder is, and which one."""
+    (folder / "up.json").write_text(json.dumps(asdict(Running(os.getpid(), bootstrap, broker))))
 
 
 def running(folder: Path) -> Running | None:
@@ -109,14 +111,6 @@ def as_running(settings: Settings) -> Settings:
     found = running(settings.data_dir) if settings.profile == "embedded" else None
     if found is None:
         return settings
-    return settings.model_copy(
-        update={
-            "kafka": settings.kafka.model_copy(
-                update={
-                    "bootstrap": found.bootstrap,
-                    "idempotent": False,
-                    "log_folder": log_folder(settings.data_dir),
-                }
-            )
-        }
-    )
+    if found.broker == "kafka":
+        return settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": found.bootstrap})})
+    return settings.model_copy(update={"kafka": settings.kafka.beside(found.bootstrap, log_folder(settings.data_dir))})

@@ -1,5 +1,6 @@
 """Apache Kafka as a program: one node that is broker and controller (KRaft), on loopback only."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -68,10 +69,32 @@ def start(
     """Starts the broker on these loopback ports, its log kept in `folder`; raises SetupError."""
     require_free(port)
     require_free(controller)
+    program(folder).start(
+        command(folder, cache, port, controller, proxied=proxied),
+        lambda: speaks_kafka(port),
+        seconds=seconds,
+        die_with_parent=die_with_parent,
+    )
+
+
+def command(
+    folder: Path,
+    cache: Path,
+    port: int,
+    controller: int,
+    *,
+    proxied: ProxiedListener | None = None,
+    flushed: bool = False,
+) -> list[str]:
+    """What starts the broker on these loopback ports, its folder ready; raises SetupError.
+
+    `flushed`: a record is acknowledged when the disk has it, and not only the operating system, for a node whose log
+    has no other copy.
+    """
     # It shares the machine's few cores with everything else: no threads that only collect.
     lean = ("-Xmx512m", "-Xms256m", "-XX:+UseSerialGC")
     runtime = [java(), *lean, "-cp", f"{jars('kafka', cache)}/*"]
-    properties = folder / "kafka.properties"
+    properties = _properties(folder)
     logging = folder / "kafka-log4j2.properties"
     logs = folder / "kafka"
     try:
@@ -80,19 +103,28 @@ def start(
             "proxied_listener": f",PROXIED://127.0.0.1:{proxied.port}" if proxied else "",
             "proxied_address": f",PROXIED://127.0.0.1:{proxied.proxy}" if proxied else "",
         }
-        properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=logs, **more))
+        flush = "log.flush.interval.messages=1\n" if flushed else ""
+        properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=logs, **more) + flush)
         logging.write_text(_LOGGING)
     except OSError as error:
         raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}") from error
     runtime.insert(1, f"-Dlog4j2.configurationFile={logging}")
     if not (logs / "meta.properties").exists():
         _format(runtime, properties)
-    program(folder).start(
-        [*runtime, "kafka.Kafka", str(properties)],
-        lambda: speaks_kafka(port),
-        seconds=seconds,
-        die_with_parent=die_with_parent,
-    )
+    return [*runtime, "kafka.Kafka", str(properties)]
+
+
+def last_controller(folder: Path) -> int:
+    """The port of the controller at the last start in this folder, where its clients look first; 0: none."""
+    try:
+        found = re.search(r"^controller\.quorum\.voters=.*:(\d+)$", _properties(folder).read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def _properties(folder: Path) -> Path:
+    return folder / "kafka.properties"
 
 
 def _format(runtime: list[str], properties: Path) -> None:

@@ -71,17 +71,35 @@ class KafkaSettings(Group):
         ge=0,
         description="The same after 5 s without data, 0: no other; 200 on the embedded broker, which wakes no fetch.",
     )
+    embedded_broker: Literal["memory", "kafka"] = Field(
+        "memory",
+        description="Broker of the embedded profile. memory: one of its own, filled again at each start; kafka: Apache "
+        "Kafka in the data folder, by Java 17 and Maven.",
+    )
     broker_megabytes: int = Field(
-        0,
+        256,
         ge=0,
         description="Memory at which the embedded broker, which lets nothing go, makes room for a new one, in MB; 0: "
-        "never. Ingest goes on meanwhile; scores wait some seconds, and commands that wait for them may end.",
+        "never. Ingest goes on meanwhile; scores, imports and commands wait some seconds.",
     )
     log_folder: Path | None = Field(
         None,
         description="Folder with what fills the log of a broker in memory again; `opecom up` sets it for the embedded "
         "one.",
     )
+    #: Whether this process is a command beside an embedded system, and no part of it.
+    _is_beside: bool = PrivateAttr(False)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the broker is that of a system beside which a command runs: it may be replaced meanwhile."""
+        return self._is_beside
+
+    def beside(self, bootstrap: str, log_folder: Path) -> "KafkaSettings":
+        """The same for a command beside an embedded system, whose broker is here and has its log filled from there."""
+        made = self.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "log_folder": log_folder})
+        made._is_beside = True
+        return made
 
 
 class PathRule(Group):

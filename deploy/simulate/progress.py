@@ -14,7 +14,7 @@ from storage.database.tables import sessions
 #: Seconds between two counts.
 EVERY = 0.5
 #: Seconds without any progress after which waiting ends.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 class StuckError(AwayError):

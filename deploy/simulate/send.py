@@ -20,8 +20,9 @@ from ingest.outage import reason_of
 
 #: What the pieces of a request body add to the events in it.
 ROOM = 512
-#: After how long without an accepted event the sender gives up, in seconds.
-PATIENCE = 60.0
+#: After how long without an accepted event the sender gives up, in seconds: where nobody answers, and where the API
+#: says that it takes none now, as it does while another broker takes over.
+PATIENCE, BUSY_PATIENCE = 60.0, 300.0
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 
 
@@ -30,11 +31,15 @@ class SendError(SetupError):
 
 
 class TryAgainError(DeployError):
-    """Nobody knows whether the events were accepted: send the same ones again after `pause` s (None: choose)."""
+    """Nobody knows whether the events were accepted: send the same ones again after `pause` s (None: choose).
 
-    def __init__(self, reason: str, pause: float | None = None) -> None:
+    It makes no sense any more when so many seconds have passed without an accepted event.
+    """
+
+    def __init__(self, reason: str, pause: float | None = None, patience: float = PATIENCE) -> None:
         super().__init__(reason)
         self.pause = pause
+        self.patience = patience
 
 
 class EventSender(Protocol):
@@ -131,7 +136,7 @@ async def send(
 ) -> None:
     """Send all streams side by side, each in order; `accepted` is called with the number of events of each request.
 
-    Raises SendError, when the API refuses events or has accepted none of a request for PATIENCE seconds.
+    Raises SendError, when the API refuses events or has accepted none of a request for as long as PATIENCE says.
     """
 
     async def one(stream: Iterator[RequestBody]) -> None:
@@ -156,8 +161,8 @@ async def _deliver(
         try:
             await sender.post(piece.body)
         except TryAgainError as error:
-            if now() - begun > PATIENCE:
-                raise SendError(f"{error}; gave up after {PATIENCE:.0f} s") from error
+            if now() - begun > error.patience:
+                raise SendError(f"{error}; gave up after {error.patience:.0f} s") from error
             await sleep(pause if error.pause is None else error.pause)
             pause = min(pause * 2, LAST_PAUSE)
         else:
@@ -191,7 +196,9 @@ def judge(status: int, text: bytes, retry_after: str, site: str) -> None:
     event_body = text.decode(errors="replace")[:300]
     if status == 429 or status >= 500:
         raise TryAgainError(
-            f"the ingest API answers {status}: {event_body}", float(retry_after) if retry_after.isdigit() else None
+            f"the ingest API answers {status}: {event_body}",
+            float(retry_after) if retry_after.isdigit() else None,
+            BUSY_PATIENCE,
         )
     if status in (401, 403):
         raise SendError(

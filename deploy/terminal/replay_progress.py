@@ -20,13 +20,13 @@ from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.audit_file import audited
 from deploy.processes.data_folder import as_running
-from deploy.processes.probes import ProbeAddress, get
+from deploy.processes.probes import get
 from deploy.processes.programs import death_with
 from deploy.settings.model import Settings
 from deploy.terminal import replays as replay_tables
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
-from deploy.terminal.query_client import call_api
+from deploy.terminal.query_client import QueryApi, RefusedReadError, call_api
 from deploy.wiring import replay as wiring
 from deploy.wiring.folding import collect_rarely
 from deploy.wiring.keys import admin_key
@@ -44,6 +44,8 @@ from stream.kafka.topic_follower import TopicMissingError
 
 #: Seconds between two looks at a job.
 LOOK = 0.3
+#: The status of a job that the system does not know.
+NOT_FOUND = 404
 #: What a replay without a number is called, a dry run if nothing else.
 _UNNUMBERED = {"features": "training set", "shadow": "shadow", "check": "check"}
 
@@ -165,7 +167,7 @@ class ReplayBar:
 def _held_elsewhere(settings: Settings) -> bool:
     """Whether a running process holds the databases: the embedded ones always, a folder of chDB where it answers."""
     alone = settings.profile == "services" and not settings.storage.clickhouse_host
-    return settings.profile == "embedded" or (alone and get(_api_address(settings), "/readyz")[0] in (200, 503))
+    return settings.profile == "embedded" or (alone and get(QueryApi.of(settings).address, "/readyz")[0] in (200, 503))
 
 
 async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: int, bar: ReplayBar) -> Account:
@@ -221,8 +223,7 @@ def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int,
     """The replay as a job of the running system, which alone may open the embedded databases."""
     if jobs > 1:
         bar.report("--jobs: one process holds the databases here, so one process replays")
-    body = msgspec.json.encode(ReplayRequest(request, anew))
-    job = msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
+    job = _started(settings, request, anew)
     reported, moved, planned = 0, 0, False
     try:
         while True:
@@ -238,7 +239,14 @@ def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int,
             if job.state != "running":
                 break
             time.sleep(LOOK)
-            job = msgspec.json.decode(_api(settings, "GET", f"/replays/{job.id}"), type=Job)
+            try:
+                job = msgspec.json.decode(_api(settings, "GET", f"/replays/{job.id}"), type=Job)
+            except RefusedReadError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                # The system was started again meanwhile, and knows no job of before: what has a number goes on.
+                job = _started(settings, request, False)
+                reported, moved, planned = 0, 0, False
     except KeyboardInterrupt:
         _api(settings, "DELETE", f"/replays/{job.id}")
         raise InterruptedReplayError("stopped; the same command goes on where it stopped") from None
@@ -251,12 +259,13 @@ def _as_job(settings: Settings, request: ReplaySelection, anew: bool, jobs: int,
     return job.account
 
 
+def _started(settings: Settings, request: ReplaySelection, anew: bool) -> Job:
+    body = msgspec.json.encode(ReplayRequest(request, anew))
+    return msgspec.json.decode(_api(settings, "POST", "/replays", body), type=Job)
+
+
 def _api(settings: Settings, method: str, path: str, body: bytes | None = None) -> bytes:
-    return call_api(_api_address(settings), method, path, body, admin_key(settings))
-
-
-def _api_address(settings: Settings) -> ProbeAddress:
-    return ProbeAddress.reached(settings.api.host, settings.api.port)
+    return call_api(QueryApi.of(settings), method, path, body, admin_key(settings))
 
 
 async def _entries(settings: Settings) -> list[BackfillEntry]:

@@ -5,11 +5,10 @@ import http.client
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import unquote, urlencode
 
-from deploy.errors import AwayError, SetupError
+from deploy.errors import SetupError
 from deploy.processes.data_folder import running
-from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings
-from deploy.terminal.query_client import refusal_of
+from deploy.terminal.query_client import ApiGoneError, QueryApi, away, refusal_of, through_restarts
 from deploy.wiring.keys import admin_key
 from deploy.wiring.storage import databases
 from ingest.outage import reason_of
@@ -25,7 +24,7 @@ PATIENCE, PART = 300, 8_000_000
 async def row_source(settings: Settings) -> AsyncIterator[RowSource]:
     """Raises SetupError where the databases do not open."""
     if settings.profile == "embedded" and running(settings.data_dir) is not None:
-        yield ServedRows(ProbeAddress.reached(settings.api.host, settings.api.port), admin_key(settings))
+        yield ServedRows(QueryApi.of(settings), admin_key(settings))
     else:
         async with databases(settings) as opened:
             yield TimelineRows(opened.client, opened.engine)
@@ -34,27 +33,34 @@ async def row_source(settings: Settings) -> AsyncIterator[RowSource]:
 class ServedRows:
     """The timeline as the query API reads it."""
 
-    def __init__(self, api: ProbeAddress, key: str) -> None:
+    def __init__(self, api: QueryApi, key: str) -> None:
         self._api = api
         self._key = key
 
     def read(self, selection: RowSelection) -> SelectedRows:
-        """See RowSource; raises AwayError where no API answers or its answer breaks off, SetupError for a refusal."""
+        """See RowSource; raises AwayError where no API answers or its answer breaks off, SetupError for a refusal.
+
+        The whole answer is taken at once: where it breaks off as the API starts again, all of it is asked for again.
+        """
+        return through_restarts(self._api, lambda: self._read(selection))
+
+    def _read(self, selection: RowSelection) -> SelectedRows:
         parts = self._parts(selection)
         versions = next(parts).decode()
         # An answer that has no model has no rows.
-        return SelectedRows([unquote(each) for each in versions.split(",") if each], self._blocks(parts))
+        blocks = list(self._blocks(parts))
+        return SelectedRows([unquote(each) for each in versions.split(",") if each], iter(blocks))
 
     def _blocks(self, parts: Iterator[bytes]) -> Iterator[LearningRows]:
         try:
             yield from decoded_parts(parts)
         except ValueError as error:
-            raise AwayError(f"the query API at {self._api.url} broke off: {error}; learn again") from error
+            raise ApiGoneError(f"the query API at {self._api.url} broke off: {error}; learn again", True) from error
 
     def _parts(self, selection: RowSelection) -> Iterator[bytes]:
         """The names of the models, and then the rows."""
         query = urlencode({**selection._asdict(), "bots": int(selection.bots), "imports": int(selection.imports)})
-        connection = http.client.HTTPConnection(self._api.host, self._api.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(self._api.address.host, self._api.address.port, timeout=PATIENCE)
         try:
             connection.request("GET", f"/learning/rows?{query}", headers={"X-OPECOM-Key": self._key})
             answer = connection.getresponse()
@@ -64,8 +70,9 @@ class ServedRows:
             while part := answer.read(PART):
                 yield part
         except (OSError, http.client.HTTPException) as error:
-            raise AwayError(
-                f"the query API at {self._api.url} does not give the rows ({reason_of(error)}): see `opecom doctor`"
+            raise away(
+                f"the query API at {self._api.url} does not give the rows ({reason_of(error)}): see `opecom doctor`",
+                error,
             ) from error
         finally:
             connection.close()

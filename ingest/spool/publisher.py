@@ -94,9 +94,11 @@ class SpoolPublisher:
         """Returns when the disk has all of them, or the log; raises LogUnavailableError when that is not known."""
         if not records:
             return
+        # The sender comes again: no copy of the same records in the spool for each attempt.
         if in_log and not self.producer.is_connected:
-            # The sender comes again: no copy of the same records in the spool for each attempt.
             raise LogUnavailableError(self.producer.trouble)
+        if in_log and not self._store.generation():
+            raise LogUnavailableError("another broker takes over: send the same again")
         now, partitions = int(time.time() * 1000), self._partitions
         after = await self.spool.append(
             [SpooledRecord(partition_of(key, partitions), now, key, value) for key, value in records]

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from deploy.errors import AwayError, SetupError
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings
+from deploy.terminal.query_client import QueryApi
 from deploy.wiring.learning_rows import ServedRows
 from scoring.learning.rows import joined
 from storage.database.errors import DatabaseUnavailableError
@@ -51,16 +52,16 @@ def updates() -> Iterator[ScoredSession]:
 
 
 @contextlib.asynccontextmanager
-async def serving(rows: TimelineRows) -> AsyncIterator[ProbeAddress]:
+async def serving(rows: TimelineRows) -> AsyncIterator[QueryApi]:
     app = FastAPI()
     add_refusals(app)
     app.include_router(learning_routes(rows, Access(lambda: KEYS, False, "admin")))
     app.get("/livez")(lambda: {"status": "alive"})
     async with served(app) as port:
-        yield ProbeAddress("127.0.0.1", port)
+        yield QueryApi(ProbeAddress("127.0.0.1", port))
 
 
-async def read(api: ProbeAddress, key: str, selection: RowSelection) -> tuple[list[str], str, int]:
+async def read(api: QueryApi, key: str, selection: RowSelection) -> tuple[list[str], str, int]:
     """The models, the digest of the rows and how many there are, as `opecom learn` takes them."""
 
     def whole() -> tuple[list[str], str, int]:
@@ -147,4 +148,4 @@ async def test_a_database_that_goes_away_is_one_line(failures: tuple[Exception |
 def test_an_api_that_is_away_is_one_line() -> None:
     port = free_port()
     with pytest.raises(AwayError, match=f"the query API at http://127.0.0.1:{port} does not give the rows"):
-        ServedRows(ProbeAddress("127.0.0.1", port), "").read(RowSelection("shop", 0, 1))
+        ServedRows(QueryApi(ProbeAddress("127.0.0.1", port)), "").read(RowSelection("shop", 0, 1))

@@ -9,6 +9,8 @@ import pytest
 
 from deploy.chaos.ledger import Ledger
 from deploy.processes.ports import wait_until
+from tests.support.events import NOON
+from tests.support.history import view, write_lines
 from tests.support.restarted import RestartedSystem, check_stored
 from tests.support.stack import new_stack
 
@@ -17,6 +19,8 @@ RATE = 100
 FAST = {"OPECOM_INGEST__ADDRESS_RATE_PER_SECOND": "1000000", "OPECOM_INGEST__KEY_RATE_PER_SECOND": "1000000"}
 #: Versions of the page statistics must survive as well.
 PAGES = {"OPECOM_STORAGE__PAGES_REFRESH_SECONDS": "3"}
+#: Sessions of an import, of four events each.
+IMPORTED_SESSIONS = 600
 
 
 @pytest.fixture
@@ -94,3 +98,35 @@ def test_a_full_broker_makes_room_under_load(tmp_path: Path, times: int, capsys:
     line = asyncio.run(check_stored(system.stack, accepted))
     with capsys.disabled():
         print(f"\n{system.output.count('takes over')} brokers made room: {line}")
+
+
+def test_an_import_and_a_simulation_go_on_over_brokers_that_make_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both end well, with every session closed: no tick and no version of the statistics is lost."""
+    keys = {"OPECOM_SITES__PAST__IMPORT_KEYS": '["import-key-of-the-tests"]', "OPECOM_KAFKA__BROKER_MEGABYTES": "16"}
+    system, days = RestartedSystem(new_stack(tmp_path, **FAST, **keys)), (0, 24 * 3_600_000)
+    rows = [
+        view(f"s{number}", NOON + days[number % 2] + number * 1_000 + place, f"/p/{place}", sequence=place + 1)
+        for number in range(IMPORTED_SESSIONS)
+        for place in range(4)
+    ]
+    file = write_lines(tmp_path / "history.jsonl", rows)
+    with system.ended():
+        system.start()
+        importing = system.stack.begin("import", str(file), "--site", "past~whole", "--rate", "150")
+        options = ["--sessions", "60", "--seed", "7", "--days", "2", "--rate", "20", "--json"]
+        simulated = system.stack.begin("simulate", "shop", *options).completed(400)
+        imported = importing.completed(400)
+        brokers = system.output.count("a new one takes over")
+        system.settle(len(rows))
+        closed = system.closed("past~whole")
+        system.stop()
+    assert (imported.returncode, simulated.returncode) == (0, 0), imported.stdout + simulated.stdout
+    assert f"{len(rows):,} rows read: {len(rows):,} events" in imported.stdout
+    assert '"differences":0' in simulated.stdout.replace(" ", "")
+    assert closed == IMPORTED_SESSIONS
+    assert brokers > 0, system.output
+    line = asyncio.run(check_stored(system.stack, set()))
+    with capsys.disabled():
+        print(f"\n{brokers} brokers made room during an import and a simulation: {line}")

@@ -41,10 +41,17 @@ class LoggedRecord:
 class RestartedSystem:
     """`opecom up` on the data folder of this stack, one process after the other."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, parts_forked: bool = True) -> None:
+        """`parts_forked`: see tests/support/forked.py; without, the memory of each part is its own."""
         self.stack = stack
+        self._parts_forked = parts_forked
         self._process: Opecom | None = None
         self._starts = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process of `opecom up`; None where it does not run."""
+        return None if self._process is None else self._process.pid
 
     @property
     def output(self) -> str:
@@ -59,7 +66,9 @@ class RestartedSystem:
         """Start, and return when events are taken and scores are given."""
         self._starts += 1
         self._file.write_bytes(b"")
-        self._process = Opecom(["up"], self.stack.environment, self._file, own_session=True, parts_forked=True)
+        self._process = Opecom(
+            ["up"], self.stack.environment, self._file, own_session=True, parts_forked=self._parts_forked
+        )
         until = time.monotonic() + READY_SECONDS
         while not (is_ready(self.stack.ingest) and is_ready(self.stack.api)):
             assert self._process.poll() is None, self.output
@@ -123,6 +132,13 @@ class RestartedSystem:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
             found = connection.execute("SELECT coalesce(sum(event_count), 0) FROM sessions WHERE status <> 'void'")
             return int(found.fetchone()[0])
+
+    def closed(self, site: str) -> int:
+        """How many sessions of the site are closed."""
+        path = self.stack.folder / "data/opecom.sqlite"
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+            query = "SELECT count(*) FROM sessions WHERE site = ? AND status = 'closed'"
+            return int(connection.execute(query, (site,)).fetchone()[0])
 
     def identities(self) -> dict[str, list[tuple[int, str]]]:
         """Openings and logs of each session's rows."""

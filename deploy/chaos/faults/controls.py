@@ -9,7 +9,7 @@ from deploy.chaos.installation import SITE
 from deploy.errors import SetupError
 from deploy.log.controls import put_pages
 from deploy.processes.probes import ProbeAddress
-from deploy.terminal.query_client import call_api
+from deploy.terminal.query_client import QueryApi, call_api
 from stream.fold.pages import PageRow
 
 #: Pages of a version; seconds within which an erasure must be done.
@@ -57,7 +57,7 @@ def _call(context: FaultContext, method: str, visitor: str, more: str = "") -> b
     """The answer of the API; nothing where it gives none now."""
     settings = context.installation.settings
     key = settings.api.admin_keys[0].get_secret_value()
-    api = ProbeAddress("127.0.0.1", settings.api.port)
+    api = QueryApi(ProbeAddress("127.0.0.1", settings.api.port))
     try:
         return call_api(api, method, f"/admin/visitors/{visitor}{more}?site={SITE}", None, key, 10)
     except SetupError:

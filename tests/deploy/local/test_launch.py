@@ -1,8 +1,9 @@
 """The lives of a broker in memory: parts that start again with it, and those that run on."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,25 @@ async def prepare(supervisor: Supervisor) -> None:
 class Launched:
     """A plan that runs: a broker, `part` on it, and `lasting` beside."""
 
-    def __init__(self, folder: Path, lasting: Child, most_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lasting: Child,
+        most_bytes: int = 0,
+        drain: Callable[[], Coroutine[Any, Any, None]] = launch.at_once,
+    ) -> None:
         self.folder = folder
         self.lines: list[str] = []
         self.stop = asyncio.Event()
         part = child("part", folder)
-        plan = LaunchPlan((part,), prepare, lambda: child("broker", folder), lasting=(lasting,), most_bytes=most_bytes)
+        plan = LaunchPlan(
+            (part,),
+            prepare,
+            lambda: child("broker", folder),
+            lasting=(lasting,),
+            most_bytes=most_bytes,
+            drain=drain,
+        )
         supervisor = Supervisor(folder, self.lines.append, patience=5, pause=0.05)
         self.running = asyncio.create_task(launch.run(plan, supervisor, self.stop, self.lines.append))
 
@@ -83,3 +97,53 @@ async def test_a_broker_without_a_bound_is_never_full() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
             await wait_full(lambda: 1, 0, lambda _: 1 << 40, 0.01)
+
+
+def full_once() -> Callable[..., Coroutine[Any, Any, None]]:
+    """A first broker is full at once, and those after it never are."""
+    lives = iter([0.0])
+
+    async def wait(*_: object) -> None:
+        await asyncio.sleep(next(lives, 3_600))
+
+    return wait
+
+
+async def test_a_full_broker_ends_once_it_is_drained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drained, draining = asyncio.Event(), asyncio.Event()
+
+    async def drain() -> None:
+        draining.set()
+        await drained.wait()
+
+    monkeypatch.setattr(launch, "wait_full", full_once())
+    system = Launched(tmp_path, child("lasting", tmp_path), most_bytes=64 << 20, drain=drain)
+    async with asyncio.timeout(60):
+        await draining.wait()
+    await asyncio.sleep(0.3)
+    assert system.alive() == {"broker", "part", "lasting"}
+    assert system.starts("broker") == 1
+    drained.set()
+    await system.until(lambda: system.starts("broker") == 2)
+    system.stop.set()
+    await system.running
+
+
+async def test_a_broker_that_dies_while_it_is_drained_is_replaced_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draining = asyncio.Event()
+
+    async def drain() -> None:
+        draining.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(launch, "wait_full", full_once())
+    system = Launched(tmp_path, child("lasting", tmp_path), most_bytes=64 << 20, drain=drain)
+    async with asyncio.timeout(60):
+        await draining.wait()
+    kill(pids("broker", tmp_path)[0])
+    await system.until(lambda: system.starts("part") == 2)
+    system.stop.set()
+    await system.running
+    assert not system.alive()

@@ -8,7 +8,7 @@ from sqlalchemy import create_engine, insert
 from sqlalchemy.exc import OperationalError
 
 from deploy.simulate.live import LiveBoard, LiveIntent
-from deploy.simulate.progress import StoredCounts, StuckError, arrived, models_of, until_closed
+from deploy.simulate.progress import PATIENCE, StoredCounts, StuckError, arrived, models_of, until_closed
 from storage.database.tables import metadata, sessions
 
 
@@ -68,7 +68,7 @@ async def test_gives_up_when_nothing_moves() -> None:
     clock = Clock()
     with pytest.raises(StuckError, match="1 of 2 sessions are closed"):
         await until_closed(counts(StoredCounts(1, 2, 7)), 2, sent(), lambda _: None, clock.sleep, clock)
-    assert 60 < clock.now < 62
+    assert PATIENCE < clock.now < PATIENCE + 2
 
 
 async def test_names_the_database_that_cannot_be_read() -> None:

@@ -11,6 +11,7 @@ from deploy.simulate.draw import draw
 from deploy.simulate.ordered import ordered
 from deploy.simulate.pages import Catalogue
 from deploy.simulate.send import (
+    BUSY_PATIENCE,
     RequestBody,
     SendError,
     SendPace,
@@ -114,10 +115,14 @@ async def test_same_body_is_sent_again_until_it_is_accepted() -> None:
     assert sum(counted) == 20
 
 
-async def test_gives_up_when_nothing_is_accepted_for_a_minute() -> None:
-    taker, clock = ListIngest(*(TryAgainError("does not answer") for _ in range(500))), Clock()
-    with pytest.raises(SendError, match="does not answer; gave up after 60 s"):
-        await send([numbered(b"a1")], taker, SendPace(0, clock), lambda _: None, clock.sleep, clock)
+async def test_gives_up_when_nobody_answers_for_a_minute_or_takes_nothing_for_five() -> None:
+    for refusal, says in (
+        (TryAgainError("does not answer"), "does not answer; gave up after 60 s"),
+        (TryAgainError("503", 1.0, BUSY_PATIENCE), "503; gave up after 300 s"),
+    ):
+        taker, clock = ListIngest(*[refusal] * 500), Clock()
+        with pytest.raises(SendError, match=says):
+            await send([numbered(b"a1")], taker, SendPace(0, clock), lambda _: None, clock.sleep, clock)
 
 
 async def test_refusal_ends_all_streams() -> None:
@@ -146,7 +151,7 @@ def test_answer_states_what_to_do(status: int, text: bytes, error: type[Exceptio
 def test_retry_after_is_honoured() -> None:
     with pytest.raises(TryAgainError) as caught:
         judge(503, b"", "7", "uci")
-    assert caught.value.pause == 7.0
+    assert (caught.value.pause, caught.value.patience) == (7.0, BUSY_PATIENCE)
 
 
 def test_accepted_answer_passes() -> None:

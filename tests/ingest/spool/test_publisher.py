@@ -15,6 +15,7 @@ from deploy.wiring.spool import spool_publisher
 from ingest.publish import LogUnavailableError, Record
 from ingest.spool import publisher as publisher_module
 from ingest.spool.appender import KafkaAppender
+from ingest.spool.event_store import ListEventStore
 from ingest.spool.publisher import SpoolPublisher
 from tests.support.ports import free_port
 from tests.support.publishers import reached, read, spooled
@@ -98,6 +99,24 @@ async def test_what_must_be_in_the_log_waits_for_it_and_without_a_connection_is_
     assert not imported.done()
     opened.set()
     await imported
+    assert sum(map(len, await read(kafka, 20))) == 20
+    await made.stop()
+
+
+async def test_what_must_be_in_the_log_is_not_taken_while_another_broker_takes_over(
+    embedded_kafka: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kafka, store = embedded_kafka.settings(), ListEventStore(name="")
+    monkeypatch.setattr("deploy.wiring.spool.event_store", lambda _: store)
+    await topics.ensure(kafka_clients(kafka), topics.wanted(kafka))
+    made = spooled(kafka, tmp_path)
+    await reached(made.producer)
+    with pytest.raises(LogUnavailableError, match="another broker takes over"):
+        await made.publish(records(10), in_log=True)
+    await made.publish(records(10))
+    assert made.waiting == 10
+    store.name = "2"
+    await made.publish(records(10, 10), in_log=True)
     assert sum(map(len, await read(kafka, 20))) == 20
     await made.stop()
 
