@@ -12,6 +12,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         FoldError
         KafkaUnavailableError
         LogCutError
+        SnapshotError
         SourceError
         TopicMissingError
         WorkerError

@@ -44,6 +44,13 @@ def compile_tuple_getter(
     return _function(["source"], [*lines, f"return ({' '.join(values)})"], names)
 
 
+def compile_tuple_setter(names: Sequence[str]) -> Callable[[Any, Sequence[Any]], None]:
+    """Compile a function `(target, values)` that sets the attributes of these names, in their order; it raises
+    ValueError where there are more or fewer values.
+    """
+    return _function(["target", "values"], [f"{''.join(f'target.{name}, ' for name in names)}= values"], {})
+
+
 def absent(attributes: Iterable[str]) -> Any:
     """What stands for an object that is not there: each of these attributes is None."""
     return SimpleNamespace(**dict.fromkeys(attributes))

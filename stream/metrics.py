@@ -104,6 +104,12 @@ class WorkerMetrics:
             "Records that the recovery of a partition has still to fold; 0 while there is none",
             registry=self.registry,
         )
+        self.snapshot_seconds = Histogram(
+            "opecom_worker_snapshot_seconds",
+            "Time in which a snapshot of a partition's open sessions was written, beside the rounds",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
         self.lag = Gauge("opecom_worker_lag", "Records behind the log's end", ["partition"], registry=self.registry)
         self.seeks = Counter(
             "opecom_worker_seeks", "Times the client's position was wrong and was put right", registry=self.registry

@@ -1,22 +1,25 @@
 """Where a partition was, folded again: from the committed mark, silently, up to the committed offset.
 
-There is no snapshot and no changelog: the state is a function of the log, so a crash, a rebalance and a first start
-are the same operation.
+The state is a function of the log, so a crash, a rebalance and a first start are the same operation. A snapshot of the
+open sessions (stream/snapshot/) makes it short; it is a cache, and without it the same comes of the log.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from stream.errors import StreamError
-from stream.fold.mark import Mark, decode_mark
+from stream.fold.mark import Mark, SnapshotPlace, decode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.models import refuse_unusable_models
 from stream.required import WaitForVersions, in_force_at, required_versions
+from stream.snapshot.loader import load
+from stream.snapshot.store import SnapshotStore
+from stream.snapshot.writer import RECORDS
 from stream.step import ModelLoader
 
 log = logging.getLogger(__name__)
@@ -55,40 +58,81 @@ class PartitionReader(Protocol):
         ...
 
 
+class RecoveredPartition(NamedTuple):
+    """A partition, and the snapshot that its committed mark names."""
+
+    partition: Partition
+    snapshot: SnapshotPlace | None
+
+
 #: Called with how many records of a recovery are folded, and how many there are.
 RecoveryReport = Callable[[int, int], None]
+
+
+def records_to_fold(committed: tuple[int, str] | None, kept: Partition | None) -> int:
+    """About how many records a recovery will fold: what it costs, beside what it costs to read a snapshot."""
+    if committed is None:
+        return 0
+    offset, metadata = committed
+    mark = decode_mark(metadata)
+    begins = [0 if mark is None else mark.next]
+    if mark is not None and mark.snapshot is not None:
+        begins.append(mark.snapshot.next)
+    if kept is not None:
+        begins.append(kept.next)
+    return max(0, offset - max(begins))
 
 
 async def recover(
     log_reader: LogReader,
     number: int,
+    committed: tuple[int, str] | None,
     kept: Partition | None,
     make: Callable[[Mark], Partition],
     wait_for_versions: WaitForVersions,
     models: ModelLoader,
     report: RecoveryReport = lambda done, total: None,
-) -> Partition:
+    snapshots: SnapshotStore | None = None,
+    begun: Callable[[Partition], None] = lambda partition: None,
+) -> RecoveredPartition:
     """The state of a partition, ready to emit from its `next`; `kept` is what this process knows of it from before.
+
+    `committed` is what LogReader.committed has of it.
+
+    `begun` is given the partition before it is folded further: a recovery that is cancelled can go on with it.
 
     Raises LogCutError when the log ends before what was committed: another log stands under its name. Raises
     TopicMissingError when the page statistics in force at the mark are not there.
     """
-    committed = await log_reader.committed(number)
     start = await log_reader.start_of(number)
     if committed is None:
-        return kept or make(Mark(start, {}))
+        return RecoveredPartition(kept or make(Mark(start, {})), None)
     offset, metadata = committed
+    mark = decode_mark(metadata)
+    place = None if mark is None else mark.snapshot
     if offset < start:
         log.error(
             "partition %d: events from %d to %d are gone from the log; going on at its start", number, offset, start
         )
-        return await _begun(_usable(decode_mark(metadata), number, start), make, wait_for_versions)
+        return RecoveredPartition(await _begun(_usable(mark, number, start), make, wait_for_versions), None)
     if kept is not None and kept.next >= offset:
-        return kept
-    partition = kept or await _begun(_usable(decode_mark(metadata), number, start), make, wait_for_versions)
+        return RecoveredPartition(kept, place)
+    partition = kept
+    if snapshots is not None and mark is not None and _is_ahead(place, kept, start, offset):
+        partition = await load(snapshots, number, mark, lambda begin: _begun(begin, make, wait_for_versions)) or kept
+    if partition is None:
+        partition = await _begun(_usable(mark, number, start), make, wait_for_versions)
+    begun(partition)
     if offset > start:
         await _fold_to(log_reader, partition, offset, wait_for_versions, models, report)
-    return partition
+    return RecoveredPartition(partition, place)
+
+
+def _is_ahead(place: SnapshotPlace | None, kept: Partition | None, start: int, offset: int) -> bool:
+    """Whether a snapshot is worth reading: what is known already may be nearly as far."""
+    if place is None or not start <= place.next <= offset:
+        return False
+    return kept is None or place.next - kept.next > RECORDS
 
 
 async def _begun(mark: Mark, make: Callable[[Mark], Partition], wait_for_versions: WaitForVersions) -> Partition:

@@ -3,8 +3,9 @@
 Knows Kafka only through the small protocols below, so tests drive it with lists.
 """
 
+import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from time import monotonic, perf_counter, time
@@ -13,14 +14,15 @@ from typing import NamedTuple, Protocol
 from ingest.events import Tick
 from ingest.events import encode as encode_event
 from stream.errors import StreamError
-from stream.fold.mark import Mark, encode_mark
+from stream.fold.mark import Mark, SnapshotPlace, encode_mark, with_snapshot
 from stream.fold.partition import LogRecord, Partition
 from stream.metrics import WorkerMetrics
 from stream.models import refuse_unusable_models, require_usable
 from stream.publish import KeyedRecord, RecordPublisher
-from stream.recovery import LogReader, pass_gap, recover
+from stream.recovery import LogReader, pass_gap, records_to_fold, recover
 from stream.required import WaitForVersions, required_versions
 from stream.scored import dead_record, encode
+from stream.snapshot.writer import SnapshotWriter
 from stream.step import FAILURES_IN_A_ROW, ModelLoader, fold, score
 
 log = logging.getLogger(__name__)
@@ -44,6 +46,12 @@ class ConsumerClient(Protocol):
     """What the worker asks of its Kafka consumer."""
 
     async def seek(self, partition: int, offset: int) -> None: ...
+
+    async def pause(self, partitions: Collection[int]) -> None:
+        """Fetch nothing of these until they are resumed."""
+        ...
+
+    async def resume(self, partition: int) -> None: ...
 
     async def position(self, partition: int) -> int | None:
         """The offset that it will fetch next; None where it does not know."""
@@ -76,10 +84,13 @@ class Worker:
         records: RecordPublisher,
         metrics: WorkerMetrics,
         first_tick_seconds: float = 0.0,
+        snapshots: SnapshotWriter | None = None,
     ) -> None:
         """`first_tick_seconds` after it has claimed partitions, a worker appends ticks: for a log into which older
         events may come first."""
         self.partitions: dict[int, Partition] = {}
+        #: Of the assignment before, and of one that was cancelled: where the next recovery may go on.
+        self._kept: dict[int, Partition] = {}
         #: How far a recovery is, as a line; "" while there is none.
         self.recovery = ""
         self._topics = topics
@@ -90,41 +101,75 @@ class Worker:
         self._records = records
         self._metrics = metrics
         self._first_tick_seconds = first_tick_seconds
+        self._snapshots = snapshots
+        self._snapshotting: asyncio.Task[None] | None = None
         self._failure_run = 0
-        self._committed: dict[int, int] = {}
+        #: `next` of each partition and its snapshot, as committed.
+        self._committed: dict[int, tuple[int, SnapshotPlace | None]] = {}
         self._commit_at = 0.0
         self._ticked: dict[int, float] = {}
         self._sought: dict[int, int] = {}
         #: When each import's clock was last seen to move: (clock, by the monotonic clock).
         self._import_clocks: dict[tuple[int, str], tuple[int, float]] = {}
 
+    def release(self) -> None:
+        """Give up all partitions; their states are kept for the next `claim`."""
+        if self._snapshotting is not None:
+            self._snapshotting.cancel()
+        self._kept |= self.partitions
+        # Not there during recovery, so that the watchdog does not count them as stalled.
+        self.partitions = {}
+
     async def claim(self, assigned: set[int], client: ConsumerClient) -> None:
-        """Take over the partitions of a new assignment: each is recovered, and the client put where it goes on."""
+        """Take over the partitions of a new assignment, one after the other, those with the least to fold first.
+
+        Each is recovered, the client is put where it goes on, and its rounds may begin; the others are paused. Where
+        this is cancelled, what is recovered so far is kept.
+        """
         began = monotonic()
-        # Hide partitions during recovery, so that the watchdog does not count them as stalled.
-        kept, self.partitions = self.partitions, {}
-        claimed = {}
-        for number in sorted(assigned):
-            claimed[number] = await recover(
-                self._log,
-                number,
-                kept.get(number),
-                lambda mark, number=number: self._make(number, mark),  # type: ignore[misc]
-                self._wait_for_versions,
-                self._models,
-                partial(self._report_recovery, number),
-            )
-            self._metrics.refused_models.inc(await require_usable(claimed[number], self._models))
-            await client.seek(number, claimed[number].next)
-        self.partitions = claimed
-        self.recovery = ""
-        self._metrics.recovery_left.set(0)
+        self.release()
+        self._kept = {number: partition for number, partition in self._kept.items() if number in assigned}
         self._committed = {}
-        self._ticked = dict.fromkeys(claimed, monotonic() + self._first_tick_seconds)
+        self._ticked = {}
         self._sought = {}
         self._metrics.forget_partitions()
-        self._metrics.claims.inc(len(claimed))
+        self.recovery = "recovering" if assigned else ""
+        await client.pause(assigned)
+        committed = {number: await self._log.committed(number) for number in sorted(assigned)}
+        kept = self._kept.get
+        for number in sorted(committed, key=lambda number: records_to_fold(committed[number], kept(number))):
+            partition = await self._recover(number, committed[number])
+            await client.seek(number, partition.next)
+            await client.resume(number)
+            self._ticked[number] = monotonic() + self._first_tick_seconds
+            self.partitions[number] = partition
+            self._kept.pop(number, None)
+            self._metrics.claims.inc()
+        self.recovery = ""
+        self._metrics.recovery_left.set(0)
         self._metrics.stall_seconds.observe(monotonic() - began)
+
+    async def _recover(self, number: int, committed: tuple[int, str] | None) -> Partition:
+        def keep(partition: Partition) -> None:
+            self._kept[number] = partition
+
+        snapshots = self._snapshots
+        partition, snapshot = await recover(
+            self._log,
+            number,
+            committed,
+            self._kept.get(number),
+            partial(self._make, number),
+            self._wait_for_versions,
+            self._models,
+            partial(self._report_recovery, number),
+            None if snapshots is None else snapshots.store,
+            keep,
+        )
+        if snapshots is not None:
+            snapshots.adopt(number, snapshot)
+        self._metrics.refused_models.inc(await require_usable(partition, self._models))
+        return partition
 
     def _report_recovery(self, number: int, done: int, total: int) -> None:
         self.recovery = f"recovering partition {number}: {done:,} of {total:,} records folded"
@@ -188,6 +233,35 @@ class Worker:
             await self.commit(client)
             await self.check_positions(client)
             await self.tick(wall)
+            self._write_due_snapshots()
+
+    def _write_due_snapshots(self) -> None:
+        """Begin with the snapshots that are due, unless some are being written."""
+        if self._snapshots is None or (self._snapshotting is not None and not self._snapshotting.done()):
+            return
+        due = [
+            number
+            for number, partition in self.partitions.items()
+            if self._snapshots.is_due(number, partition, len(self.partitions))
+        ]
+        if due:
+            self._snapshotting = asyncio.create_task(self._write_snapshots(due))
+
+    async def _write_snapshots(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            try:
+                await self.snapshot(number)
+            except Exception as error:
+                # Without it recovery takes longer; scoring goes on.
+                why = str(error) or type(error).__name__
+                log.warning("partition %d: no snapshot, the next one is tried later: %s", number, why)
+
+    async def snapshot(self, number: int) -> None:
+        """Write a snapshot of a partition, while rounds go on; the next commit names it."""
+        if self._snapshots is not None and number in self.partitions:
+            began = monotonic()
+            await self._snapshots.write(number, self.partitions[number])
+            self._metrics.snapshot_seconds.observe(monotonic() - began)
 
     async def check_positions(self, client: ConsumerClient) -> None:
         for number, partition in self.partitions.items():
@@ -211,16 +285,19 @@ class Worker:
     async def commit(self, client: ConsumerClient) -> None:
         """Commit `next` of each partition (step 5), with the mark from which recovery folds to this state."""
         self._commit_at = monotonic() + COMMIT_EVERY
-        offsets = {}
+        offsets, committed = {}, {}
         for number, partition in self.partitions.items():
             self._metrics.next_offset.labels(number).set(partition.next)
             self._metrics.open_sessions.labels(number).set(partition.open_sessions)
-            if self._committed.get(number) != partition.next:
+            snapshot = None if self._snapshots is None else self._snapshots.newest(number)
+            if self._committed.get(number) != (partition.next, snapshot):
                 partition.mark()
-                offsets[number] = (partition.next, encode_mark(partition.recovery_mark()))
+                mark = with_snapshot(partition.recovery_mark(), snapshot)
+                offsets[number] = (partition.next, encode_mark(mark))
+                committed[number] = (partition.next, snapshot)
         if offsets:
             await client.commit_offsets(offsets)
-            self._committed.update({number: offset for number, (offset, _) in offsets.items()})
+            self._committed |= committed
         self._metrics.committed.set_to_current_time()
 
     async def tick(self, wall: int) -> None:

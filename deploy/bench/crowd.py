@@ -21,6 +21,9 @@ MINUTE, HOUR = 60_000, 3_600_000
 #: A session that lasts for hours has an event this often, and beside it this many minutes of short ones at a time.
 STEP = 10 * MINUTE
 
+#: Numbers of sessions that come and go.
+_OTHERS = 1 << 30
+
 Given = tuple[bytes | None, bytes]
 
 
@@ -37,18 +40,28 @@ class ConcurrentSessions:
             parts[partition_of(_key(number), partitions)].append(number)
         return [self.in_turn(numbers, BEGIN, 30 * MINUTE) for numbers in parts]
 
-    def beside_a_long_one(self, events: int, hours: int, partitions: int) -> list[Iterator[Given]]:
-        """About so many events of short sessions, all in partition 0, where one session stays open for `hours`."""
-        steps = hours * HOUR // STEP
-        return [self._beside(events // EVENTS // steps, steps, partitions), *(iter(()) for _ in range(1, partitions))]
+    def after_hours(self, sessions: int, passed: int, hours: int, partitions: int) -> list[Iterator[Given]]:
+        """So many sessions in the last half an hour of `hours`, which do not end, and before them about so many events
+        of others; in partition 0 one more session is open all the time.
+        """
+        steps = hours * HOUR // STEP - 3
+        at_a_time = passed // EVENTS // steps // partitions
+        parts: list[list[int]] = [[] for _ in range(partitions)]
+        for number in range(sessions):
+            parts[partition_of(_key(number), partitions)].append(number)
+        return [self._after(part, numbers, at_a_time, steps, partitions) for part, numbers in enumerate(parts)]
 
-    def _beside(self, at_a_time: int, steps: int, partitions: int) -> Iterator[Given]:
-        numbers = (number for number in range(1 << 40) if partition_of(_key(number), partitions) == 0)
-        long = next(numbers)
+    def _after(self, part: int, last: Sequence[int], at_a_time: int, steps: int, partitions: int) -> Iterator[Given]:
+        others = (number for number in range(_OTHERS, 1 << 40) if partition_of(_key(number), partitions) == part)
+        long = next(others)
         for step in range(steps):
             since = BEGIN + step * STEP
-            yield self._record(long, step, since)
-            yield from self.in_turn([next(numbers) for _ in range(at_a_time)], since, STEP)
+            if part == 0:
+                yield self._record(long, step, since)
+            if step < steps - 2:
+                # They have closed when the log ends.
+                yield from self.in_turn([next(others) for _ in range(at_a_time)], since, STEP)
+        yield from self.in_turn(last, BEGIN + steps * STEP, 3 * STEP)
 
     def in_turn(self, numbers: Sequence[int], since: int, lasts: int) -> Iterator[Given]:
         """One event of each session, then the next of each, evenly over the time."""

@@ -114,6 +114,10 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget | None]] = {
         "open_sessions": FigureTarget(100_000, quick=20_000),
         "rss_mb": FigureTarget(500, at_most=True),
         "recovery_events_per_cpu_second": FigureTarget(70_000),
+        # Of 20,000 sessions and one of 20 hours, with snapshots.
+        "recovery_seconds": FigureTarget(5, at_most=True),
+        "recovery_cpu_seconds": None,
+        "recovery_events": None,
     },
     # CPU of an event with the fewest and with the most sessions open beside its own.
     "growth": {

@@ -44,7 +44,10 @@ class Run:
     async def log(self, name: str, settings: Settings | None = None) -> AsyncIterator[BenchLog]:
         """Topics of their own for a part, called after it: the settings with their names, and a client on them."""
         settings = settings or self.settings
-        names = {f"{topic}_topic": f"{topic}-{name}-{secrets.token_hex(3)}" for topic in ("events", "scored", "pages")}
+        names = {
+            f"{topic}_topic": f"{topic}-{name}-{secrets.token_hex(3)}"
+            for topic in ("events", "scored", "pages", "snapshots")
+        }
         names["dead_topic"] = names["events_topic"] + "-dead"
         settings = changed(settings, "kafka", **names)
         settings = changed(settings, "worker", group=f"{name}-{secrets.token_hex(3)}", metrics_port=free_port())

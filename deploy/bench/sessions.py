@@ -3,20 +3,21 @@
 The worker that users start scores a log of sessions that all stay open, and is killed by SIGKILL when it has committed
 the last of them. Another one is started: it folds the log from the committed mark, which is where the oldest open
 session began. The CPU of folding is what the second start takes more than the first, which found an empty log, until
-each is ready and waits.
+each is ready and waits. That worker has no snapshots. One that has them, and is started before it, shows what recovery
+really takes.
 """
 
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.bench.crowd import EVENTS, ConcurrentSessions, Given
 from deploy.bench.errors import BenchError
 from deploy.bench.log import BenchLog, wait_for
 from deploy.bench.part import Part, answers, samples
-from deploy.bench.run import Run, environment
+from deploy.bench.run import Run, changed, environment
 from deploy.bench.simulation import BenchTraffic, simulation
 from deploy.processes.interpreter import OPECOM
 from ingest.events import UsePages, encode
@@ -28,12 +29,25 @@ HOURS = 20
 PATTERNS = 20_000
 LONGEST = 1_800.0
 
+#: Events that come and go beside a session that stays open for HOURS.
+PASSED, QUICK_PASSED = 2_000_000, 100_000
+_FROM_SNAPSHOT = re.compile(r"(\d+) open sessions from a snapshot")
 _FOLDED = re.compile(r"folded (\d+) events in ([0-9.]+) s")
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """What a recovery by a snapshot took, from the assignment of the partitions to the last one's first round."""
+
+    from_snapshot: int
+    events: int
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a worker held, and what folding it again took."""
+    """What a worker held, what folding it again took, and what recovery by a snapshot did."""
 
     open_sessions: int
     rss_mb: float
@@ -41,16 +55,20 @@ class Recovered:
     events: int
     cpu_seconds: float
     seconds: float
+    restored: Restored
 
     @property
     def rate(self) -> float:
         return self.events / self.cpu_seconds
 
     def spoken(self, name: str) -> str:
+        restored = self.restored
         return (
-            f"{name}: {self.events:,} events folded again in {self.seconds:.1f} s, {self.cpu_seconds:.1f} CPU-s, "
-            f"{self.rate:,.0f} events per CPU-s; {self.open_sessions:,} sessions open in {self.rss_mb:.0f} MB, "
-            f"{self.again_rss_mb:.0f} MB after recovery"
+            f"{name}: recovered in {restored.seconds:.1f} s, {restored.cpu_seconds:.1f} CPU-s, "
+            f"{restored.from_snapshot:,} sessions from snapshots and {restored.events:,} events folded; "
+            f"without snapshots {self.events:,} events folded again in "
+            f"{self.seconds:.1f} s, {self.cpu_seconds:.1f} CPU-s, {self.rate:,.0f} events per CPU-s; "
+            f"{self.open_sessions:,} sessions open in {self.rss_mb:.0f} MB, {self.again_rss_mb:.0f} MB after recovery"
         )
 
 
@@ -62,25 +80,28 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     at_once = await killed(run, given, crowd.at_once(sessions, partitions), sessions * EVENTS)
     if at_once.open_sessions != sessions:
         raise BenchError(f"of {sessions:,} sessions {at_once.open_sessions:,} are open: so there is no figure")
-    notes = [at_once.spoken("all open at once")]
-    if not quick:
-        events = sessions * EVENTS
-        beside = await killed(run, given, crowd.beside_a_long_one(events, HOURS, partitions), None)
-        notes.append(beside.spoken(f"in one partition, where one session has been open for {HOURS} hours"))
-        pace = beside.events / beside.seconds
-        notes.append(
-            f"so {HOURS} hours of R events a second in a partition are folded again in R x {HOURS * 3_600 / pace:.2f} s"
-        )
+    passed = QUICK_PASSED if quick else PASSED
+    after = await killed(run, given, crowd.after_hours(QUICK_SESSIONS, passed, HOURS, partitions), None)
+    if after.open_sessions != QUICK_SESSIONS + 1:
+        raise BenchError(f"of {QUICK_SESSIONS + 1:,} sessions {after.open_sessions:,} are open: so there is no figure")
+    notes = [
+        at_once.spoken("all open at once"),
+        after.spoken(f"after {HOURS} hours with one session open and about {passed:,} events of others"),
+    ]
     figures = {
         "open_sessions": float(at_once.open_sessions),
         "rss_mb": max(at_once.rss_mb, at_once.again_rss_mb),
         "recovery_events_per_cpu_second": at_once.rate,
+        "recovery_seconds": after.restored.seconds,
+        "recovery_cpu_seconds": after.restored.cpu_seconds,
+        "recovery_events": float(after.restored.events),
     }
     return figures, notes
 
 
 async def killed(run: Run, given: BenchTraffic, records: list[Iterator[Given]], events: int | None) -> Recovered:
-    """Let a worker score these records, kill it, and let another one take over."""
+    """Let a worker score these records, kill it, let another one take over, kill it too, and let one without snapshots
+    do the same. `events` is how many there are, where all of them are of sessions that are open; else None."""
     async with run.log("sessions") as log:
         kafka = log.settings.kafka
         version = await log.publish_pages(given.pages)
@@ -96,17 +117,39 @@ async def killed(run: Run, given: BenchTraffic, records: list[Iterator[Given]], 
             opened = await _open(log)
             rss = worker.rss_mb()
             await worker.kill()
-        async with _worker(run, log, "worker-again") as again:
+        async with _worker(run, log, "worker-restored") as again:
+            restored = await _restored(again, log, opened, await _ready(again, log) - start)
+            again_rss = again.rss_mb()
+            await again.kill()
+        plain = replace(log, settings=changed(log.settings, "kafka", snapshots_topic=""))
+        async with _worker(run, plain, "worker-again") as again:
             spent = await _ready(again, log) - start
             folded = [(int(count), float(seconds)) for count, seconds in _FOLDED.findall(again.output())]
             # The announcement of the pages may be folded with the rest or have been passed before the first mark.
             count = sum(each for each, _ in folded)
-            if not filled <= count <= filled + kafka.partitions or await _open(log) != opened:
+            fewest = 1 if events is None else events
+            if not fewest <= count <= filled + kafka.partitions or await _open(log) != opened:
                 raise BenchError(
                     f"of {filled:,} events {count:,} were folded again, and of {opened:,} sessions "
                     f"{await _open(log):,} are open again: so there is no figure"
                 )
-            return Recovered(opened, rss, again.rss_mb(), filled, spent, sum(each for _, each in folded))
+            rss_mb = max(again_rss, again.rss_mb())
+            return Recovered(opened, rss, rss_mb, count, spent, sum(each for _, each in folded), restored)
+
+
+async def _restored(worker: Part, log: BenchLog, opened: int, cpu_seconds: float) -> Restored:
+    """What a worker that is ready says of its recovery; raises BenchError unless the same sessions are open again."""
+    found = await _open(log)
+    if found != opened:
+        raise BenchError(f"of {opened:,} sessions {found:,} are open after a recovery by snapshots")
+    output = worker.output()
+    seconds = await asyncio.to_thread(samples, log.settings.worker.metrics_port, "opecom_worker_claim_seconds_sum")
+    return Restored(
+        sum(int(count) for count in _FROM_SNAPSHOT.findall(output)),
+        sum(int(count) for count, _ in _FOLDED.findall(output)),
+        sum(seconds.values()),
+        cpu_seconds,
+    )
 
 
 def _worker(run: Run, log: BenchLog, name: str) -> Part:

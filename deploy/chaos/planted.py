@@ -53,14 +53,14 @@ def _recovery_from_commit() -> None:
     import msgspec
 
     from stream.fold.mark import decode_mark
+    from stream.recovery import RecoveredPartition
 
     def change(original: Any) -> Any:
-        async def recover(log_reader: Any, number: int, kept: Any, make: Any, *others: Any) -> Any:
-            committed = await log_reader.committed(number)
+        async def recover(log_reader: Any, number: int, committed: Any, kept: Any, make: Any, *others: Any) -> Any:
             mark = None if committed is None else decode_mark(committed[1])
             if kept is not None or committed is None or mark is None:
-                return await original(log_reader, number, kept, make, *others)
-            return make(msgspec.structs.replace(mark, next=committed[0]))
+                return await original(log_reader, number, committed, kept, make, *others)
+            return RecoveredPartition(make(msgspec.structs.replace(mark, next=committed[0])), None)
 
         return recover
 

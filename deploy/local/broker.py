@@ -6,8 +6,9 @@ restore.py fills a new one with what the log of the one before needs to go on.
 from deploy.errors import SetupError
 from deploy.log.cluster_id import new_cluster_id
 
-#: Settings of `kafka` that this broker needs: it knows no idempotent producers, and wakes no waiting fetch.
-SETTINGS = {"idempotent": False, "fetch_wait_ms": 20, "idle_fetch_wait_ms": 200}
+#: Settings of `kafka` that this broker needs: it knows no idempotent producers, wakes no waiting fetch, and keeps in
+#: memory what another one would compact.
+SETTINGS = {"idempotent": False, "fetch_wait_ms": 20, "idle_fetch_wait_ms": 200, "snapshots_topic": ""}
 
 
 def binary() -> str:

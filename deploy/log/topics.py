@@ -16,6 +16,16 @@ from ingest.outage import reason_of
 from stream.kafka.clients import KafkaClients
 
 _HOUR_MS = 3_600_000
+#: Of a partition the newest snapshots, none for longer than a session may be open: a segment is closed after an hour,
+#: compacted within another one, and gone a day later.
+_SNAPSHOTS = {
+    "cleanup.policy": "compact,delete",
+    "retention.ms": str(24 * _HOUR_MS),
+    "segment.ms": str(_HOUR_MS),
+    "segment.bytes": str(64 << 20),
+    "max.compaction.lag.ms": str(_HOUR_MS),
+    "min.cleanable.dirty.ratio": "0.1",
+}
 #: Kafka's code for a value that somebody set on this topic; any other is a default.
 _SET_ON_TOPIC = 1
 #: Seconds in which a change must show: Kafka answers before its brokers have taken it over, and each look is some
@@ -44,13 +54,13 @@ class Fault:
 
 
 def wanted(kafka: KafkaSettings) -> list[Topic]:
-    """The five topics as the settings want them; raises SetupError where the settings contradict each other."""
+    """The topics as the settings want them; raises SetupError where the settings contradict each other."""
     if kafka.min_insync > kafka.replication:
         raise SetupError(
             f"kafka.min_insync is {kafka.min_insync}, but a partition has {kafka.replication} replicas: nothing could "
             f"be written; set {variable('kafka.replication')} or {variable('kafka.min_insync')}"
         )
-    # Compaction would tear holes into offsets, on which everything counts.
+    # Compaction would tear holes into offsets, on which everything but snapshots counts.
     whole = {"cleanup.policy": "delete", "min.insync.replicas": str(kafka.min_insync)}
     events = str(kafka.events_retention_hours * _HOUR_MS)
     scored = str(kafka.scored_retention_hours * _HOUR_MS)
@@ -61,6 +71,8 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         ("erasures_topic", 1, {"retention.ms": "-1"}),
         ("dead_topic", kafka.partitions, {"retention.ms": events}),
     ]
+    if kafka.snapshots_topic:
+        table.append(("snapshots_topic", kafka.partitions, _SNAPSHOTS))
     return [
         Topic(getattr(kafka, name), partitions, kafka.replication, whole | settings, f"kafka.{name}")
         for name, partitions, settings in table

@@ -56,6 +56,11 @@ class KafkaSettings(Group):
     pages_topic: str = Field("page-stats", description="Topic of page statistics.")
     erasures_topic: str = Field("erasures", description="Topic of erased visitors, kept for ever.")
     dead_topic: str = Field("events-dead", description="Topic of dead letters.")
+    snapshots_topic: str = Field(
+        "session-snapshots",
+        description="Topic of snapshots of open sessions, by which recovery is short; empty: none, as on the embedded "
+        "broker.",
+    )
     events_retention_hours: int = Field(24 * 30, ge=24, description="How long `events` is kept, in hours.")
     scored_retention_hours: int = Field(24 * 7, ge=1, description="How long `scored-sessions` is kept, in hours.")
     request_timeout_ms: int = Field(10_000, ge=1_000, description="How long one request to Kafka may take.")

@@ -31,9 +31,11 @@ from stream.kafka.client_log import ENDS
 from stream.kafka.clients import close, start
 from stream.kafka.log_reader import KafkaLogReader
 from stream.kafka.publish import KafkaRecordPublisher
+from stream.kafka.snapshots_topic import KafkaSnapshotStore
 from stream.kafka.topic_follower import TopicMissingError
 from stream.kafka.watchdog import EXIT_FAILURE, watch
 from stream.metrics import WorkerMetrics
+from stream.snapshot.writer import SnapshotWriter
 from stream.worker import Worker, WorkerTopics
 
 log = logging.getLogger(__name__)
@@ -66,15 +68,21 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     def make(number: int, mark: Mark) -> Partition:
         return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
 
+    records = KafkaRecordPublisher(producer, PATIENCE)
+    snapshots = None
+    if kafka.snapshots_topic:
+        reader = KafkaLogReader(clients, kafka.snapshots_topic, settings.worker.group)
+        snapshots = SnapshotWriter(KafkaSnapshotStore(kafka.snapshots_topic, reader, records))
     worker = Worker(
         topics=WorkerTopics(kafka.events_topic, kafka.scored_topic, kafka.dead_topic),
         log_reader=KafkaLogReader(clients, kafka.events_topic, settings.worker.group, marks.mark if marks else None),
         make=make,
         wait_for_versions=followed.wait_for_versions,
         models=scorers,
-        records=KafkaRecordPublisher(producer, PATIENCE),
+        records=records,
         metrics=metrics,
         first_tick_seconds=SPOOL_SECONDS if marks else 0.0,
+        snapshots=snapshots,
     )
     app = create_app(
         worker,

@@ -136,6 +136,20 @@ class CartEvents:
         self._cart = Cart()
         self._events: list[CartEvent] = []
 
+    @classmethod
+    def of(cls, events: Sequence[CartEvent]) -> "CartEvents":
+        """The same as these made, which are those of another one's `events`."""
+        again = cls()
+        again._events = list(events)
+        for event in events:
+            again._cart.take(event)
+        return again
+
+    @property
+    def events(self) -> Sequence[CartEvent]:
+        """Those that count, in their order."""
+        return self._events
+
     def take(self, event: CartEvent) -> Cart:
         """Take an event; returns the cart as it is then."""
         events = self._events

@@ -22,7 +22,7 @@ class CommerceState:
     """Of a session that has any such event."""
 
     __slots__ = (
-        "_cart_events", "_products", "cart_adds", "cart_quantity", "cart_removes", "cart_value", "checkout_step",
+        "_products", "cart_adds", "cart_events", "cart_quantity", "cart_removes", "cart_value", "checkout_step",
         "refunds", "searches", "wishlist_adds",
     )  # fmt: skip
 
@@ -34,7 +34,7 @@ class CommerceState:
         #: Verified ones, in the order of their events.
         self.refunds: tuple[Refund, ...] = ()
         #: Made by the first event that moves a cart: most sessions have none.
-        self._cart_events: CartEvents | None = None
+        self.cart_events: CartEvents | None = None
         #: Digests of the products, one behind the other.
         self._products = b""
 
@@ -81,9 +81,9 @@ class CommerceState:
         self._products = products
 
     def _move_cart(self, event: CartEvent) -> None:
-        if self._cart_events is None:
-            self._cart_events = CartEvents()
-        cart = self._cart_events.take(event)
+        if self.cart_events is None:
+            self.cart_events = CartEvents()
+        cart = self.cart_events.take(event)
         self.cart_quantity, self.cart_value, self.checkout_step = cart.quantity, cart.value, cart.step
 
 

@@ -15,6 +15,20 @@ MARK_BYTES, CLOCKS_BYTES = 4_000, 3_000
 _PACKED = "z:"
 
 
+class SnapshotPlace(Struct, frozen=True, omit_defaults=True):
+    """Where a snapshot of a partition stands in the topic of snapshots (stream/snapshot/).
+
+    `chain` and `slot` name its records, `records` is how many there are, none before the offset `start`; `next` is the
+    offset up to which the log was folded.
+    """
+
+    chain: str
+    slot: int
+    start: int
+    records: int
+    next: int
+
+
 class Mark(Struct, frozen=True, omit_defaults=True):
     """Where a fold may begin: the offset, and what stood there. An empty model is the default one.
 
@@ -30,6 +44,15 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     before: str = ""
     refused: tuple[int, ...] = ()
     sites: dict[str, str] = {}
+    #: From where recovery is quicker, if it is still there.
+    snapshot: SnapshotPlace | None = None
+
+
+def with_snapshot(mark: Mark, snapshot: SnapshotPlace | None) -> Mark:
+    """The mark with a snapshot, where that is ahead of it."""
+    if snapshot is None or snapshot.next <= mark.next:
+        return mark
+    return msgspec.structs.replace(mark, snapshot=snapshot)
 
 
 def clock_bytes(name: str) -> int:

@@ -24,7 +24,7 @@ from ingest.events import (
     decode,
 )
 from scoring.site_profile import SiteProfile
-from stream.fold.calendar import Calendars
+from stream.fold.calendar import Calendar, Calendars
 from stream.fold.clock import IDLE, SessionClock
 from stream.fold.erasures import Erasures, digests_of
 from stream.fold.event_ids import event_id_bytes
@@ -61,6 +61,12 @@ class LogRecord(Protocol):
     def value(self) -> bytes | None: ...
 
 
+class ChangeListener(Protocol):
+    """Who must know of a session before it changes, as a snapshot that is being taken must."""
+
+    def before_change(self, session: Session) -> None: ...
+
+
 class Partition:
     """The state of one partition of `log`; `next` is the offset that it will fold next."""
 
@@ -89,6 +95,8 @@ class Partition:
         #: First offsets of the open sessions, in order.
         self._first_offsets: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
+        #: Told of a session before it changes; not of one that opens or closes.
+        self.listener: ChangeListener | None = None
 
     def fold(self, record: LogRecord, result: FoldResult | None) -> None:
         """Fold the record at `next`; with `result` None silently, as recovery does. `next` moves in any case."""
@@ -128,7 +136,7 @@ class Partition:
         """Remember this place as one from which a fold may begin."""
         if self._marks[-1].next == self.next:
             return
-        self._marks.append(self._here())
+        self._marks.append(self.here())
         if len(self._marks) > MARKS:
             self._marks = deque(mark for index, mark in enumerate(self._marks) if index % 2 == 0)
 
@@ -163,7 +171,32 @@ class Partition:
         """The open sessions of all clocks."""
         return [session for clock in self.clocks.values() for session in clock.open.values()]
 
-    def _here(self) -> Mark:
+    def is_erased(self, session: Session) -> bool:
+        """Whether the session's visitor is to be forgotten, if need be before the control that says so is reached."""
+        erasures = self._erasures
+        return bool(erasures.digests) and erasures.is_erased(session.site, session.session_id, session.visitor_id)
+
+    def calendar_of(self, site: str) -> Calendar:
+        return self._calendars.of(site)
+
+    def marks(self, most: int) -> tuple[Mark, ...]:
+        """At most so many of the marks that it remembers, the first among them."""
+        return tuple(self._marks)[:: len(self._marks) // most + 1]
+
+    def resume(self, sessions: Iterable[tuple[str, Session]], marks: Iterable[Mark]) -> None:
+        """Take over open sessions, each with the name of its clock, in the order in which those were last kept open;
+        `marks` are of before this place, in their order. Of a partition that has folded nothing.
+        """
+        first_offsets = []
+        for clock, session in sessions:
+            self.clocks[clock].open[session.key] = session
+            first_offsets.append(session.first_offset)
+        self._first_offsets = dict.fromkeys(sorted(first_offsets))
+        self._marks = deque(mark for mark in marks if mark.next < self.next)
+        self._marks.append(self.here())
+
+    def here(self) -> Mark:
+        """This place as a mark."""
         clocks = {name: clock.now for name, clock in self.clocks.items()}
         models = self.models
         return Mark(self.next, clocks, models.common, self.pages_version, models.before, sites=dict(models.sites))
@@ -297,6 +330,8 @@ class Partition:
                 self._close(clock, key, session, offset, result)
 
     def _touch(self, clock: SessionClock, key: bytes, session: Session) -> None:
+        if self.listener is not None:
+            self.listener.before_change(session)
         session.last_seen = clock.now
         clock.open.move_to_end(key)
 
@@ -317,8 +352,7 @@ class Partition:
     def _emit(
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], result: FoldResult
     ) -> None:
-        erasures = self._erasures
-        if erasures.digests and erasures.is_erased(session.site, session.session_id, session.visitor_id):
+        if self._erasures.digests and self.is_erased(session):
             # `erasures` may already name a visitor whose control this partition has not reached.
             return
         closed = cause.id is None

@@ -238,7 +238,7 @@ def _take_other(session: Session, event: Event, id_bytes: bytes, occurred_at: in
     elif event.history is not None:
         known = session.history_at, session.id_at(session.history_place)
         if session.history is None or (occurred_at, id_bytes) < known:
-            session.history = _shared_history(event.history)
+            session.history = shared_history(event.history)
             session.history_at, session.history_place = occurred_at, session.events - 1
     if is_commerce(event):
         if session.commerce is None:
@@ -348,7 +348,7 @@ def _session_context(context: Context) -> SessionContext:
     region, traffic = context.region, context.traffic_type
     names = CategoryNames(browser.name, system.name, region.name, traffic.name)
     codes = system.code, browser.code, region.code, traffic.code
-    return _shared(SessionContext(*codes, context.visitor_type, context.device_class, names))
+    return shared_context(SessionContext(*codes, context.visitor_type, context.device_class, names))
 
 
 @lru_cache(maxsize=20_000)
@@ -360,12 +360,12 @@ def network_digest(site: str, cut_address: str) -> str:
 
 
 @lru_cache(maxsize=1_000)
-def _shared_history(history: VisitorHistory) -> VisitorHistory:
+def shared_history(history: VisitorHistory) -> VisitorHistory:
     """One object for all new visitors, who are many."""
     return history
 
 
 @lru_cache(maxsize=20_000)
-def _shared(session_context: SessionContext) -> SessionContext:
+def shared_context(session_context: SessionContext) -> SessionContext:
     """One object for all sessions that come from the same place."""
     return session_context

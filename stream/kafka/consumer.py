@@ -8,7 +8,7 @@ Group membership, assignment and threads stay Faust's.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -37,6 +37,9 @@ STOP_SECONDS = 5.0
 #: Least time from one round's fetch to the next, in seconds: a trickle of events would otherwise make a fetch and a
 #: produce request for every few of them, and Kafka's work for those is what everybody waits for.
 ROUND_SECONDS = 0.004
+
+#: How long an assignment is waited for before the rounds of what is claimed so far begin, in seconds.
+CLAIM_SECONDS = 0.2
 
 #: A commit that fails so was overtaken by a rebalance: the partition's new owner goes on from the commit before.
 #: IllegalStateError is aiokafka's own word for a partition that is no longer assigned.
@@ -81,6 +84,22 @@ class RoundsThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
         await self.call_thread(seek)
 
+    async def pause_all(self, places: Collection[KafkaPartition]) -> None:
+        async def pause() -> None:
+            consumer = self._ensure_consumer()
+            assigned = consumer.assignment()
+            consumer.pause(*[place for place in places if place in assigned])
+
+        await self.call_thread(pause)
+
+    async def resume_one(self, place: KafkaPartition) -> None:
+        async def resume() -> None:
+            consumer = self._ensure_consumer()
+            if place in consumer.assignment():
+                consumer.resume(place)
+
+        await self.call_thread(resume)
+
     async def position_of(self, place: KafkaPartition) -> int | None:
         async def look() -> int | None:
             consumer = self._ensure_consumer()
@@ -105,6 +124,12 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
         """Put a partition where the worker goes on; Faust itself seeks by TP, the worker by number."""
         place = KafkaPartition(self.app.events_topic, partition) if isinstance(partition, int) else partition
         await self._thread.seek_to(KafkaPartition(place.topic, place.partition), offset)
+
+    async def pause(self, partitions: Collection[int]) -> None:
+        await self._thread.pause_all([KafkaPartition(self.app.events_topic, number) for number in partitions])
+
+    async def resume(self, partition: int) -> None:
+        await self._thread.resume_one(KafkaPartition(self.app.events_topic, partition))
 
     async def position(self, partition: int) -> int | None:
         found: int | None = await self._thread.position_of(KafkaPartition(self.app.events_topic, partition))
@@ -136,28 +161,49 @@ class RoundsConsumer(Consumer):  # type: ignore[misc]
             self.app.drained.set()
 
     async def _rounds(self, fetcher: Any) -> None:
+        """Rounds of the partitions that are claimed; those of a new assignment are claimed beside them."""
         worker: Worker = self.app.worker
         generation: Any = None
-        while not (self.should_stop or fetcher.should_stop or self.app.stopping):
-            fetched, _ = await self._wait_next_records(timeout=0.5)
-            if not self.flow_active:
-                continue
-            if self.app.consumer_generation_id != generation:
-                generation = self.app.consumer_generation_id
-                await worker.claim({place.partition for place in self.assignment()}, self)
-                self.app.ready = True
-                continue
-            began = time.monotonic()
-            batches: dict[int, list[LogRecord]] = {
-                place.partition: records
-                for place, records in (fetched or {}).items()
-                if place.partition in worker.partitions
-            }
-            if batches:
-                await worker.round(batches, self)
-            await worker.run_maintenance(self, int(time.time() * 1000))
-            await asyncio.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
+        claiming: asyncio.Task[None] | None = None
+        try:
+            while not (self.should_stop or fetcher.should_stop or self.app.stopping):
+                fetched, _ = await self._wait_next_records(timeout=0.5)
+                if not self.flow_active:
+                    continue
+                if self.app.consumer_generation_id != generation:
+                    generation = self.app.consumer_generation_id
+                    worker.release()
+                    await _end(claiming)
+                    assigned = {place.partition for place in self.assignment()}
+                    claiming = asyncio.create_task(worker.claim(assigned, self))
+                    # Most claims take no time; then the first round is the next one.
+                    await asyncio.wait({claiming}, timeout=CLAIM_SECONDS)
+                    # What was fetched until now is of before the claim.
+                    fetched = None
+                if claiming is not None and claiming.done():
+                    claiming.result()
+                    claiming, self.app.ready = None, True
+                began = time.monotonic()
+                batches: dict[int, list[LogRecord]] = {
+                    place.partition: records
+                    for place, records in (fetched or {}).items()
+                    if place.partition in worker.partitions
+                }
+                if batches:
+                    await worker.round(batches, self)
+                await worker.run_maintenance(self, int(time.time() * 1000))
+                await asyncio.sleep(max(0.0, began + ROUND_SECONDS - time.monotonic()))
+        finally:
+            await _end(claiming)
         await worker.commit(self)
+        worker.release()
+
+
+async def _end(claiming: asyncio.Task[None] | None) -> None:
+    """Cancel what is not done; an error of one that was to be given up is not of interest."""
+    if claiming is not None and not claiming.done():
+        claiming.cancel()
+        await asyncio.wait({claiming})
 
 
 class RoundsTransport(Transport):  # type: ignore[misc]

@@ -398,5 +398,5 @@ def test_without_the_check_of_next_the_crash_property_fails(monkeypatch: pytest.
 
 
 def test_without_the_mark_the_crash_property_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Partition, "recovery_mark", Partition._here)
+    monkeypatch.setattr(Partition, "recovery_mark", Partition.here)
     assert counterexample(same_records, a_log(), moves)

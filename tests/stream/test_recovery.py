@@ -205,3 +205,39 @@ async def test_a_recovery_yields_to_probes_and_states_how_far_it_is(monkeypatch:
     assert by_line["recovering partition 0: 960 of 1,000 records folded"] == 40
     assert (worker.recovery, left[-1]) == ("", 0)
     assert worker.partitions[0].next == 1_000
+
+
+async def test_partitions_with_less_to_fold_go_on_while_another_one_is_recovered() -> None:
+    log = FakeLog({0: a_log(count=2_000), 1: a_log(count=4), 2: a_log(count=4)})
+    log.commits = {0: (2_000, encode_mark(Mark(0, {}))), 1: (2, encode_mark(Mark(0, {})))}
+    records = ListRecordPublisher()
+    worker, client = worker_on(log, records), FakeClient(log)
+    claiming = asyncio.create_task(worker.claim({0, 1, 2}, client))
+    while set(worker.partitions) != {1, 2}:
+        assert not claiming.done()
+        await asyncio.sleep(0)
+    await worker.round({1: client.fetch(1, 10), 2: client.fetch(2, 10)}, client)
+    assert [decode(row.value).counts.events for row in records.topics[TOPICS.scored]] == [3, 4, 1, 2, 3, 4]
+    assert not claiming.done()
+    await claiming
+    assert set(worker.partitions) == {0, 1, 2}
+    assert worker.recovery == ""
+
+
+async def test_a_recovery_that_is_cancelled_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.recovery, "YIELD_SECONDS", 0.0)
+    log = FakeLog({0: a_log(count=1_000)})
+    log.commits[0] = (1_000, encode_mark(Mark(0, {})))
+    worker, client = worker_on(log, ListRecordPublisher()), FakeClient(log)
+    claiming = asyncio.create_task(worker.claim({0}, client))
+    while "640 of" not in worker.recovery:  # noqa: ASYNC110  it says so in the loop's turns
+        await asyncio.sleep(0)
+    claiming.cancel()
+    await asyncio.wait({claiming})
+    assert worker.partitions == {}
+    begun = []
+    read = log.read
+    log.read = lambda number, offset: begun.append(offset) or read(number, offset)  # type: ignore[method-assign]
+    await worker.claim({0}, client)
+    assert begun[0] >= 640
+    assert worker.partitions[0].sessions()[0].events == 1_000

@@ -1,6 +1,6 @@
 """A Kafka of lists for the worker: a log, a client that may misbehave, and records that may fail to be told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scoring.model import ConstantModel
 from stream.fold.calendar import Calendars
@@ -11,6 +11,7 @@ from stream.fold.partition import Partition
 from stream.metrics import WorkerMetrics
 from stream.publish import KeyedRecord, ListRecordPublisher
 from stream.required import RequiredVersions, WaitForVersions
+from stream.snapshot.writer import SnapshotWriter
 from stream.step import ModelLoader
 from stream.worker import Worker, WorkerTopics
 from tests.support.log import LogRecord
@@ -71,6 +72,10 @@ class FakeClient:
     async def position(self, partition: int) -> int | None:
         return self.position_of[partition]
 
+    async def pause(self, partitions: Collection[int]) -> None: ...
+
+    async def resume(self, partition: int) -> None: ...
+
     async def commit_offsets(self, offsets: Mapping[int, tuple[int, str]]) -> None:
         self.log.commits.update(offsets)
 
@@ -114,6 +119,7 @@ def worker_on(
     metrics: WorkerMetrics | None = None,
     erasures: Erasures | None = None,
     wait_for_versions: WaitForVersions | None = None,
+    snapshots: SnapshotWriter | None = None,
 ) -> Worker:
     known = statistics or PageStatistics()
 
@@ -122,5 +128,5 @@ def worker_on(
 
     return Worker(
         topics=TOPICS, log_reader=log, make=make, wait_for_versions=wait_for_versions or _reached, models=models,
-        records=records, metrics=metrics or WorkerMetrics(),
+        records=records, metrics=metrics or WorkerMetrics(), snapshots=snapshots,
     )  # fmt: skip

@@ -73,6 +73,7 @@ def test_the_rows_state_met_or_missed() -> None:
 @pytest.mark.parametrize(("quick", "bound"), [(False, 100_000), (True, 20_000)])
 def test_a_quick_run_is_required_to_hold_fewer_open_sessions(quick: bool, bound: int) -> None:
     figures = {"open_sessions": 20_000.0, "rss_mb": 499.0, "recovery_events_per_cpu_second": 70_001.0}
+    figures |= {"recovery_seconds": 4.0, "recovery_cpu_seconds": 3.0, "recovery_events": 9_000.0}
     told = Result("sessions", figures, {}, {}, quick=quick)
     assert told.targets()["open_sessions"] == {"at_least": bound, "met": quick}
     assert told.rows()[0][2:] == (f"at least {bound:,}", "met" if quick else "missed")
@@ -156,6 +157,9 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "open_sessions": "at least 100,000",
             "rss_mb": "at most 500",
             "recovery_events_per_cpu_second": "at least 70,000",
+            "recovery_seconds": "at most 5",
+            "recovery_cpu_seconds": "none",
+            "recovery_events": "none",
         },
         "growth": {
             "event_us_few": "none",

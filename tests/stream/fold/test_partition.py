@@ -76,7 +76,7 @@ def test_clocks_fit_into_a_mark_and_the_oldest_sites_are_closed_and_forgotten() 
     assert [update.site for update in into.sessions if update.status == "closed"][:2] == [
         f"shop~{1:020}", f"shop~{2:020}"
     ]  # fmt: skip
-    assert decode_mark(encode_mark(state._here())) == state._here()
+    assert decode_mark(encode_mark(state.here())) == state.here()
 
 
 def test_the_first_event_after_four_cuts_a_session() -> None:

@@ -21,6 +21,8 @@ class _Worker:
         self.recovered = asyncio.Event()
         self.partitions: set[int] = set()
 
+    def release(self) -> None: ...
+
     async def claim(self, partitions: set[int], _: Any) -> None:
         self.claimed.append(partitions)
         await self.recovered.wait()
@@ -93,3 +95,36 @@ async def test_a_claim_that_fails_leaves_it_unready() -> None:
     with pytest.raises(ConnectionError):
         await RoundsConsumer._rounds(consumer, consumer)
     assert not app.ready
+
+
+async def test_rounds_of_what_is_claimed_go_on_while_the_rest_is_recovered() -> None:
+    class Slow(_Worker):
+        rounds: list[dict[int, list[str]]]
+
+        async def claim(self, partitions: set[int], _: Any) -> None:
+            self.partitions, self.rounds = {1}, []
+            await super().claim(partitions, _)
+            self.partitions = {0, 1}
+
+        async def round(self, batches: dict[int, list[str]], _: Any) -> None:
+            self.rounds.append(batches)
+
+    class Fetching(_Consumer):
+        async def _wait_next_records(self, timeout: float) -> tuple[Any, None]:
+            await super()._wait_next_records(timeout)
+            places = [_Place(), _Place()]
+            places[1].partition = 1
+            return {place: ["a record"] for place in places}, None
+
+    worker = Slow()
+    app = _App(worker)
+    consumer = Fetching(app)
+    consumer.flow_active = True
+    running = asyncio.create_task(RoundsConsumer._rounds(consumer, consumer))
+    await _until(lambda: bool(worker.claimed) and len(worker.rounds) > 1)
+    assert (app.ready, {number for batches in worker.rounds for number in batches}) == (False, {1})
+    worker.recovered.set()
+    await _until(lambda: set(worker.rounds[-1]) == {0, 1})
+    assert app.ready
+    app.stopping = True
+    await running
