@@ -19,6 +19,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
     ScoringError
         DataError
         EncodingError
+        ExperimentError
         ExportError
         FieldError
         FormatError

@@ -85,6 +85,10 @@ COMMANDS = {
         "deploy.cli.learn:learn",
         "Learns a model from a site's own sessions and registers it as a candidate, with a report; promotes nothing.",
     ),
+    "experiments": CommandSource(
+        "deploy.cli.experiments:app",
+        "Experiments: does acting on intent pay, and how many visitors does it take to know?",
+    ),
     "query": CommandSource("deploy.cli.query:app", "Asks the query API."),
     "pages": CommandSource("deploy.cli.pages:app", "Page statistics: bounce rate, exit rate and value of each page."),
     "models": CommandSource(

@@ -51,6 +51,7 @@ CALLED = {
     "migrate": {"pydantic", "clickhouse_connect", "sqlalchemy"},
     "models": {"pydantic", "numpy", "onnxruntime"},
     "pages": {"pydantic", "aiokafka", "clickhouse_connect"},
+    "experiments": {"pydantic", "numpy"},
     "query": {"pydantic", "numpy"},
     "replay": {"pydantic", "numpy"},
     "run": {"pydantic"},

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import console, growth, learn, model, predict, tracker, writer_embedded
+from deploy.bench import console, experiments, growth, learn, model, predict, shop_exposures, tracker, writer_embedded
 from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
@@ -190,3 +190,22 @@ def test_growth_gives_no_figure_when_a_session_is_not_open(monkeypatch: pytest.M
     monkeypatch.setattr(growth, "MINUTE", 12 * 60_000)
     with alone(Settings()) as run, pytest.raises(BenchError, match="are open"):
         asyncio.run(growth.measure(run, None, True))
+
+
+def test_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "QUICK", 2)
+    monkeypatch.setattr(experiments, "QUICK_SHOP", msgspec.structs.replace(experiments.QUICK_SHOP, sessions=400))
+    monkeypatch.setattr(shop_exposures, "FEWEST", 20)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(experiments.measure(run, None, True))
+    assert figures.keys() == TARGETS["experiments"].keys()
+    assert all(0 <= figures[name] <= 1 for name in figures if name != "cuped_shortening"), notes
+    assert -0.5 < figures["cuped_shortening"] < 0.5
+    assert figures["srm_caught"] == 1
+    assert [line.partition(":")[0] for line in notes[-5:]] == [f"exposed at {each}" for each in shop_exposures.MOMENTS]
+
+
+def test_a_shop_with_too_few_exposed_visitors_gives_no_figure() -> None:
+    small, model = msgspec.structs.replace(experiments.QUICK_SHOP, sessions=50), registry.load()
+    with pytest.raises(BenchError, match="too few to compare intervals"):
+        shop_exposures.shortenings(small, lambda _: model)

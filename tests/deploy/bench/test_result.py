@@ -203,6 +203,16 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "gzipped_bytes": "at most 7,000",
             "longest_slice_ms": "at most 50",
         },
+        "experiments": {
+            "aa_peeking_rate": "at most 0.05",
+            "aa_planned_rate": "at most 0.064",
+            "aa_fixed_rate": "at most 0.064",
+            "coverage": "at least 0.93",
+            "cuped_shortening": "at least 0.15",
+            "power_error": "at most 0.05",
+            "srm_caught": "at least 0.99",
+            "srm_false_rate": "at most 0.02",
+        },
         "idle": {"cpu_percent": "at most 8", "rss_mb": "at most 900", "first_event_ms": "at most 250"},
     }
 
