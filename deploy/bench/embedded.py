@@ -22,6 +22,7 @@ def embedded(settings: Settings) -> Settings:
     settings = changed(settings, "worker", metrics_port=free_port())
     settings = changed(settings, "storage", url="", clickhouse_host="", metrics_port=free_port())
     settings = changed(settings, "webhooks", metrics_port=free_port())
+    settings = changed(settings, "learning", metrics_port=free_port())
     settings = changed(settings, "shop", port=0)
     settings = changed(settings, "console", port=0)
     return changed(settings, "api", host="127.0.0.1", port=free_port())
@@ -31,6 +32,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """The environment of its processes and of commands to it."""
     return environment(settings) | {
         variable("webhooks.metrics_port"): str(settings.webhooks.metrics_port),
+        variable("learning.metrics_port"): str(settings.learning.metrics_port),
         variable("shop.port"): str(settings.shop.port),
         variable("console.port"): str(settings.console.port),
     }

@@ -185,6 +185,17 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget | None]] = {
         "srm_caught": FigureTarget(0.99, quick=0.95),
         "srm_false_rate": FigureTarget(0.02, at_most=True, quick=0.07),
     },
+    # The growth is that of the ingest API, which holds up to 67 MB of bodies beside the connections.
+    "floods": {
+        "slow_connections": FigureTarget(990),
+        "bombs_refused": FigureTarget(400, quick=60),
+        "bombs_not_refused": FigureTarget(0, at_most=True),
+        "honest_refused": FigureTarget(0, at_most=True),
+        "quiet_p99_ms": None,
+        "flood_p99_ms": None,
+        "ratio_p99": FigureTarget(2, at_most=True),
+        "rss_growth_mb": FigureTarget(200, at_most=True),
+    },
     # Of one core, all processes together.
     "idle": {
         "cpu_percent": FigureTarget(8, at_most=True),

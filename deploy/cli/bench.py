@@ -17,11 +17,11 @@ from deploy.terminal.plain import print_line
 
 Bench = Literal[
     "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "learn", "tracker", "idle",
-    "history", "console", "peers", "load", "soak", "growth", "experiments",
+    "history", "console", "peers", "load", "soak", "growth", "experiments", "floods",
 ]  # fmt: skip
 #: They need no Kafka.
 ALONE = (
-    *("model", "predict", "learn", "tracker", "idle", "history", "console", "growth", "experiments"),
+    *("model", "predict", "learn", "tracker", "idle", "history", "console", "growth", "experiments", "floods"),
     *("writer --embedded", "load --embedded"),
 )
 #: They have a form of the embedded profile.

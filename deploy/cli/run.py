@@ -17,6 +17,7 @@ import typer
 from deploy.cli.failures import naming_the_setting
 from deploy.errors import PortTakenError, SetupError
 from deploy.processes.imports import collector_paused
+from deploy.processes.open_files import raise_file_limit
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import printable
@@ -64,6 +65,7 @@ def run(
         make_private(settings.data_dir)
     if once:
         sys.exit(_look_once(part, settings))
+    raise_file_limit()
     module, function = _WHERE[part]
     patience = settings.kafka.outage_seconds if part in READERS else math.inf
     with collector_paused():

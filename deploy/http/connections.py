@@ -19,6 +19,10 @@ HEADER_BYTES = 32 * 1024
 CHUNK_OVERHEAD = 8
 #: Seconds from a connection, or from the first byte of a request, to the end of its headers; then to that of its body.
 HEADER_SECONDS, BODY_SECONDS = 10.0, 120.0
+#: Requests that may wait on a connection for the answer of the one before them: each takes some kB.
+REQUESTS_AHEAD = 32
+#: A client that leaves its answers lying must take this many bytes of them within so many seconds.
+ANSWER_BYTES, ANSWER_SECONDS = 16 * 1024, 60.0
 #: Seconds for which a refused client may go on sending, so that it reads why: unread data would reset the connection.
 LINGER_SECONDS = 2.0
 
@@ -39,6 +43,7 @@ class ConnectionLimits:
     header_bytes: int = HEADER_BYTES
     header_seconds: float = HEADER_SECONDS
     body_seconds: float = BODY_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
 
 
 class OpenConnections:
@@ -75,6 +80,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._fields = self._body = self._rest = 0
         self._begun = False
         self._timer: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -89,6 +95,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_taking()
         if self._counted is not None:
             self._open.leave(self._counted)
             self._counted = None
@@ -136,6 +143,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._reads_headers, self._reads_body = False, True
         if self._fields > self._limits.header_bytes:
             self._refuse_large()
+        elif len(self.pipeline) >= REQUESTS_AHEAD:
+            self._refuse(429, "too_far_ahead", f"{REQUESTS_AHEAD} requests wait for the answer of the one before them")
         if not self._refused:
             super().on_headers_complete()
 
@@ -149,6 +158,31 @@ class LimitedProtocol(HttpToolsProtocol):
         self._reads_body = False
         if not self._refused:
             super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taking()
+
+    def resume_writing(self) -> None:
+        self._stop_taking()
+        super().resume_writing()
+
+    def _expect_taking(self) -> None:
+        """Watch that the client takes what waits for it."""
+        waiting = self.transport.get_write_buffer_size()
+        self._taking = self.loop.call_later(self._limits.answer_seconds, self._check_taking, waiting)
+
+    def _check_taking(self, before: int) -> None:
+        self._taking = None
+        if before - self.transport.get_write_buffer_size() < ANSWER_BYTES:
+            self.transport.abort()
+        else:
+            self._expect_taking()
+
+    def _stop_taking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import resource
 import socket
 from collections.abc import Generator
 from functools import partial
@@ -12,21 +11,12 @@ import uvicorn
 
 from deploy.http.connections import ConnectionLimits, LimitedProtocol, OpenConnections
 from deploy.http.head_requests import HeadAsGet
+from deploy.processes.open_files import most_connections
 from deploy.processes.ports import listen
 from stream.waiting import wait_for_event
 
 #: Seconds that answers under way get to finish; the application's own shutdown comes after them.
 GRACE = 8
-
-
-#: Most connections, where the machine sets a process no lower limit.
-MOST_CONNECTIONS = 32_768
-
-
-def most_connections() -> int:
-    """Three quarters of the files that this process may open: beyond, a 503 instead of connections nobody accepts."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, max(files * 3 // 4, 1))
 
 
 #: Seconds between two of the server's ticks, each of which renews the date that answers carry.

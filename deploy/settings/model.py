@@ -204,6 +204,11 @@ class IngestSettings(Group):
     port: int = Field(8001, ge=1, le=65535, description="Port of the ingest API.")
     max_body_bytes: int = Field(256 * 1024, ge=1024, description="Largest body as sent.")
     max_decompressed_bytes: int = Field(2 * 1024 * 1024, ge=1024, description="Largest body after gzip.")
+    max_pending_body_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=2**20,
+        description="Bytes of all bodies that are on their way to one process; beyond, the oldest are answered 503.",
+    )
     max_batch_events: int = Field(500, ge=1, description="Most events in one batch.")
     key_rate_per_second: float = Field(2_000, gt=0, description="Events per second and key, bursts of ten seconds.")
     address_rate_per_second: float = Field(200, gt=0, description="Events per second and client address.")

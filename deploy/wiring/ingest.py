@@ -8,9 +8,10 @@ from typing import cast
 from urllib.parse import urlsplit
 
 from deploy.errors import SetupError
-from deploy.http.serve import most_connections, serve
+from deploy.http.serve import serve
 from deploy.log.client_options import kafka_clients
 from deploy.processes.data_folder import disk_full
+from deploy.processes.open_files import most_connections
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.access_file import LOOK, AccessFile, Reloading, sites_of
 from deploy.settings.model import Settings
@@ -165,7 +166,7 @@ def app(
     if isinstance(publisher, SpoolPublisher):
         add_spool_metrics(metrics.registry, publisher)
     add_process_metrics(metrics.registry, "ingest")
-    reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes)
+    reader = BodyReader(ingest.max_body_bytes, ingest.max_decompressed_bytes, ingest.max_pending_body_bytes)
     context = IngestContext(
         guard,
         known.origins,

@@ -80,7 +80,7 @@ def decode_mark(metadata: str) -> Mark | None:
         packed = metadata.startswith(_PACKED)
         text = zlib.decompress(base64.b85decode(metadata[len(_PACKED) :])) if packed else metadata
         return msgspec.json.decode(text, type=Mark)
-    except (msgspec.DecodeError, ValueError, binascii.Error, zlib.error):
+    except (msgspec.DecodeError, ValueError, binascii.Error, zlib.error, RecursionError):
         return None
 
 

@@ -56,9 +56,9 @@ class RunningApis:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[RunningApis]:
-    """Both APIs; the ingest API passes /admin on to the query API, which has session s1."""
-    settings = Settings(data_dir=folder)
+async def running(folder: Path, **given: Any) -> AsyncIterator[RunningApis]:
+    """Both APIs; the ingest API passes /admin on to the query API, which has session s1. `given` are more settings."""
+    settings = Settings(data_dir=folder, **given)
     async with filled(settings, [scored(1), scored(2)]) as opened:
         queries = api.app(
             settings, opened, api.access(settings), CollectorRegistry(), asyncio.Event(), api.jobs(settings, opened)

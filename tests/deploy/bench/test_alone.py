@@ -10,7 +10,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from deploy.bench import console, experiments, growth, learn, model, predict, shop_exposures, tracker, writer_embedded
+from deploy.bench import (
+    console,
+    experiments,
+    floods,
+    growth,
+    learn,
+    model,
+    predict,
+    shop_exposures,
+    tracker,
+    writer_embedded,
+)
 from deploy.bench.errors import BenchError
 from deploy.bench.report_way import PredictionInput, ReportWay
 from deploy.bench.result import TARGETS
@@ -111,6 +122,17 @@ def test_writer_on_the_embedded_profile(monkeypatch: pytest.MonkeyPatch) -> None
     assert figures.keys() == TARGETS["writer --embedded"].keys()
     assert figures["updates_per_cpu_second"] > 0
     assert "blocks of the store" in notes[0]
+
+
+@pytest.mark.long
+def test_floods(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floods, "SLOW", 200)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(floods.measure(run, None, True))
+    assert figures.keys() == TARGETS["floods"].keys()
+    assert figures["slow_connections"] >= 190, notes
+    assert figures["bombs_not_refused"] == figures["honest_refused"] == 0, notes
+    assert figures["rss_growth_mb"] <= 200, notes
 
 
 def test_only_writer_and_load_are_measured_on_the_embedded_profile() -> None:

@@ -213,6 +213,16 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "srm_caught": "at least 0.99",
             "srm_false_rate": "at most 0.02",
         },
+        "floods": {
+            "slow_connections": "at least 990",
+            "bombs_refused": "at least 400",
+            "bombs_not_refused": "at most 0",
+            "honest_refused": "at most 0",
+            "quiet_p99_ms": "none",
+            "flood_p99_ms": "none",
+            "ratio_p99": "at most 2",
+            "rss_growth_mb": "at most 200",
+        },
         "idle": {"cpu_percent": "at most 8", "rss_mb": "at most 900", "first_event_ms": "at most 250"},
     }
 

@@ -9,14 +9,17 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.http.connections import HEADER_BYTES, ConnectionLimits, OpenConnections
+from deploy.http.connections import HEADER_BYTES, REQUESTS_AHEAD, ConnectionLimits, OpenConnections
 from deploy.http.serve import serve
 from deploy.processes.ports import listen
 from ingest.admission.limits import NETWORK_FACTOR
 
+#: Bytes of an answer that no system keeps for a client that takes nothing.
+LARGE = 32 * 2**20
+
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answers the bytes of the body that it got; `/never` never answers."""
+    """Answers the bytes of the body that it got; `/never` never answers, `/large` has LARGE bytes."""
     if scope["type"] == "lifespan":
         for _ in range(2):
             kind = (await receive())["type"]
@@ -30,6 +33,11 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
         size, more = size + len(message.get("body", b"")), message.get("more_body", False)
     if scope["path"] == "/never":
         await receive()
+        return
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(LARGE // 2**20):
+            await send({"type": "http.response.body", "body": bytes(2**20), "more_body": number < LARGE // 2**20 - 1})
         return
     text = str(size).encode()
     headers = [(b"content-length", str(len(text)).encode()), (b"content-type", b"text/plain")]
@@ -148,6 +156,41 @@ async def test_a_slow_answer_keeps_its_connection() -> None:
     async with server(ConnectionLimits(header_seconds=0.2, body_seconds=0.2)) as port:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(exchanged(port, b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n"), 1)
+
+
+async def test_a_client_that_takes_no_answer_loses_its_connection() -> None:
+    """Else connections of slow readers, with what waits for them in memory, would be held for ever."""
+    limits = ConnectionLimits(answer_seconds=0.3)
+    async with server(limits) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(1.5)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(LARGE), 30)
+        writer.close()
+
+
+async def test_a_slow_client_that_takes_some_of_its_answer_gets_all_of_it() -> None:
+    async with server(ConnectionLimits(answer_seconds=1.0)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**16)
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        taken = b""
+        while part := await asyncio.wait_for(reader.read(2**20), 30):
+            taken += part
+            await asyncio.sleep(0.02)
+        writer.close()
+    assert taken.endswith(b"0\r\n\r\n")
+    assert len(taken) > LARGE
+
+
+async def test_requests_far_ahead_of_their_answers_are_refused() -> None:
+    """Each is parsed when it comes, and would wait in memory: of 1,000 connections with 64 kB each, some hundred MB."""
+    request = b"GET /never HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with server() as port:
+        assert await asyncio.wait_for(exchanged(port, request * (REQUESTS_AHEAD + 2)), 30) == b""
+        within = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * REQUESTS_AHEAD + HEAD + b"Connection: close\r\n\r\n"
+        answers = await asyncio.wait_for(exchanged(port, within), 30)
+    assert answers.count(b"HTTP/1.1 200 ") == REQUESTS_AHEAD + 1
 
 
 async def test_an_address_holds_no_more_connections_than_allowed() -> None:

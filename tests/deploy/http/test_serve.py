@@ -52,7 +52,7 @@ async def test_a_request_under_way_is_answered_after_stop() -> None:
 
 
 async def test_more_connections_than_can_be_held_are_answered_503(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.http.serve.MOST_CONNECTIONS", 2)
+    monkeypatch.setattr("deploy.processes.open_files.MOST_CONNECTIONS", 2)
     app, stop, listener = SlowApp(), asyncio.Event(), listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop, listener=listener))
