@@ -211,7 +211,8 @@ def _settings(services: ChaosServices, settings: Settings, folder: Path) -> Sett
     run = secrets.token_hex(4)
     site = SiteSettings(keyless_loopback=True, intent_in_browser=True)
     settings = settings.model_copy(update={"profile": "services", "data_dir": folder, "sites": {SITE: site}})
-    topic_names = {f"{name}_topic": f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead")}
+    roles = ("events", "scored", "pages", "erasures", "experiments", "dead")
+    topic_names = {f"{name}_topic": f"{name}-{run}" for name in roles}
     settings = changed(
         settings,
         "kafka",

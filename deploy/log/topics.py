@@ -44,7 +44,7 @@ class Fault:
 
 
 def wanted(kafka: KafkaSettings) -> list[Topic]:
-    """The five topics as the settings want them; raises SetupError where the settings contradict each other."""
+    """The six topics as the settings want them; raises SetupError where the settings contradict each other."""
     if kafka.min_insync > kafka.replication:
         raise SetupError(
             f"kafka.min_insync is {kafka.min_insync}, but a partition has {kafka.replication} replicas: nothing could "
@@ -59,6 +59,7 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         ("scored_topic", kafka.partitions, {"retention.ms": scored}),
         ("pages_topic", 1, {"retention.ms": "-1"}),
         ("erasures_topic", 1, {"retention.ms": "-1"}),
+        ("experiments_topic", 1, {"retention.ms": "-1"}),
         ("dead_topic", kafka.partitions, {"retention.ms": events}),
     ]
     return [

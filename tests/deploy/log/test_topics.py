@@ -38,14 +38,15 @@ async def check(kafka: KafkaSettings) -> list[str]:
 
 async def test_missing_topics_are_reported_then_made_then_left_alone(broker: Broker) -> None:
     kafka = broker.settings(partitions=3)
-    assert len(await check(kafka)) == 5
+    assert len(await check(kafka)) == 6
     # Asking must not have made them: the embedded broker makes whatever it is asked about.
-    assert len(await check(kafka)) == 5
+    assert len(await check(kafka)) == 6
     assert await ensure(kafka) == [
         f"made topic {kafka.events_topic} with 3 partitions",
         f"made topic {kafka.scored_topic} with 3 partitions",
         f"made topic {kafka.pages_topic} with 1 partitions",
         f"made topic {kafka.erasures_topic} with 1 partitions",
+        f"made topic {kafka.experiments_topic} with 1 partitions",
         f"made topic {kafka.dead_topic} with 3 partitions",
     ]
     assert await check(kafka) == []
@@ -58,7 +59,7 @@ async def test_a_wrong_number_of_partitions_is_refused(broker: Broker) -> None:
     with pytest.raises(SetupError, match=r"has 3 partitions and must have 4.*OPECOM_KAFKA__PARTITIONS=3"):
         await ensure(kafka)
     # What is refused is refused before anything was made.
-    assert sum("is missing" in line for line in await check(kafka)) == 4
+    assert sum("is missing" in line for line in await check(kafka)) == 5
 
 
 async def test_more_than_one_partition_of_page_statistics_is_refused(broker: Broker) -> None:
