@@ -88,6 +88,9 @@ COMMANDS = {
     "sites": CommandSource("deploy.cli.sites:app", "Sites: whose events are taken, from which pages, with which keys."),
     "keys": CommandSource("deploy.cli.keys:app", "Secret keys: who may read, export and administer, of which sites."),
     "simulate": CommandSource("deploy.cli.simulate:app", "Sends sessions through the running system."),
+    "experiments": CommandSource(
+        "deploy.cli.experiments:app", "Experiments: who is in which arm, from when to when; and hold-outs of sites."
+    ),
     "visitors": CommandSource(
         "deploy.cli.visitors:app", "Everything that is held of a visitor: to give to it, or to forget."
     ),

@@ -50,7 +50,7 @@ def call_api(
         ) from error
     finally:
         connection.close()
-    if answer.status not in (200, 202):
+    if answer.status not in (200, 201, 202):
         raise RefusedReadError(refusal_of(api, answer.status, body_text))
     return body_text
 
