@@ -9,7 +9,6 @@ from rich.table import Table
 
 from deploy.cli.pages import site_named
 from deploy.errors import SetupError
-from deploy.log.uptake import PATIENCE
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings, load
 from deploy.terminal.console import TerminalConsole, escape
@@ -22,8 +21,8 @@ app = typer.Typer(
     help="Experiments: who is in which arm, from when to when; and hold-outs of sites.", no_args_is_help=True
 )
 
-#: Seconds in which a change is answered: that in which workers must take it, and that of Kafka.
-ANSWER_SECONDS = 2 * PATIENCE + 30
+#: Seconds in which a change is answered: workers have 15 to take it, and as many to take its end.
+ANSWER_SECONDS = 60.0
 #: The name of a model that is the one in force for the site.
 IN_FORCE = "in-force"
 

@@ -42,6 +42,7 @@ CALLED = {
     "chaos": {"pydantic"},
     "demo": {"pydantic"},
     "doctor": {"pydantic"},
+    "experiments": {"pydantic", "aiokafka", "clickhouse_connect"},
     "drift": {"pydantic", "numpy"},
     "features": {"pydantic", "numpy"},
     "import": {"pydantic"},

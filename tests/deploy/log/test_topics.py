@@ -158,9 +158,9 @@ async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
 
 def test_all_that_must_be_equal_is_equal() -> None:
     wanted = topics.wanted(KafkaSettings(partitions=7, replication=3, min_insync=2))
-    events, _, pages, erasures, _ = wanted
-    assert [topic.partitions for topic in wanted] == [7, 7, 1, 1, 7]
+    events, _, pages, erasures, experiments, _ = wanted
+    assert [topic.partitions for topic in wanted] == [7, 7, 1, 1, 1, 7]
     assert {topic.settings["cleanup.policy"] for topic in wanted} == {"delete"}
     assert {topic.settings["min.insync.replicas"] for topic in wanted} == {"2"}
-    assert erasures.settings["retention.ms"] == "-1"
+    assert erasures.settings["retention.ms"] == experiments.settings["retention.ms"] == "-1"
     assert (pages.settings["retention.ms"], events.settings["message.timestamp.type"]) == ("-1", "LogAppendTime")
