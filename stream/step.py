@@ -77,6 +77,18 @@ def fold(
     return FoldedBatches(folded, seek)
 
 
+def unbroken(records: Sequence[LogRecord], offset: int) -> Sequence[LogRecord]:
+    """Those that `fold` takes where `offset` is next: what is refused behind a hole depends on what is in the hole."""
+    found = []
+    for record in records:
+        if record.offset == offset:
+            found.append(record)
+            offset += 1
+        elif record.offset > offset:
+            break
+    return found
+
+
 def score(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[Sequence[ScoredUpdate]]:
     """Score updates, each by the model that was in force for it; gives them as they are ready.
 
