@@ -9,9 +9,11 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         TokenError
         UndecodableError
     StreamError
+        ConditionError
         FoldError
         KafkaUnavailableError
         LogCutError
+        RangeError
         SnapshotError
         SourceError
         TopicMissingError
@@ -45,6 +47,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         PagesExportError
         PositionMovedError
         ReadError
+            WorkersRefusedError
         ReplayError
             BusyError
             JournalAwayError

@@ -1,8 +1,8 @@
 """The Event contract: what stands on the `events` topic, and how it is read and written.
 
 Times are milliseconds since 1970-01-01 UTC. A record with a key is an event of `site/session_id`; a record without a
-key is a control: it moves a clock, puts a model or page statistics in force, or forgets a visitor. Knows nothing of
-HTTP and sessions.
+key is a control: it moves a clock, puts a model, page statistics or experiments in force, or forgets a visitor. Knows
+nothing of HTTP and sessions.
 """
 
 from typing import Annotated, Literal
@@ -170,7 +170,15 @@ class Erase(Struct, frozen=True, gc=False, tag="erase", tag_field="control", for
     version: Annotated[int, Meta(ge=1)]
 
 
-Control = Tick | UseModel | UsePages | Erase
+class UseExperiments(Struct, frozen=True, gc=False, tag="experiments", tag_field="control", forbid_unknown_fields=True):
+    """Puts what the topic `experiments` says up to a version in force from this offset on: starts, changes and ends of
+    experiments, hold-outs of sites.
+    """
+
+    version: Annotated[int, Meta(ge=1)]
+
+
+Control = Tick | UseModel | UsePages | Erase | UseExperiments
 
 
 class UndecodableError(IngestError, ValueError):

@@ -6,9 +6,9 @@ the state of the partition (ADR 8), so that the fold itself stays a function of 
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from ingest.events import UseModel
+from ingest.events import UseExperiments, UseModel
 from scoring.manifest import ModelError
 from stream.fold.partition import LogRecord, Partition, controls
 from stream.step import ModelLoader
@@ -21,27 +21,32 @@ async def refuse_unusable_models(partition: Partition, records: Sequence[LogReco
 
     The fold then passes them. Returns how many were refused now.
     """
-    refused, ahead = 0, partition.models.copy()
-    for offset, control in _named(records):
-        if offset < partition.next or offset in partition.refused:
+    refused, ahead, experiments = 0, partition.models.copy(), partition.experiments.version
+    for offset, control in controls(records):
+        if offset < partition.next or not isinstance(control, UseModel | UseExperiments):
             continue
-        reason = await _fault(models, control.version) if control.version else ""
-        if not reason:
-            ahead.apply(control)
-            continue
-        partition.refused[offset] = reason
-        refused += 1
-        log.error(
-            "partition %d: the control at %d is refused, %s goes on%s: %s",
-            partition.number, offset, ahead.of(control.site) or "the default model",
-            f" for site {control.site}" if control.site else "", reason,
-        )  # fmt: skip
+        if isinstance(control, UseExperiments):
+            begun = partition.experiments.begun(experiments, control.version)
+            experiments = max(experiments, control.version)
+            reason = await _fault_of_experiments(models, begun)
+            goes_on = f"{', '.join(begun)} does not begin"
+        else:
+            reason = await _fault(models, control.version) if control.version else ""
+            goes_on = f"{ahead.of(control.site) or 'the default model'} goes on" + (
+                f" for site {control.site}" if control.site else ""
+            )
+            if not reason and offset not in partition.refused:
+                ahead.apply(control)
+        if reason and offset not in partition.refused:
+            partition.refused[offset] = reason
+            refused += 1
+            log.error("partition %d: the control at %d is refused, %s: %s", partition.number, offset, goes_on, reason)
     return refused
 
 
 async def require_usable(partition: Partition, models: ModelLoader) -> int:
     """See that the models in force can score here, else put the common one before in force, or the default one; where
-    it is a site's own, the common one goes on.
+    it is a site's own, the common one goes on; where it is an experiment's, no session is in that one.
 
     Returns how many could not.
     """
@@ -62,7 +67,20 @@ async def require_usable(partition: Partition, models: ModelLoader) -> int:
             )  # fmt: skip
             in_force.drop(site)
             unusable += 1
+    for name, versions in partition.experiments.models().items():
+        if reason := await _fault_of_experiments(models, {name: versions}):
+            log.error("partition %d: no session is in experiment %s: %s", partition.number, name, reason)
+            partition.experiments.leave_out(name)
+            unusable += 1
     return unusable
+
+
+async def _fault_of_experiments(models: ModelLoader, named: Mapping[str, Iterable[str]]) -> str:
+    """Why a model of these experiments cannot score here, empty where all can."""
+    for version in sorted({version for versions in named.values() for version in versions}):
+        if reason := await _fault(models, version):
+            return reason
+    return ""
 
 
 async def _fault(models: ModelLoader, version: str) -> str:
@@ -72,8 +90,3 @@ async def _fault(models: ModelLoader, version: str) -> str:
     except ModelError as error:
         return str(error)
     return ""
-
-
-def _named(records: Sequence[LogRecord]) -> Iterator[tuple[int, UseModel]]:
-    """The controls that put a model in force, with their offsets."""
-    return ((offset, control) for offset, control in controls(records) if isinstance(control, UseModel))

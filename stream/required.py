@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
-from ingest.events import Erase, UsePages
+from ingest.events import Erase, UseExperiments, UsePages
 from stream.fold.mark import Mark
 from stream.fold.partition import LogRecord, controls
 
@@ -13,6 +13,7 @@ class RequiredVersions(NamedTuple):
 
     pages: int = 0
     erasures: int = 0
+    experiments: int = 0
 
 
 #: Waits until these versions have been read; raises TopicMissingError.
@@ -21,15 +22,17 @@ WaitForVersions = Callable[[RequiredVersions], Awaitable[None]]
 
 def in_force_at(mark: Mark) -> RequiredVersions:
     """What must have been read before a fold begins at the mark: the records after it do not name it again."""
-    return RequiredVersions(pages=mark.pages_version)
+    return RequiredVersions(pages=mark.pages_version, experiments=mark.experiments_version)
 
 
 def required_versions(records: Iterable[LogRecord]) -> RequiredVersions:
     """The newest versions that controls among these records name."""
-    pages = erasures = 0
+    pages = erasures = experiments = 0
     for _, control in controls(records):
         if isinstance(control, UsePages):
             pages = max(pages, control.version)
         elif isinstance(control, Erase):
             erasures = max(erasures, control.version)
-    return RequiredVersions(pages, erasures)
+        elif isinstance(control, UseExperiments):
+            experiments = max(experiments, control.version)
+    return RequiredVersions(pages, erasures, experiments)

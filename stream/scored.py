@@ -193,6 +193,13 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     refunds: Annotated[tuple[Refund, ...], ColumnSpec(tables=())] = ()
 
 
+class ArmAssignment(Struct, frozen=True, gc=False):
+    """An experiment that the session is in, and its arm."""
+
+    experiment: Name
+    arm: Name
+
+
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     """One update of a session with its score."""
 
@@ -204,6 +211,10 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     #: The band of a session that was in a higher one before: whoever acts on crossings so sees few of them. None in
     #: older records, and then it is the band.
     kept_band: Annotated[Band | None, ColumnSpec(tables=())] = None
+    #: The experiments whose audience this update is in, in the order in which they were started.
+    experiments: Annotated[tuple[ArmAssignment, ...], ColumnSpec(in_intent=True)] = ()
+    #: Whether its visitor is held out of all experiments and actions of the site.
+    holdout: Annotated[bool, ColumnSpec(in_intent=True)] = False
     schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
 
 

@@ -15,10 +15,11 @@ from scoring.reasons import reason_text, strongest_reasons
 from scoring.site_bands import SiteClassifier
 from scoring.site_scores import SiteScores, score_sessions
 from stream.codegen import compile_struct_builder
+from stream.experiments.enrolment import NOT_ENROLLED, assignments
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
-from stream.scored import Reason, ScoredSession, SessionUpdate
+from stream.scored import ArmAssignment, Reason, ScoredSession, SessionUpdate
 
 #: Most updates that are scored, encoded and published at a time; the model runs on 256 of them at once (onnx.py).
 SCORE_ROWS = 2_048
@@ -31,7 +32,7 @@ REASONS = 3
 ModelLoader = Callable[[str], Model]
 
 
-_SCORE = ("probability", "label", "band", "kept_band", "reasons", "model_version")
+_SCORE = ("probability", "label", "band", "kept_band", "reasons", "model_version", "experiments", "holdout")
 #: (update, *_SCORE) -> ScoredSession; the other fields are read off the update.
 _with_score = compile_struct_builder(ScoredSession, SessionUpdate.__struct_fields__, _SCORE)
 
@@ -74,6 +75,18 @@ def fold(
                 seek[number] = partition.next
                 break
     return FoldedBatches(folded, seek)
+
+
+def unbroken(records: Sequence[LogRecord], offset: int) -> Sequence[LogRecord]:
+    """Those that `fold` takes where `offset` is next: what is refused behind a hole depends on what is in the hole."""
+    found = []
+    for record in records:
+        if record.offset == offset:
+            found.append(record)
+            offset += 1
+        elif record.offset > offset:
+            break
+    return found
 
 
 def score(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[Sequence[ScoredUpdate]]:
@@ -127,7 +140,11 @@ def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdat
         session = update.record
         reasons = _reasons(session, names, getters, strongest, moved)
         classified = classify(probability, update.profile, session.counts.events)
-        record = _with_score(session, probability, *classified, reasons, version)
+        enrolment = update.enrolment
+        arms: tuple[ArmAssignment, ...] = ()
+        if enrolment is not NOT_ENROLLED:
+            arms = assignments(enrolment.arms, session, probability, classified[1])
+        record = _with_score(session, probability, *classified, reasons, version, arms, enrolment.is_held_out)
         ready.append(ScoredUpdate(update.partition, update.key, record))
     return ready
 

@@ -23,7 +23,7 @@ from stream.recovery import LogReader, pass_gap, records_to_fold, recover
 from stream.required import WaitForVersions, required_versions
 from stream.scored import dead_record, encode
 from stream.snapshot.writer import SnapshotWriter
-from stream.step import FAILURES_IN_A_ROW, ModelLoader, fold, score
+from stream.step import FAILURES_IN_A_ROW, ModelLoader, fold, score, unbroken
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +189,9 @@ class Worker:
         began = start = perf_counter()
         await self._wait_for_versions(required_versions(chain.from_iterable(batches.values())))
         for number, records in batches.items():
-            self._metrics.refused_models.inc(
-                await refuse_unusable_models(self.partitions[number], records, self._models)
-            )
+            partition = self.partitions[number]
+            following = unbroken(records, partition.next)
+            self._metrics.refused_models.inc(await refuse_unusable_models(partition, following, self._models))
         folded, seek = fold(self.partitions, batches, self._failure_run)
         self._failure_run = folded.failure_run
         began = self._end_stage("fold", began)

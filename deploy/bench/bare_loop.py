@@ -48,7 +48,7 @@ async def loop(settings: Settings) -> None:
         await asyncio.sleep(0.05)
     partitions = {
         place.partition: Partition(
-            log_name, place.partition, known, followed.statistics, Mark(0, {}), followed.erasures
+            log_name, place.partition, known, followed.statistics, Mark(0, {}), followed.erasures, followed.experiments
         )
         for place in consumer.assignment()
     }

@@ -211,9 +211,8 @@ def _settings(services: ChaosServices, settings: Settings, folder: Path) -> Sett
     run = secrets.token_hex(4)
     site = SiteSettings(keyless_loopback=True, intent_in_browser=True)
     settings = settings.model_copy(update={"profile": "services", "data_dir": folder, "sites": {SITE: site}})
-    topic_names = {
-        f"{name}_topic": f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead", "snapshots")
-    }
+    roles = ("events", "scored", "pages", "erasures", "experiments", "dead", "snapshots")
+    topic_names = {f"{name}_topic": f"{name}-{run}" for name in roles}
     settings = changed(
         settings,
         "kafka",

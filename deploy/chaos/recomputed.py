@@ -22,6 +22,7 @@ from storage.database.rows import session_row, view_row
 from storage.database.tables import page_views, sessions
 from storage.write.block import newest, newest_views
 from storage.write.clickhouse_sink import scored_columns
+from stream.experiments.history import Experiments
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
 from stream.fold.pages import PagesMarker, PageStatistics
@@ -84,11 +85,14 @@ async def recompute(
     are left out from the first record on.
     """
     log = await read_topic(settings.kafka, settings.kafka.events_topic)
-    statistics = PageStatistics()
-    for record in await read_topic(settings.kafka.model_copy(update={"partitions": 1}), settings.kafka.pages_topic):
+    statistics, experiments = PageStatistics(), Experiments()
+    one = settings.kafka.model_copy(update={"partitions": 1})
+    for record in await read_topic(one, settings.kafka.pages_topic):
         statistics.read(record.offset, read_page(record.value))
+    for record in await read_topic(one, settings.kafka.experiments_topic):
+        experiments.take(record.offset, record.value)
     name = await log_id(kafka_clients(settings.kafka))
-    return refolded(settings, log, statistics, name, model, erasures)
+    return refolded(settings, log, statistics, name, model, erasures, experiments)
 
 
 def refolded(
@@ -98,9 +102,10 @@ def refolded(
     name: str,
     model: str = "",
     erasures: Erasures | None = None,
+    experiments: Experiments | None = None,
 ) -> Recomputed:
     """The same of these records of the log of this name; each says of which partition it is."""
-    states, into = _folded(settings, log, statistics, erasures)
+    states, into = _folded(settings, log, statistics, erasures, experiments)
     left = {
         (each.site, each.session_id, each.opened_at) for state in states.values() for each in state.sessions()
     }  # fmt: skip
@@ -178,13 +183,19 @@ def _identity(update: UnscoredUpdate) -> Identity:
 
 
 def _folded(
-    settings: Settings, log: Sequence[PartitionRecord], statistics: PageStatistics, erasures: Erasures | None
+    settings: Settings,
+    log: Sequence[PartitionRecord],
+    statistics: PageStatistics,
+    erasures: Erasures | None,
+    experiments: Experiments | None,
 ) -> tuple[dict[int, Partition], FoldResult]:
     known, into = calendars(settings), FoldResult()
     states: dict[int, Partition] = {}
     for record in sorted(log, key=lambda each: (each.partition, each.offset)):
         if record.partition not in states:
-            states[record.partition] = Partition("again", record.partition, known, statistics, Mark(0, {}), erasures)
+            states[record.partition] = Partition(
+                "again", record.partition, known, statistics, Mark(0, {}), erasures, experiments
+            )
         states[record.partition].fold(record, into)
     return states, into
 
@@ -222,7 +233,7 @@ def _plain(column: str, value: Any) -> Any:
     """A value as all three sources can be compared: times in ms, lists parsed, reasons by feature."""
     if column == "reasons":
         return {each.pop("feature"): each for each in json.loads(value)}
-    if column == "amounts":
+    if column in ("amounts", "experiments"):
         return json.loads(value)
     if isinstance(value, datetime):
         return round(value.replace(tzinfo=UTC).timestamp() * 1000)

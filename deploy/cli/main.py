@@ -85,10 +85,6 @@ COMMANDS = {
         "deploy.cli.learn:learn",
         "Learns a model from a site's own sessions and registers it as a candidate, with a report; promotes nothing.",
     ),
-    "experiments": CommandSource(
-        "deploy.cli.experiments:app",
-        "Experiments: does acting on intent pay, and how many visitors does it take to know?",
-    ),
     "query": CommandSource("deploy.cli.query:app", "Asks the query API."),
     "pages": CommandSource("deploy.cli.pages:app", "Page statistics: bounce rate, exit rate and value of each page."),
     "models": CommandSource(
@@ -97,6 +93,9 @@ COMMANDS = {
     "sites": CommandSource("deploy.cli.sites:app", "Sites: whose events are taken, from which pages, with which keys."),
     "keys": CommandSource("deploy.cli.keys:app", "Secret keys: who may read, export and administer, of which sites."),
     "simulate": CommandSource("deploy.cli.simulate:app", "Sends sessions through the running system."),
+    "experiments": CommandSource(
+        "deploy.cli.experiments:app", "Experiments: who is in which arm, from when to when; and hold-outs of sites."
+    ),
     "visitors": CommandSource(
         "deploy.cli.visitors:app", "Everything that is held of a visitor: to give to it, or to forget."
     ),

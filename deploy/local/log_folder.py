@@ -4,7 +4,7 @@ log.json         the name of the log, its partitions, and whether it has begun
 checkpoint.json  how far the databases are, and from where a fold may begin: renewed by the store every few seconds
 marks/N          the newest committed offset and mark of partition N: renewed by the worker
 generation       the name of this life of the broker; missing while it is filled, and when its end comes
-page-stats, erasures    copies of these topics (deploy/log/topic_copy.py)
+page-stats, erasures, experiments    copies of these topics (deploy/log/topic_copy.py)
 """
 
 import contextlib

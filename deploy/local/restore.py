@@ -23,7 +23,7 @@ from deploy.log.topic_copy import CopiedRecord, TopicCopy
 from deploy.log.topics import log_id
 from deploy.settings.model import KafkaSettings, Settings
 from deploy.wiring.storage import databases
-from ingest.events import UseModel, UsePages
+from ingest.events import UseExperiments, UseModel, UsePages
 from ingest.outage import reason_of
 from scoring.folder import RegistryError
 from scoring.promotions import in_force, promotions, recorded
@@ -56,9 +56,10 @@ async def restore(settings: Settings) -> str:
                 records = sum([await _fill_partition(producer, kafka, stored, each) for each in images])
                 pages = await _fill_copied(producer, folder, kafka.pages_topic)
                 await _fill_copied(producer, folder, kafka.erasures_topic)
+                experiments = await _fill_copied(producer, folder, kafka.experiments_topic)
             await _commit(clients, settings, images)
             open_sessions = await in_thread(_set_positions, opened.engine, log, images)
-            await _append_accepted(settings, log, stored, images, pages)
+            await _append_accepted(settings, log, stored, images, pages, experiments)
     except (KafkaError, TimeoutError) as error:
         raise AwayError(f"the embedded broker was not filled: {reason_of(error)}") from error
     folder.keep_marks({each.partition: (each.published, each.mark) for each in images if each.mark})
@@ -130,6 +131,7 @@ async def _append_accepted(
     stored: StoredLog,
     images: Sequence[PartitionImage],
     pages: Iterable[CopiedRecord],
+    experiments: Sequence[CopiedRecord],
 ) -> None:
     """Append the controls whose commands were answered, or might have been, and that no partition may lack."""
     kafka = settings.kafka
@@ -137,10 +139,14 @@ async def _append_accepted(
     statistics = PageStatistics()
     for record in pages:
         statistics.take(record.offset, record.value)
-    if any(version < statistics.version for _, version in found):
+    if any(each.pages < statistics.version for each in found):
         await controls.write_control(kafka, UsePages(statistics.version))
+    defined = experiments[-1].offset + 1 if experiments else 0
+    if any(each.experiments < defined for each in found):
+        await controls.write_control(kafka, UseExperiments(defined))
     for site, version in _promoted(settings, log).items():
-        if any(models.common != version if not site else models.sites.get(site, "") != version for models, _ in found):
+        stand = [each.models.sites.get(site, "") if site else each.models.common for each in found]
+        if any(each != version for each in stand):
             await controls.write_control(kafka, UseModel(version, site))
 
 

@@ -1,4 +1,4 @@
-"""Puts into the log what changes an answer: page statistics, erasures, the controls that announce both, ticks.
+"""Puts into the log what changes an answer: page statistics, erasures, experiments, what announces them, ticks.
 
 Page statistics are written and acknowledged first and announced afterwards, to every partition, so no partition names
 a version that is not whole. Each function connects, writes, and returns when every in-sync replica has the records.
@@ -18,11 +18,13 @@ from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
 from deploy.log.topic_copy import copy_up_to
 from deploy.settings.model import KafkaSettings
-from ingest.events import Control, Erase, Tick, UsePages, encode
+from ingest.events import Control, Erase, Tick, UseExperiments, UsePages, encode
 from ingest.outage import reason_of
+from stream.experiments.definition import Definition
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import BY_HAND, PagesMarker, Row
 from stream.kafka.erasures_topic import add_erasures
+from stream.kafka.experiments_topic import add_definition
 from stream.kafka.pages_topic import add_version
 
 #: Seconds in which a version of the page statistics must be written.
@@ -83,6 +85,23 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
         for digest in digests:
             offsets = await _to_every_partition(producer, kafka, Erase(digest, version))
         return offsets
+
+    return await _written(kafka, write)
+
+
+async def put_definition(kafka: KafkaSettings, record: Definition) -> tuple[int, dict[int, int]]:
+    """Write a change of an experiment or a hold-out, announce it to every partition; returns its version, and the
+    offset of the announcement in each.
+
+    1 the record, acknowledged, and copied where the broker has no disk · 2 the announcements. A crash in between leaves
+    a change that is not in force: what is announced next brings it, too. Raises LogError.
+    """
+
+    async def write(producer: AIOKafkaProducer) -> tuple[int, dict[int, int]]:
+        async with asyncio.timeout(PAGES_SECONDS):
+            version = await add_definition(producer, kafka.experiments_topic, record)
+        await _keep(kafka, kafka.experiments_topic, version - 1)
+        return version, await _to_every_partition(producer, kafka, UseExperiments(version))
 
     return await _written(kafka, write)
 

@@ -69,6 +69,7 @@ def wanted(kafka: KafkaSettings) -> list[Topic]:
         ("scored_topic", kafka.partitions, {"retention.ms": scored}),
         ("pages_topic", 1, {"retention.ms": "-1"}),
         ("erasures_topic", 1, {"retention.ms": "-1"}),
+        ("experiments_topic", 1, {"retention.ms": "-1"}),
         ("dead_topic", kafka.partitions, {"retention.ms": events}),
     ]
     if kafka.snapshots_topic:

@@ -55,6 +55,7 @@ class KafkaSettings(Group):
     scored_topic: str = Field("scored-sessions", description="Topic of scored sessions, one record per update.")
     pages_topic: str = Field("page-stats", description="Topic of page statistics.")
     erasures_topic: str = Field("erasures", description="Topic of erased visitors, kept for ever.")
+    experiments_topic: str = Field("experiments", description="Topic of experiments and hold-outs, kept for ever.")
     dead_topic: str = Field("events-dead", description="Topic of dead letters.")
     snapshots_topic: str = Field(
         "session-snapshots",

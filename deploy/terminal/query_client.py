@@ -120,7 +120,7 @@ def _call(api: QueryApi, method: str, path: str, body: bytes | None, key: str, p
         ) from error
     finally:
         connection.close()
-    if answer.status not in (200, 202):
+    if answer.status not in (200, 201, 202):
         raise RefusedReadError(refusal_of(api, answer.status, body_text), answer.status)
     return body_text
 

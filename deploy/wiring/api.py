@@ -28,6 +28,7 @@ from deploy.wiring.console import console_listener, served_console
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
+from deploy.wiring.experiments import routes as experiment_routes
 from deploy.wiring.operations import routes as operations_routes
 from deploy.wiring.outcome import outcome
 from deploy.wiring.overview import overview
@@ -158,6 +159,7 @@ def app(
         learner=LearnerRuns(opened.engine),
         activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),
+        experiments=experiment_routes(settings, opened.engine, permitted),
         models=model_routes(settings, promotions or promotion_jobs(settings, replays), permitted),
         metrics=metrics,
         origins=read_origins(settings),

@@ -73,7 +73,10 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
             journal=Journal(opened.engine, log),
             calendars=known,
             models=_explained(models(settings.scoring, log)),
-            make=lambda number, mark: Partition(log, number, known, followed.statistics, mark, followed.erasures),
+            make=lambda number, mark: Partition(
+                log, number, known, followed.statistics, mark, followed.erasures, followed.experiments
+            ),
+            experiments=followed.experiments,
             erasures=followed.erasures,
             wait_for_versions=followed.wait_for_versions,
             committed=KafkaLogReader(clients, kafka.events_topic, settings.worker.group).committed,

@@ -13,7 +13,8 @@ _MECHANISMS = {"PLAIN": "plain", "SCRAM-SHA-256": "scramSha256", "SCRAM-SHA-512"
 def topics_document(settings: Settings) -> dict[str, Any]:
     """The AsyncAPI document of the topics as the settings name them."""
     kafka = settings.kafka
-    names = {name: getattr(kafka, f"{name}_topic") for name in ("events", "scored", "pages", "erasures", "dead")}
+    roles = ("events", "scored", "pages", "erasures", "experiments", "dead")
+    names = {name: getattr(kafka, f"{name}_topic") for name in roles}
     protocol = "kafka-secure" if "SSL" in kafka.security_protocol else "kafka"
     sasl = _MECHANISMS[kafka.sasl_mechanism] if "SASL" in kafka.security_protocol else ""
     topics = asyncapi.topics(names, kafka.partitions)

@@ -66,7 +66,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     marks = None if kafka.log_folder is None else LogFolder(kafka.log_folder)
 
     def make(number: int, mark: Mark) -> Partition:
-        return Partition(log_name, number, known, followed.statistics, mark, followed.erasures)
+        return Partition(log_name, number, known, followed.statistics, mark, followed.erasures, followed.experiments)
 
     records = KafkaRecordPublisher(producer, PATIENCE)
     snapshots = None

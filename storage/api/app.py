@@ -111,6 +111,7 @@ def create_app(
     activity: Callable[[], Activity],
     setup: APIRouter,
     models: APIRouter,
+    experiments: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -143,6 +144,7 @@ def create_app(
     app.include_router(operations)
     app.include_router(setup)
     app.include_router(models)
+    app.include_router(experiments)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(EndWithKey)
     app.add_middleware(

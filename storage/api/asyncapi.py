@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from ingest.events import Erase, Event, Tick, UseModel, UsePages
+from ingest.events import Erase, Event, Tick, UseExperiments, UseModel, UsePages
 from ingest.openapi_rules import fix_schemas
 from storage.api.topic_examples import EXAMPLES
+from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow, PagesMarker
 from stream.scored import DeadLetter, ScoredSession
@@ -29,11 +30,11 @@ class TopicDoc(NamedTuple):
 
 #: What the key of each message is, where it has one.
 _SESSION_KEY = "site/session_id, in UTF-8"
-_CONTROLS = (Tick, UseModel, UsePages, Erase)
+_CONTROLS = (Tick, UseModel, UsePages, Erase, UseExperiments)
 
 
 def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
-    """The five topics; `names` by events, scored, pages, erasures and dead."""
+    """The six topics; `names` by events, scored, pages, erasures, experiments and dead."""
     return [
         TopicDoc(
             names["events"],
@@ -69,6 +70,15 @@ def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
             1,
             "",
             (ErasureRecord,),
+        ),
+        TopicDoc(
+            names["experiments"],
+            "Experiments and hold-outs",
+            "Each record is an experiment, or a site's hold-out, whole as it is after a change; its offset plus one is "
+            "the version that a control puts in force.",
+            1,
+            "",
+            (ExperimentDefinition, HoldoutDefinition),
         ),
         TopicDoc(
             names["dead"],

@@ -13,6 +13,7 @@ from storage.admin.records import SessionRecords
 from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.dead_letters.answers import DeadLetterList, ResendRequest, ResentLetter, WholeDeadLetter
 from storage.drift.report import DriftCheckList, SiteDrift
+from storage.experiments.answers import STRUCTS as EXPERIMENT_STRUCTS
 from storage.feature_store.days import FeatureDays
 from storage.health.answers import HealthReport, LagReport
 from storage.http.answers import REF
@@ -44,6 +45,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *SETUP_STRUCTS,
     *OVERVIEW_STRUCTS,
     *PROMOTION_STRUCTS,
+    *EXPERIMENT_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
     *(WebhookList, WebhookView, WebhookOrder, RotationOrder, NewWebhook, DeliveryList, DeliveryView),
 )

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from ingest.events import Code, Context, Erase, Event, Page, Tick, UseModel, UsePages
+from ingest.events import Code, Context, Erase, Event, Page, Tick, UseExperiments, UseModel, UsePages
 from scoring.features import Features
 from scoring.signals import Signals
+from stream.experiments.definition import Arm, ExperimentDefinition, HoldoutDefinition
 from stream.fold.erasures import ErasureRecord, visitor_digest
 from stream.fold.pages import PageRow, PagesMarker
 from stream.scored import CategoryNames, Cause, Counts, DeadLetter, Reason, ScoredSession, View, version_of
@@ -38,6 +39,7 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
         UseModel("logistic-shop-2025-03-01-5f0c2a91", _SITE),
         UsePages(7),
         Erase(visitor_digest(_SITE, _VISITOR), 3),
+        UseExperiments(2),
         ScoredSession(
             site=_SITE,
             session_id=_SESSION,
@@ -91,6 +93,20 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
         PageRow(_BATCH, _SITE, _PATH, 0.12, 0.2, 4.5),
         PagesMarker(_BATCH, 1),
         ErasureRecord(visitor_digest(_SITE, _VISITOR), _NOON),
+        ExperimentDefinition(
+            name="chat",
+            site=_SITE,
+            kind="action",
+            unit="visitor",
+            layer="chat",
+            salt="3f9c2a7d51e08b64",
+            arms=(Arm("control", ((0, 5_000),), acts=False), Arm("treatment", ((5_000, 10_000),))),
+            status="running",
+            started_at=_NOON,
+            audience="band >= building and cart_value > 0",
+            by="key operator",
+        ),
+        HoldoutDefinition(site=_SITE, salt="81d4e6a05b2f9c37", buckets=500, changed_at=_NOON, by="key operator"),
         DeadLetter(
             log="5L6g3nShT-eMCtK--X86sw",
             partition=0,

@@ -11,6 +11,7 @@ from storage.replay.stored_log import StoredLog
 from storage.replay.stored_sessions import StoredSessions
 from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import ReplayTarget
+from stream.experiments.history import Experiments
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
@@ -40,6 +41,7 @@ class ReplayContext:
     models: ModelLoader
     make: Callable[[int, Mark], Partition]
     erasures: Erasures
+    experiments: Experiments
     wait_for_versions: WaitForVersions
     committed: Callable[[int], Awaitable[tuple[int, str] | None]]
     written: Callable[[Mapping[int, int]], Awaitable[str]]

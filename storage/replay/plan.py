@@ -7,11 +7,14 @@ from storage.database.threads import in_thread
 from storage.replay.context import ReplayContext
 from storage.replay.errors import ReplayError
 from storage.replay.request import PartitionPlan, ReplaySelection
+from storage.replay.stored_log import ControlsInForce
+from stream.experiments.history import Experiments
 from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import Mark, decode_mark
 from stream.fold.models_in_force import ModelsInForce
 from stream.kafka.source import Bounds, Source
 from stream.replay import EARLIER, NEVER
+from stream.required import RequiredVersions
 
 
 async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -> PartitionPlan:
@@ -21,13 +24,29 @@ async def plan(world: ReplayContext, request: ReplaySelection, partition: int) -
     cut = bounds.end - 1
     first = await _first(world, request, source, partition, bounds)
     known = await in_thread(world.stored.in_force, partition, first) if first > bounds.start else None
-    models, pages = known or (ModelsInForce(), 0)
+    known = known or ControlsInForce(ModelsInForce())
+    await world.wait_for_versions(RequiredVersions(experiments=known.experiments))
     clocks = await in_thread(world.stored.clocks, partition, first) if first else {}
-    begin = Mark(first, clocks, models.common, pages, sites=models.sites)
+    begin = Mark(
+        first,
+        clocks,
+        known.models.common,
+        known.pages,
+        sites=known.models.sites,
+        experiments_version=known.experiments,
+        left_out=left_out(world.experiments, known),
+    )
     last = await _last(world, request, partition, cut)
     # A training set has no sessions that are open at the cut, whoever they belong to; nor has a shadow.
     tail = begin if request.folds_sites else await _tail(world, request, partition, begin, cut)
     return PartitionPlan(partition, begin, last, cut, tail, await _lacks(world, request, partition, first, cut))
+
+
+def left_out(experiments: Experiments, known: ControlsInForce) -> tuple[str, ...]:
+    """The running experiments that live workers left out, since a model of theirs could not be used."""
+    running = experiments.models(known.experiments)
+    refused = {name for before, version in known.refused_experiments for name in experiments.begun(before, version)}
+    return tuple(sorted(refused & running.keys()))
 
 
 def source_of(world: ReplayContext, request: ReplaySelection) -> Source:

@@ -5,7 +5,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from ingest.events import CLOCK_TOLERANCE_MS, LIVE_CLOCK, Tick, UndecodableError, UseModel, UsePages, decode, encode
+from ingest.events import (
+    CLOCK_TOLERANCE_MS,
+    LIVE_CLOCK,
+    Tick,
+    UndecodableError,
+    UseExperiments,
+    UseModel,
+    UsePages,
+    decode,
+    encode,
+)
 from storage.database.threads import in_thread
 from storage.write.clickhouse_sink import run_query
 from stream.fold.models_in_force import ModelsInForce
@@ -23,6 +33,18 @@ class StoredRecord(Struct, frozen=True, gc=False):
     timestamp: int
     key: bytes | None
     value: bytes | None
+
+
+class ControlsInForce(Struct, frozen=True):
+    """What controls put in force: models, versions of page statistics and of experiments.
+
+    `refused_experiments`: between which versions experiments with models began that live workers refused.
+    """
+
+    models: ModelsInForce
+    pages: int = 0
+    experiments: int = 0
+    refused_experiments: tuple[tuple[int, int], ...] = ()
 
 
 class StoredLog:
@@ -89,9 +111,10 @@ class StoredLog:
         """The last offset of an event received before `at` (ms); None where there is none."""
         return self._found(_LAST_BEFORE, partition, at)
 
-    def in_force(self, partition: int, offset: int) -> tuple[ModelsInForce, int]:
-        """The models and the version of the page statistics that the controls before `offset` put in force."""
-        models, pages = ModelsInForce(), 0
+    def in_force(self, partition: int, offset: int) -> ControlsInForce:
+        """What the controls before `offset` put in force."""
+        models, pages, experiments = ModelsInForce(), 0, 0
+        without: list[tuple[int, int]] = []
         refused = self.refused(partition)
         for at, raw in self._run_query(_CONTROLS, partition, first=offset):
             try:
@@ -102,7 +125,11 @@ class StoredLog:
                 models.apply(content)
             elif isinstance(content, UsePages):
                 pages = max(pages, content.version)
-        return models, pages
+            elif isinstance(content, UseExperiments):
+                if at in refused:
+                    without.append((experiments, content.version))
+                experiments = max(experiments, content.version)
+        return ControlsInForce(models, pages, experiments, tuple(without))
 
     def clocks(self, partition: int, offset: int) -> dict[str, int]:
         """The clocks of imported sites as the records before `offset` leave them, the one that began first first."""
@@ -161,8 +188,8 @@ _AT = "fromUnixTimestamp64Milli({at:Int64}, 'UTC')"
 _FIRST_SINCE = f"SELECT min(offset), count() {_PLACE} AND received_at >= {_AT}"
 _LAST_BEFORE = f"SELECT max(offset), count() {_PLACE} AND least(received_at, appended_at) < {_AT}"
 _CONTROLS = (
-    f"SELECT offset, raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' AND type IN ('model', 'pages') "
-    "ORDER BY offset"
+    f"SELECT offset, raw {_PLACE} AND offset < {{first:UInt64}} AND kind = 'control' "
+    "AND type IN ('model', 'pages', 'experiments') ORDER BY offset"
 )
 # An event of a live site does not name its clock.
 _CLOCKS = (

@@ -14,7 +14,7 @@ import clickhouse_connect
 from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver import exceptions, options
 
-from ingest.events import Erase, Event, Tick, UseModel, UsePages
+from ingest.events import Erase, Event, Tick, UseExperiments, UseModel, UsePages
 from storage.database.columns import OPTIONAL_STRUCTS, TIMELINE_COLUMNS, StoredColumn
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.write.block import Block, TopicRecord
@@ -24,7 +24,13 @@ from stream.scored import CLOSED_BIT, DeadLetter, ScoredSession, stored_list
 
 Columns = dict[str, Sequence[Any]]
 
-_CONTROLS: dict[type, str] = {Tick: "tick", UseModel: "model", UsePages: "pages", Erase: "erase"}
+_CONTROLS: dict[type, str] = {
+    Tick: "tick",
+    UseModel: "model",
+    UsePages: "pages",
+    Erase: "erase",
+    UseExperiments: "experiments",
+}
 _OF_TABLES = "database = currentDatabase() AND has({tables:Array(String)}, table)"
 _MUTATIONS = f"SELECT table, latest_fail_reason FROM system.mutations WHERE {_OF_TABLES} AND NOT is_done"  # noqa: S608  our names
 

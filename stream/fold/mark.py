@@ -33,6 +33,8 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     """Where a fold may begin: the offset, and what stood there. An empty model is the default one.
 
     `before` is the model that was in force before `model`, `sites` are those of sites that have one of their own;
+    `experiments_version` is that of the definitions in force, `left_out` names experiments that no session is in, since
+    a model of theirs could not be used;
     `refused` are the offsets, from `next` on, of the controls whose model could not be used, so that a fold which
     begins here comes to the same end.
     """
@@ -44,6 +46,8 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     before: str = ""
     refused: tuple[int, ...] = ()
     sites: dict[str, str] = {}
+    experiments_version: int = field(default=0, name="experiments")
+    left_out: tuple[str, ...] = ()
     #: From where recovery is quicker, if it is still there.
     snapshot: SnapshotPlace | None = None
 

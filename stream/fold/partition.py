@@ -18,16 +18,19 @@ from ingest.events import (
     Event,
     Tick,
     UndecodableError,
+    UseExperiments,
     UseModel,
     UsePages,
     clock_of,
     decode,
 )
 from scoring.site_profile import SiteProfile
+from stream.experiments.history import Experiments
 from stream.fold.calendar import Calendar, Calendars
 from stream.fold.clock import IDLE, SessionClock
 from stream.fold.erasures import Erasures, digests_of
 from stream.fold.event_ids import event_id_bytes
+from stream.fold.experiments_in_force import ExperimentsInForce
 from stream.fold.log_time import clamp_to_append_time
 from stream.fold.mark import CLOCKS_BYTES, Mark, clock_bytes
 from stream.fold.models_in_force import ModelsInForce
@@ -78,6 +81,7 @@ class Partition:
         statistics: PageStatistics,
         start: Mark,
         erasures: Erasures | None = None,
+        experiments: Experiments | None = None,
     ) -> None:
         self.log = log
         self.number = number
@@ -86,6 +90,7 @@ class Partition:
         #: Why controls were refused, by their offset; what is no longer known is given as REFUSED_EARLIER.
         self.refused = dict.fromkeys(start.refused, REFUSED_EARLIER)
         self.pages_version = start.pages_version
+        self.experiments = ExperimentsInForce(experiments or Experiments(), start.experiments_version, start.left_out)
         self.clocks = {name: SessionClock(now) for name, now in start.clocks.items()}
         self._calendars = calendars
         self._statistics = statistics
@@ -149,7 +154,9 @@ class Partition:
         if not self.refused:
             return mark
         self.refused = {offset: why for offset, why in self.refused.items() if offset >= mark.next}
-        return msgspec.structs.replace(mark, refused=tuple(self.refused)[-MOST_REFUSED:])
+        # What is refused and not folded yet is looked at again when it is.
+        folded = [offset for offset in self.refused if offset < self.next]
+        return msgspec.structs.replace(mark, refused=tuple(folded[-MOST_REFUSED:]))
 
     def due_tick(self, wall: int) -> Tick | None:
         """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed."""
@@ -198,8 +205,17 @@ class Partition:
     def here(self) -> Mark:
         """This place as a mark."""
         clocks = {name: clock.now for name, clock in self.clocks.items()}
-        models = self.models
-        return Mark(self.next, clocks, models.common, self.pages_version, models.before, sites=dict(models.sites))
+        models, experiments = self.models, self.experiments
+        return Mark(
+            self.next,
+            clocks,
+            models.common,
+            self.pages_version,
+            models.before,
+            sites=dict(models.sites),
+            experiments_version=experiments.version,
+            left_out=tuple(sorted(experiments.left_out)),
+        )
 
     def _apply_control(self, record: LogRecord, control: Control, result: FoldResult | None) -> tuple[Outcome, str]:
         if isinstance(control, Tick):
@@ -210,6 +226,11 @@ class Partition:
         elif isinstance(control, UsePages):
             self.pages_version = max(self.pages_version, control.version)
             self._profiles.clear()
+        elif isinstance(control, UseExperiments):
+            refusal = self.refused.get(record.offset, "")
+            self.experiments.apply(control.version, bool(refusal))
+            if refusal:
+                return "failed", refusal
         elif isinstance(control, Erase):
             self._forget(control.digest)
         return "control", ""
@@ -260,6 +281,9 @@ class Partition:
             session = None
         if session is None:
             session = Session(event.site, key, clock.now, offset, calendar)
+            if event.clock == "live":
+                # Nobody acts on history.
+                session.experiments_version = self.experiments.version
             return self._take(clock, key, session, record, event, id_bytes, occurred_at, result)
         self._touch(clock, key, session)
         if session.events >= SESSION_EVENTS:
@@ -369,7 +393,9 @@ class Partition:
             session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
         )
         profile = self._profiles.get(session.site) or self._profile_of(session.site)
-        result.updates.append(UnscoredUpdate(self.number, key, self.models.of(session.site), update, profile))
+        enrolment = self.experiments.enrolment(session)
+        model = enrolment.model or self.models.of(session.site)
+        result.updates.append(UnscoredUpdate(self.number, key, model, update, profile, enrolment))
 
     def _profile_of(self, site: str) -> SiteProfile:
         """The profile of the version in force, kept until another one is."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ingest.commerce import VisitorHistory
 from ingest.events import Context, DeviceClass, Event, Ping
 from scoring.features import VisitorType
+from stream.experiments.enrolment import Enrolment, SitePlan
 from stream.fold.calendar import Calendar, Day
 from stream.fold.commerce import CommerceState, is_commerce
 from stream.fold.engagement import Engagement
@@ -49,6 +50,16 @@ class SessionContext(NamedTuple):
     category_names: CategoryNames
 
 
+class Enrolled(NamedTuple):
+    """An enrolment with what it was made of."""
+
+    plan: SitePlan
+    visitor_id: str
+    session_context: SessionContext | None
+    day: Day | None
+    enrolment: Enrolment
+
+
 class Session:
     """The folded events of one session. Slots, bytes and arrays: a worker holds a hundred thousand of them.
 
@@ -57,7 +68,8 @@ class Session:
 
     __slots__ = (
         "bot", "bounce_rate_sum", "by_type", "calendar", "commerce", "customs", "day", "distinct_pages", "ended",
-        "engagement", "exit_rate_sum", "first_at", "first_offset", "first_place", "greatest_place", "history",
+        "engagement", "enrolled", "exit_rate_sum", "experiments_version", "first_at", "first_offset", "first_place",
+        "greatest_place", "history",
         "history_at", "history_place", "hour", "ids", "key", "last_at", "last_place", "last_seen", "network_digest",
         "opened_at", "orders", "page_value_sum", "pages", "pings", "previous_at", "session_context", "site", "views",
         "views_with_statistics", "visitor_id",
@@ -71,6 +83,10 @@ class Session:
         self.opened_at = opened_at
         self.first_offset = first_offset
         self.calendar = calendar
+        #: The version of the experiments that was in force when it opened; 0 is none, as of an import. And what that
+        #: came to when it was last looked at (stream/fold/experiments_in_force.py).
+        self.experiments_version = 0
+        self.enrolled: Enrolled | None = None
         #: Where its clock stood when it was last kept open.
         self.last_seen = opened_at
         self.visitor_id = ""

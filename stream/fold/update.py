@@ -7,6 +7,7 @@ from msgspec import Struct
 from ingest.events import Event
 from scoring.site_profile import SiteProfile
 from stream.codegen import compile_struct_builder
+from stream.experiments.enrolment import NOT_ENROLLED, Enrolment
 from stream.fold.event_ids import ID_BYTES, event_id_text
 from stream.fold.features import features
 from stream.fold.pages import VIEW_CAP
@@ -16,8 +17,8 @@ from stream.scored import Cause, Counts, SessionUpdate, Status, View
 
 
 class UnscoredUpdate(Struct, frozen=True, gc=False):
-    """Where the record goes, the model version and the profile of its site that were in force, and the record without
-    its score.
+    """Where the record goes, the model version and the profile of its site that were in force, the record without its
+    score, and what its session has of experiments.
     """
 
     partition: int
@@ -25,6 +26,7 @@ class UnscoredUpdate(Struct, frozen=True, gc=False):
     model: str
     record: SessionUpdate
     profile: SiteProfile
+    enrolment: Enrolment = NOT_ENROLLED
 
 
 #: Fields that an update makes; all others are attributes of the session.

@@ -26,7 +26,7 @@ from stream.scored import Refund
 #: Attributes that are packed in a way of their own, or found again; all others are numbers, texts and bytes.
 _OWN_WAY = frozenset(
     (
-        "by_type", "calendar", "commerce", "day", "engagement", "history", "hour", "orders", "pages",
+        "by_type", "calendar", "commerce", "day", "engagement", "enrolled", "history", "hour", "orders", "pages",
         "session_context", "views",
     )
 )  # fmt: skip
@@ -107,6 +107,7 @@ class SessionUnpacker:
         session.site = intern(session.site)
         session.calendar = calendar = self._calendar_of(session.site)
         session.day, session.hour = calendar.day(session.first_at), calendar.hour(session.first_at)
+        session.enrolled = None
         session.session_context = shared_context(found.context)
         session.views = array("q", found.views)
         pages = [self._page(each) for each in found.pages]

@@ -17,10 +17,13 @@ MESSAGES = [
     "UseModel",
     "UsePages",
     "Erase",
+    "UseExperiments",
     "ScoredSession",
     "PageRow",
     "PagesMarker",
     "ErasureRecord",
+    "ExperimentDefinition",
+    "HoldoutDefinition",
     "DeadLetter",
 ]
 

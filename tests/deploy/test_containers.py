@@ -205,7 +205,8 @@ def given(kafka: Broker, mariadb_url: str, tmp_path: Path) -> Iterator[dict[str,
     """Variables that lead the containers to services that are there, apart from all other tests."""
     run = uuid.uuid4().hex[:8]
     topics = {
-        variable(f"kafka.{name}_topic"): f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead")
+        variable(f"kafka.{name}_topic"): f"{name}-{run}"
+        for name in ("events", "scored", "pages", "erasures", "experiments", "dead")
     }
     groups = {variable(f"{part}.group"): f"{part}-{run}" for part in ("worker", "storage", "webhooks")}
     with clickhouse_front(tmp_path / "clickhouse") as port:

@@ -91,6 +91,11 @@ PREDICTIONS = {
     "POST /predict": Row("read", body=EXAMPLE),
     "POST /predict/batch": Row("read", body=[EXAMPLE]),
 }
+EXPERIMENT = {
+    "name": "chat",
+    "site": "shop",
+    "arms": [{"name": "control", "share": 50}, {"name": "treatment", "share": 50}],
+}
 #: The broker of these tests is away: whoever is let in hears that.
 AWAY = (503,)
 JOB = Row("admin", "/replays/1", other=404, tells='"site":"shop"')
@@ -188,6 +193,17 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /keys": Row("admin", other="own", tells='"name":"export"'),
         "POST /keys": Row("admin", body={"name": "other", "scopes": ["read"]}, well=(409,), other=403),
         "DELETE /keys": Row("admin", "/keys?name=away", well=(404,), other=403),
+        "GET /experiments": Row("admin", well=AWAY),
+        "POST /experiments": Row("admin", body=EXPERIMENT, well=AWAY, other=403),
+        "GET /experiments/{name}": Row("admin", "/experiments/chat", well=AWAY),
+        "DELETE /experiments/{name}": Row("admin", "/experiments/chat", well=AWAY),
+        "POST /experiments/{name}/start": Row("admin", "/experiments/chat/start", body={}, well=AWAY),
+        "POST /experiments/{name}/grow": Row(
+            "admin", "/experiments/chat/grow", body={"shares": {"treatment": 60}}, well=AWAY
+        ),
+        "POST /experiments/{name}/stop": Row("admin", "/experiments/chat/stop", body={}, well=AWAY),
+        "GET /holdouts": Row("admin", well=AWAY),
+        "PUT /holdouts/{site}": Row("admin", "/holdouts/shop", body={"share": 5}, well=AWAY, other=403),
         "GET /registry": Row("admin"),
         "GET /registry/{version}": Row("admin", f"/registry/{MODEL}", tells='"card"'),
         "POST /promotions": Row("admin", body={"version": MODEL, "site": "shop"}, well=(202, 409), other=403),

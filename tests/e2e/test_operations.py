@@ -137,7 +137,7 @@ def test_a_setting_that_is_none_is_one_line(tmp_path: Path) -> None:
 async def test_faults_of_kafka_and_mariadb_are_a_line_each(kafka: Broker, mariadb_url: str, tmp_path: Path) -> None:
     made = kafka.settings(partitions=2)
     await topics.ensure(kafka_clients(made), topics.wanted(made))
-    names = ("events_topic", "scored_topic", "pages_topic", "erasures_topic", "dead_topic")
+    names = ("events_topic", "scored_topic", "pages_topic", "erasures_topic", "experiments_topic", "dead_topic")
     stack = new_stack(
         tmp_path,
         OPECOM_PROFILE="services",

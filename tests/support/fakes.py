@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from scoring.model import ConstantModel
+from stream.experiments.history import Experiments
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
@@ -120,11 +121,12 @@ def worker_on(
     erasures: Erasures | None = None,
     wait_for_versions: WaitForVersions | None = None,
     snapshots: SnapshotWriter | None = None,
+    experiments: Experiments | None = None,
 ) -> Worker:
     known = statistics or PageStatistics()
 
     def make(number: int, mark: Mark) -> Partition:
-        return Partition("log", number, Calendars({}), known, mark, erasures)
+        return Partition("log", number, Calendars({}), known, mark, erasures, experiments)
 
     return Worker(
         topics=TOPICS, log_reader=log, make=make, wait_for_versions=wait_for_versions or _reached, models=models,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ingest.events import Control, Event, encode, key_of
+from stream.experiments.history import Experiments
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
@@ -37,8 +38,10 @@ def partition(
     statistics: PageStatistics | None = None,
     number: int = 0,
     erasures: Erasures | None = None,
+    experiments: Experiments | None = None,
 ) -> Partition:
-    return Partition("log", number, Calendars({}), statistics or PageStatistics(), start or Mark(0, {}), erasures)
+    known = statistics or PageStatistics()
+    return Partition("log", number, Calendars({}), known, start or Mark(0, {}), erasures, experiments)
 
 
 def folded(records: Sequence[LogRecord], state: Partition | None = None) -> FoldResult:

@@ -24,6 +24,7 @@ from storage.replay.targets import DatabaseTarget, DryRunTarget, FileTarget, Rep
 from storage.write.block import TopicRecord, TopicRole, block_of, read
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
+from stream.experiments.history import Experiments
 from stream.fold.calendar import Calendars
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
@@ -98,6 +99,7 @@ class Shop:
     models: Callable[[str], Model] = field(default=lambda _: ConstantModel())
     statistics: PageStatistics = field(default_factory=PageStatistics)
     erasures: Erasures = field(default_factory=Erasures)
+    experiments: Experiments = field(default_factory=Experiments)
     wait_for_versions: WaitForVersions = field(default=lambda _: _reached())
     commits: dict[int, tuple[int, str]] = field(default_factory=dict)
     topic: ListRecordPublisher = field(default_factory=ListRecordPublisher)
@@ -149,6 +151,7 @@ class Shop:
             models=self._model,
             make=self._make,
             erasures=self.erasures,
+            experiments=self.experiments,
             wait_for_versions=self.wait_for_versions,
             committed=self._committed,
             written=_written,
@@ -187,7 +190,7 @@ class Shop:
                 self.client.command(f"TRUNCATE TABLE {table}")
 
     def _make(self, number: int, mark: Mark) -> Partition:
-        return Partition(LOG, number, self.calendars, self.statistics, mark, self.erasures)
+        return Partition(LOG, number, self.calendars, self.statistics, mark, self.erasures, self.experiments)
 
     def _model(self, version: str) -> Model:
         try:

@@ -19,6 +19,7 @@ from deploy.processes.probes import is_ready
 from deploy.wiring.storage import databases
 from ingest.events import Event, UndecodableError, decode
 from storage.replay.stored_log import StoredLog
+from stream.experiments.history import Experiments
 from stream.fold.pages import PageStatistics
 from tests.support.forked import Opecom
 from tests.support.stack import READY_SECONDS, Stack
@@ -155,9 +156,10 @@ async def check_stored(stack: Stack, accepted: set[str]) -> str:
     Returns one line of figures.
     """
     settings = stack.settings
-    statistics = PageStatistics()
-    for record in TopicCopy(log_folder(settings.data_dir) / settings.kafka.pages_topic).records():
-        statistics.take(record.offset, record.value)
+    statistics, experiments = PageStatistics(), Experiments()
+    for known, topic in ((statistics, settings.kafka.pages_topic), (experiments, settings.kafka.experiments_topic)):
+        for record in TopicCopy(log_folder(settings.data_dir) / topic).records():
+            known.take(record.offset, record.value)
     async with databases(settings) as opened:
         ((name, count),) = opened.client.query("SELECT any(log), uniqExact(log) FROM events").result_rows
         assert count == 1, "the log did not go on"
@@ -169,7 +171,7 @@ async def check_stored(stack: Stack, accepted: set[str]) -> str:
         events = _events(records)
         lost = accepted - events
         assert not lost, f"{len(lost)} of {len(accepted)} accepted events are not in the log"
-        expected = refolded(settings, records, statistics, name)
+        expected = refolded(settings, records, statistics, name, experiments=experiments)
         found = stored(opened.engine, opened.client)
         letters = opened.client.query("SELECT partition, offset FROM dead_letters FINAL WHERE topic = 'events'")
         assert {tuple(row) for row in letters.result_rows} == expected.dead.keys()

@@ -39,9 +39,8 @@ class Broker:
     def settings(self, **given: Any) -> KafkaSettings:
         """Settings for this broker with topic names that no other test has."""
         run = uuid.uuid4().hex[:8]
-        names = {
-            f"{name}_topic": f"{name}-{run}" for name in ("events", "scored", "pages", "erasures", "dead", "snapshots")
-        }
+        roles = ("events", "scored", "pages", "erasures", "experiments", "dead", "snapshots")
+        names = {f"{name}_topic": f"{name}-{run}" for name in roles}
         connection = {} if self.idempotent else broker.SETTINGS
         return KafkaSettings(**{"bootstrap": self.bootstrap, **names, **connection, **given})
 

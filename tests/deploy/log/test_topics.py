@@ -47,6 +47,7 @@ async def test_missing_topics_are_reported_then_made_then_left_alone(broker: Bro
         f"made topic {kafka.scored_topic} with 3 partitions",
         f"made topic {kafka.pages_topic} with 1 partitions",
         f"made topic {kafka.erasures_topic} with 1 partitions",
+        f"made topic {kafka.experiments_topic} with 1 partitions",
         f"made topic {kafka.dead_topic} with 3 partitions",
         *([f"made topic {kafka.snapshots_topic} with 3 partitions"] if kafka.snapshots_topic else []),
     ]
@@ -159,10 +160,10 @@ async def test_the_log_is_named_by_the_cluster(broker: Broker) -> None:
 
 def test_all_that_must_be_equal_is_equal() -> None:
     wanted = topics.wanted(KafkaSettings(partitions=7, replication=3, min_insync=2))
-    events, _, pages, erasures, _, snapshots = wanted
-    assert [topic.partitions for topic in wanted] == [7, 7, 1, 1, 7, 7]
+    events, _, pages, erasures, experiments, _, snapshots = wanted
+    assert [topic.partitions for topic in wanted] == [7, 7, 1, 1, 1, 7, 7]
     assert {topic.settings["cleanup.policy"] for topic in wanted[:-1]} == {"delete"}
     assert (snapshots.settings["cleanup.policy"], snapshots.settings["retention.ms"]) == ("compact,delete", "86400000")
     assert {topic.settings["min.insync.replicas"] for topic in wanted} == {"2"}
-    assert erasures.settings["retention.ms"] == "-1"
+    assert erasures.settings["retention.ms"] == experiments.settings["retention.ms"] == "-1"
     assert (pages.settings["retention.ms"], events.settings["message.timestamp.type"]) == ("-1", "LogAppendTime")

@@ -110,6 +110,8 @@ async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str)
         "updated_at": NOON + 4_321,
         "model_version": "first",
         "version": 2 << 12,
+        "experiments": [],
+        "holdout": False,
         # Of streams alone.
         "path": None,
     }

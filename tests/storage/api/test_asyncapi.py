@@ -21,10 +21,11 @@ def test_every_topic_is_there_with_its_messages() -> None:
         name: (set(channel["messages"]), channel["bindings"]["kafka"]["partitions"])
         for name, channel in channels.items()
     } == {
-        "events": ({"Event", "Tick", "UseModel", "UsePages", "Erase"}, 6),
+        "events": ({"Event", "Tick", "UseModel", "UsePages", "Erase", "UseExperiments"}, 6),
         "scored-sessions": ({"ScoredSession"}, 6),
         "page-stats": ({"PageRow", "PagesMarker"}, 1),
         "erasures": ({"ErasureRecord"}, 1),
+        "experiments": ({"ExperimentDefinition", "HoldoutDefinition"}, 1),
         "events-dead": ({"DeadLetter"}, 6),
     }
 
@@ -53,5 +54,6 @@ def test_schemas_name_every_field_of_the_record_on_the_topic() -> None:
 
 def test_the_names_of_all_topics_come_from_settings() -> None:
     assert set(document()["channels"]) == {
-        getattr(KafkaSettings(), f"{name}_topic") for name in ("events", "scored", "pages", "erasures", "dead")
+        getattr(KafkaSettings(), f"{name}_topic")
+        for name in ("events", "scored", "pages", "erasures", "experiments", "dead")
     }

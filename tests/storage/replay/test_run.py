@@ -203,7 +203,7 @@ async def test_the_workers_mark_is_where_open_sessions_are_looked_for(databases:
     shop = Shop(*databases, said)
     shop.live()
     whole = await shop.replay(into="nothing")
-    state = shop.world().make(0, shop.world().make(0, stream.fold.mark.Mark(0, {}))._here())
+    state = shop.world().make(0, shop.world().make(0, stream.fold.mark.Mark(0, {})).here())
     for record in shop.source.partitions[0]:
         state.fold(record, None)
         state.mark()

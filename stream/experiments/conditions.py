@@ -1,0 +1,218 @@
+"""The language of conditions: comparisons of known names, compiled to closures.
+
+    band >= building and cart_value > 0 and not (device_class in (mobile, tablet) or Weekend)
+
+`and` binds tighter than `or`, `not` tighter than both. Numbers are compared by == != < <= > >=, categories by == and
+!=, bands also by their order; `in (a, b)` is one of several; a name that is true or false stands alone. A probability
+is compared rounded to six digits. A value that is unknown makes its comparison false, whichever it is.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from stream.errors import StreamError
+from stream.experiments.vocabulary import BANDS, KnownName, Vocabulary
+
+MOST_CHARACTERS, MOST_DEPTH = 500, 16
+#: (update or session, its probability, its band) -> whether the condition holds; the score is ignored at an opening.
+Holds = Callable[[Any, float, str], bool]
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<word>[A-Za-z_]\w*)"
+    r"|(?P<quoted>'[^']*'|\"[^\"]*\")|(?P<sign>==|!=|<=|>=|[<>(),]))"
+)
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+_WORDS = {"and", "or", "not", "in"}
+
+
+class ConditionError(StreamError):
+    """The text is no condition; the message names the place and what may stand there."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`holds` by an update or session, its probability and its band; `names` are those that it uses."""
+
+    text: str
+    names: frozenset[str]
+    holds: Holds
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    text: str
+    #: Of its first character, counted from 1.
+    place: int
+
+
+def compile_condition(text: str, vocabulary: Vocabulary) -> Condition:
+    """Compile a condition over these names; raises ConditionError."""
+    if len(text) > MOST_CHARACTERS:
+        raise ConditionError(f"the condition has {len(text)} characters, {MOST_CHARACTERS} at most")
+    parser = _Parser(_tokens(text), vocabulary)
+    holds = parser.parse()
+    return Condition(text, frozenset(parser.names), holds)
+
+
+def _tokens(text: str) -> list[_Token]:
+    found, at = [], 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            place = at + len(text[at:]) - len(text[at:].lstrip())
+            raise ConditionError(f"character {place + 1}: {text[place]!r} is no part of a condition")
+        kind = str(match.lastgroup)
+        found.append(_Token(kind, match[kind], match.start(kind) + 1))
+        at = match.end()
+    return [*found, _Token("end", "the end", len(text) + 1)]
+
+
+class _Parser:
+    """Reads the tokens once, from left to right."""
+
+    def __init__(self, tokens: list[_Token], vocabulary: Vocabulary) -> None:
+        self.names: set[str] = set()
+        self._tokens = tokens
+        self._at = 0
+        self._depth = 0
+        self._vocabulary = vocabulary
+
+    def parse(self) -> Holds:
+        holds = self._either()
+        if self._token.kind != "end":
+            raise self._unexpected("and, or, the end")
+        return holds
+
+    @property
+    def _token(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _takes(self, text: str) -> bool:
+        """Take the next token if it is this word or sign."""
+        if self._token.kind in ("word", "sign") and self._token.text == text:
+            self._at += 1
+            return True
+        return False
+
+    def _either(self) -> Holds:
+        holds = self._all()
+        while self._takes("or"):
+            holds = _or(holds, self._all())
+        return holds
+
+    def _all(self) -> Holds:
+        holds = self._negated()
+        while self._takes("and"):
+            holds = _and(holds, self._negated())
+        return holds
+
+    def _negated(self) -> Holds:
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
+            raise ConditionError(f"character {self._token.place}: nested deeper than {MOST_DEPTH} levels")
+        if self._takes("not"):
+            holds = _not(self._negated())
+        elif self._takes("("):
+            holds = self._either()
+            if not self._takes(")"):
+                raise self._unexpected("and, or, )")
+        else:
+            holds = self._comparison()
+        self._depth -= 1
+        return holds
+
+    def _comparison(self) -> Holds:
+        token = self._token
+        known = self._vocabulary.get(token.text) if token.kind == "word" else None
+        if known is None:
+            if token.kind != "word" or token.text in _WORDS:
+                raise self._unexpected("a name, not, (")
+            raise ConditionError(
+                f"character {token.place}: {token.text!r} is no known name; known are {', '.join(self._vocabulary)}"
+            )
+        self._at += 1
+        self.names.add(token.text)
+        if self._takes("in"):
+            return _one_of(known, self._values(known))
+        sign = self._token
+        if sign.kind == "sign" and sign.text in _SIGNS:
+            if known.kind in ("category", "boolean") and sign.text not in ("==", "!="):
+                raise ConditionError(f"character {sign.place}: {token.text} has no order; it is compared by == and !=")
+            self._at += 1
+            return _compared(known, _SIGNS[sign.text], self._value(known))
+        if known.kind == "boolean":
+            return _compared(known, operator.eq, True)
+        raise self._unexpected("==, !=, <, <=, >, >=, in")
+
+    def _values(self, known: KnownName) -> list[Any]:
+        if not self._takes("("):
+            raise self._unexpected("(")
+        values = [self._value(known)]
+        while self._takes(","):
+            values.append(self._value(known))
+        if not self._takes(")"):
+            raise self._unexpected("a comma, )")
+        return values
+
+    def _value(self, known: KnownName) -> Any:
+        token = self._token
+        text = token.text[1:-1] if token.kind == "quoted" else token.text
+        if known.kind == "number":
+            if token.kind != "number":
+                raise self._unexpected("a number")
+            value: Any = float(text)
+        elif known.kind == "boolean":
+            if text not in ("true", "false"):
+                raise self._unexpected("true, false")
+            value = text == "true"
+        else:
+            if text not in known.values or token.kind not in ("word", "quoted"):
+                raise self._unexpected(", ".join(known.values))
+            value = BANDS.index(text) if known.kind == "band" else text
+        self._at += 1
+        return value
+
+    def _unexpected(self, wanted: str) -> ConditionError:
+        token = self._token
+        shown = token.text if token.kind == "end" else repr(token.text)
+        return ConditionError(f"character {token.place}: {shown} stands where one of these may: {wanted}")
+
+
+_RANKS: dict[str, int] = {band: rank for rank, band in enumerate(BANDS)}
+
+
+def _compared(known: KnownName, compare: Callable[[Any, Any], bool], wanted: Any) -> Holds:
+    if known.kind == "band":
+        return lambda source, probability, band: compare(_RANKS[band], wanted)
+    if known.path is None:
+        return lambda source, probability, band: compare(round(probability, 6), wanted)
+    value_of = attrgetter(known.path)
+
+    def holds(source: Any, probability: float, band: str) -> bool:
+        value = value_of(source)
+        return value is not None and compare(value, wanted)
+
+    return holds
+
+
+def _one_of(known: KnownName, values: list[Any]) -> Holds:
+    return _compared(known, lambda value, wanted: value in wanted, frozenset(values))
+
+
+def _and(one: Holds, other: Holds) -> Holds:
+    return lambda source, probability, band: one(source, probability, band) and other(source, probability, band)
+
+
+def _or(one: Holds, other: Holds) -> Holds:
+    return lambda source, probability, band: one(source, probability, band) or other(source, probability, band)
+
+
+def _not(one: Holds) -> Holds:
+    return lambda source, probability, band: not one(source, probability, band)

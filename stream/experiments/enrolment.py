@@ -1,0 +1,99 @@
+"""What one session has of the experiments of its site: its arms, and whether its visitor is held out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from stream.experiments.assignment import bucket, contains
+from stream.experiments.conditions import Condition
+from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
+from stream.scored import ArmAssignment
+
+
+class EnrolledArm(Struct, frozen=True):
+    """An arm of a session; `audience` says of which updates, None: of all."""
+
+    assignment: ArmAssignment
+    audience: Condition | None
+
+
+class Enrolment(Struct, frozen=True):
+    """The arms of a session. `model` is the version that a model experiment's arm has, "" for the one in force."""
+
+    arms: tuple[EnrolledArm, ...] = ()
+    is_held_out: bool = False
+    model: str = ""
+
+
+#: Enrolments that a plan keeps.
+MOST_MADE = 4_096
+#: That of most sessions.
+NOT_ENROLLED = Enrolment()
+_HELD_OUT = Enrolment(is_held_out=True)
+
+
+class CompiledExperiment:
+    """A definition with its condition, None where it has no audience, and what a session has of each arm."""
+
+    __slots__ = ("arms", "audience", "definition")
+
+    def __init__(self, definition: ExperimentDefinition, audience: Condition | None) -> None:
+        self.definition = definition
+        self.audience = audience
+        of_updates = audience if definition.kind == "action" else None
+        self.arms = [EnrolledArm(ArmAssignment(definition.name, arm.name), of_updates) for arm in definition.arms]
+
+
+class SitePlan:
+    """What is in force for the sessions of one site that opened at one version: its hold-out, its experiments."""
+
+    __slots__ = ("_made", "experiments", "holdout")
+
+    def __init__(
+        self, holdout: HoldoutDefinition | None = None, experiments: Sequence[CompiledExperiment] = ()
+    ) -> None:
+        self.holdout = holdout
+        self.experiments = experiments
+        #: Enrolments by the places of their arms: a worker holds a hundred thousand sessions, which share these.
+        self._made: dict[tuple[int, ...], Enrolment] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.experiments and (self.holdout is None or not self.holdout.buckets)
+
+    def enrol(self, visitor_id: str, session_id: str, opening: Any) -> Enrolment:
+        """The enrolment of a session; `opening` has the attributes that OPENING_NAMES names."""
+        holdout = self.holdout
+        if holdout is not None and holdout.buckets and bucket(holdout.salt, visitor_id) < holdout.buckets:
+            return _HELD_OUT
+        places = tuple([_place_of(each, visitor_id, session_id, opening) for each in self.experiments])
+        enrolment = self._made.get(places)
+        if enrolment is None:
+            if len(self._made) >= MOST_MADE:
+                self._made.clear()
+            enrolment = self._made[places] = self._enrolment(places)
+        return enrolment
+
+    def _enrolment(self, places: Sequence[int]) -> Enrolment:
+        found = [(each, place) for each, place in zip(self.experiments, places, strict=True) if place >= 0]
+        if not found:
+            return NOT_ENROLLED
+        models = [each.definition.arms[place].model for each, place in found]
+        return Enrolment(tuple([each.arms[place] for each, place in found]), False, next(filter(None, models), ""))
+
+
+def _place_of(compiled: CompiledExperiment, visitor_id: str, session_id: str, opening: Any) -> int:
+    """The place of the session's arm, -1: none."""
+    definition, audience = compiled.definition, compiled.audience
+    if definition.kind == "model" and audience is not None and not audience.holds(opening, 0.0, ""):
+        return -1
+    place = bucket(definition.salt, visitor_id if definition.unit == "visitor" else session_id)
+    return next((number for number, arm in enumerate(definition.arms) if contains(arm.ranges, place)), -1)
+
+
+def assignments(arms: Sequence[EnrolledArm], update: Any, probability: float, band: str) -> tuple[ArmAssignment, ...]:
+    """The arms whose audience this update is in."""
+    return tuple(
+        [each.assignment for each in arms if each.audience is None or each.audience.holds(update, probability, band)]
+    )

@@ -1,0 +1,120 @@
+"""All that the topic `experiments` says, by version: which experiments ran, with which arms, when.
+
+Pure: reading the topic is stream/kafka/experiments_topic.py.
+"""
+
+import logging
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from typing import Generic, TypeVar
+
+from stream.experiments.definition import Definition, ExperimentDefinition, HoldoutDefinition, decode
+from stream.experiments.enrolment import CompiledExperiment, SitePlan
+from stream.experiments.rules import compile_audience, experiment_refusal, holdout_refusal
+
+log = logging.getLogger(__name__)
+
+State = TypeVar("State")
+
+
+class Experiments:
+    """The definitions read so far. `version` is how far that is: one more than the offset of the newest record."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        #: Records read; grows while the topic is being read.
+        self.records = 0
+        self._experiments: dict[str, _Versions[CompiledExperiment]] = {}
+        self._holdouts: dict[str, _Versions[HoldoutDefinition]] = {}
+
+    def take(self, offset: int, value: bytes) -> None:
+        """Take the record at `offset` of the topic; raises msgspec.DecodeError.
+
+        One that breaks a rule (stream/experiments/rules.py) changes nothing but the version.
+        """
+        self.records += 1
+        self.version = offset + 1
+        record = decode(value)
+        if reason := self.refusal(record):
+            log.error("experiments: the record at %d is left out: %s", offset, reason)
+        elif isinstance(record, HoldoutDefinition):
+            self._holdouts.setdefault(record.site, _Versions()).add(self.version, record)
+        else:
+            compiled = CompiledExperiment(record, compile_audience(record.audience, record.kind))
+            self._experiments.setdefault(record.name, _Versions()).add(self.version, compiled)
+
+    def refusal(self, record: Definition) -> str:
+        """Why a record that follows what is read may not be; empty where it may."""
+        if isinstance(record, HoldoutDefinition):
+            return holdout_refusal(record, self.holdout(record.site))
+        return experiment_refusal(record, self.definitions())
+
+    def definitions(self, version: int | None = None) -> list[ExperimentDefinition]:
+        """Each experiment as of the version, or the newest, in the order in which they were started."""
+        return [each.definition for each in self._as_of(version)]
+
+    def holdout(self, site: str, version: int | None = None) -> HoldoutDefinition | None:
+        found = self._holdouts.get(site)
+        return found.as_of(self.version if version is None else version) if found is not None else None
+
+    def holdouts(self) -> list[HoldoutDefinition]:
+        """The newest of each site, in the order of the sites' names."""
+        return [found for site in sorted(self._holdouts) if (found := self.holdout(site)) is not None]
+
+    def changes(self, name: str) -> list[tuple[int, ExperimentDefinition]]:
+        """Every record of an experiment with its version, the oldest first."""
+        found = self._experiments.get(name)
+        return [(version, each.definition) for version, each in found.all()] if found is not None else []
+
+    def plan(self, site: str, opened: int, version: int, left_out: Collection[str] = ()) -> SitePlan:
+        """What is in force at `version` for the sessions of a site that opened at the version `opened`: the experiments
+        that ran then and run still, as they were then.
+        """
+        running = {each.name for each in self.definitions(version) if each.status == "running"}
+        experiments = [
+            each
+            for each in self._as_of(opened)
+            if each.definition.site == site
+            and each.definition.status == "running"
+            and each.definition.name in running
+            and each.definition.name not in left_out
+        ]
+        return SitePlan(self.holdout(site, opened), experiments)
+
+    def models(self, version: int) -> dict[str, set[str]]:
+        """The versions of models that the running experiments name, by experiment."""
+        return {
+            each.name: {arm.model for arm in each.arms if arm.model}
+            for each in self.definitions(version)
+            if each.kind == "model" and each.status == "running"
+        }
+
+    def begun(self, before: int, version: int) -> dict[str, set[str]]:
+        """`models` of the experiments that began after the version `before`."""
+        known = {each.name for each in self.definitions(before)}
+        return {name: models for name, models in self.models(version).items() if name not in known}
+
+    def _as_of(self, version: int | None) -> Iterator[CompiledExperiment]:
+        for versions in self._experiments.values():
+            found = versions.as_of(self.version if version is None else version)
+            if found is not None:
+                yield found
+
+
+class _Versions(Generic[State]):
+    """The states of one thing by version."""
+
+    def __init__(self) -> None:
+        self._versions: list[int] = []
+        self._states: list[State] = []
+
+    def add(self, version: int, state: State) -> None:
+        self._versions.append(version)
+        self._states.append(state)
+
+    def as_of(self, version: int) -> State | None:
+        count = bisect_right(self._versions, version)
+        return self._states[count - 1] if count else None
+
+    def all(self) -> Iterator[tuple[int, State]]:
+        return zip(self._versions, self._states, strict=True)

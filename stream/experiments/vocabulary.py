@@ -1,0 +1,62 @@
+"""The names that a condition may use, and where their values are.
+
+Of an update: every feature and signal, and its score. Of an opening: only what the session's earliest event knows,
+since an arm that picks the model must be known before there is a score.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from scoring.catalogue import catalogue
+from scoring.features import NAMES
+from scoring.manifest import Band
+
+ValueKind = Literal["number", "boolean", "category", "band"]
+
+#: From the lowest to the highest.
+BANDS: tuple[Band, ...] = get_args(Band)
+
+
+@dataclass(frozen=True)
+class KnownName:
+    """`path` is the attribute of an update (or session) that has the value, None of the score, which is no part of it;
+    `values` are those of a category, and the bands in their order.
+    """
+
+    kind: ValueKind
+    path: str | None
+    values: tuple[str, ...] = ()
+
+
+Vocabulary = Mapping[str, KnownName]
+
+_CATALOGUE = {each.name: each for each in catalogue().features}
+
+
+def _known(name: str, path: str) -> KnownName:
+    described = _CATALOGUE[name]
+    if described.type == "category":
+        return KnownName("category", path, described.values)
+    return KnownName("boolean" if described.type == "boolean" else "number", path)
+
+
+#: The attributes of a Session (stream/fold/session.py) that its earliest event sets.
+_OPENING_PATHS = {
+    "SpecialDay": "day.special_day",
+    "Month": "day.month",
+    "OperatingSystems": "session_context.operating_system",
+    "Browser": "session_context.browser",
+    "Region": "session_context.region",
+    "TrafficType": "session_context.traffic_type",
+    "VisitorType": "session_context.visitor_type",
+    "Weekend": "day.weekend",
+    "device_class": "session_context.device_class",
+}
+
+UPDATE_NAMES: Vocabulary = {
+    "probability": KnownName("number", None),
+    "band": KnownName("band", None, BANDS),
+    **{name: _known(name, f"{'features' if name in NAMES else 'signals'}.{name}") for name in _CATALOGUE},
+}
+OPENING_NAMES: Vocabulary = {name: _known(name, path) for name, path in _OPENING_PATHS.items()}

@@ -1,0 +1,76 @@
+"""Which experiments a partition has in force, and what that comes to for each of its sessions."""
+
+from collections.abc import Iterable
+
+from stream.experiments.enrolment import NOT_ENROLLED, Enrolment, SitePlan
+from stream.experiments.history import Experiments
+from stream.fold.session import Enrolled, Session
+
+
+class ExperimentsInForce:
+    """The state of one partition.
+
+    What a session has follows from its set of events, the version at which it opened and the version in force: its
+    visitor is that of its earliest event, so the arm of each record can be found again from the record alone.
+    """
+
+    __slots__ = ("_known", "_plans", "left_out", "version")
+
+    def __init__(self, known: Experiments, version: int = 0, left_out: Iterable[str] = ()) -> None:
+        self._known = known
+        self.version = version
+        #: Running experiments that no session is in: a model of theirs cannot score here.
+        self.left_out = frozenset(left_out)
+        #: By site and the version at which a session opened.
+        self._plans: dict[tuple[str, int], SitePlan] = {}
+
+    def apply(self, version: int, is_refused: bool = False) -> None:
+        """Put a version in force; where it is refused, without the model experiments that began with it."""
+        if version <= self.version:
+            return
+        begun = self._known.begun(self.version, version) if is_refused else {}
+        self.version = version
+        self._plans.clear()
+        if self.left_out or begun:
+            self.left_out = (self.left_out | begun.keys()) & self._known.models(version).keys()
+
+    def leave_out(self, name: str) -> None:
+        """Let no session be in this experiment, until it is stopped."""
+        self.left_out |= {name}
+        self._plans.clear()
+
+    def models(self) -> dict[str, set[str]]:
+        """The versions of models that experiments in force name, by experiment."""
+        known = self._known.models(self.version)
+        return {name: models for name, models in known.items() if name not in self.left_out}
+
+    def begun(self, before: int, version: int) -> dict[str, set[str]]:
+        """The versions of models that experiments name which begin between two versions, by experiment."""
+        return self._known.begun(before, version)
+
+    def enrolment(self, session: Session) -> Enrolment:
+        """What the session has of experiments, by what is in force."""
+        opened = session.experiments_version
+        if not opened:
+            return NOT_ENROLLED
+        plan = self._plans.get((session.site, opened))
+        if plan is None:
+            plan = self._plan(session.site, opened)
+        if plan.is_empty:
+            return NOT_ENROLLED
+        kept = session.enrolled
+        if (
+            kept is not None
+            and kept.plan is plan
+            and kept.session_context is session.session_context
+            and kept.day is session.day
+            and kept.visitor_id == session.visitor_id
+        ):
+            return kept.enrolment
+        enrolment = plan.enrol(session.visitor_id, session.session_id, session)
+        session.enrolled = Enrolled(plan, session.visitor_id, session.session_context, session.day, enrolment)
+        return enrolment
+
+    def _plan(self, site: str, opened: int) -> SitePlan:
+        plan = self._plans[site, opened] = self._known.plan(site, opened, self.version, self.left_out)
+        return plan
