@@ -1,7 +1,7 @@
 """`opecom experiments plan`: how many visitors and days an experiment on conversion takes."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -10,9 +10,9 @@ from rich.table import Table
 from deploy.errors import SetupError
 from deploy.terminal.console import TerminalConsole
 from deploy.terminal.plain import print_line
-from scoring.experiments.duration import ExperimentPlan, PlannedReading, found_within, planned
-from scoring.experiments.plan import PlannedEffect
-from scoring.experiments.visitors import ExperimentError
+
+if TYPE_CHECKING:
+    from scoring.experiments.duration import ExperimentPlan, PlannedReading
 
 
 def plan(
@@ -36,6 +36,11 @@ def plan(
 
     docs/experiments-statistics.md has what the three readings are.
     """
+    # numpy comes with these, which no other command of the group needs.
+    from scoring.experiments.duration import found_within, planned
+    from scoring.experiments.plan import PlannedEffect
+    from scoring.experiments.visitors import ExperimentError
+
     wanted = PlannedEffect(base / 100, (uplift or 0) / 100, shares_of(arms), alpha / 100, power / 100, explained / 100)
     if (uplift is None) == (days is None):
         raise SetupError("give either --uplift, the smallest to be found, or --days, how long it may take")
@@ -61,7 +66,7 @@ def shares_of(arms: str) -> tuple[float, ...]:
     return shares
 
 
-def show(found: ExperimentPlan) -> None:
+def show(found: "ExperimentPlan") -> None:
     treated = found.base * (1 + found.uplift)
     print_line(
         f"from {found.base:.2%} to {treated:.2%} (uplift of {found.uplift:.1%}), found in {found.power:.0%} of "
@@ -78,7 +83,7 @@ def show(found: ExperimentPlan) -> None:
     )
 
 
-def _rows(plain: Sequence[PlannedReading], adjusted: Sequence[PlannedReading]) -> list[tuple[str, ...]]:
+def _rows(plain: Sequence["PlannedReading"], adjusted: Sequence["PlannedReading"]) -> list[tuple[str, ...]]:
     rows = [(each.reading, f"{each.visitors:,}", f"{each.days:,}") for each in plain]
     if not adjusted:
         return list[tuple[str, ...]](rows)
