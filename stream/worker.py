@@ -263,8 +263,12 @@ class Worker:
             await self._snapshots.write(number, self.partitions[number])
             self._metrics.snapshot_seconds.observe(monotonic() - began)
 
+    def _claimed(self) -> list[tuple[int, Partition]]:
+        """For what waits between two partitions: a claim adds others meanwhile."""
+        return list(self.partitions.items())
+
     async def check_positions(self, client: ConsumerClient) -> None:
-        for number, partition in self.partitions.items():
+        for number, partition in self._claimed():
             position = await client.position(number)
             if position is not None and position > partition.next:
                 await self._reposition(number, client)
@@ -305,7 +309,7 @@ class Worker:
 
         Only the log closes a session; the tick is how time gets into a log to which nobody writes.
         """
-        for number, partition in self.partitions.items():
+        for number, partition in self._claimed():
             tick = partition.due_tick(wall)
             if tick is not None and monotonic() >= self._ticked.get(number, 0.0):
                 self._ticked[number] = monotonic() + TICK_AGAIN

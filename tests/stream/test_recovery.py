@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from stream.fold.mark import MARK_BYTES, Mark, decode_mark, encode_mark
 from stream.fold.pages import PageRow, PagesMarker
 from stream.fold.sites import SiteRow
 from stream.metrics import WorkerMetrics
-from stream.publish import ListRecordPublisher
+from stream.publish import KeyedRecord, ListRecordPublisher
 from stream.recovery import LogCutError
 from stream.scored import decode
 from stream.worker import Worker
@@ -222,6 +223,27 @@ async def test_partitions_with_less_to_fold_go_on_while_another_one_is_recovered
     await claiming
     assert set(worker.partitions) == {0, 1, 2}
     assert worker.recovery == ""
+
+
+async def test_maintenance_goes_on_while_a_claim_adds_partitions() -> None:
+    log = FakeLog({0: a_log(), 1: a_log()})
+    worker, client, _ = await claimed(log)
+    recovered = worker.partitions[0]
+
+    class ClaimingClient(FakeClient):
+        async def position(self, partition: int) -> int | None:
+            worker.partitions[1] = recovered
+            return await super().position(partition)
+
+    class ClaimingRecords(ListRecordPublisher):
+        async def publish(self, topic: str, records: Iterable[KeyedRecord]) -> None:
+            worker.partitions[2] = recovered
+            await super().publish(topic, records)
+
+    await worker.round({0: client.fetch(0, 10)}, client)
+    worker._records = ClaimingRecords()
+    await worker.run_maintenance(ClaimingClient(log), NOON + 24 * 3_600_000)
+    assert set(worker.partitions) == {0, 1, 2}
 
 
 async def test_a_recovery_that_is_cancelled_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
