@@ -103,7 +103,9 @@ class KafkaSettings(Group):
 
     def beside(self, bootstrap: str, log_folder: Path) -> "KafkaSettings":
         """The same for a command beside an embedded system, whose broker is here and has its log filled from there."""
-        made = self.model_copy(update={"bootstrap": bootstrap, "idempotent": False, "log_folder": log_folder})
+        found = {"bootstrap": bootstrap, "log_folder": log_folder}
+        # What that broker cannot do (deploy/local/broker.py).
+        made = self.model_copy(update={**found, "idempotent": False, "snapshots_topic": ""})
         made._is_beside = True
         return made
 

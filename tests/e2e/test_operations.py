@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deploy.log import topics
 from deploy.log.client_options import client_options, kafka_clients
 from deploy.processes.probes import ProbeAddress, get
+from deploy.settings.model import KafkaSettings
 from deploy.wiring.learner import LearnerMetrics
 from storage.database.engine import engine_of
 from storage.database.migrate import relational_run
@@ -137,7 +138,7 @@ def test_a_setting_that_is_none_is_one_line(tmp_path: Path) -> None:
 async def test_faults_of_kafka_and_mariadb_are_a_line_each(kafka: Broker, mariadb_url: str, tmp_path: Path) -> None:
     made = kafka.settings(partitions=2)
     await topics.ensure(kafka_clients(made), topics.wanted(made))
-    names = ("events_topic", "scored_topic", "pages_topic", "erasures_topic", "experiments_topic", "dead_topic")
+    names = [name for name in KafkaSettings.model_fields if name.endswith("_topic")]
     stack = new_stack(
         tmp_path,
         OPECOM_PROFILE="services",
