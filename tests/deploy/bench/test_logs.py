@@ -53,13 +53,14 @@ def test_a_crowd_is_open_all_at_once(crowd: ConcurrentSessions) -> None:
 
 
 def test_one_session_stays_open_while_others_come_and_go(crowd: ConcurrentSessions) -> None:
-    first, *others = crowd.beside_a_long_one(5_000, 20, 4)
-    assert [list(records) for records in others] == [[], [], []]
-    state, into = fold(first)
-    assert into.counts.keys() == {"scored"}
-    assert 4_000 <= into.counts["scored"] <= 5_000
-    assert sum(update.event.id is None for update in into.sessions) > 200
+    parts = [fold(part) for part in crowd.after_hours(40, 6_000, 5, 4)]
+    assert all(into.counts.keys() == {"scored"} for _, into in parts)
+    assert sum(state.open_sessions for state, _ in parts) == 41
+    passed = sum(into.counts["scored"] for _, into in parts) - 40 * EVENTS
+    assert 4_000 <= passed <= 7_000
+    state, into = parts[0]
+    assert sum(update.event.id is None for update in into.sessions) > 20
     state.mark()
     assert state.recovery_mark().next == 0
-    assert min(session.events for session in state.sessions()) == EVENTS
-    assert max(session.events for session in state.sessions()) == 120
+    # Every ten minutes of five hours, but for the last half.
+    assert max(session.events for session in state.sessions()) == 27

@@ -151,7 +151,7 @@ def test_a_port_in_use_is_a_line_before_anything_starts(tmp_path: Path) -> None:
 async def test_a_new_broker_has_its_topics_and_is_a_new_log_where_no_database_has_the_one_before(
     tmp_path: Path,
 ) -> None:
-    settings = Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
+    settings = Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}", **broker.SETTINGS})
     plan, bootstrap = up.embedded(settings, tmp_path)
     assert bootstrap == settings.kafka.bootstrap
     plan = dataclasses.replace(plan, parts=(child("part", tmp_path),))
