@@ -97,7 +97,7 @@ def document(all_topics: list[TopicDoc], bootstrap: str, protocol: str, version:
     types = tuple(dict.fromkeys(message for topic in all_topics for message in topic.messages))
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     fix_schemas([schemas, components])
-    _wrap_references(components)
+    _as_draft_7(components)
     payloads = dict(zip(types, schemas, strict=True))
     return {
         "asyncapi": "3.0.0",
@@ -144,12 +144,17 @@ def _operation(topic: TopicDoc, security: list[dict[str, str]]) -> dict[str, Any
     }
 
 
-def _wrap_references(node: Any) -> None:
-    """JSON Schema's draft 7, which AsyncAPI follows, ignores what stands beside a reference: a default, here."""
+def _as_draft_7(node: Any) -> None:
+    """As JSON Schema's draft 7, which AsyncAPI follows: it ignores what stands beside a reference (a default, here) and
+    knows no `prefixItems`, so an item of a tuple may be what any of its places may be.
+    """
     for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        _wrap_references(each)
+        _as_draft_7(each)
     if isinstance(node, dict) and len(node) > 1 and "$ref" in node:
         node["allOf"] = [{"$ref": node.pop("$ref")}]
+    if isinstance(node, dict) and "prefixItems" in node:
+        places = node.pop("prefixItems")
+        node["items"] = places[0] if all(each == places[0] for each in places) else {"anyOf": places}
 
 
 def _message(message: type[Struct], key: str, payload: Any) -> dict[str, Any]:
