@@ -15,6 +15,7 @@ from deploy.cli.main import app
 from deploy.errors import AwayError, SetupError
 from deploy.processes import data_folder
 from deploy.settings.model import Settings, load
+from deploy.terminal import query_client
 from deploy.wiring.storage import databases
 from scoring import registry
 from storage.write.clickhouse_sink import AnalyticsSink
@@ -111,6 +112,7 @@ def test_of_a_running_system_whose_api_is_away_there_is_one_line(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPECOM_API__PORT", str(free_port()))
+    monkeypatch.setattr(query_client, "RESTART_SECONDS", 0.5)
     with data_folder.held(settings.data_dir) as folder:
         data_folder.announce(folder, "127.0.0.1:1")
         with pytest.raises(AwayError, match=r"does not give the rows .*: see `opecom doctor`"):
