@@ -59,7 +59,10 @@ class Drafts:
         return [msgspec.json.decode(row, type=ExperimentDraft) for row in rows]
 
     def find(self, name: str) -> ExperimentDraft | None:
-        return next((each for each in self.all() if each.request.name == name), None)
+        c = experiment_drafts.c
+        with self._engine.connect() as connection:
+            row = connection.execute(select(c.draft).where(c.name == name)).scalar_one_or_none()
+        return None if row is None else msgspec.json.decode(row, type=ExperimentDraft)
 
     def discard(self, name: str) -> bool:
         """Whether there was one."""

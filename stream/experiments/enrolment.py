@@ -63,7 +63,7 @@ class SitePlan:
         return not self.experiments and (self.holdout is None or not self.holdout.buckets)
 
     def enrol(self, visitor_id: str, session_id: str, opening: Any) -> Enrolment:
-        """The enrolment of a session; `opening` has the attributes that OPENING_NAMES names."""
+        """The enrolment of a session; `opening` has the attributes that opening_names() names."""
         holdout = self.holdout
         if holdout is not None and holdout.buckets and bucket(holdout.salt, visitor_id) < holdout.buckets:
             return _HELD_OUT

@@ -16,7 +16,7 @@ from stream.experiments.definition import (
     HoldoutDefinition,
 )
 from stream.experiments.ranges import are_disjoint, covers
-from stream.experiments.vocabulary import OPENING_NAMES, UPDATE_NAMES
+from stream.experiments.vocabulary import opening_names, update_names
 
 #: What a change leaves as it is.
 _KEPT = ("site", "kind", "unit", "layer", "salt", "audience", "started_at")
@@ -24,7 +24,7 @@ _KEPT = ("site", "kind", "unit", "layer", "salt", "audience", "started_at")
 
 def compile_audience(text: str, kind: ExperimentKind) -> Condition | None:
     """The condition of an audience, None where it is everybody; raises ConditionError."""
-    return compile_condition(text, UPDATE_NAMES if kind == "action" else OPENING_NAMES) if text.strip() else None
+    return compile_condition(text, update_names() if kind == "action" else opening_names()) if text.strip() else None
 
 
 def experiment_refusal(record: ExperimentDefinition, known: Sequence[ExperimentDefinition]) -> str:

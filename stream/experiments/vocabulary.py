@@ -6,9 +6,10 @@ since an arm that picks the model must be known before there is a score.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args
 
-from scoring.catalogue import catalogue
+from scoring.catalogue import FeatureDescription, catalogue
 from scoring.features import NAMES
 from scoring.manifest import Band
 
@@ -31,11 +32,8 @@ class KnownName:
 
 Vocabulary = Mapping[str, KnownName]
 
-_CATALOGUE = {each.name: each for each in catalogue().features}
 
-
-def _known(name: str, path: str) -> KnownName:
-    described = _CATALOGUE[name]
+def _known(described: FeatureDescription, path: str) -> KnownName:
     if described.type == "category":
         return KnownName("category", path, described.values)
     return KnownName("boolean" if described.type == "boolean" else "number", path)
@@ -54,9 +52,19 @@ _OPENING_PATHS = {
     "device_class": "session_context.device_class",
 }
 
-UPDATE_NAMES: Vocabulary = {
-    "probability": KnownName("number", None),
-    "band": KnownName("band", None, BANDS),
-    **{name: _known(name, f"{'features' if name in NAMES else 'signals'}.{name}") for name in _CATALOGUE},
-}
-OPENING_NAMES: Vocabulary = {name: _known(name, path) for name, path in _OPENING_PATHS.items()}
+
+@cache
+def update_names() -> Vocabulary:
+    """What a condition over an update may use."""
+    score = {"probability": KnownName("number", None), "band": KnownName("band", None, BANDS)}
+    return score | {
+        each.name: _known(each, f"{'features' if each.name in NAMES else 'signals'}.{each.name}")
+        for each in catalogue().features
+    }
+
+
+@cache
+def opening_names() -> Vocabulary:
+    """What a condition over an opening may use."""
+    described = {each.name: each for each in catalogue().features}
+    return {name: _known(described[name], path) for name, path in _OPENING_PATHS.items()}

@@ -376,7 +376,7 @@ class Partition:
     def _emit(
         self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], result: FoldResult
     ) -> None:
-        if self._erasures.digests and self.is_erased(session):
+        if self.is_erased(session):
             # `erasures` may already name a visitor whose control this partition has not reached.
             return
         closed = cause.id is None

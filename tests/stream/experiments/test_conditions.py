@@ -9,7 +9,7 @@ from msgspec import structs
 
 from scoring.catalogue import catalogue
 from stream.experiments.conditions import MOST_CHARACTERS, MOST_DEPTH, ConditionError, compile_condition
-from stream.experiments.vocabulary import OPENING_NAMES, UPDATE_NAMES
+from stream.experiments.vocabulary import opening_names, update_names
 from stream.scored import ScoredSession
 from tests.support.scored import FEATURES, SIGNALS, scored
 
@@ -47,9 +47,9 @@ UPDATE = an_update(cart_value=20.0, cart_adds=2, device_class="mobile", mean_scr
 def test_what_holds(text: str, probability: float, band: str, expected: bool | None) -> None:
     if expected is None:
         with pytest.raises(ConditionError, match="character 12"):
-            compile_condition(text, UPDATE_NAMES)
+            compile_condition(text, update_names())
         return
-    assert compile_condition(text, UPDATE_NAMES).holds(UPDATE, probability, band) is expected
+    assert compile_condition(text, update_names()).holds(UPDATE, probability, band) is expected
 
 
 @pytest.mark.parametrize(
@@ -76,25 +76,25 @@ def test_what_holds(text: str, probability: float, band: str, expected: bool | N
 )
 def test_errors_name_the_place(text: str, message: str) -> None:
     with pytest.raises(ConditionError, match=message):
-        compile_condition(text, UPDATE_NAMES)
+        compile_condition(text, update_names())
 
 
 def test_every_feature_and_signal_is_a_name_and_reads_off_an_update() -> None:
-    assert set(UPDATE_NAMES) == {"probability", "band", *(each.name for each in catalogue().features)}
-    for name, known in UPDATE_NAMES.items():
+    assert set(update_names()) == {"probability", "band", *(each.name for each in catalogue().features)}
+    for name, known in update_names().items():
         value = known.values[0] if known.values else "true" if known.kind == "boolean" else "1"
-        assert compile_condition(f"{name} == {value}", UPDATE_NAMES).holds(UPDATE, 1.0, "low") in (True, False)
+        assert compile_condition(f"{name} == {value}", update_names()).holds(UPDATE, 1.0, "low") in (True, False)
 
 
 def test_an_opening_knows_no_score_and_no_cart() -> None:
-    assert "probability" not in OPENING_NAMES
+    assert "probability" not in opening_names()
     with pytest.raises(ConditionError, match="no known name"):
-        compile_condition("cart_value > 0", OPENING_NAMES)
+        compile_condition("cart_value > 0", opening_names())
 
 
 @given(st.text("abn dor()<>=!,.'\"0129_é\n" + "bandWeekendnotinhigh", max_size=40))
 def test_any_text_is_a_condition_or_a_condition_error(text: str) -> None:
     try:
-        compile_condition(text, UPDATE_NAMES).holds(UPDATE, 0.5, "low")
+        compile_condition(text, update_names()).holds(UPDATE, 0.5, "low")
     except ConditionError:
         return
