@@ -1,8 +1,8 @@
 """The spools of ingest in the data folder: how full they are, and whether anything in them is stuck or damaged."""
 
 from deploy.doctor.finding import Finding
+from deploy.processes.data_folder import spool_folder
 from deploy.settings.model import Settings
-from deploy.wiring.spool import spool_folder
 from ingest.spool.folder import DAMAGED, SUFFIX
 
 MB = 1_000_000
@@ -12,7 +12,7 @@ NEARLY_FULL = 0.8
 
 def spool(settings: Settings) -> list[Finding]:
     """What there is to say; nothing where there is no spool and none is wanted."""
-    root, is_on = spool_folder(settings), settings.ingest.spool or settings.profile == "embedded"
+    root, is_on = spool_folder(settings.data_dir), settings.ingest.spool or settings.profile == "embedded"
     try:
         damaged = sorted(root.glob(f"*/*{DAMAGED}"))
         sizes: dict[str, int] = {}

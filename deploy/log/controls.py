@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from deploy.errors import AwayError, SetupError
 from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
+from deploy.log.spools_drained import spools_drained
 from deploy.log.topic_copy import copy_up_to
 from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UseExperiments, UsePages, encode
@@ -43,8 +44,16 @@ async def write_control(kafka: KafkaSettings, control: Control) -> dict[int, int
 
 
 async def tick(kafka: KafkaSettings, clock: str, to: int) -> None:
-    """Move the clock (LIVE_CLOCK or an imported site's name) of every partition forward to `to`, in ms UTC."""
-    await write_control(kafka, Tick(clock, to))
+    """Move the clock (LIVE_CLOCK or an imported site's name) of every partition forward to `to`, in ms UTC.
+
+    It follows every event that was accepted before it; raises LogError.
+    """
+
+    async def write(producer: AIOKafkaProducer) -> None:
+        await spools_drained(kafka)
+        await _to_every_partition(producer, kafka, Tick(clock, to))
+
+    await _written(kafka, write)
 
 
 async def put_pages(kafka: KafkaSettings, rows: Sequence[Row], marker: PagesMarker = BY_HAND) -> int:

@@ -6,6 +6,7 @@ from msgspec import Struct
 from deploy.errors import SetupError
 from deploy.log import controls
 from deploy.log.broker_life import in_one_life
+from deploy.log.spools_drained import spools_drained
 from deploy.settings.model import Settings
 from ingest.events import ClockKind, Millis
 from stream.fold.clock import IDLE
@@ -27,7 +28,12 @@ async def finish(settings: Settings, clients: KafkaClients, site: str) -> int:
     Raises SetupError where the log has no event of an import of this site, KafkaError and SourceError.
     """
     kafka = settings.kafka
-    latest = await in_one_life(kafka, lambda: _latest(KafkaSource(clients, kafka.events_topic), kafka.partitions, site))
+
+    async def latest_accepted() -> int:
+        await spools_drained(kafka)
+        return await _latest(KafkaSource(clients, kafka.events_topic), kafka.partitions, site)
+
+    latest = await in_one_life(kafka, latest_accepted)
     if latest < 0:
         raise SetupError(
             f"the log has no event of an import of {site}: name the site as the import did, with its run (shop~2025); "

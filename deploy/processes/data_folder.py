@@ -85,6 +85,11 @@ def log_folder(folder: Path) -> Path:
     return folder / "log"
 
 
+def spool_folder(folder: Path) -> Path:
+    """Where the ingest processes of a data folder keep their spools, each in a folder of its own."""
+    return folder / "spool"
+
+
 def announce(folder: Path, bootstrap: str, broker: Literal["memory", "kafka"] = "memory") -> None:
     """Tells other commands where the broker of the held folder is, and which one."""
     (folder / "up.json").write_text(json.dumps(asdict(Running(os.getpid(), bootstrap, broker))))

@@ -1,21 +1,15 @@
 """Builds the spool of the ingest API from the settings."""
 
-from pathlib import Path
-
 from deploy.errors import SetupError
 from deploy.local.event_store import EmbeddedEventStore
 from deploy.local.log_folder import LogFolder
+from deploy.processes.data_folder import spool_folder
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings
 from ingest.outage import reason_of
 from ingest.producer import LogProducer
 from ingest.spool.event_store import DurableLog, EventStore
 from ingest.spool.publisher import SpoolPublisher
-
-
-def spool_folder(settings: Settings) -> Path:
-    """Where the ingest processes of this data folder keep their spools, each in a folder of its own."""
-    return settings.data_dir / "spool"
 
 
 def event_store(settings: Settings) -> EventStore:
@@ -26,7 +20,7 @@ def event_store(settings: Settings) -> EventStore:
 
 def spool_publisher(settings: Settings, producer: LogProducer) -> SpoolPublisher:
     """A publisher that keeps events in the data folder until `producer` has them in the log; raises SetupError."""
-    ingest, folder = settings.ingest, spool_folder(settings)
+    ingest, folder = settings.ingest, spool_folder(settings.data_dir)
     try:
         make_private(settings.data_dir)
         return SpoolPublisher(

@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+#: The file's name in the folder of its spool.
+POSITION = "position"
 #: The checksum as hexadecimal digits, and a blank.
 _CRC_BYTES = 9
 
@@ -35,14 +37,7 @@ class PositionFile:
 
     def read(self) -> DrainPosition:
         """What was written last; the start where nothing whole is there."""
-        line = os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0).partition(b"\n")[0]
-        crc, text = line[:_CRC_BYTES], line[_CRC_BYTES:]
-        if crc != _crc(text):
-            return DrainPosition()
-        try:
-            return _decoder.decode(text)
-        except msgspec.DecodeError:
-            return DrainPosition()
+        return decode_position(os.pread(self._descriptor, os.fstat(self._descriptor).st_size, 0))
 
     def write(self, position: DrainPosition) -> None:
         """Keep the position; raises OSError."""
@@ -51,6 +46,18 @@ class PositionFile:
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def decode_position(data: bytes) -> DrainPosition:
+    """What the bytes of such a file say; the start where they are not whole, as while another process writes them."""
+    line = data.partition(b"\n")[0]
+    crc, text = line[:_CRC_BYTES], line[_CRC_BYTES:]
+    if crc != _crc(text):
+        return DrainPosition()
+    try:
+        return _decoder.decode(text)
+    except msgspec.DecodeError:
+        return DrainPosition()
 
 
 def _crc(text: bytes) -> bytes:

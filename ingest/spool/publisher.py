@@ -16,7 +16,7 @@ from ingest.spool.drain import Drain
 from ingest.spool.event_store import EventStore
 from ingest.spool.folder import SpoolFolder
 from ingest.spool.frames import SpooledRecord
-from ingest.spool.position import PositionFile
+from ingest.spool.position import POSITION, PositionFile
 from ingest.spool.spool import Spool
 
 _log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class SpoolPublisher:
         self._adopted: list[Drain] = []
         self._adopting: asyncio.Task[None] | None = None
         self._folder = _own_folder(root)
-        position = PositionFile(self._folder.path / "position")
+        position = PositionFile(self._folder.path / POSITION)
         segments = self._folder.segments
         first = max(segments[-1].after if segments else 0, position.read().next)
         self.spool = Spool(self._folder, first, most_bytes=most_bytes, max_in_flight=max_in_flight)
@@ -142,7 +142,7 @@ class SpoolPublisher:
                 self._adopted.remove(drain)
         held = {drain.folder.path for drain in self._drains}
         for folder in await asyncio.to_thread(_left_folders, self._root, held):
-            position = PositionFile(folder.path / "position")
+            position = PositionFile(folder.path / POSITION)
             drain = Drain(folder, position, self._appender, self._store, self._partitions)
             drain.start()
             self._adopted.append(drain)
