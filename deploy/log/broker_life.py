@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from deploy.errors import AwayError
 from deploy.processes.data_folder import running
 from deploy.settings.model import KafkaSettings
+from deploy.terminal.plain import print_line
 from stream.kafka.source import SourceError
 
 #: The file of the log folder with the name of this life of the broker; missing while nothing may be appended.
@@ -24,6 +25,8 @@ GENERATION = "generation"
 PATIENCE = 180.0
 #: Seconds between two looks, and two attempts.
 LOOK = 0.25
+#: Seconds after which a wait is announced.
+SILENT_SECONDS = 2.0
 #: How it shows that a broker is gone.
 GONE = (KafkaError, OSError, TimeoutError, AwayError, SourceError)
 
@@ -67,6 +70,7 @@ async def in_one_life(kafka: KafkaSettings, work: Callable[[], Awaitable[T]], pa
 
 async def _ready(kafka: KafkaSettings, folder: Path, until: float) -> str:
     """The name of the life of a broker that is filled."""
+    notice_at: float | None = monotonic() + SILENT_SECONDS
     while not (life := generation(folder)):
         if running(folder.parent) is None:
             raise AwayError(f"the broker at {kafka.bootstrap} (kafka.bootstrap) is gone: start it with `opecom up`")
@@ -75,5 +79,8 @@ async def _ready(kafka: KafkaSettings, folder: Path, until: float) -> str:
                 f"no broker at {kafka.bootstrap} (kafka.bootstrap) takes records for {PATIENCE:g} s: see what "
                 "`opecom up` says"
             )
+        if notice_at is not None and monotonic() > notice_at:
+            notice_at = None
+            print_line(f"the broker at {kafka.bootstrap} is filled: waiting, {PATIENCE:g} s at most", error=True)
         await asyncio.sleep(LOOK)
     return life

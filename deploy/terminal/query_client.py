@@ -16,12 +16,15 @@ from deploy.errors import AwayError, SetupError
 from deploy.processes.data_folder import running
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings
+from deploy.terminal.plain import print_line
 from ingest.outage import reason_of
 
 #: A timeline of two thousand updates comes in well under this, in seconds.
 PATIENCE = 30
 #: Seconds in which the API of an embedded system that runs must be there again, and between two attempts.
 RESTART_SECONDS, LOOK = 180.0, 0.25
+#: Seconds after which a wait is announced.
+SILENT_SECONDS = 2.0
 #: Methods of which a request may be sent again, whatever became of it.
 REPEATABLE = ("GET", "DELETE")
 
@@ -95,13 +98,17 @@ def through_restarts(api: QueryApi, request: Callable[[], T], repeatable: bool =
 
     What is not repeatable is sent again only where nobody can have taken it.
     """
-    until = time.monotonic() + RESTART_SECONDS
+    began, is_announced = time.monotonic(), False
     while True:
         try:
             return request()
         except ApiGoneError as error:
-            if time.monotonic() > until or (error.was_sent and not repeatable) or not api.starts_again():
+            waited = time.monotonic() - began
+            if waited > RESTART_SECONDS or (error.was_sent and not repeatable) or not api.starts_again():
                 raise
+            if waited > SILENT_SECONDS and not is_announced:
+                is_announced = True
+                print_line(f"the API at {api.url} starts again: asked for {RESTART_SECONDS:g} s at most", error=True)
         time.sleep(LOOK)
 
 

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from deploy.errors import AwayError, SetupError
 from deploy.local.log_folder import LogFolder
+from deploy.log import broker_life
 from deploy.log.broker_life import in_one_life
 from deploy.processes import data_folder
 from deploy.processes.data_folder import as_running, log_folder
@@ -59,6 +60,16 @@ async def test_it_waits_for_a_broker_that_is_filled(system: LogFolder) -> None:
     assert not work.attempts
     system.filled()
     assert await waiting == 1
+
+
+async def test_a_wait_is_announced_once(
+    system: LogFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(broker_life, "SILENT_SECONDS", 0.0)
+    system.ending()
+    with pytest.raises(AwayError):
+        await in_one_life(beside(system), Work(None), patience=1.0)
+    assert capsys.readouterr() == ("", "the broker at 127.0.0.1:1 is filled: waiting, 180 s at most\n")
 
 
 @pytest.mark.parametrize("gone", [KafkaConnectionError("gone"), AwayError("gone"), TimeoutError()], ids=repr)

@@ -12,6 +12,7 @@ import pytest
 from deploy.errors import AwayError
 from deploy.processes import data_folder
 from deploy.processes.probes import ProbeAddress
+from deploy.terminal import query_client
 from deploy.terminal.query_client import QueryApi, RefusedReadError, call_api, read
 from tests.support.ports import free_port
 
@@ -66,6 +67,16 @@ def test_an_api_that_starts_again_is_waited_for(running: QueryApi, method: str) 
         asking.join(30)
     assert answers
     assert handler.requests == 1
+
+
+def test_a_wait_is_announced_once(
+    running: QueryApi, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(query_client, "SILENT_SECONDS", 0.0)
+    monkeypatch.setattr(query_client, "RESTART_SECONDS", 1.0)
+    with pytest.raises(AwayError, match="no query API answers"):
+        read(running, "/pages", {})
+    assert capsys.readouterr() == ("", f"the API at {running.url} starts again: asked for 1 s at most\n")
 
 
 def test_a_request_that_may_have_been_taken_is_repeated_only_where_that_is_harmless(running: QueryApi) -> None:
