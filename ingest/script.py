@@ -113,8 +113,8 @@ class Script:
 
 
 #: Modules beside the script: of `onIntent`, of data-cookie-domain and data-link-domains, of `track`, of data-datalayer,
-#: and of pages without TLS.
-PARTS = ("intent", "domains", "commerce", "datalayer", "locks")
+#: of pages without TLS, and of pages that compute arms of experiments.
+PARTS = ("intent", "domains", "commerce", "datalayer", "locks", "assignment")
 
 
 def read(path: str) -> Script:

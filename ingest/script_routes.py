@@ -22,6 +22,7 @@ _OPERATIONS = {
     ".commerce.mjs": "getTrackerCommerceModule",
     ".datalayer.mjs": "getTrackerDatalayerModule",
     ".locks.mjs": "getTrackerLocksModule",
+    ".assignment.mjs": "getTrackerAssignmentModule",
 }
 
 

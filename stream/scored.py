@@ -193,11 +193,12 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     refunds: Annotated[tuple[Refund, ...], ColumnSpec(tables=())] = ()
 
 
-class ArmAssignment(Struct, frozen=True, gc=False):
-    """An experiment that the session is in, and its arm."""
+class ArmAssignment(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An experiment that the session is in, and its arm. `acts` is false of an arm of actions that holds them back."""
 
     experiment: Name
     arm: Name
+    acts: bool = True
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
@@ -216,6 +217,11 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     #: Whether its visitor is held out of all experiments and actions of the site.
     holdout: Annotated[bool, ColumnSpec(in_intent=True)] = False
     schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
+
+
+def is_held(experiments: Sequence[ArmAssignment], holdout: bool) -> bool:
+    """Whether nothing may be done about an update with these: its visitor is held out, or an arm of it does not act."""
+    return holdout or not all(each.acts for each in experiments)
 
 
 def band_after(before: Band, update: ScoredSession) -> Band:

@@ -24,7 +24,7 @@ from storage.webhooks import deliveries, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolver
 from storage.webhooks.answers import GRACE_HOURS, MOST_HOURS, view_of
 from storage.webhooks.crossings import WANTED, Wanted
-from storage.webhooks.deliveries import Delivery
+from storage.webhooks.deliveries import Delivery, State
 from storage.webhooks.reach import require_reachable
 from storage.webhooks.registry import UnknownWebhookError
 from storage.webhooks.schedule import spoken
@@ -140,13 +140,19 @@ def try_(webhook: Id, json: Json = False) -> None:
 @app.command("deliveries")
 def log(
     dead: Annotated[bool, typer.Option("--dead", help="Only those that were given up.")] = False,
+    held: Annotated[
+        bool, typer.Option("--held", help="Only those that an experiment or a hold-out holds back.")
+    ] = False,
     webhook: Annotated[str, typer.Option(help="Those of one webhook.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Most deliveries.")] = 50,
     json: Json = False,
 ) -> None:
-    """What was delivered, is due, or was given up, the newest first."""
+    """What was delivered, is due, was given up, or is held back by an experiment, the newest first."""
+    if dead and held:
+        raise SetupError("--dead --held: a delivery is one of both; take one of them")
+    state: State | None = "dead" if dead else "held" if held else None
     with _database(load(), "webhooks deliveries", subject=f"webhook {webhook}" if webhook else "") as engine:
-        found = deliveries.newest(engine, "dead" if dead else None, webhook or None, limit)
+        found = deliveries.newest(engine, state, webhook or None, limit)
     if json:
         print_line(msgspec.json.encode(found).decode())
         return
@@ -163,6 +169,9 @@ def resend(delivery: Annotated[list[str], typer.Argument(metavar="ID...", help="
     """Makes deliveries due again, under their own ids."""
     with _database(load(), "webhooks resend", subject=f"deliveries {' '.join(delivery)}") as engine:
         for each in delivery:
+            found = deliveries.one(engine, each)
+            if found is not None and found.state == "held":
+                raise SetupError(f"{each} is never sent ({found.detail})")
             if not deliveries.again(engine, each, _now()):
                 raise SetupError(
                     f"{each} has not ended, or its webhook is not in use: `opecom webhooks deliveries` lists them"

@@ -30,8 +30,10 @@ export default function liveIntent(core) {
     } catch { again(); return; }
     on(mine.source, 'intent', (event) => {
       tries = 0;
-      core.latest = JSON.parse(event.data);
-      watchers.forEach((watcher) => safe(watcher)(core.latest));
+      const intent = JSON.parse(event.data);
+      // What an experiment or a hold-out holds back, the page does not see, nor does who calls onIntent later.
+      core.latest = intent.held ? null : intent;
+      if (core.latest) watchers.forEach((watcher) => safe(watcher)(intent));
     });
     // 2: closed for good.
     on(mine.source, 'error', () => { if (mine.source.readyState === 2) again(); });

@@ -97,6 +97,8 @@ export interface Intent {
   updated_at: number;
   model_version?: string;
   version: number;
+  /** Whether an experiment or a hold-out holds back what would be done; `onIntent` is not called with such an intent. */
+  held: boolean;
 }
 
 export interface Tracker {

@@ -22,7 +22,7 @@ from storage.database.columns import (
     struct_reader,
     with_fields,
 )
-from stream.scored import Cause, Counts, ScoredSession, Status
+from stream.scored import Cause, Counts, ScoredSession, Status, is_held
 from stream.stored import LISTED_SIGNALS
 
 #: Of the whole session, and not of an update: `Timeline` says it once, or the session's row does.
@@ -59,6 +59,8 @@ class Intent(Struct, frozen=True, gc=False, kw_only=True):
     version: int
     #: Of the page that the newest event is of; null in what is read from a table, which keeps no events.
     path: str | None
+    #: Whether nothing may be done about it: its visitor is held out, or an arm of its experiments does not act.
+    held: bool
 
 
 class BandOnlyIntent(Struct, frozen=True, gc=False, kw_only=True):
@@ -73,6 +75,8 @@ class BandOnlyIntent(Struct, frozen=True, gc=False, kw_only=True):
     band: Band
     updated_at: int
     version: int
+    #: As in the whole intent.
+    held: bool
 
 
 class LiveSessions(Struct, frozen=True):
@@ -140,9 +144,9 @@ def intent_of(update: ScoredSession) -> Intent:
     signals = update.signals
     listed = None if signals is None else ListedSignals(*[getattr(signals, name) for name in LISTED_SIGNALS])
     path = update.event.path
-    return Intent(
-        reasons=reasons_of(update), signals=listed, path=path, **{name: getattr(update, name) for name in _OF_INTENT}
-    )
+    held = is_held(update.experiments, update.holdout)
+    given = {name: getattr(update, name) for name in _OF_INTENT}
+    return Intent(reasons=reasons_of(update), signals=listed, path=path, held=held, **given)
 
 
 def band_only_of(intent: Intent) -> BandOnlyIntent:
@@ -152,7 +156,8 @@ def band_only_of(intent: Intent) -> BandOnlyIntent:
 def intent_of_row(row: Mapping[str, Any]) -> Intent:
     """The intent that a row of `sessions` holds, by column name."""
     given = {name: SESSION_READERS[name](row) for name in _OF_INTENT}
-    return Intent(reasons=stored_reasons(row["reasons"]), signals=_listed_signals(row), path=None, **given)
+    reasons, held = stored_reasons(row["reasons"]), is_held(given["experiments"], given["holdout"])
+    return Intent(reasons=reasons, signals=_listed_signals(row), path=None, held=held, **given)
 
 
 def update_of_row(row: Mapping[str, Any]) -> Update:
@@ -171,7 +176,7 @@ def stored_reasons(stored: str) -> tuple[ReasonText, ...]:
 
 
 _listed_signals = struct_reader("signals", ListedSignals, SESSION_COLUMNS)
-_OF_INTENT = [name for name in Intent.__struct_fields__ if name not in ("reasons", "signals", "path")]
+_OF_INTENT = [name for name in Intent.__struct_fields__ if name not in ("reasons", "signals", "path", "held")]
 _OF_UPDATE = [name for name in Update.__struct_fields__ if name not in ("reasons", "closed")]
 #: Columns of the timeline that an update is read from, beside `closed`.
 UPDATE_COLUMNS = [column for column in TIMELINE_COLUMNS if column.field in (*_OF_UPDATE, "reasons")]

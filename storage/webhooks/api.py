@@ -54,7 +54,7 @@ class DeliveriesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     webhook: str = Field("", max_length=40, description="Those of one webhook.")
-    state: State | None = Field(None, description="due, delivered or dead; none: all.")
+    state: State | None = Field(None, description="due, delivered, dead or held; none: all.")
     site: str | None = Field(None, max_length=97, description="One site; none: all.")
     session: str = Field("", max_length=64, description="Those about one session.")
     cursor: str = Field("", max_length=60, description="`next` of the page before.")
@@ -76,7 +76,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
 
     @router.get(
         "/webhook-deliveries",
-        summary="What was delivered, is due, or was given up",
+        summary="What was delivered, is due, was given up, or is held back by an experiment",
         responses=answered(DeliveryList, "unavailable"),
     )
     async def list_deliveries(
@@ -104,13 +104,15 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
     @router.post(
         "/webhook-deliveries/{delivery}/send",
         summary="Send a delivery again, under its own id",
-        description="Of one that is due already, nothing changes.",
-        responses=answered(DeliveryView, "not_found", "busy", "unavailable"),
+        description="Of one that is due already, nothing changes. What an experiment holds back is never sent.",
+        responses=answered(DeliveryView, "not_found", "conflict", "busy", "unavailable"),
     )
     async def resend_delivery(request: Request, delivery: Name, caller: Annotated[Caller, permitted]) -> Response:
         found = await _delivery(request, engine, delivery, caller)
         made_due = await _available(deliveries.again, engine, found.id, _now())
         found = await _delivery(request, engine, delivery, caller)
+        if found.state == "held":
+            raise ReadError("conflict", f"{delivery} is never sent ({found.detail})")
         if not made_due and found.state != "due":
             raise ReadError("busy", f"the webhook {found.webhook_id} of {delivery} is not in use: enable it first")
         return _json(delivery_view(found))

@@ -47,10 +47,11 @@ class ReadBatch(Struct, frozen=True):
 
 
 class StepResult(Struct, frozen=True):
-    """The places after a step, and how many deliveries it made."""
+    """The places after a step, how many deliveries it made, and how many of these are held back."""
 
     places: dict[int, PartitionPosition]
     crossings: int
+    held: int = 0
 
 
 def places(engine: Engine, log: str) -> dict[int, PartitionPosition]:
@@ -72,7 +73,7 @@ def move(
     part of it. Raises DatabaseUnavailableError; then the same step may be made again.
     """
     found: dict[int, PartitionPosition] = {}
-    crossings = 0
+    crossings = held = 0
     with transaction(engine) as connection:
         # In their order, so that two parts wait for each other and never in a circle.
         for number, step in sorted(read.items()):
@@ -83,10 +84,11 @@ def move(
             _keep(connection, folded, known, now)
             put_crossings(connection, folded.crossings, now)
             crossings += len(folded.crossings)
+            held += sum(bool(each.held_by) for each in folded.crossings)
             if folded.reported != step.place.reported:
                 _move_reported(connection, log, number, folded.reported)
             found[number] = PartitionPosition(step.next, folded.reported, step.timestamp, known=True)
-    return StepResult(found, crossings)
+    return StepResult(found, crossings, held)
 
 
 def forget_old(engine: Engine, before: int) -> int:

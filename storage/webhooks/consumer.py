@@ -134,6 +134,7 @@ class CrossingConsumer:
             self._report_back()
             if moved is not None:
                 self._metrics.crossings.inc(moved.crossings)
+                self._metrics.held.inc(moved.held)
                 if moved.crossings:
                     self._made()
                 await self._commit()

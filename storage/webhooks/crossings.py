@@ -1,7 +1,8 @@
 """Which updates are crossings into another band, and which webhooks want them. Pure.
 
 Every session begins in `low`: a first update in another band is a crossing, one in `low` is not. Nor is a closing:
-nobody can act on it any more. Nor is an update of a program's session: nobody is there.
+nobody can act on it any more. Nor is an update of a program's session: nobody is there. What a hold-out or an arm of
+an experiment holds back is a crossing as any other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,14 @@ class Crossing(Struct, frozen=True):
     @property
     def entered(self) -> Band:
         return band_after(self.before, self.update)
+
+    @property
+    def held_by(self) -> str:
+        """What holds it back, for people: the hold-out, or experiments with their arms; "" where nothing does."""
+        if self.update.holdout:
+            return "held back: its visitor is held out"
+        arms = [f"arm {each.arm} of {each.experiment}" for each in self.update.experiments if not each.acts]
+        return f"held back: {', '.join(arms)}" if arms else ""
 
 
 class FoundCrossings(Struct):

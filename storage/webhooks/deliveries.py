@@ -1,5 +1,7 @@
 """Deliveries: what is due, what became of it, and the log of both.
 
+A crossing that an experiment or a hold-out holds back is written as any other, in the state `held`: nothing sends it.
+
 A delivery is claimed by moving its due time behind the longest that an attempt may take. Whoever claimed it and was
 killed leaves it due then, for anybody; the receiver may see it twice, under the same id.
 """
@@ -15,7 +17,7 @@ from storage.webhooks.database import insert_new, reading, transaction
 from storage.webhooks.message import Message, crossed, encode
 from storage.webhooks.tables import deliveries, webhooks
 
-State = Literal["due", "delivered", "dead"]
+State = Literal["due", "delivered", "dead", "held"]
 #: Rows that one statement of housekeeping takes at most.
 SWEEP = 1_000
 
@@ -43,11 +45,14 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 def put_crossings(connection: Connection, crossings: Iterable[Crossing], now: int) -> None:
-    """Make a delivery of each, due now; what was made before stays as it is."""
+    """Make a delivery of each, due now or held; what was made before stays as it is."""
     rows = []
     for crossing in crossings:
         of, message = crossing.update, crossed(crossing)
-        rows.append(_due(message, crossing.webhook.id, now, of.site, of.session_id, of.opened_at, of.visitor_id))
+        row = _due(message, crossing.webhook.id, now, of.site, of.session_id, of.opened_at, of.visitor_id)
+        if held_by := crossing.held_by:
+            row |= {"state": "held", "detail": held_by[:300]}
+        rows.append(row)
     insert_new(connection, deliveries, rows)
 
 
@@ -102,14 +107,14 @@ def settle(engine: Engine, delivery: Delivery, state: State, due_at: int, status
 
 
 def again(engine: Engine, delivery_id: str, now: int) -> bool:
-    """Make a dead or delivered one due, as if new; whether there is one for a webhook that is in use."""
+    """Make a dead or delivered one due, as if new; whether there is one for a webhook that is in use, and not held."""
     with transaction(engine) as connection:
         return bool(
             connection.execute(
                 update(deliveries)
                 .where(
                     _t.id == delivery_id,
-                    _t.state != "due",
+                    _t.state.in_(("delivered", "dead")),
                     _t.webhook_id.in_(select(webhooks.c.id).where(webhooks.c.disabled == "")),
                 )
                 .values(state="due", due_at=now, attempts=0)

@@ -14,13 +14,16 @@ from scoring.manifest import Band, Label
 from scoring.reasons import ReasonText
 from storage.query.intents import reasons_of
 from storage.webhooks.crossings import Crossing
-from stream.scored import Status, identity_of
+from stream.scored import ArmAssignment, Status, identity_of
 
 CROSSED, TEST = "session.band", "webhook.test"
 
 
 class BandCrossing(Struct, frozen=True, kw_only=True):
-    """The data of `session.band`: the session as it stands after the crossing. Times are ms UTC."""
+    """The data of `session.band`: the session as it stands after the crossing. Times are ms UTC.
+
+    `holdout` is true only in what is held back.
+    """
 
     site: str
     session_id: str
@@ -35,6 +38,8 @@ class BandCrossing(Struct, frozen=True, kw_only=True):
     updated_at: int
     model_version: str
     version: int
+    experiments: tuple[ArmAssignment, ...] = ()
+    holdout: bool = False
 
 
 class WebhookTest(Struct, frozen=True):
@@ -71,6 +76,8 @@ def crossed(crossing: Crossing) -> Message:
         updated_at=update.updated_at,
         model_version=update.model_version,
         version=update.version,
+        experiments=update.experiments,
+        holdout=update.holdout,
     )
     return Message(_id("msg", hashlib.sha256(seed).digest()[:15]), CROSSED, _moment(update.updated_at), data)
 

@@ -11,6 +11,11 @@ class WebhookMetrics:
         self.crossings = Counter(
             "opecom_webhooks_crossings_total", "Crossings that became a delivery.", registry=registry
         )
+        self.held = Counter(
+            "opecom_webhooks_held_total",
+            "Crossings of these that an experiment or a hold-out holds back.",
+            registry=registry,
+        )
         self.attempts = Counter(
             "opecom_webhooks_attempts_total",
             "Attempts to deliver, by what became of the delivery: delivered, retried, dead.",

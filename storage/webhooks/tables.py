@@ -61,7 +61,8 @@ bands = Table(
     Index("webhook_bands_by_time", "noted_at"),
 )
 
-#: `state`: due, delivered or dead. `tried_at`, `status` (of HTTP, 0: no answer) and `detail` are of the last attempt.
+#: `state`: due, delivered, dead, or held, where `detail` says by what. Else `tried_at`, `status` (of HTTP, 0: no
+#: answer) and `detail` are of the last attempt.
 deliveries = Table(
     "webhook_deliveries",
     metadata,

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from stream.experiments.assignment import bucket, contains
+from stream.experiments.assignment import BUCKETS, bucket, contains
 from stream.experiments.conditions import Condition
 from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
 from stream.scored import ArmAssignment
@@ -41,20 +41,31 @@ class CompiledExperiment:
     def __init__(self, definition: ExperimentDefinition, audience: Condition | None) -> None:
         self.definition = definition
         self.audience = audience
-        of_updates = audience if definition.kind == "action" else None
-        self.arms = [EnrolledArm(ArmAssignment(definition.name, arm.name), of_updates) for arm in definition.arms]
+        is_action = definition.kind == "action"
+        of_updates = audience if is_action else None
+        self.arms = [
+            EnrolledArm(ArmAssignment(definition.name, arm.name, arm.acts or not is_action), of_updates)
+            for arm in definition.arms
+        ]
 
 
 class SitePlan:
-    """What is in force for the sessions of one site that opened at one version: its hold-out, its experiments."""
+    """What is in force for the sessions of one site that opened at one version: its hold-out, its experiments.
 
-    __slots__ = ("_made", "experiments", "holdout")
+    `holdout` is that of the opening. Of its buckets the first `held_buckets` are held out still.
+    """
+
+    __slots__ = ("_made", "experiments", "held_buckets", "holdout")
 
     def __init__(
-        self, holdout: HoldoutDefinition | None = None, experiments: Sequence[CompiledExperiment] = ()
+        self,
+        holdout: HoldoutDefinition | None = None,
+        experiments: Sequence[CompiledExperiment] = (),
+        held_buckets: int = BUCKETS,
     ) -> None:
         self.holdout = holdout
         self.experiments = experiments
+        self.held_buckets = held_buckets
         #: Enrolments by the places of their arms: a worker holds a hundred thousand sessions, which share these.
         self._made: dict[tuple[int, ...], Enrolment] = {}
 
@@ -65,8 +76,11 @@ class SitePlan:
     def enrol(self, visitor_id: str, session_id: str, opening: Any) -> Enrolment:
         """The enrolment of a session; `opening` has the attributes that opening_names() names."""
         holdout = self.holdout
-        if holdout is not None and holdout.buckets and bucket(holdout.salt, visitor_id) < holdout.buckets:
-            return _HELD_OUT
+        if holdout is not None and holdout.buckets:
+            place = bucket(holdout.salt, visitor_id)
+            if place < holdout.buckets:
+                # Who was held out at the opening is in no arm later: nothing was done about the session until then.
+                return _HELD_OUT if place < self.held_buckets else NOT_ENROLLED
         places = tuple([_place_of(each, visitor_id, session_id, opening) for each in self.experiments])
         enrolment = self._made.get(places)
         if enrolment is None:

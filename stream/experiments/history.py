@@ -68,7 +68,7 @@ class Experiments:
 
     def plan(self, site: str, opened: int, version: int, left_out: Collection[str] = ()) -> SitePlan:
         """What is in force at `version` for the sessions of a site that opened at the version `opened`: the experiments
-        that ran then and run still, as they were then.
+        that ran then and run still, as they were then, and the hold-out that was and is still.
         """
         running = {each.name for each in self.definitions(version) if each.status == "running"}
         experiments = [
@@ -79,7 +79,8 @@ class Experiments:
             and each.definition.name in running
             and each.definition.name not in left_out
         ]
-        return SitePlan(self.holdout(site, opened), experiments)
+        holdout = self.holdout(site, version)
+        return SitePlan(self.holdout(site, opened), experiments, holdout.buckets if holdout is not None else 0)
 
     def models(self, version: int) -> dict[str, set[str]]:
         """The versions of models that the running experiments name, by experiment."""

@@ -122,6 +122,33 @@ def test_the_live_intent_comes_to_those_who_subscribe(tracked: Tracked) -> None:
         assert not visit.errors
 
 
+def test_a_page_does_not_see_what_is_held_back(tracked: Tracked) -> None:
+    """Nor does one that calls onIntent later, until something is not held."""
+    said: list[list[tuple[float, bool]]] = [[(0.1, False), (0.6, True)], [(0.7, True), (0.2, False), (0.3, True)]]
+    streams: list[str] = []
+
+    def token(request: BaseHTTPRequestHandler) -> None:
+        request.rfile.read(int(request.headers["content-length"]))
+        reply(request, "application/json", json.dumps({"token": "t", "expires_in": 300}))
+
+    def stream(request: BaseHTTPRequestHandler) -> None:
+        streams.append(request.path)
+        intents = [{"probability": p, "held": held} for p, held in (said.pop(0) if said else [])]
+        body = "".join(f"event: intent\ndata: {json.dumps(each)}\n\n" for each in intents)
+        reply(request, "text/event-stream", f"retry: 200\n\n{body}")
+
+    watch = "(name) => { window[name] = []; opEcomTracker.onIntent((one) => window[name].push(one.probability)); }"
+    with tracked.visit() as visit:
+        tracked.proxy.routes |= {"/tracker/intent/token": preflighted(token), "/tracker/intent/stream": stream}
+        page = visit.open()
+        page.evaluate(watch, "first")
+        assert wait_until(lambda: bool(page.evaluate("first.length === 2")) and len(streams) >= 3, SECONDS)
+        assert page.evaluate("first") == [0.1, 0.2]
+        page.evaluate(watch, "late")
+        assert page.evaluate("late") == []
+        assert not visit.errors
+
+
 def test_the_live_intent_is_that_of_the_session(tracked: Tracked) -> None:
     """The real one: what a page is told after its events equals what the query API answers."""
     with tracked.visit() as visit:

@@ -9,12 +9,15 @@ from deploy.wiring.storage import DatabaseHandles
 from ingest.events import encode, key_of
 from storage.dead_letters.answers import ResentLetter
 from storage.dead_letters.place import LetterPlace
-from storage.webhooks import deliveries, message
+from storage.webhooks import deliveries, message, registry
+from storage.webhooks.crossings import Crossing
+from storage.webhooks.database import transaction
 from storage.webhooks.tables import webhooks
 from storage.write.block import Block, TopicRecord
 from storage.write.clickhouse_sink import AnalyticsSink
-from stream.scored import DeadLetter, DeadReason
+from stream.scored import ArmAssignment, DeadLetter, DeadReason
 from tests.support.events import NOON, event, event_id
+from tests.support.scored import scored
 from tests.support.webhooks import SECRET
 
 
@@ -85,6 +88,15 @@ def put_webhook(engine: Engine, name: str, site: str, url: str = "https://shop.e
     deliveries.put_test(engine, name, site, test, NOON)
     (claimed,) = deliveries.claim(engine, name, 1, NOON, NOON + 1)
     deliveries.settle(engine, claimed, "dead", NOON + 1, 500, "500 out of order")
+
+
+def put_held(engine: Engine, name: str, site: str) -> str:
+    """A crossing for this webhook that the control of an experiment holds back; the id of its delivery."""
+    update = scored(1, site=site, band="high", experiments=(ArmAssignment("chat", "control", acts=False),))
+    crossing = Crossing(registry.one(engine, name), "low", update)
+    with transaction(engine) as connection:
+        deliveries.put_crossings(connection, [crossing], NOON + 2)
+    return message.crossed(crossing).id
 
 
 def fill_operations(opened: DatabaseHandles) -> None:

@@ -112,6 +112,7 @@ async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str)
         "version": 2 << 12,
         "experiments": [],
         "holdout": False,
+        "held": False,
         # Of streams alone.
         "path": None,
     }

@@ -17,7 +17,7 @@ from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
 from storage.query.intents import BandOnlyIntent, Intent, intent_of
 from storage.query.queries import Queries
-from stream.scored import ScoredSession
+from stream.scored import ArmAssignment, ScoredSession
 from tests.support.audiences import Saying
 from tests.support.scored import scored
 
@@ -146,6 +146,25 @@ async def test_a_site_that_shows_its_bands_shows_no_more() -> None:
         assert told.keys() == set(BandOnlyIntent.__struct_fields__)
         assert (told["band"], told["probability"]) == ("building", 0.4321)
         assert not told.keys() & {"reasons", "features", "counts", "model_version"}
+        await browser.leave()
+
+
+@pytest.mark.parametrize("shown", ["all", "band"])
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        pytest.param({}, False, id="in no experiment"),
+        pytest.param({"experiments": (ArmAssignment("chat", "treatment"),)}, False, id="an arm that acts"),
+        pytest.param({"experiments": (ArmAssignment("chat", "control", acts=False),)}, True, id="one that does not"),
+        pytest.param({"holdout": True}, True, id="held out"),
+    ],
+)
+async def test_a_page_knows_what_is_held_back(shown: Any, given: dict[str, Any], held: bool) -> None:
+    async with streaming(intent_of(scored(5, **given))) as made:
+        browser = await opened(made, claim(shown))
+        event = await browser.next()
+        assert event is not None
+        assert msgspec.json.decode(event["data"])["held"] is held
         await browser.leave()
 
 

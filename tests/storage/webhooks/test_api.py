@@ -16,7 +16,7 @@ from storage.http.refusals import add_refusals
 from storage.http.secret_keys import SecretKey, digest_of
 from storage.webhooks import deliveries
 from storage.webhooks.api import webhook_routes
-from tests.support.operations import put_webhook
+from tests.support.operations import put_held, put_webhook
 
 ALL, SHOP = {"x-opecom-key": "key-of-all"}, {"x-opecom-key": "key-of-shop"}
 JSON = {"content-type": "application/json"}
@@ -143,17 +143,32 @@ async def test_a_key_of_one_site_has_its_webhooks_and_deliveries_alone(engine: E
     assert rows(engine, "SELECT id, disabled FROM webhooks ORDER BY id") == [("wh_other", ""), ("wh_shop", "")]
 
 
+async def test_what_an_experiment_holds_back_is_listed_and_never_sent(engine: Engine) -> None:
+    put_webhook(engine, "wh_one", "shop")
+    put_held(engine, "wh_one", "shop")
+    async with service(engine) as client:
+        (found,) = (await client.get("/webhook-deliveries?state=held")).json()["deliveries"]
+        assert (found["state"], found["detail"]) == ("held", "held back: arm control of chat")
+        assert found["message"]["data"]["experiments"] == [{"experiment": "chat", "arm": "control", "acts": False}]
+        answer = await client.post(f"/webhook-deliveries/{found['id']}/send")
+        assert (answer.status_code, answer.json()["error"]) == (409, "conflict")
+        assert "is never sent (held back: arm control of chat)" in answer.json()["reason"]
+        assert (await client.get(f"/webhook-deliveries/{found['id']}")).json() == found
+
+
 @pytest.mark.parametrize("limit", [1, 2, 500])
 async def test_deliveries_by_filter_and_page_by_page_equal_the_table(engine: Engine, limit: int) -> None:
     put_webhook(engine, "wh_one", "shop")
     for number in range(4):
         put_webhook(engine, f"wh_{number}", ("shop", "other")[number % 2])
     assert deliveries.again(engine, "msg_2", 5)
+    put_held(engine, "wh_one", "shop")
     async with service(engine) as client:
         for query, condition in (
             ("", "1 = 1"),
             ("&state=dead", "state = 'dead'"),
             ("&state=due", "state = 'due'"),
+            ("&state=held", "state = 'held'"),
             ("&site=shop", "site = 'shop'"),
             ("&webhook=wh_3", "webhook_id = 'wh_3'"),
             ("&session=s1", "session_id = 's1'"),

@@ -34,6 +34,8 @@ def test_a_crossing_states_who_where_and_why() -> None:
         "updated_at": NOON + 1_000,
         "model_version": "first",
         "version": 7 << 12,
+        "experiments": [],
+        "holdout": False,
     }
 
 

@@ -141,6 +141,18 @@ def test_who_is_held_out_is_in_no_arm_and_a_growing_hold_out_keeps_everybody() -
     assert len(held) / 3_000 == pytest.approx(1_000 / BUCKETS, abs=0.02)
 
 
+def test_a_hold_out_that_shrinks_lets_go_of_open_sessions_and_puts_them_in_no_arm() -> None:
+    experiments = defined([experiment(), holdout(1_000), holdout(500), holdout(0), holdout(2_000)])
+    found = set()
+    for visitor in (f"v{number}" for number in range(3_000)):
+        opened = [experiments.plan("default", 2, version).enrol(visitor, "s1", None) for version in (2, 3, 4, 5)]
+        place = bucket("1" * 16, visitor)
+        assert [each.is_held_out for each in opened] == [place < 1_000, place < 500, False, place < 1_000]
+        assert [bool(each.arms) for each in opened] == [place >= 1_000] * 4
+        found.add((place < 500, place < 1_000))
+    assert len(found) == 3
+
+
 def test_the_unit_decides_whose_id_is_taken() -> None:
     plan = defined([experiment(unit="session")]).plan("default", 1, 1)
     by_session = {plan.enrol("v1", f"s{number}", None).arms[0].assignment.arm for number in range(20)}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ingest.events import Context, Control, Event, Tick, UseExperiments
 from scoring.manifest import ModelError
 from scoring.model import ConstantModel, Model
-from stream.experiments.definition import Definition, encode
+from stream.experiments.assignment import bucket
+from stream.experiments.definition import Arm, Definition, encode
 from stream.experiments.enrolment import NOT_ENROLLED
 from stream.experiments.history import Experiments
 from stream.fold.clock import IDLE
@@ -23,18 +24,19 @@ from stream.fold.result import FoldResult
 from stream.models import refuse_unusable_models, require_usable
 from stream.publish import ListRecordPublisher
 from stream.required import RequiredVersions, in_force_at, required_versions
-from stream.scored import ScoredSession, decode
+from stream.scored import ScoredSession, decode, is_held
 from stream.scored import encode as encode_scored
 from stream.step import score
 from stream.worker import Worker
 from tests.stream.test_properties import Moves, Start, a_log, broken_run, counterexample, moves, whole_run
 from tests.support.events import NOON, event
-from tests.support.experiments import defined, experiment, holdout, model_experiment, stopped
+from tests.support.experiments import HALVES, SALT, defined, experiment, holdout, model_experiment, stopped
 from tests.support.fakes import TOPICS, FakeLog, worker_on
 from tests.support.log import log_of, partition
 
 #: Visitors by their arm in `experiment()`.
 IN_CONTROL, IN_TREATMENT = "v1", "v2"
+ACTING = Arm("acting", ((9_999, 10_000),))
 
 
 def scored_by(
@@ -77,6 +79,53 @@ def test_a_session_has_the_arm_from_its_opening_until_the_stop() -> None:
         ("treated", "open", {}),
     ]
     assert [each for each in found if each[1] == "closed" and each[2]] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "held"),
+    [
+        pytest.param([experiment()], {"v1": True, "v2": False}, id="the control holds back"),
+        pytest.param([experiment(audience="page_views > 1")], {"v1": False, "v2": False}, id="not in the audience"),
+        pytest.param([experiment(), holdout(10_000)], {"v1": True, "v2": True}, id="held out"),
+        pytest.param([experiment(), stopped(experiment())], {"v1": False, "v2": False}, id="stopped"),
+        pytest.param([holdout(10_000), holdout(0)], {"v1": False, "v2": False}, id="a hold-out that is ended"),
+        pytest.param([model_experiment(arms=HALVES)], {"v1": False, "v2": False}, id="arms of models act"),
+        pytest.param(
+            [experiment(), experiment("other", salt="f" * 16, arms=(Arm("none", ((0, 9_999),), acts=False), ACTING))],
+            {"v1": True, "v2": True},
+            id="one of two experiments holds back",
+        ),
+    ],
+)
+def test_a_record_names_whether_it_may_be_acted_on(given: list[Definition], held: dict[str, bool]) -> None:
+    records: list[Event | Control] = [UseExperiments(version) for version in range(1, len(given) + 1)]
+    records += [event(n, NOON + n, session_id=visitor, visitor_id=visitor) for n, visitor in enumerate(held)]
+    found = [decode(encode_scored(each)) for each in scored_by(records, defined(given))]
+    assert {each.visitor_id: is_held(each.experiments, each.holdout) for each in found} == held
+
+
+def test_a_stop_ends_what_is_held_at_its_place_in_the_log() -> None:
+    """Also of sessions that were open, of an experiment and of a hold-out alike."""
+    names = [f"v{number}" for number in range(40)]
+    definitions: list[Definition] = [
+        experiment(), holdout(5_000), stopped(experiment()), holdout(0)
+    ]  # fmt: skip
+    records: list[Event | Control] = [UseExperiments(2)]
+    for control in (None, UseExperiments(3), UseExperiments(4)):
+        records += [control] if control else []
+        records += [
+            event(len(records) + n, NOON + len(records), session_id=v, visitor_id=v) for n, v in enumerate(names)
+        ]
+    stops = [place for place, each in enumerate(records) if isinstance(each, UseExperiments)]
+    found: dict[int, set[str]] = {0: set(), 1: set(), 2: set()}
+    for each in scored_by(records, defined(definitions)):
+        if is_held(each.experiments, each.holdout):
+            found[sum(each.event.offset > place for place in stops[1:])].add(each.visitor_id)
+    out = {v for v in names if bucket("1" * 16, v) < 5_000}
+    control = {v for v in names if bucket(SALT, v) < 5_000}
+    assert found == {0: out | control, 1: out, 2: set()}
+    assert out - control
+    assert control - out
 
 
 def test_only_updates_of_the_audience_show_the_arm() -> None:

@@ -23,6 +23,7 @@ const STATES: Record<Delivery["state"], { label: string; look: BadgeLook }> = {
   due: { label: "waits", look: "busy" },
   delivered: { label: "delivered", look: "good" },
   dead: { label: "given up", look: "bad" },
+  held: { label: "held back", look: "quiet" },
 };
 const KINDS: Record<string, string> = { "session.band": "crossing", "webhook.test": "test" };
 
@@ -61,7 +62,7 @@ export function Deliveries() {
   return (
     <Card
       title="Deliveries"
-      note="The newest first. One that was given up, or arrived and was lost, can be sent again."
+      note="The newest first. One that was given up, or arrived and was lost, can be sent again; one that an experiment holds back never."
     >
       <div className="mb-4 flex flex-wrap items-end gap-4">
         <Field label="State">
@@ -151,7 +152,7 @@ function columnsFor(zone: string, send: (delivery: string) => void): Column<Deli
       cell: ({ id, state }) => (
         <Button
           className="h-8 px-2.5"
-          disabled={state === "due"}
+          disabled={state === "due" || state === "held"}
           aria-label={`Send again: ${id}`}
           onClick={() => send(id)}
         >
