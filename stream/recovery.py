@@ -17,6 +17,7 @@ from stream.fold.mark import Mark, SnapshotPlace, decode_mark
 from stream.fold.partition import LogRecord, Partition
 from stream.models import refuse_unusable_models
 from stream.required import WaitForVersions, in_force_at, required_versions
+from stream.silent_fold import SilentFold
 from stream.snapshot.loader import load
 from stream.snapshot.store import SnapshotStore
 from stream.snapshot.writer import RECORDS
@@ -166,29 +167,34 @@ async def _fold_to(
     patience = monotonic() + PATIENCE
     began = yielded = monotonic()
     folded = 0
+    silent = SilentFold(partition, models)
     async with log_reader.read(partition.number, first) as reading:
-        reached = first
-        while reached < end:
-            records = await reading.fetch()
-            if not records:
-                if monotonic() > patience:
-                    raise await _why_silent(log_reader, partition.number, reached, end)
-                continue
-            patience = monotonic() + PATIENCE
-            await wait_for_versions(required_versions(records))
-            await refuse_unusable_models(partition, records, models)
-            for record in records:
-                if record.offset % YIELD_RECORDS == 0 and monotonic() - yielded >= YIELD_SECONDS:
-                    report(record.offset - first, end - first)
-                    await asyncio.sleep(0)
-                    yielded = monotonic()
-                if partition.next < record.offset < end:
-                    pass_gap(partition, record.offset)
-                if record.offset == partition.next and record.offset < end:
-                    partition.fold(record, None)
-                    folded += 1
-            reached = records[-1].offset + 1
-            report(min(reached, end) - first, end - first)
+        try:
+            reached = first
+            while reached < end:
+                records = await reading.fetch()
+                if not records:
+                    if monotonic() > patience:
+                        raise await _why_silent(log_reader, partition.number, reached, end)
+                    continue
+                patience = monotonic() + PATIENCE
+                await wait_for_versions(required_versions(records))
+                await refuse_unusable_models(partition, records, models)
+                for record in records:
+                    if record.offset % YIELD_RECORDS == 0 and monotonic() - yielded >= YIELD_SECONDS:
+                        report(record.offset - first, end - first)
+                        await asyncio.sleep(0)
+                        yielded = monotonic()
+                    if partition.next < record.offset < end:
+                        pass_gap(partition, record.offset)
+                    if record.offset == partition.next and record.offset < end:
+                        silent.fold(record)
+                        folded += 1
+                reached = records[-1].offset + 1
+                report(min(reached, end) - first, end - first)
+        finally:
+            # What is cancelled goes on with this partition later.
+            silent.decide()
     if folded:
         log.info("partition %d: folded %d events in %.1f s", partition.number, folded, monotonic() - began)
 

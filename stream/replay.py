@@ -115,13 +115,17 @@ class PartitionReplay:
     def _fold(self, records: Sequence[LogRecord]) -> FoldResult:
         partition = self.partition
         if self._late is not None:
-            result = FoldResult(self._failure_run, self._policy)
+            result = FoldResult(self._failure_run, self._policy, decides=True)
             for record in records:
                 _require_next(partition, record)
                 self._late.fold(partition, record, result)
         else:
             result, seek = fold(
-                {partition.number: partition}, {partition.number: records}, self._failure_run, self._policy
+                {partition.number: partition},
+                {partition.number: records},
+                self._failure_run,
+                self._policy,
+                decides=True,
             )
             if seek:
                 _require_next(partition, next(record for record in records if record.offset > partition.next))

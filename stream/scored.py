@@ -191,6 +191,16 @@ class SessionUpdate(Struct, frozen=True, gc=False):
     #: The session's verified refunds alone, the first first. One mostly comes days after its order and in another
     #: session; statistics take it off what the order brought, and never off what `revenue` says.
     refunds: Annotated[tuple[Refund, ...], ColumnSpec(tables=())] = ()
+    #: By the log's clock, how long nothing had come of the session when this update was made; 0 where an event made it.
+    idle_seconds: Annotated[float, ColumnSpec(tables=())] = 0.0
+
+    @property
+    def checkout_left(self) -> bool:
+        """Whether a checkout was begun and the visitor has gone on to products or information, or away."""
+        signals = self.signals
+        if signals is None or not signals.checkout_step:
+            return False
+        return self.status == "ended" or signals.last_page_type in ("ProductRelated", "Informational")
 
 
 class ArmAssignment(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -199,6 +209,24 @@ class ArmAssignment(Struct, frozen=True, gc=False, omit_defaults=True):
     experiment: Name
     arm: Name
     acts: bool = True
+
+
+class FiredIntervention(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An intervention that has fired in the session: when, by the log's clock in ms UTC, and by which of its records.
+
+    `held`: an experiment holds it back, so that it is recorded and nobody acts. `payload` is JSON of the shop's, "" for
+    none; `visitor_cap` and `visitor_cooldown_seconds` are what holds for the visitor's sessions together
+    (stream/interventions/definition.py).
+    """
+
+    name: Name
+    action: Name
+    fired_at: Millis
+    offset: Whole
+    held: bool = False
+    payload: str = ""
+    visitor_cap: Count = 0
+    visitor_cooldown_seconds: Count = 0
 
 
 class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
@@ -216,6 +244,8 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     experiments: Annotated[tuple[ArmAssignment, ...], ColumnSpec(in_intent=True)] = ()
     #: Whether its visitor is held out of all experiments and actions of the site.
     holdout: Annotated[bool, ColumnSpec(in_intent=True)] = False
+    #: What has fired in the session so far, in its order. The one that this update fires has the offset of its record.
+    interventions: Annotated[tuple[FiredIntervention, ...], ColumnSpec(in_intent=True)] = ()
     schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
 
 
@@ -259,10 +289,18 @@ def encode(record: ScoredSession | DeadLetter) -> bytes:
 
 
 def stored_list(values: Sequence[Any]) -> bytes:
-    """A list of a record as both databases keep it: JSON, of reasons without the words, which follow from the rest."""
-    return _encoder.encode(
-        [Reason(each.feature, each.value, each.contribution) if isinstance(each, Reason) else each for each in values]
-    )
+    """A list of a record as both databases keep it: JSON, of reasons without the words, which follow from the rest, of
+    interventions without what their definitions have.
+    """
+    return _encoder.encode(list(map(_stored, values)))
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, Reason):
+        return Reason(value.feature, value.value, value.contribution)
+    if isinstance(value, FiredIntervention):
+        return FiredIntervention(value.name, value.action, value.fired_at, value.offset, value.held)
+    return value
 
 
 def encode_lines(records: Sequence[ScoredSession]) -> bytes:

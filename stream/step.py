@@ -7,6 +7,7 @@ they need from outside (partitions, models) is given to them.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
+import msgspec
 from msgspec import Struct
 
 from scoring.contracts import ValueGetter
@@ -19,6 +20,7 @@ from stream.experiments.enrolment import NOT_ENROLLED, assignments
 from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
+from stream.interventions.decide import decide
 from stream.scored import ArmAssignment, Reason, ScoredSession, SessionUpdate
 
 #: Most updates that are scored, encoded and published at a time; the model runs on 256 of them at once (onnx.py).
@@ -57,13 +59,14 @@ def fold(
     batches: Mapping[int, Sequence[LogRecord]],
     failure_run: int = 0,
     policy: EmitPolicy | None = None,
+    decides: bool = False,
 ) -> FoldedBatches:
     """Fold one batch for each of several partitions; the client's position is never trusted.
 
     A batch that begins before its partition's `next` is trimmed. One that begins past it, or has a hole, is folded up
-    to there and the partition is named in `seek`.
+    to there and the partition is named in `seek`. `decides`: see FoldResult.
     """
-    folded = FoldResult(failure_run, policy)
+    folded = FoldResult(failure_run, policy, decides=decides)
     seek: dict[int, int] = {}
     for number, records in batches.items():
         partition = partitions[number]
@@ -92,19 +95,22 @@ def unbroken(records: Sequence[LogRecord], offset: int) -> Sequence[LogRecord]:
 def score(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[Sequence[ScoredUpdate]]:
     """Score updates, each by the model that was in force for it; gives them as they are ready.
 
-    They come in their order, SCORE_ROWS at a time at most.
+    They come in their order, SCORE_ROWS at a time at most. What interventions fire is decided here, and kept in the
+    sessions: each update must be scored once, before a later one of its session.
     """
     for begin in range(0, len(updates), SCORE_ROWS):
         some = updates[begin : begin + SCORE_ROWS]
         if len({update.model for update in some}) == 1:
-            yield _scored(some, models(some[0].model))
+            if decided := _decided(some, _scored(some, models(some[0].model))):
+                yield decided
             continue
         ready: list[ScoredUpdate | None] = [None] * len(some)
         for version, of_version in _places_by_model(some).items():
             scored = _scored([some[place] for place in of_version], models(version))
             for place, update in zip(of_version, scored, strict=True):
                 ready[place] = update
-        yield cast(list[ScoredUpdate], ready)
+        if decided := _decided(some, cast(list[ScoredUpdate], ready)):
+            yield decided
 
 
 def probabilities(updates: Sequence[UnscoredUpdate], models: ModelLoader) -> Iterator[tuple[SessionUpdate, float, str]]:
@@ -126,6 +132,24 @@ def _places_by_model(updates: Sequence[UnscoredUpdate]) -> dict[str, list[int]]:
     for place, update in enumerate(updates):
         places.setdefault(update.model, []).append(place)
     return places
+
+
+def _decided(updates: Sequence[UnscoredUpdate], scored: Sequence[ScoredUpdate]) -> Sequence[ScoredUpdate]:
+    """The updates with what has fired in their sessions, without those that are not published."""
+    if all(update.session is None for update in updates):
+        return scored
+    ready = []
+    for update, made in zip(updates, scored, strict=True):
+        session = update.session
+        if session is None:
+            ready.append(made)
+            continue
+        before = session.fired
+        fired = session.fired = decide(before, update.enrolment.interventions, made.record, session.calendar.hour)
+        if update.published == "always" or (update.published == "if_fired" and fired is not before):
+            record = msgspec.structs.replace(made.record, interventions=fired) if fired else made.record
+            ready.append(ScoredUpdate(made.partition, made.key, record))
+    return ready
 
 
 def _scored(updates: Sequence[UnscoredUpdate], model: Model) -> list[ScoredUpdate]:

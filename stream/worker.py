@@ -11,7 +11,7 @@ from itertools import chain
 from time import monotonic, perf_counter, time
 from typing import NamedTuple, Protocol
 
-from ingest.events import Tick
+from ingest.events import LIVE_CLOCK, Tick
 from ingest.events import encode as encode_event
 from stream.errors import StreamError
 from stream.fold.mark import Mark, SnapshotPlace, encode_mark, with_snapshot
@@ -36,6 +36,8 @@ IMPORT_ABANDONED = 3_600.0
 #: How far its clock is moved then, in ms, past IDLE in any case. `opecom simulate` ends its own imports so far ahead;
 #: `opecom sites finish` moves the clock by IDLE.
 IMPORT_END = 24 * 3_600_000
+#: A time that no clock reaches; ms UTC.
+NEVER = 1 << 53
 
 
 class WorkerError(StreamError):
@@ -104,10 +106,13 @@ class Worker:
         self._snapshots = snapshots
         self._snapshotting: asyncio.Task[None] | None = None
         self._failure_run = 0
+        #: Held while updates are folded and not yet scored.
+        self._deciding = asyncio.Lock()
         #: `next` of each partition and its snapshot, as committed.
         self._committed: dict[int, tuple[int, SnapshotPlace | None]] = {}
         self._commit_at = 0.0
-        self._ticked: dict[int, float] = {}
+        #: Until when no tick is appended, by the monotonic clock, and the tick that this waits for, in ms by its clock.
+        self._ticked: dict[int, tuple[float, int]] = {}
         self._sought: dict[int, int] = {}
         #: When each import's clock was last seen to move: (clock, by the monotonic clock).
         self._import_clocks: dict[tuple[int, str], tuple[int, float]] = {}
@@ -141,7 +146,7 @@ class Worker:
             partition = await self._recover(number, committed[number])
             await client.seek(number, partition.next)
             await client.resume(number)
-            self._ticked[number] = monotonic() + self._first_tick_seconds
+            self._ticked[number] = monotonic() + self._first_tick_seconds, NEVER
             self.partitions[number] = partition
             self._kept.pop(number, None)
             self._metrics.claims.inc()
@@ -185,6 +190,10 @@ class Worker:
         ends the process; then the records are folded again from the last commit, and the same updates are published
         again.
         """
+        async with self._deciding:
+            await self._round(batches, client)
+
+    async def _round(self, batches: Mapping[int, Sequence[LogRecord]], client: ConsumerClient) -> None:
         metrics = self._metrics
         began = start = perf_counter()
         await self._wait_for_versions(required_versions(chain.from_iterable(batches.values())))
@@ -228,12 +237,14 @@ class Worker:
         return {site for partition in self.partitions.values() for site in partition.models.sites}
 
     async def run_maintenance(self, client: ConsumerClient, wall: int) -> None:
-        """Every COMMIT_EVERY seconds: commit, compare the consumer's positions with `next`, and append due ticks."""
+        """Append due ticks; every COMMIT_EVERY seconds commit, and compare the consumer's positions with `next`."""
         if monotonic() >= self._commit_at:
             await self.commit(client)
             await self.check_positions(client)
             await self.tick(wall)
             self._write_due_snapshots()
+        else:
+            await self._append_due_ticks(wall)
 
     def _write_due_snapshots(self) -> None:
         """Begin with the snapshots that are due, unless some are being written."""
@@ -260,7 +271,7 @@ class Worker:
         """Write a snapshot of a partition, while rounds go on; the next commit names it."""
         if self._snapshots is not None and number in self.partitions:
             began = monotonic()
-            await self._snapshots.write(number, self.partitions[number])
+            await self._snapshots.write(number, self.partitions[number], self._deciding)
             self._metrics.snapshot_seconds.observe(monotonic() - began)
 
     def _claimed(self) -> list[tuple[int, Partition]]:
@@ -305,16 +316,22 @@ class Worker:
         self._metrics.committed.set_to_current_time()
 
     async def tick(self, wall: int) -> None:
-        """Append a tick where, by wall time (ms), live sessions should have closed, or where an import was abandoned.
+        """Append a tick where, by wall time (ms), live sessions should have closed, or a silence has come that an
+        intervention waits for.
 
         Only the log closes a session; the tick is how time gets into a log to which nobody writes.
         """
+        await self._append_due_ticks(wall)
+        await self._end_abandoned_imports()
+
+    async def _append_due_ticks(self, wall: int) -> None:
         for number, partition in self._claimed():
             tick = partition.due_tick(wall)
-            if tick is not None and monotonic() >= self._ticked.get(number, 0.0):
-                self._ticked[number] = monotonic() + TICK_AGAIN
+            until, awaited = self._ticked.get(number, (0.0, NEVER))
+            live = partition.clocks.get(LIVE_CLOCK)
+            if tick is not None and (monotonic() >= until or (live is not None and live.now >= awaited)):
+                self._ticked[number] = monotonic() + TICK_AGAIN, tick.to
                 await self._append(number, tick)
-        await self._end_abandoned_imports()
 
     async def _end_abandoned_imports(self) -> None:
         """End each import whose clock has stood still for IMPORT_ABANDONED, by a tick IMPORT_END ahead."""

@@ -96,6 +96,10 @@ COMMANDS = {
     "experiments": CommandSource(
         "deploy.cli.experiments:app", "Experiments: who is in which arm, from when to when; and hold-outs of sites."
     ),
+    "interventions": CommandSource(
+        "deploy.cli.interventions:app",
+        "Interventions: rules that act on a session, once, at the moment that they name.",
+    ),
     "visitors": CommandSource(
         "deploy.cli.visitors:app", "Everything that is held of a visitor: to give to it, or to forget."
     ),

@@ -28,6 +28,7 @@ from deploy.wiring.console import console_listener, served_console
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
+from deploy.wiring.experiments import intervention_changes
 from deploy.wiring.experiments import routes as experiment_routes
 from deploy.wiring.operations import routes as operations_routes
 from deploy.wiring.outcome import outcome
@@ -47,6 +48,7 @@ from storage.drift.checks import DriftChecks
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
+from storage.interventions.api import intervention_routes
 from storage.learner.runs import LearnerRuns
 from storage.learning.api import learning_routes
 from storage.learning.timeline import TimelineRows
@@ -160,6 +162,7 @@ def app(
         activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),
         experiments=experiment_routes(settings, opened.engine, permitted),
+        interventions=intervention_routes(intervention_changes(settings, opened.engine), permitted.scoped("admin")),
         models=model_routes(settings, promotions or promotion_jobs(settings, replays), permitted),
         metrics=metrics,
         origins=read_origins(settings),

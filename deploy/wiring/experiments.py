@@ -1,4 +1,4 @@
-"""Builds the routes of experiments: their drafts, and the log that changes are written to."""
+"""Builds the changes of experiments and interventions: their drafts, and the log that changes are written to."""
 
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
@@ -20,6 +20,8 @@ from storage.experiments.changes import ExperimentChanges, WorkersRefusedError
 from storage.experiments.drafts import Drafts
 from storage.http.access import Access
 from storage.http.errors import ReadError
+from storage.interventions.changes import InterventionChanges
+from storage.interventions.drafts import InterventionDrafts
 from stream.experiments.definition import Definition, ExperimentDefinition
 from stream.experiments.history import Experiments
 from stream.kafka.experiments_topic import read_experiments
@@ -31,6 +33,10 @@ RETRY_SECONDS = 2
 def routes(settings: Settings, engine: Engine, permitted: Access) -> APIRouter:
     """The routes, for keys of scope admin."""
     return experiment_routes(ExperimentChanges(Drafts(engine), KafkaExperimentLog(settings)), permitted.scoped("admin"))
+
+
+def intervention_changes(settings: Settings, engine: Engine) -> InterventionChanges:
+    return InterventionChanges(InterventionDrafts(engine), KafkaExperimentLog(settings))
 
 
 class KafkaExperimentLog:

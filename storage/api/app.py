@@ -112,6 +112,7 @@ def create_app(
     setup: APIRouter,
     models: APIRouter,
     experiments: APIRouter,
+    interventions: APIRouter,
     metrics: ApiMetrics,
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
@@ -145,6 +146,7 @@ def create_app(
     app.include_router(setup)
     app.include_router(models)
     app.include_router(experiments)
+    app.include_router(interventions)
     _add_probes(app, queries, access, metrics, asyncapi)
     app.add_middleware(EndWithKey)
     app.add_middleware(

@@ -12,6 +12,7 @@ from storage.api.topic_examples import EXAMPLES
 from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import PageRow, PagesMarker
+from stream.interventions.definition import InterventionDefinition
 from stream.scored import DeadLetter, ScoredSession
 
 REF = "#/components/schemas/{name}"
@@ -73,12 +74,12 @@ def topics(names: Mapping[str, str], partitions: int) -> list[TopicDoc]:
         ),
         TopicDoc(
             names["experiments"],
-            "Experiments and hold-outs",
-            "Each record is an experiment, or a site's hold-out, whole as it is after a change; its offset plus one is "
-            "the version that a control puts in force.",
+            "Experiments, hold-outs and interventions",
+            "Each record is an experiment, a site's hold-out or an intervention, whole as it is after a change; its "
+            "offset plus one is the version that a control puts in force.",
             1,
             "",
-            (ExperimentDefinition, HoldoutDefinition),
+            (ExperimentDefinition, HoldoutDefinition, InterventionDefinition),
         ),
         TopicDoc(
             names["dead"],

@@ -18,6 +18,7 @@ from storage.feature_store.days import FeatureDays
 from storage.health.answers import HealthReport, LagReport
 from storage.http.answers import REF
 from storage.http.errors import ErrorAnswer
+from storage.interventions.answers import STRUCTS as INTERVENTION_STRUCTS
 from storage.learner.answers import LearningRuns
 from storage.live.activity import Activity
 from storage.overview.answers import STRUCTS as OVERVIEW_STRUCTS
@@ -46,6 +47,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *OVERVIEW_STRUCTS,
     *PROMOTION_STRUCTS,
     *EXPERIMENT_STRUCTS,
+    *INTERVENTION_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
     *(WebhookList, WebhookView, WebhookOrder, RotationOrder, NewWebhook, DeliveryList, DeliveryView),
 )

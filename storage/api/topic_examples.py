@@ -10,6 +10,7 @@ from scoring.signals import Signals
 from stream.experiments.definition import Arm, ExperimentDefinition, HoldoutDefinition
 from stream.fold.erasures import ErasureRecord, visitor_digest
 from stream.fold.pages import PageRow, PagesMarker
+from stream.interventions.definition import InterventionDefinition, QuietHours
 from stream.scored import CategoryNames, Cause, Counts, DeadLetter, Reason, ScoredSession, View, version_of
 
 _SITE, _SESSION, _VISITOR = "shop", "s-7f3a2c", "v-51d0e9"
@@ -107,6 +108,18 @@ EXAMPLES: Mapping[type[Struct], Struct] = {
             by="key operator",
         ),
         HoldoutDefinition(site=_SITE, salt="81d4e6a05b2f9c37", buckets=500, changed_at=_NOON, by="key operator"),
+        InterventionDefinition(
+            name="help",
+            site=_SITE,
+            when="probability > 0.5 and idle_seconds >= 60",
+            action="webhook",
+            status="running",
+            started_at=_NOON,
+            payload='{"text":"May we help?"}',
+            visitor_cooldown_seconds=86_400,
+            quiet=QuietHours(22, 8),
+            by="key operator",
+        ),
         DeadLetter(
             log="5L6g3nShT-eMCtK--X86sw",
             partition=0,

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from stream.experiments.assignment import BucketRange
-from stream.experiments.definition import MOST_ARMS, ArmName, ExperimentKind, ExperimentName, ModelVersionName, Unit
-from stream.experiments.definition import SiteName as ExperimentSite
+from stream.experiments.definition import MOST_ARMS, ExperimentKind, Unit
+from stream.experiments.names import ArmName, ExperimentName, ModelVersionName
+from stream.experiments.names import SiteName as ExperimentSite
 
 #: To a hundredth of a percent: a bucket is no less.
 Share = Annotated[float, Meta(ge=0, le=100)]

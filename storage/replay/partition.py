@@ -147,13 +147,13 @@ class PartitionRun:
         for outcome, count in batch.counts.items():
             account.records[outcome] = account.records.get(outcome, 0) + count
         account.updates += len(batch.updates)
-        account.sessions += sum(update.record.event.id is None for update in batch.updates)
+        account.sessions += sum(update.record.status == "closed" for update in batch.updates)
 
     def _compare(
         self, plan: PartitionPlan, updates: Sequence[ScoredUpdate], account: Account, first: int, end: int
     ) -> None:
         world, log = self._world, self._world.log
-        closed = [update.record for update in updates if update.record.event.id is None]
+        closed = [update.record for update in updates if update.record.status == "closed"]
         identities = [identity_of(update) for update in closed]
         rows = world.sessions.sessions(identities)
         views = world.sessions.views(identities) if self._request.diff else {}

@@ -83,10 +83,11 @@ class DatabaseTarget:
         whole = [
             (record, update)
             for record, update in rows
-            if update.event.id is None or not update.version & REPLAY_NUMBER_MASK
+            if update.status == "closed" or not update.version & REPLAY_NUMBER_MASK
         ]
         refusals = deliver(self._relational, Block(self._log, scored=tuple(whole)))
-        self._stored.drop_views({identity_of(update): update.version for _, update in whole if update.event.id is None})
+        closings = {identity_of(update): update.version for _, update in whole if update.status == "closed"}
+        self._stored.drop_views(closings)
         stored = self._log_rows(plan.partition, records, batch) if plan.store_log else Block(self._log)
         block = Block(self._log, scored=tuple(rows), events=stored.events, dead=stored.dead)
         refusals += deliver(self._analytics, block)

@@ -13,7 +13,7 @@ from scoring.manifest import Band
 from storage.errors import StorageError
 from storage.webhooks.crossings import FoundCrossings, Webhook, fold
 from storage.webhooks.database import reading, replace, transaction
-from storage.webhooks.deliveries import put_crossings
+from storage.webhooks.deliveries import put_crossings, put_firing
 from storage.webhooks.tables import bands, positions, webhooks
 from stream.scored import Identity, ScoredSession, identity_of
 
@@ -69,8 +69,8 @@ def move(
     """Move partitions on, and write what their updates come to; `hooks` by site, `now` in ms UTC.
 
     In one transaction: 1 move each position from where it is believed to be (else PositionMovedError) · 2 read
-    the bands of the sessions · 3 fold · 4 write the bands · 5 insert the deliveries. Nobody sees a
-    part of it. Raises DatabaseUnavailableError; then the same step may be made again.
+    the bands of the sessions · 3 fold · 4 write the bands · 5 insert the deliveries, and keep what became of
+    interventions. Nobody sees a part of it. Raises DatabaseUnavailableError; then the same step may be made again.
     """
     found: dict[int, PartitionPosition] = {}
     crossings = held = 0
@@ -85,6 +85,8 @@ def move(
             put_crossings(connection, folded.crossings, now)
             crossings += len(folded.crossings)
             held += sum(bool(each.held_by) for each in folded.crossings)
+            for firing in folded.firings:
+                crossings += put_firing(connection, firing, now)
             if folded.reported != step.place.reported:
                 _move_reported(connection, log, number, folded.reported)
             found[number] = PartitionPosition(step.next, folded.reported, step.timestamp, known=True)

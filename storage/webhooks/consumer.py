@@ -40,6 +40,8 @@ GATHER_SECONDS = 0.1
 #: Most records of one transaction.
 MOST_RECORDS = 4_000
 RETRY_SECONDS = 0.5
+#: What a record says of which an intervention has fired: where it is not, other sites' records need not be decoded.
+FIRES = b'"interventions":[{'
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -193,7 +195,8 @@ class CrossingConsumer:
     def _concerned(self, records: list[ConsumerRecord], prefixes: tuple[bytes, ...]) -> list[ScoredSession]:
         found = []
         for record in records:
-            if record.key is not None and not record.key.startswith(prefixes):
+            fires = FIRES in (record.value or b"")
+            if record.key is not None and not fires and not record.key.startswith(prefixes):
                 continue
             try:
                 update = decode(record.value or b"")

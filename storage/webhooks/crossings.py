@@ -1,4 +1,4 @@
-"""Which updates are crossings into another band, and which webhooks want them. Pure.
+"""Which updates are crossings into another band, or fire an intervention, and which webhooks want them. Pure.
 
 Every session begins in `low`: a first update in another band is a crossing, one in `low` is not. Nor is a closing:
 nobody can act on it any more. Nor is an update of a program's session: nobody is there. What a hold-out or an arm of
@@ -12,10 +12,11 @@ from msgspec import Struct
 
 from scoring.manifest import Band
 from storage.write.sink import REPLAY_NUMBER_MASK
-from stream.scored import OFFSET_SHIFT, Identity, ScoredSession, band_after, identity_of
+from stream.scored import OFFSET_SHIFT, FiredIntervention, Identity, ScoredSession, band_after, identity_of
 
-#: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one.
-Wanted = Literal["low", "building", "high", "up", "down"]
+#: What a webhook may want: crossings into a band, or into a higher (up) or lower (down) one; or interventions, which
+#: go to nobody who does not name them.
+Wanted = Literal["low", "building", "high", "up", "down", "interventions"]
 WANTED: tuple[Wanted, ...] = get_args(Wanted)
 BANDS: tuple[Band, ...] = get_args(Band)
 
@@ -66,11 +67,20 @@ class Crossing(Struct, frozen=True):
         return f"held back: {', '.join(arms)}" if arms else ""
 
 
+class Firing(Struct, frozen=True):
+    """An update that fired an intervention, and the webhooks of its site that want to know."""
+
+    webhooks: tuple[Webhook, ...]
+    intervention: FiredIntervention
+    update: ScoredSession
+
+
 class FoundCrossings(Struct):
-    """What the updates of a partition come to: crossings, the bands to keep (None: of a closed session, to forget), and
-    the greatest offset of an event whose update was seen."""
+    """What the updates of a partition come to: crossings, firings, the bands to keep (None: of a closed session, to
+    forget), and the greatest offset of an event whose update was seen."""
 
     crossings: list[Crossing]
+    firings: list[Firing]
     bands: dict[Identity, Band | None]
     reported: int
 
@@ -85,13 +95,16 @@ def fold(
 
     A worker that was killed tells updates again: what lies before `reported` was seen. Backfills tell nothing new.
     """
-    folded = FoundCrossings([], {}, reported)
+    folded = FoundCrossings([], [], {}, reported)
     for update in updates:
         offset, hooks = update.version >> OFFSET_SHIFT, webhooks.get(update.site)
-        if update.version & REPLAY_NUMBER_MASK or offset < folded.reported or not hooks:
+        if update.version & REPLAY_NUMBER_MASK or offset < folded.reported or not (hooks or update.interventions):
             continue
         folded.reported = offset
-        _take(update, hooks, folded, known)
+        wanting = tuple([hook for hook in hooks or () if "interventions" in hook.wanted])
+        folded.firings += [Firing(wanting, each, update) for each in update.interventions if each.offset == offset]
+        if hooks:
+            _take(update, hooks, folded, known)
     return folded
 
 

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
-from storage.webhooks.crossings import Crossing
+from storage.interventions.firings import record_firing
+from storage.webhooks.crossings import Crossing, Firing
 from storage.webhooks.database import insert_new, reading, transaction
-from storage.webhooks.message import Message, crossed, encode
+from storage.webhooks.message import Message, crossed, encode, fired
 from storage.webhooks.tables import deliveries, webhooks
 
 State = Literal["due", "delivered", "dead", "held"]
@@ -54,6 +55,22 @@ def put_crossings(connection: Connection, crossings: Iterable[Crossing], now: in
             row |= {"state": "held", "detail": held_by[:300]}
         rows.append(row)
     insert_new(connection, deliveries, rows)
+
+
+def put_firing(connection: Connection, firing: Firing, now: int) -> int:
+    """Keep what became of an intervention and, where nothing holds it back, make a delivery for each webhook that wants
+    it; returns how many.
+    """
+    of, what = firing.update, firing.intervention
+    if record_firing(connection, of, what) != "delivered":
+        return 0
+    rows = [
+        _due(fired(firing, hook.id), hook.id, now, of.site, of.session_id, of.opened_at, of.visitor_id)
+        for hook in firing.webhooks
+        if of.updated_at >= hook.since
+    ]
+    insert_new(connection, deliveries, rows)
+    return len(rows)
 
 
 def put_test(engine: Engine, webhook_id: str, site: str, message: Message, now: int) -> None:

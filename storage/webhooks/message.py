@@ -13,10 +13,10 @@ from standardwebhooks import Webhook as Signer
 from scoring.manifest import Band, Label
 from scoring.reasons import ReasonText
 from storage.query.intents import reasons_of
-from storage.webhooks.crossings import Crossing
+from storage.webhooks.crossings import Crossing, Firing
 from stream.scored import ArmAssignment, Status, identity_of
 
-CROSSED, TEST = "session.band", "webhook.test"
+CROSSED, FIRED, TEST = "session.band", "session.intervention", "webhook.test"
 
 
 class BandCrossing(Struct, frozen=True, kw_only=True):
@@ -42,6 +42,28 @@ class BandCrossing(Struct, frozen=True, kw_only=True):
     holdout: bool = False
 
 
+class InterventionFired(Struct, frozen=True, kw_only=True):
+    """The data of `session.intervention`: the session as it stood when it fired. Times are ms UTC; `payload` is the
+    shop's own, null where the intervention has none.
+    """
+
+    site: str
+    session_id: str
+    opened_at: int
+    visitor_id: str
+    intervention: str
+    fired_at: int
+    payload: msgspec.Raw
+    status: Status
+    probability: float
+    label: Label
+    band: Band
+    reasons: tuple[ReasonText, ...]
+    idle_seconds: float
+    model_version: str
+    version: int
+
+
 class WebhookTest(Struct, frozen=True):
     """The data of `webhook.test`."""
 
@@ -55,7 +77,7 @@ class Message(Struct, frozen=True):
     id: str
     type: str
     timestamp: str
-    data: BandCrossing | WebhookTest
+    data: BandCrossing | InterventionFired | WebhookTest
 
 
 def crossed(crossing: Crossing) -> Message:
@@ -80,6 +102,30 @@ def crossed(crossing: Crossing) -> Message:
         holdout=update.holdout,
     )
     return Message(_id("msg", hashlib.sha256(seed).digest()[:15]), CROSSED, _moment(update.updated_at), data)
+
+
+def fired(firing: Firing, webhook_id: str) -> Message:
+    """The message of an intervention; its id follows from the webhook, the session and the intervention."""
+    update, what = firing.update, firing.intervention
+    seed = msgspec.json.encode((webhook_id, *identity_of(update), what.name))
+    data = InterventionFired(
+        site=update.site,
+        session_id=update.session_id,
+        opened_at=update.opened_at,
+        visitor_id=update.visitor_id,
+        intervention=what.name,
+        fired_at=what.fired_at,
+        payload=msgspec.Raw((what.payload or "null").encode()),
+        status=update.status,
+        probability=update.probability,
+        label=update.label,
+        band=update.band,
+        reasons=reasons_of(update),
+        idle_seconds=update.idle_seconds,
+        model_version=update.model_version,
+        version=update.version,
+    )
+    return Message(_id("msg", hashlib.sha256(seed).digest()[:15]), FIRED, _moment(what.fired_at), data)
 
 
 def test(site: str, webhook_id: str, now: int) -> Message:

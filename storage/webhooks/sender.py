@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from sqlalchemy import Engine
 
 from storage.database.errors import DatabaseUnavailableError
+from storage.interventions.firings import forget_old_firings
 from storage.webhooks import bands, deliveries, registry
 from storage.webhooks.client import WebhookResponse
 from storage.webhooks.crossings import Webhook
@@ -27,6 +28,8 @@ LOOK = 0.5
 SWEEP_EVERY, COUNT_EVERY = 600.0, 10.0
 #: Milliseconds after which a session with nothing new of its band is no longer open: it is cut every day.
 BAND_DAYS_MS = 2 * 24 * 3_600_000
+#: How long a visitor's interventions are counted.
+FIRINGS_DAYS_MS = 180 * 24 * 3_600_000
 FIRST_DELAY, LONGEST_DELAY = 0.1, 5.0
 
 #: Sends a message to a webhook once: the webhook, the message's id, its body.
@@ -165,6 +168,7 @@ class DeliverySender:
         now = _now()
         await self._in_thread(deliveries.sweep, self._engine, now - self._log_ms)
         await self._in_thread(bands.forget_old, self._engine, now - BAND_DAYS_MS)
+        await self._in_thread(forget_old_firings, self._engine, now - FIRINGS_DAYS_MS)
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *args, **named))

@@ -130,8 +130,9 @@ class AnalyticsSink:
     def write(self, block: Block) -> None:
         try:
             if block.scored:
-                updates = [(record.partition, update) for record, update in block.scored]
-                self._insert("scored_sessions", scored_columns(block.log, updates))
+                columns = scored_columns(block.log, [(record.partition, update) for record, update in block.scored])
+                if columns["version"]:
+                    self._insert("scored_sessions", columns)
             if block.events:
                 self._insert("events", event_columns(block.log, block.events))
             if block.dead:
@@ -175,11 +176,13 @@ _LISTS = [column.name for column in TIMELINE_COLUMNS if column.is_json]
 
 
 def scored_columns(log: str, with_partitions: Sequence[tuple[int, ScoredSession]]) -> Columns:
-    """The columns of `scored_sessions`, one value per update; `with_partitions` are pairs of partition and update.
+    """The columns of `scored_sessions`, one value per update; `with_partitions` are pairs of partition and update. One
+    that a silence made has no row: the timeline has what events and closings say, and the next of these has it, too.
 
     A closing that a replay writes has the version of the replay's end offset (`cut`), but keeps its place in the
     timeline: `backfill`, the number of the replay, is 0 for live updates.
     """
+    with_partitions = [each for each in with_partitions if not each[1].idle_seconds]
     updates = [update for _, update in with_partitions]
     columns: Columns = {}
     for struct, getters in _GETTERS:

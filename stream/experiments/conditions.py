@@ -9,8 +9,8 @@ is compared rounded to six digits. A value that is unknown makes its comparison 
 
 import operator
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
@@ -37,11 +37,14 @@ class ConditionError(StreamError):
 
 @dataclass(frozen=True)
 class Condition:
-    """`holds` by an update or session, its probability and its band; `names` are those that it uses."""
+    """`holds` by an update or session, its probability and its band; `names` are those that it uses, `compared` the
+    numbers that each is compared with, with their signs.
+    """
 
     text: str
     names: frozenset[str]
     holds: Holds
+    compared: Mapping[str, frozenset[tuple[str, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def compile_condition(text: str, vocabulary: Vocabulary) -> Condition:
         raise ConditionError(f"the condition has {len(text)} characters, {MOST_CHARACTERS} at most")
     parser = _Parser(_tokens(text), vocabulary)
     holds = parser.parse()
-    return Condition(text, frozenset(parser.names), holds)
+    compared = {name: frozenset(numbers) for name, numbers in parser.compared.items()}
+    return Condition(text, frozenset(parser.names), holds, compared)
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -79,6 +83,7 @@ class _Parser:
 
     def __init__(self, tokens: list[_Token], vocabulary: Vocabulary) -> None:
         self.names: set[str] = set()
+        self.compared: dict[str, set[tuple[str, float]]] = {}
         self._tokens = tokens
         self._at = 0
         self._depth = 0
@@ -140,16 +145,23 @@ class _Parser:
         self._at += 1
         self.names.add(token.text)
         if self._takes("in"):
-            return _one_of(known, self._values(known))
+            return _one_of(known, self._note(token, known, "==", self._values(known)))
         sign = self._token
         if sign.kind == "sign" and sign.text in _SIGNS:
             if known.kind in ("category", "boolean") and sign.text not in ("==", "!="):
                 raise ConditionError(f"character {sign.place}: {token.text} has no order; it is compared by == and !=")
             self._at += 1
-            return _compared(known, _SIGNS[sign.text], self._value(known))
+            [value] = self._note(token, known, sign.text, [self._value(known)])
+            return _compared(known, _SIGNS[sign.text], value)
         if known.kind == "boolean":
             return _compared(known, operator.eq, True)
         raise self._unexpected("==, !=, <, <=, >, >=, in")
+
+    def _note(self, name: _Token, known: KnownName, sign: str, values: list[Any]) -> list[Any]:
+        """Note what a number is compared with; returns the values."""
+        if known.kind == "number":
+            self.compared.setdefault(name.text, set()).update((sign, value) for value in values)
+        return values
 
     def _values(self, known: KnownName) -> list[Any]:
         if not self._takes("("):

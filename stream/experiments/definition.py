@@ -1,4 +1,5 @@
-"""The records of the topic `experiments`: an experiment, or a site's hold-out, whole as it is after a change.
+"""The records of the topic `experiments`: an experiment, a site's hold-out or an intervention, whole as it is after a
+change.
 
 The topic has one partition, is kept for ever and never compacted. The version of a record is its offset plus one.
 """
@@ -10,17 +11,13 @@ from msgspec import Meta, Struct
 
 from ingest.events import Millis
 from stream.experiments.assignment import BUCKETS, BucketRange
+from stream.experiments.names import ArmName, ExperimentName, ModelVersionName, Salt, SiteName
+from stream.interventions.definition import InterventionDefinition
 
 ExperimentKind = Literal["action", "model"]
 Unit = Literal["visitor", "session"]
 ExperimentStatus = Literal["running", "stopped"]
 
-ExperimentName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$(?!\n)")]
-ArmName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$(?!\n)")]
-SiteName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$(?!\n)")]
-#: Of a layer or a hold-out: 16 hexadecimal digits, drawn once.
-Salt = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$(?!\n)", max_length=16)]
-ModelVersionName = Annotated[str, Meta(max_length=64)]
 #: Arms of an experiment; model experiments that run at once in an installation, which a mark may have to name; all
 #: that run at once on a site, which a record may have to name.
 MOST_ARMS, MOST_MODEL_EXPERIMENTS, MOST_RUNNING = 8, 8, 12
@@ -77,7 +74,7 @@ class HoldoutDefinition(
     by: Annotated[str, Meta(max_length=200)] = ""
 
 
-Definition = ExperimentDefinition | HoldoutDefinition
+Definition = ExperimentDefinition | HoldoutDefinition | InterventionDefinition
 
 _decoder = msgspec.json.Decoder(Definition)
 _encoder = msgspec.json.Encoder()

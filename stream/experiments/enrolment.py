@@ -8,6 +8,8 @@ from msgspec import Struct
 from stream.experiments.assignment import BUCKETS, bucket, contains
 from stream.experiments.conditions import Condition
 from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
+from stream.experiments.holding import holds_back
+from stream.interventions.rule import CompiledIntervention, EnrolledIntervention
 from stream.scored import ArmAssignment
 
 
@@ -19,11 +21,14 @@ class EnrolledArm(Struct, frozen=True):
 
 
 class Enrolment(Struct, frozen=True):
-    """The arms of a session. `model` is the version that a model experiment's arm has, "" for the one in force."""
+    """The arms of a session. `model` is the version that a model experiment's arm has, "" for the one in force;
+    `interventions` are those that may fire in it, in the order in which they win.
+    """
 
     arms: tuple[EnrolledArm, ...] = ()
     is_held_out: bool = False
     model: str = ""
+    interventions: tuple[EnrolledIntervention, ...] = ()
 
 
 #: Enrolments that a plan keeps.
@@ -50,28 +55,44 @@ class CompiledExperiment:
 
 
 class SitePlan:
-    """What is in force for the sessions of one site that opened at one version: its hold-out, its experiments.
+    """What is in force for the sessions of one site that opened at one version: its hold-out, its experiments, its
+    interventions.
 
-    `holdout` is that of the opening. Of its buckets the first `held_buckets` are held out still.
+    `holdout` is that of the opening. Of its buckets the first `held_buckets` are held out still. `silences`: after so
+    many ms without an event, the shortest first, a condition is looked at. `had_interventions`: some ran when the
+    sessions opened, so that they may have fired, though they are stopped.
     """
 
-    __slots__ = ("_made", "experiments", "held_buckets", "holdout")
+    __slots__ = (
+        "_made",
+        "experiments",
+        "had_interventions",
+        "held_buckets",
+        "holdout",
+        "interventions",
+        "silences",
+    )
 
     def __init__(
         self,
         holdout: HoldoutDefinition | None = None,
         experiments: Sequence[CompiledExperiment] = (),
         held_buckets: int = BUCKETS,
+        interventions: Sequence[CompiledIntervention] = (),
+        had_interventions: bool = False,
     ) -> None:
+        self.had_interventions = had_interventions
         self.holdout = holdout
         self.experiments = experiments
         self.held_buckets = held_buckets
+        self.interventions = sorted(interventions, key=lambda each: -each.definition.priority)
+        self.silences = tuple(sorted({ms for each in interventions for ms in each.silences}))
         #: Enrolments by the places of their arms: a worker holds a hundred thousand sessions, which share these.
         self._made: dict[tuple[int, ...], Enrolment] = {}
 
     @property
     def is_empty(self) -> bool:
-        return not self.experiments and (self.holdout is None or not self.holdout.buckets)
+        return not self.experiments and not self.interventions and (self.holdout is None or not self.holdout.buckets)
 
     def enrol(self, visitor_id: str, session_id: str, opening: Any) -> Enrolment:
         """The enrolment of a session; `opening` has the attributes that opening_names() names."""
@@ -91,10 +112,16 @@ class SitePlan:
 
     def _enrolment(self, places: Sequence[int]) -> Enrolment:
         found = [(each, place) for each, place in zip(self.experiments, places, strict=True) if place >= 0]
-        if not found:
+        if not found and not self.interventions:
             return NOT_ENROLLED
         models = [each.definition.arms[place].model for each, place in found]
-        return Enrolment(tuple([each.arms[place] for each, place in found]), False, next(filter(None, models), ""))
+        running = [each.definition for each in self.experiments]
+        interventions = [
+            EnrolledIntervention(each, holds_back(each.definition.experiment, running, places))
+            for each in self.interventions
+        ]
+        arms = tuple([each.arms[place] for each, place in found])
+        return Enrolment(arms, False, next(filter(None, models), ""), tuple(interventions))
 
 
 def _place_of(compiled: CompiledExperiment, visitor_id: str, session_id: str, opening: Any) -> int:

@@ -1,7 +1,8 @@
 """The names that a condition may use, and where their values are.
 
-Of an update: every feature and signal, and its score. Of an opening: only what the session's earliest event knows,
-since an arm that picks the model must be known before there is a score.
+Of an update: every feature and signal, and its score. Of a moment at which something may be done: these, and how long
+nothing has come of the session. Of an opening: only what the session's earliest event knows, since an arm that picks
+the model must be known before there is a score.
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ class KnownName:
 
 
 Vocabulary = Mapping[str, KnownName]
+#: The name of the silence of a session.
+IDLE_SECONDS = "idle_seconds"
 
 
 def _known(described: FeatureDescription, path: str) -> KnownName:
@@ -60,6 +63,17 @@ def update_names() -> Vocabulary:
     return score | {
         each.name: _known(each, f"{'features' if each.name in NAMES else 'signals'}.{each.name}")
         for each in catalogue().features
+    }
+
+
+@cache
+def moment_names() -> Vocabulary:
+    """What a condition of an intervention may use."""
+    return {
+        **update_names(),
+        IDLE_SECONDS: KnownName("number", IDLE_SECONDS),
+        "checkout_left": KnownName("boolean", "checkout_left"),
+        "purchases": KnownName("number", "counts.purchases"),
     }
 
 

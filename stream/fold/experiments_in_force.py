@@ -1,6 +1,6 @@
-"""Which experiments a partition has in force, and what that comes to for each of its sessions."""
+"""Which experiments and interventions a partition has in force, and what that comes to for each of its sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stream.experiments.enrolment import NOT_ENROLLED, Enrolment, SitePlan
 from stream.experiments.history import Experiments
@@ -14,7 +14,7 @@ class ExperimentsInForce:
     visitor is that of its earliest event, so the arm of each record can be found again from the record alone.
     """
 
-    __slots__ = ("_known", "_plans", "left_out", "version")
+    __slots__ = ("_known", "_plans", "_uses_interventions", "_uses_silence", "left_out", "version")
 
     def __init__(self, known: Experiments, version: int = 0, left_out: Iterable[str] = ()) -> None:
         self._known = known
@@ -23,6 +23,9 @@ class ExperimentsInForce:
         self.left_out = frozenset(left_out)
         #: By site and the version at which a session opened.
         self._plans: dict[tuple[str, int], SitePlan] = {}
+        #: None: yet to be found.
+        self._uses_interventions: bool | None = None
+        self._uses_silence: bool | None = None
 
     def apply(self, version: int, is_refused: bool = False) -> None:
         """Put a version in force; where it is refused, without the model experiments that began with it."""
@@ -31,6 +34,7 @@ class ExperimentsInForce:
         begun = self._known.begun(self.version, version) if is_refused else {}
         self.version = version
         self._plans.clear()
+        self._uses_interventions = self._uses_silence = None
         if self.left_out or begun:
             self.left_out = (self.left_out | begun.keys()) & self._known.models(version).keys()
 
@@ -48,14 +52,33 @@ class ExperimentsInForce:
         """The versions of models that experiments name which begin between two versions, by experiment."""
         return self._known.begun(before, version)
 
+    @property
+    def uses_interventions(self) -> bool:
+        """Whether an intervention is in force."""
+        if self._uses_interventions is None:
+            self._uses_interventions = any(each.status == "running" for each in self._known.interventions(self.version))
+        return self._uses_interventions
+
+    @property
+    def uses_silence(self) -> bool:
+        """Whether a condition of an intervention in force asks how long nothing came."""
+        if self._uses_silence is None:
+            self._uses_silence = self._known.uses_silence(self.version)
+        return self._uses_silence
+
+    def silences(self, session: Session) -> Sequence[int]:
+        """After how many ms without an event a condition is looked at for the session, the shortest first."""
+        return self._plan_of(session).silences if session.experiments_version else ()
+
+    def has_interventions(self, session: Session) -> bool:
+        """Whether interventions may fire in the session, or may have fired in it."""
+        return bool(session.experiments_version) and self._plan_of(session).had_interventions
+
     def enrolment(self, session: Session) -> Enrolment:
         """What the session has of experiments, by what is in force."""
-        opened = session.experiments_version
-        if not opened:
+        if not session.experiments_version:
             return NOT_ENROLLED
-        plan = self._plans.get((session.site, opened))
-        if plan is None:
-            plan = self._plan(session.site, opened)
+        plan = self._plan_of(session)
         if plan.is_empty:
             return NOT_ENROLLED
         kept = session.enrolled
@@ -70,6 +93,10 @@ class ExperimentsInForce:
         enrolment = plan.enrol(session.visitor_id, session.session_id, session)
         session.enrolled = Enrolled(plan, session.visitor_id, session.session_context, session.day, enrolment)
         return enrolment
+
+    def _plan_of(self, session: Session) -> SitePlan:
+        opened = session.experiments_version
+        return self._plans.get((session.site, opened)) or self._plan(session.site, opened)
 
     def _plan(self, site: str, opened: int) -> SitePlan:
         plan = self._plans[site, opened] = self._known.plan(site, opened, self.version, self.left_out)

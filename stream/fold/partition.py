@@ -6,7 +6,7 @@ scoring, recovery and replay fold the same way.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -37,6 +37,7 @@ from stream.fold.models_in_force import ModelsInForce
 from stream.fold.pages import PageStatistics
 from stream.fold.result import FoldResult, Outcome
 from stream.fold.session import Session, apply, counts_as_revenue, has_event
+from stream.fold.silence_timers import SilenceTimers
 from stream.fold.update import UnscoredUpdate, cause_of, update_of
 from stream.scored import Cause, DeadLetter, DeadReason, version_of
 
@@ -100,6 +101,7 @@ class Partition:
         #: First offsets of the open sessions, in order.
         self._first_offsets: dict[int, None] = {}
         self._marks: deque[Mark] = deque([start])
+        self._timers = SilenceTimers(self.experiments.silences, self._is_open)
         #: Told of a session before it changes; not of one that opens or closes.
         self.listener: ChangeListener | None = None
 
@@ -159,12 +161,15 @@ class Partition:
         return msgspec.structs.replace(mark, refused=tuple(folded[-MOST_REFUSED:]))
 
     def due_tick(self, wall: int) -> Tick | None:
-        """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed."""
+        """The tick that this partition's log needs when, by wall time in ms, live sessions should have closed, or a
+        silence has come that an intervention waits for.
+        """
         live = self.clocks.get(LIVE_CLOCK)
         if live is None or not live.open:
             return None
-        oldest = next(iter(live.open.values()))
-        return Tick(LIVE_CLOCK, wall) if wall >= oldest.last_seen + IDLE else None
+        due = next(iter(live.open.values())).last_seen + IDLE
+        silence = self._timers.next_due() if len(self._timers) else None
+        return Tick(LIVE_CLOCK, wall) if wall >= due or (silence is not None and wall >= silence) else None
 
     def import_clocks(self) -> dict[str, int]:
         """The times of the clocks of imported sites that have open sessions, by site."""
@@ -201,6 +206,10 @@ class Partition:
         self._first_offsets = dict.fromkeys(sorted(first_offsets))
         self._marks = deque(mark for mark in marks if mark.next < self.next)
         self._marks.append(self.here())
+        live = self.clocks.get(LIVE_CLOCK)
+        if live is not None and self.experiments.uses_silence:
+            for session in live.open.values():
+                self._timers.start(session, live.now)
 
     def here(self) -> Mark:
         """This place as a mark."""
@@ -262,10 +271,10 @@ class Partition:
         same time as a fold of the whole log.
         """
         received_at, offset = event.received_at, record.offset
-        clock = self._advance(clock_of(event), received_at, offset, result)
+        key = record.key or b""
+        clock = self._advance(clock_of(event), received_at, offset, result, key)
         if is_passed(event, clock.now):
             return "duplicate", ""
-        key = record.key or b""
         session = clock.open.get(key)
         if session is not None and has_event(session, id_bytes, counts_as_revenue(event)):
             self._touch(clock, key, session)
@@ -275,6 +284,7 @@ class Partition:
         cut = calendar.latest_cut(clock.now)
         late = lateness(occurred_at, received_at, cut)
         if late:
+            self._fire_timers(clock, offset, result)
             return "late", late
         if session is not None and session.opened_at < cut:
             self._close(clock, key, session, offset, result)
@@ -314,14 +324,19 @@ class Partition:
         if session.first_offset == record.offset:
             clock.open[key] = session
             self._first_offsets[record.offset] = None
+            if self.experiments.uses_silence:
+                self._timers.start(session, clock.now)
         if result is not None:
             result.failure_run = 0
             cause = cause_of(record.offset, event)
             self._emit(key, session, cause, occurred_at, changed, result)
         return "scored", ""
 
-    def _advance(self, name: str, to: int, offset: int, result: FoldResult | None) -> SessionClock:
-        """Move a clock to `to`, never back, and close the sessions that it has passed."""
+    def _advance(self, name: str, to: int, offset: int, result: FoldResult | None, but: bytes = b"") -> SessionClock:
+        """Move a clock to `to`, never back, and close the sessions that it has passed; then those that have been silent
+        for so long that an intervention looks at them have an update, but not the one of the key `but`, which has an
+        event.
+        """
         clock = self.clocks.get(name)
         if clock is None:
             clock = self.clocks[name] = SessionClock(to)
@@ -337,7 +352,20 @@ class Partition:
                 self._close(clock, key, session, offset, result)
             else:
                 clock.due = clock.now + IDLE
+        if name == LIVE_CLOCK and len(self._timers):
+            self._fire_timers(clock, offset, result, but)
         return clock
+
+    def _fire_timers(self, clock: SessionClock, offset: int, result: FoldResult | None, but: bytes = b"") -> None:
+        if len(self._timers) and clock is self.clocks.get(LIVE_CLOCK):
+            for session in self._timers.due(clock.now, but):
+                if result is not None:
+                    idle = clock.now - session.last_seen
+                    self._emit(session.key, session, Cause(offset), clock.now, (), result, idle)
+
+    def _is_open(self, session: Session) -> bool:
+        live = self.clocks.get(LIVE_CLOCK)
+        return live is not None and live.open.get(session.key) is session
 
     def _bound_clocks(self, offset: int, result: FoldResult | None) -> None:
         """Close and forget the imported sites that began first, until a mark has room for the clocks of the others.
@@ -358,6 +386,8 @@ class Partition:
             self.listener.before_change(session)
         session.last_seen = clock.now
         clock.open.move_to_end(key)
+        if not session.has_timer and self.experiments.uses_silence:
+            self._timers.start(session, clock.now)
 
     def _forget(self, digest: str) -> None:
         """Drop the open sessions that the digest stands for, as if they had never been."""
@@ -374,28 +404,43 @@ class Partition:
             self._emit(key, session, Cause(offset), clock.now, (), result)
 
     def _emit(
-        self, key: bytes, session: Session, cause: Cause, occurred_at: int, changed: Sequence[int], result: FoldResult
+        self,
+        key: bytes,
+        session: Session,
+        cause: Cause,
+        occurred_at: int,
+        changed: Sequence[int],
+        result: FoldResult,
+        idle_ms: int = 0,
     ) -> None:
         if self.is_erased(session):
             # `erasures` may already name a visitor whose control this partition has not reached.
             return
-        closed = cause.id is None
+        if idle_ms and result.policy is not None and not result.decides:
+            return
+        closed = cause.id is None and not idle_ms
+        published: Literal["always", "if_fired", "never"] = "if_fired" if idle_ms else "always"
         if result.policy is None:
             version = version_of(cause.offset, closed)
         else:
             emitted = result.policy.version(session, cause.offset, closed)
             if emitted is None:
-                return
+                if closed or not (result.decides and self.experiments.has_interventions(session)):
+                    return
+                emitted, published = version_of(cause.offset, closed), "never"
             version = emitted
             if closed:
                 changed = range(len(session.views))
+        enrolment = self.experiments.enrolment(session)
+        if idle_ms and not enrolment.interventions:
+            return
         update = update_of(
-            session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version
+            session, version, cause, occurred_at, changed if result.has_views else (), self.pages_version, idle_ms
         )
         profile = self._profiles.get(session.site) or self._profile_of(session.site)
-        enrolment = self.experiments.enrolment(session)
         model = enrolment.model or self.models.of(session.site)
-        result.updates.append(UnscoredUpdate(self.number, key, model, update, profile, enrolment))
+        deciding = session if self.experiments.has_interventions(session) else None
+        result.updates.append(UnscoredUpdate(self.number, key, model, update, profile, enrolment, deciding, published))
 
     def _profile_of(self, site: str) -> SiteProfile:
         """The profile of the version in force, kept until another one is."""

@@ -17,17 +17,28 @@ class EmitPolicy(Protocol):
         ...
 
 
+class NothingPublished:
+    """The policy of a fold that is silent: an EmitPolicy."""
+
+    def version(self, session: Session, offset: int, closed: bool) -> int | None:
+        return None
+
+
 class FoldResult:
     """What a fold brought: updates to score, dead letters, and how many records ended in which way.
 
     Under a `policy`, a published closing carries all page views of its session, because the views of its earlier
-    updates may have been left out. With `has_views` False, updates carry no views.
+    updates may have been left out. With `has_views` False, updates carry no views. With `decides`, updates that the
+    policy leaves out are there, too, where interventions may fire: whoever scores them knows what fired before.
     """
 
-    __slots__ = ("counts", "dead", "failure_run", "has_views", "longest_failure_run", "policy", "updates")
+    __slots__ = ("counts", "dead", "decides", "failure_run", "has_views", "longest_failure_run", "policy", "updates")
 
-    def __init__(self, failure_run: int = 0, policy: EmitPolicy | None = None, has_views: bool = True) -> None:
+    def __init__(
+        self, failure_run: int = 0, policy: EmitPolicy | None = None, has_views: bool = True, decides: bool = False
+    ) -> None:
         self.policy = policy
+        self.decides = decides
         self.has_views = has_views
         self.updates: list[UnscoredUpdate] = []
         self.dead: list[DeadLetter] = []

@@ -24,7 +24,7 @@ from stream.fold.engagement import Engagement
 from stream.fold.event_ids import ID_BYTES, find_packed
 from stream.fold.orders import NO_ORDERS, purchase_of, with_purchase
 from stream.fold.pages import TYPE_INDEXES, VIEW_CAP, PageAtVersion
-from stream.scored import CategoryNames
+from stream.scored import CategoryNames, FiredIntervention
 
 #: Bits of the place of an event; a view is packed as its time and its place.
 PLACE_BITS = 16
@@ -68,11 +68,10 @@ class Session:
 
     __slots__ = (
         "bot", "bounce_rate_sum", "by_type", "calendar", "commerce", "customs", "day", "distinct_pages", "ended",
-        "engagement", "enrolled", "exit_rate_sum", "experiments_version", "first_at", "first_offset", "first_place",
-        "greatest_place", "history",
-        "history_at", "history_place", "hour", "ids", "key", "last_at", "last_place", "last_seen", "network_digest",
-        "opened_at", "orders", "page_value_sum", "pages", "pings", "previous_at", "session_context", "site", "views",
-        "views_with_statistics", "visitor_id",
+        "engagement", "enrolled", "exit_rate_sum", "experiments_version", "fired", "first_at", "first_offset",
+        "first_place", "greatest_place", "has_timer", "history", "history_at", "history_place", "hour", "ids", "key",
+        "last_at", "last_place", "last_seen", "network_digest", "opened_at", "orders", "page_value_sum", "pages",
+        "pings", "previous_at", "session_context", "site", "views", "views_with_statistics", "visitor_id",
     )  # fmt: skip
 
     def __init__(self, site: str, key: bytes, opened_at: int, first_offset: int, calendar: Calendar) -> None:
@@ -87,6 +86,10 @@ class Session:
         #: came to when it was last looked at (stream/fold/experiments_in_force.py).
         self.experiments_version = 0
         self.enrolled: Enrolled | None = None
+        #: The interventions that have fired in it: set where updates are scored (stream/step.py), in their order.
+        self.fired: tuple[FiredIntervention, ...] = ()
+        #: Whether a timer waits for its silence (stream/fold/silence_timers.py).
+        self.has_timer = False
         #: Where its clock stood when it was last kept open.
         self.last_seen = opened_at
         self.visitor_id = ""

@@ -1,6 +1,7 @@
 """An update of a session without its score: what the fold hands to the model."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -19,6 +20,9 @@ from stream.scored import Cause, Counts, SessionUpdate, Status, View
 class UnscoredUpdate(Struct, frozen=True, gc=False):
     """Where the record goes, the model version and the profile of its site that were in force, the record without its
     score, and what its session has of experiments.
+
+    `session` is there where interventions may fire or have fired in it: scoring says which. Such an update may be made
+    for that alone: it is then published `if_fired`, or `never`.
     """
 
     partition: int
@@ -27,12 +31,14 @@ class UnscoredUpdate(Struct, frozen=True, gc=False):
     record: SessionUpdate
     profile: SiteProfile
     enrolment: Enrolment = NOT_ENROLLED
+    session: Session | None = None
+    published: Literal["always", "if_fired", "never"] = "always"
 
 
 #: Fields that an update makes; all others are attributes of the session.
 _COMPUTED = (
     "version", "event", "occurred_at", "updated_at", "status", "features", "counts", "pages_version", "views",
-    "signals", "refunds",
+    "signals", "refunds", "idle_seconds",
 )  # fmt: skip
 #: Attributes of the session that have another name than their field.
 _ATTRIBUTES = {
@@ -53,10 +59,18 @@ _update = compile_struct_builder(SessionUpdate, SessionUpdate.__struct_fields__,
 
 
 def update_of(
-    session: Session, version: int, cause: Cause, occurred_at: int, changed: Sequence[int], pages_version: int
+    session: Session,
+    version: int,
+    cause: Cause,
+    occurred_at: int,
+    changed: Sequence[int],
+    pages_version: int,
+    idle_ms: int = 0,
 ) -> SessionUpdate:
-    """The session as it stands after `cause`; a cause without an event is a closing. `changed` are indexes of views."""
-    closed = cause.id is None
+    """The session as it stands after `cause`; a cause without an event is a closing, or a silence of `idle_ms`.
+    `changed` are indexes of views.
+    """
+    closed = cause.id is None and not idle_ms
     status: Status = "closed" if closed else "ended" if session.ended else "open"
     events, commerce = len(session.ids) // ID_BYTES, session.commerce
     return _update(
@@ -64,7 +78,7 @@ def update_of(
         version,
         cause,
         occurred_at,
-        occurred_at if closed else session.last_seen,
+        session.last_seen if cause.id is not None else occurred_at,
         status,
         features(session),
         Counts(events, len(session.views), session.pings, session.customs, session.orders.count),
@@ -72,6 +86,7 @@ def update_of(
         _views(session, changed),
         signals(session),
         () if commerce is None else commerce.refunds,
+        idle_ms / 1000,
     )
 
 

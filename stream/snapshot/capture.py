@@ -11,6 +11,7 @@ from msgspec import Struct
 from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.fold.session import Session
+from stream.scored import FiredIntervention
 from stream.snapshot.code_version import code_version
 from stream.snapshot.packed_session import pack
 
@@ -20,7 +21,8 @@ MARKS = 32
 
 class SnapshotHead(Struct, frozen=True, gc=False, array_like=True):
     """What a snapshot says beside its sessions; `here` is its place, `open` has for each clock the first offsets of
-    its sessions, eight bytes each, in the order in which they were last kept open.
+    its sessions, eight bytes each, in the order in which they were last kept open; `fired` has what interventions have
+    fired in sessions, by their first offsets: a silence fires one without the session's having changed.
     """
 
     code: str
@@ -30,6 +32,7 @@ class SnapshotHead(Struct, frozen=True, gc=False, array_like=True):
     marks: tuple[Mark, ...]
     refused: tuple[int, ...]
     open: tuple[tuple[str, bytes], ...]
+    fired: tuple[tuple[int, tuple[FiredIntervention, ...]], ...]
 
 
 class Capture:
@@ -48,6 +51,12 @@ class Capture:
             for name, clock in partition.clocks.items()
             if clock.open
         }
+        self._fired = [
+            (session.first_offset, session.fired)
+            for clock in partition.clocks.values()
+            for session in clock.open.values()
+            if session.fired
+        ]
         self._left = {session.first_offset: session for session in _changed(partition, since)}
         self._packed: list[tuple[int, bytes]] = []
         self._packed_bytes = 0
@@ -84,6 +93,7 @@ class Capture:
             self._marks,
             self._refused,
             tuple((name, firsts.tobytes()) for name, firsts in offsets),
+            tuple([each for each in self._fired if each[0] not in left_out]),
         )
 
     def end(self) -> None:

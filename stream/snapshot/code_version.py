@@ -7,7 +7,9 @@ from pathlib import Path
 
 import ingest.commerce
 import ingest.events
+import stream.experiments
 import stream.fold
+import stream.interventions
 import stream.scored
 import stream.snapshot
 
@@ -16,7 +18,7 @@ import stream.snapshot
 def code_version() -> str:
     """A digest of all code that makes an event's effect on a session, and of the Python that runs it."""
     files = [Path(str(module.__file__)) for module in (ingest.events, ingest.commerce, stream.scored)]
-    for package in (stream.fold, stream.snapshot):
+    for package in (stream.fold, stream.snapshot, stream.experiments, stream.interventions):
         files += sorted(Path(package.__path__[0]).glob("*.py"))
     digest = sha256(f"{sys.version_info[:2]} {sys.byteorder}".encode())
     for file in files:

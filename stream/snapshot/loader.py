@@ -80,7 +80,7 @@ async def _read(store: SnapshotStore, number: int, place: SnapshotPlace) -> Snap
 
 
 async def _unpacked(found: Snapshot, partition: Partition) -> list[tuple[str, Session]]:
-    unpacker = SessionUnpacker(partition.calendar_of)
+    unpacker, fired = SessionUnpacker(partition.calendar_of), dict(found.head.fired)
     sessions: list[tuple[str, Session]] = []
     yielded = monotonic()
     for clock, packed_offsets in found.head.open:
@@ -89,6 +89,7 @@ async def _unpacked(found: Snapshot, partition: Partition) -> list[tuple[str, Se
             if packed is None:
                 raise SnapshotError(f"the session that began at {first_offset} is missing")
             session = unpacker.unpack(packed)
+            session.fired = fired.get(first_offset, ())
             if not partition.is_erased(session):
                 sessions.append((clock, session))
             if len(sessions) % YIELD_SESSIONS == 0 and monotonic() - yielded >= YIELD_SECONDS:

@@ -26,8 +26,8 @@ from stream.scored import Refund
 #: Attributes that are packed in a way of their own, or found again; all others are numbers, texts and bytes.
 _OWN_WAY = frozenset(
     (
-        "by_type", "calendar", "commerce", "day", "engagement", "enrolled", "history", "hour", "orders", "pages",
-        "session_context", "views",
+        "by_type", "calendar", "commerce", "day", "engagement", "enrolled", "fired", "has_timer", "history", "hour",
+        "orders", "pages", "session_context", "views",
     )
 )  # fmt: skip
 _PLAIN = tuple(name for name in Session.__slots__ if name not in _OWN_WAY)
@@ -107,7 +107,7 @@ class SessionUnpacker:
         session.site = intern(session.site)
         session.calendar = calendar = self._calendar_of(session.site)
         session.day, session.hour = calendar.day(session.first_at), calendar.hour(session.first_at)
-        session.enrolled = None
+        session.enrolled, session.fired, session.has_timer = None, (), False
         session.session_context = shared_context(found.context)
         session.views = array("q", found.views)
         pages = [self._page(each) for each in found.pages]

@@ -81,8 +81,9 @@ class SnapshotWriter:
         wanted = max(RECORDS // partitions, partition.open_sessions, newest_bytes // BYTES_OF_RECORD)
         return partition.next - begin >= wanted and monotonic() - self._tried.get(number, -REST_SECONDS) >= REST_SECONDS
 
-    async def write(self, number: int, partition: Partition) -> None:
-        """Write a snapshot of the partition as it stands now; records are folded meanwhile.
+    async def write(self, number: int, partition: Partition, decided: asyncio.Lock | None = None) -> None:
+        """Write a snapshot of the partition as it stands now; records are folded meanwhile. `decided` is held while
+        what is folded is not scored yet: what interventions fire is a part of the state.
 
         1 Sessions, of a new chain all, otherwise those that have changed. 2 The head. 3 The place is known, and the
         next commit names it. A crash before 3 leaves the place before in force: its records stand in this chain before
@@ -92,7 +93,8 @@ class SnapshotWriter:
         chain = self._chains.pop(number, None)
         if chain is None or chain.is_long:
             chain = await self._begun(number)
-        capture, size = Capture(partition, chain.since), 0
+        async with decided or asyncio.Lock():
+            capture, size = Capture(partition, chain.since), 0
         try:
             while not capture.done:
                 size += await self._append(number, chain, session_frames(capture.slice(SLICE_SESSIONS, SLICE_BYTES)))

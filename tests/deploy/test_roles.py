@@ -91,6 +91,7 @@ PREDICTIONS = {
     "POST /predict": Row("read", body=EXAMPLE),
     "POST /predict/batch": Row("read", body=[EXAMPLE]),
 }
+INTERVENTION = {"name": "help", "site": "shop", "when": "page_views >= 2"}
 EXPERIMENT = {
     "name": "chat",
     "site": "shop",
@@ -202,6 +203,12 @@ ROUTES: dict[str, dict[str, Row]] = {
             "admin", "/experiments/chat/grow", body={"shares": {"treatment": 60}}, well=AWAY
         ),
         "POST /experiments/{name}/stop": Row("admin", "/experiments/chat/stop", body={}, well=AWAY),
+        "GET /interventions": Row("admin", well=AWAY),
+        "POST /interventions": Row("admin", body=INTERVENTION, well=AWAY, other=403),
+        "GET /interventions/{name}": Row("admin", "/interventions/help", well=AWAY),
+        "DELETE /interventions/{name}": Row("admin", "/interventions/help", well=AWAY),
+        "POST /interventions/{name}/start": Row("admin", "/interventions/help/start", body={}, well=AWAY),
+        "POST /interventions/{name}/stop": Row("admin", "/interventions/help/stop", body={}, well=AWAY),
         "GET /holdouts": Row("admin", well=AWAY),
         "PUT /holdouts/{site}": Row("admin", "/holdouts/shop", body={"share": 5}, well=AWAY, other=403),
         "GET /registry": Row("admin"),

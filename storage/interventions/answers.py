@@ -1,0 +1,77 @@
+"""What the routes of interventions take and answer. Plain data; times in ms UTC."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from stream.experiments.names import OptionalExperiment
+from stream.experiments.names import SiteName as InterventionSite
+from stream.interventions.definition import (
+    Cooldown,
+    InterventionAction,
+    InterventionName,
+    Payload,
+    Priority,
+    QuietHours,
+    VisitorCap,
+)
+
+InterventionState = Literal["draft", "running", "stopped"]
+
+
+class InterventionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A new intervention: when it fires, and what it does. `payload` is a JSON object, as text, that goes with the
+    message. `experiment` names one in whose acting arms alone it acts.
+    """
+
+    name: InterventionName
+    site: InterventionSite
+    when: Annotated[str, Meta(max_length=500)]
+    action: InterventionAction = "webhook"
+    payload: Payload = ""
+    priority: Priority = 0
+    visitor_cap: VisitorCap = 0
+    visitor_cooldown_seconds: Cooldown = 0
+    quiet: QuietHours | None = None
+    experiment: OptionalExperiment = ""
+
+
+class InterventionView(Struct, frozen=True, kw_only=True):
+    """An intervention. `by` is who changed it last, `version` that of its newest record, 0 of a draft. `delivered`,
+    `held` and `capped`: how often it fired, by what became of it; null where they were not counted. `notices` are lines
+    for the user.
+    """
+
+    name: str
+    site: str
+    when: str
+    action: InterventionAction
+    payload: str
+    priority: int
+    visitor_cap: int
+    visitor_cooldown_seconds: int
+    quiet: QuietHours | None
+    experiment: str
+    status: InterventionState
+    by: str
+    version: int = 0
+    created_at: int | None = None
+    started_at: int | None = None
+    stopped_at: int | None = None
+    delivered: int | None = None
+    held: int | None = None
+    capped: int | None = None
+    notices: list[str] = []
+
+
+class InterventionList(Struct, frozen=True):
+    """Drafts, then those that run, then those that are stopped, each in the order in which they were made."""
+
+    interventions: list[InterventionView]
+
+
+class InterventionDiscarded(Struct, frozen=True):
+    name: str
+
+
+STRUCTS: tuple[type[Struct], ...] = (InterventionRequest, InterventionView, InterventionList, InterventionDiscarded)

@@ -1,0 +1,70 @@
+"""What becomes of interventions that fired: delivered, held by an experiment, or too many for the visitor.
+
+A visitor's sessions may lie in several partitions of the log, so no worker can count them together: the database does.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from sqlalchemy import Connection, Engine, delete, func, insert, select
+
+from storage.interventions.tables import intervention_firings
+from stream.scored import FiredIntervention, ScoredSession
+
+FiringOutcome = Literal["delivered", "held", "capped"]
+_t = intervention_firings.c
+
+
+def record_firing(connection: Connection, update: ScoredSession, fired: FiredIntervention) -> FiringOutcome | None:
+    """Keep what became of an intervention, and say it; None where it is kept already. In the transaction that moves
+    the position in the log, so that what is read twice is delivered once.
+    """
+    identity = {"site": update.site, "session_id": update.session_id, "opened_at": update.opened_at, "name": fired.name}
+    known = select(_t.name).where(*(_t[column] == value for column, value in identity.items()))
+    if connection.execute(known).first() is not None:
+        return None
+    outcome: FiringOutcome = "held" if fired.held else "delivered"
+    if not fired.held and is_capped(connection, update, fired):
+        outcome = "capped"
+    connection.execute(
+        insert(intervention_firings).values(
+            **identity, visitor_id=update.visitor_id, fired_at=fired.fired_at, outcome=outcome
+        )
+    )
+    return outcome
+
+
+def is_capped(connection: Connection, update: ScoredSession, fired: FiredIntervention) -> bool:
+    """Whether the visitor's other sessions have met the intervention too often, or too lately."""
+    if not (fired.visitor_cap or fired.visitor_cooldown_seconds):
+        return False
+    met = select(func.count(), func.max(_t.fired_at)).where(
+        _t.site == update.site,
+        _t.visitor_id == update.visitor_id,
+        _t.name == fired.name,
+        _t.outcome == "delivered",
+        _t.fired_at <= fired.fired_at,
+    )
+    times, latest = connection.execute(met).one()
+    if fired.visitor_cap and times >= fired.visitor_cap:
+        return True
+    return latest is not None and fired.fired_at - latest < fired.visitor_cooldown_seconds * 1000
+
+
+def counts(engine: Engine, site: str, name: str) -> dict[FiringOutcome, int]:
+    """How often each outcome is known of an intervention."""
+    query = select(_t.outcome, func.count()).where(_t.site == site, _t.name == name).group_by(_t.outcome)
+    with engine.connect() as connection:
+        return dict(connection.execute(query).all())
+
+
+def forget_firings(connection: Connection, site: str, visitor_id: str, session_ids: Sequence[str]) -> None:
+    """Delete what is known of a visitor of the site, and of these sessions of it."""
+    about = (_t.visitor_id == visitor_id) | _t.session_id.in_(session_ids)
+    connection.execute(delete(intervention_firings).where(_t.site == site, about))
+
+
+def forget_old_firings(engine: Engine, before: int) -> int:
+    """Delete those that fired before (ms UTC); how many."""
+    with engine.begin() as connection:
+        return connection.execute(delete(intervention_firings).where(_t.fired_at < before)).rowcount
