@@ -56,14 +56,14 @@ class UnitRows(NamedTuple):
 RunQuery = Callable[[str, dict[str, Any]], Any]
 
 
-def unit_parts(run: RunQuery, asked: ExposureQuery) -> Iterator[UnitRows]:
+def unit_parts(run: RunQuery, wanted: ExposureQuery) -> Iterator[UnitRows]:
     """The units that met an arm, in parts."""
-    given = _given(asked)
-    [[units]] = run(_COUNT.replace("UNIT", _UNITS[asked.unit]), given).result_rows
+    given = _given(wanted)
+    [[units]] = run(_COUNT.replace("UNIT", _UNITS[wanted.unit]), given).result_rows
     parts = max(1, math.ceil(units / PART_UNITS))
-    query = _query(asked)
+    query = _query(wanted)
     for part in range(parts):
-        yield _rows(run(query, given | {"part": part, "parts": parts}).result_rows, asked)
+        yield _rows(run(query, given | {"part": part, "parts": parts}).result_rows, wanted)
 
 
 def covariates_of(has_scores: bool) -> tuple[str, ...]:
@@ -72,8 +72,8 @@ def covariates_of(has_scores: bool) -> tuple[str, ...]:
     return (*SCORES, *known) if has_scores else known
 
 
-def _rows(found: Sequence[Sequence[Any]], asked: ExposureQuery) -> UnitRows:
-    numbers = {name: number for number, name in enumerate(asked.arms)}
+def _rows(found: Sequence[Sequence[Any]], wanted: ExposureQuery) -> UnitRows:
+    numbers = {name: number for number, name in enumerate(wanted.arms)}
     rows = UnitRows([], [], {})
     for unit, arms, times, known, segments, bots, opened, last in found:
         # A unit of none of the arms that are read is left out; one that met such an arm beside them has met two.
@@ -81,19 +81,19 @@ def _rows(found: Sequence[Sequence[Any]], asked: ExposureQuery) -> UnitRows:
             continue
         for arm, at, covariates, is_bot in zip(arms, times, known, bots, strict=True):
             number = numbers.get(arm, len(numbers))
-            rows.exposures.append(ExposureRow(unit, number, max(at, asked.since), bool(is_bot), tuple(covariates)))
+            rows.exposures.append(ExposureRow(unit, number, max(at, wanted.since), bool(is_bot), tuple(covariates)))
         rows.sessions.extend(map(VisitorSession, [unit] * len(opened), opened, last))
         rows.segments[unit] = tuple(segments[min(range(len(times)), key=times.__getitem__)])
     return rows
 
 
-def _given(asked: ExposureQuery) -> dict[str, Any]:
+def _given(wanted: ExposureQuery) -> dict[str, Any]:
     return {
-        "site": asked.site,
-        "experiment": asked.experiment,
-        "needle": f'"experiment":"{asked.experiment}"',
-        "since": asked.since - SLACK,
-        "until": asked.until,
+        "site": wanted.site,
+        "experiment": wanted.experiment,
+        "needle": f'"experiment":"{wanted.experiment}"',
+        "since": wanted.since - SLACK,
+        "until": wanted.until,
     }
 
 
@@ -113,14 +113,14 @@ _ARM = (
 _MEMBER = "if(holdout, 'held out', 'reached')"
 
 
-def _query(asked: ExposureQuery) -> str:
+def _query(wanted: ExposureQuery) -> str:
     """One row of each unit: arrays over the sessions in which it met an arm, then over all of its sessions."""
-    known = ", ".join(covariates_of(asked.has_scores))
+    known = ", ".join(covariates_of(wanted.has_scores))
     segments = ", ".join(f"toString({each})" for each in DIMENSIONS.values())
-    arm = _ARM if asked.experiment else _MEMBER
+    arm = _ARM if wanted.experiment else _MEMBER
     return f"""
 WITH sessions AS (
-    SELECT argMax({_UNITS[asked.unit]}, version) AS unit,
+    SELECT argMax({_UNITS[wanted.unit]}, version) AS unit,
            argMinIf((arm, toUnixTimestamp64Milli(occurred_at), [{known}], [{segments}]),
                     (updated_at, offset, closed), arm != '') AS first,
            countIf(arm != '') > 0 AS is_exposed,

@@ -97,11 +97,11 @@ class ResultReads(Queries):
         is_model = newest.kind == "model"
         dimensions = _dimensions(newest.kind, options)
         wanted = read_design(changes, options.reading, options.looks)
-        asked = ExposureQuery(
+        exposures = ExposureQuery(
             newest.site, newest.name, wanted.design.arms, newest.unit, not is_model, newest.started_at, until
         )
         orders = self._orders(newest.site, newest.unit, newest.started_at, until)
-        units = self._units(asked, orders, wanted.counting, wanted.is_read)
+        units = self._units(exposures, orders, wanted.counting, wanted.is_read)
         report = read_units(wanted.design, units)
         written = wanted.rule.is_written_before
         return ExperimentResults(
@@ -120,8 +120,8 @@ class ResultReads(Queries):
             covariates=list(SIGNALS if is_model else ("score", *SIGNALS)),
             conclusions=conclusions(wanted.design, report),
             cautions=cautions(wanted.design, report, is_written_before=written, segments=dimensions),
-            segments=_segments(dimensions, wanted.design, units) if report.effects else [],
-            uplift=[] if is_model or not report.effects else _uplift(wanted.design, units),
+            segments=segment_results(dimensions, wanted.design, units) if report.effects else [],
+            uplift=[] if is_model or not report.effects else uplift_results(wanted.design, units),
             holdout=self._held_out(newest, holdout, wanted.design, wanted.counting, until),
             notices=[*wanted.notices, *_unpriced(newest.site, orders)],
         )
@@ -137,9 +137,9 @@ class ResultReads(Queries):
         if holdout is None or not 0 < holdout.buckets < BUCKETS:
             return None
         since = max(newest.started_at, holdout.changed_at)
-        asked = ExposureQuery(newest.site, "", (_HELD_OUT, _REACHED), "visitor", False, since, until)
+        exposures = ExposureQuery(newest.site, "", (_HELD_OUT, _REACHED), "visitor", False, since, until)
         rule = CountingRule(started_at=since, window_days=counting.window_days)
-        units = self._units(asked, self._orders(newest.site, "visitor", since, until), rule)
+        units = self._units(exposures, self._orders(newest.site, "visitor", since, until), rule)
         read_as = ExperimentDesign(
             arms=(_HELD_OUT, _REACHED),
             shares=(float(holdout.buckets), float(BUCKETS - holdout.buckets)),
@@ -148,22 +148,22 @@ class ResultReads(Queries):
         )
         report = read_units(read_as, units)
         share = holdout.buckets * 100 / BUCKETS
-        said = conclusions(read_as, report)
-        return HoldoutResults(share=share, since=since, report=report, labels=units.counts, conclusions=said)
+        lines = conclusions(read_as, report)
+        return HoldoutResults(share=share, since=since, report=report, labels=units.counts, conclusions=lines)
 
     def _orders(self, site: str, unit: Unit, since: int, until: int) -> UnitOrders:
         with self._snapshot() as rows:
             return unit_orders(rows(order_query(site, unit, since - SLACK, until)), self._money())
 
     def _units(
-        self, asked: ExposureQuery, orders: UnitOrders, counting: CountingRule, is_read: IsRead | None = None
+        self, exposures: ExposureQuery, orders: UnitOrders, counting: CountingRule, is_read: IsRead | None = None
     ) -> ReadUnits:
-        arms, found = len(asked.arms), []
+        arms, found = len(exposures.arms), []
         segments: dict[str, list[NDArray[np.str_]]] = {name: [] for name in DIMENSIONS}
-        for part in unit_parts(self._run_query, asked):
+        for part in unit_parts(self._run_query, exposures):
             rows = part if is_read is None else _only_units(part, is_read)
             own = [order for unit in rows.segments for order in orders.by_unit.get(unit, ())]
-            taken = labeled(rows.exposures, rows.sessions, own, counting, arms, asked.until)
+            taken = labeled(rows.exposures, rows.sessions, own, counting, arms, exposures.until)
             for place, name in enumerate(DIMENSIONS):
                 segments[name].append(np.array([rows.segments[unit][place] for unit in taken.ids], np.str_))
             found.append(taken)
@@ -199,7 +199,7 @@ def _only_units(part: UnitRows, is_read: IsRead) -> UnitRows:
     )
 
 
-def _segments(names: Sequence[str], design: ExperimentDesign, units: ReadUnits) -> list[DimensionResults]:
+def segment_results(names: Sequence[str], design: ExperimentDesign, units: ReadUnits) -> list[DimensionResults]:
     """Of these dimensions, corrected for all of them together."""
     found = {
         name: uncorrected(units.visitors, units.segments[name], len(design.arms), design.decides, design.alpha)
@@ -216,7 +216,7 @@ def _segment(effect: SegmentEffect, design: ExperimentDesign) -> SegmentResult:
     )
 
 
-def _uplift(design: ExperimentDesign, units: ReadUnits) -> list[UpliftResults]:
+def uplift_results(design: ExperimentDesign, units: ReadUnits) -> list[UpliftResults]:
     """Of each arm against the control, by the score at the exposure, which is the first covariate."""
     made = []
     for number, name in enumerate(design.arms[1:], 1):

@@ -175,9 +175,9 @@ def test_sessions_are_units_where_they_are_assigned(reads: Callable[..., ResultR
     assert found.labels.two_arms == 0
 
 
-def test_the_reading_is_the_planned_one_unless_asked(reads: Callable[..., ResultReads]) -> None:
-    def read(plan: ReadingPlan | None, **asked: Any) -> ExperimentResults:
-        return reads().results([stopped(replace(CHAT, plan=plan))], None, ResultOptions(**asked))
+def test_another_reading_than_the_planned_one_is_exploration(reads: Callable[..., ResultReads]) -> None:
+    def read(plan: ReadingPlan | None, **options: Any) -> ExperimentResults:
+        return reads().results([stopped(replace(CHAT, plan=plan))], None, ResultOptions(**options))
 
     planned = read(PLAN)
     assert (planned.report.reading, planned.rule.is_written_before, planned.status) == ("any time", True, "stopped")
