@@ -92,6 +92,7 @@ def _given(wanted: ExposureQuery) -> dict[str, Any]:
         "site": wanted.site,
         "experiment": wanted.experiment,
         "needle": f'"experiment":"{wanted.experiment}"',
+        "first": wanted.since,
         "since": wanted.since - SLACK,
         "until": wanted.until,
     }
@@ -110,7 +111,8 @@ _ARM = (
     "if(position(experiments, {needle:String}) = 0, '', arrayFirst(each -> each.1 = {experiment:String}, "
     "JSONExtract(experiments, 'Array(Tuple(experiment String, arm String))')).2)"
 )
-_MEMBER = "if(holdout, 'held out', 'reached')"
+# A session of before is of an earlier share: its visitor may have been reached then, and is held out now.
+_MEMBER = "multiIf(opened_at < fromUnixTimestamp64Milli({first:Int64}), '', holdout, 'held out', 'reached')"
 
 
 def _query(wanted: ExposureQuery) -> str:

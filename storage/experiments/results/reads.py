@@ -45,6 +45,8 @@ from stream.experiments.definition import ExperimentDefinition, ExperimentKind, 
 #: Visitors, times draws, of one bootstrap: some seconds.
 MOST_DRAWN = 25_000_000
 FEWEST_DRAWS = 100
+#: In which all workers have taken a change of a hold-out, in ms.
+TAKEN_MS = 600_000
 _HELD_OUT, _REACHED = "held out", "reached"
 
 
@@ -136,7 +138,7 @@ class ResultReads(Queries):
     ) -> HoldoutResults | None:
         if holdout is None or not 0 < holdout.buckets < BUCKETS:
             return None
-        since = max(newest.started_at, holdout.changed_at)
+        since = max(newest.started_at, holdout.changed_at + TAKEN_MS)
         exposures = ExposureQuery(newest.site, "", (_HELD_OUT, _REACHED), "visitor", False, since, until)
         rule = CountingRule(started_at=since, window_days=counting.window_days)
         units = self._units(exposures, self._orders(newest.site, "visitor", since, until), rule)

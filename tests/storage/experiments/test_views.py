@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from ingest.commerce import Commerce
 from ingest.events import Control, Event, Purchase, UseExperiments
@@ -93,6 +94,11 @@ def test_a_row_that_is_void_or_written_twice_is_not_seen(databases: tuple[Any, A
         "WHERE session_id = 's2'"
     )
     assert shop.client.query(count).result_rows == [(before - 1,)]
+
+
+def test_the_embedded_engine_makes_no_user(shared: tuple[Any, Any]) -> None:
+    with pytest.raises(DatabaseError, match="ACCESS_DENIED"):
+        shared[1].command("CREATE USER experiments_reader IDENTIFIED BY 'a password' SETTINGS readonly = 2")
 
 
 @pytest.mark.parametrize("statement", [one for each in STATEMENTS for one in each.split(";") if one.strip()])

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from storage.database.money import ReportingCurrency
 from storage.experiments.results.answers import ExperimentResults
-from storage.experiments.results.reads import ResultOptions, ResultReads
+from storage.experiments.results.reads import TAKEN_MS, ResultOptions, ResultReads
 from storage.http.errors import ReadError
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
@@ -22,7 +22,7 @@ from tests.support.sinks import block
 SHOP = ExperimentShop(5, 900)
 PLAN = ReadingPlan(planned_visitors=600, window_days=WINDOW)
 CHAT = experiment(site="shop", plan=PLAN)
-HELD = holdout(HELD_OUT, site="shop", salt=HOLDOUT_SALT, changed_at=NOON)
+HELD = holdout(HELD_OUT, site="shop", salt=HOLDOUT_SALT, changed_at=NOON - TAKEN_MS)
 #: Some windows are not over.
 UNTIL = NOON + (DAYS + WINDOW - 2) * DAY
 MONEY = {"shop": ReportingCurrency("EUR", {"USD": 0.5})}
@@ -123,6 +123,21 @@ def test_the_hold_out_is_beside_it(reads: Callable[..., ResultReads]) -> None:
         assert figures.visitors == len(whole) > 50
         assert figures.conversion == pytest.approx(sum(bool(kept(v, since[v.id])) for v in whole) / len(whole))
     assert reads().results([CHAT], replace(HELD, buckets=0)).holdout is None
+
+
+def test_a_hold_out_that_changed_is_read_from_then_on(reads: Callable[..., ResultReads]) -> None:
+    """Who was there before is no visitor that was reached and then held out."""
+    since = NOON + 3 * DAY
+    found = reads().results([CHAT], replace(HELD, changed_at=since - TAKEN_MS)).holdout
+    assert found is not None
+    assert (found.since, found.labels.two_arms) == (since, 0)
+    for is_held_out, figures in zip((True, False), found.report.arms, strict=True):
+        firsts = [
+            min((opened for opened, _ in each.sessions if opened >= since), default=UNTIL)
+            for each in SHOP.visitors
+            if each.is_held_out == is_held_out and not each.is_bot
+        ]
+        assert figures.visitors == sum(first + WINDOW * DAY <= UNTIL for first in firsts)
 
 
 def test_units_are_the_same_read_in_many_parts(
