@@ -22,7 +22,8 @@ from deploy.simulate.shop.parameters import ShopFacts
 from deploy.simulate.shop.shop import ShopParameters
 from scoring import registry
 from scoring.experiments.effects import arm_rates, effects
-from scoring.experiments.metrics import METRICS, MetricName, columns_of
+from scoring.experiments.metrics import columns_of
+from scoring.experiments.names import METRICS, MetricName
 from scoring.experiments.plan import PlannedEffect, visitors_needed
 from scoring.experiments.reading import (
     DailyVisitors,

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from deploy.cli.experiments_plan import plan
+from deploy.cli.experiments_results import results
 from deploy.cli.pages import site_named
 from deploy.errors import SetupError
 from deploy.settings.model import Settings, load
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Experiments: who is in which arm, from when to when; and hold-outs of sites.", no_args_is_help=True
 )
 app.command()(plan)
+app.command()(results)
 
 #: Seconds in which a change is answered: workers have 15 to take it, and as many to take its end.
 ANSWER_SECONDS = 60.0
@@ -44,11 +46,20 @@ def create(
     audience: Annotated[str, typer.Option(help="A condition, as band >= building and cart_value > 0.")] = "",
     layer: Annotated[str, typer.Option(help="Experiments of one layer share no unit; none: a layer of its own.")] = "",
     acts: Annotated[str, typer.Option(help="The arms that act, by commas; none: all but the first.")] = "",
+    planned_visitors: Annotated[
+        int | None, typer.Option(help="Of all arms, as `plan` counts them; with it the reading is written down.")
+    ] = None,
+    reading: Annotated[str, typer.Option(help="How results are read: any-time or planned.")] = "any-time",
+    looks: Annotated[int, typer.Option(min=1, max=28, help="Looks of a planned reading.")] = 4,
+    window_days: Annotated[int, typer.Option(min=1, max=90, help="Days after its exposure that count.")] = 7,
+    decides: Annotated[
+        str, typer.Option(help="conversion, session_conversion or revenue_per_visitor: what is decided on.")
+    ] = "conversion",
     json: Json = False,
 ) -> None:
     """Makes a draft; `start` puts it in force."""
     settings = load()
-    body = {
+    body: dict[str, Any] = {
         "name": name,
         "site": site_named(settings, site),
         "unit": unit,
@@ -56,6 +67,16 @@ def create(
         "audience": audience,
         "layer": layer,
     }
+    if planned_visitors is not None:
+        body["plan"] = {
+            "planned_visitors": planned_visitors,
+            "reading": reading,
+            "looks": looks,
+            "window_days": window_days,
+            "decides": decides,
+        }
+    elif (reading, looks, window_days, decides) != ("any-time", 4, 7, "conversion"):
+        raise SetupError("--planned-visitors: a plan needs it; `opecom experiments plan` says how many")
     _print(_call(settings, "POST", "", body), json)
 
 
@@ -184,12 +205,22 @@ def _print(body: bytes, as_json: bool) -> None:
         ("arms", _arms_line(found)),
         ("audience", found.audience or "everybody"),
         ("layer", found.layer),
+        ("read", _plan_line(found)),
         ("salt", found.salt),
         ("version", str(found.version)),
         ("by", found.by),
     ):
         table.add_row(name, escape(value))
     TerminalConsole().print(table)
+
+
+def _plan_line(found: ExperimentView) -> str:
+    plan = found.plan
+    if plan is None:
+        return "no plan"
+    looks = f" in {plan.looks} looks" if plan.reading == "planned" else ""
+    visitors, days = f"{plan.planned_visitors:,} visitors", f"{plan.window_days} days for each"
+    return f"{plan.reading}{looks}, {visitors}, {days}, by {plan.decides}"
 
 
 def _print_notices(notices: list[str]) -> None:

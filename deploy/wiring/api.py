@@ -161,7 +161,7 @@ def app(
         learner=LearnerRuns(opened.engine),
         activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),
-        experiments=experiment_routes(settings, opened.engine, permitted),
+        experiments=experiment_routes(settings, opened, permitted, metrics.waited),
         interventions=intervention_routes(intervention_changes(settings, opened.engine), permitted.scoped("admin")),
         models=model_routes(settings, promotions or promotion_jobs(settings, replays), permitted),
         metrics=metrics,

@@ -1,8 +1,9 @@
-"""Builds the changes of experiments and interventions: their drafts, and the log that changes are written to."""
+"""Builds the routes of experiments and interventions: their drafts, the log of changes, and their results."""
+
+from functools import partial
 
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
-from sqlalchemy import Engine
 
 from deploy.errors import AwayError, SetupError
 from deploy.log import controls, uptake
@@ -11,6 +12,8 @@ from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.wiring.followed_erasures import PATIENCE
 from deploy.wiring.models import writable_registry
+from deploy.wiring.pages import money
+from deploy.wiring.storage import DatabaseHandles
 from ingest.outage import reason_of
 from scoring import registry
 from scoring.folder import RegistryError
@@ -18,10 +21,13 @@ from storage.database.threads import in_thread
 from storage.experiments.api import experiment_routes
 from storage.experiments.changes import ExperimentChanges, WorkersRefusedError
 from storage.experiments.drafts import Drafts
+from storage.experiments.results.api import result_routes
+from storage.experiments.results.reads import ResultReads
 from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.interventions.changes import InterventionChanges
 from storage.interventions.drafts import InterventionDrafts
+from storage.query.queries import Waited
 from stream.experiments.definition import Definition, ExperimentDefinition
 from stream.experiments.history import Experiments
 from stream.kafka.experiments_topic import read_experiments
@@ -30,9 +36,13 @@ from stream.kafka.topic_follower import TopicMissingError
 RETRY_SECONDS = 2
 
 
-def routes(settings: Settings, engine: Engine, permitted: Access) -> APIRouter:
+def routes(settings: Settings, opened: DatabaseHandles, permitted: Access, waited: Waited) -> APIRouter:
     """The routes, for keys of scope admin."""
-    return experiment_routes(ExperimentChanges(Drafts(engine), KafkaExperimentLog(settings)), permitted.scoped("admin"))
+    changes = ExperimentChanges(Drafts(opened.engine), KafkaExperimentLog(settings))
+    reads = ResultReads(*opened, waited, money=partial(money, settings))
+    router = experiment_routes(changes, permitted.scoped("admin"))
+    router.include_router(result_routes(reads, changes, permitted.scoped("admin")))
+    return router
 
 
 def intervention_changes(settings: Settings, engine: Engine) -> InterventionChanges:

@@ -20,9 +20,6 @@ import numpy as np
 
 from scoring.experiments.tails import Floats
 
-#: Visitors of each arm before which nothing is said: the sequence holds for many, as the central limit theorem does.
-FEWEST_VISITORS = 100
-
 
 def any_time_multiplier(visitors: Floats | float, planned: float, alpha: float) -> Floats:
     """Standard errors on either side of the estimate once so many visitors are counted; infinite for none."""

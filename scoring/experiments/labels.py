@@ -164,7 +164,9 @@ class VisitorOutcome(NamedTuple):
 
 
 def _outcome(since: int, window: int, sessions: Sequence[VisitorSession], orders: Sequence[OrderRow]) -> VisitorOutcome:
-    kept = [order for order in orders if since <= order.at < since + window and order.refunded < order.amount]
+    in_window = [order for order in orders if since <= order.at < since + window]
+    # An order of nothing is one all the same.
+    kept = [order for order in in_window if not order.refunded or order.refunded < order.amount]
     inside = [each for each in sessions if each.last_at >= since and each.opened_at < since + window]
     with_order = sum(any(each.opened_at <= order.at <= each.last_at for order in kept) for each in inside)
     revenue = float(sum(order.amount - order.refunded for order in kept))

@@ -4,15 +4,14 @@ A metric is the ratio of two means over visitors, as the visitor is what was ass
 denominator 1; the conversion of sessions has the visitor's sessions, whose number is itself an outcome.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from scoring.experiments.names import MetricName
 from scoring.experiments.tails import Floats
 from scoring.experiments.visitors import ExposedVisitors
 
-MetricName = Literal["conversion", "session_conversion", "revenue_per_visitor"]
-METRICS: tuple[MetricName, ...] = ("conversion", "session_conversion", "revenue_per_visitor")
 #: Of the orders of all arms together; of visitors it would lie among the orders where three in a hundred buy.
 CAP_QUANTILE = 0.99
 

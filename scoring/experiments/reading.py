@@ -7,10 +7,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from scoring.experiments.any_time import FEWEST_VISITORS, any_time_multiplier
+from scoring.experiments.any_time import any_time_multiplier
 from scoring.experiments.effects import ArmEffects, arm_rates, effects
-from scoring.experiments.metrics import METRICS, MetricName, RevenueCap, columns_of, revenue_cap, visitor_columns
+from scoring.experiments.metrics import RevenueCap, columns_of, revenue_cap, visitor_columns
 from scoring.experiments.moments import ArmMoments, daily_moments
+from scoring.experiments.names import FEWEST_VISITORS, METRICS, MetricName
 from scoring.experiments.planned_looks import boundaries
 from scoring.experiments.sample_ratio import sample_ratio
 from scoring.experiments.tails import Floats

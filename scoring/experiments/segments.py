@@ -12,10 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from scoring.experiments.any_time import FEWEST_VISITORS
 from scoring.experiments.effects import arm_rates, effects
-from scoring.experiments.metrics import MetricName, metric_columns
+from scoring.experiments.metrics import metric_columns
 from scoring.experiments.moments import moments
+from scoring.experiments.names import FEWEST_VISITORS, MetricName
 from scoring.experiments.tails import Floats, two_sided_z
 from scoring.experiments.visitors import ExposedVisitors
 
@@ -39,6 +39,13 @@ def by_segment(
     visitors: ExposedVisitors, segment: NDArray[np.str_], arms: int, metric: MetricName, alpha: float
 ) -> list[SegmentEffect]:
     """In the order of the segments' names; a segment with too few visitors in any arm is left out."""
+    return corrected(uncorrected(visitors, segment, arms, metric, alpha), alpha)
+
+
+def uncorrected(
+    visitors: ExposedVisitors, segment: NDArray[np.str_], arms: int, metric: MetricName, alpha: float
+) -> list[SegmentEffect]:
+    """The same before `corrected`: for several divisions of the visitors, which are corrected together."""
     names = np.unique(segment).tolist()
     made: list[SegmentEffect] = []
     for name in names:
@@ -52,8 +59,13 @@ def by_segment(
             count = int(found.visitors[0] + found.visitors[arm])
             difference, lowest, highest, p = (float(each[arm - 1]) for each in (apart.difference, low, high, apart.p))
             made.append(SegmentEffect(name, arm, count, difference, lowest, highest, p, False))
-    corrected = holm([each.p for each in made]).tolist()
-    return [replace(each, p=p, is_difference=p <= alpha) for each, p in zip(made, corrected, strict=True)]
+    return made
+
+
+def corrected(found: Sequence[SegmentEffect], alpha: float) -> list[SegmentEffect]:
+    """All that is looked at, with Holm's p."""
+    stepped = holm([each.p for each in found]).tolist()
+    return [replace(each, p=p, is_difference=p <= alpha) for each, p in zip(found, stepped, strict=True)]
 
 
 def holm(p: Sequence[float]) -> Floats:

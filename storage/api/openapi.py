@@ -14,6 +14,7 @@ from storage.admin.rows import SessionList, Statistics, WholeSession
 from storage.dead_letters.answers import DeadLetterList, ResendRequest, ResentLetter, WholeDeadLetter
 from storage.drift.report import DriftCheckList, SiteDrift
 from storage.experiments.answers import STRUCTS as EXPERIMENT_STRUCTS
+from storage.experiments.results.answers import STRUCTS as RESULT_STRUCTS
 from storage.feature_store.days import FeatureDays
 from storage.health.answers import HealthReport, LagReport
 from storage.http.answers import REF
@@ -48,6 +49,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *PROMOTION_STRUCTS,
     *EXPERIMENT_STRUCTS,
     *INTERVENTION_STRUCTS,
+    *RESULT_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
     *(WebhookList, WebhookView, WebhookOrder, RotationOrder, NewWebhook, DeliveryList, DeliveryView),
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from stream.experiments.assignment import BucketRange
-from stream.experiments.definition import MOST_ARMS, ExperimentKind, Unit
+from stream.experiments.definition import MOST_ARMS, ExperimentKind, ReadingPlan, Unit
 from stream.experiments.names import ArmName, ExperimentName, ModelVersionName
 from stream.experiments.names import SiteName as ExperimentSite
 
@@ -25,7 +25,7 @@ class ArmRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 class ExperimentRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A new experiment. The first arm is the control; where an arm names a model it is one of models. Experiments of
-    one `layer` share no unit; "": a layer of its own.
+    one `layer` share no unit; "": a layer of its own. `plan` says how its results will be read.
     """
 
     name: ExperimentName
@@ -34,6 +34,7 @@ class ExperimentRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     arms: Annotated[tuple[ArmRequest, ...], Meta(min_length=2, max_length=MOST_ARMS)]
     audience: Annotated[str, Meta(max_length=500)] = ""
     layer: Annotated[str, Meta(max_length=32)] = ""
+    plan: ReadingPlan | None = None
 
 
 class GrowRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +76,7 @@ class ExperimentView(Struct, frozen=True, kw_only=True):
     created_at: int | None = None
     started_at: int | None = None
     stopped_at: int | None = None
+    plan: ReadingPlan | None = None
     notices: list[str] = []
 
 

@@ -73,6 +73,16 @@ class ExperimentChanges:
             raise _no_experiment(name)
         return found
 
+    async def records(self, name: str) -> tuple[list[ExperimentDefinition], HoldoutDefinition | None]:
+        """All records of an experiment that was started, the oldest first, and the hold-out of its site."""
+        experiments = await self._log.read()
+        found = [each for _, each in experiments.changes(name)]
+        if not found:
+            if await in_thread(self._drafts.find, name) is None:
+                raise _no_experiment(name)
+            raise ReadError("conflict", f"{name} is a draft: `opecom experiments start {name}` begins it")
+        return found, experiments.holdout(found[0].site)
+
     async def create(self, request: ExperimentRequest, by: str) -> ExperimentView:
         records.check_draft(request)
         for arm in request.arms:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from scoring.experiments.names import FEWEST_VISITORS
 from storage.experiments.answers import ArmView, ExperimentRequest, ExperimentView, HoldoutView
 from storage.experiments.drafts import ExperimentDraft
 from storage.http.errors import ReadError
@@ -41,6 +42,9 @@ def check_draft(request: ExperimentRequest) -> None:
         raise ReadError("invalid", "acts: an experiment of models holds nothing back")
     if sum(buckets_of(arm.share) for arm in request.arms) > BUCKETS:
         raise ReadError("invalid", "arms: their shares are more than 100 % together")
+    fewest = 2 * FEWEST_VISITORS * len(request.arms)
+    if request.plan is not None and request.plan.planned_visitors < fewest:
+        raise ReadError("invalid", f"plan: planned_visitors must be {fewest} or more for {len(names)} arms")
 
 
 def started(draft: ExperimentDraft, experiments: Experiments, now: int, by: str) -> ExperimentDefinition:
@@ -67,6 +71,7 @@ def started(draft: ExperimentDraft, experiments: Experiments, now: int, by: str)
         started_at=now,
         audience=request.audience.strip(),
         by=by,
+        plan=request.plan,
     )
 
 
@@ -126,6 +131,7 @@ def view_of_draft(draft: ExperimentDraft) -> ExperimentView:
         status="draft",
         by=draft.created_by,
         created_at=draft.created_at,
+        plan=request.plan,
     )
 
 
@@ -148,6 +154,7 @@ def view_of(record: ExperimentDefinition, version: int, notices: list[str] | Non
         version=version,
         started_at=record.started_at,
         stopped_at=record.stopped_at,
+        plan=record.plan,
         notices=notices or [],
     )
 

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ingest.events import Millis
+from scoring.experiments.names import MetricName
 from stream.experiments.assignment import BUCKETS, BucketRange
 from stream.experiments.names import ArmName, ExperimentName, ModelVersionName, Salt, SiteName
 from stream.interventions.definition import InterventionDefinition
@@ -17,10 +18,14 @@ from stream.interventions.definition import InterventionDefinition
 ExperimentKind = Literal["action", "model"]
 Unit = Literal["visitor", "session"]
 ExperimentStatus = Literal["running", "stopped"]
+#: How results are read: at looks that are planned, or at any time (docs/experiments-statistics.md).
+ReadingName = Literal["any-time", "planned"]
 
 #: Arms of an experiment; model experiments that run at once in an installation, which a mark may have to name; all
 #: that run at once on a site, which a record may have to name.
 MOST_ARMS, MOST_MODEL_EXPERIMENTS, MOST_RUNNING = 8, 8, 12
+#: Visitors of a plan: a reading needs some hundred in each arm, and no experiment of a shop has more than the most.
+FEWEST_PLANNED, MOST_PLANNED = 400, 1_000_000_000
 
 
 class Arm(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -34,6 +39,20 @@ class Arm(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     model: ModelVersionName = ""
 
 
+class ReadingPlan(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the results will be read, written before the start. `planned_visitors`: of all arms, at which it is over.
+
+    `window_days`: what a unit does within so many days of its exposure counts. `decides`: the metric that is decided
+    on. `looks`: of a planned reading, equally many visitors apart.
+    """
+
+    planned_visitors: Annotated[int, Meta(ge=FEWEST_PLANNED, le=MOST_PLANNED)]
+    reading: ReadingName = "any-time"
+    looks: Annotated[int, Meta(ge=1, le=28)] = 4
+    window_days: Annotated[int, Meta(ge=1, le=90)] = 7
+    decides: MetricName = "conversion"
+
+
 class ExperimentDefinition(
     Struct,
     frozen=True,
@@ -45,7 +64,8 @@ class ExperimentDefinition(
 ):
     """An experiment of one site. The first arm is the control. Experiments of one layer share its salt, and no bucket.
 
-    `by` is the name of the key that wrote this record; times in ms UTC.
+    `by` is the name of the key that wrote this record; times in ms UTC. `plan` is None where none was made, and in
+    records of before there were plans.
     """
 
     name: ExperimentName
@@ -60,6 +80,7 @@ class ExperimentDefinition(
     audience: Annotated[str, Meta(max_length=500)] = ""
     stopped_at: Millis | None = None
     by: Annotated[str, Meta(max_length=200)] = ""
+    plan: ReadingPlan | None = None
 
 
 class HoldoutDefinition(

@@ -19,7 +19,7 @@ from stream.experiments.ranges import are_disjoint, covers
 from stream.experiments.vocabulary import opening_names, update_names
 
 #: What a change leaves as it is.
-_KEPT = ("site", "kind", "unit", "layer", "salt", "audience", "started_at")
+_KEPT = ("site", "kind", "unit", "layer", "salt", "audience", "started_at", "plan")
 
 
 def compile_audience(text: str, kind: ExperimentKind) -> Condition | None:

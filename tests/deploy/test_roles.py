@@ -197,6 +197,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET /experiments": Row("admin", well=AWAY),
         "POST /experiments": Row("admin", body=EXPERIMENT, well=AWAY, other=403),
         "GET /experiments/{name}": Row("admin", "/experiments/chat", well=AWAY),
+        "GET /experiments/{name}/results": Row("admin", "/experiments/chat/results", well=AWAY),
         "DELETE /experiments/{name}": Row("admin", "/experiments/chat", well=AWAY),
         "POST /experiments/{name}/start": Row("admin", "/experiments/chat/start", body={}, well=AWAY),
         "POST /experiments/{name}/grow": Row(
