@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from deploy.chaos.installation import Installation
 
 #: Seconds from one kill to the next, at least and at most.
-FIRST, LAST = 1.5, 5.0
+FIRST, LAST = 1.0, 3.0
 
 
 class KillsMeanwhile:

@@ -18,7 +18,7 @@ def _part(name: str) -> FaultKind:
         context.note = chosen
         return now()
 
-    return FaultKind(inject, weight=20 if name == "worker" else 12, measured=name == "worker")
+    return FaultKind(inject, weight=16 if name == "worker" else 12, measured=name == "worker")
 
 
 def _service(name: ServiceName) -> FaultKind:
