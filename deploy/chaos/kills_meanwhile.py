@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from deploy.chaos.installation import Installation
 
-#: Seconds from one kill to the next, at least and at most.
-FIRST, LAST = 1.0, 3.0
+#: Seconds from one time to the next, at least and at most, and parts that die at once then.
+FIRST, LAST, MOST = 1.0, 3.0, 3
 
 
 class KillsMeanwhile:
-    """Kills a running part now and then, whenever it is called. `killed`: which, when (seconds since 1970), a note."""
+    """Kills some running parts now and then, whenever it is called. `killed`: which, when (seconds since 1970), a note."""
 
     def __init__(self, installation: Installation, parts: Sequence[str], seed: int, kind: str) -> None:
         self.killed: list[tuple[str, float, str]] = []
@@ -27,8 +27,7 @@ class KillsMeanwhile:
         self._due = self._next()
         parts = self._installation.parts
         alive = [name for name in self._parts if name in parts and parts[name].alive]
-        if alive:
-            name = self._chance.choice(alive)
+        for name in self._chance.sample(alive, min(len(alive), self._chance.randint(1, MOST))):
             self._installation.kill(name)
             self.killed.append((name.partition("-")[0], time.time(), f"{name}, during: {self._kind}"))
 

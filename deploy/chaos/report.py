@@ -83,10 +83,11 @@ def figures(run: ChaosRun, planted: Sequence[PlantedResult]) -> dict[str, float]
 def document(
     run: ChaosRun, planted: Sequence[PlantedResult], versions: Mapping[str, str], machine: Mapping[str, Any]
 ) -> str:
-    """The run as one line of JSON, as a benchmark has it."""
+    """The run as one line of JSON, as a benchmark has it, with a row for each kind, so that runs may be added up."""
     made = {
         "bench": "chaos",
         "figures": {name: rounded(figure) for name, figure in figures(run, planted).items()},
+        "faults": rows(run.faults, run.lost_by_kind),
         "versions": dict(versions),
         "machine": dict(machine),
     }
