@@ -11,7 +11,10 @@ FIRST, LAST, MOST = 1.0, 3.0, 3
 
 
 class KillsMeanwhile:
-    """Kills some running parts now and then, whenever it is called. `killed`: which, when (seconds since 1970), a note."""
+    """Kills some running parts now and then, whenever it is called.
+
+    `killed`: which part, when (seconds since 1970), a note.
+    """
 
     def __init__(self, installation: Installation, parts: Sequence[str], seed: int, kind: str) -> None:
         self.killed: list[tuple[str, float, str]] = []
