@@ -1,8 +1,8 @@
 """What a run has lost, doubled, or stored otherwise than the log says. Pure: evidence in, findings out."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.chaos.ledger import AcceptedEvent
@@ -21,7 +21,8 @@ class RunEvidence:
     and probability of each session's newest update by ClickHouse; stored: the same by the relational database. dead:
     reasons by place, as the log gives them and as they are stored. differing: rows that are not what a fold of the log
     gives, a line each. backwards: rows that moved to an older version, a line each. erased: sessions that were to be
-    forgotten. records: those that the log has now.
+    forgotten. records: those that the log has now. arms: the arms that an experiment showed for a visitor or a session,
+    its unit.
     """
 
     accepted: Mapping[str, AcceptedEvent]
@@ -36,21 +37,27 @@ class RunEvidence:
     backwards: Sequence[str] = ()
     erased: frozenset[str] = frozenset()
     records: int = 0
+    arms: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """lost: accepted events by id, and why. doubled: by event or session, and how. The others are a line each."""
+    """lost: accepted events by id, and why. doubled: by event or session, and how. The others are a line each.
+
+    moved: units of an experiment that changed arm.
+    """
 
     lost: Mapping[str, str]
     doubled: Mapping[str, str]
     differing: Sequence[str]
     disagreeing: Sequence[str]
     backwards: Sequence[str]
+    moved: Sequence[str] = ()
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.doubled or self.differing or self.disagreeing or self.backwards)
+        rows = self.differing or self.disagreeing or self.backwards
+        return not (self.lost or self.doubled or rows or self.moved)
 
     def lines(self, most: int = 5) -> list[str]:
         """What was found, for people; `most` of each sort."""
@@ -58,7 +65,8 @@ class Findings:
         shown += [f"doubled: {name}: {how}" for name, how in list(self.doubled.items())[:most]]
         shown += [f"differs from a fold of the log: {line}" for line in self.differing[:most]]
         shown += [f"the databases disagree: {line}" for line in self.disagreeing[:most]]
-        return shown + [f"went back to an older version: {line}" for line in self.backwards[:most]]
+        shown += [f"went back to an older version: {line}" for line in self.backwards[:most]]
+        return shown + [f"changed arm: {line}" for line in self.moved[:most]]
 
 
 def check(evidence: RunEvidence) -> Findings:
@@ -93,7 +101,12 @@ def check(evidence: RunEvidence) -> Findings:
         elif counted < has[identity]:
             lost["/".join(map(str, identity))] = f"counts {counted} events, has {has[identity]}"
     differing = [*evidence.differing, *_dead_differences(evidence)]
-    return Findings(lost, doubled, differing, _disagreements(evidence), tuple(evidence.backwards))
+    moved = [
+        f"{unit} of {experiment}: in {' and '.join(sorted(arms))}"
+        for (experiment, unit), arms in evidence.arms.items()
+        if len(arms) > 1
+    ]
+    return Findings(lost, doubled, differing, _disagreements(evidence), tuple(evidence.backwards), moved)
 
 
 def attributed(findings: Findings, evidence: RunEvidence, faults: Iterable[tuple[float, str]]) -> Counter[str]:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 from deploy.chaos.check import RunEvidence
 from deploy.chaos.installation import Installation
 from deploy.chaos.ledger import AcceptedEvent
-from deploy.chaos.recomputed import Recomputed, Tables, differences, recompute, stored
+from deploy.chaos.recomputed import Recomputed, Tables, differences, recompute, shown_arms, stored
 from deploy.chaos.topic_reader import read_topic
 from deploy.settings.model import Settings
 from ingest.events import Event, UndecodableError, decode
@@ -113,6 +113,7 @@ def collect(
         backwards=[f"{table} {session}: {old} to {new}" for table, session, old, new in backwards],
         erased=erased,
         records=len(records),
+        arms=shown_arms(found, whole.units),
     )
 
 

@@ -1,8 +1,9 @@
-"""Sessions of an hour ago, put straight onto the log before a run, so that sessions close all the time during it."""
+"""What is put straight onto the log before a run: sessions of an hour ago, so that some close all the time, and open
+ones."""
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 import uuid_utils
@@ -23,8 +24,11 @@ BEFORE = 30.0
 
 
 def past_sessions(now_ms: int, seconds: float, site: str) -> Iterator[Event]:
-    """Their events in order; the sessions are due to close from BEFORE seconds before `now_ms` to `seconds` after."""
-    count = int((BEFORE + seconds) * CLOSINGS_PER_SECOND)
+    """Their events in order; the sessions are due to close from BEFORE seconds before `now_ms` to `seconds` after.
+
+    No event is of a time to come: so the last is due before IDLE is over, when sessions of the run close themselves.
+    """
+    count = int((BEFORE + min(seconds, IDLE / 1000 - 2 * BEFORE)) * CLOSINGS_PER_SECOND)
     made: list[tuple[int, int]] = []
     for number in range(count):
         last = now_ms - IDLE + round((number / CLOSINGS_PER_SECOND - BEFORE) * 1000)
@@ -42,9 +46,34 @@ def past_sessions(now_ms: int, seconds: float, site: str) -> Iterator[Event]:
         )
 
 
-async def put_past_sessions(kafka: KafkaSettings, seconds: float, site: str, ledger: LedgerFile) -> int:
-    """Append them and list them as accepted once Kafka has them; how many events. Raises KafkaError."""
-    events = list(past_sessions(int(time.time() * 1000), seconds, site))
+def open_sessions(now_ms: int, sessions: Sequence[str], site: str) -> Iterator[Event]:
+    """A page view of now in each of these sessions, of the visitor `v` and its place."""
+    for number, session in enumerate(sessions):
+        yield Event(
+            event_id=str(uuid_utils.uuid7()),
+            site=site,
+            session_id=session,
+            visitor_id=f"v{number}",
+            type="page_view",
+            occurred_at=now_ms,
+            received_at=now_ms,
+            page=Page(f"/p/{number % 1_000}", "ProductRelated"),
+        )
+
+
+async def put_history(
+    kafka: KafkaSettings, seconds: float, site: str, ledger: LedgerFile, sessions: Sequence[str] = ()
+) -> int:
+    """Append past sessions and these open ones, and list them as accepted once Kafka has them; how many events.
+
+    Raises KafkaError.
+    """
+    now = int(time.time() * 1000)
+    return await _put(kafka, [*past_sessions(now, seconds, site), *open_sessions(now, sessions, site)], ledger)
+
+
+async def _put(kafka: KafkaSettings, events: Iterable[Event], ledger: LedgerFile) -> int:
+    events = list(events)
     async with kafka_clients(kafka).producing() as producer:
         sent = []
         for event in events:

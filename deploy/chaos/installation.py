@@ -18,12 +18,15 @@ from deploy.bench.run import changed, environment, unlimited
 from deploy.chaos.errors import ChaosError
 from deploy.chaos.parts import ChaosPart
 from deploy.chaos.services import ChaosServices
+from deploy.chaos.versions import seed_versions
+from deploy.errors import SetupError
 from deploy.log import topics
 from deploy.log.client_options import kafka_clients
 from deploy.processes.ports import free_port
 from deploy.services import mariadb
 from deploy.settings.model import Settings, SiteSettings, variable
 from deploy.wiring.storage import migrate_all
+from scoring.folder import RegistryError
 
 #: Exit codes of parts that their supervisor starts again: ended in order, before they listen to signals as well, and a
 #: service was away (docs/operations.md).
@@ -92,8 +95,12 @@ class Installation:
         return [name for name in self.parts if name.startswith("worker")]
 
     def prepare(self) -> None:
-        """Make topics and databases; raises SetupError."""
+        """Make topics, databases and a registry of models; raises SetupError."""
         direct = self.direct
+        try:
+            seed_versions(Path(direct.scoring.registry))
+        except RegistryError as error:
+            raise SetupError(str(error)) from error
         server = sqlalchemy.make_url(direct.storage.url.get_secret_value())
         engine = sqlalchemy.create_engine(server.set(database=mariadb.DATABASE), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
@@ -176,6 +183,11 @@ class Installation:
     def any_worker(self, chance: random.Random) -> str:
         return chance.choice(self.workers)
 
+    def stop_ticks(self) -> None:
+        """Let time get into the log no more: what is open then stays so."""
+        for name in self.workers:
+            self.parts[name].order(ticks=0)
+
     def end(self) -> None:
         for part in self.parts.values():
             part.kill()
@@ -246,6 +258,7 @@ def _settings(services: ChaosServices, settings: Settings, folder: Path) -> Sett
         admin_keys=(SecretStr(secrets.token_urlsafe(16)),),
         token_secret=SecretStr(secrets.token_urlsafe(32)),
     )
+    settings = changed(settings, "scoring", registry=str(folder / "models"), model="")
     settings = changed(settings, "console", port=0)
     return changed(settings, "webhooks", group=f"webhooks-{run}", metrics_port=free_port())
 

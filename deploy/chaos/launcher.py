@@ -2,8 +2,9 @@
 
 At SIGUSR2 it reads the file ORDERS, a JSON object, and obeys: {"point": NAME, "passage": N} ends the process by SIGKILL
 at the N-th passage of a named point (points.py); {"drop": 1} lets the Kafka client lose what it fetches next; {"clock":
-S} puts the part's `time.time()` S seconds beside the truth. PLANTED is the name of a bug to plant (planted.py), - for
-none. The product has no switch for any of it: a part that is started without this file cannot be ordered.
+S} puts the part's `time.time()` S seconds beside the truth; {"ticks": 0} lets a worker append no more ticks. PLANTED is
+the name of a bug to plant (planted.py), - for none. Workers write snapshots often. The product has no switch for any of
+it: a part that is started without this file cannot be ordered.
 """
 
 import json
@@ -12,6 +13,9 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+
+#: Records of a partition after which a worker of a run writes a snapshot, and seconds between two.
+SNAPSHOT_RECORDS, SNAPSHOT_SECONDS = 1_000, 5.0
 
 
 class SteppedClock:
@@ -34,6 +38,8 @@ def obey(orders: Path, clock: SteppedClock) -> None:
         points.arm(order["point"], int(order["passage"]))
     if "drop" in order:
         points.drop_next_fetch(sys.argv[-1])
+    if "ticks" in order:
+        points.stop_ticks()
     if "clock" in order:
         clock.step = float(order["clock"])
 
@@ -47,6 +53,10 @@ def main() -> None:
         obey(Path(orders), clock)
 
     signal.signal(signal.SIGUSR2, on_order)
+    if words[-1] == "worker":
+        from deploy.chaos.points import hurry_snapshots
+
+        hurry_snapshots(SNAPSHOT_RECORDS, SNAPSHOT_SECONDS)
     if planted != "-":
         from deploy.chaos.planted import PLANTED
 

@@ -57,10 +57,20 @@ class Ledger:
     """Sends page views of many sessions at a steady rate from a thread; resends whatever has no clear answer.
 
     `again` is the part of the batches that are sent once more after they were accepted, as a client does to which the
-    answer got lost. `failure` says what the API answered that no client can go on from, "" for nothing.
+    answer got lost; `sessions` is of how many sessions the events are at a time. `failure` says what the API answered
+    that no client can go on from, "" for nothing.
     """
 
-    def __init__(self, url: str, file: Path, rate: float, batch: int = 10, seed: int = 1, again: float = 0.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        file: Path,
+        rate: float,
+        batch: int = 10,
+        seed: int = 1,
+        again: float = 0.0,
+        sessions: int = 60,
+    ) -> None:
         self._url = url
         self.file = LedgerFile(file)
         self._rate = rate
@@ -69,10 +79,15 @@ class Ledger:
         self._again = again
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
-        self._sessions = [self._new_session() for _ in range(60)]
+        self._sessions = [self._new_session() for _ in range(sessions)]
         #: Batches that were sent again, and events that were accepted.
         self.resent, self.count = 0, 0
         self.failure = ""
+
+    @property
+    def sessions(self) -> Sequence[str]:
+        """Those that the next events are of: each of visitor `v` and its place here."""
+        return self._sessions
 
     def start(self) -> None:
         self._thread.start()
@@ -126,7 +141,7 @@ class Ledger:
         if self._random.random() < 0.03:
             self._sessions[number] = self._new_session()
         kind = self._random.choice(["page_view", "page_view", "page_ping"])
-        page = {"page": {"url": f"https://shop.example/p/{number}", "type": "ProductRelated"}}
+        page = {"page": {"url": f"https://shop.example/p/{number % 1_000}", "type": "ProductRelated"}}
         return {
             "event_id": str(uuid_utils.uuid7()),
             "type": kind,

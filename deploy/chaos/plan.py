@@ -1,10 +1,11 @@
 """Which fault comes next: a seeded plan. Pure; knows no process and no clock."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-#: The part of the faults that is followed by the next one before the system has recovered.
+#: The part of the faults that is followed by the next one before the system has recovered; of those whose recovery is
+#: measured never more than that.
 OVERLAPPING = 0.5
 #: Seconds between two faults, at least and at most.
 FIRST_PAUSE, LAST_PAUSE = 0.2, 2.0
@@ -21,10 +22,13 @@ class PlannedFault:
     alone: bool
 
 
-def plan(weights: Mapping[str, int], seed: int) -> Iterator[PlannedFault]:
+def plan(
+    weights: Mapping[str, int], seed: int, overlap: float = OVERLAPPING, measured: Collection[str] = ()
+) -> Iterator[PlannedFault]:
     """Faults without end: rounds in which each kind comes as often as it weighs, in any order.
 
-    The first round has each kind once, so that a short run meets as many kinds as it has time for.
+    The first round has each kind once, so that a short run meets as many kinds as it has time for. `overlap` is the
+    part of the faults that the next one does not wait for; of the `measured` kinds OVERLAPPING at most.
     """
     chance = random.Random(seed)  # noqa: S311 - a plan, no secret
     number = 0
@@ -33,6 +37,7 @@ def plan(weights: Mapping[str, int], seed: int) -> Iterator[PlannedFault]:
     while True:
         for kind in chance.sample(kinds, len(kinds)):
             pause = round(chance.uniform(FIRST_PAUSE, LAST_PAUSE), 2)
-            yield PlannedFault(number, kind, chance.getrandbits(32), pause, chance.random() >= OVERLAPPING)
+            overlapping = min(overlap, OVERLAPPING) if kind in measured else overlap
+            yield PlannedFault(number, kind, chance.getrandbits(32), pause, chance.random() >= overlapping)
             number += 1
         kinds = whole

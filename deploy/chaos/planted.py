@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.chaos.points import replace
+from deploy.chaos.points import hurry_snapshots, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class PlantedBug:
 _PUBLISH = "stream.kafka.publish:KafkaRecordPublisher.publish"
 #: Seconds that a step which comes too early is ahead of what it should have waited for.
 AHEAD = 0.2
+#: Records after which a worker writes a snapshot where the bug is one of snapshots, and seconds between two.
+HURRIED = (20, 1.0)
 
 
 def _commit_before_send() -> None:
@@ -192,6 +194,70 @@ def _one_too_far() -> None:
     replace("stream.kafka.group:GroupConsumer.commit", change)
 
 
+def _snapshot_past_its_place() -> None:
+    hurry_snapshots(*HURRIED)
+    loaded: set[int] = set()
+
+    def remember(original: Any) -> Any:
+        async def load(*given: Any) -> Any:
+            partition = await original(*given)
+            if partition is not None:
+                loaded.add(id(partition))
+            return partition
+
+        return load
+
+    def change(original: Any) -> Any:
+        async def fold_to(log_reader: Any, partition: Any, end: int, *others: Any) -> None:
+            if id(partition) in loaded:
+                partition.skip_to(end)
+            else:
+                await original(log_reader, partition, end, *others)
+
+        return fold_to
+
+    replace("stream.recovery:load", remember)
+    replace("stream.recovery:_fold_to", change)
+
+
+def _changes_left_out() -> None:
+    hurry_snapshots(*HURRIED)
+
+    def change(original: Any) -> Any:
+        def changed(partition: Any, since: Any) -> Any:
+            return (
+                session for session in original(partition, since) if since is None or session.first_offset >= since.next
+            )
+
+        return changed
+
+    replace("stream.snapshot.capture:_changed", change)
+
+
+def _snapshot_without_models() -> None:
+    import msgspec
+
+    hurry_snapshots(*HURRIED)
+
+    def change(original: Any) -> Any:
+        def begin(head: Any, mark: Any) -> Any:
+            return msgspec.structs.replace(original(head, mark), model="", before="", sites={})
+
+        return begin
+
+    replace("stream.snapshot.loader:_begin", change)
+
+
+def _newest_definition() -> None:
+    def change(original: Any) -> Any:
+        def plan(experiments: Any, site: str, opened: int, version: int, *others: Any) -> Any:
+            return original(experiments, site, experiments.version, experiments.version, *others)
+
+        return plan
+
+    replace("stream.experiments.history:Experiments.plan", change)
+
+
 #: In the order in which `--planted N` takes the first N.
 PLANTED: dict[str, PlantedBug] = {
     "de-duplication off": PlantedBug(_no_deduplication),
@@ -207,4 +273,8 @@ PLANTED: dict[str, PlantedBug] = {
     "closings not published": PlantedBug(_closing_lost),
     "dead letters not published": PlantedBug(_dead_letters_dropped, "poison records"),
     "events in order of arrival": PlantedBug(_arrival_order),
+    "snapshot believed past its place": PlantedBug(_snapshot_past_its_place, "kill -9 of worker"),
+    "changed sessions left out of a snapshot": PlantedBug(_changes_left_out, "kill -9 of worker"),
+    "snapshot without the models in force": PlantedBug(_snapshot_without_models, "model promoted", 2),
+    "arm of the newest definition": PlantedBug(_newest_definition, "experiment changed", 4),
 }

@@ -6,6 +6,7 @@ import inspect
 import itertools
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,7 @@ _SCORED = "stream.kafka.publish:KafkaRecordPublisher"
 _INGEST = "ingest.kafka:KafkaPublisher"
 _WRITER = "storage.write.writer:Writer"
 _RELATIONAL = "storage.write.relational_sink:RelationalSink"
+_SNAPSHOTS = "stream.snapshot.writer:SnapshotWriter"
 _CLICKHOUSE = "storage.write.clickhouse_sink:AnalyticsSink"
 #: By name: what has happened by then.
 POINTS = {
@@ -41,6 +43,10 @@ POINTS = {
         "worker", "stream.kafka.log_reader:KafkaPartitionReader.fetch", "after"
     ),
     "worker: recovered, not claimed": FailPoint("worker", f"{_ROUNDS}.seek", "before"),
+    "worker: recovering, snapshot read": FailPoint("worker", "stream.recovery:load", "after"),
+    "worker: snapshot begun, nothing published": FailPoint("worker", f"{_SNAPSHOTS}._append", "before"),
+    "worker: a part of a snapshot published": FailPoint("worker", f"{_SNAPSHOTS}._append", "after"),
+    "worker: snapshot published, not committed": FailPoint("worker", f"{_SNAPSHOTS}.write", "after"),
     "writer: read, nothing written": FailPoint("writer", f"{_WRITER}._read", "after"),
     "writer: transaction open": FailPoint("writer", "sqlalchemy:Connection.exec_driver_sql", "after"),
     "writer: MariaDB has the block": FailPoint("writer", f"{_RELATIONAL}.write", "after"),
@@ -48,6 +54,10 @@ POINTS = {
     "writer: ClickHouse has the block": FailPoint("writer", f"{_CLICKHOUSE}.write", "after"),
     "writer: both have it, not committed": FailPoint("writer", f"{_WRITER}._commit", "before"),
     "writer: committed": FailPoint("writer", f"{_WRITER}._commit", "after"),
+    "api: experiment's record written, not announced": FailPoint("api", "deploy.log.controls:add_definition", "after"),
+    "api: experiment announced to some partitions": FailPoint("api", "deploy.log.controls:encode", "before"),
+    "api: promotion announced, not remembered": FailPoint("api", "deploy.promote:remember", "before"),
+    "api: promotion remembered, not current": FailPoint("api", "deploy.promote:make_current", "before"),
 }
 
 
@@ -71,6 +81,8 @@ def arm(name: str, passage: int) -> None:
     """End this process by SIGKILL at the `passage`-th time that it comes to the point."""
     point = POINTS[name]
     count = itertools.count(1)
+    if point.target.startswith(_SNAPSHOTS):
+        hurry_snapshots(1, 0.0)
 
     def pass_by() -> None:
         if next(count) == passage:
@@ -103,6 +115,34 @@ def _wrapped(original: Any, pass_by: Callable[[], None], before: bool) -> Any:
         return answer
 
     return direct
+
+
+def hurry_snapshots(records: int, seconds: float) -> None:
+    """Let a worker write a snapshot of a partition when its recovery would fold so many records; not sooner than so
+    many seconds after the one before. Otherwise a run meets few."""
+    tried: dict[int, float] = {}
+
+    def change(_: Any) -> Any:
+        def is_due(writer: Any, number: int, partition: Any, partitions: int) -> bool:
+            place = writer.newest(number)
+            begin = max(partition.recovery_mark().next, 0 if place is None else place.next)
+            if partition.next - begin < records or time.monotonic() < tried.get(number, 0.0) + seconds:
+                return False
+            tried[number] = time.monotonic()
+            return True
+
+        return is_due
+
+    replace(f"{_SNAPSHOTS}.is_due", change)
+
+
+def stop_ticks() -> None:
+    """Let a worker append no more ticks, so that the log comes to its end."""
+
+    async def tick(worker: Any, wall: int) -> None:
+        return None
+
+    replace(f"{_WORKER}.tick", lambda _: tick)
 
 
 def drop_next_fetch(part: str) -> None:

@@ -22,6 +22,7 @@ from storage.database.rows import session_row, view_row
 from storage.database.tables import page_views, sessions
 from storage.write.block import newest, newest_views
 from storage.write.clickhouse_sink import scored_columns
+from stream.experiments.definition import Unit
 from stream.experiments.history import Experiments
 from stream.fold.erasures import Erasures
 from stream.fold.mark import Mark
@@ -64,6 +65,8 @@ class Recomputed:
     dead: dict[tuple[int, int], str]
     records: int
     events: dict[str, int] = field(default_factory=dict)
+    #: What an experiment takes for one, a visitor or a session.
+    units: dict[str, Unit] = field(default_factory=dict)
 
     def closed(self) -> Tables:
         """The rows of closed sessions."""
@@ -115,7 +118,8 @@ def refolded(
     scored = [update for ready in score(live, known) for update in ready]
     scored += [update for ready in score(again, lambda _: known(model)) for update in ready]
     dead: dict[tuple[int, int], str] = {(letter.partition, letter.offset): letter.reason for letter in into.dead}
-    return Recomputed(_rows(scored), left, dead, len(log), dict(into.counts))
+    units = {} if experiments is None else {each.name: each.unit for each in experiments.definitions()}
+    return Recomputed(_rows(scored), left, dead, len(log), dict(into.counts), units)
 
 
 def stored(engine: Engine, client: Any | None) -> Tables:
@@ -167,6 +171,16 @@ def newest_scores(tables: Tables) -> dict[tuple[Any, ...], float]:
         place = (key[3], key[4], row["probability"])
         best[key[:3]] = max(best.get(key[:3], place), place)
     return {identity: place[2] for identity, place in best.items()}
+
+
+def shown_arms(tables: Tables, units: Mapping[str, Unit]) -> dict[tuple[str, str], set[str]]:
+    """Which arms the timeline shows of each experiment for each of its units."""
+    arms: dict[tuple[str, str], set[str]] = {}
+    for row in tables["scored_sessions"].values():
+        for each in row["experiments"]:
+            unit = row["visitor_id"] if units.get(each["experiment"]) == "visitor" else row["session_id"]
+            arms.setdefault((each["experiment"], unit), set()).add(each["arm"])
+    return arms
 
 
 def alike(one: Any, other: Any) -> bool:

@@ -11,6 +11,9 @@ import msgspec
 from deploy.bench.result import rounded
 from deploy.chaos.run import ChaosRun, InjectedFault
 
+#: How the kinds begin that kill processes and do nothing else.
+KILL = "kill -9"
+
 
 @dataclass(frozen=True, slots=True)
 class PlantedResult:
@@ -65,8 +68,10 @@ def figures(run: ChaosRun, planted: Sequence[PlantedResult]) -> dict[str, float]
         "doubled": len(findings.doubled),
         "differing": len(findings.differing) + len(findings.disagreeing),
         "went_back": len(findings.backwards),
+        "changed_arm": len(findings.moved),
         "faults": len(run.faults),
         "kinds": len({fault.kind for fault in run.faults}),
+        "kill_faults": sum(each.kind.startswith(KILL) for each in run.faults),
         "kills": run.parts.killed.total(),
         "planted": len(planted),
         "caught": sum(each.caught for each in planted),
@@ -78,10 +83,11 @@ def figures(run: ChaosRun, planted: Sequence[PlantedResult]) -> dict[str, float]
 def document(
     run: ChaosRun, planted: Sequence[PlantedResult], versions: Mapping[str, str], machine: Mapping[str, Any]
 ) -> str:
-    """The run as one line of JSON, as a benchmark has it."""
+    """The run as one line of JSON, as a benchmark has it, with a row for each kind, so that runs may be added up."""
     made = {
         "bench": "chaos",
         "figures": {name: rounded(figure) for name, figure in figures(run, planted).items()},
+        "faults": rows(run.faults, run.lost_by_kind),
         "versions": dict(versions),
         "machine": dict(machine),
     }

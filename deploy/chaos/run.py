@@ -6,7 +6,7 @@ import math
 import random
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +19,11 @@ from deploy.chaos.errors import ChaosError
 from deploy.chaos.evidence import caught_up, collect, recomputed, watch_versions
 from deploy.chaos.faults.controls import erasures_done
 from deploy.chaos.faults.kind import FaultContext, FaultKind
-from deploy.chaos.history import EVENTS, put_past_sessions
+from deploy.chaos.history import EVENTS, put_history
 from deploy.chaos.installation import SITE, Installation, PartCounts
+from deploy.chaos.kills_meanwhile import KillsMeanwhile
 from deploy.chaos.ledger import Ledger
-from deploy.chaos.plan import PlannedFault, plan
+from deploy.chaos.plan import OVERLAPPING, PlannedFault, plan
 from deploy.chaos.points import POINTS
 from deploy.chaos.recomputed import Recomputed
 from deploy.chaos.recovery import RecoveryProbe
@@ -32,8 +33,8 @@ from deploy.settings.model import Settings
 
 #: Seconds in which the system must be whole again after a fault; in which it must come up, and settle at the end.
 RECOVERS_WITHIN, COMES_UP_WITHIN = 180.0, 240.0
-#: Events of one batch of the client, and the part of its batches that it sends twice.
-BATCH, AGAIN = 10, 0.03
+#: Events of one batch of the client, the part of its batches that it sends twice, and its sessions at a time.
+BATCH, AGAIN, SESSIONS = 10, 0.03, 60
 
 #: What keeps a fault from being injected and says nothing of the product.
 NOT_INJECTED = (SetupError, KafkaError, SQLAlchemyError, psutil.Error, OSError, TimeoutError)
@@ -112,23 +113,30 @@ def run_faults(
     quiet_seconds: float = 0.0,
     recovers_within: float = RECOVERS_WITHIN,
     closings_seconds: float = math.inf,
+    overlap: float = OVERLAPPING,
+    sessions: int = SESSIONS,
 ) -> ChaosRun:
     """Faults of these kinds for so many seconds, or so many of them; raises ChaosError where the run cannot be judged.
 
-    `quiet_seconds` is traffic before the first fault. Sessions close during the first `closings_seconds`.
+    `quiet_seconds` is traffic before the first fault. Sessions close during the first `closings_seconds`. `overlap` is
+    the part of the faults that the next one does not wait for; `sessions` are open all the time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     installation = Installation(services, settings, folder, parts, planted, forked)
     installation.prepare()
     watch_versions(installation.direct)
-    ledger = Ledger(installation.ingest_url, folder / "accepted", rate, BATCH, seed, AGAIN)
+    ledger = Ledger(installation.ingest_url, folder / "accepted", rate, BATCH, seed, AGAIN, sessions)
     began = time.time()
-    asyncio.run(put_past_sessions(installation.direct.kafka, min(seconds, closings_seconds), SITE, ledger.file))
+    opened = ledger.sessions if sessions > SESSIONS else ()
+    asyncio.run(put_history(installation.direct.kafka, min(seconds, closings_seconds), SITE, ledger.file, opened))
     probe = RecoveryProbe(installation, ledger.file)
     chance = random.Random(seed)  # noqa: S311 - choices of a run, no secret
-    points = itertools.cycle(chance.sample(sorted(POINTS), len(POINTS)))
+    reached_by_traffic = [name for name in sorted(POINTS) if POINTS[name].part != "api"]
+    points = itertools.cycle(chance.sample(reached_by_traffic, len(reached_by_traffic)))
     context = FaultContext(installation, chance, away_seconds, points, recovers_within)
-    planned = plan({name: kind.weight for name, kind in kinds.items()}, seed) if kinds else iter(())
+    measured = [name for name, kind in kinds.items() if kind.measured]
+    weights = {name: kind.weight for name, kind in kinds.items()}
+    planned = plan(weights, seed, overlap, measured) if kinds else iter(())
     try:
         installation.start(list(installation.parts))
         installation.require_ready(COMES_UP_WITHIN)
@@ -136,7 +144,8 @@ def run_faults(
         if not probe.until_whole(COMES_UP_WITHIN):
             raise ChaosError(f"the system did not come up: {_last_words(installation)}")
         installation.rest(quiet_seconds)
-        injected, stuck = _disturb(itertools.islice(planned, faults), kinds, seconds, context, probe, notify)
+        aside = [] if planted else [name for name in installation.parts if not name.startswith("api")]
+        injected, stuck = _disturb(itertools.islice(planned, faults), kinds, seconds, context, probe, notify, aside)
         _settle(installation)
         if not installation.until(lambda: erasures_done(context), COMES_UP_WITHIN, 0.5):
             stuck.append("a visitor was not erased")
@@ -169,6 +178,7 @@ def run_faults(
 
 def _judged(installation: Installation, ledger: Ledger, context: FaultContext) -> tuple[Recomputed, RunEvidence, bool]:
     """What a fold of the log gives, what is there, and whether that is as much; of a log that has come to its end."""
+    installation.stop_ticks()
     for _ in range(3):
         log = recomputed(installation.direct)
         whole = caught_up(installation, log, COMES_UP_WITHIN, EVENTS * len(context.erased))
@@ -186,8 +196,12 @@ def _disturb(
     context: FaultContext,
     probe: RecoveryProbe,
     notify: Notify,
+    aside: Sequence[str] = (),
 ) -> tuple[list[InjectedFault], list[str]]:
-    """The faults of the plan until the time is up; those that were injected, and what they showed to be wrong."""
+    """The faults of the plan until the time is up; those that were injected, and what they showed to be wrong.
+
+    While one is held that the next does not wait for, parts of those `aside` are killed.
+    """
     services, deadline = context.installation.services, time.monotonic() + seconds
     injected: list[InjectedFault] = []
     stuck: list[str] = []
@@ -195,6 +209,8 @@ def _disturb(
         if time.monotonic() >= deadline:
             break
         restart_dead(services)
+        killing = KillsMeanwhile(context.installation, aside, each.seed, each.kind)
+        context.meanwhile = (lambda: None) if each.alone or not aside else killing
         try:
             fault = _inject(each, kinds[each.kind], context, probe)
         except ChaosError as error:
@@ -206,6 +222,9 @@ def _disturb(
             if fault is not None:
                 injected.append(fault)
                 notify(_line(fault))
+        injected += [
+            InjectedFault(f"kill -9 of {part}", at, 0.0, None, True, note) for part, at, note in killing.killed
+        ]
     return injected, stuck
 
 
@@ -214,6 +233,8 @@ def _inject(
 ) -> InjectedFault | None:
     """One fault, and the recovery from it where the plan leaves it alone; None where it did not happen."""
     context.chance, context.note = random.Random(planned.seed), ""  # noqa: S311 - choices of a fault, no secret
+    if planned.alone and kind.measured and not probe.until_whole(context.recovers_within):
+        raise ChaosError("the system is not whole, and no fault is left")
     began, clock = time.time(), time.monotonic()
     ended = kind.inject(context)
     if ended is None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 #: Its bytes; what is written stays in memory.
-SIZE = 1_500 * 1024 * 1024
+SIZE = 4_000 * 1024 * 1024
 
 
 class SmallDisk:

@@ -31,6 +31,10 @@ def chaos(
     ] = "all",
     report: Annotated[Path | None, typer.Option("--report", help="A file for the run as an HTML page.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The last line is the result as one JSON object.")] = False,
+    overlap: Annotated[
+        float, typer.Option("--overlap", min=0, max=1, help="The part of the faults that the next does not wait for.")
+    ] = 0.5,
+    sessions: Annotated[int, typer.Option("--sessions", min=60, help="Sessions that are open all the time.")] = 60,
     forked: Annotated[
         bool, typer.Option("--forked", help="Forks the parts from a process that has imported them: faster starts.")
     ] = False,
@@ -73,6 +77,8 @@ def chaos(
                 rate=rate,
                 parts=ALL_PARTS,
                 forked=forked,
+                overlap=overlap,
+                sessions=sessions,
                 notify=notify,
                 away_seconds=min(60.0, max(5.0, minutes * 4)),
             )

@@ -4,6 +4,7 @@ from functools import partial
 
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter
+from sqlalchemy import Engine
 
 from deploy.errors import AwayError, SetupError
 from deploy.log import controls, uptake

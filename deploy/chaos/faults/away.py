@@ -8,7 +8,7 @@ def _away(name: ServiceName) -> FaultKind:
     def inject(context: FaultContext) -> float:
         service = context.installation.services.all[name]
         service.stop()
-        context.installation.rest(context.away_seconds)
+        context.hold(context.away_seconds, context.away_seconds)
         context.note = f"{context.away_seconds:.0f} s"
         back = now()
         restarted(service)

@@ -4,12 +4,10 @@ import asyncio
 import json
 from uuid import UUID
 
+from deploy.chaos.faults.admin_calls import call
 from deploy.chaos.faults.kind import FaultContext, FaultKind, now
 from deploy.chaos.installation import SITE
-from deploy.errors import SetupError
 from deploy.log.controls import put_pages
-from deploy.processes.probes import ProbeAddress
-from deploy.terminal.query_client import QueryApi, call_api
 from stream.fold.pages import PageRow
 
 #: Pages of a version; seconds within which an erasure must be done.
@@ -34,7 +32,8 @@ def _erasure(context: FaultContext) -> float | None:
     number = chance.randrange(20)
     visitor = f"past-{number}"
     context.note = visitor
-    if not installation.until(lambda: bool(_call(context, "DELETE", visitor)), ERASED_WITHIN, 0.5):
+    path = f"/admin/visitors/{visitor}?site={SITE}"
+    if not installation.until(lambda: bool(call(context, "DELETE", path)), ERASED_WITHIN, 0.5):
         return None
     context.erased[str(UUID(int=number + 1))] = visitor
     installation.kill(chance.choice(["writer", installation.any_worker(chance)]))
@@ -49,19 +48,8 @@ def erasures_done(context: FaultContext) -> bool:
 
 
 def _is_erased(context: FaultContext, visitor: str) -> bool:
-    answer = _call(context, "GET", visitor, "/erasure")
+    answer = call(context, "GET", f"/admin/visitors/{visitor}/erasure?site={SITE}")
     return bool(answer) and json.loads(answer)["state"] == "done"
-
-
-def _call(context: FaultContext, method: str, visitor: str, more: str = "") -> bytes:
-    """The answer of the API; nothing where it gives none now."""
-    settings = context.installation.settings
-    key = settings.api.admin_keys[0].get_secret_value()
-    api = QueryApi(ProbeAddress("127.0.0.1", settings.api.port))
-    try:
-        return call_api(api, method, f"/admin/visitors/{visitor}{more}?site={SITE}", None, key, 10)
-    except SetupError:
-        return b""
 
 
 CONTROLS = {

@@ -13,7 +13,7 @@ def _full(context: FaultContext) -> float | None:
     if services.disk is None:
         return None
     services.disk.fill()
-    context.rest(2, 6)
+    context.hold(2, 6)
     services.disk.free()
     freed = now()
     for service in services.all.values():
@@ -31,7 +31,7 @@ def _refused(context: FaultContext) -> float | None:
     context.note = name
     soft, hard = process.rlimit(psutil.RLIMIT_FSIZE)
     process.rlimit(psutil.RLIMIT_FSIZE, (0, hard))
-    context.rest(1, 5)
+    context.hold(1, 5)
     with contextlib.suppress(psutil.Error):
         process.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
     ended = now()

@@ -16,8 +16,9 @@ def _point(context: FaultContext) -> float | None:
     if not installation.until(lambda: part.ready, 60, 0.2):
         return None
     recovering = "recover" in name
+    once = recovering or "snapshot" in name
     installation.hold_down(chosen)
-    part.order(point=name, passage=1 if recovering else context.chance.randint(1, 6))
+    part.order(point=name, passage=1 if once else context.chance.randint(1, 6))
     if recovering:
         # It recovers when it is given partitions: those of another worker that goes.
         others = [each for each in installation.workers if each != chosen]
@@ -34,4 +35,4 @@ def _point(context: FaultContext) -> float | None:
     return ended if died else None
 
 
-POINTS_BY_NAME = {"kill -9 at a named point": FaultKind(_point, weight=10)}
+POINTS_BY_NAME = {"kill -9 at a named point": FaultKind(_point, weight=30)}

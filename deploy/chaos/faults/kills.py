@@ -5,16 +5,20 @@ import signal
 from deploy.chaos.faults.kind import FaultContext, FaultKind, now
 from deploy.chaos.services import ServiceName, restarted
 
+#: Seconds in which what another fault has ended starts again: only what runs is killed.
+STARTS_WITHIN = 10.0
+
 
 def _part(name: str) -> FaultKind:
     def inject(context: FaultContext) -> float:
         installation = context.installation
         chosen = installation.any_worker(context.chance) if name == "worker" else name
+        installation.until(lambda: installation.parts[chosen].alive, STARTS_WITHIN)
         installation.kill(chosen)
         context.note = chosen
         return now()
 
-    return FaultKind(inject, weight=4)
+    return FaultKind(inject, weight=16 if name == "worker" else 12, measured=name == "worker")
 
 
 def _service(name: ServiceName) -> FaultKind:
@@ -25,7 +29,7 @@ def _service(name: ServiceName) -> FaultKind:
         restarted(service)
         return killed
 
-    return FaultKind(inject, weight=2)
+    return FaultKind(inject, weight=3, measured=name == "kafka")
 
 
 def _everything(context: FaultContext) -> float:
@@ -55,10 +59,10 @@ def _draining(context: FaultContext) -> float:
 
 KILLS = {
     **{f"kill -9 of {name}": _part(name) for name in ("ingest", "worker", "writer")},
-    **{f"kill -9 of {name}": FaultKind(_part(name).inject) for name in ("api", "webhooks")},
+    **{f"kill -9 of {name}": FaultKind(_part(name).inject, weight=3) for name in ("api", "webhooks")},
     "kill -9 of Kafka": _service("kafka"),
     "kill -9 of MariaDB": _service("mariadb"),
     "kill -9 of ClickHouse": _service("clickhouse"),
     "kill -9 of everything at once": FaultKind(_everything),
-    "kill -9 while draining": FaultKind(_draining, weight=2),
+    "kill -9 while draining": FaultKind(_draining, weight=6),
 }

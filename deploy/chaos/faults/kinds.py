@@ -6,12 +6,14 @@ from deploy.chaos.faults.away import AWAY
 from deploy.chaos.faults.clocks import CLOCKS
 from deploy.chaos.faults.controls import CONTROLS
 from deploy.chaos.faults.disk import DISK
+from deploy.chaos.faults.experiments import EXPERIMENTS
 from deploy.chaos.faults.fail_points import POINTS_BY_NAME
 from deploy.chaos.faults.kills import KILLS
 from deploy.chaos.faults.kind import FaultKind
 from deploy.chaos.faults.migrations import MIGRATIONS
 from deploy.chaos.faults.network import NETWORK
 from deploy.chaos.faults.poison import POISON
+from deploy.chaos.faults.promotions import PROMOTIONS
 from deploy.chaos.faults.stops import STOPS
 from deploy.chaos.faults.storms import STORMS
 from deploy.errors import SetupError
@@ -26,6 +28,8 @@ FAMILIES: Mapping[str, Mapping[str, FaultKind]] = {
     "network": NETWORK,
     "disk": DISK,
     "controls": CONTROLS,
+    "promotions": PROMOTIONS,
+    "experiments": EXPERIMENTS,
     "migrations": MIGRATIONS,
     "clocks": CLOCKS,
     "poison": POISON,

@@ -12,7 +12,7 @@ def _network(fault: NetworkFault) -> FaultKind:
         proxy = context.installation.services.all[name].proxy
         context.note = name
         proxy.fail(fault)
-        context.rest(1, 8)
+        context.hold(1, 8)
         proxy.heal()
         return now()
 

@@ -11,7 +11,7 @@ def _worker(context: FaultContext) -> float:
     part = installation.parts[installation.any_worker(context.chance)]
     part.signal(signal.SIGSTOP)
     timeout = installation.settings.worker.session_timeout_ms / 1000
-    context.rest(timeout + 1, timeout + 4)
+    context.hold(timeout + 1, timeout + 4)
     part.signal(signal.SIGCONT)
     return now()
 
@@ -20,7 +20,7 @@ def _part(context: FaultContext) -> float:
     part = context.installation.parts[context.chance.choice(("ingest", "writer", "webhooks"))]
     part.signal(signal.SIGSTOP)
     context.note = part.name
-    context.rest(1, 12)
+    context.hold(1, 12)
     part.signal(signal.SIGCONT)
     return now()
 
@@ -30,7 +30,7 @@ def _service(context: FaultContext) -> float:
     service = context.installation.services.all[name]
     service.signal(signal.SIGSTOP)
     context.note = name
-    context.rest(2, 9)
+    context.hold(2, 9)
     service.signal(signal.SIGCONT)
     return now()
 

@@ -7,6 +7,7 @@ import pytest
 
 from deploy.chaos.check import RunEvidence, attributed, check
 from deploy.chaos.ledger import AcceptedEvent
+from deploy.chaos.recomputed import shown_arms
 
 ONE, TWO = ("default", "s1", 1_000), ("default", "s2", 2_000)
 
@@ -77,6 +78,27 @@ def test_what_is_stored_otherwise_is_found(other: dict[str, Any]) -> None:
     findings = check(evidence(**other))
     assert not findings.clean
     assert findings.lines()
+
+
+def test_a_visitor_that_changes_arm_is_found() -> None:
+    stays = evidence(arms={("e1", "v1"): {"control"}, ("e1", "v2"): {"treatment"}, ("e2", "v1"): {"treatment"}})
+    assert check(stays).clean
+    moves = check(evidence(arms={("e1", "v1"): {"control", "treatment"}}))
+    assert not moves.clean
+    assert moves.lines() == ["changed arm: v1 of e1: in control and treatment"]
+
+
+def test_arms_are_those_of_the_unit_of_the_experiment() -> None:
+    def row(session: str, arm: str) -> dict[str, Any]:
+        arms = [{"experiment": "of-visitors", "arm": arm}, {"experiment": "of-sessions", "arm": arm}]
+        return {"visitor_id": "v1", "session_id": session, "experiments": arms}
+
+    tables = {"scored_sessions": {(1,): row("s1", "a"), (2,): row("s2", "b")}}
+    assert shown_arms(tables, {"of-visitors": "visitor", "of-sessions": "session"}) == {
+        ("of-visitors", "v1"): {"a", "b"},
+        ("of-sessions", "s1"): {"a"},
+        ("of-sessions", "s2"): {"b"},
+    }
 
 
 def test_events_of_erased_visitors_are_not_lost() -> None:

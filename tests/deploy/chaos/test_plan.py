@@ -24,3 +24,10 @@ def test_some_faults_overlap_and_pauses_are_within_bounds() -> None:
     assert abs(overlapping - OVERLAPPING) < 0.06
     assert all(FIRST_PAUSE <= fault.pause <= LAST_PAUSE for fault in faults)
     assert [fault.number for fault in faults] == list(range(1_000))
+
+
+def test_more_faults_overlap_where_that_is_wanted_but_for_those_that_are_measured() -> None:
+    faults = list(islice(plan(WEIGHTS, 3, 0.9, {"kill"}), 2_000))
+    for kind, part in (("kill", OVERLAPPING), ("stop", 0.9), ("poison", 0.9)):
+        own = [fault for fault in faults if fault.kind == kind]
+        assert abs(sum(not fault.alone for fault in own) / len(own) - part) < 0.06

@@ -61,3 +61,19 @@ def test_a_fetch_is_lost_by_the_part_that_is_to_lose_it_though_all_are_imported(
     )
     ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     assert ended.stdout == f"{lost}\n"
+
+
+def test_snapshots_are_due_sooner_where_they_are_hurried() -> None:
+    lines = (
+        "from types import SimpleNamespace as Fake",
+        "from deploy.chaos import points",
+        "from stream.snapshot.writer import SnapshotWriter",
+        "points.hurry_snapshots(10, 0.0)",
+        "writer = SnapshotWriter(None)",
+        "at = lambda begin, next: Fake(recovery_mark=lambda: Fake(next=begin), next=next)",
+        "print(writer.is_due(0, at(5, 14), 4), writer.is_due(0, at(5, 15), 4))",
+        "points.hurry_snapshots(10, 60.0)",
+        "print(writer.is_due(0, at(5, 15), 4), writer.is_due(0, at(5, 25), 4), writer.is_due(1, at(5, 25), 4))",
+    )
+    ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False True\nTrue False True\n"

@@ -48,6 +48,10 @@ def test_the_json_has_the_figures_of_a_benchmark() -> None:
     made = json.loads(document(a_run(), CAUGHT, {"kafka": "4.3.0"}, {"cores": 2}))
     assert made["bench"] == "chaos"
     assert made["versions"] == {"kafka": "4.3.0"}
+    assert [(row["kind"], row["injected"], row["worst"]) for row in made["faults"]] == [
+        ("kill", 2, 8.0),
+        ("stop", 1, None),
+    ]
     wanted = {"accepted": 1_000, "lost": 0, "doubled": 0, "faults": 3, "kinds": 2, "kills": 3}
     wanted |= {"planted": 1, "caught": 1, "recovery_p99_s": 8.0}
     assert wanted.items() <= made["figures"].items()
