@@ -7,7 +7,7 @@ from storage.experiments import records
 from storage.experiments.answers import ArmRequest, ExperimentRequest
 from storage.experiments.drafts import ExperimentDraft
 from stream.experiments.assignment import BUCKETS
-from stream.experiments.definition import Definition, ExperimentDefinition, HoldoutDefinition
+from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
 from stream.experiments.history import Experiments
 from stream.experiments.ranges import size
 
@@ -17,8 +17,11 @@ SHARE, MORE, MOST = 20.0, 15.0, 90.0
 RUNNING = 5
 WHO = "chaos"
 
+#: What a fault may change.
+ExperimentChange = ExperimentDefinition | HoldoutDefinition
 
-def next_change(known: Experiments, chance: random.Random, now_ms: int, site: str) -> Definition:
+
+def next_change(known: Experiments, chance: random.Random, now_ms: int, site: str) -> ExperimentChange:
     """The record of it; the first ones start an experiment and let it grow."""
     running = [each for each in known.definitions() if each.status == "running"]
     growing = [each for each in running if _share(each) + MORE <= MOST]
@@ -38,7 +41,7 @@ def next_change(known: Experiments, chance: random.Random, now_ms: int, site: st
     return _held_out(known, chance, now_ms, site)
 
 
-def request_of(record: Definition) -> ExperimentRequest | None:
+def request_of(record: ExperimentChange) -> ExperimentRequest | None:
     """What a user asks for who starts this experiment; None for what is no start."""
     if isinstance(record, HoldoutDefinition):
         return None
@@ -47,7 +50,7 @@ def request_of(record: Definition) -> ExperimentRequest | None:
     return ExperimentRequest(name=record.name, site=record.site, unit=record.unit, arms=arms, layer=layer)
 
 
-def what(record: Definition) -> str:
+def what(record: ExperimentChange) -> str:
     """A word for people."""
     if isinstance(record, HoldoutDefinition):
         return f"hold-out of {record.buckets / 100:g} %"

@@ -4,14 +4,14 @@ import asyncio
 import itertools
 import time
 
-from deploy.chaos.experiment_changes import next_change, request_of, what
+from deploy.chaos.experiment_changes import ExperimentChange, next_change, request_of, what
 from deploy.chaos.faults.admin_calls import call, dies_at, is_ready
 from deploy.chaos.faults.kind import FaultContext, FaultKind, now
 from deploy.chaos.installation import SITE
 from deploy.chaos.points import POINTS
 from deploy.log.client_options import kafka_clients
 from deploy.log.controls import put_definition
-from stream.experiments.definition import Definition, HoldoutDefinition
+from stream.experiments.definition import HoldoutDefinition
 from stream.experiments.history import Experiments
 from stream.experiments.ranges import size
 from stream.kafka.experiments_topic import read_experiments
@@ -57,11 +57,11 @@ def _changed_by_api(context: FaultContext) -> float | None:
     return ended if died else None
 
 
-def _next(context: FaultContext) -> Definition:
+def _next(context: FaultContext) -> ExperimentChange:
     return next_change(read(context), context.chance, int(time.time() * 1000), SITE)
 
 
-def _request(context: FaultContext, record: Definition) -> tuple[str, str, object]:
+def _request(context: FaultContext, record: ExperimentChange) -> tuple[str, str, object]:
     """Method, path and body of the change; what is to be started has its draft by then."""
     if isinstance(record, HoldoutDefinition):
         return "PUT", f"/holdouts/{record.site}", {"share": record.buckets / 100}
