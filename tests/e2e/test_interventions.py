@@ -38,8 +38,8 @@ def test_a_silence_reaches_the_shop_once_through_kills(tmp_path: Path) -> None:
         assert opecom(stack, "interventions", "start", "help")["status"] == "running"
         for session in ("one", "two"):
             look_at_a_page(stack, session)
-        for part in ("worker", "webhooks"):
-            stack.process_of(part).kill()
+        for process in [stack.process_of(part) for part in ("worker", "webhooks")]:
+            process.kill()
         assert wait_until(lambda: len(shop.taken) >= 2, LONG)
         # A third one is read behind whatever the first two may have brought a second time.
         look_at_a_page(stack, "three")
