@@ -25,7 +25,7 @@ def test_every_topic_is_there_with_its_messages() -> None:
         "scored-sessions": ({"ScoredSession"}, 6),
         "page-stats": ({"PageRow", "PagesMarker"}, 1),
         "erasures": ({"ErasureRecord"}, 1),
-        "experiments": ({"ExperimentDefinition", "HoldoutDefinition"}, 1),
+        "experiments": ({"ExperimentDefinition", "HoldoutDefinition", "InterventionDefinition"}, 1),
         "events-dead": ({"DeadLetter"}, 6),
     }
 
