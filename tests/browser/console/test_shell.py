@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.support.console import DESKTOP, PHONE, WALL, Console, Theme, page_view, send, serious
 
-PAGES = ["overview", "live", "predict", "models", "operations", "setup"]
+PAGES = ["overview", "live", "predict", "models", "experiments", "operations", "setup"]
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_no_page_has_a_serious_fault(console: Console, theme: Theme, size: tuple
         page = context.new_page()
         for name in PAGES:
             page.goto(f"/{name}/", wait_until="networkidle" if name != "live" else "load")
-            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
             if name == "live":
                 expect(page.locator("[data-session]").first).to_be_visible(timeout=30_000)
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -18,6 +18,7 @@ const PAGES: { href: string; label: string; icon: IconName }[] = [
   { href: "/live/", label: "Live", icon: "live" },
   { href: "/predict/", label: "Predict", icon: "predict" },
   { href: "/models/", label: "Models", icon: "models" },
+  { href: "/experiments/", label: "Experiments", icon: "experiments" },
   { href: "/operations/", label: "Operations", icon: "operations" },
   { href: "/setup/", label: "Set up", icon: "setup" },
 ];
