@@ -44,6 +44,11 @@ def obey(orders: Path, clock: SteppedClock) -> None:
         clock.step = float(order["clock"])
 
 
+def ends_the_log(orders: Path) -> bool:
+    """Whether the last order was to append no more ticks: it holds for a worker that starts after it, too."""
+    return orders.exists() and "ticks" in json.loads(orders.read_text() or "{}")
+
+
 def main() -> None:
     orders, planted, *words = sys.argv[1:]
     clock = SteppedClock()
@@ -57,6 +62,8 @@ def main() -> None:
         from deploy.chaos.points import hurry_snapshots
 
         hurry_snapshots(SNAPSHOT_RECORDS, SNAPSHOT_SECONDS)
+        if ends_the_log(Path(orders)):
+            obey(Path(orders), clock)
     if planted != "-":
         from deploy.chaos.planted import PLANTED
 

@@ -28,7 +28,8 @@ def plan(
     """Faults without end: rounds in which each kind comes as often as it weighs, in any order.
 
     The first round has each kind once, so that a short run meets as many kinds as it has time for. `overlap` is the
-    part of the faults that the next one does not wait for; of the `measured` kinds OVERLAPPING at most.
+    part of the faults that the next one does not wait for; of the `measured` kinds OVERLAPPING at most, unless it is
+    all of them.
     """
     chance = random.Random(seed)  # noqa: S311 - a plan, no secret
     number = 0
@@ -37,7 +38,7 @@ def plan(
     while True:
         for kind in chance.sample(kinds, len(kinds)):
             pause = round(chance.uniform(FIRST_PAUSE, LAST_PAUSE), 2)
-            overlapping = min(overlap, OVERLAPPING) if kind in measured else overlap
+            overlapping = min(overlap, OVERLAPPING) if kind in measured and overlap < 1 else overlap
             yield PlannedFault(number, kind, chance.getrandbits(32), pause, chance.random() >= overlapping)
             number += 1
         kinds = whole

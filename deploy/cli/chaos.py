@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 def chaos(
     minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How long faults are injected.")] = 5.0,
-    faults: Annotated[str, typer.Option("--faults", help="Families of faults, comma-separated; none: all.")] = "",
+    faults: Annotated[
+        str, typer.Option("--faults", help="Families or kinds of faults, comma-separated; none: all.")
+    ] = "",
     seed: Annotated[int, typer.Option("--seed", help="The plan: the same seed gives the same faults in order.")] = 1,
     rate: Annotated[float, typer.Option("--rate", min=10, help="Events a second that a client sends.")] = 100.0,
     planted: Annotated[

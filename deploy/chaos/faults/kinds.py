@@ -36,10 +36,17 @@ FAMILIES: Mapping[str, Mapping[str, FaultKind]] = {
 }
 
 
-def chosen(families: str) -> dict[str, FaultKind]:
-    """The kinds of these families, comma-separated; all where it is empty. Raises SetupError for an unknown one."""
-    names = [name.strip() for name in families.split(",") if name.strip()] or list(FAMILIES)
-    for name in names:
-        if name not in FAMILIES:
-            raise SetupError(f"--faults: there is no family {name!r}; there are {', '.join(FAMILIES)}")
-    return {kind: FAMILIES[family][kind] for family in names for kind in FAMILIES[family]}
+def chosen(names: str) -> dict[str, FaultKind]:
+    """The kinds of these families, or of these names, comma-separated; all where it is empty. Raises SetupError for an
+    unknown one."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(FAMILIES)
+    kinds = {kind: found for family in FAMILIES.values() for kind, found in family.items()}
+    found: dict[str, FaultKind] = {}
+    for name in wanted:
+        if name not in FAMILIES and name not in kinds:
+            raise SetupError(
+                f"--faults: there is no family or kind {name!r}; families are {', '.join(FAMILIES)}, "
+                f"kinds {', '.join(kinds)}"
+            )
+        found |= FAMILIES[name] if name in FAMILIES else {name: kinds[name]}
+    return found
