@@ -10,6 +10,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         UndecodableError
     StreamError
         ConditionError
+        ErasureKeyError
         FoldError
         KafkaUnavailableError
         LogCutError

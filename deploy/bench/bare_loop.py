@@ -31,7 +31,7 @@ async def loop(settings: Settings) -> None:
     collect_rarely()
     kafka = settings.kafka
     clients = kafka_clients(kafka)
-    followed = FollowedTopics(kafka, clients, 60)
+    followed = FollowedTopics(settings, clients, 60)
     producer = scored_producer(clients)
     consumer = clients.consumer(
         kafka.events_topic,

@@ -1,4 +1,4 @@
-"""`opecom topics`: makes and checks the topics."""
+"""`opecom topics`: makes and checks the topics, and who may use them."""
 
 import asyncio
 from functools import partial
@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from deploy.errors import AwayError
+from deploy.errors import AwayError, SetupError
+from deploy.log import acls
 from deploy.log import topics as all_topics
 from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
@@ -18,18 +19,32 @@ from stream.kafka.client_log import silence_libraries
 
 def topics(
     what: Annotated[
-        Literal["create", "check", "retry-failed"],
+        Literal["create", "check", "retry-failed", "acls"],
         typer.Argument(
             help="create: makes and fixes; check: says what is wrong, only; retry-failed: publishes the events whose "
-            "dead letter says `failed` again, each once."
+            "dead letter says `failed` again, each once; acls: prints what each part may do in Kafka."
         ),
     ] = "check",
+    give: Annotated[
+        bool,
+        typer.Option("--apply", help="Of acls: gives the users of the parts these rights, and takes all others."),
+    ] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Of acls: as a table.")] = False,
+    users: Annotated[
+        str, typer.Option(help="Of acls: the start of the users' names; the part's name follows.")
+    ] = "op-ecom-",
 ) -> None:
-    """Makes the topics, fixes their settings, and refuses what it cannot fix; folds failed events again."""
+    """Makes the topics, fixes their settings, and refuses what it cannot fix; folds failed events again; gives each
+    part its rights in Kafka."""
     settings = as_running(load())
     kafka = settings.kafka
     # A broker that is away is one line of ours; the client would add its own.
     silence_libraries()
+    if what != "acls" and (give or as_markdown):
+        raise SetupError(f"--apply and --markdown are for `opecom topics acls`, not for {what}")
+    if what == "acls":
+        _acls(settings, users, give, as_markdown)
+        return
     if what == "create":
         print_line("\n".join(asyncio.run(_created(settings))) or "the topics are as they must be")
         return
@@ -41,6 +56,16 @@ def topics(
     print_line("\n".join(fault.line for fault in faults) or "the topics are as they must be")
     if faults:
         raise typer.Exit(1)
+
+
+def _acls(settings: Settings, users: str, give: bool, as_markdown: bool) -> None:
+    if as_markdown:
+        print_line(acls.markdown(settings, users))
+    elif give:
+        done = asyncio.run(acls.apply(kafka_clients(settings.kafka), settings, users))
+        print_line("\n".join(done) or "the rights are as they must be")
+    else:
+        print_line("\n".join(map(str, acls.all_rights(settings, users))))
 
 
 async def _created(settings: Settings) -> list[str]:

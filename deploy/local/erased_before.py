@@ -10,8 +10,8 @@ from storage.admin.journal import ErasureJournal
 from storage.database.errors import DatabaseUnavailableError
 
 
-def erased_before(settings: Settings, folder: Path) -> list[str]:
-    """The digests of the embedded system in this folder; none before its first start."""
+def erased_before(settings: Settings, folder: Path) -> list[tuple[str, str]]:
+    """The digests of the embedded system in this folder, each with the id of its key; none before its first start."""
     if not settings.storage.url.get_secret_value() and not (folder / "opecom.sqlite").exists():
         return []
     engine = relational(settings.model_copy(update={"data_dir": folder}))

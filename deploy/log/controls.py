@@ -22,6 +22,7 @@ from deploy.settings.model import KafkaSettings
 from ingest.events import Control, Erase, Tick, UseExperiments, UsePages, encode
 from ingest.outage import reason_of
 from stream.experiments.definition import Definition
+from stream.fold.erasure_keys import NO_KEY
 from stream.fold.erasures import ErasureRecord
 from stream.fold.pages import BY_HAND, PagesMarker, Row
 from stream.kafka.erasures_topic import add_erasures
@@ -76,9 +77,11 @@ async def put_pages(kafka: KafkaSettings, rows: Sequence[Row], marker: PagesMark
     return await _written(kafka, write)
 
 
-async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bool) -> dict[int, int]:
+async def put_erasures(
+    kafka: KafkaSettings, digests: Sequence[str], settled: bool, key_id: str = NO_KEY
+) -> dict[int, int]:
     """Write which visitor to forget, or that it is settled, announce it to every partition of `events`; returns the
-    last announcement's offset of each.
+    last announcement's offset of each. All digests were made with the key of this id.
 
     1 the digests, acknowledged, and copied where the broker has no disk · 2 the announcements. A crash in between
     leaves a visitor whose open sessions go on until they close, and are not published; the caller tries again. Raises
@@ -87,7 +90,7 @@ async def put_erasures(kafka: KafkaSettings, digests: Sequence[str], settled: bo
     now = int(time.time() * 1000)
 
     async def write(producer: AIOKafkaProducer) -> dict[int, int]:
-        written, offsets = [ErasureRecord(digest, now, settled) for digest in digests], dict[int, int]()
+        written, offsets = [ErasureRecord(digest, now, settled, key_id) for digest in digests], dict[int, int]()
         async with asyncio.timeout(PAGES_SECONDS):
             version = await add_erasures(producer, kafka.erasures_topic, written)
         await _keep(kafka, kafka.erasures_topic, version - 1)
@@ -115,12 +118,13 @@ async def put_definition(kafka: KafkaSettings, record: Definition) -> tuple[int,
     return await _written(kafka, write)
 
 
-async def keep_erasures(kafka: KafkaSettings, digests: Sequence[str]) -> None:
-    """Write which visitor to forget to a log of which nothing is folded yet; raises LogError."""
+async def keep_erasures(kafka: KafkaSettings, digests: Sequence[tuple[str, str]]) -> None:
+    """Write which visitor to forget, by digest and id of its key, to a log of which nothing is folded yet; raises
+    LogError."""
     if not digests:
         return
     now = int(time.time() * 1000)
-    records = [ErasureRecord(digest, now, True) for digest in digests]
+    records = [ErasureRecord(digest, now, True, key_id) for digest, key_id in digests]
 
     async def write(producer: AIOKafkaProducer) -> None:
         await _keep(kafka, kafka.erasures_topic, await add_erasures(producer, kafka.erasures_topic, records) - 1)

@@ -432,6 +432,15 @@ class LearningSettings(Group):
     metrics_port: int = Field(8005, ge=0, le=65535, description="Port of the learner's /metrics; 0: none.")
 
 
+class ErasureSettings(Group):
+    keys: tuple[Annotated[SecretStr, Field(min_length=32)], ...] = Field(
+        (),
+        description="Secret keys, of 32 characters or more, by which digests of forgotten visitors are made, the same "
+        "for all parts. The first makes new ones, the others know what they made. None: whoever has a digest can try "
+        "who it is.",
+    )
+
+
 class ServicesSettings(Group):
     kafka_port: int = Field(9092, ge=1, le=65535, description="Loopback port of Kafka under `opecom services up`.")
     mariadb_port: int = Field(3307, ge=1, le=65535, description="Loopback port of MariaDB under `opecom services up`.")
@@ -481,6 +490,7 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     learning: LearningSettings = LearningSettings()
+    erasures: ErasureSettings = ErasureSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(
         default_factory=_default_sites,

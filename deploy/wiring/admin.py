@@ -10,6 +10,7 @@ from deploy.log import controls, topics
 from deploy.log.client_options import kafka_clients
 from deploy.log.group_status import GroupStatus
 from deploy.settings.model import Settings
+from deploy.wiring.erasure_keys import erasure_keys
 from deploy.wiring.storage import DatabaseHandles
 from storage.admin.api import admin_routes
 from storage.admin.erase import Eraser, LogAwayError
@@ -33,7 +34,7 @@ def eraser(settings: Settings, opened: DatabaseHandles) -> Eraser:
     clients = kafka_clients(settings.kafka)
     log = _Log(settings, clients, opened)
     return Eraser(
-        ErasureJournal(opened.engine),
+        ErasureJournal(opened.engine, erasure_keys(settings)),
         VisitorDatabases(*opened),
         log.announce,
         GroupStatus(settings, clients).passed,
@@ -68,11 +69,12 @@ class _Log:
         self._clients = clients
         self._opened = opened
         self._name = ""
+        self._key_id = erasure_keys(settings).newest
 
     async def announce(self, digests: Sequence[str], settled: bool) -> Mapping[int, int]:
         try:
             self._name = await topics.log_id(self._clients)
-            return await controls.put_erasures(self._settings.kafka, digests, settled)
+            return await controls.put_erasures(self._settings.kafka, digests, settled, self._key_id)
         except SetupError as error:
             raise LogAwayError(str(error)) from error
 

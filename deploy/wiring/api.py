@@ -28,6 +28,7 @@ from deploy.wiring.console import console_listener, served_console
 from deploy.wiring.database_settings import own_folder
 from deploy.wiring.documents import add_documents
 from deploy.wiring.drift import drift_checks, fitted_on, keep_checked
+from deploy.wiring.erasure_keys import erasure_keys
 from deploy.wiring.experiments import intervention_changes
 from deploy.wiring.experiments import routes as experiment_routes
 from deploy.wiring.operations import routes as operations_routes
@@ -168,6 +169,7 @@ def app(
         origins=read_origins(settings),
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
+        audit_keys=erasure_keys(settings),
     )
     add_documents(built)
     return built

@@ -1,6 +1,7 @@
 """Builds the followers of the topics that a fold needs beside `events`: page statistics, erasures, experiments."""
 
-from deploy.settings.model import KafkaSettings
+from deploy.settings.model import Settings
+from deploy.wiring.erasure_keys import erasure_keys
 from deploy.wiring.followed_erasures import PATIENCE
 from stream.experiments.history import Experiments
 from stream.fold.erasures import Erasures
@@ -15,9 +16,10 @@ from stream.required import RequiredVersions
 class FollowedTopics:
     """What these topics say, kept up to date between `start` and `stop`."""
 
-    def __init__(self, kafka: KafkaSettings, clients: KafkaClients, patience: float = PATIENCE) -> None:
+    def __init__(self, settings: Settings, clients: KafkaClients, patience: float = PATIENCE) -> None:
+        kafka = settings.kafka
         self.statistics = PageStatistics()
-        self.erasures = Erasures()
+        self.erasures = Erasures(keys=erasure_keys(settings))
         self.experiments = Experiments()
         self._pages = pages_follower(clients, kafka.pages_topic, self.statistics, patience)
         self._erased = erasures_follower(clients, kafka.erasures_topic, self.erasures, patience)

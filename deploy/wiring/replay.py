@@ -47,7 +47,7 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
     """Everything for one replay over open databases; raises SetupError and AwayError."""
     kafka, clients = settings.kafka, kafka_clients(settings.kafka)
     log = await topics.log_id(clients)
-    known, followed = calendars(settings), FollowedTopics(kafka, clients)
+    known, followed = calendars(settings), FollowedTopics(settings, clients)
     sessions = StoredSessions(opened.engine, log)
     async with contextlib.AsyncExitStack() as held:
         held.push_async_callback(followed.stop)

@@ -19,6 +19,7 @@ from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
 from deploy.wiring.database_settings import own_folder, relational_setting
+from deploy.wiring.erasure_keys import erasure_keys
 from deploy.wiring.followed_erasures import following_erasures
 from deploy.wiring.outcome import outcome
 from deploy.wiring.process_metrics import add_process_metrics
@@ -101,9 +102,9 @@ async def _both(
         lease_seconds=2 * own.timeout_seconds + MARGIN_SECONDS,
         log_days=own.log_days,
     )
-    erasures = Erasures()
+    erasures = Erasures(keys=erasure_keys(settings))
     async with (
-        following_erasures(settings.kafka, clients, erasures),
+        following_erasures(settings.kafka, clients, erasures) as follower,
         clients.member(own.group) as consumer,
     ):
         watch = CrossingConsumer(
@@ -119,9 +120,14 @@ async def _both(
         )
         running.append(watch)
         parts = [asyncio.create_task(watch.run(ending)), asyncio.create_task(sender.run(ending))]
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait((*parts, stopping), return_when=asyncio.FIRST_COMPLETED)
+        # Nothing here waits for an erasure: without this, nobody would notice that none is read any more.
+        following, stopping = asyncio.create_task(follower.ended()), asyncio.create_task(stop.wait())
+        await asyncio.wait((*parts, following, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        if following.done():
+            parts.append(following)
+        else:
+            following.cancel()
         ending.set()
         ended = await asyncio.gather(*parts, return_exceptions=True)
         resolve.close()

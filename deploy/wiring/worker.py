@@ -58,7 +58,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> int:
     log_name = await topics.log_id(clients)
     scorers = models(settings.scoring, log_name)
     listener = listen(host, port) if port else None
-    metrics, followed = WorkerMetrics(), FollowedTopics(kafka, clients)
+    metrics, followed = WorkerMetrics(), FollowedTopics(settings, clients)
     add_process_metrics(metrics.registry, "worker")
     metrics.scored_by({"": scorers("").manifest.version})
     producer = scored_producer(clients)

@@ -15,6 +15,7 @@ from deploy.log.topics import log_id
 from deploy.processes.data_folder import disk_full
 from deploy.settings.model import Settings
 from deploy.wiring.database_settings import analytics_setting, own_folder, relational_setting
+from deploy.wiring.erasure_keys import erasure_keys
 from deploy.wiring.folding import collect_rarely
 from deploy.wiring.followed_erasures import following_erasures
 from deploy.wiring.outcome import outcome
@@ -91,7 +92,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             log.info("closed %d sessions that an earlier log left open", closed)
     known = await asyncio.to_thread(continuity.written, engine, log_name)
     await continuity.check(known, topics, clients)
-    erasures = Erasures()
+    erasures = Erasures(keys=erasure_keys(settings))
     async with (
         clients.member(settings.storage.group, max_partition_fetch_bytes=FETCH_BYTES) as consumer,
         clients.producing() as producer,

@@ -13,7 +13,6 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
 from storage.errors import StorageError
 from storage.replay.errors import BusyError, JournalAwayError
-from stream.fold.erasures import session_digest
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +149,9 @@ class Eraser:
         digest = await in_thread(self._journal.begin, visitor)
         await self._announced(visitor, [digest], settled=False)
         shared = await in_thread(self._journal.share, digest, await in_thread(self._holdings.shared, visitor))
-        await self._announced(visitor, [digest, *(session_digest(*key) for key in shared)], settled=True)
+        await self._announced(
+            visitor, [digest, *(self._journal.keys.session_digest(*key) for key in shared)], settled=True
+        )
         deleted = await self._forgotten(visitor, shared)
         await in_thread(self._journal.end, digest, deleted)
         log.info("a visitor of %s is forgotten: %s", visitor.site, deleted)

@@ -46,6 +46,7 @@ from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timelin
 from storage.query.queries import MOST_OFFSET, MOST_UPDATES, Queries
 from storage.replay.api import replay_routes
 from storage.replay.jobs import Jobs
+from stream.fold.erasure_keys import ErasureKeys
 
 MOST_LIVE = 1_000
 
@@ -117,11 +118,13 @@ def create_app(
     origins: Sequence[str],
     asyncapi: Mapping[str, Any],
     version: str,
+    audit_keys: ErasureKeys | None = None,
 ) -> FastAPI:
     """The application.
 
     `access` says who may; `origins` are those whose pages may read with a key or a
-    token, `asyncapi` is the topics' document. Whoever made the databases' clients closes them.
+    token, `asyncapi` is the topics' document, `audit_keys` make the
+    digests of the audit trail. Whoever made the databases' clients closes them.
     """
     app = QueryApp(
         title="OP-ECOM queries and predictions",
@@ -157,7 +160,7 @@ def create_app(
         expose_headers=["X-OPECOM-Model", "X-OPECOM-Unused"],
         max_age=600,
     )
-    app.add_middleware(AuditTrail)
+    app.add_middleware(AuditTrail, keys=audit_keys)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 

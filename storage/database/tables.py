@@ -135,8 +135,9 @@ backfills = Table(
     PrimaryKeyConstraint("log", "number"),
 )
 
-#: Who is forgotten, by digest (see stream/fold/erasures.py): state (running, done), times in ms UTC, what was deleted
-#: (JSON). The visitor's id and its shared sessions stand here only until it is done; a forgotten session has neither.
+#: Who is forgotten, by digest (stream/fold/erasures.py) and id of its key: state (running, done), times in ms UTC, what
+#: was deleted (JSON). The visitor's id and its shared sessions stand here only until it is done; a forgotten session
+#: has neither.
 erasures = Table(
     "erasures",
     metadata,
@@ -148,6 +149,7 @@ erasures = Table(
     Column("done_at", BigInteger),
     Column("shared", Text, nullable=False),
     Column("deleted", Text, nullable=False),
+    Column("key_id", String(16), nullable=False, server_default=""),
     PrimaryKeyConstraint("digest"),
 )
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from storage.http.audit_line import line
-from stream.fold.erasures import session_digest, visitor_digest
+from stream.fold.erasure_keys import ErasureKeys
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,9 @@ def record_of(scope: Scope) -> AuditRecord:
 class AuditTrail:
     """Middleware: writes the line when the answer begins, before anything of it leaves; 500 where none began."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, keys: ErasureKeys | None = None) -> None:
         self._app = app
+        self._keys = keys or ErasureKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         record = scope[_PLACE] = AuditRecord()
@@ -53,29 +54,29 @@ class AuditTrail:
             nonlocal began
             if message["type"] == "http.response.start" and not began:
                 began = True
-                _write(scope, record, message["status"])
+                _write(scope, record, message["status"], self._keys)
             await send(message)
 
         try:
             await self._app(scope, receive, noted)
         finally:
             if not began:
-                _write(scope, record, 500)
+                _write(scope, record, 500, self._keys)
 
 
-def _write(scope: Scope, record: AuditRecord, status: int) -> None:
+def _write(scope: Scope, record: AuditRecord, status: int, keys: ErasureKeys) -> None:
     if not record.counts:
         return
     requested = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("site", [""])[0]
     site, path = record.site or requested, getattr(scope.get("route"), "path", "none")
-    subject = record.subject or _subject(site, scope.get("path_params", {}))
+    subject = record.subject or _subject(site, scope.get("path_params", {}), keys)
     log.info(line(record.who, f"{scope['method']} {path}", site or "all of the key", subject, status))
 
 
-def _subject(site: str, named: Mapping[str, Any]) -> str:
+def _subject(site: str, named: Mapping[str, Any], keys: ErasureKeys) -> str:
     if "visitor_id" in named:
-        return f"visitor {visitor_digest(site, named['visitor_id'])}"
+        return f"visitor {keys.visitor_digest(site, named['visitor_id'])}"
     if "session_id" in named:
         # Of which site, only the answer knows; an id alone has another digest.
-        return f"session {session_digest(site, named['session_id'])}"
+        return f"session {keys.session_digest(site, named['session_id'])}"
     return " ".join(f"{name} {value}" for name, value in named.items())

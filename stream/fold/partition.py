@@ -28,7 +28,7 @@ from scoring.site_profile import SiteProfile
 from stream.experiments.history import Experiments
 from stream.fold.calendar import Calendar, Calendars
 from stream.fold.clock import IDLE, SessionClock
-from stream.fold.erasures import Erasures, digests_of
+from stream.fold.erasures import Erasures
 from stream.fold.event_ids import event_id_bytes
 from stream.fold.experiments_in_force import ExperimentsInForce
 from stream.fold.log_time import clamp_to_append_time
@@ -393,7 +393,7 @@ class Partition:
         """Drop the open sessions that the digest stands for, as if they had never been."""
         for clock in self.clocks.values():
             for key, session in list(clock.open.items()):
-                if digest in digests_of(session.site, session.session_id, session.visitor_id):
+                if digest in self._erasures.digests_of(session.site, session.session_id, session.visitor_id):
                     del clock.open[key]
                     del self._first_offsets[session.first_offset]
 

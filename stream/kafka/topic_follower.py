@@ -35,7 +35,8 @@ class TopicSnapshot(Protocol):
     @property
     def records(self) -> int: ...
     def take(self, offset: int, value: bytes) -> None:
-        """Take the record at `offset`; raises msgspec.DecodeError for what cannot be decoded."""
+        """Take the record at `offset`; raises msgspec.DecodeError for what cannot be decoded, which is left out, and
+        StreamError for what nobody may go on without."""
 
 
 class TopicFollower:
@@ -96,6 +97,11 @@ class TopicFollower:
             await settled(self._task, CLOSE_SECONDS)
         if self._consumer is not None:
             await close(self._consumer)
+
+    async def ended(self) -> None:
+        """Return when nothing is read any more; raises what ended it, TopicMissingError or KafkaError."""
+        assert self._task is not None  # noqa: S101 - started
+        await asyncio.shield(self._task)
 
     async def caught_up(self) -> None:
         """Return when everything that the topic held at the call has been read; raises TopicMissingError."""
@@ -176,3 +182,5 @@ class TopicFollower:
             self._known.take(offset, value)
         except (msgspec.DecodeError, RecursionError) as error:
             log.error("%s: the record at %d cannot be read and is left out: %s", self._partition.topic, offset, error)
+        except StreamError as error:
+            raise TopicMissingError(f"{self._partition.topic}: {error}") from error

@@ -1,5 +1,6 @@
 """docker-compose.yml is valid, contained, and asks for nothing that the project does not have."""
 
+import asyncio
 import re
 import shlex
 import subprocess
@@ -7,18 +8,25 @@ import sys
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import make_url
+from typer.testing import CliRunner
 
+from deploy.cli.main import app
+from deploy.errors import SetupError
+from deploy.log.acls import KafkaPart, user_of
+from deploy.log.controls import put_erasures, write_control
 from deploy.settings.model import Settings, load, variable
-from tests.support import compose
+from ingest.events import UsePages
+from tests.support import compose, secured_kafka, services
 from tests.support.commands import parse
+from tests.support.ports import free_port
 
 SERVICES = compose.services()
 OURS = compose.ours()
-ONE_SHOT = {"models", "topics", "migrate"}
+ONE_SHOT = {"models", "topics", "rights", "migrate"}
 #: Our part, the setting of its HTTP port, and that of the address it listens on.
 HTTP = {
     "ingest": ("ingest.port", "ingest.host"),
@@ -92,7 +100,7 @@ def test_every_part_of_the_services_profile_is_there() -> None:
     commands = {tuple(service["command"]) for service in OURS.values()}
     assert commands == {
         ("topics", "create"), ("migrate",), ("run", "ingest"), ("run", "worker"), ("run", "writer"), ("run", "api"),
-        ("run", "webhooks"), ("run", "learner"), ("models", "seed"),
+        ("run", "webhooks"), ("run", "learner"), ("models", "seed"), ("topics", "acls", "--apply"),
     }  # fmt: skip
 
 
@@ -119,6 +127,57 @@ def test_our_parts_are_of_the_services_profile_and_find_kafka(settings: tuple[st
     assert in_force.profile == "services"
     if variable("kafka.bootstrap") in OURS[name]["environment"]:
         assert f"INSIDE://{in_force.kafka.bootstrap}" in kafka_listeners()
+
+
+def test_each_part_is_a_user_of_kafka_that_the_broker_knows(settings: tuple[str, Settings]) -> None:
+    name, in_force = settings
+    if variable("kafka.bootstrap") not in OURS[name]["environment"]:
+        assert variable("kafka.password") not in OURS[name]["environment"]
+        return
+    user = "operator" if name in ONE_SHOT else name
+    kafka = compose.environment(SERVICES["kafka"], VALUES)
+    password = in_force.kafka.password.get_secret_value()
+    assert in_force.kafka.username == user_of(cast(KafkaPart, user), "op-ecom-")
+    assert password == VALUES[f"KAFKA_{user.upper()}_PASSWORD"]
+    assert in_force.kafka.sasl_mechanism == kafka["KAFKA_SASL_ENABLED_MECHANISMS"] == "PLAIN"
+    protocols = kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    assert {each.partition(":")[2] for each in protocols} == {in_force.kafka.security_protocol}
+    for listener in ("CONTROLLER", "INSIDE", "HOST"):
+        login = kafka[f"KAFKA_LISTENER_NAME_{listener}_PLAIN_SASL_JAAS_CONFIG"]
+        assert f'user_{in_force.kafka.username}="{password}"' in login
+    assert kafka["KAFKA_SUPER_USERS"] == "User:op-ecom-operator"
+
+
+@pytest.mark.kafka
+def test_the_settings_of_kafka_make_one_that_wants_a_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker itself, with the properties that its image makes of these variables; only places are others."""
+    if services.find("OPECOM_TEST_KAFKA").way != "programs":
+        pytest.skip("needs a broker of its own, by Java and Maven")
+    (port, inside, controller), check = (free_port() for _ in range(3)), SERVICES["kafka"]["healthcheck"]["test"]
+    places = {"localhost:9093": f"localhost:{controller}", "0.0.0.0:19092": f"127.0.0.1:{inside}",
+              "kafka:19092": f"127.0.0.1:{inside}", "0.0.0.0:9092": f"127.0.0.1:{port}",
+              "/var/lib/kafka/data": str(tmp_path / "logs")}  # fmt: skip
+    given = compose.environment(SERVICES["kafka"], VALUES | {"KAFKA_PORT": str(port)})
+    with secured_kafka.from_image(tmp_path, given, places, inside) as log:
+        command = [word.replace("/19092", f"/{inside}").replace("$$", "$") for word in check[1:]]
+        assert check[0] == "CMD"
+        done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        for name, value in compose.environment(OURS["rights"], VALUES).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv(variable("kafka.bootstrap"), f"127.0.0.1:{port}")
+        for words in (["topics", "create"], OURS["rights"]["command"]):
+            made = CliRunner().invoke(app, words, catch_exceptions=False)
+            assert made.exit_code == 0, made.output
+        monkeypatch.setenv(variable("kafka.username"), "op-ecom-ingest")
+        monkeypatch.setenv(variable("kafka.password"), VALUES["KAFKA_INGEST_PASSWORD"])
+        asyncio.run(write_control(load().kafka, UsePages(1)))
+        with pytest.raises(SetupError, match="not"):
+            asyncio.run(put_erasures(load().kafka, ["0" * 64], settled=False))
+        monkeypatch.setenv(variable("kafka.password"), "wrong")
+        with pytest.raises(SetupError, match=r"kafka\.bootstrap"):
+            asyncio.run(write_control(load().kafka, UsePages(1)))
+        assert "User:op-ecom-ingest is Denied operation = DESCRIBE" in log.read_text()
 
 
 def kafka_listeners() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from deploy.log import topics
+from deploy.log import acls, topics
 from deploy.settings.model import Settings, load, variable
 from tests.support import compose, kubernetes
 from tests.support.commands import parse
@@ -107,7 +107,8 @@ def test_a_container_runs_our_image_with_a_command_that_exists(part: str) -> Non
 
 
 def test_the_same_runs_here_as_under_compose() -> None:
-    ours = {tuple(service["command"]) for service in compose.ours().values()}
+    # Rights in Kafka are resources of Strimzi here.
+    ours = {tuple(service["command"]) for service in compose.ours().values()} - {("topics", "acls", "--apply")}
     # The learner sleeps between two looks there; here a CronJob does.
     assert {tuple(container["args"]) for _, container in CONTAINERS.values()} - {LOOK} == ours - {LOOK[:2]}
     assert (LOOK in {tuple(container["args"]) for _, container in CONTAINERS.values()}, LOOK[:2] in ours) == (
@@ -136,9 +137,9 @@ def test_secrets_are_those_that_strimzi_makes_or_that_operations_lists() -> None
     given = [each for _, container in CONTAINERS.values() for each in container.get("env", [])]
     refs = [each["valueFrom"]["secretKeyRef"] for each in given if "valueFrom" in each]
     document = (compose.ROOT / "docs" / "operations.md").read_text()
-    (user,) = of_kind(OBJECTS, "KafkaUser")
+    users = {name(user) for user in of_kind(OBJECTS, "KafkaUser")}
     for ref in refs:
-        if ref["name"] == name(user):
+        if ref["name"] in users:
             assert ref["key"] == "password"
         else:
             assert f"secret generic {ref['name']}" in document
@@ -207,24 +208,44 @@ def test_topics_are_as_our_command_wants_them(settings: Settings) -> None:
     assert found == wanted
 
 
-def test_our_parts_find_kafka_and_may_use_what_they_use(settings: Settings) -> None:
-    (kafka,), (user,), (pool,) = (of_kind(OBJECTS, kind) for kind in ("Kafka", "KafkaUser", "KafkaNodePool"))
+def test_our_parts_find_kafka(settings: Settings) -> None:
+    (kafka,), (pool,) = (of_kind(OBJECTS, kind) for kind in ("Kafka", "KafkaNodePool"))
     (listener,) = kafka["spec"]["kafka"]["listeners"]
+    assert kafka["spec"]["kafka"]["authorization"] == {"type": "simple"}
     assert settings.kafka.bootstrap == f"{name(kafka)}-kafka-bootstrap:{listener['port']}"
     assert (settings.kafka.security_protocol, listener["tls"]) == ("SASL_SSL", True)
     assert settings.kafka.sasl_mechanism.lower() == listener["authentication"]["type"]
-    assert user["spec"]["authentication"] == listener["authentication"]
-    assert settings.kafka.username == name(user)
     assert pool["spec"]["replicas"] == settings.kafka.replication
     assert kafka["spec"]["kafka"]["version"] == compose.services()["kafka"]["image"].partition(":")[2]
     for each in of_kind(OBJECTS, "KafkaNodePool", "KafkaTopic", "KafkaUser"):
         assert each["metadata"]["labels"]["strimzi.io/cluster"] == name(kafka)
-    resources = [rule["resource"] for rule in user["spec"]["authorization"]["acls"]]
-    assert {each["name"] for each in resources if each["type"] == "topic"} == {
-        each.name for each in topics.wanted(settings.kafka)
+    for user in of_kind(OBJECTS, "KafkaUser"):
+        assert user["spec"]["authentication"] == listener["authentication"]
+
+
+def test_each_part_is_a_user_of_kafka_with_the_rights_of_the_table(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    given = {
+        acls.KafkaRight(name(user), rule["resource"]["type"], rule["resource"]["name"], operation)
+        for user in of_kind(OBJECTS, "KafkaUser")
+        for rule in user["spec"]["authorization"]["acls"]
+        for operation in rule["operations"]
+        if rule["resource"]["patternType"] == "literal"
     }
-    groups = {each["name"] for each in resources if each["type"] == "group"}
-    assert groups == {settings.worker.group, settings.storage.group, settings.webhooks.group}
+    # `store` is for a machine without a ClickHouse server.
+    parts = [part for part in acls.PARTS if part != "store"]
+    assert given == {right for part in parts for right in acls.rights(settings, part, "op-ecom-")}
+    users = {}
+    for part, (_, container) in CONTAINERS.items():
+        password = [each for each in container.get("env", []) if each["name"] == variable("kafka.password")]
+        users[part] = in_force(monkeypatch, container, BASE).kafka.username if password else ""
+        monkeypatch.delenv(variable("kafka.username"), raising=False)
+        for each in password:
+            assert each["valueFrom"]["secretKeyRef"] == {"name": users[part], "key": "password"}
+    no_kafka = dict.fromkeys(("models", "migrate"), "")
+    own = ("ingest", "worker", "writer", "api", "webhooks", "learner")
+    assert users == no_kafka | {part: f"op-ecom-{part}" for part in own} | {"topics": "op-ecom-operator"}
 
 
 def test_the_certificate_of_kafka_is_where_the_setting_states(settings: Settings) -> None:
@@ -272,6 +293,8 @@ def test_workers_are_scaled_by_their_lag_up_to_the_partitions(settings: Settings
     assert access["spec"]["env"] == [
         {"parameter": "username", "name": variable("kafka.username"), "containerName": "worker"}
     ]
+    password = next(each for each in access["spec"]["secretTargetRef"] if each["parameter"] == "password")
+    assert (password["name"], password["key"]) == ("op-ecom-worker", "password")
 
 
 def test_the_network_lets_through_what_is_used_only(settings: Settings) -> None:

@@ -93,6 +93,10 @@ class Command(Opecom):
         self._folder.cleanup()
         return said[0], said[1]
 
+    def output_so_far(self) -> str:
+        """What it has written so far, to both."""
+        return "".join(each.read_text() for each in (self._output, self._errors) if each.exists())
+
     def completed(self, seconds: float) -> subprocess.CompletedProcess[str]:
         """What subprocess.run gives; it is killed where it does not end in time."""
         try:

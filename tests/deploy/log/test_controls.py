@@ -87,7 +87,7 @@ async def test_erasures_are_written_before_they_are_announced(kafka_settings: Ka
 async def test_whoever_begins_to_follow_knows_everybody_who_is_forgotten(kafka_settings: KafkaSettings) -> None:
     await put_erasures(kafka_settings, [visitor_digest("default", "v1")], settled=False)
     await keep_erasures(kafka_settings, [])
-    await keep_erasures(kafka_settings, [visitor_digest("default", f"many{number}") for number in range(50)])
+    await keep_erasures(kafka_settings, [(visitor_digest("default", f"many{number}"), "") for number in range(50)])
     erasures = Erasures()
     follower = erasures_follower(kafka_clients(kafka_settings), kafka_settings.erasures_topic, erasures, 20)
     try:

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 from aiokafka import TopicPartition
 
+from stream.errors import StreamError
 from stream.kafka import topic_follower
 from stream.kafka.clients import KafkaClients
-from stream.kafka.topic_follower import TopicFollower
+from stream.kafka.topic_follower import TopicFollower, TopicMissingError
 
 
 class SmallTopic:
@@ -102,3 +103,32 @@ async def test_who_waits_for_a_version_ends_the_rest(
     for _ in range(100):
         await asyncio.sleep(0)
     assert small.looks == looks
+
+
+async def test_what_nobody_may_go_on_without_ends_it_and_reaches_whoever_waits(
+    topic: tuple[SmallTopic, TopicFollower, Versions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, follower, known = topic
+
+    def refuse(offset: int, value: bytes) -> None:
+        raise StreamError("erasure 7 needs a key: see erasures.keys")
+
+    monkeypatch.setattr(known, "take", refuse)
+    ended, reached = asyncio.create_task(follower.ended()), asyncio.create_task(follower.reached(7))
+    small.records.append(Record(7))
+    small.rested.clear()
+    for waiting in (ended, reached):
+        with pytest.raises(TopicMissingError, match=r"erasures: erasure 7 needs a key: see erasures\.keys"):
+            await asyncio.wait_for(waiting, 30)
+
+
+async def test_whoever_waits_for_its_end_can_go_and_it_goes_on(
+    topic: tuple[SmallTopic, TopicFollower, Versions],
+) -> None:
+    small, follower, _ = topic
+    ended = asyncio.create_task(follower.ended())
+    await asyncio.sleep(0)
+    ended.cancel()
+    await asyncio.wait({ended})
+    small.records.append(Record(3))
+    await follower.reached(3)
