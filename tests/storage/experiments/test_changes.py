@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from msgspec import structs
 from sqlalchemy import create_engine
 
 from storage.database import migrate
@@ -18,12 +19,13 @@ from storage.http.audit import AuditTrail
 from storage.http.errors import ReadError
 from storage.http.refusals import add_refusals
 from storage.http.secret_keys import SecretKey, digest_of
-from stream.experiments.definition import Definition, ExperimentDefinition, HoldoutDefinition, encode
+from stream.experiments.definition import Definition, ExperimentDefinition, HoldoutDefinition, ReadingPlan, encode
 from stream.experiments.history import Experiments
 from tests.support.experiments import experiment
 
 KEYS = {"all": None, "shop": frozenset({"shop"}), "other": frozenset({"other"})}
 HALVES = [{"name": "control", "share": 50}, {"name": "treatment", "share": 50}]
+THIRD = {"name": "third", "share": 0}
 
 
 class ListLog:
@@ -115,6 +117,20 @@ async def test_an_experiment_from_draft_to_end(client: Client, log: ListLog, cap
     assert (await client.draft(status=409))["reason"] == "there is an experiment chat: take another name"
     lines = [record.getMessage() for record in caplog.records]
     assert sum("experiment chat" in line and "key all" not in line.split()[0] for line in lines) >= 4
+
+
+async def test_how_it_will_be_read_stands_in_the_record_of_the_start(client: Client, log: ListLog) -> None:
+    plan = {"planned_visitors": 52_000, "reading": "planned", "looks": 2, "window_days": 14}
+    few = await client.draft(status=422, plan=plan | {"planned_visitors": 400}, arms=[*HALVES, THIRD])
+    assert few["reason"].startswith("plan: planned_visitors must be 600 or more for 3 arms")
+    await client.draft(plan=plan)
+    started = await client("POST", "/experiments/chat/start", {})
+    assert started["plan"] | plan == started["plan"]
+    [record] = log.written
+    assert isinstance(record, ExperimentDefinition)
+    assert record.plan == ReadingPlan(planned_visitors=52_000, reading="planned", looks=2, window_days=14)
+    other = structs.replace(record, plan=ReadingPlan(planned_visitors=1_000))
+    assert log.experiments.refusal(other) == "plan cannot change while it runs"
 
 
 @pytest.mark.parametrize(
