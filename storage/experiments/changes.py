@@ -106,6 +106,8 @@ class ExperimentChanges:
         if draft is None:
             _experiment(await self._log.read(), name)
             raise ReadError("conflict", f"{name} runs already")
+        # An earlier version took more than the log does.
+        records.check_draft(draft.request)
         for arm in draft.request.arms:
             if arm.model:
                 await self._log.check_model(arm.model)

@@ -10,7 +10,7 @@ from storage.experiments.drafts import ExperimentDraft
 from storage.http.errors import ReadError
 from stream.experiments.assignment import BUCKETS, BucketRange
 from stream.experiments.conditions import ConditionError
-from stream.experiments.definition import Arm, ExperimentDefinition, ExperimentKind, HoldoutDefinition
+from stream.experiments.definition import Arm, ExperimentDefinition, ExperimentKind, ExperimentName, HoldoutDefinition
 from stream.experiments.history import Experiments
 from stream.experiments.ranges import RangeError, grown, size
 from stream.experiments.rules import compile_audience
@@ -35,6 +35,13 @@ def check_draft(request: ExperimentRequest) -> None:
         compile_audience(request.audience, kind)
     except ConditionError as error:
         raise ReadError("invalid", f"audience: {error}") from error
+    try:
+        # A record with another one could be written, and read by nobody.
+        msgspec.convert(request.layer or request.name, ExperimentName)
+    except msgspec.ValidationError:
+        raise ReadError(
+            "invalid", "layer: a layer is named as an experiment is, with up to 32 of a-z 0-9 _ -"
+        ) from None
     names = [arm.name for arm in request.arms]
     if len(set(names)) < len(names):
         raise ReadError("invalid", "arms: two have one name")
