@@ -13,7 +13,7 @@ class RecordedInstallation:
     def __init__(self) -> None:
         self.steps: list[str] = []
         self.workers = ["worker-1"]
-        self.parts = {name: self for name in ("ingest", "writer", "worker-1")}
+        self.parts = dict.fromkeys(("ingest", "writer", "worker-1"), self)
 
     def any_worker(self, chance: random.Random) -> str:
         return "worker-1"
