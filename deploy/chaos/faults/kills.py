@@ -49,12 +49,16 @@ def _draining(context: FaultContext) -> float:
     """Ended by SIGTERM, and by SIGKILL while it finishes what it has."""
     installation = context.installation
     name = context.chance.choice(["ingest", "writer", installation.any_worker(context.chance)])
+    # Where it has ended sooner, SIGKILL would meet the next process.
+    installation.hold_down(name)
     installation.expect_death(name)
     installation.parts[name].signal(signal.SIGTERM)
     context.rest(0.01, 0.4)
     installation.parts[name].signal(signal.SIGKILL)
+    killed = now()
+    installation.release(name)
     context.note = name
-    return now()
+    return killed
 
 
 KILLS = {
