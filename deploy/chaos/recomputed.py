@@ -18,6 +18,7 @@ from deploy.log.topics import log_id
 from deploy.settings.model import Settings
 from deploy.wiring.calendars import calendars
 from deploy.wiring.models import models
+from storage.database.columns import SESSION_COLUMNS, TIMELINE_COLUMNS
 from storage.database.rows import session_row, view_row
 from storage.database.tables import page_views, sessions
 from storage.write.block import newest, newest_views
@@ -37,6 +38,8 @@ from stream.step import ScoredUpdate, score
 
 #: Where a row comes from, not what it says.
 ORIGIN = {"version", "backfill", "partition", "void", "log"}
+#: Columns that hold JSON.
+_LISTS = {column.name for column in (*SESSION_COLUMNS, *TIMELINE_COLUMNS) if column.is_json}
 #: What another model changes.
 SCORES = {"probability", "label", "band", "reasons", "model_version"}
 KEYS = {
@@ -247,7 +250,7 @@ def _plain(column: str, value: Any) -> Any:
     """A value as all three sources can be compared: times in ms, lists parsed, reasons by feature."""
     if column == "reasons":
         return {each.pop("feature"): each for each in json.loads(value)}
-    if column in ("amounts", "experiments"):
+    if column in _LISTS:
         return json.loads(value)
     if isinstance(value, datetime):
         return round(value.replace(tzinfo=UTC).timestamp() * 1000)
