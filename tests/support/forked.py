@@ -8,13 +8,15 @@ import atexit
 import contextlib
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from deploy.processes.programs import death_with
 from tests.support.forked_parts import fork_parts
@@ -81,8 +83,10 @@ class Command(Opecom):
     """A command whose output is read once it has ended."""
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str], errors_apart: bool = False) -> None:
-        self._folder = TemporaryDirectory(prefix="opecom-command-")
-        self._output, self._errors = (Path(self._folder.name) / name for name in ("out", "err"))
+        folder = mkdtemp(prefix="opecom-command-")
+        # Also where nobody asks for the output, as of a command that is killed.
+        self._forget = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._output, self._errors = (Path(folder) / name for name in ("out", "err"))
         self._words = ["opecom", *words]
         super().__init__(words, environment, self._output, self._errors if errors_apart else None)
 
@@ -90,7 +94,7 @@ class Command(Opecom):
         """Standard output and standard error, once it has ended; raises subprocess.TimeoutExpired."""
         self.wait(timeout)
         said = tuple(each.read_text() if each.exists() else "" for each in (self._output, self._errors))
-        self._folder.cleanup()
+        self._forget()
         return said[0], said[1]
 
     def output_so_far(self) -> str:
