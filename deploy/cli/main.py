@@ -45,7 +45,8 @@ COMMANDS = {
     ),
     "topics": CommandSource(
         "deploy.cli.topics:topics",
-        "Makes the topics, fixes their settings, and refuses what it cannot fix; folds failed events again.",
+        "Makes the topics, fixes their settings, and refuses what it cannot fix; folds failed events again; gives each "
+        "part its rights in Kafka.",
     ),
     "migrate": CommandSource(
         "deploy.cli.migrate:migrate", "Brings both databases to the newest schema; safe to repeat."

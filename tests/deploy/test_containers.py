@@ -215,6 +215,8 @@ def given(kafka: Broker, mariadb_url: str, tmp_path: Path) -> Iterator[dict[str,
             | groups
             | {
                 variable("kafka.bootstrap"): kafka.bootstrap,
+                # This broker knows no users; tests/e2e/test_kafka_rights.py has one that does.
+                variable("kafka.security_protocol"): "PLAINTEXT",
                 variable("storage.url"): mariadb_url,
                 variable("storage.clickhouse_host"): "127.0.0.1",
                 variable("storage.clickhouse_port"): str(port),

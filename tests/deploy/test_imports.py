@@ -44,6 +44,7 @@ CALLED = {
     "demo": {"pydantic"},
     "doctor": {"pydantic"},
     "experiments": {"pydantic", "aiokafka", "clickhouse_connect"},
+    "interventions": {"pydantic", "aiokafka", "clickhouse_connect"},
     "drift": {"pydantic", "numpy"},
     "features": {"pydantic", "numpy"},
     "import": {"pydantic"},

@@ -113,6 +113,7 @@ async def test_intent_reports_the_newest_score_and_why(tmp_path: Path, url: str)
         "experiments": [],
         "holdout": False,
         "held": False,
+        "interventions": [],
         # Of streams alone.
         "path": None,
     }
