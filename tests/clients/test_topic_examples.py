@@ -24,6 +24,7 @@ MESSAGES = [
     "ErasureRecord",
     "ExperimentDefinition",
     "HoldoutDefinition",
+    "InterventionDefinition",
     "DeadLetter",
 ]
 

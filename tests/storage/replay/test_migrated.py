@@ -25,8 +25,8 @@ OLD_STEPS = {"sqlite": 5, "mariadb": 5, "clickhouse": 4}
 SIGNALS = {column.name for column in TIMELINE_COLUMNS if column.field == "signals"}
 LISTED = {column.name for column in SESSION_COLUMNS if column.field == "signals"}
 
-#: Columns of experiments, which have their defaults in rows of before.
-LATER = {"experiments", "holdout"}
+#: Columns of experiments and interventions, which have their defaults in rows of before.
+LATER = {"experiments", "holdout", "interventions"}
 #: What events of that version say nothing of.
 UNTOLD = {"device_class", "previous_sessions", "previous_purchases", "days_since_previous_session"}
 
