@@ -10,8 +10,9 @@ from storage.experiments.drafts import ExperimentDraft
 from storage.http.errors import ReadError
 from stream.experiments.assignment import BUCKETS, BucketRange
 from stream.experiments.conditions import ConditionError
-from stream.experiments.definition import Arm, ExperimentDefinition, ExperimentKind, ExperimentName, HoldoutDefinition
+from stream.experiments.definition import Arm, ExperimentDefinition, ExperimentKind, HoldoutDefinition
 from stream.experiments.history import Experiments
+from stream.experiments.names import ExperimentName
 from stream.experiments.ranges import RangeError, grown, size
 from stream.experiments.rules import compile_audience
 
