@@ -19,6 +19,7 @@ from deploy.feature_store.export import export
 from deploy.feature_store.feast_repository import write_repository
 from deploy.processes.probes import ProbeAddress
 from deploy.settings.model import Settings
+from deploy.terminal.query_client import QueryApi
 from deploy.wiring import api
 from deploy.wiring.keys import machine_key
 from scoring.features import NAMES
@@ -88,8 +89,8 @@ async def known_at(query: httpx.AsyncClient, row: dict[str, Any]) -> dict[str, A
 
 
 async def test_features_joined_by_time_are_those_of_the_offset(query: httpx.AsyncClient, tmp_path: Path) -> None:
-    address = ProbeAddress("127.0.0.1", query.base_url.port or 0)
-    source = ApiFeatureSource(address, query.headers["x-opecom-key"], "default")
+    reached = QueryApi(ProbeAddress("127.0.0.1", query.base_url.port or 0))
+    source = ApiFeatureSource(reached, query.headers["x-opecom-key"], "default")
     folder = tmp_path / "export"
     now = int(datetime.now(UTC).timestamp() * 1000)
     account = await asyncio.to_thread(export, source, folder, "default", None, now, now)
