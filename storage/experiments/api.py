@@ -84,7 +84,7 @@ def _add_drafts(router: APIRouter, changes: ExperimentChanges, permitted: Any) -
         record = record_of(request.scope)
         record.site, record.subject = wanted.site, f"experiment {wanted.name}"
         caller.require_site(wanted.site)
-        return unkept(await changes.create(wanted, _who(caller)), 201)
+        return unkept(await changes.create(wanted, caller.who), 201)
 
     @router.delete(
         "/experiments/{name}",
@@ -103,7 +103,7 @@ def _add_changes(router: APIRouter, changes: ExperimentChanges, permitted: Any) 
     @router.post("/experiments/{name}/start", summary="Start a draft, from here on in the log", responses=changed)
     async def start_experiment(request: Request, name: Name, caller: Annotated[Caller, permitted]) -> Response:
         await _noted(request, changes, name, caller)
-        return unkept(await changes.start(name, _who(caller)))
+        return unkept(await changes.start(name, caller.who))
 
     @router.post(
         "/experiments/{name}/grow",
@@ -114,14 +114,14 @@ def _add_changes(router: APIRouter, changes: ExperimentChanges, permitted: Any) 
     async def grow_experiment(request: Request, name: Name, caller: Annotated[Caller, permitted]) -> Response:
         wanted = await json_body(request, GrowRequest)
         await _noted(request, changes, name, caller)
-        return unkept(await changes.grow(name, wanted, _who(caller)))
+        return unkept(await changes.grow(name, wanted, caller.who))
 
     @router.post(
         "/experiments/{name}/stop", summary="Stop an experiment for good, open sessions included", responses=changed
     )
     async def stop_experiment(request: Request, name: Name, caller: Annotated[Caller, permitted]) -> Response:
         await _noted(request, changes, name, caller)
-        return unkept(await changes.stop(name, _who(caller)))
+        return unkept(await changes.stop(name, caller.who))
 
 
 def _add_holdouts(router: APIRouter, changes: ExperimentChanges, permitted: Any) -> None:
@@ -148,7 +148,7 @@ def _add_holdouts(router: APIRouter, changes: ExperimentChanges, permitted: Any)
         record = record_of(request.scope)
         record.site, record.subject = site, f"hold-out of {wanted.share:g} %"
         caller.require_site(site)
-        return unkept(await changes.hold_out(site, wanted, _who(caller)))
+        return unkept(await changes.hold_out(site, wanted, caller.who))
 
 
 async def _seen(changes: ExperimentChanges, name: str, caller: Caller) -> ExperimentView:
@@ -163,7 +163,3 @@ async def _noted(request: Request, changes: ExperimentChanges, name: str, caller
     record = record_of(request.scope)
     record.subject = f"experiment {name}"
     record.site = (await _seen(changes, name, caller)).site
-
-
-def _who(caller: Caller) -> str:
-    return f"key {caller.name}"

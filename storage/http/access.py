@@ -27,6 +27,11 @@ class Caller:
     sites: frozenset[str] | None = None
     key_id: str = ""
 
+    @property
+    def who(self) -> str:
+        """Who it is, in records and audit trails."""
+        return f"key {self.name}"
+
     def sees(self, site: str) -> bool:
         """Whether it may hear of this site, or of this run of a site."""
         return self.sites is None or base_site(site) in self.sites

@@ -76,7 +76,7 @@ def _add_drafts(router: APIRouter, changes: InterventionChanges, permitted: Any)
         record = record_of(request.scope)
         record.site, record.subject = wanted.site, f"intervention {wanted.name}"
         caller.require_site(wanted.site)
-        return unkept(await changes.create(wanted, _who(caller)), 201)
+        return unkept(await changes.create(wanted, caller.who), 201)
 
     @router.delete(
         "/interventions/{name}",
@@ -95,7 +95,7 @@ def _add_changes(router: APIRouter, changes: InterventionChanges, permitted: Any
     @router.post("/interventions/{name}/start", summary="Start a draft, from here on in the log", responses=changed)
     async def start_intervention(request: Request, name: Name, caller: Annotated[Caller, permitted]) -> Response:
         await _noted(request, changes, name, caller)
-        return unkept(await changes.start(name, _who(caller)))
+        return unkept(await changes.start(name, caller.who))
 
     @router.post(
         "/interventions/{name}/stop",
@@ -104,7 +104,7 @@ def _add_changes(router: APIRouter, changes: InterventionChanges, permitted: Any
     )
     async def stop_intervention(request: Request, name: Name, caller: Annotated[Caller, permitted]) -> Response:
         await _noted(request, changes, name, caller)
-        return unkept(await changes.stop(name, _who(caller)))
+        return unkept(await changes.stop(name, caller.who))
 
 
 async def _seen(changes: InterventionChanges, name: str, caller: Caller) -> InterventionView:
@@ -119,7 +119,3 @@ async def _noted(request: Request, changes: InterventionChanges, name: str, call
     record = record_of(request.scope)
     record.subject = f"intervention {name}"
     record.site = (await _seen(changes, name, caller)).site
-
-
-def _who(caller: Caller) -> str:
-    return f"key {caller.name}"

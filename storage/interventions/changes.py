@@ -71,7 +71,7 @@ class InterventionChanges:
 
     async def start(self, name: str, by: str) -> InterventionView:
         """1 the record and its controls · 2 the draft goes. A crash in between leaves a draft that nobody sees."""
-        draft = next((each for each in await in_thread(self._drafts.all) if each.request.name == name), None)
+        draft = await in_thread(self._drafts.find, name)
         if draft is None:
             _running(await self._log.read(), name)
             raise ReadError("conflict", f"{name} runs already")

@@ -1,19 +1,8 @@
-"""The relational tables of interventions, as queries name them; storage/migrations makes them. Times are ms UTC."""
+"""The relational table of what interventions fired, as queries name it; storage/migrations makes it. Times: ms UTC."""
 
-from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, String, Table
 
 from storage.database.tables import metadata
-
-intervention_drafts = Table(
-    "intervention_drafts",
-    metadata,
-    Column("name", String(32), nullable=False),
-    Column("site", String(64), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("created_by", String(200), nullable=False),
-    Column("draft", Text, nullable=False),
-    PrimaryKeyConstraint("name"),
-)
 
 #: What became of an intervention that fired in a session: see FiringOutcome (storage/interventions/firings.py).
 intervention_firings = Table(

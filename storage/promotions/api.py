@@ -81,7 +81,7 @@ def _add_promotions(router: APIRouter, reads: RegistryReads, jobs: PromotionJobs
         record.site, record.subject = wanted.site, f"{wanted.version}{', forced' if wanted.force else ''}"
         _require(caller, wanted.site)
         await _require_version(reads, caller, wanted.version)
-        return unkept(jobs.promote(wanted, f"key {caller.name}", caller.sites is not None), 202)
+        return unkept(jobs.promote(wanted, caller.who, caller.sites is not None), 202)
 
     @router.post(
         "/promotions/rollback",
@@ -94,7 +94,7 @@ def _add_promotions(router: APIRouter, reads: RegistryReads, jobs: PromotionJobs
         wanted = await json_body(request, RollbackRequest)
         record_of(request.scope).site = wanted.site
         _require(caller, wanted.site)
-        return unkept(jobs.roll_back(wanted.site, f"key {caller.name}"), 202)
+        return unkept(jobs.roll_back(wanted.site, caller.who), 202)
 
     @router.get(
         "/promotions",

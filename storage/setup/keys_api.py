@@ -50,7 +50,7 @@ def key_routes(registry: AccessRegistry, access: Access) -> APIRouter:
         wanted = await json_body(request, KeyRequest)
         record = record_of(request.scope)
         record.site, record.subject = ", ".join(wanted.sites or ()), f"key {wanted.name} of {', '.join(wanted.scopes)}"
-        return unkept(await in_thread(registry.make_key, wanted, f"key {caller.name}"), 201)
+        return unkept(await in_thread(registry.make_key, wanted, caller.who), 201)
 
     @router.delete("", summary="End a secret key", responses=answered(KeyRevoked, "not_found", "conflict"))
     async def revoke_key(
@@ -58,7 +58,7 @@ def key_routes(registry: AccessRegistry, access: Access) -> APIRouter:
     ) -> Response:
         caller.require_all_sites("ending a key")
         record_of(request.scope).subject = f"key {params.name}"
-        await in_thread(registry.revoke_key, params.name, f"key {caller.name}")
+        await in_thread(registry.revoke_key, params.name, caller.who)
         return unkept(KeyRevoked(params.name))
 
     return router

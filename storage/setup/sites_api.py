@@ -94,7 +94,7 @@ def _add_changes(router: APIRouter, registry: AccessRegistry, permitted: Any) ->
         wanted = await json_body(request, SiteRequest)
         record_of(request.scope).site = wanted.name
         fields = fields_set(wanted.fields)
-        return unkept(await in_thread(registry.make_site, wanted.name, fields, _who(caller)), 201)
+        return unkept(await in_thread(registry.make_site, wanted.name, fields, caller.who), 201)
 
     @router.patch(
         "/{site}",
@@ -107,7 +107,7 @@ def _add_changes(router: APIRouter, registry: AccessRegistry, permitted: Any) ->
         wanted = fields_set(await json_body(request, SiteFields))
         record = record_of(request.scope)
         record.site, record.subject = site, ", ".join(sorted(wanted))
-        return unkept(await in_thread(registry.change_site, site, wanted, _who(caller)))
+        return unkept(await in_thread(registry.change_site, site, wanted, caller.who))
 
     @router.delete(
         "/{site}",
@@ -116,7 +116,7 @@ def _add_changes(router: APIRouter, registry: AccessRegistry, permitted: Any) ->
     )
     async def remove_site(site: SiteName, caller: Annotated[Caller, permitted]) -> Response:
         caller.require_all_sites("removing a site")
-        return unkept(SiteRemoved(site, await in_thread(registry.remove_site, site, _who(caller))))
+        return unkept(SiteRemoved(site, await in_thread(registry.remove_site, site, caller.who)))
 
 
 def _add_site_keys(router: APIRouter, registry: AccessRegistry, permitted: Any) -> None:
@@ -132,7 +132,7 @@ def _add_site_keys(router: APIRouter, registry: AccessRegistry, permitted: Any) 
         wanted = await json_body(request, SiteKeyRequest)
         record = record_of(request.scope)
         record.site, record.subject = site, f"{wanted.kind} key"
-        return unkept(await in_thread(registry.make_site_key, site, wanted.kind, _who(caller)), 201)
+        return unkept(await in_thread(registry.make_site_key, site, wanted.kind, caller.who), 201)
 
     @router.delete(
         "/{site}/keys/{kind}",
@@ -141,9 +141,5 @@ def _add_site_keys(router: APIRouter, registry: AccessRegistry, permitted: Any) 
     )
     async def retire_site_keys(site: SiteName, kind: SiteKeyKind, caller: Annotated[Caller, permitted]) -> Response:
         caller.require_all_sites("ending keys")
-        ended = await in_thread(registry.retire_site_keys, site, kind, _who(caller))
+        ended = await in_thread(registry.retire_site_keys, site, kind, caller.who)
         return unkept(SiteKeysRetired(site, kind, ended))
-
-
-def _who(caller: Caller) -> str:
-    return f"key {caller.name}"
