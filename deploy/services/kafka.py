@@ -33,7 +33,8 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 """
 
-_LOGGING = """\
+#: What a broker logs, to its output.
+LOGGING = """\
 status=error
 appender.console.type=Console
 appender.console.name=console
@@ -105,7 +106,7 @@ def command(
         }
         flush = "log.flush.interval.messages=1\n" if flushed else ""
         properties.write_text(_PROPERTIES.format(port=port, controller=controller, logs=logs, **more) + flush)
-        logging.write_text(_LOGGING)
+        logging.write_text(LOGGING)
     except OSError as error:
         raise SetupError(f"cannot write to the data folder {folder}: {error.strerror}") from error
     runtime.insert(1, f"-Dlog4j2.configurationFile={logging}")

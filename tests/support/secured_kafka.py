@@ -13,6 +13,7 @@ from deploy.log.cluster_id import new_cluster_id
 from deploy.processes.ports import speaks_kafka
 from deploy.processes.programs import Program
 from deploy.services.artefacts import jars, java
+from deploy.services.kafka import LOGGING
 from deploy.settings.model import KafkaSettings, user_cache
 from tests.support.ports import free_port
 from tests.support.services import Broker
@@ -49,18 +50,13 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 """
-_LOGGING = """\
-status=error
-appender.console.type=Console
-appender.console.name=console
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d %p %c: %m%n
-rootLogger.level=warn
-rootLogger.appenderRefs=console
-rootLogger.appenderRef.console.ref=console
+_LOGGING = (
+    LOGGING
+    + """\
 logger.authorizer.name=kafka.authorizer.logger
 logger.authorizer.level=info
 """
+)
 _DENIED = re.compile(r"Principal = User:(\S+) is Denied operation = (\w+) .*? on resource = (\w+):\w+:(\S+)")
 
 

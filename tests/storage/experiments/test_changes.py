@@ -4,26 +4,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter
 from msgspec import structs
-from sqlalchemy import create_engine
+from sqlalchemy import Engine
 
-from storage.database import migrate
 from storage.experiments.api import experiment_routes
 from storage.experiments.changes import ExperimentChanges, WorkersRefusedError
 from storage.experiments.drafts import Drafts
 from storage.http.access import Access
-from storage.http.audit import AuditTrail
 from storage.http.errors import ReadError
-from storage.http.refusals import add_refusals
-from storage.http.secret_keys import SecretKey, digest_of
 from stream.experiments.definition import Definition, ExperimentDefinition, HoldoutDefinition, ReadingPlan, encode
 from stream.experiments.history import Experiments
+from tests.support.admin_client import AdminClient
 from tests.support.experiments import experiment
 
-KEYS = {"all": None, "shop": frozenset({"shop"}), "other": frozenset({"other"})}
 HALVES = [{"name": "control", "share": 50}, {"name": "treatment", "share": 50}]
 THIRD = {"name": "third", "share": 0}
 
@@ -55,33 +50,17 @@ class ListLog:
         return ["partition 3: no worker has read it"] if isinstance(record, HoldoutDefinition) else []
 
 
-class Client:
-    """Requests to the routes by one of KEYS."""
+class Client(AdminClient):
+    """Requests to the routes of experiments."""
 
     def __init__(self, log: ListLog, tmp_path: Path) -> None:
-        engine = create_engine(f"sqlite:///{tmp_path / 'drafts.sqlite'}")
-        migrate.migrate("sqlite", migrate.relational_run(engine))
-        keys = [SecretKey(name, digest_of(name), frozenset({"admin"}), sites) for name, sites in KEYS.items()]
-        app = FastAPI()
-        add_refusals(app)
-        changes = ExperimentChanges(Drafts(engine), log, lambda: 1_735_732_800_000)
-        app.include_router(experiment_routes(changes, Access(lambda: keys, False, "admin")))
-        app.add_middleware(AuditTrail)
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+        def routes(engine: Engine, access: Access) -> APIRouter:
+            return experiment_routes(ExperimentChanges(Drafts(engine), log, lambda: 1_735_732_800_000), access)
 
-    async def __call__(
-        self, method: str, path: str, body: Any = None, status: int = 200, key: str = "all"
-    ) -> dict[str, Any]:
-        answer = await self._client.request(method, path, json=body, headers={"X-OPECOM-Key": key})
-        assert answer.status_code == status, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        super().__init__(tmp_path, routes)
 
     async def draft(self, name: str = "chat", status: int = 201, **given: Any) -> dict[str, Any]:
         return await self("POST", "/experiments", {"name": name, "site": "shop", "arms": HALVES} | given, status)
-
-    async def close(self) -> None:
-        await self._client.aclose()
 
 
 @pytest.fixture

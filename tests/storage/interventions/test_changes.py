@@ -4,24 +4,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
-from sqlalchemy import create_engine
+from fastapi import APIRouter
+from sqlalchemy import Engine
 
-from storage.database import migrate
 from storage.http.access import Access
-from storage.http.audit import AuditTrail
-from storage.http.refusals import add_refusals
-from storage.http.secret_keys import SecretKey, digest_of
 from storage.interventions.api import intervention_routes
 from storage.interventions.changes import InterventionChanges
 from storage.interventions.drafts import InterventionDrafts
 from stream.interventions.definition import MOST_INTERVENTIONS, InterventionDefinition
 from tests.storage.experiments.test_changes import ListLog
+from tests.support.admin_client import AdminClient
 from tests.support.interventions import intervention
 
-KEYS = {"all": None, "shop": frozenset({"shop"}), "other": frozenset({"other"})}
 HELP = {
     "name": "help",
     "site": "shop",
@@ -32,30 +27,15 @@ HELP = {
 }
 
 
-class InterventionClient:
-    """Requests to the routes by one of KEYS."""
+class InterventionClient(AdminClient):
+    """Requests to the routes of interventions."""
 
     def __init__(self, log: ListLog, tmp_path: Path) -> None:
-        engine = create_engine(f"sqlite:///{tmp_path / 'drafts.sqlite'}")
-        migrate.migrate("sqlite", migrate.relational_run(engine))
-        keys = [SecretKey(name, digest_of(name), frozenset({"admin"}), sites) for name, sites in KEYS.items()]
-        app = FastAPI()
-        add_refusals(app)
-        changes = InterventionChanges(InterventionDrafts(engine), log, lambda: 1_735_732_800_000)
-        app.include_router(intervention_routes(changes, Access(lambda: keys, False, "admin")))
-        app.add_middleware(AuditTrail)
-        self._client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+        def routes(engine: Engine, access: Access) -> APIRouter:
+            changes = InterventionChanges(InterventionDrafts(engine), log, lambda: 1_735_732_800_000)
+            return intervention_routes(changes, access)
 
-    async def __call__(
-        self, method: str, path: str, body: Any = None, status: int = 200, key: str = "all"
-    ) -> dict[str, Any]:
-        answer = await self._client.request(method, path, json=body, headers={"X-OPECOM-Key": key})
-        assert answer.status_code == status, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    async def close(self) -> None:
-        await self._client.aclose()
+        super().__init__(tmp_path, routes)
 
 
 @pytest.fixture
