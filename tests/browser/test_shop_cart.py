@@ -204,7 +204,7 @@ def test_the_overlay_names_why_nothing_is_measured(shop: Shop, script: str, how:
     with shop.visit(script, **how) as visit:
         page = visit.open()
         page.get_by_role("button", name="Live intent").click()
-        expect(page.locator(".state")).to_have_text(said, timeout=60_000)
+        expect(page.locator(".state")).to_have_text(said)
         expect(page.locator(".intent")).to_be_hidden()
 
 
@@ -214,7 +214,7 @@ def test_the_overlay_notices_that_consent_is_taken_back(shop: Shop) -> None:
         page.get_by_role("button", name="Live intent").click()
         cart_is(page, "Cart: empty")
         page.evaluate("opEcomTracker.consent(false)")
-        expect(page.locator(".state")).to_have_text("Nothing is measured: you have not agreed to it.", timeout=60_000)
+        expect(page.locator(".state")).to_have_text("Nothing is measured: you have not agreed to it.")
         expect(page.locator(".intent")).to_be_hidden()
 
 
@@ -279,7 +279,7 @@ def reported(visit: Visit) -> list[dict[str, Any]]:
 
 
 def cart_is(page: Page, text: str) -> None:
-    expect(page.locator(".cart-state")).to_have_text(text, timeout=1000 * SECONDS)
+    expect(page.locator(".cart-state")).to_have_text(text)
 
 
 def seen(page: Page) -> tuple[float, str, tuple[str, str]]:
@@ -303,7 +303,7 @@ def timeline(shop: Shop, page: Page) -> list[dict[str, Any]]:
     updates: list[dict[str, Any]] = []
 
     def is_stored() -> bool:
-        answer = httpx.get(shop.stack.api.url + path, headers=shop.stack.read_headers)
+        answer = httpx.get(shop.stack.api.url + path, headers=shop.stack.read_headers, timeout=90)
         updates[:] = answer.json()["updates"] if answer.status_code == 200 else []
         return any(each["version"] >= shown for each in updates)
 

@@ -162,7 +162,7 @@ def test_the_live_intent_is_that_of_the_session(tracked: Tracked) -> None:
         path = f"{tracked.stack.api.url}/sessions/{start['session_id']}/intent"
 
         def equal() -> bool:
-            told = httpx.get(path, headers=tracked.stack.read_headers, timeout=10)
+            told = httpx.get(path, headers=tracked.stack.read_headers, timeout=90)
             return bool(told.status_code == 200 and told.json() == page.evaluate("got.at(-1)"))
 
         assert wait_until(equal, SECONDS)

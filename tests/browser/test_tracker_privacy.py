@@ -99,7 +99,7 @@ def test_refusing_where_consent_was_not_required(tracked: Tracked) -> None:
 
 def stopped(page: Page) -> None:
     """Wait until a tab has heard what was said in another one: its process learns that a moment later."""
-    assert wait_until(lambda: page.evaluate("opEcomTracker.session()") is None, 1)
+    assert wait_until(lambda: page.evaluate("opEcomTracker.session()") is None, 90)
 
 
 def test_refusing_holds_in_every_tab(tracked: Tracked) -> None:

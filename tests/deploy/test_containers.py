@@ -238,7 +238,7 @@ def test_the_whole_becomes_healthy_and_scores_a_visit(given: dict[str, str], com
         for each in running.values():
             each.until_healthy()
             assert {status(each.port, path) for path in kubernetes.probe_paths()} == {200}
-        with httpx.Client(headers={"X-OPECOM-Key": VALUES["WRITE_KEY"]}, timeout=10) as http:
+        with httpx.Client(headers={"X-OPECOM-Key": VALUES["WRITE_KEY"]}, timeout=90) as http:
             tracker = f"http://127.0.0.1:{running['ingest'].port}/tracker"
             assert http.post(f"{tracker}/session/start", json={"session_id": "s"}).status_code == 202
             page = {"session_id": "s", "page_url": "/products/42", "page_type": "ProductRelated"}
@@ -247,10 +247,10 @@ def test_the_whole_becomes_healthy_and_scores_a_visit(given: dict[str, str], com
         key = {"X-OPECOM-Key": VALUES["READ_KEY"]}
 
         def scored() -> bool:
-            answer = httpx.get(intent, headers=key, timeout=10)
+            answer = httpx.get(intent, headers=key, timeout=90)
             return answer.status_code == 200 and answer.json()["counts"]["page_views"] == 1
 
-        assert wait_until(scored, 60), httpx.get(intent, headers=key).text
+        assert wait_until(scored, 60), httpx.get(intent, headers=key, timeout=90).text
     finally:
         ended = {name: each.stop() for name, each in running.items()}
     assert set(ended.values()) == {0}

@@ -127,16 +127,16 @@ async def running(kafka: KafkaSettings, data_dir: Path) -> AsyncIterator[httpx.A
     stop = asyncio.Event()
     part = asyncio.create_task(ingest.run(settings, stop))
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.ingest.port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.ingest.port}", timeout=90) as client:
             yield client
     finally:
         stop.set()
-        assert await asyncio.wait_for(part, 15) == 0
+        assert await asyncio.wait_for(part, 90) == 0
 
 
 async def _readiness(client: httpx.AsyncClient, says: str) -> None:
     """Returns when /readyz says so."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(90):
         while True:
             with suppress(httpx.TransportError):
                 if says in (await client.get("/readyz")).text:

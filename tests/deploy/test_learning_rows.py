@@ -121,7 +121,7 @@ async def test_others_are_answered_while_a_slice_is_read() -> None:
     async with serving(rows) as api:
         reading = asyncio.create_task(read(api, "all", RowSelection("shop", 0, 1)))
         assert await asyncio.to_thread(rows.asked.wait, 20)
-        async with httpx.AsyncClient(timeout=20) as http:
+        async with httpx.AsyncClient(timeout=90) as http:
             assert (await http.get(f"{api.url}/livez")).status_code == 200
         assert not reading.done()
         rows.goes_on.set()

@@ -87,7 +87,7 @@ async def append_all(kafka: KafkaSettings, events: Sequence[Event]) -> None:
 def stored(stack: Stack) -> tuple[int, int]:
     """Sessions and orders in the database."""
     path = stack.folder / "data/opecom.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=90)) as connection:
         [found] = connection.execute("SELECT (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM orders)").fetchall()
     return int(found[0]), int(found[1])
 

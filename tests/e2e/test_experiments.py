@@ -28,7 +28,7 @@ def opecom(system: RestartedSystem, *arguments: str) -> dict[str, Any]:
 def stored_arms(system: RestartedSystem) -> tuple[dict[str, dict[str, str]], set[str]]:
     """Of each session its arm by experiment, and the sessions whose visitors are held out."""
     path = system.stack.folder / "data/opecom.sqlite"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=90)) as connection:
         rows = connection.execute("SELECT session_id, experiments, holdout FROM sessions").fetchall()
     arms = {row[0]: {each["experiment"]: each["arm"] for each in json.loads(row[1])} for row in rows}
     return arms, {row[0] for row in rows if row[2]}

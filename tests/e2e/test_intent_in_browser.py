@@ -91,7 +91,7 @@ async def stream(http: httpx.AsyncClient, of: str) -> AsyncIterator[Events]:
 
 async def intent(stack: Stack, session_id: str, version: int) -> dict[str, Any]:
     """GET /sessions/{id}/intent, once the database has this version."""
-    async with httpx.AsyncClient(base_url=stack.api.url) as api, asyncio.timeout(PATIENCE):
+    async with httpx.AsyncClient(base_url=stack.api.url, timeout=90) as api, asyncio.timeout(PATIENCE):
         while True:
             answer = await api.get(f"/sessions/{session_id}/intent")
             if answer.status_code == 200 and answer.json()["version"] >= version:
@@ -174,11 +174,11 @@ async def test_hundreds_of_streams_share_one_consumer(stack: Stack, count: int) 
             assert [one["session_id"] for one in intents] == [f"crowd-{number}" for number in range(0, count, 10)]
             assert f"opecom_api_session_streams {count}.0" in (await body_of(f"{stack.api.url}/metrics"))
         metrics = f"{stack.api.url}/metrics"
-        await until(lambda: "opecom_api_session_streams 0.0" in httpx.get(metrics).text, seconds=PATIENCE)
+        await until(lambda: "opecom_api_session_streams 0.0" in httpx.get(metrics, timeout=90).text, seconds=PATIENCE)
 
 
 async def body_of(url: str) -> str:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=90) as http:
         return (await http.get(url)).text
 
 

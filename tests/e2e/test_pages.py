@@ -60,7 +60,10 @@ def views(stack: Stack) -> list[int]:
     paths = ("/", *(f"/products/{product}" for product in range(3)), "/cart")
     explained = [
         httpx.get(
-            f"{stack.api.url}/pages/explain", params={"site": "default", "path": path}, headers=stack.admin_headers
+            f"{stack.api.url}/pages/explain",
+            params={"site": "default", "path": path},
+            headers=stack.admin_headers,
+            timeout=90,
         ).raise_for_status()
         for path in paths
     ]
@@ -94,7 +97,7 @@ def test_statistics_are_counted_put_in_force_and_part_of_what_a_replay_gives(sta
     features: dict[str, float] = {}
 
     def scored() -> bool:
-        answer = httpx.get(f"{stack.api.url}/sessions/later/intent")
+        answer = httpx.get(f"{stack.api.url}/sessions/later/intent", timeout=90)
         features.update(answer.json().get("features", {}))
         return answer.status_code == 200
 

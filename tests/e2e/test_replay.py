@@ -398,13 +398,13 @@ def test_a_job_over_http_is_watched_stopped_and_goes_on(system: System) -> None:
     with httpx.Client(headers=headers, timeout=30) as http:
         if not system.embedded:
             for wrong in ({}, system.stack.read_headers, {"X-OPECOM-Key": "none-that-is-known"}):
-                answer = httpx.post(replays, json=order, headers=wrong)
+                answer = httpx.post(replays, json=order, headers=wrong, timeout=90)
                 assert (answer.status_code, answer.json()["error"]) in (
                     (401, "no_key"),
                     (401, "wrong_key"),
                     (403, "wrong_scope"),
                 )
-                assert httpx.get(replays, headers=wrong).status_code == answer.status_code
+                assert httpx.get(replays, headers=wrong, timeout=90).status_code == answer.status_code
         begun = http.post(replays, json=order)
         assert begun.status_code == 202, begun.text
         job = begun.json()["id"]

@@ -38,7 +38,7 @@ def test_simulated_sessions_come_back_as_their_rows_and_one_changed_value_is_fou
     check = ["--database", f"sqlite:///{folder / 'opecom.sqlite'}", "--site", site, "--data", str(rows)]
     check += ["--model", str(registry.SHIPPED / registry.current() / "model.onnx"), "--sessions", str(SESSIONS)]
     assert verify(check) == 0
-    with sqlite3.connect(folder / "opecom.sqlite", timeout=10) as database:
+    with sqlite3.connect(folder / "opecom.sqlite", timeout=90) as database:
         changed = database.execute(
             "UPDATE sessions SET page_values = page_values + 0.00001 "
             "WHERE site = :site AND session_id = (SELECT min(session_id) FROM sessions WHERE site = :site)",
@@ -63,7 +63,7 @@ def test_a_generated_shop_arrives_whole_with_its_carts_and_its_history(stack: St
     buyers = {line["session_id"] for line in known if line["bought"]}
     sent = {"sessions": SESSIONS, "buyers": len(buyers), "events": len(known), "differences": 0}
     assert counts == {"site": word_after("on the site", done.stdout), **sent}
-    with sqlite3.connect(Path(stack.environment["OPECOM_DATA_DIR"]) / "opecom.sqlite", timeout=10) as database:
+    with sqlite3.connect(Path(stack.environment["OPECOM_DATA_DIR"]) / "opecom.sqlite", timeout=90) as database:
         rows = database.execute(
             "SELECT session_id, revenue, checkout_step, cart_quantity, previous_sessions FROM sessions WHERE site = ?",
             (counts["site"],),

@@ -56,8 +56,8 @@ STEPS = ("add_to_cart", "begin_checkout")
 def visit(stack: Stack, session: str, *pages: str) -> list[dict[str, Any]]:
     """A visit to these pages and on to the checkout; the updates that the system answers for it."""
     with (
-        httpx.Client(base_url=stack.ingest.url, headers=BROWSER, timeout=10) as tracker,
-        httpx.Client(timeout=10) as reads,
+        httpx.Client(base_url=stack.ingest.url, headers=BROWSER, timeout=90) as tracker,
+        httpx.Client(timeout=90) as reads,
     ):
         assert tracker.post("/tracker/session/start", json={"session_id": session}).status_code == 202
         for page in pages:

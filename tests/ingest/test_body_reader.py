@@ -127,7 +127,7 @@ async def test_a_body_that_never_begins(monkeypatch: pytest.MonkeyPatch) -> None
         return await asyncio.get_running_loop().create_future()
 
     with pytest.raises(RequestRefusedError) as refused:
-        await asyncio.wait_for(READER.read({}, receive), 5)
+        await asyncio.wait_for(READER.read({}, receive), 90)
     assert refused.value.code == "slow_body"
 
 

@@ -71,7 +71,7 @@ async def test_records_that_nobody_reads_are_a_fault_until_somebody_does(made: K
     reading = {"group_id": settings.worker.group, "auto_offset_reset": "earliest", "enable_auto_commit": False}
     async with AIOKafkaConsumer(made.events_topic, **reading, **options) as consumer:
         seen = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while seen < 5:
                 seen += sum(map(len, (await consumer.getmany(timeout_ms=200)).values()))
         await consumer.commit()
@@ -88,7 +88,7 @@ async def test_a_wrong_number_of_partitions_is_one_line(made: KafkaSettings) -> 
     await admin.create_partitions({made.events_topic: NewPartitions(3)})
     await admin.close()
     found = {"topics": ("ok", "")}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         while found["topics"][0] == "ok":
             found = by_check((await log(settings_on(made)))[0])
     state, line = found["topics"]

@@ -156,7 +156,7 @@ async def running(settings: Settings, stop: asyncio.Event | None = None) -> Asyn
             yield client
         finally:
             stop.set()
-            assert await asyncio.wait_for(task, 15) == 0
+            assert await asyncio.wait_for(task, 90) == 0
 
 
 async def answers(http: httpx.AsyncClient, path: str) -> None:

@@ -146,7 +146,7 @@ async def test_it_states_that_it_is_ready_once_it_reads(settings: Settings) -> N
     storage = settings.storage.model_copy(update={"metrics_port": address.port})
     async with (
         running(settings.model_copy(update={"storage": storage})),
-        httpx.AsyncClient(base_url=address.url) as http,
+        httpx.AsyncClient(base_url=address.url, timeout=90) as http,
     ):
         assert await asyncio.to_thread(wait_until, lambda: is_ready(address), PATIENCE)
         statuses = [(await http.get(path)).status_code for path in ("/livez", "/readyz", "/metrics", "/else")]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, BrowserType, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, expect, sync_playwright
 
 from deploy.bench.chromium import PROGRAMS, WHOLE
 from tests.support import skips
@@ -16,6 +16,9 @@ VISITOR = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko
 UNDRIVEN = "Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => false });"
 #: Hosts of several names, all on this machine.
 RESOLVE = "--host-resolver-rules=MAP *.example 127.0.0.1, MAP example 127.0.0.1"
+#: Milliseconds for which an action or an expectation waits: beside a full run, a page takes more than Playwright's
+#: five seconds to show what it asked for.
+PATIENCE = 90_000
 MISSING = "no Chromium: make test installs it where it may; OPECOM_TEST_CHROMIUM names another one"
 
 
@@ -31,6 +34,7 @@ def launched() -> Iterator[Browser]:
 
     Playwright keeps an event loop running in this thread: leave before tests that are coroutines.
     """
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright, _launched(playwright.chromium, PROGRAMS) as browser:
         yield browser
 
@@ -65,6 +69,7 @@ def _launched(browser_type: BrowserType, programs: Sequence[str]) -> Iterator[Br
 def visitor(browser: Browser, user_agent: str = VISITOR, driven: bool = False) -> Iterator[BrowserContext]:
     """A browser profile of its own, with nothing stored, that the tracker takes for a person's."""
     context = browser.new_context(user_agent=user_agent)
+    context.set_default_timeout(PATIENCE)
     if not driven:
         context.add_init_script(UNDRIVEN)
     try:

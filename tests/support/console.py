@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from deploy.console.build import PAGES, SOURCES
 from tests.support import skips
 from tests.support.agents import BROWSER
+from tests.support.browser import PATIENCE
 from tests.support.stack import Stack
 
 Theme = Literal["light", "dark"]
@@ -48,13 +49,14 @@ class Console:
             locale="en-GB",
             reduced_motion="reduce",
         )
+        context.set_default_timeout(PATIENCE)
         faults: list[str] = []
         context.on("console", lambda line: faults.append(line.text) if "Content Security" in line.text else None)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         try:
             if key is not None:
                 # A new key is taken once its file was looked at.
-                end = time.monotonic() + 10
+                end = time.monotonic() + PATIENCE / 1000
                 while not (answer := context.request.post("/sign-in", data={"key": key})).ok:
                     assert time.monotonic() < end, answer.text()
                     time.sleep(0.2)
@@ -79,7 +81,7 @@ def send(console: Console, session: str, visitor: str, *events: dict[str, Any]) 
     for number, event in enumerate(events):
         kind = event.pop("kind", "pageview")
         body = {"session_id": session, "visitor_id": visitor, "event_id": str(uuid.uuid4()), **event}
-        answer = httpx.post(f"{console.stack.ingest.url}/tracker/{kind}", json=body, headers=BROWSER, timeout=10)
+        answer = httpx.post(f"{console.stack.ingest.url}/tracker/{kind}", json=body, headers=BROWSER, timeout=90)
         assert answer.status_code == 202, (number, answer.text)
 
 

@@ -66,7 +66,7 @@ class CrossingVisits:
 
     def _run(self) -> None:
         due = time.monotonic()
-        with httpx.Client(timeout=20, headers=BROWSER, trust_env=False) as client:
+        with httpx.Client(timeout=90, headers=BROWSER, trust_env=False) as client:
             while not self._stop.is_set() and not self.failure:
                 due = max(due + BATCH / self._rate, time.monotonic() - 1)
                 self._stop.wait(max(0.0, due - time.monotonic()))

@@ -65,7 +65,7 @@ async def read(kafka: KafkaSettings, count: int) -> list[list[Record]]:
     held: list[list[Record]] = [[] for _ in range(kafka.partitions)]
     try:
         consumer.assign([TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while sum(map(len, held)) < count:
                 for partition, records in (await consumer.getmany(timeout_ms=100)).items():
                     held[partition.partition] += [(record.key, record.value) for record in records]

@@ -130,21 +130,21 @@ class RestartedSystem:
     def counted(self) -> int:
         """How many events the rows of sessions count."""
         path = self.stack.folder / "data/opecom.sqlite"
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=90)) as connection:
             found = connection.execute("SELECT coalesce(sum(event_count), 0) FROM sessions WHERE status <> 'void'")
             return int(found.fetchone()[0])
 
     def closed(self, site: str) -> int:
         """How many sessions of the site are closed."""
         path = self.stack.folder / "data/opecom.sqlite"
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=90)) as connection:
             query = "SELECT count(*) FROM sessions WHERE site = ? AND status = 'closed'"
             return int(connection.execute(query, (site,)).fetchone()[0])
 
     def identities(self) -> dict[str, list[tuple[int, str]]]:
         """Openings and logs of each session's rows."""
         path, found = self.stack.folder / "data/opecom.sqlite", dict[str, list[tuple[int, str]]]()
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=90)) as connection:
             for session, opened_at, log in connection.execute("SELECT session_id, opened_at, log FROM sessions"):
                 found.setdefault(session, []).append((opened_at, log))
         return found

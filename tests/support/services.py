@@ -86,7 +86,7 @@ def docker() -> bool:
     if shutil.which("docker") is None:
         return False
     try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=90, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 

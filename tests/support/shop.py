@@ -119,7 +119,7 @@ def running(browser: Browser, folder: Path, **settings: str) -> Iterator[Shop]:
             engine.dispose()
 
 
-def until(page: Page, holds: str, seconds: float = 10) -> None:
+def until(page: Page, holds: str, seconds: float = 90) -> None:
     """Wait until an expression is true. The page's policy forbids what Playwright's own waiting for one does."""
     end = time.monotonic() + seconds
     while not page.evaluate(holds):

@@ -96,7 +96,7 @@ async def served(app: Any) -> AsyncIterator[int]:
         yield listener.getsockname()[1]
     finally:
         stop.set()
-        await asyncio.wait_for(serving, 15)
+        await asyncio.wait_for(serving, 90)
 
 
 @contextlib.asynccontextmanager
@@ -108,7 +108,7 @@ async def before(port: int | None = None, **of_ingest: Any) -> AsyncIterator[htt
     try:
         async with (
             served(app) as own,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{own}", timeout=20) as client,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{own}", timeout=90) as client,
         ):
             yield client
     finally:

@@ -33,14 +33,14 @@ def test_promotion_and_roll_back_change_live_scores(console: Console) -> None:
         expect(page.get_by_role("region", name=f"Card of {shipped}")).to_contain_text(shipped)
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
         promote(page, is_forced=False)
-        expect(page.get_by_text(f"The gate refuses it: {OTHER}")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(f"The gate refuses it: {OTHER}")).to_be_visible()
         [refused, *_] = console.get("/promotions")["jobs"]
         for line in refused["refusals"]:
             expect(page.get_by_text(line)).to_be_visible()
         assert live_score(console, "models-2")[1] == shipped
 
         promote(page, is_forced=True)
-        expect(page.get_by_text(f"In force: {OTHER}")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(f"In force: {OTHER}")).to_be_visible()
         expect(page.get_by_text(f"Site {SITE}", exact=True)).to_be_visible()
         changed = live_score(console, "models-3")
         assert (changed[1], changed[0] != before[0]) == (OTHER, True)
@@ -49,7 +49,7 @@ def test_promotion_and_roll_back_change_live_scores(console: Console) -> None:
 
         page.get_by_role("button", name="Roll back").click()
         page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
-        expect(page.get_by_text("In force: the version before")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("In force: the version before")).to_be_visible()
         expect(page.get_by_text(f"Site {SITE}", exact=True)).to_be_hidden()
         assert live_score(console, "models-4") == before
         kinds = [(each["kind"], each["site"]) for each in console.get("/registry")["history"]]
@@ -69,7 +69,7 @@ def promote(page: Page, is_forced: bool) -> None:
 def live_score(console: Console, session: str) -> tuple[float, str]:
     """Probability and version of a session of one page view, as the API has them, and SQL the same."""
     body = {"session_id": session, "page_url": "http://localhost/p/1", "page_type": "ProductRelated"}
-    sent = httpx.post(f"{console.stack.ingest.url}/tracker/pageview", json=body, headers=BROWSER)
+    sent = httpx.post(f"{console.stack.ingest.url}/tracker/pageview", json=body, headers=BROWSER, timeout=90)
     assert sent.status_code == 202, sent.text
     file = Path(console.stack.settings.data_dir) / "opecom.sqlite"
     query = "SELECT probability, model_version FROM sessions WHERE session_id = ?"

@@ -30,7 +30,7 @@ def late_event(console: Console) -> None:
         {**seen, "session_id": f"{SESSION}-not", "occurred_at": now_ms()},
     ]
     body = {"sent_at": now_ms(), "events": events}
-    answer = httpx.post(f"{console.stack.ingest.url}/v1/batch", json=body, headers=BROWSER)
+    answer = httpx.post(f"{console.stack.ingest.url}/v1/batch", json=body, headers=BROWSER, timeout=90)
     assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
 
 
@@ -58,7 +58,7 @@ def fixed(page: Page) -> None:
 
 def test_a_dead_letter_is_fixed_sent_again_and_counted_once(console: Console) -> None:
     late_event(console)
-    assert wait_until(lambda: len(letters(console)) == 1, 30)
+    assert wait_until(lambda: len(letters(console)) == 1, 90)
     (letter,) = letters(console)
     assert (letter["reason"], letter["site"], letter["resent"]) == ("late", "default", None)
     with console.visit(console.key) as context:
@@ -109,12 +109,12 @@ def test_a_webhook_is_added_tried_and_its_delivery_sent_again(console: Console) 
         row = page.get_by_role("row").filter(has_text="test")
         expect(row).to_contain_text("delivered")
         row.get_by_role("button", name="Send again").click()
-        assert wait_until(lambda: len(server.got) == 2, 30)
+        assert wait_until(lambda: len(server.got) == 2, 90)
         assert {each.verified(secret)["type"] for each in server.got} == {"webhook.test"}
         (name,) = {each.id for each in server.got}
         expect(row).to_contain_text("delivered")
         stored = "SELECT id, state, site, attempts FROM webhook_deliveries"
-        assert wait_until(lambda: sql(console, stored) == [(name, "delivered", "default", 1)], 30)
+        assert wait_until(lambda: sql(console, stored) == [(name, "delivered", "default", 1)], 90)
         listed = console.get("/webhook-deliveries")["deliveries"]
         assert [(each["id"], each["state"]) for each in listed] == [(name, "delivered")]
         page.get_by_role("button", name="Remove").click()
@@ -128,7 +128,7 @@ def test_health_lag_and_replays_are_what_the_api_has(console: Console) -> None:
         page = context.new_page()
         page.goto("/operations/")
         rows = page.get_by_role("table", name="What the checks found").get_by_role("row")
-        expect(rows.nth(1)).to_be_visible(timeout=30_000)
+        expect(rows.nth(1)).to_be_visible()
         findings = console.get("/health/parts")["findings"]
         assert {each["check"] for each in findings} >= {"Kafka", "worker group", "ingest", "store"}
         expect(rows).to_have_count(1 + len(findings))
@@ -140,7 +140,7 @@ def test_health_lag_and_replays_are_what_the_api_has(console: Console) -> None:
         page.get_by_role("tab", name="Replays").click()
         page.get_by_role("button", name="Begin").click()
         replay = page.get_by_role("listitem").filter(has_text="dry run")
-        expect(replay.get_by_text("done")).to_be_visible(timeout=60_000)
+        expect(replay.get_by_text("done")).to_be_visible()
         # Those of shadows are listed as well.
         [job] = [each for each in console.get("/replays")["jobs"] if each["request"]["into"] == "nothing"]
         assert job["state"] == "done"

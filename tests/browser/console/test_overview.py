@@ -55,7 +55,7 @@ def test_the_page_shows_what_the_api_and_sql_count(console: Console, tmp_path: P
         assert (len(hours), sum(hours)) == (31 * 24, in_may)
         page.goto(ADDRESS)
         page.get_by_label("Period").select_option("Today")
-        expect(page.get_by_text("No sessions in this period").first).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("No sessions in this period").first).to_be_visible()
 
 
 def test_carts_of_the_generated_shop_are_those_of_the_api(console: Console) -> None:

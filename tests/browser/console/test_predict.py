@@ -21,7 +21,7 @@ def shown(page: Page) -> tuple[str, str]:
 
 
 def predicted(console: Console, body: dict[str, Any], **query: str) -> dict[str, Any]:
-    answer = httpx.post(f"{console.stack.api.url}/predict", params=query, json=body)
+    answer = httpx.post(f"{console.stack.api.url}/predict", params=query, json=body, timeout=90)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 

@@ -46,7 +46,7 @@ def test_a_site_is_set_up_until_its_first_event_came(console: Console, shop: Thr
         tag = page.get_by_label(f"Script tag of {SITE}").inner_text()
         assert sites_of(console.stack.settings)[SITE].write_keys[0] in tag
         visit_shop(console, shop, tag)
-        expect(page.get_by_text("Received", exact=True)).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Received", exact=True)).to_be_visible()
         [arrival] = console.get("/sites/arrivals", site=SITE)["sites"]
         [row] = console.get("/admin/sessions", site=SITE, bots=True)["sessions"]
         assert arrival["first_at"] <= arrival["newest_at"] == row["updated_at"]

@@ -23,9 +23,9 @@ def test_no_page_has_a_serious_fault(console: Console, theme: Theme, size: tuple
         page = context.new_page()
         for name in PAGES:
             page.goto(f"/{name}/", wait_until="networkidle" if name != "live" else "load")
-            expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
             if name == "live":
-                expect(page.locator("[data-session]").first).to_be_visible(timeout=30_000)
+                expect(page.locator("[data-session]").first).to_be_visible()
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             faults[name] = serious(page) + ([f"{wide} px too wide"] if wide > 0 else [])
     assert {name: found for name, found in faults.items() if found} == {}

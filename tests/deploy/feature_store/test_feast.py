@@ -60,7 +60,7 @@ async def query(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         headers = {"x-opecom-key": machine_key(settings)}
         async with (
             served(app) as port,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=90) as http,
         ):
             yield http
 

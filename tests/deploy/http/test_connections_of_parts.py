@@ -40,7 +40,7 @@ async def running(run: Callable[..., Any], settings: Settings, port: int) -> Asy
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(part, 15)
+        await asyncio.wait_for(part, 90)
 
 
 @pytest.mark.parametrize("run", [ingest.run, run_api, predict.run], ids=["ingest", "query API", "prediction API"])

@@ -41,13 +41,13 @@ async def test_a_request_under_way_is_answered_after_stop() -> None:
     app, stop, listener = SlowApp(), asyncio.Event(), listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop, listener=listener))
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=90) as client:
         answer = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
         await app.asked.wait()
         stop.set()
         app.released.set()
         assert (await answer).text == "done"
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(serving, 90)
     assert app.shutdowns == 1
 
 
@@ -56,14 +56,14 @@ async def test_more_connections_than_can_be_held_are_answered_503(monkeypatch: p
     app, stop, listener = SlowApp(), asyncio.Event(), listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop, listener=listener))
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=90) as client:
         first = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
         await app.asked.wait()
         assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 503
         app.released.set()
         assert (await first).text == "done"
     stop.set()
-    await asyncio.wait_for(serving, 10)
+    await asyncio.wait_for(serving, 90)
 
 
 async def test_an_application_that_does_not_start_is_an_error() -> None:
@@ -120,11 +120,11 @@ async def test_a_server_without_requests_ticks_seldom_and_still_stops_at_once(mo
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         serving = asyncio.create_task(serve(app, "127.0.0.1", port, stop, listener=listener))
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=90) as client:
             for _ in range(3):
                 assert (await client.get(f"http://127.0.0.1:{port}/")).text == "done"
         # uvicorn itself would have ticked ten times a second.
         await asyncio.sleep(0.3)
         stop.set()
-        await asyncio.wait_for(serving, 20)
+        await asyncio.wait_for(serving, 90)
     assert ticks == 2

@@ -24,7 +24,10 @@ from tests.support.ports import free_port
 async def test_a_writer_that_has_not_begun_is_alive_and_not_ready() -> None:
     port = free_port()
     settings = Settings(storage=StorageSettings(metrics_port=port))
-    async with WriterStatus("writer").serving(settings), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with (
+        WriterStatus("writer").serving(settings),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=90) as http,
+    ):
         answers = {path: await http.get(path) for path in ("/livez", "/readyz", "/metrics", "/else")}
     assert {path: answer.status_code for path, answer in answers.items()} == {
         "/livez": 200, "/readyz": 503, "/metrics": 200, "/else": 404,

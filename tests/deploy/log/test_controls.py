@@ -33,7 +33,7 @@ async def read(settings: KafkaSettings, topic: str, partitions: int, wanted: int
     try:
         consumer.assign([TopicPartition(topic, number) for number in range(partitions)])
         found: list[Any] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(found) < wanted:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found += records

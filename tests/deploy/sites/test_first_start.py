@@ -65,8 +65,8 @@ def test_up_shows_the_keys_at_its_first_start_alone(tmp_path: Path) -> None:
         (line,) = [each for each in first.splitlines() if "admin key" in each]
         key = {"x-opecom-key": key_in(line)}
         behind_a_proxy = {"x-forwarded-for": FAR}
-        assert httpx.get(f"{stack.api.url}/sessions/live", headers=key | behind_a_proxy).status_code == 200
-        assert httpx.get(f"{stack.api.url}/sessions/live", headers=behind_a_proxy).status_code == 401
+        assert httpx.get(f"{stack.api.url}/sessions/live", headers=key | behind_a_proxy, timeout=90).status_code == 200
+        assert httpx.get(f"{stack.api.url}/sessions/live", headers=behind_a_proxy, timeout=90).status_code == 401
         # A key that is made and ended while the parts run.
         made = stack.opecom("keys", "add", "ops", "--scope", "read", "--site", "default").stdout.split()[0]
         assert opens(stack.api.url, made, 200)
@@ -84,12 +84,13 @@ def test_up_shows_the_keys_at_its_first_start_alone(tmp_path: Path) -> None:
 
 def opens(api: str, key: str, status: int) -> bool:
     headers = {"x-opecom-key": key, "x-forwarded-for": FAR}
-    return wait_until(lambda: httpx.get(f"{api}/sessions/live", headers=headers).status_code == status, 60)
+    return wait_until(lambda: httpx.get(f"{api}/sessions/live", headers=headers, timeout=90).status_code == status, 60)
 
 
 def sends(ingest: str, key: str) -> bool:
     headers = {"x-opecom-key": key, "origin": "https://shop.example", "x-forwarded-for": FAR}
     body = {"session_id": "s1"}
     return wait_until(
-        lambda: httpx.post(f"{ingest}/tracker/session/end", json=body, headers=headers).status_code == 202, 10
+        lambda: httpx.post(f"{ingest}/tracker/session/end", json=body, headers=headers, timeout=90).status_code == 202,
+        10,
     )

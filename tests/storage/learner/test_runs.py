@@ -92,7 +92,7 @@ def test_one_learner_at_a_time_and_the_lock_dies_with_its_holder(engine: Engine)
             pass
         other.kill()
     # MariaDB notices a connection that is gone a moment later.
-    assert wait_until(lambda: is_free(engine), 20), "the lock outlives its holder"
+    assert wait_until(lambda: is_free(engine), 90), "the lock outlives its holder"
 
 
 def is_free(engine: Engine) -> bool:

@@ -68,7 +68,7 @@ async def streaming(*given: Any, **more: Any) -> AsyncIterator[Streaming]:
         yield made
     finally:
         made.stop.set()
-        await asyncio.wait_for(made.streams.close(), 5)
+        await asyncio.wait_for(made.streams.close(), 90)
 
 
 def claim(shown: Shown = "all", seconds: int = 300) -> Claim:
@@ -94,7 +94,7 @@ class Browser:
 
     async def next(self) -> dict[str, str] | None:
         """The next event, None at the end."""
-        part = await asyncio.wait_for(self._parts.get(), 5)
+        part = await asyncio.wait_for(self._parts.get(), 90)
         return dict(line.partition(": ")[::2] for line in part.split("\r\n") if line) if part else None
 
     async def intent(self) -> Intent:
@@ -105,7 +105,7 @@ class Browser:
 
     async def leave(self) -> None:
         self._gone.set()
-        await asyncio.wait_for(self.task, 5)
+        await asyncio.wait_for(self.task, 90)
 
 
 async def opened(made: Streaming, claimed: Claim | None = None) -> Browser:

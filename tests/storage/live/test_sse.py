@@ -88,7 +88,7 @@ async def answer(response: Any, send: Send | None = None, receive: Any = None) -
         return {}
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    await asyncio.wait_for(response(scope, receive or wait, send or keep), 5)
+    await asyncio.wait_for(response(scope, receive or wait, send or keep), 90)
     return chunks
 
 

@@ -68,7 +68,7 @@ class Shadows:
 
 
 async def ended(jobs: PromotionJobs) -> PromotionJob:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while jobs.all()[0].ended_at is None:  # noqa: ASYNC110 - a job has no event of its own
             await asyncio.sleep(0.01)
     return jobs.all()[0]
@@ -135,7 +135,7 @@ async def test_a_job_is_stopped_with_its_shadow_and_puts_nothing_in_force() -> N
     replays = Jobs(shadows.run)
     jobs = PromotionJobs(work, replays)
     job = jobs.promote(PromotionRequest("new"), OPS, False)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while not shadows.requests:  # noqa: ASYNC110 - the replay begins in a task
             await asyncio.sleep(0.01)
     await jobs.stop(job.id)

@@ -354,7 +354,10 @@ async def test_databases_that_are_away_and_a_full_disk_stand_in_readyz(
     ]
     assert standing.writer.degraded == "; ".join(reasons)
     reasons.append(fill_disk(monkeypatch, tmp_path))
-    async with standing.serving(Settings(storage=StorageSettings(metrics_port=port))), httpx.AsyncClient() as http:
+    async with (
+        standing.serving(Settings(storage=StorageSettings(metrics_port=port))),
+        httpx.AsyncClient(timeout=90) as http,
+    ):
         answer = await http.get(f"http://127.0.0.1:{port}/readyz")
     assert (answer.status_code, answer.text) == (503, f"degraded: {'; '.join(reasons)}\n")
 

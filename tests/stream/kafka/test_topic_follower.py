@@ -95,7 +95,7 @@ async def test_who_waits_for_a_version_ends_the_rest(
     small, follower, known = topic
     small.records = [Record(0), Record(1)]
     small.rested.clear()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(90):
         await (follower.reached(1) if wait == "reached" else follower.caught_up())
         assert known.version == 1
         await small.rested.wait()
