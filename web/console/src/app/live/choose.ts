@@ -8,8 +8,8 @@ export interface Wanted {
   order: Order;
 }
 
-/** Rows on the page at once: more nobody reads, and each costs time at every update. */
-export const MOST_ROWS = 60;
+/** Rows that are drawn at first, and how many more at a wish: each costs layout time at every update. */
+export const ROWS = 25;
 
 const VALUE: Record<Order, (session: LiveSession) => number> = {
   probability: ({ intent }) => intent.probability,

@@ -12,7 +12,7 @@ import { Page } from "@/components/page";
 import { Empty, Failed, Loading, Notice } from "@/components/states";
 import { ApiError } from "@/api/client";
 
-import { MOST_ROWS, type Order } from "./choose";
+import { type Order, ROWS } from "./choose";
 import { Counters } from "./counters";
 import { SessionRow } from "./session-row";
 import { useChosen } from "./use-chosen";
@@ -42,6 +42,7 @@ function LiveSessions() {
   const { site, sites } = useSite();
   const { get, set } = useQueryString();
   const [paused, setPaused] = useState(false);
+  const [rows, setRows] = useState(ROWS);
   const bots = get("bots") === "true";
   const view = useFeed(site?.name, bots, paused);
   const wanted = { band: get("band"), search: get("search"), order: (get("order") || "probability") as Order };
@@ -132,14 +133,17 @@ function LiveSessions() {
               </tr>
             </thead>
             <tbody>
-              {found.slice(0, MOST_ROWS).map((session) => (
+              {found.slice(0, rows).map((session) => (
                 <SessionRow key={session.key} session={session} zone={zones.get(session.intent.site) ?? "UTC"} />
               ))}
             </tbody>
           </table>
         )}
-        {found.length > MOST_ROWS ? (
-          <p className="mt-3 text-sm text-muted">{asCount(found.length - MOST_ROWS)} more; filter to see them.</p>
+        {found.length > rows ? (
+          <div className="mt-3 flex items-center gap-3 text-sm text-muted">
+            <Button onClick={() => setRows(rows + ROWS)}>Show {ROWS} more</Button>
+            {asCount(found.length - rows)} are not shown
+          </div>
         ) : null}
       </Card>
     </Page>
