@@ -6,10 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from fastapi.security import APIKeyHeader
-from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from scoring.manifest import Band, Label
@@ -24,10 +22,11 @@ from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
 from storage.drift.report import SiteDrift
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, unkept
 from storage.http.audit import record_of
 from storage.http.csv_cells import cell
 from storage.http.errors import ReadError
+from storage.http.keys import EXPORT_KEY
 from storage.query.model_fit import ModelFits
 from stream.scored import Status
 
@@ -38,9 +37,6 @@ LINES = 500
 ERASE_SECONDS, RETRY_SECONDS = 20.0, 2
 JSON = "application/json"
 
-_key = APIKeyHeader(
-    name="X-OPECOM-Key", auto_error=False, description="A key of scope export, or personal.", scheme_name="export"
-)
 Answer = TypeVar("Answer")
 
 
@@ -125,7 +121,7 @@ def admin_routes(
     drift_checks: Callable[[], list[SiteDrift]] = list,
 ) -> APIRouter:
     """The routes under /admin."""
-    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[EXPORT_KEY])
     _add_lists(router, reads, access.scoped("export"))
     add_drift(router, reads, access.scoped("export"), drift_checks)
     _add_visitors(router, visitors, eraser, access.scoped("personal"))
@@ -139,7 +135,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     async def list_sessions(params: Annotated[ListQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         descending = params.order == "desc"
         given = (params.chosen(caller), params.sort, descending, params.limit, params.offset)
-        return _json(await in_thread(reads.sessions, *given))
+        return unkept(await in_thread(reads.sessions, *given))
 
     @router.get(
         "/sessions/{session_id}",
@@ -154,7 +150,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     ) -> Response:
         found = await in_thread(reads.session, session_id, params.site, caller.sites)
         record_of(request.scope).site = found.session.site  # type: ignore[attr-defined]
-        return _json(found)
+        return unkept(found)
 
     @router.get(
         "/stats",
@@ -162,7 +158,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
         responses=answered(Statistics, "unavailable"),
     )
     async def get_statistics(params: Annotated[StatsQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
-        return _json(await in_thread(reads.statistics, params.chosen(caller), params.by))
+        return unkept(await in_thread(reads.statistics, params.chosen(caller), params.by))
 
     @router.get(
         "/model-fit",
@@ -173,7 +169,7 @@ def _add_lists(router: APIRouter, reads: AdminReads, access: Access) -> None:
     )
     async def get_model_fit(params: Annotated[FitQuery, Query()], caller: Annotated[Caller, permitted]) -> Response:
         found = await in_thread(reads.model_fits, params.site)
-        return _json(ModelFits([fit for fit in found if caller.sees(fit.site)]))
+        return unkept(ModelFits([fit for fit in found if caller.sees(fit.site)]))
 
     @router.get(
         "/export",
@@ -238,7 +234,7 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
             done = await eraser.start(visitor, ERASE_SECONDS)
         except DatabaseUnavailableError as error:
             raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
-        return _json(done, 200 if done.state == "done" else 202)
+        return unkept(done, 200 if done.state == "done" else 202)
 
     @router.get(
         "/visitors/{visitor_id}/erasure",
@@ -255,7 +251,7 @@ def _add_visitors(router: APIRouter, visitors: VisitorReads, eraser: Eraser, acc
             raise ReadError("unavailable", str(error), RETRY_SECONDS) from error
         if found is None:
             raise ReadError("not_found", f"nobody asked to forget visitor {visitor_id} of {params.site}")
-        return _json(found)
+        return unkept(found)
 
 
 def _seen(caller: Caller, site: str, visitor_id: str) -> Visitor:
@@ -304,7 +300,3 @@ def _after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _accepted() -> dict[int | str, dict[str, Any]]:
     text = answered(Erasure)[200]
     return {202: text | {"description": "It goes on."}}
-
-
-def _json(answer: Struct, status: int = 200) -> Response:
-    return Response(encode(answer), status, media_type=JSON)

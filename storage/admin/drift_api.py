@@ -13,7 +13,7 @@ from storage.database.threads import in_thread
 from storage.drift.html import html
 from storage.drift.report import DriftCheckList, SiteDrift
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, unkept
 
 JSON = "application/json"
 #: The page runs nothing and asks for nothing; its own style is inline.
@@ -50,7 +50,7 @@ def add_drift(router: APIRouter, reads: AdminReads, access: Access, checks: Call
         found = await in_thread(reads.drift, *given)
         if params.format == "html":
             return Response(html(found), media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
-        return Response(encode(found), media_type=JSON)
+        return unkept(found)
 
     @router.get(
         "/drift/checks",
@@ -60,7 +60,7 @@ def add_drift(router: APIRouter, reads: AdminReads, access: Access, checks: Call
     )
     async def get_drift_checks(caller: Annotated[Caller, permitted]) -> Response:
         found = DriftCheckList([each for each in checks() if caller.sees(each.site)])
-        return Response(encode(found), media_type=JSON)
+        return unkept(found)
 
 
 def _also_html(responses: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:

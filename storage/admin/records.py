@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.write.clickhouse_sink import run_query
@@ -65,7 +65,7 @@ def record_routes(client: Any, access: Access) -> APIRouter:
         found = await in_thread(_records, client, params.site, session_id, params.offset)
         if not found:
             raise ReadError("not_found", f"there is no record of session {session_id!r:.80} of site {params.site}")
-        return Response(encode(SessionRecords(params.site, session_id, found)), media_type="application/json")
+        return unkept(SessionRecords(params.site, session_id, found))
 
     return router
 

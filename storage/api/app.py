@@ -12,10 +12,8 @@ from functools import partial
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.security import APIKeyHeader
-from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,10 +25,11 @@ from scoring.catalogue import FeatureCatalogue, catalogue
 from scoring.manifest import Band
 from storage.api.openapi import ANSWERS, with_answers
 from storage.http.access import Access, Caller
-from storage.http.answers import EVENT_STREAM, answered, encode, refused
+from storage.http.answers import EVENT_STREAM, answered, encode, refused, unkept
 from storage.http.audit import AuditTrail, record_of
 from storage.http.errors import ReadError
 from storage.http.key_lease import EndWithKey, lease_of
+from storage.http.keys import READ_KEY
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
 from storage.http.stream_tokens import Tokens
@@ -49,8 +48,6 @@ from storage.replay.jobs import Jobs
 from stream.fold.erasure_keys import ErasureKeys
 
 MOST_LIVE = 1_000
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope read.")
 
 
 class QueryParams(BaseModel):
@@ -178,7 +175,7 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
         "/sessions/live",
         summary="Open sessions, the highest probability first",
         tags=["sessions"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         responses=answered(LiveSessions, "unavailable"),
     )
     async def get_live_sessions(
@@ -194,26 +191,26 @@ def _add_reads(app: FastAPI, queries: Queries, access: Access) -> None:
             params.bots,
             params.runs,
         )
-        return _json(LiveSessions(found))
+        return unkept(LiveSessions(found))
 
     @app.get(
         "/sessions/{session_id}/intent",
         summary="The newest score of a session, and why",
         tags=["sessions"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         responses=answered(Intent, "not_found", "ambiguous", "unavailable"),
     )
     async def get_session_intent(
         session_id: str, params: Annotated[SessionParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
-        return _json(await asyncio.to_thread(queries.intent, session_id, params.site, caller.sites))
+        return unkept(await asyncio.to_thread(queries.intent, session_id, params.site, caller.sites))
 
     @app.get(
         "/sessions/{session_id}/timeline",
         summary="Every update of a session",
         description=f"The oldest first; of more than {MOST_UPDATES:,} updates the newest.",
         tags=["sessions"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         responses=answered(Timeline, "not_found", "ambiguous", "unavailable"),
     )
     async def get_session_timeline(
@@ -246,13 +243,13 @@ def _add_features(app: FastAPI, queries: Queries, access: Access) -> None:
         summary="The features of a session, as they are or as they were",
         description="Of the newest session of this id: what was known once the record at offset `at` had been folded.",
         tags=["features"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         responses=answered(SessionFeatures, "not_found", "ambiguous", "unavailable"),
     )
     async def get_session_features(
         session_id: str, params: Annotated[FeatureParams, Query()], caller: Annotated[Caller, Depends(access.of)]
     ) -> Response:
-        return _json(await asyncio.to_thread(queries.features, session_id, params.site, caller.sites, params.at))
+        return unkept(await asyncio.to_thread(queries.features, session_id, params.site, caller.sites, params.at))
 
 
 def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) -> None:
@@ -274,7 +271,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         "/intents/stream",
         summary="Intents as they change (server-sent events)",
         tags=["intents"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         response_class=Response,
         responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")
         | {200: {"description": "Each event's data is an Intent.", "content": EVENT_STREAM}},
@@ -292,7 +289,7 @@ def _add_stream(app: FastAPI, streams: Streams, access: Access, tokens: Tokens) 
         "/intents/token",
         summary="A short-lived token for /intents/stream?token=, where a browser cannot send a header",
         tags=["intents"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         responses=answered(Token),
     )
     async def create_stream_token(caller: Annotated[Caller, Depends(audited.of)]) -> Response:
@@ -321,7 +318,7 @@ def _add_probes(
         "/metrics",
         summary="Prometheus metrics",
         tags=["probes"],
-        dependencies=[Security(_key)],
+        dependencies=[READ_KEY],
         response_class=Response,
         responses={200: METRICS},
     )
@@ -334,10 +331,6 @@ def _add_probes(
     @app.get("/asyncapi.json", summary="AsyncAPI document of the Kafka topics", tags=["documents"])
     async def get_topics_document() -> Response:
         return Response(encoded, media_type="application/json")
-
-
-def _json(answer: Struct) -> Response:
-    return Response(encode(answer), media_type="application/json")
 
 
 def _start(last_event_id: str | None) -> Start:

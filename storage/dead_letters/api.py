@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.admin.moments import millis
@@ -17,10 +15,11 @@ from storage.dead_letters.place import LetterPlace, WrongPlaceError
 from storage.dead_letters.reads import LetterFilter, StoredLetter
 from storage.dead_letters.resend import LetterResender
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode, takes
+from storage.http.answers import answered, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from stream.scored import DeadReason
 
 MOST_LETTERS = 500
@@ -29,7 +28,6 @@ MOST_BYTES = 400_000
 RETRY_SECONDS = 2
 JSON = "application/json"
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 LetterName = Annotated[str, Path(max_length=200, description="log:topic:partition:offset, as the list has it.")]
 
 
@@ -63,7 +61,7 @@ class LettersQuery(BaseModel):
 
 def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, access: Access) -> APIRouter:
     """The routes under /dead-letters; `access` asks for the scope. A letter of no site is for keys of all sites."""
-    router = APIRouter(prefix="/dead-letters", tags=["operations"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/dead-letters", tags=["operations"], dependencies=[ADMIN_KEY])
     permitted = Depends(access.of)
 
     @router.get(
@@ -80,7 +78,7 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
             raise ReadError("invalid", f"cursor: {error}") from None
         except DatabaseUnavailableError as error:
             raise _away(error) from error
-        return _json(found)
+        return unkept(found)
 
     @router.get(
         "/{letter}",
@@ -89,7 +87,7 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
     )
     async def get_dead_letter(request: Request, letter: LetterName, caller: Annotated[Caller, permitted]) -> Response:
         stored, resent = await _seen(request, letter, caller)
-        return _json(listing.whole(stored, resent))
+        return unkept(listing.whole(stored, resent))
 
     @router.post(
         "/{letter}/send",
@@ -108,7 +106,7 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
             sent = await resender.send(stored, bytes(wanted.event), site, caller)
         except DatabaseUnavailableError as error:
             raise _away(error) from error
-        return _json(sent)
+        return unkept(sent)
 
     async def _seen(request: Request, letter: str, caller: Caller) -> tuple[StoredLetter, Any]:
         """The letter; what the caller may not see is answered like what does not exist."""
@@ -132,7 +130,3 @@ def dead_letter_routes(listing: DeadLetterListing, resender: LetterResender, acc
 
 def _away(error: DatabaseUnavailableError) -> ReadError:
     return ReadError("unavailable", f"a database does not answer: {error}", RETRY_SECONDS)
-
-
-def _json(answer: msgspec.Struct) -> Response:
-    return Response(encode(answer), media_type=JSON, headers={"Cache-Control": "no-store"})

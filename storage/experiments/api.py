@@ -5,8 +5,7 @@ A key of some sites sees and changes the experiments of its sites alone.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.experiments.answers import (
@@ -25,8 +24,8 @@ from storage.http.answers import answered, made, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 Name = Annotated[str, Path(max_length=32, description="The experiment.")]
 
 
@@ -40,7 +39,7 @@ class ExperimentQuery(BaseModel):
 
 def experiment_routes(changes: ExperimentChanges, access: Access) -> APIRouter:
     """The routes; `access` asks for the scope."""
-    router = APIRouter(tags=["experiments"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["experiments"], dependencies=[ADMIN_KEY])
     _add_reads(router, changes, Depends(access.of))
     _add_drafts(router, changes, Depends(access.of))
     _add_changes(router, changes, Depends(access.of))

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.errors import DatabaseUnavailableError
@@ -12,16 +11,15 @@ from storage.database.threads import in_thread
 from storage.feature_store.days import FeatureDays
 from storage.feature_store.rows import MOST_DAYS, MOST_ROWS, FeatureRows
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, unkept
 from storage.http.errors import ReadError
+from storage.http.keys import EXPORT_KEY
 
 #: Generators of clients know no type of Arrow's.
 BINARY = "application/octet-stream"
 #: Parts that the sessions of an hour may be divided into.
 MOST_PARTS = 10_000
 RETRY_SECONDS = 2
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope export.", scheme_name="export")
 
 
 class DaysQuery(BaseModel):
@@ -46,7 +44,7 @@ class FeatureRowsQuery(BaseModel):
 
 def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
     """The routes under /admin/features; `access` is of scope export."""
-    router = APIRouter(prefix="/admin/features", tags=["features"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/admin/features", tags=["features"], dependencies=[EXPORT_KEY])
     permitted = Depends(access.of)
 
     @router.get(
@@ -59,7 +57,7 @@ def feature_routes(rows: FeatureRows, access: Access) -> APIRouter:
         caller.require_site(params.site)
         since = None if params.since is None else _millis(params.since)
         until = _millis(params.until or datetime.now(UTC))
-        return Response(encode(await _available(rows.days, params.site, since, until)), media_type="application/json")
+        return unkept(await _available(rows.days, params.site, since, until))
 
     @router.get(
         "/rows",

@@ -3,15 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Depends, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Response
 
 from storage.health.answers import HealthReport, LagReport
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
+from storage.http.answers import answered, unkept
+from storage.http.keys import ADMIN_KEY
 
 
 def health_routes(
@@ -19,7 +16,7 @@ def health_routes(
 ) -> APIRouter:
     """The routes under /health; `access` asks for the scope. Both answers may be some seconds old and tell their time;
     `health` and `lag` raise ReadError."""
-    router = APIRouter(prefix="/health", tags=["operations"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/health", tags=["operations"], dependencies=[ADMIN_KEY])
     permitted = Depends(access.of)
 
     @router.get(
@@ -30,7 +27,7 @@ def health_routes(
     )
     async def get_parts_health(caller: Annotated[Caller, permitted]) -> Response:
         caller.require_all_sites("the health of all parts")
-        return _json(await health())
+        return unkept(await health())
 
     @router.get(
         "/lag",
@@ -40,10 +37,6 @@ def health_routes(
     )
     async def get_lag(caller: Annotated[Caller, permitted]) -> Response:
         caller.require_all_sites("the lag of all parts")
-        return _json(await lag())
+        return unkept(await lag())
 
     return router
-
-
-def _json(answer: msgspec.Struct) -> Response:
-    return Response(encode(answer), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -51,7 +51,7 @@ def _json(answer: type[Struct]) -> dict[str, Any]:
 
 
 def unkept(answer: Struct, status: int = 200) -> Response:
-    """An answer that no cache keeps, as it may show a key."""
+    """An answer that no cache keeps, as it may show a key or a visitor."""
     return Response(encode(answer), status, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

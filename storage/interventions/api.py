@@ -2,8 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.http.access import Access, Caller
@@ -11,6 +10,7 @@ from storage.http.answers import answered, made, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from storage.interventions.answers import (
     InterventionDiscarded,
     InterventionList,
@@ -19,7 +19,6 @@ from storage.interventions.answers import (
 )
 from storage.interventions.changes import InterventionChanges
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 Name = Annotated[str, Path(max_length=32, description="The intervention.")]
 
 
@@ -33,7 +32,7 @@ class InterventionQuery(BaseModel):
 
 def intervention_routes(changes: InterventionChanges, access: Access) -> APIRouter:
     """The routes; `access` asks for the scope."""
-    router = APIRouter(tags=["interventions"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["interventions"], dependencies=[ADMIN_KEY])
     _add_reads(router, changes, Depends(access.of))
     _add_drafts(router, changes, Depends(access.of))
     _add_changes(router, changes, Depends(access.of))

@@ -3,19 +3,17 @@
 from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, unkept
 from storage.http.errors import ReadError
+from storage.http.keys import ADMIN_KEY
 from storage.learner.answers import LearningRuns, SiteLearning
 from storage.learner.runs import MOST_RUNS, LearnerRuns
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 
 
 class LearningQuery(BaseModel):
@@ -29,7 +27,7 @@ class LearningQuery(BaseModel):
 
 def learning_routes(runs: LearnerRuns, access: Access) -> APIRouter:
     """The route /learning; `access` asks for the scope."""
-    router = APIRouter(tags=["learning"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["learning"], dependencies=[ADMIN_KEY])
 
     @router.get(
         "/learning",
@@ -47,6 +45,6 @@ def learning_routes(runs: LearnerRuns, access: Access) -> APIRouter:
         sites = [
             SiteLearning(site, list(each)[: params.limit]) for site, each in groupby(seen, key=lambda run: run.site)
         ]
-        return Response(encode(LearningRuns(sites)), media_type="application/json")
+        return unkept(LearningRuns(sites))
 
     return router

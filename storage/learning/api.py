@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Response, Security
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
-from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.errors import DatabaseUnavailableError
@@ -14,6 +13,7 @@ from storage.database.threads import each_in_thread, in_thread
 from storage.http.access import Access, Caller
 from storage.http.answers import refused_with
 from storage.http.errors import ReadError
+from storage.http.keys import ADMIN_KEY
 from storage.learning.source import MODELS_HEADER, MOST_MODELS, RowSelection
 from storage.learning.timeline import TimelineRows
 
@@ -21,8 +21,6 @@ RETRY_SECONDS = 2
 ROWS = "application/octet-stream"
 #: The year 2100, ms UTC; databases do not count for ever.
 MOST_TIME = 4_102_444_800_000
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 
 
 class RowsQuery(BaseModel):
@@ -39,7 +37,7 @@ class RowsQuery(BaseModel):
 
 def learning_routes(timeline: TimelineRows, access: Access) -> APIRouter:
     """The routes under /learning; `access` asks for scope admin."""
-    router = APIRouter(prefix="/learning", tags=["learning"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/learning", tags=["learning"], dependencies=[ADMIN_KEY])
 
     @router.get(
         "/rows",

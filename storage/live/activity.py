@@ -4,14 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Response
 from msgspec import Struct
 
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope read.")
+from storage.http.answers import answered, unkept
+from storage.http.keys import READ_KEY
 
 
 class AgeBucket(Struct, frozen=True):
@@ -41,7 +39,7 @@ class Activity(Struct, frozen=True, kw_only=True):
 
 def activity_routes(activity: Callable[[], Activity], access: Access) -> APIRouter:
     """The route; `activity` may block."""
-    router = APIRouter(tags=["sessions"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["sessions"], dependencies=[READ_KEY])
 
     @router.get(
         "/activity",
@@ -51,6 +49,6 @@ def activity_routes(activity: Callable[[], Activity], access: Access) -> APIRout
     )
     async def get_activity(caller: Annotated[Caller, Depends(access.of)]) -> Response:
         caller.require_all_sites("/activity")
-        return Response(encode(await asyncio.to_thread(activity)), media_type="application/json")
+        return unkept(await asyncio.to_thread(activity))
 
     return router

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Query, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Query, Response
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, encode
+from storage.http.keys import EXPORT_KEY
 from storage.overview.answers import (
     Bands,
     Calibration,
@@ -28,8 +28,6 @@ from storage.overview.periods import MOST_DAYS, USUAL_DAYS, Period, SpanLength, 
 from storage.overview.reads import OverviewReads
 
 MOST_SEGMENTS, MOST_LISTED_PAGES = 200, 1_000
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope export.", scheme_name="export")
 
 
 class PeriodQuery(BaseModel):
@@ -83,7 +81,7 @@ class _PeriodPair(NamedTuple):
 
 def overview_routes(reads: OverviewReads, access: Access) -> APIRouter:
     """The routes; `access` is of scope export."""
-    router = APIRouter(prefix="/admin/overview", tags=["overview"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/admin/overview", tags=["overview"], dependencies=[EXPORT_KEY])
     permitted = Annotated[Caller, Depends(access.of)]
 
     async def answer(method: Callable[..., Struct], site: str, *given: Any) -> Response:

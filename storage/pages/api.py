@@ -6,19 +6,18 @@ from typing import Annotated
 
 import msgspec
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Query, Request, Response
 from msgspec import Struct
 
 from ingest.outage import reason_of
 from storage.database.errors import DatabaseUnavailableError
 from storage.http.access import Access, Caller, require_json
-from storage.http.answers import answered, encode
+from storage.http.answers import answered, unkept
 from storage.http.errors import ReadError
+from storage.http.keys import READ_KEY
 from storage.pages.refresh import Explained, PagesInForce, Refreshed, Refresher, VersionError
 from stream.kafka.topic_follower import TopicMissingError
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False)
 RETRY_SECONDS = 2
 
 Site = Annotated[str, Query(max_length=97, description="One site; none: all.")]
@@ -30,7 +29,7 @@ Opening = Callable[[], AbstractAsyncContextManager[Refresher]]
 
 def page_routes(opening: Opening, access: Access) -> APIRouter:
     """The routes under /pages."""
-    router = APIRouter(prefix="/pages", tags=["page statistics"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/pages", tags=["page statistics"], dependencies=[READ_KEY])
     admins = access.scoped("admin")
 
     async def answer(operation: Callable[[Refresher], Awaitable[Struct]]) -> Response:
@@ -39,7 +38,7 @@ def page_routes(opening: Opening, access: Access) -> APIRouter:
                 found = await operation(pages)
         except (DatabaseUnavailableError, TopicMissingError, KafkaError, OSError) as error:
             raise ReadError("unavailable", reason_of(error), RETRY_SECONDS) from error
-        return Response(encode(found), media_type="application/json")
+        return unkept(found)
 
     @router.get(
         "",

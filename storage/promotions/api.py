@@ -7,14 +7,14 @@ from collections.abc import Awaitable
 from typing import Annotated, Any, Protocol
 
 import msgspec
-from fastapi import APIRouter, Depends, Path, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from storage.promotions.answers import (
     ModelRegistry,
     ModelVersion,
@@ -24,8 +24,6 @@ from storage.promotions.answers import (
     RollbackRequest,
 )
 from storage.promotions.jobs import PromotionJobs, no_promotion
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 
 
 class RegistryReads(Protocol):
@@ -38,7 +36,7 @@ class RegistryReads(Protocol):
 
 def promotion_routes(reads: RegistryReads, jobs: PromotionJobs, access: Access) -> APIRouter:
     """The routes; `access` asks for the scope."""
-    router = APIRouter(tags=["models"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["models"], dependencies=[ADMIN_KEY])
     _add_registry(router, reads, Depends(access.of))
     _add_promotions(router, reads, jobs, Depends(access.of))
     return router

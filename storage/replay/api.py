@@ -3,18 +3,17 @@
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Request, Response
 
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode, takes
+from storage.http.answers import answered, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from storage.replay.jobs import Job, JobList, Jobs, ReplayRequest, no_job
 from storage.replay.request import ReplaySelection
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 #: Bytes of an order: paths and names, nothing long.
 MOST_BYTES = 16_384
 JSON = "application/json"
@@ -23,7 +22,7 @@ JSON = "application/json"
 def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
     """The routes under /replays."""
 
-    router = APIRouter(prefix="/replays", tags=["replays"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/replays", tags=["replays"], dependencies=[ADMIN_KEY])
 
     @router.post(
         "",
@@ -40,21 +39,21 @@ def replay_routes(jobs: Jobs, access: Access) -> APIRouter:
             raise ReadError("wrong_scope", "request.site: name a site of this key")
         if order.request.fault:
             raise ReadError("invalid", f"request.{order.request.fault}")
-        return _answer(jobs.start(order, caller.sites is not None), 202)
+        return unkept(jobs.start(order, caller.sites is not None), 202)
 
     @router.get("", summary="The replays of this process, the newest first", responses=answered(JobList))
     async def list_replays(caller: Annotated[Caller, Depends(access.of)]) -> Response:
-        return _answer(JobList([job for job in jobs.all() if _may(caller, job.request)]))
+        return unkept(JobList([job for job in jobs.all() if _may(caller, job.request)]))
 
     @router.get("/{job}", summary="How far a replay is, and what came of it", responses=answered(Job, "not_found"))
     async def get_replay(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
-        return _answer(found(job, caller))
+        return unkept(found(job, caller))
 
     @router.delete("/{job}", summary="Stop a replay; the same request goes on", responses=answered(Job, "not_found"))
     async def stop_replay(job: int, caller: Annotated[Caller, Depends(access.of)]) -> Response:
         stopped = found(job, caller)
         await jobs.stop(job)
-        return _answer(stopped)
+        return unkept(stopped)
 
     def found(number: int, caller: Caller) -> Job:
         job = jobs.job(number)
@@ -74,7 +73,3 @@ def _with(answer: type[msgspec.Struct], status: int, *refusals: Any) -> dict[int
     documented = answered(answer, *refusals)
     documented[status] = documented.pop(200) | {"description": "Begun."}
     return documented
-
-
-def _answer(answer: msgspec.Struct, status: int = 200) -> Response:
-    return Response(encode(answer), status, media_type=JSON)

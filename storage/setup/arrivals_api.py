@@ -5,17 +5,15 @@ It says nothing of people, so it leaves no line in the audit trail, which a page
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, unkept
+from storage.http.keys import READ_KEY
 from storage.setup.answers import ArrivalList
 from storage.setup.arrivals import Arrivals
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope read.")
 
 
 class ArrivalQuery(BaseModel):
@@ -28,7 +26,7 @@ class ArrivalQuery(BaseModel):
 
 def arrival_routes(arrivals: Arrivals, access: Access) -> APIRouter:
     """The route; `access` asks for the scope."""
-    router = APIRouter(tags=["setup"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["setup"], dependencies=[READ_KEY])
     permitted: Any = Depends(access.of)
 
     @router.get(

@@ -5,8 +5,7 @@ A key of some sites sees those that are of its sites alone, and neither makes no
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.threads import in_thread
@@ -14,10 +13,9 @@ from storage.http.access import Access, Caller
 from storage.http.answers import answered, made, takes, unkept
 from storage.http.audit import record_of
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from storage.setup.answers import KeyCreated, KeyDetails, KeyList, KeyRequest, KeyRevoked
 from storage.setup.registry import AccessRegistry
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 
 
 class KeyQuery(BaseModel):
@@ -30,7 +28,7 @@ class KeyQuery(BaseModel):
 
 def key_routes(registry: AccessRegistry, access: Access) -> APIRouter:
     """The routes; `access` asks for the scope."""
-    router = APIRouter(prefix="/keys", tags=["setup"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/keys", tags=["setup"], dependencies=[ADMIN_KEY])
     permitted: Any = Depends(access.of)
 
     @router.get("", summary="The secret keys by name, never the keys themselves", responses=answered(KeyList))

@@ -6,8 +6,7 @@ its own end.
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.threads import in_thread
@@ -16,6 +15,7 @@ from storage.http.answers import answered, made, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from storage.setup.answers import (
     SiteChanged,
     SiteFields,
@@ -31,7 +31,6 @@ from storage.setup.answers import (
 )
 from storage.setup.registry import AccessRegistry, TagRequest
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 SiteName = Annotated[str, Path(max_length=64, description="The site.")]
 
 
@@ -49,7 +48,7 @@ class TagQuery(BaseModel):
 
 def site_routes(registry: AccessRegistry, access: Access) -> APIRouter:
     """The routes; `access` asks for the scope."""
-    router = APIRouter(prefix="/sites", tags=["setup"], dependencies=[Security(_key)])
+    router = APIRouter(prefix="/sites", tags=["setup"], dependencies=[ADMIN_KEY])
     _add_reads(router, registry, Depends(access.of))
     _add_changes(router, registry, Depends(access.of))
     _add_site_keys(router, registry, Depends(access.of))

@@ -5,19 +5,18 @@ import time
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, TypeVar
 
-import msgspec
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 
 from storage.database.errors import DatabaseUnavailableError
 from storage.database.threads import in_thread
 from storage.http.access import Access, Caller
-from storage.http.answers import answered, encode, takes
+from storage.http.answers import answered, takes, unkept
 from storage.http.audit import record_of
 from storage.http.errors import ReadError
 from storage.http.json_body import json_body
+from storage.http.keys import ADMIN_KEY
 from storage.webhooks import deliveries, delivery_log, message, registry
 from storage.webhooks.addresses import ForbiddenError, Resolve
 from storage.webhooks.answers import (
@@ -44,7 +43,6 @@ HOUR_MS = 3_600_000
 JSON = "application/json"
 Answer = TypeVar("Answer")
 
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 Name = Annotated[str, Path(max_length=40, description="Its id, as the list has it.")]
 
 
@@ -65,7 +63,7 @@ def webhook_routes(
     engine: Engine, known_sites: Callable[[], Collection[str]], resolve: Resolve, access: Access
 ) -> APIRouter:
     """The routes of webhooks and of their deliveries; `access` asks for the scope."""
-    router = APIRouter(tags=["webhooks"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["webhooks"], dependencies=[ADMIN_KEY])
     _add_deliveries(router, engine, access)
     _add_webhooks(router, engine, known_sites, resolve, access)
     return router
@@ -91,7 +89,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
         )
         found = await _available(delivery_log.page, engine, chosen, _parsed(params.cursor), params.limit)
         following = f"{found[-1].created_at}:{found[-1].id}" if len(found) == params.limit else ""
-        return _json(DeliveryList([delivery_view(each) for each in found], following))
+        return unkept(DeliveryList([delivery_view(each) for each in found], following))
 
     @router.get(
         "/webhook-deliveries/{delivery}",
@@ -99,7 +97,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
         responses=answered(DeliveryView, "not_found", "unavailable"),
     )
     async def get_delivery(request: Request, delivery: Name, caller: Annotated[Caller, permitted]) -> Response:
-        return _json(delivery_view(await _delivery(request, engine, delivery, caller)))
+        return unkept(delivery_view(await _delivery(request, engine, delivery, caller)))
 
     @router.post(
         "/webhook-deliveries/{delivery}/send",
@@ -115,7 +113,7 @@ def _add_deliveries(router: APIRouter, engine: Engine, access: Access) -> None:
             raise ReadError("conflict", f"{delivery} is never sent ({found.detail})")
         if not made_due and found.state != "due":
             raise ReadError("busy", f"the webhook {found.webhook_id} of {delivery} is not in use: enable it first")
-        return _json(delivery_view(found))
+        return unkept(delivery_view(found))
 
 
 def _add_webhooks(
@@ -132,7 +130,7 @@ def _add_webhooks(
     )
     async def list_webhooks(caller: Annotated[Caller, permitted]) -> Response:
         found = await _available(registry.every, engine)
-        return _json(WebhookList([view_of(each) for each in found if caller.sees(each.site)]))
+        return unkept(WebhookList([view_of(each) for each in found if caller.sees(each.site)]))
 
     @router.post(
         "/webhooks",
@@ -159,7 +157,7 @@ def _add_webhooks(
             registry.add, engine, order.site, order.url, tuple(dict.fromkeys(order.on)), order.allow_private, _now()
         )
         record_of(request.scope).subject = f"webhook {made.id}"
-        return _json(NewWebhook(view_of(made), made.secret, notice))
+        return unkept(NewWebhook(view_of(made), made.secret, notice))
 
     @router.delete(
         "/webhooks/{webhook}",
@@ -169,7 +167,7 @@ def _add_webhooks(
     async def remove_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
         found = await _webhook(request, engine, webhook, caller)
         await _known(registry.remove, engine, webhook)
-        return _json(view_of(found))
+        return unkept(view_of(found))
 
     @router.post(
         "/webhooks/{webhook}/pause",
@@ -180,7 +178,7 @@ def _add_webhooks(
         found = await _webhook(request, engine, webhook, caller)
         if not found.disabled:
             await _available(registry.disable, engine, webhook, f"paused by {caller.name}")
-        return _json(view_of(await _webhook(request, engine, webhook, caller)))
+        return unkept(view_of(await _webhook(request, engine, webhook, caller)))
 
     @router.post(
         "/webhooks/{webhook}/enable",
@@ -190,7 +188,7 @@ def _add_webhooks(
     async def enable_webhook(request: Request, webhook: Name, caller: Annotated[Caller, permitted]) -> Response:
         await _webhook(request, engine, webhook, caller)
         await _known(registry.enable, engine, webhook, _now())
-        return _json(view_of(await _webhook(request, engine, webhook, caller)))
+        return unkept(view_of(await _webhook(request, engine, webhook, caller)))
 
     @router.post(
         "/webhooks/{webhook}/rotate",
@@ -202,7 +200,7 @@ def _add_webhooks(
         order = await json_body(request, RotationOrder, "an order", MOST_BYTES)
         await _webhook(request, engine, webhook, caller)
         rotated = await _known(registry.rotate, engine, webhook, _now(), order.hours * HOUR_MS)
-        return _json(NewWebhook(view_of(rotated), rotated.secret, ""))
+        return unkept(NewWebhook(view_of(rotated), rotated.secret, ""))
 
     @router.post(
         "/webhooks/{webhook}/test",
@@ -215,7 +213,7 @@ def _add_webhooks(
             raise ReadError("busy", f"webhook {webhook} is not in use ({found.disabled}): enable it first")
         sent = message.test(found.site, found.id, _now())
         await _available(deliveries.put_test, engine, found.id, found.site, sent, _now())
-        return _json(delivery_view(await _delivery(request, engine, sent.id, caller)))
+        return unkept(delivery_view(await _delivery(request, engine, sent.id, caller)))
 
 
 async def _webhook(request: Request, engine: Engine, name: str, caller: Caller) -> Webhook:
@@ -271,7 +269,3 @@ def _parsed(cursor: str) -> tuple[int, str] | None:
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _json(answer: msgspec.Struct) -> Response:
-    return Response(encode(answer), media_type=JSON, headers={"Cache-Control": "no-store"})

@@ -2,8 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response, Security
-from fastapi.security import APIKeyHeader
+from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from storage.database.threads import in_thread
@@ -14,9 +13,8 @@ from storage.experiments.results.reads import ResultOptions, ResultReads
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, unkept
 from storage.http.errors import ReadError
+from storage.http.keys import ADMIN_KEY
 from stream.experiments.definition import ReadingName
-
-_key = APIKeyHeader(name="X-OPECOM-Key", auto_error=False, description="A key of scope admin.", scheme_name="admin")
 
 
 class ResultQuery(BaseModel):
@@ -33,7 +31,7 @@ class ResultQuery(BaseModel):
 
 def result_routes(reads: ResultReads, changes: ExperimentChanges, access: Access) -> APIRouter:
     """The route; `access` asks for the scope."""
-    router = APIRouter(tags=["experiments"], dependencies=[Security(_key)])
+    router = APIRouter(tags=["experiments"], dependencies=[ADMIN_KEY])
 
     @router.get(
         "/experiments/{name}/results",
