@@ -1,0 +1,179 @@
+// A model that `opecom models export --browser` wrote, run in the page: docs/private-mode.md has the format.
+// The same numbers as scoring/browser/interpreter.py: float32 results, sums with double precision. No eval.
+
+const FORMAT = 1;
+const fail = (why) => { throw new Error(`op-ecom model: ${why}`); };
+
+/** Head and weights from where they lie; `integrity`, the head's, is optional: the weights' stands in the head. */
+export async function loadModel(url, { integrity = '' } = {}) {
+  const answer = await get(url, integrity);
+  const head = await answer.json();
+  const weights = await get(new URL(head.weights.file, answer.url), head.weights.integrity);
+  return modelOf(head, await weights.arrayBuffer());
+}
+
+async function get(url, integrity) {
+  const answer = await fetch(url, { credentials: 'omit', integrity });
+  return answer.ok ? answer : fail(`${url} answers ${answer.status}`);
+}
+
+/**
+ * The model of a head and the bytes of its weights: `score(row, reasons = 3)`.
+ *
+ * A row has the values of `head.contract.columns` in their order; null or NaN is unknown. The answer is
+ * `{ probability, label, band, reasons: [{ feature, value, contribution }] }`, the strongest reason first.
+ */
+export function modelOf(head, weights) {
+  const { format, contract: { columns }, bands, threshold } = head;
+  if (format !== FORMAT) fail(`format ${format}, not ${FORMAT}: load the runtime of the release that exported it`);
+  const slots = [new Float32Array(columns.length), ...tensorsOf(weights)];
+  const steps = head.program.map(([operator, inputs, length, attributes = {}]) => {
+    const given = inputs.map((each) => slots[each] ?? fail('the weights are of another model'));
+    const made = new Float32Array(length);
+    slots.push(made);
+    const run = OTHERS[operator] ?? elementwise(operator);
+    return () => run(made, given, attributes);
+  });
+  const [row] = slots;
+  const probabilities = slots[head.probability], moved = slots[head.reasons];
+
+  const score = (values, most = 3) => {
+    if (values.length !== row.length) fail(`a row has ${row.length} values, not ${values.length}`);
+    row.set(Array.from(values, (value) => value ?? NaN));
+    for (const step of steps) step();
+    const probability = probabilities[0], rounded = Math.round(probability * 1e6) / 1e6;
+    // In millionths, ties to the earlier feature: as scoring/reasons.py.
+    const reasons = Array.from(moved, (each, place) => ({ place, strength: Math.round(Math.abs(each) * 1e6) }))
+      .filter(({ strength }) => strength)
+      .sort((one, other) => other.strength - one.strength)
+      .slice(0, most)
+      .map(({ place }) => ({
+        feature: columns[place],
+        value: values[place] ?? null,
+        contribution: Math.round(moved[place] * 1e7) / 1e7,
+      }));
+    return {
+      probability,
+      label: rounded >= threshold ? 'YES' : 'NO',
+      band: rounded >= bands[1] ? 'high' : rounded >= bands[0] ? 'building' : 'low',
+      reasons,
+    };
+  };
+  return { head, score };
+}
+
+function tensorsOf(buffer) {
+  const view = new DataView(buffer), bytes = new Uint8Array(buffer);
+  const isWhole = bytes.length > 11 && view.getUint32(0) === 0x4f454d57 && view.getUint16(4, true) === FORMAT
+    && view.getUint32(8, true) === crc32(bytes.subarray(12));
+  if (!isWhole) fail('the file of weights is torn or of another format: export the model again');
+  const count = view.getUint16(6, true), tensors = [];
+  let at = 12 + 12 * count;
+  for (let number = 0; number < count; number++) {
+    const [kind, rows, columns] = [0, 4, 8].map((place) => view.getUint32(12 + 12 * number + place, true));
+    const tensor = new Float32Array(rows * columns), scales = at;
+    if (kind === 2) at += 4 * rows;
+    for (let place = 0; place < tensor.length; place++) {
+      if (kind === 0) tensor[place] = view.getFloat32(at + 4 * place, true);
+      else if (kind === 1) tensor[place] = float16(view.getUint16(at + 2 * place, true));
+      else tensor[place] = view.getInt8(at + place) * view.getFloat32(scales + 4 * Math.floor(place / columns), true);
+    }
+    at += (tensor.length * (kind === 2 ? 1 : 4 / (kind + 1)) + 3) & ~3;
+    tensors.push(tensor);
+  }
+  return tensors;
+}
+
+function float16(bits) {
+  const exponent = bits >> 10 & 31, fraction = bits & 1023;
+  const size = exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24;
+  return bits >> 15 ? -size : size;
+}
+
+function crc32(bytes) {
+  const table = Int32Array.from({ length: 256 }, (_, byte) => {
+    for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? byte >>> 1 ^ 0xedb88320 : byte >>> 1;
+    return byte;
+  });
+  let state = -1;
+  for (const byte of bytes) state = state >>> 8 ^ table[(state ^ byte) & 255];
+  return ~state >>> 0;
+}
+
+// Operators of ONNX, for one place each; a comparison gives 1 or 0.
+const ELEMENTWISE = {
+  Abs: Math.abs,
+  Exp: Math.exp,
+  IsNaN: (a) => a !== a,
+  Log: Math.log,
+  Neg: (a) => -a,
+  Not: (a) => !a,
+  Relu: (a) => a > 0 ? a : 0,
+  Sigmoid: (a) => 1 / (1 + Math.exp(-a)),
+  Sqrt: Math.sqrt,
+  Tanh: Math.tanh,
+  Add: (a, b) => a + b,
+  And: (a, b) => a && b,
+  Div: (a, b) => a / b,
+  Equal: (a, b) => a === b,
+  Greater: (a, b) => a > b,
+  GreaterOrEqual: (a, b) => a >= b,
+  Less: (a, b) => a < b,
+  LessOrEqual: (a, b) => a <= b,
+  Max: (a, b) => Math.max(a, b),
+  Min: (a, b) => Math.min(a, b),
+  Mul: (a, b) => a * b,
+  Or: (a, b) => a || b,
+  Sub: (a, b) => a - b,
+  Clip: (a, b, c) => Math.min(Math.max(a, b), c),
+  Where: (a, b, c) => a ? b : c,
+};
+
+function elementwise(operator) {
+  const of = ELEMENTWISE[operator] ?? fail(`operator ${operator} is unknown: load the runtime of its release`);
+  return (made, [a, b = a, c = a]) => {
+    // What has one place stands for all.
+    const i = +(a.length > 1), j = +(b.length > 1), k = +(c.length > 1);
+    for (let at = 0; at < made.length; at++) made[at] = of(a[i * at], b[j * at], c[k * at]);
+  };
+}
+
+const OTHERS = {
+  // A row times a matrix, of which each row of units that are 0 is passed over; or times a transposed one.
+  Gemm(made, [row, matrix, added], { transB, alpha = 1 }) {
+    const many = made.length, sums = new Float64Array(many);
+    let at = 0;
+    if (transB) {
+      for (let to = 0; to < many; to++) {
+        let sum = 0;
+        for (let from = 0; from < row.length; from++) sum += row[from] * matrix[at++];
+        sums[to] = sum;
+      }
+    } else {
+      for (let from = 0; from < row.length; from++) {
+        const value = row[from];
+        if (value === 0) at += many;
+        else for (let to = 0; to < many; to++) sums[to] += value * matrix[at++];
+      }
+    }
+    for (let to = 0; to < many; to++) {
+      made[to] = sums[to] * alpha + (added ? added[added.length > 1 ? to : 0] : 0);
+    }
+  },
+  Mean(made, [row]) {
+    made[0] = row.reduce((sum, each) => sum + each, 0) / row.length;
+  },
+  Take(made, [row], { places }) {
+    places.forEach((place, at) => { made[at] = row[place]; });
+  },
+  Concat(made, given) {
+    let at = 0;
+    for (const each of given) {
+      made.set(each, at);
+      at += each.length;
+    }
+  },
+};
+
+// As a part of tracker.js.
+export default () => ({ loadModel, modelOf });
