@@ -84,10 +84,11 @@ function tensorsOf(buffer) {
   return tensors;
 }
 
+// Exponent and fraction at their places in float32, whose exponents begin 112 lower.
+const word = new Uint32Array(1), number = new Float32Array(word.buffer);
 function float16(bits) {
-  const exponent = bits >> 10 & 31, fraction = bits & 1023;
-  const size = exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24;
-  return bits >> 15 ? -size : size;
+  word[0] = (bits & 0x7fff) << 13;
+  return (bits >> 15 ? -number[0] : number[0]) * 2 ** 112;
 }
 
 function crc32(bytes) {
