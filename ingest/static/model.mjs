@@ -101,63 +101,79 @@ function crc32(bytes) {
   return ~state >>> 0;
 }
 
-// Operators of ONNX, for one place each; a comparison gives 1 or 0.
+// Operators of ONNX, for each number; a comparison gives 1 or 0. A loop for each: a function
+// that all operators share is called for every number, which no compiler takes in.
 const ELEMENTWISE = {
-  Abs: Math.abs,
-  Exp: Math.exp,
-  IsNaN: (a) => a !== a,
-  Log: Math.log,
-  Neg: (a) => -a,
-  Not: (a) => !a,
-  Relu: (a) => a > 0 ? a : 0,
-  Sigmoid: (a) => 1 / (1 + Math.exp(-a)),
-  Sqrt: Math.sqrt,
-  Tanh: Math.tanh,
-  Add: (a, b) => a + b,
-  And: (a, b) => a && b,
-  Div: (a, b) => a / b,
-  Equal: (a, b) => a === b,
-  Greater: (a, b) => a > b,
-  GreaterOrEqual: (a, b) => a >= b,
-  Less: (a, b) => a < b,
-  LessOrEqual: (a, b) => a <= b,
-  Max: (a, b) => Math.max(a, b),
-  Min: (a, b) => Math.min(a, b),
-  Mul: (a, b) => a * b,
-  Or: (a, b) => a || b,
-  Sub: (a, b) => a - b,
-  Clip: (a, b, c) => Math.min(Math.max(a, b), c),
-  Where: (a, b, c) => a ? b : c,
+  Abs(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = Math.abs(a[i * at]); },
+  Exp(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = Math.exp(a[i * at]); },
+  IsNaN(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] !== a[i * at]; },
+  Log(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = Math.log(a[i * at]); },
+  Neg(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = -a[i * at]; },
+  Not(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = !a[i * at]; },
+  Relu(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] > 0 ? a[i * at] : 0; },
+  Sigmoid(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = 1 / (1 + Math.exp(-a[i * at])); },
+  Sqrt(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = Math.sqrt(a[i * at]); },
+  Tanh(r, a, i) { for (let at = 0; at < r.length; at++) r[at] = Math.tanh(a[i * at]); },
+  Add(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] + b[j * at]; },
+  And(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] && b[j * at]; },
+  Div(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] / b[j * at]; },
+  Equal(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] === b[j * at]; },
+  Greater(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] > b[j * at]; },
+  GreaterOrEqual(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] >= b[j * at]; },
+  Less(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] < b[j * at]; },
+  LessOrEqual(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] <= b[j * at]; },
+  Max(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = Math.max(a[i * at], b[j * at]); },
+  Min(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = Math.min(a[i * at], b[j * at]); },
+  Mul(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] * b[j * at]; },
+  Or(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] || b[j * at]; },
+  Sub(r, a, i, b, j) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] - b[j * at]; },
+  Clip(r, a, i, b, j, c, k) {
+    for (let at = 0; at < r.length; at++) r[at] = Math.min(Math.max(a[i * at], b[j * at]), c[k * at]);
+  },
+  Where(r, a, i, b, j, c, k) { for (let at = 0; at < r.length; at++) r[at] = a[i * at] ? b[j * at] : c[k * at]; },
 };
 
 function elementwise(operator) {
   const of = ELEMENTWISE[operator] ?? fail(`operator ${operator} is unknown: load the runtime of its release`);
-  return (made, [a, b = a, c = a]) => {
-    // What has one place stands for all.
-    const i = +(a.length > 1), j = +(b.length > 1), k = +(c.length > 1);
-    for (let at = 0; at < made.length; at++) made[at] = of(a[i * at], b[j * at], c[k * at]);
-  };
+  // What has one number stands for all.
+  return (made, given) => of(made, ...given.flatMap((each) => [each, +(each.length > 1)]));
+}
+
+function times(row, matrix, sums) {
+  // The rows of the matrix whose number is 0 add nothing.
+  const values = [], starts = [];
+  row.forEach((value, from) => {
+    if (value !== 0) starts.push((values.push(value), from * sums.length));
+  });
+  while (values.length % 4) starts.push((values.push(0), 0));
+  for (let each = 0; each < values.length; each += 4) {
+    const [a, b, c, d] = values.slice(each, each + 4), [i, j, k, l] = starts.slice(each, each + 4);
+    for (let to = 0; to < sums.length; to++) {
+      sums[to] += a * matrix[i + to] + b * matrix[j + to] + c * matrix[k + to] + d * matrix[l + to];
+    }
+  }
+}
+
+function timesTransposed(row, matrix, sums) {
+  for (let to = 0, at = 0; to < sums.length; to++) {
+    let a = 0, b = 0, c = 0, d = 0, from = 0;
+    for (; from + 3 < row.length; from += 4, at += 4) {
+      a += row[from] * matrix[at];
+      b += row[from + 1] * matrix[at + 1];
+      c += row[from + 2] * matrix[at + 2];
+      d += row[from + 3] * matrix[at + 3];
+    }
+    for (; from < row.length; from++) a += row[from] * matrix[at++];
+    sums[to] = a + b + c + d;
+  }
 }
 
 const OTHERS = {
-  // A row times a matrix, of which each row of units that are 0 is passed over; or times a transposed one.
+  // Four products at a time take less than half the time that one after the other does.
   Gemm(made, [row, matrix, added], { transB, alpha = 1 }) {
-    const many = made.length, sums = new Float64Array(many);
-    let at = 0;
-    if (transB) {
-      for (let to = 0; to < many; to++) {
-        let sum = 0;
-        for (let from = 0; from < row.length; from++) sum += row[from] * matrix[at++];
-        sums[to] = sum;
-      }
-    } else {
-      for (let from = 0; from < row.length; from++) {
-        const value = row[from];
-        if (value === 0) at += many;
-        else for (let to = 0; to < many; to++) sums[to] += value * matrix[at++];
-      }
-    }
-    for (let to = 0; to < many; to++) {
+    const sums = new Float64Array(made.length);
+    (transB ? timesTransposed : times)(row, matrix, sums);
+    for (let to = 0; to < made.length; to++) {
       made[to] = sums[to] * alpha + (added ? added[added.length > 1 ? to : 0] : 0);
     }
   },
