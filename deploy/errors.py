@@ -32,6 +32,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
             StepFailedError
         LearningError
         ModelError
+            BrowserExportError
             ContractError
             RegistryError
             UnfitModelError

@@ -23,6 +23,7 @@ _OPERATIONS = {
     ".datalayer.mjs": "getTrackerDatalayerModule",
     ".locks.mjs": "getTrackerLocksModule",
     ".assignment.mjs": "getTrackerAssignmentModule",
+    ".model.mjs": "getTrackerModelModule",
 }
 
 

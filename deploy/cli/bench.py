@@ -17,11 +17,23 @@ from deploy.terminal.plain import print_line
 
 Bench = Literal[
     "worker", "latency", "ingest", "writer", "replay", "sessions", "model", "predict", "learn", "tracker", "idle",
-    "history", "console", "peers", "load", "soak", "growth", "experiments", "floods",
+    "history", "console", "peers", "load", "soak", "growth", "experiments", "floods", "browser",
 ]  # fmt: skip
 #: They need no Kafka.
 ALONE = (
-    *("model", "predict", "learn", "tracker", "idle", "history", "console", "growth", "experiments", "floods"),
+    *(
+        "model",
+        "predict",
+        "learn",
+        "tracker",
+        "idle",
+        "history",
+        "console",
+        "growth",
+        "experiments",
+        "floods",
+        "browser",
+    ),
     *("writer --embedded", "load --embedded"),
 )
 #: They have a form of the embedded profile.

@@ -1,6 +1,8 @@
 """`opecom models`: the versions of the model, and which of them scores."""
 
 import asyncio
+import gzip
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,8 +18,9 @@ from deploy.terminal.plain import print_line
 from deploy.wiring.models import writable_registry
 from ingest.events import base_site
 from scoring import registry
-from scoring.folder import Place, RegistryError
-from scoring.manifest import Manifest
+from scoring.browser.weights import WeightsKind
+from scoring.folder import Place, RegistryError, write
+from scoring.manifest import Manifest, ModelError
 from scoring.promotions import Promotion
 from stream.kafka.client_log import silence_libraries
 
@@ -109,6 +112,49 @@ def compare(first: Version, second: Version, json: Json = False) -> None:
     TerminalConsole().print(table)
     if one.data_sha256 != other.data_sha256:
         print_line("they were trained and tested on different data, so the metrics do not compare like with like")
+
+
+@app.command()
+def export(
+    version: Version,
+    browser: Annotated[bool, typer.Option("--browser", help="For the runtime in the page, tracker.model.mjs.")] = False,
+    out: Annotated[Path, typer.Option(help="The folder; it is made where there is none.")] = Path("browser-models"),
+    weights: Annotated[
+        WeightsKind, typer.Option(help="How the large matrices are stored; int8 is half as large, and less exact.")
+    ] = "float16",
+    json: Json = False,
+) -> None:
+    """Writes a version for the browser: a head (JSON) and its weights, compared with onnxruntime before."""
+    from scoring.browser.export import export as exported
+    from scoring.browser.export import integrity
+
+    if not browser:
+        raise SetupError("there is one export, for browsers: opecom models export --browser VERSION")
+    folder = _folder(load())
+    try:
+        made = exported(registry.graph_of(folder, version), registry.manifest(folder, version), weights)
+    except ModelError as error:
+        raise SetupError(f"model {version} was not exported: {error}") from error
+    try:
+        # The head last: what it names is there.
+        write(out / made.weights_name, made.weights)
+        write(out / made.head_name, made.head)
+    except RegistryError as error:
+        raise SetupError(f"cannot write into {out}: {error.__cause__}: give another folder with --out") from error
+    size = sum(len(gzip.compress(each, 9, mtime=0)) for each in (made.head, made.weights))
+    head = {"head": str(out / made.head_name), "integrity": integrity(made.head)}
+    if json:
+        print_line(
+            _json({**head, "weights": str(out / made.weights_name), "gzipped_bytes": size, "parity": made.parity})
+        )
+        return
+    parity = made.parity
+    print_line(f"{head['head']} (integrity {head['integrity']})")
+    print_line(f"{out / made.weights_name}; both {size / 1000:.1f} kB gzipped")
+    print_line(
+        f"{parity.rows:,} drawn sessions: at most {parity.max_difference:.2g} from the served probability, "
+        f"{parity.same_top_reason:.1%} with the same first reason"
+    )
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`opecom models`: what the registry has, side by side, and what is refused in one line."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,8 +13,13 @@ from deploy.errors import SetupError
 from deploy.settings.model import load
 from deploy.wiring.models import CurrentModel, models, writable_registry
 from scoring import registry
+from scoring.contracts import UCI
+from scoring.features import NAMES
 from scoring.folder import RegistryError
 from scoring.promotions import Promotion, in_force, promotions, remember, site_models
+from scoring.training.differences import draw
+from scoring.training.trees import LESS, Branch, Trees
+from tests.support.browser_models import model_of
 from tests.support.models import registry_of
 
 
@@ -57,6 +63,52 @@ def test_a_version_that_is_not_there_is_one_line(words: tuple[str, ...]) -> None
     with pytest.raises(SetupError, match=r"model 'm9' is not in .*m1, m2") as failed:
         CliRunner().invoke(app, ["models", *words], catch_exceptions=False)
     assert "\n" not in str(failed.value)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("weights", ["float16", "int8"])
+def test_export_for_browsers(weights: str, tmp_path: Path) -> None:
+    made = json.loads(
+        output_of("export", "--browser", "m2", "--out", str(tmp_path / "web"), "--weights", weights, "--json")
+    )
+    head = json.loads(Path(made["head"]).read_bytes())
+    assert {file.name for file in (tmp_path / "web").iterdir()} == {Path(made["head"]).name, head["weights"]["file"]}
+    assert (head["version"], head["weights"]["kind"]) == ("m2", weights)
+    assert Path(made["weights"]).stat().st_size == head["weights"]["bytes"]
+    assert made["gzipped_bytes"] < 130_000
+    assert made["integrity"].startswith("sha384-")
+    assert "with the same first reason" in output_of("export", "--browser", "m2", "--out", str(tmp_path / "web"))
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param(("m1",), "opecom models export --browser VERSION", id="not said for what"),
+        pytest.param(("m9", "--browser"), r"m9 was not exported: model 'm9' is not in", id="not there"),
+        pytest.param(
+            ("m1", "--browser", "--out", "manifest.json/web"), "give another folder with --out", id="no folder"
+        ),
+    ],
+)
+def test_an_export_that_cannot_be_is_one_line(
+    words: tuple[str, ...], expected: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder / "m1")
+    with pytest.raises(SetupError, match=expected) as failed:
+        CliRunner().invoke(app, ["models", "export", *words], catch_exceptions=False)
+    assert "\n" not in str(failed.value)
+
+
+def test_trees_are_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = (0.0,) * len(NAMES)
+    graph = draw(Trees(0.25, [Branch(LESS, NAMES.index("PageValues"), 1.0, (), -1.0, 1.0)]), reference, pairs=1)
+    made = model_of(graph, UCI, reference)
+    sha256 = hashlib.sha256(graph).hexdigest()
+    registry.add(tmp_path, graph, msgspec.structs.replace(made.manifest, version="trees", sha256=sha256), "# Trees\n")
+    monkeypatch.setenv("OPECOM_SCORING__REGISTRY", str(tmp_path))
+    with pytest.raises(SetupError, match="model trees was not exported: its graph has decision trees"):
+        CliRunner().invoke(app, ["models", "export", "--browser", "trees"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(

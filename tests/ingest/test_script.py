@@ -17,8 +17,9 @@ from ingest.publish import ListPublisher
 from tests.support import wheel
 from tests.support.ingest_app import ingest_client, settings
 
-#: 7 kB for what every page loads, comments included. Parts and stub are the business of the pages that use them.
-MOST_BYTES, MOST_PART_BYTES, MOST_STUB_BYTES = 7_000, 3_000, 400
+#: 7 kB for what every page loads, comments included. Parts and stub are the business of the pages that use them; the
+#: runtime of models has a loop for each operator.
+MOST_BYTES, MOST_PART_BYTES, MOST_STUB_BYTES = 7_000, {"model": 4_000}, 400
 SOURCE = script.read("/static/tracker.js")
 
 
@@ -31,8 +32,8 @@ async def browser() -> AsyncIterator[httpx.AsyncClient]:
 def test_the_script_is_small_as_it_stands() -> None:
     assert len(gzip.compress(SOURCE.script.content, 9, mtime=0)) <= MOST_BYTES
     assert len(gzip.compress(SOURCE.stub.content, 9, mtime=0)) <= MOST_STUB_BYTES
-    for part in SOURCE.parts.values():
-        assert len(gzip.compress(part.content, 9, mtime=0)) <= MOST_PART_BYTES
+    for name, part in SOURCE.parts.items():
+        assert len(gzip.compress(part.content, 9, mtime=0)) <= MOST_PART_BYTES.get(name, 3_000)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections import defaultdict
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from deploy.bench import (
+    browser,
     console,
     experiments,
     floods,
@@ -30,6 +32,7 @@ from deploy.cli.bench import bench
 from deploy.errors import SetupError
 from deploy.settings.model import Settings
 from scoring import registry
+from scoring.browser.program import BrowserExportError
 from scoring.onnx import session
 from scoring.prediction import decode
 from scoring.prediction_rows import model_input
@@ -149,6 +152,40 @@ def test_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < figures["longest_slice_ms"] <= figures["cpu_ms_per_page_view"]
     assert figures["gzipped_bytes"] <= TARGETS["tracker"]["gzipped_bytes"].bound
     assert notes[0].startswith("2 page views")
+
+
+@pytest.mark.skipif(chromium() is None, reason=MISSING)
+def test_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "QUICK_ROWS", 300)
+    with alone(Settings()) as run:
+        figures, notes = asyncio.run(browser.measure(run, None, True))
+    targets = TARGETS["browser"]
+    assert figures.keys() == targets.keys()
+    # How long a score takes is an idle machine's to say.
+    assert all(targets[name].met(figures[name]) for name in figures if name != "p95_ms"), notes
+    assert figures["p95_ms"] > 0
+    assert notes[-1].endswith("0 violations of the policy")
+
+
+@pytest.mark.skipif(chromium() is None, reason=MISSING)
+def test_a_page_that_cannot_load_the_model_gives_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser, "QUICK_ROWS", 10)
+    whole = browser.export
+    monkeypatch.setattr(browser, "export", lambda *given: replace(whole(*given), weights=b"torn"))
+    with alone(Settings()) as run, pytest.raises(BenchError, match=r"the model does not load in the page: .*fetch"):
+        asyncio.run(browser.measure(run, None, True))
+
+
+def test_a_model_that_no_browser_runs_gives_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise BrowserExportError("its graph has decision trees")
+
+    monkeypatch.setattr(browser, "export", refuse)
+    with (
+        alone(Settings()) as run,
+        pytest.raises(BenchError, match=r"no model to run, \S+: its graph has decision trees"),
+    ):
+        asyncio.run(browser.measure(run, None, True))
 
 
 @pytest.mark.long
