@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
+from ingest.events import ReportAction
 from storage.database.threads import in_thread
 from storage.experiments.changes import ExperimentLog
 from storage.http.errors import ReadError
 from storage.interventions.answers import InterventionRequest, InterventionView
 from storage.interventions.drafts import InterventionDraft, InterventionDrafts
-from storage.interventions.firings import counts
+from storage.interventions.firings import FiringOutcome, counts
+from storage.interventions.reports import report_counts
 from stream.experiments.history import Experiments
 from stream.interventions.changes import faulty
 from stream.interventions.definition import InterventionDefinition
@@ -50,8 +52,11 @@ class InterventionChanges:
         if found.status == "draft":
             return found
         known = await in_thread(counts, self._drafts.engine, found.site, name)
+        reported = await in_thread(report_counts, self._drafts.engine, found.site, name)
         return msgspec.structs.replace(
-            found, delivered=known.get("delivered", 0), held=known.get("held", 0), capped=known.get("capped", 0)
+            found,
+            **{outcome: known.get(outcome, 0) for outcome in get_args(FiringOutcome)},
+            **{action: reported.get(action, 0) for action in get_args(ReportAction)},
         )
 
     async def create(self, request: InterventionRequest, by: str) -> InterventionView:

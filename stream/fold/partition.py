@@ -255,6 +255,10 @@ class Partition:
             # It counts as never sent, but moves the clock: other sessions close when they would have.
             self._advance(clock_of(event), event.received_at, record.offset, result)
             return "erased", ""
+        if event.type == "intervention":
+            # About a session and no part of it: the writer keeps it (storage/interventions/reports.py).
+            self._advance(clock_of(event), event.received_at, record.offset, result)
+            return "report", ""
         return self._fold_event(record, event, id_bytes, result)
 
     def _fold_event(
