@@ -15,6 +15,7 @@ from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import QueryApi, call_api
 from deploy.wiring.keys import admin_key
 from storage.interventions.answers import InterventionList, InterventionView
+from stream.interventions.definition import InterventionAction
 
 app = typer.Typer(
     help="Interventions: rules that act on a session, once, at the moment that they name.", no_args_is_help=True
@@ -32,6 +33,9 @@ def create(
     name: Annotated[str, typer.Argument(help="Its name: a-z, 0-9, _ and -; at most 32.")],
     when: Annotated[str, typer.Option(help="A condition, as probability > 0.5 and idle_seconds >= 60.")],
     site: Annotated[str, typer.Option(help="The site; may be left out where there is one.")] = "",
+    action: Annotated[
+        InterventionAction, typer.Option(help="Where the message goes: to the site's webhooks, or to the page.")
+    ] = "webhook",
     payload: Annotated[str, typer.Option(help="A JSON object that goes with the message.")] = "",
     priority: Annotated[int, typer.Option(min=0, max=1000, help="Of several at one moment, the greatest wins.")] = 0,
     visitor_cap: Annotated[int, typer.Option(min=0, help="How often a visitor meets it; 0: no limit.")] = 0,
@@ -46,6 +50,7 @@ def create(
         "name": name,
         "site": site_named(settings, site),
         "when": when,
+        "action": action,
         "payload": payload,
         "priority": priority,
         "visitor_cap": visitor_cap,
@@ -122,6 +127,7 @@ def _print(body: bytes, as_json: bool) -> None:
         return
     quiet = f"{found.quiet.since} to {found.quiet.until} o'clock" if found.quiet else "none"
     fired = f"{found.delivered} delivered, {found.held} held back, {found.capped} too many for the visitor"
+    reported = f"{found.shown} shown, {found.dismissed} dismissed, {found.clicked} clicked"
     table = Table(show_header=False)
     for name, value in (
         ("intervention", found.name),
@@ -138,6 +144,7 @@ def _print(body: bytes, as_json: bool) -> None:
         ("version", str(found.version)),
         ("by", found.by),
         *([("fired", fired)] if found.delivered is not None else []),
+        *([("on the page", reported)] if found.action == "page" and found.shown is not None else []),
     ):
         table.add_row(name, escape(value))
     TerminalConsole().print(table)
