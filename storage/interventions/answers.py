@@ -9,6 +9,7 @@ from stream.experiments.names import SiteName as InterventionSite
 from stream.interventions.definition import (
     Cooldown,
     InterventionAction,
+    InterventionDefinition,
     InterventionName,
     Payload,
     Priority,
@@ -34,6 +35,11 @@ class InterventionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     visitor_cooldown_seconds: Cooldown = 0
     quiet: QuietHours | None = None
     experiment: OptionalExperiment = ""
+
+    def running(self, since: int, by: str = "") -> InterventionDefinition:
+        """As it stands in the log once it is started, at `since` (ms UTC)."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return InterventionDefinition(**given, status="running", started_at=since, by=by)
 
 
 class InterventionView(Struct, frozen=True, kw_only=True):

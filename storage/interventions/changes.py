@@ -61,7 +61,7 @@ class InterventionChanges:
 
     async def create(self, request: InterventionRequest, by: str) -> InterventionView:
         draft = InterventionDraft(request, self._now(), by)
-        if reason := faulty(_started(draft, draft.created_at, by)):
+        if reason := faulty(request.running(draft.created_at, by)):
             raise ReadError("invalid", reason)
         async with self._lock:
             taken = {each.name for each in (await self._log.read()).interventions()}
@@ -80,7 +80,7 @@ class InterventionChanges:
         if draft is None:
             _running(await self._log.read(), name)
             raise ReadError("conflict", f"{name} runs already")
-        found = await self._put(lambda known: _started(draft, self._now(), by))
+        found = await self._put(lambda known: draft.request.running(self._now(), by))
         await in_thread(self._drafts.discard, name)
         return found
 
@@ -103,10 +103,6 @@ class InterventionChanges:
             if record not in known.interventions():
                 raise ReadError("conflict", "another process changed it meanwhile: look at it, and try again")
         return _view_of(record, known, notices)
-
-
-def _started(draft: InterventionDraft, now: int, by: str) -> InterventionDefinition:
-    return InterventionDefinition(**_wanted(draft.request), status="running", started_at=now, by=by)
 
 
 def _wanted(source: InterventionRequest | InterventionDefinition) -> dict[str, Any]:
