@@ -57,6 +57,7 @@ MEMBERS: dict[EventType, str | None] = {
     "commerce": "commerce",
     "purchase": "purchase",
     "session_end": None,
+    "intervention": "intervention",
 }
 
 
@@ -241,6 +242,7 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: SenderCont
         custom=_custom(sent.custom) if sent.custom else None,
         purchase=purchase_of(sent.purchase, sender.is_trusted_with_money) if sent.purchase else None,
         commerce=commerce_of(sent.commerce, sender.is_trusted_with_money) if sent.commerce else None,
+        intervention=sent.intervention,
         history=sent.history,
         context=_imported_context(sent) if isinstance(sent, ImportedEvent) else _context(sent, sender),
         clock="replayed" if imported else "live",  # see ClockKind
@@ -252,9 +254,11 @@ def _check_members(sent: SentEvent) -> None:
     needed = MEMBERS[sent.type]
     if needed is not None and getattr(sent, needed) is None:
         raise RequestRefusedError("invalid", f"an event of type {sent.type} needs `{needed}`")
-    for member in ("ping", "custom", "commerce", "purchase"):
+    for member in ("ping", "custom", "commerce", "purchase", "intervention"):
         if member != needed and getattr(sent, member) is not None:
             raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `{member}`")
+    if sent.type == "intervention" and isinstance(sent, ImportedEvent):
+        raise RequestRefusedError("invalid", "an import takes no event of type intervention: none fires in history")
     if sent.history is not None and sent.type != "session_start":
         raise RequestRefusedError("invalid", f"an event of type {sent.type} takes no `history`: session_start does")
 

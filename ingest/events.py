@@ -19,7 +19,11 @@ LIVE_CLOCK = "live"
 #: A live time so far after the Kafka timestamp of its record is not believed; in ms.
 CLOCK_TOLERANCE_MS = 10_000
 
-EventType = Literal["session_start", "page_view", "page_ping", "custom", "commerce", "purchase", "session_end"]
+EventType = Literal[
+    "session_start", "page_view", "page_ping", "custom", "commerce", "purchase", "session_end", "intervention"
+]  # fmt: skip
+#: What a page says of an intervention that reached it.
+ReportAction = Literal["shown", "dismissed", "clicked"]
 PageType = Literal["Administrative", "Informational", "ProductRelated"]
 VisitorType = Literal["New_Visitor", "Returning_Visitor", "Other"]
 DeviceClass = Literal["desktop", "mobile", "tablet", "other"]
@@ -91,6 +95,17 @@ class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown
     verified: bool = False
 
 
+class InterventionReport(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What became of an intervention on the page: its name, and the `opened_at` of the session in which it fired.
+
+    It is about the visit and no part of it: no session counts it, and it keeps none open.
+    """
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$(?!\n)")]
+    opened_at: Millis
+    action: ReportAction
+
+
 class Context(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """Where the visitor comes from; code 0 means unknown (UCI never published its code books)."""
 
@@ -124,6 +139,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, for
     custom: Custom | None = None
     purchase: Purchase | None = None
     commerce: Commerce | None = None
+    intervention: InterventionReport | None = None
     #: Of a session's start.
     history: VisitorHistory | None = None
     context: Context = Context()

@@ -15,6 +15,7 @@ from ingest.events import (
     LATEST_MS,
     Context,
     EventType,
+    InterventionReport,
     PageType,
     Ping,
     SessionId,
@@ -107,6 +108,7 @@ class SentEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     custom: SentCustom | None = None
     purchase: SentPurchase | None = None
     commerce: SentCommerce | None = None
+    intervention: InterventionReport | None = None
     history: VisitorHistory | None = None
 
 

@@ -214,9 +214,9 @@ class ArmAssignment(Struct, frozen=True, gc=False, omit_defaults=True):
 class FiredIntervention(Struct, frozen=True, gc=False, omit_defaults=True):
     """An intervention that has fired in the session: when, by the log's clock in ms UTC, and by which of its records.
 
-    `held`: an experiment holds it back, so that it is recorded and nobody acts. `payload` is JSON of the shop's, "" for
-    none; `visitor_cap` and `visitor_cooldown_seconds` are what holds for the visitor's sessions together
-    (stream/interventions/definition.py).
+    `held`: an experiment holds it back, so that it is recorded and nobody acts. `payload` is JSON of the shop's, in the
+    record that fires it alone, "" for none; `visitor_cap` and `visitor_cooldown_seconds` are what holds for the
+    visitor's sessions together (stream/interventions/definition.py).
     """
 
     name: Name
@@ -247,6 +247,11 @@ class ScoredSession(SessionUpdate, frozen=True, gc=False, kw_only=True):
     #: What has fired in the session so far, in its order. The one that this update fires has the offset of its record.
     interventions: Annotated[tuple[FiredIntervention, ...], ColumnSpec(in_intent=True)] = ()
     schema_version: Annotated[Literal[1], ColumnSpec(tables=())] = 1
+
+
+def without_payload(fired: FiredIntervention) -> FiredIntervention:
+    """The intervention as records have it after the one that fires it."""
+    return msgspec.structs.replace(fired, payload="") if fired.payload else fired
 
 
 def is_held(experiments: Sequence[ArmAssignment], holdout: bool) -> bool:

@@ -21,7 +21,7 @@ from stream.fold.partition import LogRecord, Partition
 from stream.fold.result import EmitPolicy, FoldResult
 from stream.fold.update import UnscoredUpdate
 from stream.interventions.decide import decide
-from stream.scored import ArmAssignment, Reason, ScoredSession, SessionUpdate
+from stream.scored import ArmAssignment, Reason, ScoredSession, SessionUpdate, without_payload
 
 #: Most updates that are scored, encoded and published at a time; the model runs on 256 of them at once (onnx.py).
 SCORE_ROWS = 2_048
@@ -147,7 +147,11 @@ def _decided(updates: Sequence[UnscoredUpdate], scored: Sequence[ScoredUpdate]) 
         before = session.fired
         fired = session.fired = decide(before, update.enrolment.interventions, made.record, session.calendar.hour)
         if update.published == "always" or (update.published == "if_fired" and fired is not before):
-            record = msgspec.structs.replace(made.record, interventions=fired) if fired else made.record
+            record = made.record
+            if fired:
+                # A session may have a dozen payloads; each goes once.
+                carried = (*map(without_payload, before), *fired[len(before) :])
+                record = msgspec.structs.replace(record, interventions=carried)
             ready.append(ScoredUpdate(made.partition, made.key, record))
     return ready
 

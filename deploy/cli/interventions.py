@@ -1,6 +1,8 @@
 """`opecom interventions`: rules that act on sessions, by way of the query API."""
 
-from typing import Annotated, Any
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -14,7 +16,9 @@ from deploy.terminal.console import TerminalConsole, escape
 from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import QueryApi, call_api
 from deploy.wiring.keys import admin_key
-from storage.interventions.answers import InterventionList, InterventionView
+from storage.interventions.answers import InterventionList, InterventionRequest, InterventionView
+from storage.replay.request import ReplaySelection
+from stream.interventions.definition import InterventionAction
 
 app = typer.Typer(
     help="Interventions: rules that act on a session, once, at the moment that they name.", no_args_is_help=True
@@ -32,6 +36,9 @@ def create(
     name: Annotated[str, typer.Argument(help="Its name: a-z, 0-9, _ and -; at most 32.")],
     when: Annotated[str, typer.Option(help="A condition, as probability > 0.5 and idle_seconds >= 60.")],
     site: Annotated[str, typer.Option(help="The site; may be left out where there is one.")] = "",
+    action: Annotated[
+        InterventionAction, typer.Option(help="Where the message goes: to the site's webhooks, or to the page.")
+    ] = "webhook",
     payload: Annotated[str, typer.Option(help="A JSON object that goes with the message.")] = "",
     priority: Annotated[int, typer.Option(min=0, max=1000, help="Of several at one moment, the greatest wins.")] = 0,
     visitor_cap: Annotated[int, typer.Option(min=0, help="How often a visitor meets it; 0: no limit.")] = 0,
@@ -46,6 +53,7 @@ def create(
         "name": name,
         "site": site_named(settings, site),
         "when": when,
+        "action": action,
         "payload": payload,
         "priority": priority,
         "visitor_cap": visitor_cap,
@@ -96,6 +104,45 @@ def show(name: Name, json: Json = False) -> None:
     _print(_call(load(), "GET", f"/{quote(name, safe='')}"), json)
 
 
+@app.command("try")
+def try_(
+    which: Annotated[str, typer.Argument(help="A draft or an intervention by its name, or a JSON file of one.")],
+    days: Annotated[float, typer.Option(min=0.01, help="Sessions opened in so many days up to now.")] = 1,
+    source: Annotated[Literal["kafka", "clickhouse"], typer.Option(help="Where the events are read.")] = "kafka",
+    json: Json = False,
+) -> None:
+    """Says how often it would have fired lately: folds the recent log with it, and changes nothing."""
+    # Here, so that no other command of this group loads clients of databases.
+    from deploy.terminal.intervention_trial import print_trial
+    from deploy.terminal.replay_progress import trial
+
+    settings = load()
+    wanted = _wanted(settings, which)
+    since = int((time.time() - days * 86_400) * 1000)
+    request = ReplaySelection(since=since, site=wanted.site, source=source, into="trial", intervention=wanted)
+    if request.fault:
+        raise SetupError(request.fault)
+    console = TerminalConsole(stderr=json)
+    report = trial(settings, request, console)
+    if json:
+        print_line(msgspec.json.encode(report).decode())
+    else:
+        print_trial(console, report)
+
+
+def _wanted(settings: Settings, which: str) -> InterventionRequest:
+    """The intervention of a file or of a name; raises SetupError."""
+    if not which.endswith(".json"):
+        found = msgspec.json.decode(_call(settings, "GET", f"/{quote(which, safe='')}"), type=InterventionView)
+        return InterventionRequest(**{name: getattr(found, name) for name in InterventionRequest.__struct_fields__})
+    try:
+        return msgspec.json.decode(Path(which).read_bytes(), type=InterventionRequest)
+    except OSError as error:
+        raise SetupError(f"{which} cannot be read: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise SetupError(f"{which} is no intervention: {error}; it has the fields of POST /interventions") from None
+
+
 def _hours(text: str) -> dict[str, int] | None:
     if not text:
         return None
@@ -122,6 +169,7 @@ def _print(body: bytes, as_json: bool) -> None:
         return
     quiet = f"{found.quiet.since} to {found.quiet.until} o'clock" if found.quiet else "none"
     fired = f"{found.delivered} delivered, {found.held} held back, {found.capped} too many for the visitor"
+    reported = f"{found.shown} shown, {found.dismissed} dismissed, {found.clicked} clicked"
     table = Table(show_header=False)
     for name, value in (
         ("intervention", found.name),
@@ -138,6 +186,7 @@ def _print(body: bytes, as_json: bool) -> None:
         ("version", str(found.version)),
         ("by", found.by),
         *([("fired", fired)] if found.delivered is not None else []),
+        *([("on the page", reported)] if found.action == "page" and found.shown is not None else []),
     ):
         table.add_row(name, escape(value))
     TerminalConsole().print(table)

@@ -19,7 +19,8 @@ from ingest.events import EventType, PageType, VisitorType
 _TABLES = ("table", "fields", "constants", "time", "values")
 #: What a map of values may make of a cell, beside "" for nothing.
 _VALUES: Mapping[str, tuple[str, ...]] = {
-    "type": get_args(EventType),
+    # Interventions fire in no history.
+    "type": tuple(kind for kind in get_args(EventType) if kind != "intervention"),
     "page.type": get_args(PageType),
     "visitor_type": get_args(VisitorType),
 }

@@ -33,6 +33,7 @@ from deploy.wiring.keys import admin_key
 from deploy.wiring.storage import databases
 from ingest.outage import reason_of
 from scoring.shadow.report import ShadowReport
+from storage.interventions.trial_report import TrialReport
 from storage.replay.account import Account
 from storage.replay.errors import ReplayError
 from storage.replay.feature_differences import FeatureCheckReport
@@ -47,7 +48,7 @@ LOOK = 0.3
 #: The status of a job that the system does not know.
 NOT_FOUND = 404
 #: What a replay without a number is called, a dry run if nothing else.
-_UNNUMBERED = {"features": "training set", "shadow": "shadow", "check": "check"}
+_UNNUMBERED = {"features": "training set", "shadow": "shadow", "check": "check", "trial": "trial"}
 
 
 class InterruptedReplayError(SetupError):
@@ -95,6 +96,14 @@ def check(settings: Settings, request: ReplaySelection, console: TerminalConsole
     found = _run(as_running(settings), request, False, 1, console).check
     if found is None:
         raise SetupError("the running system is of an earlier version and checks no features: start it again")
+    return found
+
+
+def trial(settings: Settings, request: ReplaySelection, console: TerminalConsole) -> TrialReport:
+    """Try an intervention on the log. Raises SetupError."""
+    found = _run(as_running(settings), request, False, 1, console).trial
+    if found is None:
+        raise SetupError("the running system is of an earlier version and tries no interventions: start it again")
     return found
 
 
@@ -174,7 +183,7 @@ async def _here(settings: Settings, request: ReplaySelection, anew: bool, jobs: 
     """The replay in this process, and in more where `jobs` says so."""
     elsewhere = (
         partial(_in_processes, settings, jobs)
-        if jobs > 1 and request.into not in ("nothing", "features", "shadow", "check")
+        if jobs > 1 and request.into not in ("nothing", "features", "shadow", "check", "trial")
         else None
     )
     try:

@@ -50,6 +50,7 @@ from storage.http.access import Access
 from storage.http.errors import ReadError
 from storage.http.stream_tokens import Tokens
 from storage.interventions.api import intervention_routes
+from storage.interventions.firings import firings_of
 from storage.learner.runs import LearnerRuns
 from storage.learning.api import learning_routes
 from storage.learning.timeline import TimelineRows
@@ -141,7 +142,11 @@ def app(
         tokens=Tokens(secret, api.token_seconds, time.time),
         streams=Streams(following, stop, api.max_streams, metrics),
         session_streams=SessionStreams(
-            partial(SubscriberHub, following, stop), queries, api.max_session_streams, metrics
+            partial(SubscriberHub, following, stop),
+            queries,
+            api.max_session_streams,
+            metrics,
+            firings=partial(firings_of, opened.engine),
         ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,

@@ -34,6 +34,8 @@ from storage.replay.stored_timeline import StoredTimeline
 from storage.replay.targets import DatabaseTarget, DryRunTarget, FileTarget, ReplayTarget, TopicTarget
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.relational_sink import RelationalSink
+from stream.experiments.history import Experiments
+from stream.fold.mark import Mark
 from stream.fold.partition import Partition
 from stream.kafka.clients import KafkaClients, running
 from stream.kafka.log_reader import KafkaLogReader
@@ -63,6 +65,10 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
                 )
             return FileTarget(Path(request.target)) if request.into == "file" else topic
 
+        def make(number: int, mark: Mark, experiments: Experiments | None = None) -> Partition:
+            chosen = experiments or followed.experiments
+            return Partition(log, number, known, followed.statistics, mark, followed.erasures, chosen)
+
         yield ReplayContext(
             log=log,
             partitions=kafka.partitions,
@@ -73,9 +79,7 @@ async def world(settings: Settings, opened: DatabaseHandles, request: ReplaySele
             journal=Journal(opened.engine, log),
             calendars=known,
             models=_explained(models(settings.scoring, log)),
-            make=lambda number, mark: Partition(
-                log, number, known, followed.statistics, mark, followed.erasures, followed.experiments
-            ),
+            make=make,
             experiments=followed.experiments,
             erasures=followed.erasures,
             wait_for_versions=followed.wait_for_versions,

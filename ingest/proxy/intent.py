@@ -143,7 +143,8 @@ def stream_described() -> dict[str, Any]:
     return {
         "summary": "The intent of a session as it changes (server-sent events)",
         "description": "Events are named `intent`; their data is what `GET /sessions/{id}/intent` of the query API "
-        "answers, or less where the site shows only the band. The current one comes first.",
+        "answers, or less where the site shows only the band. The current one comes first. An event `intervention` "
+        "brings what one sends to the page: intervention, opened_at, fired_at, payload.",
         "operationId": "streamIntent",
         "tags": ["intent"],
         "parameters": [{"name": "token", "in": "query", "required": True, "schema": {"type": "string"}}],

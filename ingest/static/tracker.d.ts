@@ -101,6 +101,18 @@ export interface Intent {
   held: boolean;
 }
 
+/** What an intervention of the shop sends to the page; what becomes of it is reported once each. */
+export interface Intervention<Payload = unknown> {
+  name: string;
+  /** The shop's own object, null where the intervention has none. */
+  payload: Payload | null;
+  /** When it fired, in ms UTC. */
+  firedAt: number;
+  shown(): void;
+  dismissed(): void;
+  clicked(): void;
+}
+
 export interface Tracker {
   /** Starts the tracker, once; a script tag with data-api has done so. */
   start(options: StartOptions): void;
@@ -118,6 +130,8 @@ export interface Tracker {
   flush(): Promise<void>;
   /** Calls back with each change of this session's intent; returns how to stop that. */
   onIntent(callback: (intent: Intent) => void): () => void;
+  /** Calls back with each intervention that goes to this page, once in its session; returns how to stop that. */
+  onIntervention(callback: (intervention: Intervention<any>) => void): () => void;
   /** Null while nothing may be tracked. */
   session(): SessionIds | null;
 }
@@ -133,6 +147,7 @@ export const consent: Tracker['consent'];
 export const identify: Tracker['identify'];
 export const flush: Tracker['flush'];
 export const onIntent: Tracker['onIntent'];
+export const onIntervention: Tracker['onIntervention'];
 export const session: Tracker['session'];
 
 declare global {

@@ -66,7 +66,7 @@
 
   function begin(at) {
     const isNew = !store.get('visitor');
-    // Sessions and purchases; unknown where an earlier release did not count them.
+    // Sessions, purchases; unknown of an earlier release.
     const { last, counts } = isNew ? { counts: [0, 0] } : parsed(store.get('session')) || {};
     const open = { id: uuid(at), at, last: at, type: isNew ? 'New_Visitor' : 'Returning_Visitor', counts };
     const history = counts && {
@@ -93,10 +93,13 @@
     open.ended = type === 'session_end';
     if (type === 'purchase' && open.counts) open.counts[1]++;
     store.set('session', JSON.stringify(open));
+    return queue(at, { type, session_id: open.id, visitor_type: open.type, ...member });
+  }
+
+  function queue(at, event) {
     const event_id = uuid(at);
     store.set('e.' + event_id, JSON.stringify({
-      type, event_id, session_id: open.id, visitor_id: store.get('visitor'), visitor_type: open.type,
-      occurred_at: at, ...member,
+      ...event, event_id, visitor_id: store.get('visitor'), occurred_at: at,
     }));
     store.names('e.').slice(0, -MAX_QUEUED)
       .forEach((name) => /^{"type":"purchase"/.test(store.get(name)) || store.remove(name));
@@ -295,7 +298,7 @@
       answer = await response.json();
     } catch {}
     if (/^2/.test(status) && answer && answer.refused) {
-      // What an earlier page sent on leaving has arrived too.
+      // So has what an earlier page sent.
       answer.refused.forEach(({ index, reason }) => warn(`${ids[index]} refused: ${reason}`));
       forget(ids.concat(unsure()));
       store.remove('wait');
@@ -354,6 +357,12 @@
     if (running && watchers.size) part('intent');
     (await parts.intent)();
   });
+
+  function follow(...given) {
+    watchers.add(given);
+    watch();
+    return () => { watchers.delete(given); watch(); };
+  }
 
   function run() {
     const at = now();
@@ -466,7 +475,7 @@
       const at = now();
       if (halted()) return;
       if (!current(at)) makeView(at);
-      // Its ids, for when the part is there.
+      // Ids for the part.
       const id = idTime = Math.max(256 * at, idTime + 1);
       idTime += 9;
       if (await part('commerce')) call(['track', [action, given], at, , id]);
@@ -503,15 +512,15 @@
       await send();
     },
     onIntent(callback) {
-      watchers.add(callback);
-      if (core.latest) safe(callback)(core.latest);
-      watch();
-      return () => { if (watchers.delete(callback)) watch(); };
+      return follow('intent', callback);
+    },
+    onIntervention(callback) {
+      return follow('intervention', callback);
     },
   };
 
   const core = {
-    store, on, safe, warn, request, isFinal, backoff, watchers, part, make, now, halted, methods,
+    store, on, safe, warn, request, isFinal, backoff, watchers, part, make, queue, now, halted, methods,
     session: () => !halted() && current(Date.now()), goOn: () => { movingOnAt = tick(); },
   };
   const calls = [];

@@ -9,6 +9,7 @@ from stream.experiments.names import SiteName as InterventionSite
 from stream.interventions.definition import (
     Cooldown,
     InterventionAction,
+    InterventionDefinition,
     InterventionName,
     Payload,
     Priority,
@@ -35,11 +36,17 @@ class InterventionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     quiet: QuietHours | None = None
     experiment: OptionalExperiment = ""
 
+    def running(self, since: int, by: str = "") -> InterventionDefinition:
+        """As it stands in the log once it is started, at `since` (ms UTC)."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return InterventionDefinition(**given, status="running", started_at=since, by=by)
+
 
 class InterventionView(Struct, frozen=True, kw_only=True):
     """An intervention. `by` is who changed it last, `version` that of its newest record, 0 of a draft. `delivered`,
-    `held` and `capped`: how often it fired, by what became of it; null where they were not counted. `notices` are lines
-    for the user.
+    `held` and `capped`: how often it fired, by what became of it; `shown`, `dismissed` and `clicked`: in how many of
+    the sessions to which it was delivered a page said so. Null where they were not counted. `notices` are lines for the
+    user.
     """
 
     name: str
@@ -61,6 +68,9 @@ class InterventionView(Struct, frozen=True, kw_only=True):
     delivered: int | None = None
     held: int | None = None
     capped: int | None = None
+    shown: int | None = None
+    dismissed: int | None = None
+    clicked: int | None = None
     notices: list[str] = []
 
 

@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
+from ingest.events import ReportAction
 from storage.database.threads import in_thread
 from storage.experiments.changes import ExperimentLog
 from storage.http.errors import ReadError
 from storage.interventions.answers import InterventionRequest, InterventionView
 from storage.interventions.drafts import InterventionDraft, InterventionDrafts
-from storage.interventions.firings import counts
+from storage.interventions.firings import FiringOutcome, counts
+from storage.interventions.reports import report_counts
 from stream.experiments.history import Experiments
 from stream.interventions.changes import faulty
 from stream.interventions.definition import InterventionDefinition
@@ -50,13 +52,16 @@ class InterventionChanges:
         if found.status == "draft":
             return found
         known = await in_thread(counts, self._drafts.engine, found.site, name)
+        reported = await in_thread(report_counts, self._drafts.engine, found.site, name)
         return msgspec.structs.replace(
-            found, delivered=known.get("delivered", 0), held=known.get("held", 0), capped=known.get("capped", 0)
+            found,
+            **{outcome: known.get(outcome, 0) for outcome in get_args(FiringOutcome)},
+            **{action: reported.get(action, 0) for action in get_args(ReportAction)},
         )
 
     async def create(self, request: InterventionRequest, by: str) -> InterventionView:
         draft = InterventionDraft(request, self._now(), by)
-        if reason := faulty(_started(draft, draft.created_at, by)):
+        if reason := faulty(request.running(draft.created_at, by)):
             raise ReadError("invalid", reason)
         async with self._lock:
             taken = {each.name for each in (await self._log.read()).interventions()}
@@ -75,7 +80,7 @@ class InterventionChanges:
         if draft is None:
             _running(await self._log.read(), name)
             raise ReadError("conflict", f"{name} runs already")
-        found = await self._put(lambda known: _started(draft, self._now(), by))
+        found = await self._put(lambda known: draft.request.running(self._now(), by))
         await in_thread(self._drafts.discard, name)
         return found
 
@@ -98,10 +103,6 @@ class InterventionChanges:
             if record not in known.interventions():
                 raise ReadError("conflict", "another process changed it meanwhile: look at it, and try again")
         return _view_of(record, known, notices)
-
-
-def _started(draft: InterventionDraft, now: int, by: str) -> InterventionDefinition:
-    return InterventionDefinition(**_wanted(draft.request), status="running", started_at=now, by=by)
 
 
 def _wanted(source: InterventionRequest | InterventionDefinition) -> dict[str, Any]:

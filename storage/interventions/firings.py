@@ -4,11 +4,12 @@ A visitor's sessions may lie in several partitions of the log, so no worker can 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
-from storage.interventions.tables import intervention_firings
+from storage.interventions.tables import intervention_firings, intervention_messages
+from storage.webhooks.database import reading
 from stream.scored import FiredIntervention, ScoredSession
 
 FiringOutcome = Literal["delivered", "held", "capped"]
@@ -49,6 +50,26 @@ def is_capped(connection: Connection, update: ScoredSession, fired: FiredInterve
     if fired.visitor_cap and times >= fired.visitor_cap:
         return True
     return latest is not None and fired.fired_at - latest < fired.visitor_cooldown_seconds * 1000
+
+
+class KeptFiring(NamedTuple):
+    """What became of an intervention in a session, and its payload where it goes to the page, "" where it has none."""
+
+    outcome: FiringOutcome
+    payload: str
+
+
+def firings_of(engine: Engine, site: str, session_id: str, opened_at: int) -> dict[str, KeptFiring]:
+    """What is known of the interventions of a session, by name. Raises DatabaseUnavailableError."""
+    m = intervention_messages.c
+    same = (m.site == _t.site) & (m.name == _t.name)
+    query = (
+        select(_t.name, _t.outcome, func.coalesce(m.payload, ""))
+        .select_from(intervention_firings.outerjoin(intervention_messages, same))
+        .where(_t.site == site, _t.session_id == session_id, _t.opened_at == opened_at)
+    )
+    with reading(engine) as connection:
+        return {name: KeptFiring(outcome, payload) for name, outcome, payload in connection.execute(query)}
 
 
 def counts(engine: Engine, site: str, name: str) -> dict[FiringOutcome, int]:

@@ -1,7 +1,7 @@
 """The intent of one session as server-sent events, for the page that the session is on.
 
-First the current intent, then each newer one; `EventSource` comes again by itself, and fetches a new token when it is
-refused.
+First the current intent, then each newer one, and beside them the interventions that go to the page. `EventSource`
+comes again by itself, and fetches a new token when it is refused.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette.event import ServerSentEvent
@@ -18,11 +19,13 @@ from starlette.responses import Response
 from ingest.tokens import Claim, SessionTokens, TokenError
 from storage.http.answers import EVENT_STREAM, answered, encode
 from storage.http.errors import ReadError
+from storage.live.page_messages import PageMessages, ReadFirings
 from storage.live.sse import RECONNECT, SEND_SECONDS, EventStream
 from storage.live.subscriber_hub import SubscriberHub, Subscription
 from storage.metrics import ApiMetrics
-from storage.query.intents import Intent, band_only_of
+from storage.query.intents import Intent, band_only_of, fired_in
 from storage.query.queries import Queries
+from stream.scored import without_payload
 
 HEARTBEAT_SECONDS = 10.0
 #: How long a stream waits for a session that nobody has heard of, and its browser before it asks again, in seconds.
@@ -48,6 +51,8 @@ class SessionStreams:
         metrics: ApiMetrics,
         now: Callable[[], float] = time.time,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        *,
+        firings: ReadFirings,
     ) -> None:
         self._make = make
         self._queries = queries
@@ -55,6 +60,7 @@ class SessionStreams:
         self._metrics = metrics
         self._now = now
         self._heartbeat_seconds = heartbeat_seconds
+        self._firings = firings
         self._audience: SubscriberHub | None = None
         self._open = self._waiting = 0
 
@@ -106,6 +112,7 @@ class SessionStreams:
         """`waiting`: until something is heard of the session, closed then."""
         yield ServerSentEvent(comment="following", retry=RECONNECT * 1000)
         gives_up = self._now() + WAIT_SECONDS
+        messages = PageMessages(self._firings)
         while not seat.closed:
             if waiting is not None and seat.is_known:
                 waiting.close()
@@ -117,16 +124,26 @@ class SessionStreams:
             if left <= 0:
                 yield ServerSentEvent(event="expired", data="fetch a new token", retry=EXPIRED_RETRY)
                 return
-            intent = await seat.next(min(self._heartbeat_seconds, left))
+            pause = messages.pause
+            intent = await seat.next(min(self._heartbeat_seconds, left, pause or left))
             if intent is not None:
+                messages.note(intent)
                 self._metrics.stream_events.inc()
                 yield ServerSentEvent(event="intent", data=_shown(intent, claim))
-            elif not seat.closed and self._now() < claim.expires_at:
+            ready = [] if pause is None else await asyncio.to_thread(messages.take, int(self._now() * 1000))
+            for message in ready:
+                self._metrics.stream_events.inc()
+                yield ServerSentEvent(event="intervention", data=encode(message).decode())
+            if intent is None and not ready and not seat.closed and self._now() < claim.expires_at:
                 yield ServerSentEvent(comment="heartbeat")
 
 
 def _shown(intent: Intent, claim: Claim) -> str:
-    return encode(intent if claim.shown == "all" else band_only_of(intent)).decode()
+    """As much of an intent as the page may see: a payload may be meant for the shop's server alone."""
+    if claim.shown != "all":
+        return encode(band_only_of(intent)).decode()
+    fired = tuple(map(without_payload, fired_in(intent)))
+    return encode(msgspec.structs.replace(intent, interventions=fired)).decode()
 
 
 class SessionStreamParams(BaseModel):
@@ -142,7 +159,8 @@ def session_routes(streams: SessionStreams, tokens: SessionTokens) -> APIRouter:
     @routes.get(
         "/intents/session",
         summary="The intent of one session as it changes (server-sent events)",
-        description="Events are named `intent`. Pages ask the ingest API, which passes it on.",
+        description="Events are named `intent`, or `intervention` where one goes to the page. Pages ask the ingest "
+        "API, which passes it on.",
         tags=["intents"],
         response_class=Response,
         responses=answered(Intent, "wrong_token", "too_many_streams", "unavailable")

@@ -22,7 +22,7 @@ from storage.database.columns import (
     struct_reader,
     with_fields,
 )
-from stream.scored import Cause, Counts, ScoredSession, Status, is_held
+from stream.scored import Cause, Counts, FiredIntervention, ScoredSession, Status, is_held
 from stream.stored import LISTED_SIGNALS
 
 #: Of the whole session, and not of an update: `Timeline` says it once, or the session's row does.
@@ -147,6 +147,12 @@ def intent_of(update: ScoredSession) -> Intent:
     held = is_held(update.experiments, update.holdout)
     given = {name: getattr(update, name) for name in _OF_INTENT}
     return Intent(reasons=reasons_of(update), signals=listed, path=path, held=held, **given)
+
+
+def fired_in(intent: Any) -> tuple[FiredIntervention, ...]:
+    """What has fired in the session of an Intent, whose fields stream/scored.py declares."""
+    fired: tuple[FiredIntervention, ...] = intent.interventions
+    return fired
 
 
 def band_only_of(intent: Intent) -> BandOnlyIntent:

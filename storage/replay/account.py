@@ -10,6 +10,7 @@ from typing import TypeVar
 from msgspec import Struct, field
 
 from scoring.shadow.report import ShadowReport
+from storage.interventions.trial_report import TrialReport
 from storage.replay.feature_differences import FeatureCheckReport
 
 #: Bins of a probability, or of the distance of two.
@@ -124,6 +125,8 @@ class Account(Struct):
     shadow: ShadowReport | None = None
     #: What a check of stored features found; no part of a sum.
     check: FeatureCheckReport | None = None
+    #: What an intervention that was tried would have done; no part of a sum.
+    trial: TrialReport | None = None
 
     @property
     def events(self) -> int:

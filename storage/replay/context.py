@@ -39,7 +39,7 @@ class ReplayContext:
     journal: Journal
     calendars: Calendars
     models: ModelLoader
-    make: Callable[[int, Mark], Partition]
+    make: "MakePartition"
     erasures: Erasures
     experiments: Experiments
     wait_for_versions: WaitForVersions
@@ -48,6 +48,12 @@ class ReplayContext:
     target: Callable[[ReplaySelection], ReplayTarget]
     #: The reporting currencies of the sites, for training sets.
     money: Money = field(default_factory=dict)
+
+
+class MakePartition(Protocol):
+    """Makes a partition that folds from a mark on; with other `experiments` than those that the log has, if given."""
+
+    def __call__(self, number: int, mark: Mark, experiments: Experiments | None = None) -> Partition: ...
 
 
 class ProgressListener(Protocol):

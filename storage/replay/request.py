@@ -8,11 +8,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ingest.events import base_site
+from storage.interventions.answers import InterventionRequest
 from stream.fold.mark import Mark
+from stream.interventions.changes import faulty
 from stream.replay import NEVER, Window
 
 SourceName = Literal["kafka", "clickhouse"]
-TargetName = Literal["databases", "topic", "file", "features", "shadow", "check", "nothing"]
+TargetName = Literal["databases", "topic", "file", "features", "shadow", "check", "trial", "nothing"]
 #: Bytes of a file's name: file systems take 255, and parts add to it.
 LONGEST_FILE = 200
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -24,6 +26,7 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     `target` names the topic or the file; `features` is a file, too: a training set. `nothing` is a dry run. `shadow`
     compares `model`, a candidate, with the version `against`; empty: with those that the log put in force. `check`
     compares the stored features of `sample` sessions (0: of all), chosen by a hash with `seed`, with those of the log.
+    `trial` says what `intervention` would have fired.
     """
 
     since: Annotated[int, Meta(ge=0, le=NEVER)] = 0
@@ -40,11 +43,12 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
     against: Annotated[str, Meta(max_length=64)] = ""
     sample: Annotated[int, Meta(ge=0)] = 0
     seed: Annotated[int, Meta(ge=0)] = 0
+    intervention: InterventionRequest | None = None
 
     @property
     def folds_sites(self) -> bool:
         """Whether only what the site needs of the log is folded, up to the sessions that are closed at the cut."""
-        return self.into in ("features", "shadow", "check")
+        return self.into in ("features", "shadow", "check", "trial")
 
     @property
     def window(self) -> Window:
@@ -63,6 +67,10 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
                 return f"{name}: it has characters that cannot be printed; write it without them"
         if self.into == "shadow" and not self.model:
             return "model: name the candidate, a version of the registry"
+        return self._fault_of_trial if self.into == "trial" else self._fault_of_target
+
+    @property
+    def _fault_of_target(self) -> str:
         if self.into == "topic" and (not _TOPIC.fullmatch(self.target) or self.target in (".", "..")):
             return "target: name a topic with 1 to 249 of the letters a-z, A-Z, 0-9, '.', '_' and '-'"
         if self.into in ("file", "features"):
@@ -72,6 +80,14 @@ class ReplaySelection(Struct, frozen=True, forbid_unknown_fields=True):
             if len(file.encode()) > LONGEST_FILE:
                 return f"target: a file's name has at most {LONGEST_FILE} bytes"
         return ""
+
+    @property
+    def _fault_of_trial(self) -> str:
+        if self.intervention is None:
+            return "intervention: say which is tried"
+        if self.site != self.intervention.site:
+            return f"site: an intervention is tried on its own site, {self.intervention.site}"
+        return faulty(self.intervention.running(0))
 
     def may_meet(self, other: "ReplaySelection") -> bool:
         """Whether both may be about the same sessions."""

@@ -18,6 +18,7 @@ from storage.replay.plan import plan
 from storage.replay.request import PartitionPlan, ReplaySelection
 from storage.replay.shadow import Shadow
 from storage.replay.training import TrainingSet
+from storage.replay.trial import InterventionTrial
 from storage.replay.void import count_gone, void_stale
 from stream.kafka.source import SourceError
 from stream.kafka.topic_follower import TopicMissingError
@@ -26,10 +27,11 @@ from stream.replay import UNWRITTEN, FoldError
 #: Replays partitions in other processes: takes the replay's number and the partitions, returns when they are done.
 Elsewhere = Callable[[int, Sequence[int]], Awaitable[None]]
 #: What folds sites, by what it makes.
-_SITE_FOLDS: dict[str, type[TrainingSet | Shadow | FeatureCheck]] = {
+_SITE_FOLDS: dict[str, type[TrainingSet | Shadow | FeatureCheck | InterventionTrial]] = {
     "features": TrainingSet,
     "shadow": Shadow,
     "check": FeatureCheck,
+    "trial": InterventionTrial,
 }
 #: Seconds between two looks at what other processes have done.
 LOOK_EVERY = 0.5

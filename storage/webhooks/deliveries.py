@@ -13,6 +13,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from storage.interventions.firings import record_firing
+from storage.interventions.tables import intervention_messages
 from storage.webhooks.crossings import Crossing, Firing
 from storage.webhooks.database import insert_new, reading, transaction
 from storage.webhooks.message import Message, crossed, encode, fired
@@ -59,10 +60,14 @@ def put_crossings(connection: Connection, crossings: Iterable[Crossing], now: in
 
 def put_firing(connection: Connection, firing: Firing, now: int) -> int:
     """Keep what became of an intervention and, where nothing holds it back, make a delivery for each webhook that wants
-    it; returns how many.
+    it; returns how many. One for the page makes none: storage/live hands it over.
     """
     of, what = firing.update, firing.intervention
     if record_firing(connection, of, what) != "delivered":
+        return 0
+    if what.action == "page":
+        message = {"site": of.site, "name": what.name, "payload": what.payload}
+        insert_new(connection, intervention_messages, [message])
         return 0
     rows = [
         _due(fired(firing, hook.id), hook.id, now, of.site, of.session_id, of.opened_at, of.visitor_id)

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from storage.database.errors import DatabaseUnavailableError
 from storage.interventions.firings import forget_old_firings
+from storage.interventions.reports import forget_old_reports
 from storage.webhooks import bands, deliveries, registry
 from storage.webhooks.client import WebhookResponse
 from storage.webhooks.crossings import Webhook
@@ -169,6 +170,7 @@ class DeliverySender:
         await self._in_thread(deliveries.sweep, self._engine, now - self._log_ms)
         await self._in_thread(bands.forget_old, self._engine, now - BAND_DAYS_MS)
         await self._in_thread(forget_old_firings, self._engine, now - FIRINGS_DAYS_MS)
+        await self._in_thread(forget_old_reports, self._engine, now - FIRINGS_DAYS_MS)
 
     async def _in_thread(self, call: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, functools.partial(call, *args, **named))

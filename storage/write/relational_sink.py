@@ -1,4 +1,4 @@
-"""Sessions, page views, orders, refunds and log positions in MariaDB or SQLite: one guarded upsert per table and block.
+"""What the writer keeps in MariaDB or SQLite, from sessions to log positions: one guarded upsert per table and block.
 
 A row is replaced by one of the same or a greater version, or of another log, and by nothing else. MariaDB assigns
 from left to right, so the columns that the guard reads, version and log, come last.
@@ -13,6 +13,8 @@ from sqlalchemy.types import TypeEngine
 from storage.database.errors import DatabaseUnavailableError, RowsRefusedError
 from storage.database.rows import Row, order_rows, refund_rows, session_row, view_row
 from storage.database.tables import log_positions, orders, page_views, refunds, sessions
+from storage.interventions.reports import report_rows
+from storage.interventions.tables import intervention_reports
 from storage.write.block import Block, newest, newest_views
 
 #: Largest text of one statement; MariaDB's max_allowed_packet is 16 MB unless set otherwise.
@@ -30,6 +32,7 @@ class RelationalSink:
             upsert(page_views, ("log", "version")),
             upsert(orders, ("log", "version")),
             upsert(refunds, ("log", "version")),
+            upsert(intervention_reports, ("log", "version")),
             upsert(log_positions, ("next_offset",)),
         ]
 
@@ -44,6 +47,7 @@ class RelationalSink:
             ],
             [row for update in sessions_of_block if update.orders for row in order_rows(block.log, update)],
             [row for update in sessions_of_block if update.refunds for row in refund_rows(block.log, update)],
+            report_rows(block.log, block.events),
             [(block.log, p.role, p.partition, p.next, p.timestamp) for p in block.positions],
         )
         try:

@@ -23,6 +23,9 @@ State = TypeVar("State")
 class Experiments:
     """The definitions read so far. `version` is how far that is: one more than the offset of the newest record."""
 
+    #: By how much the versions here are greater than those that controls of the log name.
+    ahead = 0
+
     def __init__(self) -> None:
         self.version = 0
         #: Records read; grows while the topic is being read.

@@ -29,6 +29,7 @@ class ExperimentsInForce:
 
     def apply(self, version: int, is_refused: bool = False) -> None:
         """Put a version in force; where it is refused, without the model experiments that began with it."""
+        version += self._known.ahead
         if version <= self.version:
             return
         begun = self._known.begun(self.version, version) if is_refused else {}

@@ -49,6 +49,9 @@ class LateEvents:
         now = self._now[clock] = max(self._now.get(clock, 0), content.received_at)
         if is_passed(content, now) or self._erasures.is_erased(content.site, content.session_id, content.visitor_id):
             return
+        if content.type == "intervention":
+            # A report is in no session, so that it cannot be late for one.
+            return
         occurred_at = believed_time(content.occurred_at, content.received_at)
         if lateness(occurred_at, content.received_at, self._calendars.of(content.site).latest_cut(now)):
             insort(self._waiting.setdefault(clock, []), LateEvent(occurred_at, record.offset, record))

@@ -168,8 +168,17 @@ class Partition:
         if live is None or not live.open:
             return None
         due = next(iter(live.open.values())).last_seen + IDLE
-        silence = self._timers.next_due() if len(self._timers) else None
+        silence = self.next_silence
         return Tick(LIVE_CLOCK, wall) if wall >= due or (silence is not None and wall >= silence) else None
+
+    @property
+    def next_silence(self) -> int | None:
+        """When, by the live clock in ms, a silence comes that an intervention waits for; None: there is none."""
+        return self._timers.next_due() if len(self._timers) else None
+
+    def advance_to(self, to: int, result: FoldResult) -> None:
+        """Move the live clock to `to`, in ms, as a tick before the next record does."""
+        self._advance(LIVE_CLOCK, to, self.next, result)
 
     def import_clocks(self) -> dict[str, int]:
         """The times of the clocks of imported sites that have open sessions, by site."""
@@ -255,6 +264,10 @@ class Partition:
             # It counts as never sent, but moves the clock: other sessions close when they would have.
             self._advance(clock_of(event), event.received_at, record.offset, result)
             return "erased", ""
+        if event.type == "intervention":
+            # About a session and no part of it: the writer keeps it (storage/interventions/reports.py).
+            self._advance(clock_of(event), event.received_at, record.offset, result)
+            return "report", ""
         return self._fold_event(record, event, id_bytes, result)
 
     def _fold_event(

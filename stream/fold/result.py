@@ -6,7 +6,7 @@ from stream.fold.session import Session
 from stream.fold.update import UnscoredUpdate
 from stream.scored import DeadLetter, SessionUpdate
 
-Outcome = Literal["scored", "duplicate", "control", "erased", "undecodable", "late", "overflow", "failed"]
+Outcome = Literal["scored", "duplicate", "control", "erased", "report", "undecodable", "late", "overflow", "failed"]
 
 
 class EmitPolicy(Protocol):

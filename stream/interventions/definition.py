@@ -7,8 +7,8 @@ from msgspec import Meta, Struct
 from ingest.events import Millis
 from stream.experiments.names import ExperimentName, OptionalExperiment, SiteName
 
-#: A message to the webhooks of the site that want interventions.
-InterventionAction = Literal["webhook"]
+#: Where the message goes: to the webhooks of the site that want interventions, or to the page that the session is on.
+InterventionAction = Literal["webhook", "page"]
 InterventionStatus = Literal["running", "stopped"]
 InterventionName = ExperimentName
 #: An hour of the day in the site's time zone.
@@ -18,7 +18,7 @@ Priority = Annotated[int, Meta(ge=0, le=1_000)]
 VisitorCap = Annotated[int, Meta(ge=0, le=1_000)]
 Cooldown = Annotated[int, Meta(ge=0, le=90 * 86_400)]
 #: A JSON object, as the shop writes it.
-MOST_PAYLOAD = 1_000
+MOST_PAYLOAD = 4_000
 Payload = Annotated[str, Meta(max_length=MOST_PAYLOAD)]
 #: Interventions that run at once on a site, which a record may have to name.
 MOST_INTERVENTIONS = 12

@@ -1,7 +1,6 @@
 """The tracker on other people's pages: strict ones, broken ones, and what it shows them."""
 
 import json
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -9,6 +8,7 @@ import httpx
 
 from deploy.processes.ports import wait_until
 from ingest import script
+from tests.support.proxy import preflighted, reply
 from tests.support.tracked import KEY, SECONDS, SITE, Tracked
 
 
@@ -69,7 +69,7 @@ def test_nothing_is_thrown_when_everything_is_broken(tracked: Tracked) -> None:
         page = visit.open(ready=False)
         # Until then the queue of the tag's stub is an array.
         assert wait_until(lambda: page.evaluate("!Array.isArray(opEcomTracker.q)"), 60)
-        assert page.evaluate(calls) == [10, []]
+        assert page.evaluate(calls) == [11, []]
         page.close()
         assert not visit.errors
 
@@ -187,28 +187,3 @@ def test_no_live_intent_where_the_site_does_not_allow_it(tracked: Tracked) -> No
         )
         assert asked == ["POST"]
         visit.made("session_start", "page_view")
-
-
-def reply(request: BaseHTTPRequestHandler, kind: str, body: str, status: int = 200) -> None:
-    request.send_response(status)
-    for name, value in {
-        "content-type": kind,
-        "content-length": str(len(body)),
-        "access-control-allow-origin": "*",
-        "access-control-allow-headers": "*",
-    }.items():
-        request.send_header(name, value)
-    request.end_headers()
-    request.wfile.write(body.encode())
-
-
-def preflighted(route: Callable[[BaseHTTPRequestHandler], None]) -> Callable[[BaseHTTPRequestHandler], None]:
-    """The same route, which answers the browser's question before it."""
-
-    def answer(request: BaseHTTPRequestHandler) -> None:
-        if request.command == "OPTIONS":
-            reply(request, "text/plain", "", 200)
-        else:
-            route(request)
-
-    return answer

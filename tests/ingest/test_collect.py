@@ -15,7 +15,7 @@ from ingest.collect import SenderContext
 from ingest.commerce import ACTION_NAMES
 from ingest.enrich import checked_url_rules
 from ingest.errors import RequestRefusedError
-from ingest.events import Code, Context, Custom, Event, EventType, Page, Purchase, decode
+from ingest.events import Code, Context, Custom, Event, EventType, InterventionReport, Page, Purchase, decode
 from ingest.orders import order_id
 from ingest.parsing.agents import Agent
 from tests.support.events import NOON, event_id
@@ -229,6 +229,17 @@ def test_who_verifies_a_purchase(grant: Grant, verified: bool) -> None:
     assert (event.purchase.amount, event.purchase.verified) == (9.5, verified)
 
 
+def test_a_page_reports_what_became_of_an_intervention() -> None:
+    sent = {"type": "intervention", "session_id": "s1", "visitor_id": "v1", "intervention": REPORT}
+    event = only(batch(sent))
+    assert (event.type, event.intervention) == ("intervention", InterventionReport("help", NOON, "clicked"))
+    [refused] = batch(sent | {"received_at": NOON}, grant=IMPORT).refused
+    assert "an import takes no event of type intervention" in refused.reason
+    wrong = [{"action": "seen"}, {"name": "Help!"}, {"opened_at": -1}, {"payload": "x"}]
+    assert len(batch(*(sent | {"intervention": REPORT | each} for each in wrong)).refused) == len(wrong)
+    assert "takes no `intervention`" in batch(page_view(intervention=REPORT)).refused[0].reason
+
+
 def test_flags_are_kept_together() -> None:
     body = msgspec.json.encode({"sent_at": 0, "events": [page_view(occurred_at=0)]})
     assert only(collect.batch(body, sender(agent=Agent(bot=True)), 50)).flags == ("bot", "skew")
@@ -417,6 +428,7 @@ COMMERCE = st.fixed_dictionaries(
         "order_id": st.one_of(st.just("A-1"), FIELD),
     },
 )
+REPORT = {"name": "help", "opened_at": NOON, "action": "clicked"}
 SENT = st.fixed_dictionaries(
     {"type": st.sampled_from(get_args(EventType))},
     optional={
@@ -430,6 +442,7 @@ SENT = st.fixed_dictionaries(
         "custom": st.one_of(st.just({"category": "c", "action": "a", "value": 1.5}), FIELD),
         "purchase": st.one_of(st.just({"amount": 1}), st.just({"amount": "1.5", "order_id": 7, "currency": ""}), FIELD),
         "commerce": st.one_of(COMMERCE, FIELD),
+        "intervention": st.one_of(st.sampled_from([REPORT, REPORT | {"action": "seen"}]), FIELD),
         "history": st.one_of(st.just({"previous_sessions": 1}), st.just({"previous_sessions": -1}), FIELD),
         "extra": FIELD,
     },

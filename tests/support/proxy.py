@@ -266,3 +266,28 @@ def pages() -> Iterator[Pages]:
     with served(Request) as server:
         site = Pages(f"http://127.0.0.1:{server.server_address[1]}")
         yield site
+
+
+def reply(request: BaseHTTPRequestHandler, kind: str, body: str, status: int = 200) -> None:
+    request.send_response(status)
+    for name, value in {
+        "content-type": kind,
+        "content-length": str(len(body)),
+        "access-control-allow-origin": "*",
+        "access-control-allow-headers": "*",
+    }.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(body.encode())
+
+
+def preflighted(route: Callable[[BaseHTTPRequestHandler], None]) -> Callable[[BaseHTTPRequestHandler], None]:
+    """The same route, which answers the browser's question before it."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        if request.command == "OPTIONS":
+            reply(request, "text/plain", "", 200)
+        else:
+            route(request)
+
+    return answer

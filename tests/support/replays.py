@@ -189,8 +189,9 @@ class Shop:
             for table in ANALYTICS_TABLES:
                 self.client.command(f"TRUNCATE TABLE {table}")
 
-    def _make(self, number: int, mark: Mark) -> Partition:
-        return Partition(LOG, number, self.calendars, self.statistics, mark, self.erasures, self.experiments)
+    def _make(self, number: int, mark: Mark, experiments: Experiments | None = None) -> Partition:
+        chosen = experiments or self.experiments
+        return Partition(LOG, number, self.calendars, self.statistics, mark, self.erasures, chosen)
 
     def _model(self, version: str) -> Model:
         try:

@@ -179,7 +179,9 @@ class Visit:
     def _counted(self) -> None:
         # A ping may be accepted at any time, so both sides are read together.
         def wanted() -> Counter[str]:
-            return Counter(event["session_id"] for event in self.accepted())
+            # What is reported of an intervention is in no session.
+            events = [event for event in self.accepted() if event["type"] != "intervention"]
+            return Counter(event["session_id"] for event in events)
 
         def counted_rows() -> Counter[str]:
             return Counter({row["session_id"]: row["event_count"] for row in self.rows()})

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from storage.interventions.firings import counts, forget_old_firings
+from storage.interventions.firings import KeptFiring, counts, firings_of, forget_old_firings
 from storage.webhooks import bands
 from storage.webhooks.bands import PartitionPosition, ReadBatch
 from storage.webhooks.crossings import by_site
 from storage.webhooks.forget import forget
-from stream.scored import FiredIntervention, ScoredSession
+from stream.scored import FiredIntervention, ScoredSession, without_payload
 from tests.support.events import NOON
 from tests.support.scored import scored
 from tests.support.webhooks import kept, webhook
@@ -19,9 +19,9 @@ WANTING = webhook(wanted=("interventions",))
 HOOKS = by_site([WANTING, webhook(id="wh_two", wanted=("low",))])
 
 
-def fired(offset: int, name: str = "help", **given: object) -> FiredIntervention:
+def fired(offset: int, name: str = "help", action: str = "webhook", **given: object) -> FiredIntervention:
     whole = {"fired_at": NOON + offset, "payload": '{"text":"hello"}'} | given
-    return FiredIntervention(name, "webhook", offset=offset, **whole)  # type: ignore[arg-type]
+    return FiredIntervention(name, action, offset=offset, **whole)  # type: ignore[arg-type]
 
 
 def update(offset: int, *interventions: FiredIntervention, **given: object) -> ScoredSession:
@@ -49,6 +49,19 @@ def test_a_webhook_that_names_no_interventions_gets_none_and_they_are_counted(en
     assert move(engine, update(5, fired(5)), hooks=by_site([webhook()])) == 0
     assert move(engine, update(6, fired(6), session_id="s2"), hooks={}) == 0
     assert kept(engine) == {}
+    assert counts(engine, "default", "help") == {"delivered": 2}
+
+
+def test_one_for_the_page_goes_to_no_webhook_and_its_payload_is_kept(engine: Engine) -> None:
+    first, second = fired(5, action="page"), fired(6, "bye", action="page", held=True)
+    assert move(engine, update(5, first), update(6, without_payload(first), second)) == 0
+    assert move(engine, update(7, fired(7, action="page"), session_id="s2")) == 0
+    assert kept(engine) == {}
+    assert firings_of(engine, "default", "s1", NOON) == {
+        "help": KeptFiring("delivered", '{"text":"hello"}'),
+        "bye": KeptFiring("held", ""),
+    }
+    assert firings_of(engine, "default", "s1", NOON + 1) == {}
     assert counts(engine, "default", "help") == {"delivered": 2}
 
 

@@ -12,16 +12,19 @@ from prometheus_client import CollectorRegistry
 
 from ingest.tokens import Claim, Shown
 from storage.http.errors import ReadError
+from storage.interventions.firings import KeptFiring
 from storage.live.session_streams import WAIT_SECONDS, SessionStreams
 from storage.live.subscriber_hub import SubscriberHub
 from storage.metrics import ApiMetrics
 from storage.query.intents import BandOnlyIntent, Intent, intent_of
 from storage.query.queries import Queries
-from stream.scored import ArmAssignment, ScoredSession
+from stream.scored import ArmAssignment, FiredIntervention, ScoredSession
 from tests.support.audiences import Saying
+from tests.support.events import NOON
 from tests.support.scored import scored
 
 NOW = 1_000_000
+ACTIONS = (("help", "page"), ("coupon", "webhook"))
 
 
 class Held:
@@ -47,6 +50,7 @@ class Streaming:
     def __init__(self, held: Intent | ReadError | None = None, limit: int = 2, heartbeat: float = 5.0) -> None:
         self.saying, self.stop, self.now = Saying(), asyncio.Event(), float(NOW)
         self.metrics = ApiMetrics(CollectorRegistry())
+        self.fired: dict[str, KeptFiring] = {}
         self.database = Held(held or ReadError("not_found", "nothing"))
         self.streams = SessionStreams(
             lambda: SubscriberHub(self.saying.follow, self.stop),
@@ -55,6 +59,7 @@ class Streaming:
             self.metrics,
             lambda: self.now,
             heartbeat,
+            firings=lambda *_: self.fired,
         )
 
     def value(self, name: str) -> float | None:
@@ -251,3 +256,27 @@ async def test_kafka_away_is_an_answer_and_takes_no_place(failure: Exception) ->
             with pytest.raises(ReadError, match=r"see kafka\.bootstrap"):
                 await made.streams.open(claim())
         assert made.value("opecom_api_session_streams") == 0
+
+
+@pytest.mark.parametrize("shown", ["all", "band"])
+async def test_an_intervention_goes_to_the_page_and_payloads_of_others_do_not(shown: Any) -> None:
+    fired = [FiredIntervention(name, action, NOW * 1000, 5, payload='{"secret":1}') for name, action in ACTIONS]
+    async with streaming(intent_of(scored(5, interventions=tuple(fired)))) as made:
+        browser = await opened(made, claim(shown))
+        event = await browser.next()
+        assert event is not None
+        assert "secret" not in event["data"]
+        assert await browser.next() == {"": "heartbeat"}
+        made.fired = {name: KeptFiring("delivered", '{"text":"hello"}') for name, _ in ACTIONS}
+        event = await browser.next()
+        while event == {"": "heartbeat"}:
+            event = await browser.next()
+        assert event is not None
+        assert event["event"] == "intervention"
+        assert msgspec.json.decode(event["data"]) == {
+            "intervention": "help",
+            "opened_at": NOON,
+            "fired_at": NOW * 1000,
+            "payload": {"text": "hello"},
+        }
+        await browser.leave()
