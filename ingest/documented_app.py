@@ -3,7 +3,8 @@
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
 
 from ingest.openapi_rules import completed, operation_id
 
@@ -18,6 +19,17 @@ class DocumentedApp(FastAPI):
             generate_unique_id_function=lambda route: operation_id(route.name),
             **options,
         )
+
+    def add_routes(self, router: APIRouter) -> None:
+        """Take the routes of a router, as they are.
+
+        FastAPI's `include_router` makes each of them a second time at the first request, for a prefix or dependencies
+        that could be given there: half of what an application costs.
+        """
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                route.unique_id = operation_id(route.name)
+        self.router.routes.extend(router.routes)
 
     def describe(self, document: dict[str, Any]) -> dict[str, Any]:
         """FastAPI's document with what it does not know of; may change it."""

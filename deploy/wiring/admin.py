@@ -55,9 +55,9 @@ def routes(
     visitors = VisitorReads(*opened, VisitorDatabases(*opened))
     reads = AdminReads(*opened, waited, money=money, fitted_on=fitted_on)
     router = APIRouter()
-    router.include_router(admin_routes(reads, visitors, erasing, permitted, drift_checks))
-    router.include_router(feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")))
-    router.include_router(record_routes(opened.client, permitted.scoped("export")))
+    router.routes.extend(admin_routes(reads, visitors, erasing, permitted, drift_checks).routes)
+    router.routes.extend(feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")).routes)
+    router.routes.extend(record_routes(opened.client, permitted.scoped("export")).routes)
     return router
 
 

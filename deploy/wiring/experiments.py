@@ -42,7 +42,7 @@ def routes(settings: Settings, opened: DatabaseHandles, permitted: Access, waite
     changes = ExperimentChanges(Drafts(opened.engine), KafkaExperimentLog(settings))
     reads = ResultReads(*opened, waited, money=partial(money, settings))
     router = experiment_routes(changes, permitted.scoped("admin"))
-    router.include_router(result_routes(reads, changes, permitted.scoped("admin")))
+    router.routes.extend(result_routes(reads, changes, permitted.scoped("admin")).routes)
     return router
 
 

@@ -18,7 +18,7 @@ def routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> AP
     """All of them; raises SetupError."""
     sites = Reloading(settings, lambda file: sites_of(settings, file))
     router = APIRouter()
-    router.include_router(health.routes(settings, permitted))
-    router.include_router(dead_letters.routes(settings, opened, permitted))
-    router.include_router(webhook_routes(opened.engine, sites, Resolver(RESOLVERS), permitted.scoped("admin")))
+    router.routes.extend(health.routes(settings, permitted).routes)
+    router.routes.extend(dead_letters.routes(settings, opened, permitted).routes)
+    router.routes.extend(webhook_routes(opened.engine, sites, Resolver(RESOLVERS), permitted.scoped("admin")).routes)
     return router

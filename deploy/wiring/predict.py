@@ -63,7 +63,7 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
     metrics = ApiMetrics(registry)
     add_refusals(built)
     permitted = access(settings, own_key=False)
-    built.include_router(predictions(settings, permitted))
+    built.add_routes(predictions(settings, permitted))
 
     @built.get("/livez", summary="The process answers", tags=["probes"])
     async def get_liveness() -> dict[str, str]:

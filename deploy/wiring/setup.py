@@ -16,7 +16,7 @@ def setup_routes(settings: Settings, opened: DatabaseHandles, permitted: Access)
     """The routes under /sites and /keys, for keys of scope admin, but for arrivals: read."""
     registry, access = FileRegistry(settings), permitted.scoped("admin")
     router = APIRouter()
-    router.include_router(arrival_routes(Arrivals(opened.client), permitted))
-    router.include_router(site_routes(registry, access))
-    router.include_router(key_routes(registry, access))
+    router.routes.extend(arrival_routes(Arrivals(opened.client), permitted).routes)
+    router.routes.extend(site_routes(registry, access).routes)
+    router.routes.extend(key_routes(registry, access).routes)
     return router

@@ -1,4 +1,7 @@
-"""What commands and parts load, looked at in processes of their own: a start costs what is imported for it."""
+"""What commands and parts load, looked at in processes of their own: a start costs what is imported for it.
+
+They are forked from one that has loaded what all of them may load.
+"""
 
 import ast
 import os
@@ -6,6 +9,7 @@ import resource
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 import typer
@@ -13,6 +17,7 @@ import typer
 from deploy.cli.lazy import CommandSource, LazyGroup, ListedCommand
 from deploy.cli.main import COMMANDS, app
 from deploy.processes.interpreter import OPECOM
+from tests.support.forked_programs import ForkedPrograms, forked_programs
 
 #: Libraries that take a tenth of a second or more, and tens of megabytes.
 HEAVY = frozenset(
@@ -71,33 +76,48 @@ CALLED = {
 }
 
 
-def loaded(program: str) -> set[str]:
-    """The heavy libraries that are loaded after these lines."""
-    report = f"import sys\n{program}\nprint('loaded:', *sorted({set(HEAVY)!r} & set(sys.modules)))"
-    ended = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
-    return set(ended.stdout.splitlines()[-1].removeprefix("loaded:").split())
+@pytest.fixture(scope="module")
+def parts() -> Iterator[ForkedPrograms]:
+    """Processes that begin with what every part needs."""
+    with forked_programs(f"import {', '.join(sorted(set.intersection(*PARTS.values())))}", HEAVY) as programs:
+        yield programs
 
 
-def after(*words: str) -> set[str]:
+@pytest.fixture(scope="module")
+def commands() -> Iterator[ForkedPrograms]:
+    """Processes that begin with the list of commands, which needs none of the heavy libraries."""
+    with forked_programs("from deploy.cli.main import app", HEAVY) as programs:
+        assert programs.loaded("pass") == set()
+        yield programs
+
+
+@pytest.fixture(scope="module")
+def commands_with_settings() -> Iterator[ForkedPrograms]:
+    """Processes that begin with the list of commands and what every command needs: the settings, by pydantic."""
+    with forked_programs("from deploy.cli.main import app\nimport deploy.settings.model", HEAVY) as programs:
+        assert programs.loaded("pass") == set.intersection(*CALLED.values())
+        yield programs
+
+
+def after(programs: ForkedPrograms, *words: str) -> set[str]:
     """The heavy libraries that are loaded once the command has answered."""
-    lines = ("from deploy.cli.main import app", f"try: app({list(words)!r})", "except SystemExit: pass")
-    return loaded("\n".join(lines))
+    return programs.loaded(f"try: app({list(words)!r})\nexcept SystemExit: pass")
 
 
-def test_the_list_of_commands_needs_no_library_of_any_command() -> None:
-    assert after("--help") == set()
+def test_the_list_of_commands_needs_no_library_of_any_command(commands: ForkedPrograms) -> None:
+    assert after(commands, "--help") == set()
     # typer itself reports a wrong word by pydantic.
-    assert after("no-such-command") - {"pydantic"} == set()
+    assert after(commands, "no-such-command") - {"pydantic"} == set()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_loads_what_it_needs_and_no_other_command(name: str) -> None:
-    assert after(name, "--help") - CALLED[name] == set()
+def test_a_command_loads_what_it_needs_and_no_other_command(commands_with_settings: ForkedPrograms, name: str) -> None:
+    assert after(commands_with_settings, name, "--help") - CALLED[name] == set()
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_loads_what_it_needs(part: str) -> None:
-    assert loaded(f"import deploy.wiring.{part}") - PARTS[part] == set()
+def test_a_part_loads_what_it_needs(parts: ForkedPrograms, part: str) -> None:
+    assert parts.loaded(f"import deploy.wiring.{part}") - PARTS[part] == set()
 
 
 def test_the_list_describes_each_command_as_the_command_does() -> None:

@@ -17,6 +17,7 @@ from storage.write.clickhouse_sink import AnalyticsSink, embedded_client, server
 from storage.write.relational_sink import RelationalSink
 from storage.write.sink import ListSink, Sink
 from stream.scored import DeadLetter, Identity, ScoredSession, encode
+from tests.support.migrated import copy_chdb
 
 #: The version and the probability of a row.
 Row = tuple[int, float]
@@ -145,6 +146,7 @@ def sql(url: str) -> Iterator[Engine]:
 @contextmanager
 def clickhouse(folder: Path) -> Iterator[Any]:
     """A client of a chDB with the newest schema; one folder at a time in a process."""
+    copy_chdb(folder)
     client = embedded_client(str(folder), "opecom")
     try:
         migrate.migrate("clickhouse", migrate.clickhouse_run(client))
