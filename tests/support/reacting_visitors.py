@@ -16,6 +16,7 @@ import httpx
 import uuid_utils
 
 from deploy.chaos.ledger import BROWSER, send_batch
+from deploy.processes.ports import wait_until
 from tests.support.receiver import Receiver
 
 #: What each visitor does before it decides: the pages are those of crossing_visits.PAGES_EXPORT.
@@ -75,6 +76,11 @@ class ReactingVisitors:
             thread.join(60)
             assert not self.failure, self.failure
             assert not thread.is_alive()
+
+    def wait_for(self, count: int, seconds: float) -> None:
+        """Until so many visitors have come."""
+        assert wait_until(lambda: self.come >= count or bool(self.failure), seconds), f"{self.come} of {count} came"
+        assert not self.failure, self.failure
 
     def react(self) -> None:
         """Let those decide who have got an action since."""
