@@ -3,7 +3,8 @@
 Each figure comes from `read`, the reading that a site's experiments get, on experiments of 20,000 visitors that are
 looked at on 28 days: without an effect (`aa_*`, `srm_false_rate`), with 10 % on a conversion of 3 % (`coverage`), as
 large as the planner wants for 25 % (`power_error`), and with a loss in one arm that leaves 52 : 48 (`srm_caught`).
-`cuped_shortening` is of a generated shop, scored as live traffic is. No figure is a time: the machine may be busy.
+`cuped_shortening` is of a generated shop, scored as live traffic is, and `cuped_ceiling` what the true probability of
+buying would do there in place of the covariates. No figure is a time: the machine may be busy.
 """
 
 import asyncio
@@ -89,6 +90,7 @@ def _measured(number: int, wanted: ShopParameters) -> tuple[dict[str, float], li
         "aa_fixed_rate": same.called["fixed", "conversion"],
         "coverage": min(held.difference, held.ratio),
         "cuped_shortening": shop[MOMENT].by_all,
+        "cuped_ceiling": shop[MOMENT].by_truth,
         "power_error": max(abs(plain - 0.8), abs(adjusted - 0.8)),
         "srm_caught": lost,
         "srm_false_rate": same.stopped,
@@ -186,5 +188,5 @@ def _drawn(facts: GeneratedFacts, kind: int, number: int) -> Iterator[ExposedVis
 def _line(moment: str, found: Shortening) -> str:
     return (
         f"exposed at {moment}: {found.visitors:,} visitors, {found.conversion:.1%} buy; intervals shorter by "
-        f"{found.by_all:.1%}, by the score alone {found.by_score:.1%}"
+        f"{found.by_all:.1%}, by the score alone {found.by_score:.1%}, by the truth {found.by_truth:.1%}"
     )

@@ -15,6 +15,7 @@ from statistics import median
 from time import time
 
 from deploy.bench import naive_faust
+from deploy.bench.backlog_cost import LoopCost, check
 from deploy.bench.errors import BenchError
 from deploy.bench.http import connections, post_all
 from deploy.bench.log import BenchLog, wait_for
@@ -23,7 +24,7 @@ from deploy.bench.peer_programs.environment import installed, of_peer, variables
 from deploy.bench.peer_programs.task import PeerTask, write
 from deploy.bench.run import Run, environment
 from deploy.bench.simulation import SITE, BenchTraffic, simulation, single
-from deploy.bench.worker import LoopCost, check, records
+from deploy.bench.worker import records
 from deploy.processes.interpreter import OPECOM, of_module
 from deploy.processes.ports import free_port
 from ingest.events import UsePages, encode

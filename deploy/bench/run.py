@@ -46,7 +46,7 @@ class Run:
         settings = settings or self.settings
         names = {
             f"{topic}_topic": f"{topic}-{name}-{secrets.token_hex(3)}"
-            for topic in ("events", "scored", "pages", "snapshots")
+            for topic in ("events", "scored", "pages", "erasures", "experiments", "snapshots")
         }
         names["dead_topic"] = names["events_topic"] + "-dead"
         settings = changed(settings, "kafka", **names)

@@ -34,15 +34,19 @@ def session_traffic(events: int) -> BenchTraffic:
     return BenchTraffic(made, [PageRow("", SITE, ANY_PATH, 0.02, 0.04, 3.0)])
 
 
-def with_session_model(run: Run) -> Run:
-    """The run with a model of contract 2, in a registry of its own; raises BenchError without onnx."""
+def with_session_model(run: Run, *others: str) -> Run:
+    """The run with a model of contract 2, in a registry of its own, and the same model under other versions; raises
+    BenchError without onnx."""
     folder = run.folder / "session-models"
     shipped = versions.manifest(versions.SHIPPED, versions.current())
     try:
         graph = graph_of_contract(SESSION, RANK)
     except ImportError as error:
         raise BenchError(f"{error}: the graphs that it compares are made by the extra dev (make setup)") from error
-    versions.add(folder, graph, _manifest(graph, shipped), f"# {VERSION}, with drawn weights\n")
+    manifest = _manifest(graph, shipped)
+    for version in (VERSION, *others):
+        named = msgspec.structs.replace(manifest, version=version)
+        versions.add(folder, graph, named, f"# {version}, with drawn weights\n")
     return Run(changed(run.settings, "scoring", registry=str(folder), model=""), run.folder, run.versions)
 
 

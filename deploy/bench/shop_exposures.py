@@ -2,7 +2,8 @@
 
 The sessions are folded and scored by the shipped model with the site's own page statistics and corrections of the first
 days, as live traffic is. What the record of the moment has is what was known before exposure; what the visitor orders
-after it is the outcome, by the rule of scoring/experiments/labels.py.
+after it is the outcome, by the rule of scoring/experiments/labels.py. Beside it stands the truth of the shop: the
+probability that the session buys, given its events up to the moment, than which no covariate of them can be better.
 """
 
 import math
@@ -46,20 +47,22 @@ MOMENTS: Mapping[str, Callable[[ScoredSession], bool]] = {
 
 
 class Shortening(NamedTuple):
-    """By how much covariates shorten the interval of the difference of conversions: all of them, and the score alone.
-    `visitors` that were exposed, and the share of them that bought afterwards.
+    """By how much covariates shorten the interval of the difference of conversions: all of them, the score alone, and
+    the truth alone. `visitors` that were exposed, and the share of them that bought afterwards.
     """
 
     visitors: int
     conversion: float
     by_all: float
     by_score: float
+    by_truth: float
 
 
 class ShopExposures:
-    """What comes of scoring a shop: exposures at each of MOMENTS."""
+    """What comes of scoring a shop: exposures at each of MOMENTS; `truths` by event id."""
 
-    def __init__(self) -> None:
+    def __init__(self, truths: Mapping[str, float]) -> None:
+        self._truths = truths
         self.rows: dict[str, list[ExposureRow]] = {name: [] for name in MOMENTS}
         self._met: set[tuple[str, str]] = set()
 
@@ -73,18 +76,17 @@ class ShopExposures:
         # A closing is no moment to act at, and neither is what follows an order.
         if record.event.id is None or record.revenue:
             return
+        known = (*_known_before(record), self._truths[record.event.id])
         for name, has_come in MOMENTS.items():
             if (name, record.visitor_id) not in self._met and has_come(record):
                 self._met.add((name, record.visitor_id))
-                self.rows[name].append(
-                    ExposureRow(record.visitor_id, 0, record.occurred_at, record.bot, _known_before(record))
-                )
+                self.rows[name].append(ExposureRow(record.visitor_id, 0, record.occurred_at, record.bot, known))
 
 
 def shortenings(wanted: ShopParameters, models: ModelLoader) -> dict[str, Shortening]:
     """Of each moment; raises BenchError where too few visitors are exposed to say."""
     made = visits(wanted, clock="live")
-    exposures = ShopExposures()
+    exposures = ShopExposures(_truths(made))
     with RefreshedSite(made[0].site, wanted.facts.conversion) as site:
         FirstDays({}, Calendar(), site, exposures.score, models, {}).run(made)
     sessions = [VisitorSession(each.visitor_id, each.start, each.start + each.lasts) for each in made]
@@ -98,18 +100,32 @@ def shortenings(wanted: ShopParameters, models: ModelLoader) -> dict[str, Shorte
 
 
 def shortening(visitors: ExposedVisitors) -> Shortening:
-    """The mean over random halves of the visitors; raises BenchError for fewer than FEWEST, or without an order."""
+    """The mean over random halves of the visitors, whose last covariate is the truth; raises BenchError for fewer than
+    FEWEST, or without an order.
+    """
     if visitors.size < FEWEST or not visitors.converted.any():
         raise BenchError(f"{visitors.size} visitors are exposed, too few to compare intervals: draw more sessions")
-    chance, plain, by_all, by_score = np.random.default_rng(1), 0.0, 0.0, 0.0
-    columns = metric_columns(visitors, "conversion")
+    chance, columns = np.random.default_rng(1), metric_columns(visitors, "conversion")
+    of_all = columns.shape[1] - 1
+    chosen = {"plain": [0, 1], "all": [*range(of_all)], "score": [*range(4)], "truth": [0, 1, of_all]}
+    errors = dict.fromkeys(chosen, 0.0)
     for _ in range(DRAWS):
         arm = chance.integers(0, 2, visitors.size)
-        errors = [
-            float(effects(arm_rates(moments(columns[:, :wide], arm, 2))).error[0]) for wide in (2, columns.shape[1], 4)
-        ]
-        plain, by_all, by_score = (total + each for total, each in zip((plain, by_all, by_score), errors, strict=True))
-    return Shortening(visitors.size, float(visitors.converted.mean()), 1 - by_all / plain, 1 - by_score / plain)
+        for name, places in chosen.items():
+            errors[name] += float(effects(arm_rates(moments(columns[:, places], arm, 2))).error[0])
+    shorter = {name: 1 - error / errors["plain"] for name, error in errors.items()}
+    conversion = float(visitors.converted.mean())
+    return Shortening(visitors.size, conversion, shorter["all"], shorter["score"], shorter["truth"])
+
+
+def _truths(made: Sequence[ShopVisit]) -> dict[str, float]:
+    """The probability that the session buys, by each event before its purchase."""
+    return {
+        event.event_id: step.truth
+        for visit in made
+        for step, event in zip(visit.walk(), visit.events(), strict=True)
+        if step.truth is not None
+    }
 
 
 def _known_before(record: ScoredSession) -> tuple[float, ...]:

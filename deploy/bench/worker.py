@@ -4,7 +4,8 @@ Each way is a process of its own with topics of its own, over the same events an
 with the shipped model, then those of the generated shop with a model of contract 2. What counts is CPU time between two
 readings: when the process has started, has its partitions and waits, and when every score is acknowledged and its
 offset committed. The ways take turns, in rounds whose order alternates, and a ratio is the median of the rounds': a
-machine that others share changes its speed from minute to minute.
+machine that others share changes its speed from minute to minute. Then the worker scores live traffic with and without
+experiments (worker_experiments.py).
 
 The worker and the bare loop wait by the design's own rule: the log's first record puts a version of the page
 statistics in force that is not written yet, and no worker goes on without it. The whole backlog is on the topic, the
@@ -22,34 +23,21 @@ from statistics import median
 from time import monotonic
 
 from deploy.bench import bare_loop, naive_faust
+from deploy.bench.backlog_cost import LONGEST, LoopCost, check
 from deploy.bench.errors import BenchError
-from deploy.bench.log import BenchLog, compare, wait_for
+from deploy.bench.log import wait_for
 from deploy.bench.part import Part, answers, samples
 from deploy.bench.run import Run, changed, environment
 from deploy.bench.session_traffic import session_traffic, with_session_model
 from deploy.bench.simulation import BenchTraffic, simulation
+from deploy.bench.worker_experiments import experiments_cost
 from deploy.processes.interpreter import OPECOM, of_module
 from deploy.processes.ports import free_port
 from ingest.events import Event, UsePages, encode, key_of
 
-#: How long one way may take, in seconds.
-LONGEST = 600.0
 #: Rounds, and in each the events of a backlog and for naive Faust, which needs a second for a thousand.
 ROUNDS, BACKLOG, NAIVE = 5, 100_000, 8_000
 QUICK_ROUNDS, QUICK_BACKLOG, QUICK_NAIVE = 1, 40_000, 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class LoopCost:
-    """What one way needed for its events."""
-
-    events: int
-    cpu_seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Events per CPU second."""
-        return self.events / self.cpu_seconds
 
 
 class Way(StrEnum):
@@ -96,8 +84,9 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
     # Naive Faust keeps to the seventeen features and the shipped model: it has still less to do.
     session_run = with_session_model(run)
     session = await three_ways(session_run, run, session_traffic(backlog), session_traffic(few), rounds)
-    figures = uci.figures("") | session.figures("session_")
-    notes = [*uci.notes("the seventeen features"), *session.notes("signals, contract 2")]
+    experiments = await experiments_cost(run, quick)
+    figures = uci.figures("") | session.figures("session_") | {"experiments_ratio": experiments.ratio}
+    notes = [*uci.notes("the seventeen features"), *session.notes("signals, contract 2"), *experiments.notes()]
     if not quick:
         one, two = await by_wall(run, history, 1), await by_wall(run, history, 2)
         notes.append(
@@ -221,12 +210,3 @@ def records(history: BenchTraffic, partitions: int, sent: set[str]) -> Iterator[
 
     for events in history.history(partitions):
         yield of(events)
-
-
-async def check(log: BenchLog, sent: set[str], name: str) -> None:
-    """Raise BenchError unless every event came back as one score and none as a dead letter."""
-    kafka = log.settings.kafka
-    dead = sum(await log.ends(kafka.dead_topic))
-    if dead:
-        raise BenchError(f"{name}: {dead} events became dead letters, so there is no figure")
-    compare(sent, await log.scored_ids(await log.ends(kafka.scored_topic)), name)

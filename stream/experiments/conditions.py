@@ -1,19 +1,21 @@
-"""The language of conditions: comparisons of known names, compiled to closures.
+"""The language of conditions: comparisons of known names, compiled to one function each.
 
     band >= building and cart_value > 0 and not (device_class in (mobile, tablet) or Weekend)
 
 `and` binds tighter than `or`, `not` tighter than both. Numbers are compared by == != < <= > >=, categories by == and
 !=, bands also by their order; `in (a, b)` is one of several; a name that is true or false stands alone. A probability
 is compared rounded to six digits. A value that is unknown makes its comparison false, whichever it is.
+
+The function is made of our own words alone: of what a condition says, its values are arguments of the function's scope
+and its names are those of the vocabulary.
 """
 
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Any
 
+from stream.codegen import compile_expression
 from stream.errors import StreamError
 from stream.experiments.vocabulary import BANDS, KnownName, Vocabulary
 
@@ -25,10 +27,9 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>-?\d+(?:\.\d+)?(?![\w.]))|(?P<word>[A-Za-z_]\w*)"
     r"|(?P<quoted>'[^']*'|\"[^\"]*\")|(?P<sign>==|!=|<=|>=|[<>(),]))"
 )
-_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+_SIGNS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 _WORDS = {"and", "or", "not", "in"}
+_RANKS: dict[str, int] = {band: rank for rank, band in enumerate(BANDS)}
 
 
 class ConditionError(StreamError):
@@ -60,7 +61,7 @@ def compile_condition(text: str, vocabulary: Vocabulary) -> Condition:
     if len(text) > MOST_CHARACTERS:
         raise ConditionError(f"the condition has {len(text)} characters, {MOST_CHARACTERS} at most")
     parser = _Parser(_tokens(text), vocabulary)
-    holds = parser.parse()
+    holds: Holds = compile_expression(("source", "probability", "band"), parser.parse(), parser.values)
     compared = {name: frozenset(numbers) for name, numbers in parser.compared.items()}
     return Condition(text, frozenset(parser.names), holds, compared)
 
@@ -79,21 +80,24 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """Reads the tokens once, from left to right."""
+    """Reads the tokens once, from left to right, and says the same in Python; `values` has what it names beside the
+    update, the probability and the band.
+    """
 
     def __init__(self, tokens: list[_Token], vocabulary: Vocabulary) -> None:
         self.names: set[str] = set()
         self.compared: dict[str, set[tuple[str, float]]] = {}
+        self.values: dict[str, Any] = {"ranks": _RANKS}
         self._tokens = tokens
         self._at = 0
         self._depth = 0
         self._vocabulary = vocabulary
 
-    def parse(self) -> Holds:
-        holds = self._either()
+    def parse(self) -> str:
+        made = self._either()
         if self._token.kind != "end":
             raise self._unexpected("and, or, the end")
-        return holds
+        return made
 
     @property
     def _token(self) -> _Token:
@@ -106,34 +110,34 @@ class _Parser:
             return True
         return False
 
-    def _either(self) -> Holds:
-        holds = self._all()
+    def _either(self) -> str:
+        parts = [self._all()]
         while self._takes("or"):
-            holds = _or(holds, self._all())
-        return holds
+            parts.append(self._all())
+        return f"({' or '.join(parts)})" if len(parts) > 1 else parts[0]
 
-    def _all(self) -> Holds:
-        holds = self._negated()
+    def _all(self) -> str:
+        parts = [self._negated()]
         while self._takes("and"):
-            holds = _and(holds, self._negated())
-        return holds
+            parts.append(self._negated())
+        return f"({' and '.join(parts)})" if len(parts) > 1 else parts[0]
 
-    def _negated(self) -> Holds:
+    def _negated(self) -> str:
         self._depth += 1
         if self._depth > MOST_DEPTH:
             raise ConditionError(f"character {self._token.place}: nested deeper than {MOST_DEPTH} levels")
         if self._takes("not"):
-            holds = _not(self._negated())
+            made = f"(not {self._negated()})"
         elif self._takes("("):
-            holds = self._either()
+            made = self._either()
             if not self._takes(")"):
                 raise self._unexpected("and, or, )")
         else:
-            holds = self._comparison()
+            made = self._comparison()
         self._depth -= 1
-        return holds
+        return made
 
-    def _comparison(self) -> Holds:
+    def _comparison(self) -> str:
         token = self._token
         known = self._vocabulary.get(token.text) if token.kind == "word" else None
         if known is None:
@@ -145,17 +149,26 @@ class _Parser:
         self._at += 1
         self.names.add(token.text)
         if self._takes("in"):
-            return _one_of(known, self._note(token, known, "==", self._values(known)))
+            return self._compared(known, "in", frozenset(self._note(token, known, "==", self._values(known))))
         sign = self._token
         if sign.kind == "sign" and sign.text in _SIGNS:
             if known.kind in ("category", "boolean") and sign.text not in ("==", "!="):
                 raise ConditionError(f"character {sign.place}: {token.text} has no order; it is compared by == and !=")
             self._at += 1
             [value] = self._note(token, known, sign.text, [self._value(known)])
-            return _compared(known, _SIGNS[sign.text], value)
+            return self._compared(known, sign.text, value)
         if known.kind == "boolean":
-            return _compared(known, operator.eq, True)
+            return self._compared(known, "==", True)
         raise self._unexpected("==, !=, <, <=, >, >=, in")
+
+    def _compared(self, known: KnownName, sign: str, wanted: Any) -> str:
+        name = f"value_{len(self.values)}"
+        self.values[name] = wanted
+        if known.kind == "band":
+            return f"ranks[band] {sign} {name}"
+        if known.path is None:
+            return f"round(probability, 6) {sign} {name}"
+        return f"((found := source.{known.path}) is not None and found {sign} {name})"
 
     def _note(self, name: _Token, known: KnownName, sign: str, values: list[Any]) -> list[Any]:
         """Note what a number is compared with; returns the values."""
@@ -195,36 +208,3 @@ class _Parser:
         token = self._token
         shown = token.text if token.kind == "end" else repr(token.text)
         return ConditionError(f"character {token.place}: {shown} stands where one of these may: {wanted}")
-
-
-_RANKS: dict[str, int] = {band: rank for rank, band in enumerate(BANDS)}
-
-
-def _compared(known: KnownName, compare: Callable[[Any, Any], bool], wanted: Any) -> Holds:
-    if known.kind == "band":
-        return lambda source, probability, band: compare(_RANKS[band], wanted)
-    if known.path is None:
-        return lambda source, probability, band: compare(round(probability, 6), wanted)
-    value_of = attrgetter(known.path)
-
-    def holds(source: Any, probability: float, band: str) -> bool:
-        value = value_of(source)
-        return value is not None and compare(value, wanted)
-
-    return holds
-
-
-def _one_of(known: KnownName, values: list[Any]) -> Holds:
-    return _compared(known, lambda value, wanted: value in wanted, frozenset(values))
-
-
-def _and(one: Holds, other: Holds) -> Holds:
-    return lambda source, probability, band: one(source, probability, band) and other(source, probability, band)
-
-
-def _or(one: Holds, other: Holds) -> Holds:
-    return lambda source, probability, band: one(source, probability, band) or other(source, probability, band)
-
-
-def _not(one: Holds) -> Holds:
-    return lambda source, probability, band: not one(source, probability, band)

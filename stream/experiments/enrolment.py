@@ -1,23 +1,23 @@
 """What one session has of the experiments of its site: its arms, and whether its visitor is held out."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
 from stream.experiments.assignment import BUCKETS, bucket, contains
-from stream.experiments.conditions import Condition
+from stream.experiments.conditions import Condition, Holds
 from stream.experiments.definition import ExperimentDefinition, HoldoutDefinition
 from stream.experiments.holding import holds_back
 from stream.interventions.rule import CompiledIntervention, EnrolledIntervention
 from stream.scored import ArmAssignment
 
 
-class EnrolledArm(Struct, frozen=True):
-    """An arm of a session; `audience` says of which updates, None: of all."""
+class EnrolledArm(NamedTuple):
+    """An arm of a session; `holds` says of which updates, None: of all."""
 
     assignment: ArmAssignment
-    audience: Condition | None
+    holds: Holds | None
 
 
 class Enrolment(Struct, frozen=True):
@@ -47,7 +47,7 @@ class CompiledExperiment:
         self.definition = definition
         self.audience = audience
         is_action = definition.kind == "action"
-        of_updates = audience if is_action else None
+        of_updates = audience.holds if is_action and audience is not None else None
         self.arms = [
             EnrolledArm(ArmAssignment(definition.name, arm.name, arm.acts or not is_action), of_updates)
             for arm in definition.arms
@@ -135,6 +135,4 @@ def _place_of(compiled: CompiledExperiment, visitor_id: str, session_id: str, op
 
 def assignments(arms: Sequence[EnrolledArm], update: Any, probability: float, band: str) -> tuple[ArmAssignment, ...]:
     """The arms whose audience this update is in."""
-    return tuple(
-        [each.assignment for each in arms if each.audience is None or each.audience.holds(update, probability, band)]
-    )
+    return tuple([assignment for assignment, holds in arms if holds is None or holds(update, probability, band)])

@@ -14,7 +14,7 @@ class ExperimentsInForce:
     visitor is that of its earliest event, so the arm of each record can be found again from the record alone.
     """
 
-    __slots__ = ("_known", "_plans", "_uses_interventions", "_uses_silence", "left_out", "version")
+    __slots__ = ("_in_force", "_known", "_plans", "_uses_interventions", "_uses_silence", "left_out", "version")
 
     def __init__(self, known: Experiments, version: int = 0, left_out: Iterable[str] = ()) -> None:
         self._known = known
@@ -23,6 +23,8 @@ class ExperimentsInForce:
         self.left_out = frozenset(left_out)
         #: By site and the version at which a session opened.
         self._plans: dict[tuple[str, int], SitePlan] = {}
+        #: Another one after each change: sessions keep what they have of experiments with it.
+        self._in_force = object()
         #: None: yet to be found.
         self._uses_interventions: bool | None = None
         self._uses_silence: bool | None = None
@@ -34,7 +36,7 @@ class ExperimentsInForce:
             return
         begun = self._known.begun(self.version, version) if is_refused else {}
         self.version = version
-        self._plans.clear()
+        self._forget_plans()
         self._uses_interventions = self._uses_silence = None
         if self.left_out or begun:
             self.left_out = (self.left_out | begun.keys()) & self._known.models(version).keys()
@@ -42,7 +44,7 @@ class ExperimentsInForce:
     def leave_out(self, name: str) -> None:
         """Let no session be in this experiment, until it is stopped."""
         self.left_out |= {name}
-        self._plans.clear()
+        self._forget_plans()
 
     def models(self) -> dict[str, set[str]]:
         """The versions of models that experiments in force name, by experiment."""
@@ -73,27 +75,37 @@ class ExperimentsInForce:
 
     def has_interventions(self, session: Session) -> bool:
         """Whether interventions may fire in the session, or may have fired in it."""
+        kept = session.enrolled
+        if kept is not None and kept.in_force is self._in_force:
+            return kept.had_interventions
         return bool(session.experiments_version) and self._plan_of(session).had_interventions
 
     def enrolment(self, session: Session) -> Enrolment:
         """What the session has of experiments, by what is in force."""
         if not session.experiments_version:
             return NOT_ENROLLED
-        plan = self._plan_of(session)
-        if plan.is_empty:
-            return NOT_ENROLLED
         kept = session.enrolled
         if (
             kept is not None
-            and kept.plan is plan
+            and kept.in_force is self._in_force
             and kept.session_context is session.session_context
             and kept.day is session.day
             and kept.visitor_id == session.visitor_id
         ):
             return kept.enrolment
-        enrolment = plan.enrol(session.visitor_id, session.session_id, session)
-        session.enrolled = Enrolled(plan, session.visitor_id, session.session_context, session.day, enrolment)
+        plan = self._plan_of(session)
+        if plan.is_empty:
+            return NOT_ENROLLED
+        visitor_id, session_id = session.visitor_id, session.session_id
+        enrolment = plan.enrol(visitor_id, session_id, session)
+        session.enrolled = Enrolled(
+            self._in_force, plan.had_interventions, visitor_id, session.session_context, session.day, enrolment
+        )
         return enrolment
+
+    def _forget_plans(self) -> None:
+        self._plans.clear()
+        self._in_force = object()
 
     def _plan_of(self, session: Session) -> SitePlan:
         opened = session.experiments_version

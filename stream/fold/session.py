@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ingest.commerce import VisitorHistory
 from ingest.events import Context, DeviceClass, Event, Ping
 from scoring.features import VisitorType
-from stream.experiments.enrolment import Enrolment, SitePlan
+from stream.experiments.enrolment import Enrolment
 from stream.fold.calendar import Calendar, Day
 from stream.fold.commerce import CommerceState, is_commerce
 from stream.fold.engagement import Engagement
@@ -51,9 +51,12 @@ class SessionContext(NamedTuple):
 
 
 class Enrolled(NamedTuple):
-    """An enrolment with what it was made of."""
+    """An enrolment with what it was made of. `in_force` stands for all that was in force then, and is another object
+    after a change; `had_interventions` is that of the plan.
+    """
 
-    plan: SitePlan
+    in_force: object
+    had_interventions: bool
     visitor_id: str
     session_context: SessionContext | None
     day: Day | None

@@ -258,8 +258,9 @@ def test_experiments(monkeypatch: pytest.MonkeyPatch) -> None:
     with alone(Settings()) as run:
         figures, notes = asyncio.run(experiments.measure(run, None, True))
     assert figures.keys() == TARGETS["experiments"].keys()
-    assert all(0 <= figures[name] <= 1 for name in figures if name != "cuped_shortening"), notes
+    assert all(0 <= figures[name] <= 1 for name in figures if not name.startswith("cuped_")), notes
     assert -0.5 < figures["cuped_shortening"] < 0.5
+    assert 0 < figures["cuped_ceiling"] < 0.5
     assert figures["srm_caught"] == 1
     assert [line.partition(":")[0] for line in notes[-5:]] == [f"exposed at {each}" for each in shop_exposures.MOMENTS]
 

@@ -10,7 +10,9 @@ from deploy.bench.log import compare
 from deploy.bench.run import changed, environment, started
 from deploy.cli.failures import lines
 from deploy.errors import SetupError
+from deploy.log.topics import wanted
 from deploy.settings.model import Settings, SiteSettings, load
+from tests.support.services import Broker
 
 
 def test_a_part_gets_the_very_settings_of_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -41,6 +43,17 @@ async def test_a_kafka_that_does_not_answer_is_one_line_that_names_the_setting()
     with started(settings) as run, pytest.raises(SetupError, match=r"127\.0\.0\.1:1 .*OPECOM_KAFKA__BOOTSTRAP"):
         async with run.log("worker"):
             pass
+
+
+@pytest.mark.kafka
+async def test_a_run_has_no_topic_of_an_installation(kafka: Broker) -> None:
+    """What it removes at its end would be the installation's: erasures and experiments are kept for ever."""
+    settings = changed(Settings(profile="services"), "kafka", bootstrap=kafka.bootstrap)
+    names = {topic.name for topic in wanted(settings.kafka)}
+    with started(settings) as run:
+        async with run.log("worker") as log:
+            assert not names & {topic.name for topic in wanted(log.settings.kafka)}
+            assert len(wanted(log.settings.kafka)) == len(names)
 
 
 @pytest.mark.parametrize(

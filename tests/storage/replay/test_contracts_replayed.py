@@ -1,5 +1,6 @@
 """Both feature contracts, a promotion between them and a changed conversion: a replay finds what was scored live."""
 
+import json
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from ingest.events import Control, Event, Tick, UseModel, UsePages
+from ingest.events import Control, Event, Tick, UseExperiments, UseModel, UsePages
 from scoring import registry
 from scoring.model import Model
+from stream.experiments.assignment import bucket
 from stream.fold.sites import SiteRow
 from tests.support.events import NOON
+from tests.support.experiments import defined, model_experiment
 from tests.support.models import add_session_model
 from tests.support.replays import Shop, placed
 from tests.support.shop_statistics import FIRST, SECOND, THIRD, statistics
@@ -81,3 +84,25 @@ async def test_a_changed_conversion_changes_the_scores_after_it_and_none_before(
     }
     assert changed
     assert all(offset > first[partition] for offset, partition in changed)
+
+
+async def test_each_arm_of_a_model_experiment_is_scored_by_its_contract(
+    databases: tuple[Any, Any], models: Callable[[str], Model]
+) -> None:
+    visits = [each for seed in (1, 2) for each in shop_visits(seed, NOON + seed * 3 * HOUR, 12)]
+    both = model_experiment(control="", treatment="session", unit="session")
+    records: list[Event | Control] = [UseExperiments(1), *visits, Tick("live", NOON + 30 * HOUR)]
+    shop = Shop(*databases, placed(records), models, experiments=defined([both]))
+    shop.live()
+    rows = shop.client.query("SELECT DISTINCT session_id, experiments, model_version FROM scored_sessions").result_rows
+    assert len(rows) == len({each.session_id for each in visits})
+    for session_id, shown, version in rows:
+        is_treated = bucket(both.salt, session_id) >= 5_000
+        assert [each["arm"] for each in json.loads(shown)] == ["treatment" if is_treated else "control"]
+        assert version == ("session" if is_treated else registry.current())
+    assert len({version for *_, version in rows}) == 2
+    before = shop.rows()
+    for source in ("kafka", "clickhouse"):
+        account = await shop.replay(source=source, diff=True)
+        assert account.changed == account.voided == account.refused == 0
+        assert shop.rows() == before

@@ -294,7 +294,7 @@ def the_record_names_its_arm(example: Example) -> None:
         expected = [
             each.assignment
             for each in enrolment.arms
-            if each.audience is None or each.audience.holds(update, update.probability, update.band)
+            if each.holds is None or each.holds(update, update.probability, update.band)
         ]
         assert (list(update.experiments), update.holdout) == (expected, enrolment.is_held_out)
 
