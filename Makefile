@@ -71,7 +71,7 @@ check: setup ## Formatting, lint, types, direction of imports, names
 
 # Locks are left out: they consist of hashes. What the baseline has was looked at: examples, digests, names of secrets.
 secrets: setup ## Looks for secrets in the files that git knows; .ci/secrets.baseline has the examples that are none
-	$(BIN)/detect-secrets-hook --no-verify --baseline .ci/secrets.baseline $$(git ls-files ':!requirements/*.txt')
+	$(BIN)/detect-secrets-hook --no-verify --baseline .ci/secrets.baseline $$(git ls-files ':!requirements/*.txt' ':!.ci/secrets.baseline')
 
 # Playwright's own download is not used: the browser of the distribution gets its updates. The headless shell does the
 # same for a quarter of the CPU, except for the back/forward cache.
