@@ -35,7 +35,9 @@ def metric_names() -> list[str]:
     WebhookMetrics(storage)
     add_process_metrics(storage, "writer", folder=ROOT)
     ingest = IngestMetrics().registry
-    add_spool_metrics(ingest, SimpleNamespace(spool=SimpleNamespace(), waiting=0, size=0, lost=0))
+    add_spool_metrics(
+        ingest, SimpleNamespace(spool=SimpleNamespace(most_bytes=1, trouble=""), waiting=0, size=0, lost=0)
+    )
     registries = (WorkerMetrics().registry, ingest, storage)
     families = [family for registry in registries for family in registry.collect()]
     return sorted({family.name for family in families})
@@ -80,7 +82,7 @@ def test_ci_runs_nothing_that_a_user_could_not() -> None:
     commands = [
         line for line in read(".ci/run").splitlines() if line and not line.startswith(("#", "set", "cd", "export"))
     ]
-    assert commands == ["make check", "make test", "make test-train"]
+    assert commands == ["make check", "make secrets", "make test", "make test-train"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -15,6 +15,14 @@ def add_spool_metrics(registry: CollectorRegistry, publisher: SpoolPublisher) ->
         lambda: publisher.size
     )
     Gauge(
+        "opecom_ingest_spool_limit_bytes",
+        "Size at which the spool takes no more (ingest.spool_bytes).",
+        registry=registry,
+    ).set(publisher.spool.most_bytes)
+    Gauge(
+        "opecom_ingest_spool_refused", "1 while the disk does not take the spool's writes.", registry=registry
+    ).set_function(lambda: publisher.spool.trouble != "")
+    Gauge(
         "opecom_ingest_spool_lost_events",
         "Accepted events that the disk lost since the start: a line in the log names file and place.",
         registry=registry,

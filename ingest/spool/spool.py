@@ -57,7 +57,7 @@ class Spool:
         self.next = first
         #: Set when there is more to drain.
         self.written = asyncio.Event()
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         self._max_in_flight = max_in_flight
         #: Is given the seconds of each write.
         self.observe: Callable[[float], object] = lambda _: None
@@ -72,6 +72,11 @@ class Spool:
     def in_flight(self) -> int:
         """Records that wait for the disk."""
         return self._in_flight
+
+    @property
+    def trouble(self) -> str:
+        """Why the disk did not take the last write, or the last try since; an empty line where it did."""
+        return self._trouble
 
     @property
     def is_writing(self) -> bool:
@@ -125,7 +130,7 @@ class Spool:
 
     def _require_room(self, more: int) -> None:
         used = self.folder.size + self._in_flight_bytes
-        if used + more > self._most_bytes:
+        if used + more > self.most_bytes:
             raise LogUnavailableError(
                 f"the spool is full: {used:,} bytes wait in {self.folder.path} (ingest.spool_bytes)", FULL_SECONDS
             )

@@ -135,7 +135,7 @@ def _add_holdouts(router: APIRouter, changes: ExperimentChanges, permitted: Any)
     @router.put(
         "/holdouts/{site}",
         summary="Set the share of a site's visitors that is held out; 0 ends it",
-        responses=answered(HoldoutView, "conflict", "too_large", "unavailable"),
+        responses=answered(HoldoutView, "not_found", "conflict", "too_large", "unavailable"),
         openapi_extra=takes(HoldoutRequest),
     )
     async def set_holdout(

@@ -63,8 +63,10 @@ def test_it_follows_the_compose_specification() -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_an_image_is_pinned(name: str) -> None:
-    image, _, tag = SERVICES[name]["image"].rpartition(":")
+    tagged, _, digest = SERVICES[name]["image"].partition("@")
+    image, _, tag = tagged.rpartition(":")
     assert re.fullmatch(r"\d+(\.\d+)+", tag)
+    assert re.fullmatch(r"(sha256:[0-9a-f]{64})?", digest)
     if image == compose.OUR_IMAGE:
         assert tag == version("op-ecom")
 
@@ -219,6 +221,15 @@ def test_learner_and_query_api_write_to_the_registry_that_the_worker_reads(setti
             # Its reports outlive it, and are no version.
             assert in_force.data_dir.parent == Path(folder)
             assert in_force.data_dir != Path(in_force.scoring.registry)
+
+
+def test_a_spool_of_ingest_outlives_its_container(settings: tuple[str, Settings]) -> None:
+    name, in_force = settings
+    mounts = [each.split(":") for each in OURS[name].get("volumes", []) if each.startswith("spool:")]
+    assert [rest for _, _, *rest in mounts] == ([[]] if name == "ingest" else [])
+    for _, folder, *_ in mounts:
+        assert Path(folder) in in_force.data_dir.parents
+        assert not in_force.ingest.spool, "without it, accepted means that Kafka has the event"
 
 
 def test_a_new_volume_belongs_to_our_user() -> None:

@@ -60,7 +60,7 @@ class Container:
         if variable("scoring.registry") in (asked := compose.environment(OURS[name], VALUES)):
             here[variable("scoring.registry")] = str(folder / "registry")
         if variable("data_dir") in asked:
-            here[variable("data_dir")] = str(folder / "learner")
+            here[variable("data_dir")] = str(folder / f"{name}-data")
         self._environment = asked | here | given
         self._environment |= {"PATH": f"{commands}:{os.environ['PATH']}", "OPECOM_PROFILE": "services"}
         self._folder = folder

@@ -72,11 +72,29 @@ def test_the_linter_finds_nothing() -> None:
 
 
 def test_the_base_is_pinned_and_new_enough() -> None:
-    bases = {argument.split()[0] for name, argument in instructions() if name == "FROM"}
+    bases = {argument.split()[0].partition("@")[0] for name, argument in instructions() if name == "FROM"}
     (base,) = bases - {"node:24-bookworm-slim"}
     found = re.fullmatch(r"python:(\d+\.\d+)-slim-[a-z]+", base)
     assert found
     assert PROJECT["project"]["requires-python"] == f">={found[1]}"
+
+
+def image_references() -> dict[str, list[str]]:
+    """Every image that a file of ours names, by file."""
+    files = [ROOT / "docker-compose.yml", *(ROOT / "deploy" / "kubernetes").rglob("*.yaml")]
+    found = {str(each): re.findall(r"^\s*(?:- )?image: (\S+)$", each.read_text(), re.MULTILINE) for each in files}
+    stages = {argument.split()[-1] for name, argument in instructions() if name == "FROM" and " AS " in argument}
+    bases = {argument.split()[0] for name, argument in instructions() if name == "FROM"}
+    return {file: images for file, images in found.items() if images} | {str(DOCKERFILE): sorted(bases - stages)}
+
+
+def test_no_image_floats() -> None:
+    """Each has a version; a digest beside it is welcome (docs/operations.md, "Images by digest")."""
+    found = image_references()
+    assert {"docker-compose.yml", "ingest.yaml", "learner.yaml", "Dockerfile"} <= {Path(file).name for file in found}
+    for file, images in found.items():
+        for image in images:
+            assert re.fullmatch(r"[\w./-]+:\d[\w.-]*(@sha256:[0-9a-f]{64})?", image), f"{file}: {image}"
 
 
 def test_the_image_is_not_roots_and_runs_our_command() -> None:

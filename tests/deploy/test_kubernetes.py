@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ OBJECTS = kubernetes.base()
 CONTAINERS = {container["name"]: (owner, container) for owner, container in containers(OBJECTS)}
 DEPLOYMENTS = {name(each): each for each in of_kind(OBJECTS, "Deployment")}
 EXAMPLE = FOLDER / "overlays" / "example"
+SPOOL = FOLDER / "components" / "spool"
 #: The oldest Kubernetes whose pods may sleep before they stop, and the newest that we know.
 VERSIONS = ("1.30", kubernetes_validate.latest_version())
 LOOK = ("run", "learner", "--once")
@@ -329,6 +331,36 @@ def test_webhooks_alone_reach_the_internet_and_no_private_network_by_it() -> Non
     for address in ("10.1.2.3", "172.20.0.1", "192.168.0.1", "100.64.0.1", "169.254.169.254", "fd00::1", "fe80::1"):
         private = ipaddress.ip_address(address)
         assert not any(private in each for each in reached) or any(private in each for each in excepted)
+
+
+def test_the_spool_of_ingest_outlives_its_pods(
+    monkeypatch: pytest.MonkeyPatch, no_settings_file: None, tmp_path: Path
+) -> None:
+    """As an overlay that takes the component installs it."""
+    command = kubernetes.renderer()
+    if command is None:
+        pytest.skip("neither kubectl nor kustomize on the PATH")
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    overlay = tmp_path / "kubernetes" / "overlays" / "spooled"
+    overlay.mkdir()
+    lines = ["resources: [../../base]", "components: [../../components/spool]"]
+    (overlay / "kustomization.yaml").write_text("\n".join(lines))
+    objects = kubernetes.rendered(command, overlay)
+    for of in objects:
+        validate(of)
+    ((owner, container),) = [each for each in containers(objects) if each[1]["name"] == "ingest"]
+    in_container = in_force(monkeypatch, container, BASE)
+    assert in_container.ingest.spool
+    (mount,) = [each for each in container["volumeMounts"] if each["name"] == "spool"]
+    assert Path(mount["mountPath"]) in in_container.data_dir.parents
+    (volume,) = [each for each in pod(owner)["volumes"] if each["name"] == "spool"]
+    claim_name = volume["persistentVolumeClaim"]["claimName"]
+    (claim,) = [each for each in of_kind(objects, "PersistentVolumeClaim") if name(each) == claim_name]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert pod(owner)["securityContext"]["fsGroup"] == pod(owner)["securityContext"]["runAsGroup"]
+    (scaled,) = [each for each in of_kind(objects, "HorizontalPodAutoscaler") if "ingest" in name(each)]
+    room = int(claim["spec"]["resources"]["requests"]["storage"].removesuffix("Gi")) * 2**30
+    assert room > scaled["spec"]["maxReplicas"] * in_container.ingest.spool_bytes
 
 
 @pytest.fixture(scope="module")
