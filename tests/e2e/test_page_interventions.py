@@ -20,7 +20,8 @@ PAYLOAD = {"text": "May we help?"}
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with up(new_stack(tmp_path_factory.mktemp("stack"), OPECOM_API__TOKEN_SECRET="of this test")) as running:
+    given = {"OPECOM_API__TOKEN_SECRET": "of this test"}  # pragma: allowlist secret
+    with up(new_stack(tmp_path_factory.mktemp("stack"), **given)) as running:
         yield running
 
 
