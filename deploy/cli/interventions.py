@@ -17,7 +17,6 @@ from deploy.terminal.plain import print_line
 from deploy.terminal.query_client import QueryApi, call_api
 from deploy.wiring.keys import admin_key
 from storage.interventions.answers import InterventionList, InterventionRequest, InterventionView
-from storage.replay.request import ReplaySelection
 from stream.interventions.definition import InterventionAction
 
 app = typer.Typer(
@@ -112,9 +111,10 @@ def try_(
     json: Json = False,
 ) -> None:
     """Says how often it would have fired lately: folds the recent log with it, and changes nothing."""
-    # Here, so that no other command of this group loads clients of databases.
+    # Here, so that no other command of this group loads numpy and clients of databases.
     from deploy.terminal.intervention_trial import print_trial
     from deploy.terminal.replay_progress import trial
+    from storage.replay.request import ReplaySelection
 
     settings = load()
     wanted = _wanted(settings, which)

@@ -163,6 +163,7 @@ def test_ci_runs_what_a_user_runs() -> None:
     commands = (ROOT / ".ci" / "run").read_text().splitlines()
     assert [line for line in commands if line.startswith("make")] == [
         "make check",
+        "make secrets",
         "make test",
         "make test-train",
     ]

@@ -3,7 +3,9 @@
 import inspect
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Meta
 
 #: Clears the screen, in 7 and in 8 bits; rings; deletes; turns what follows round; looks like markup, a link, an end.
 HOSTILE = "\x1b[2J\x9b2J\x07\x7f\u202e[red]\u2066[link=https://evil.example]x[/bold]\n:bomb:"
@@ -18,13 +20,16 @@ def hostile(kind: Any) -> Any:
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Literal:
         return parts[0]
+    if origin is Annotated:
+        # No pattern of ours lets a stranger's text through; all of them take a letter.
+        return "a" if any(isinstance(each, Meta) and each.pattern for each in parts[1:]) else hostile(parts[0])
     if origin in (Union, types.UnionType):
         return hostile(next(part for part in parts if part is not type(None)))
     if origin is not None:
         return _filled(origin, parts)
     if kind in _PLAIN:
         return _PLAIN[kind]
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     return kind(**{name: hostile(hints[name]) for name in inspect.signature(kind).parameters})
 
 

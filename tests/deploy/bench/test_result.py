@@ -204,6 +204,12 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "gzipped_bytes": "at most 7,000",
             "longest_slice_ms": "at most 50",
         },
+        "browser": {
+            "kb_gzipped": "at most 130",
+            "max_difference": "at most 0.001",
+            "same_top_reason": "at least 0.99",
+            "p95_ms": "at most 2",
+        },
         "experiments": {
             "aa_peeking_rate": "at most 0.05",
             "aa_planned_rate": "at most 0.064",
