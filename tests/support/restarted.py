@@ -104,14 +104,17 @@ class RestartedSystem:
                 self.kill()
 
     def wait_stored(self, count: int, seconds: float = 90) -> None:
-        """Until both databases have so many records of the log on the disk."""
+        """Until the copy of the log on the disk has so many events, and the rows count them.
+
+        The copy may be whole while the worker still recovers what it will score.
+        """
         folder = LogFolder(log_folder(self.stack.folder / "data"))
 
-        def stored() -> int:
-            return sum(each.events for each in folder.checkpoint().values())
+        def found() -> tuple[int, int]:
+            return sum(each.events for each in folder.checkpoint().values()), self.counted()
 
-        assert wait_until(lambda: stored() >= count, seconds), (
-            f"{stored()} of {count} records are stored:\n{self.output}"
+        assert wait_until(lambda: min(found()) >= count, seconds), (
+            f"of {count} events so many are stored, and counted: {found()}\n{self.output}"
         )
 
     def settle(self, count: int, seconds: float = 120) -> None:
