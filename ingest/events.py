@@ -95,13 +95,17 @@ class Purchase(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown
     verified: bool = False
 
 
+#: Names of interventions, and of experiments.
+InterventionName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$(?!\n)")]
+
+
 class InterventionReport(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What became of an intervention on the page: its name, and the `opened_at` of the session in which it fired.
 
     It is about the visit and no part of it: no session counts it, and it keeps none open.
     """
 
-    name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$(?!\n)")]
+    name: InterventionName
     opened_at: Millis
     action: ReportAction
 

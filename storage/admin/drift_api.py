@@ -15,7 +15,6 @@ from storage.drift.report import DriftCheckList, SiteDrift
 from storage.http.access import Access, Caller
 from storage.http.answers import answered, unkept
 
-JSON = "application/json"
 #: The page runs nothing and asks for nothing; its own style is inline.
 PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'", "Cache-Control": "no-store"}
 

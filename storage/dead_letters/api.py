@@ -26,7 +26,6 @@ MOST_LETTERS = 500
 #: Bytes of an event that is sent again; the ingest API takes no more.
 MOST_BYTES = 400_000
 RETRY_SECONDS = 2
-JSON = "application/json"
 
 LetterName = Annotated[str, Path(max_length=200, description="log:topic:partition:offset, as the list has it.")]
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from storage.interventions.tables import intervention_firings, intervention_messages
 from storage.webhooks.database import reading
+from stream.interventions.definition import InterventionDefinition
 from stream.scored import FiredIntervention, ScoredSession
 
 FiringOutcome = Literal["delivered", "held", "capped"]
@@ -47,9 +48,16 @@ def is_capped(connection: Connection, update: ScoredSession, fired: FiredInterve
         _t.fired_at <= fired.fired_at,
     )
     times, latest = connection.execute(met).one()
-    if fired.visitor_cap and times >= fired.visitor_cap:
+    return is_too_many(fired, times, latest, fired.fired_at)
+
+
+def is_too_many(limits: FiredIntervention | InterventionDefinition, times: int, latest: int | None, now: int) -> bool:
+    """Whether one who has met it so many times, at last at `latest`, meets it too often or too lately at `now`; ms UTC,
+    None: never.
+    """
+    if limits.visitor_cap and times >= limits.visitor_cap:
         return True
-    return latest is not None and fired.fired_at - latest < fired.visitor_cooldown_seconds * 1000
+    return latest is not None and now - latest < limits.visitor_cooldown_seconds * 1000
 
 
 class KeptFiring(NamedTuple):

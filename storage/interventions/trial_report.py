@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from storage.interventions.firings import FiringOutcome
+from storage.interventions.firings import FiringOutcome, is_too_many
 from stream.interventions.definition import InterventionDefinition
 
 HOUR_MS = 3_600_000
@@ -73,15 +73,14 @@ def report_of(
 
 
 def _outcomes(definition: InterventionDefinition, ordered: Iterable[TrialFiring]) -> list[FiringOutcome]:
-    """What would have become of each, as storage/interventions/firings.py decides it live."""
-    cap, cooldown_ms = definition.visitor_cap, definition.visitor_cooldown_seconds * 1000
+    """What would have become of each."""
     met: dict[str, list[int]] = {}
     outcomes: list[FiringOutcome] = []
     for each in ordered:
         times = met.setdefault(each.visitor_id, [])
         if each.held:
             outcomes.append("held")
-        elif (cap and len(times) >= cap) or (times and each.fired_at - times[-1] < cooldown_ms):
+        elif is_too_many(definition, len(times), times[-1] if times else None, each.fired_at):
             outcomes.append("capped")
         else:
             times.append(each.fired_at)

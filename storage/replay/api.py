@@ -16,7 +16,6 @@ from storage.replay.request import ReplaySelection
 
 #: Bytes of an order: paths and names, nothing long.
 MOST_BYTES = 16_384
-JSON = "application/json"
 
 
 def replay_routes(jobs: Jobs, access: Access) -> APIRouter:

@@ -40,7 +40,6 @@ MOST_DELIVERIES, MOST_BYTES = 500, 16_384
 #: Seconds that a name may take to resolve when a webhook is made, and after which a database may be asked again.
 RESOLVE_SECONDS, RETRY_SECONDS = 5.0, 2
 HOUR_MS = 3_600_000
-JSON = "application/json"
 Answer = TypeVar("Answer")
 
 Name = Annotated[str, Path(max_length=40, description="Its id, as the list has it.")]

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-ExperimentName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$(?!\n)")]
+from ingest.events import InterventionName
+
+ExperimentName = InterventionName
 #: The same, or none.
 OptionalExperiment = Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9_-]{0,31})?$(?!\n)")]
 ArmName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$(?!\n)")]

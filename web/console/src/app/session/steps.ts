@@ -1,6 +1,7 @@
 /** What changed from one update of a session to the next. */
 
 import type { Schemas } from "@/api/client";
+import { asNumber } from "@/components/format";
 
 export type Update = Schemas["Update"];
 
@@ -39,7 +40,7 @@ const CLOCKS = new Set(["elapsed_seconds", "seconds_since_previous_event", "even
 function written(value: unknown): string {
   if (value === null || value === undefined) return "unknown";
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "number") return new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 }).format(value);
+  if (typeof value === "number") return asNumber(value, 3);
   return String(value);
 }
 
