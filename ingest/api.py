@@ -218,7 +218,12 @@ def _add_probes(app: FastAPI, context: IngestContext, permit: Callable[[Mapping[
         description="For keys of scope read and all sites, of everybody.",
         tags=["probes"],
         response_class=Response,
-        responses={200: METRICS, 401: refused("no_key, wrong_key"), 403: refused("wrong_scope")},
+        responses={
+            200: METRICS,
+            401: refused("no_key, wrong_key"),
+            403: refused("wrong_scope"),
+            429: refused("rate"),
+        },
     )
     async def get_metrics(request: Request) -> Response:
         try:

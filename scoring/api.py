@@ -32,6 +32,8 @@ JSON, CSV = "application/json", "text/csv"
 
 Code = Literal["invalid", "too_large", "media_type", "unavailable"]
 STATUS: dict[Code, int] = {"invalid": 422, "too_large": 413, "media_type": 415, "unavailable": 503}
+#: What the check of the key answers.
+KEY_REFUSALS = {401: "no_key, wrong_key", 403: "wrong_scope", 429: "rate"}
 
 
 class PredictionRefusal(Struct, frozen=True):
@@ -300,10 +302,9 @@ def _answers(answer: Any, *refusals: Code) -> dict[int | str, dict[str, Any]]:
     if listed:
         content[CSV] = {"schema": {"type": "string"}}
     answers: dict[int | str, dict[str, Any]] = {200: {"description": "Found.", "content": content}}
-    for code in refusals:
-        answers[STATUS[code]] = {"description": code, "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
-    if refusals:
-        answers[401] = {"description": "no_key, wrong_key", "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
+    described = {STATUS[code]: str(code) for code in refusals} | (KEY_REFUSALS if refusals else {})
+    for status, description in described.items():
+        answers[status] = {"description": description, "content": {JSON: {"schema": _ref(PredictionRefusal)}}}
     return answers
 
 

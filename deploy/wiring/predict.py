@@ -21,6 +21,7 @@ from ingest.openapi import METRICS
 from scoring.api import prediction_routes, with_structs
 from scoring.registry import manifests
 from storage.http.access import Access, Caller
+from storage.http.answers import refused_with
 from storage.http.refusals import add_refusals
 from storage.http.request_metrics import RequestMetrics
 from storage.metrics import ApiMetrics
@@ -74,7 +75,11 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         return {"status": "ready"}
 
     @built.get(
-        "/metrics", summary="Prometheus metrics", tags=["probes"], response_class=Response, responses={200: METRICS}
+        "/metrics",
+        summary="Prometheus metrics",
+        tags=["probes"],
+        response_class=Response,
+        responses={200: METRICS} | refused_with(),
     )
     async def get_metrics(caller: Annotated[Caller, Depends(permitted.of)]) -> Response:
         caller.require_all_sites("/metrics")

@@ -25,7 +25,7 @@ from scoring.catalogue import FeatureCatalogue, catalogue
 from scoring.manifest import Band
 from storage.api.openapi import ANSWERS, with_answers
 from storage.http.access import Access, Caller
-from storage.http.answers import EVENT_STREAM, answered, encode, refused, unkept
+from storage.http.answers import EVENT_STREAM, answered, encode, refused, refused_with, unkept
 from storage.http.audit import AuditTrail, record_of
 from storage.http.errors import ReadError
 from storage.http.key_lease import EndWithKey, lease_of
@@ -320,7 +320,7 @@ def _add_probes(
         tags=["probes"],
         dependencies=[READ_KEY],
         response_class=Response,
-        responses={200: METRICS},
+        responses={200: METRICS} | refused_with(),
     )
     async def get_metrics(caller: Annotated[Caller, Depends(access.of)]) -> Response:
         caller.require_all_sites("/metrics")
