@@ -79,7 +79,7 @@ def app(settings: Settings, registry: CollectorRegistry) -> FastAPI:
         summary="Prometheus metrics",
         tags=["probes"],
         response_class=Response,
-        responses={200: METRICS} | refused_with(),
+        responses=refused_with() | {200: METRICS},
     )
     async def get_metrics(caller: Annotated[Caller, Depends(permitted.of)]) -> Response:
         caller.require_all_sites("/metrics")

@@ -320,7 +320,7 @@ def _add_probes(
         tags=["probes"],
         dependencies=[READ_KEY],
         response_class=Response,
-        responses={200: METRICS} | refused_with(),
+        responses=refused_with() | {200: METRICS},
     )
     async def get_metrics(caller: Annotated[Caller, Depends(access.of)]) -> Response:
         caller.require_all_sites("/metrics")
