@@ -117,14 +117,15 @@ async def from_backlog(run: Run, history: BenchTraffic, name: str, command: tupl
         # The marker stands behind the rows; so this will be its offset, which is the version.
         version = len(history.pages)
         sent: set[str] = set()
-        for partition, events in enumerate(records(history, kafka.partitions, sent)):
-            await log.fill(kafka.events_topic, partition, [(None, encode(UsePages(version)))])
-            await log.fill(kafka.events_topic, partition, events)
-        ends = await log.ends(kafka.events_topic)
         async with Part(name, run.folder, command, environment(log.settings)) as part:
+            # Before the backlog: a worker is ready with its partitions, and takes none whose statistics are missing.
             await part.until(
                 lambda: answers(worker.metrics_port, "/readyz") or part.has_logged(bare_loop.READY), "ready", 60
             )
+            for partition, events in enumerate(records(history, kafka.partitions, sent)):
+                await log.fill(kafka.events_topic, partition, [(None, encode(UsePages(version)))])
+                await log.fill(kafka.events_topic, partition, events)
+            ends = await log.ends(kafka.events_topic)
             await part.until_idle()
             before = part.cpu()
             if await log.publish_pages(history.pages) != version:
