@@ -9,6 +9,18 @@ from fastapi.routing import APIRoute
 from ingest.openapi_rules import completed, operation_id
 
 
+def joined(*routers: APIRouter) -> APIRouter:
+    """One router with the routes of several, as they are.
+
+    FastAPI's `include_router` makes each of them a second time at the first request, for a prefix or dependencies that
+    could be given there: half of what an application costs.
+    """
+    whole = APIRouter()
+    for router in routers:
+        whole.routes.extend(router.routes)
+    return whole
+
+
 class DocumentedApp(FastAPI):
     """An application whose document `describe` completes."""
 
@@ -21,11 +33,7 @@ class DocumentedApp(FastAPI):
         )
 
     def add_routes(self, router: APIRouter) -> None:
-        """Take the routes of a router, as they are.
-
-        FastAPI's `include_router` makes each of them a second time at the first request, for a prefix or dependencies
-        that could be given there: half of what an application costs.
-        """
+        """Take the routes of a router, as `joined` does."""
         for route in router.routes:
             if isinstance(route, APIRoute):
                 route.unique_id = operation_id(route.name)

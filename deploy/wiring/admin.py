@@ -12,6 +12,7 @@ from deploy.log.group_status import GroupStatus
 from deploy.settings.model import Settings
 from deploy.wiring.erasure_keys import erasure_keys
 from deploy.wiring.storage import DatabaseHandles
+from ingest.documented_app import joined
 from storage.admin.api import admin_routes
 from storage.admin.erase import Eraser, LogAwayError
 from storage.admin.forget import VisitorDatabases
@@ -54,11 +55,11 @@ def routes(
     """The routes under /admin."""
     visitors = VisitorReads(*opened, VisitorDatabases(*opened))
     reads = AdminReads(*opened, waited, money=money, fitted_on=fitted_on)
-    router = APIRouter()
-    router.routes.extend(admin_routes(reads, visitors, erasing, permitted, drift_checks).routes)
-    router.routes.extend(feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")).routes)
-    router.routes.extend(record_routes(opened.client, permitted.scoped("export")).routes)
-    return router
+    return joined(
+        admin_routes(reads, visitors, erasing, permitted, drift_checks),
+        feature_routes(FeatureRows(opened.client, opened.engine), permitted.scoped("export")),
+        record_routes(opened.client, permitted.scoped("export")),
+    )
 
 
 class _Log:

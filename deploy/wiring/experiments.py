@@ -15,6 +15,7 @@ from deploy.wiring.followed_erasures import PATIENCE
 from deploy.wiring.models import writable_registry
 from deploy.wiring.pages import money
 from deploy.wiring.storage import DatabaseHandles
+from ingest.documented_app import joined
 from ingest.outage import reason_of
 from scoring import registry
 from scoring.folder import RegistryError
@@ -41,9 +42,8 @@ def routes(settings: Settings, opened: DatabaseHandles, permitted: Access, waite
     """The routes, for keys of scope admin."""
     changes = ExperimentChanges(Drafts(opened.engine), KafkaExperimentLog(settings))
     reads = ResultReads(*opened, waited, money=partial(money, settings))
-    router = experiment_routes(changes, permitted.scoped("admin"))
-    router.routes.extend(result_routes(reads, changes, permitted.scoped("admin")).routes)
-    return router
+    access = permitted.scoped("admin")
+    return joined(experiment_routes(changes, access), result_routes(reads, changes, access))
 
 
 def intervention_changes(settings: Settings, engine: Engine) -> InterventionChanges:

@@ -6,6 +6,7 @@ from deploy.settings.access_file import Reloading, sites_of
 from deploy.settings.model import Settings
 from deploy.wiring import dead_letters, health
 from deploy.wiring.storage import DatabaseHandles
+from ingest.documented_app import joined
 from storage.http.access import Access
 from storage.webhooks.addresses import Resolver
 from storage.webhooks.api import webhook_routes
@@ -17,8 +18,8 @@ RESOLVERS = 4
 def routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> APIRouter:
     """All of them; raises SetupError."""
     sites = Reloading(settings, lambda file: sites_of(settings, file))
-    router = APIRouter()
-    router.routes.extend(health.routes(settings, permitted).routes)
-    router.routes.extend(dead_letters.routes(settings, opened, permitted).routes)
-    router.routes.extend(webhook_routes(opened.engine, sites, Resolver(RESOLVERS), permitted.scoped("admin")).routes)
-    return router
+    return joined(
+        health.routes(settings, permitted),
+        dead_letters.routes(settings, opened, permitted),
+        webhook_routes(opened.engine, sites, Resolver(RESOLVERS), permitted.scoped("admin")),
+    )

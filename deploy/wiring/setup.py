@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from deploy.settings.model import Settings
 from deploy.wiring.access_registry import FileRegistry
 from deploy.wiring.storage import DatabaseHandles
+from ingest.documented_app import joined
 from storage.http.access import Access
 from storage.setup.arrivals import Arrivals
 from storage.setup.arrivals_api import arrival_routes
@@ -15,8 +16,5 @@ from storage.setup.sites_api import site_routes
 def setup_routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> APIRouter:
     """The routes under /sites and /keys, for keys of scope admin, but for arrivals: read."""
     registry, access = FileRegistry(settings), permitted.scoped("admin")
-    router = APIRouter()
-    router.routes.extend(arrival_routes(Arrivals(opened.client), permitted).routes)
-    router.routes.extend(site_routes(registry, access).routes)
-    router.routes.extend(key_routes(registry, access).routes)
-    return router
+    arrivals = arrival_routes(Arrivals(opened.client), permitted)
+    return joined(arrivals, site_routes(registry, access), key_routes(registry, access))
