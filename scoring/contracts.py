@@ -6,6 +6,7 @@ has the signals after them. Workers, replays and predictions serve both side by 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -48,8 +49,10 @@ class Contract:
 
     def rows(self, sessions: Sequence[Scorable]) -> NDArray[np.float32]:
         """float32[batch, columns]; raises ContractError for a session without what the contract needs."""
-        rows = np.array([self.input_of(session) for session in sessions], np.float32)
-        return rows.reshape(-1, len(self.names))
+        columns = len(self.names)
+        # Flat: numpy takes three times as long to look through a list of rows.
+        values = chain.from_iterable(map(self.input_of, sessions))
+        return np.fromiter(values, np.float32, len(sessions) * columns).reshape(-1, columns)
 
 
 def contract(number: int) -> Contract:

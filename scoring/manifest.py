@@ -84,6 +84,10 @@ def label_of(probability: float, threshold: float) -> Label:
 
 def band_of(probability: float, limits: tuple[float, float]) -> Band:
     """The band by the lower ends of "building" and "high", rounded as for the label."""
+    return band_of_rounded(round(probability, 6), limits)
+
+
+def band_of_rounded(rounded: float, limits: tuple[float, float]) -> Band:
+    """The band of a probability that is rounded to six digits."""
     building, high = limits
-    rounded = round(probability, 6)
     return "high" if rounded >= high else "building" if rounded >= building else "low"

@@ -32,6 +32,12 @@ class TopContributions(NamedTuple):
 
 #: How many reasons a score has where nothing else is said, and more than any contract has columns.
 STRONGEST, ALL = 3, 100
+#: So many reasons are looked for one after the other, more are sorted.
+MOST_PASSES = 5
+#: Sizes of moves whose words are kept; those of probabilities are fewer.
+MOST_MOVES = 4_096
+#: Strengths below all others: of what is no number, which comes last, and of what is chosen already.
+_NOT_A_NUMBER, _CHOSEN = -1.0, -2.0
 
 
 def strongest_reasons(reasons: NDArray[np.float32], k: int = STRONGEST) -> TopContributions:
@@ -53,9 +59,17 @@ def top(reasons: NDArray[np.float32], k: int = 3) -> NDArray[np.intp]:
     Contributions count in millionths and ties go to the earlier feature, so that the last bits, which change with the
     size of a batch, rarely change the answer.
     """
-    strength = np.rint(np.abs(reasons) * np.float32(-1e6))
-    order: NDArray[np.intp] = np.argsort(strength, axis=1, kind="stable")[:, :k]
-    return order
+    strength = np.rint(np.abs(reasons) * np.float32(1e6))
+    if k > MOST_PASSES or k > reasons.shape[1]:
+        order: NDArray[np.intp] = np.argsort(-strength, axis=1, kind="stable")[:, :k]
+        return order
+    # One pass for each of a few columns takes a fifth of the time that sorting all of them does.
+    np.fmax(strength, np.float32(_NOT_A_NUMBER), out=strength)
+    rows, chosen = np.arange(len(reasons)), np.empty((len(reasons), k), np.intp)
+    for place in range(k):
+        strongest = chosen[:, place] = strength.argmax(axis=1)
+        strength[rows, strongest] = _CHOSEN
+    return chosen
 
 
 def nonzero_contributions(
@@ -86,7 +100,9 @@ def reason_text(feature: str, value: Value | None, contribution: float) -> str:
         text, is_plural = _subject(feature, int(value * steps + 0.5), steps)
     else:
         text, is_plural = _subject(feature, value, 0)
-    return text + _move(int(contribution * 1000 + (0.5 if contribution > 0 else -0.5)), contribution > 0, is_plural)
+    if contribution > 0:
+        return text + _RAISES[is_plural][int(contribution * 1000 + 0.5)]
+    return text + _LOWERS[is_plural][int(0.5 - contribution * 1000)]
 
 
 @lru_cache(maxsize=16_384, typed=True)
@@ -95,12 +111,26 @@ def _subject(feature: str, value: Value | None, steps: int) -> Subject:
     return subject_of(feature, float(value) / steps if steps and value is not None else value)
 
 
-@lru_cache(maxsize=4_096)
-def _move(tenths: int, is_up: bool, is_plural: bool) -> str:
-    """By how much, from tenths of a point."""
-    verb, size = ("raise" if is_up else "lower") + ("" if is_plural else "s"), abs(tenths)
-    if size >= 100:
-        return f" {verb} it by {size / 10:.0f} points"
-    if size == 0:
-        return f" {verb} it by less than 0.1 points"
-    return f" {verb} it by {size / 10:g} {'point' if size == 10 else 'points'}"
+class _Moves(dict[int, str]):
+    """By how much a reason moves the probability, by tenths of a point: kept, as a call of a cache takes longer."""
+
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+
+    def __missing__(self, tenths: int) -> str:
+        if len(self) >= MOST_MOVES:
+            self.clear()
+        move = self[tenths] = f" {self._verb} it by {self._points(tenths)}"
+        return move
+
+    @staticmethod
+    def _points(tenths: int) -> str:
+        if tenths >= 100:
+            return f"{tenths / 10:.0f} points"
+        if tenths == 0:
+            return "less than 0.1 points"
+        return f"{tenths / 10:g} {'point' if tenths == 10 else 'points'}"
+
+
+#: For a singular subject and for a plural one.
+_RAISES, _LOWERS = (_Moves("raises"), _Moves("raise")), (_Moves("lowers"), _Moves("lower"))

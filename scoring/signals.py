@@ -69,28 +69,24 @@ def session_input(features: Features, signals: Signals) -> Sequence[float]:
         signals.events,
         signals.elapsed_seconds,
         signals.engaged_seconds,
-        _known(signals.mean_scroll_depth),
+        nan if (depth := signals.mean_scroll_depth) is None else depth,
         signals.distinct_pages,
         signals.distinct_products,
-        nan if signals.last_page_type is None else PAGE_TYPE_CODES[signals.last_page_type],
-        _known(signals.seconds_since_previous_event),
+        nan if (page_type := signals.last_page_type) is None else PAGE_TYPE_CODES[page_type],
+        nan if (since := signals.seconds_since_previous_event) is None else since,
         signals.searches,
         signals.cart_adds,
         signals.cart_removes,
-        _known(signals.cart_quantity),
-        _known(signals.cart_value),
+        nan if (quantity := signals.cart_quantity) is None else quantity,
+        nan if (value := signals.cart_value) is None else value,
         signals.checkout_step,
         signals.wishlist_adds,
         signals.hour,
-        nan if signals.device_class is None else DEVICE_CODES[signals.device_class],
-        _known(signals.previous_sessions),
-        _known(signals.previous_purchases),
-        _known(signals.days_since_previous_session),
+        nan if (device := signals.device_class) is None else DEVICE_CODES[device],
+        nan if (sessions := signals.previous_sessions) is None else sessions,
+        nan if (purchases := signals.previous_purchases) is None else purchases,
+        nan if (days := signals.days_since_previous_session) is None else days,
     ]
     if not signals.has_page_statistics:
         row[RATES] = (nan, nan, nan)
     return row
-
-
-def _known(value: float | None) -> float:
-    return nan if value is None else value

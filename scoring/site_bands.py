@@ -1,8 +1,12 @@
 """What a probability means on a site: its label and its bands, by the site's own limits where it has some."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import lru_cache
+from math import inf
 from typing import NamedTuple
 
-from scoring.manifest import Band, Label, Manifest, band_of, label_of
+from scoring.manifest import Band, Label, Manifest, band_of_rounded
 from scoring.prior import first_limits
 from scoring.site_profile import SiteProfile, kept
 
@@ -16,12 +20,28 @@ class Classified(NamedTuple):
 
 
 class _Limits(NamedTuple):
-    """From how many events on these hold: from where the label is YES, and where the bands begin and are kept."""
+    """What probabilities mean from so many events on: `answers` has one for those below the first of the ascending
+    `steps`, and one for those from each step on.
+    """
 
     events: int
-    yes: float
-    bands: tuple[float, float]
-    kept_bands: tuple[float, float]
+    steps: Sequence[float]
+    answers: Sequence[Classified]
+
+
+@lru_cache(maxsize=4_096)
+def _limits(events: int, yes: float, bands: tuple[float, float]) -> _Limits:
+    """`yes`: from where the label is YES; `bands`: where "building" and "high" begin.
+
+    Kept, since a classifier is made for each batch, and the next batch has the same sites.
+    """
+    kept_bands = kept(bands)
+    steps = sorted({yes, *bands, *kept_bands})
+    answers = [
+        Classified("YES" if at >= yes else "NO", band_of_rounded(at, bands), band_of_rounded(at, kept_bands))
+        for at in (-inf, *steps)
+    ]
+    return _Limits(events, steps, answers)
 
 
 class SiteClassifier:
@@ -43,11 +63,9 @@ class SiteClassifier:
             if each.events > events:
                 break
             limits = each
-        return Classified(
-            label_of(probability, limits.yes),
-            band_of(probability, limits.bands),
-            band_of(probability, limits.kept_bands),
-        )
+        # Rounded as label_of and band_of do it. What is no number is below all limits.
+        rounded = round(probability, 6)
+        return limits.answers[bisect_right(limits.steps, rounded) if rounded >= 0 else 0]
 
     def _limits_of(self, profile: SiteProfile) -> tuple[SiteProfile, list[_Limits]]:
         manifest = self._manifest
@@ -57,10 +75,9 @@ class SiteClassifier:
         else:
             bands = first_limits(profile)
             yes = bands[1]
-        found = [_Limits(0, yes, bands, kept(bands))]
+        found = [_limits(0, yes, bands)]
         if profile.limits_of in ("", manifest.version):
             for each in profile.limits:
-                own = each.building, each.high
-                found.append(_Limits(each.events, yes, own, kept(own)))
+                found.append(_limits(each.events, yes, (each.building, each.high)))
         made = self._limits[id(profile)] = profile, found
         return made

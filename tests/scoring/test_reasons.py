@@ -97,3 +97,15 @@ def test_every_feature_has_words_and_none_is_a_column_name() -> None:
     assert list(WORDS) == list(SESSION_NAMES)
     assert not {words.name for words in WORDS.values()} & set(NAMES)
     assert not [words.name for words in WORDS.values() if "," in words.name]
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 6, 17, 100])
+def test_few_and_many_reasons_come_in_one_order(k: int) -> None:
+    rows = np.random.default_rng(2).normal(0, 3e-6, (300, 17)).astype(np.float32)
+    rows[::7, 3], rows[::11, 5] = np.nan, np.inf
+    in_order = np.argsort(-np.rint(np.abs(rows) * np.float32(1e6)), axis=1, kind="stable")
+    assert top(rows, k).tolist() == in_order[:, :k].tolist()
+
+
+def test_a_row_of_few_columns_has_no_more_reasons_than_columns() -> None:
+    assert top(np.array([[0.1, -0.3]], np.float32)).tolist() == [[1, 0]]
