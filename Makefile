@@ -66,6 +66,7 @@ check: setup ## Formatting, lint, types, direction of imports, names
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy integrations/python/opecom_sdk
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/test_names.py tests/test_errors.py
 

@@ -7,7 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-FOLDERS = {".ci", "deploy", "docs", "ingest", "requirements", "scoring", "storage", "stream", "tests", "web"}
+FOLDERS = {
+    ".ci",
+    "deploy",
+    "docs",
+    "ingest",
+    "integrations",
+    "requirements",
+    "scoring",
+    "storage",
+    "stream",
+    "tests",
+    "web",
+}
 FILES = {
     ".dockerignore",
     ".env.example",
