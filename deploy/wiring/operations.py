@@ -1,4 +1,4 @@
-"""The routes of operations: health, lag, dead letters and webhooks."""
+"""The routes of operations: health, lag, dead letters, retention and webhooks."""
 
 from fastapi import APIRouter
 
@@ -7,6 +7,8 @@ from deploy.settings.model import Settings
 from deploy.wiring import dead_letters, health
 from deploy.wiring.storage import DatabaseHandles
 from storage.http.access import Access
+from storage.retention.api import retention_routes
+from storage.retention.runner import RetentionRunner
 from storage.webhooks.addresses import Resolver
 from storage.webhooks.api import webhook_routes
 
@@ -14,11 +16,12 @@ from storage.webhooks.api import webhook_routes
 RESOLVERS = 4
 
 
-def routes(settings: Settings, opened: DatabaseHandles, permitted: Access) -> APIRouter:
+def routes(settings: Settings, opened: DatabaseHandles, permitted: Access, retention: RetentionRunner) -> APIRouter:
     """All of them; raises SetupError."""
     sites = Reloading(settings, lambda file: sites_of(settings, file))
     router = APIRouter()
     router.routes.extend(health.routes(settings, permitted).routes)
     router.routes.extend(dead_letters.routes(settings, opened, permitted).routes)
+    router.routes.extend(retention_routes(retention, permitted.scoped("admin")).routes)
     router.routes.extend(webhook_routes(opened.engine, sites, Resolver(RESOLVERS), permitted.scoped("admin")).routes)
     return router
