@@ -53,6 +53,7 @@ What stands beneath SetupError a user can fix: one clear line that names the set
         ReplayError
             BusyError
             JournalAwayError
+        RetentionBusyError
         RowsRefusedError
         SchemaError
         UnknownWebhookError

@@ -104,6 +104,9 @@ COMMANDS = {
     "visitors": CommandSource(
         "deploy.cli.visitors:app", "Everything that is held of a visitor: to give to it, or to forget."
     ),
+    "retention": CommandSource(
+        "deploy.cli.retention:app", "Retention: rows of visitors that are older than a site keeps them."
+    ),
     "services": CommandSource(
         "deploy.cli.services:app", "Apache Kafka and MariaDB as programs of the user, from Maven."
     ),

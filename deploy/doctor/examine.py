@@ -1,6 +1,7 @@
 """All checks, one after the other; a check that cannot be made because another failed is left out."""
 
 import asyncio
+import time
 from functools import partial
 from importlib.metadata import version
 
@@ -15,6 +16,7 @@ from deploy.doctor.learning import learning
 from deploy.doctor.model import model
 from deploy.doctor.model_fit import model_fit
 from deploy.doctor.parts import part
+from deploy.doctor.retention import kafka_keeps, retention
 from deploy.doctor.spool import spool
 from deploy.errors import AwayError, SetupError
 from deploy.learner.libraries import missing_line
@@ -22,6 +24,7 @@ from deploy.processes import data_folder, probes
 from deploy.processes.addresses import addresses as addresses_of
 from deploy.settings.model import Settings
 from deploy.wiring.keys import admin_key, probe_key
+from deploy.wiring.retention import limits
 
 #: The setting that says where each part listens.
 _SETTINGS = {
@@ -62,6 +65,9 @@ async def examine(settings: Settings) -> list[Finding]:
     for check in (model_fit, drift):
         findings += await asyncio.to_thread(check, api, reads)
     findings += await asyncio.to_thread(learning, settings.learning.promotion, missing_line(), api, reads)
+    in_memory = settings.profile == "embedded" and settings.kafka.embedded_broker == "memory"
+    findings += kafka_keeps(settings.kafka, limits(settings), in_memory)
+    findings += await asyncio.to_thread(retention, limits(settings), api, reads, int(time.time() * 1000))
     return findings
 
 

@@ -186,6 +186,19 @@ class SiteSettings(Group):
     rates: dict[CurrencyCode, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         {}, description="What one unit of other currencies is worth in `currency`, such as JPY = 0.0062."
     )
+    retention_days: int | None = Field(
+        None,
+        ge=2,
+        le=36_500,
+        description="Days that rows which name a visitor or a session are kept, after the session's last event, today "
+        "included; none: for ever. `opecom retention show` says what that removes.",
+    )
+    aggregates_days: int | None = Field(
+        None,
+        ge=31,
+        le=36_500,
+        description="Days that counts of pages, which name nobody, are kept; none: while page statistics use them.",
+    )
 
     @model_validator(mode="after")
     def _bands_rise(self) -> Self:

@@ -39,6 +39,7 @@ from deploy.wiring.predict import predictions
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.promotions import model_routes, promotion_jobs
 from deploy.wiring.replay import job as replay_job
+from deploy.wiring.retention import keep_removed, retention_runner
 from deploy.wiring.setup import setup_routes
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
 from deploy.wiring.topics_document import topics_document
@@ -62,6 +63,7 @@ from storage.metrics import ApiMetrics
 from storage.promotions.jobs import PromotionJobs
 from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
+from storage.retention.runner import RetentionRunner
 from stream.kafka.clients import KafkaClients
 
 
@@ -91,17 +93,19 @@ async def answer(
     """Serve on `listener` until `stop`, and the console on its own."""
     limits, replays, erasing = api_limits(settings), jobs(settings, opened), eraser(settings, opened)
     checks = drift_checks(settings, opened, registry)
-    promotions = promotion_jobs(settings, replays)
-    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks, promotions)
-    checking = asyncio.create_task(keep_checked(settings, checks, stop))
+    promotions, removing = promotion_jobs(settings, replays), retention_runner(settings, opened)
+    built = app(settings, opened, permitted, registry, stop, replays, erasing, checks, promotions, removing)
+    daily = {asyncio.create_task(each) for each in (keep_checked(settings, checks, stop), keep_removed(removing, stop))}
     try:
         erasing.resume()
         async with served_console(settings, built, permitted, console, stop, limits):
             await serve(built, settings.api.host, settings.api.port, stop, listener=listener, limits=limits)
     finally:
-        checking.cancel()
-        await asyncio.wait({checking})
+        for each in daily:
+            each.cancel()
+        await asyncio.wait(daily)
         # Before the databases close under it.
+        await removing.stop()
         await promotions.stop()
         await replays.stop()
         await erasing.stop()
@@ -127,6 +131,7 @@ def app(
     erasing: Eraser | None = None,
     checks: DriftChecks | None = None,
     promotions: PromotionJobs | None = None,
+    retention: RetentionRunner | None = None,
 ) -> FastAPI:
     """The query API over open databases; `stop` ends its streams."""
     api, metrics = settings.api, ApiMetrics(registry)
@@ -163,7 +168,7 @@ def app(
         ),
         overview=overview(settings, opened, permitted, metrics.waited),
         learning=learning_routes(TimelineRows(opened.client, opened.engine), permitted.scoped("admin")),
-        operations=operations_routes(settings, opened, permitted),
+        operations=operations_routes(settings, opened, permitted, retention or retention_runner(settings, opened)),
         learner=LearnerRuns(opened.engine),
         activity=activity(settings, own, lambda: generate_latest(registry).decode()),
         setup=setup_routes(settings, opened, permitted),

@@ -19,6 +19,7 @@ from storage.dead_letters.ledger import forget as forget_resent
 from storage.pages.forget import forget_counted
 from storage.webhooks.forget import forget as forget_deliveries
 from storage.write.clickhouse_sink import change, drop_changes, run_query
+from storage.write.redaction import EMPTIED, NULL, REDACT
 
 #: (site, session_id): all sessions of this id.
 Key = tuple[str, str]
@@ -198,26 +199,6 @@ _OF_LETTERS = (
     f"({_MENTIONED} OR (topic = 'events' AND (log, partition, offset) IN "  # noqa: S608  our names
     f"(SELECT log, partition, offset FROM events WHERE {_OF_EVENTS})))"
 )
-# As storage/write/erased.py makes of an event that comes now: a tick; nothing, where no fold would take the event.
-_FOLDS = "(kind = 'event' AND match(replaceAll(ifNull(event_id, ''), '-', ''), '^[0-9a-fA-F]{32}$'))"
-_CLOCK = "if(JSONExtractString(raw, 'clock') = 'replayed', ifNull(site, ''), 'live')"
-_TICK = (
-    f"""concat('{{"control":"tick","clock":"', {_CLOCK}, """
-    """'","to":', toString(toUnixTimestamp64Milli(ifNull(received_at, appended_at))), '}')"""
-)
-# A Nullable column keeps a value beneath its null, which `col = NULL` leaves as it was. So the value is overwritten
-# first, and only then hidden.
-_NO_TIME = "fromUnixTimestamp64Milli(0, 'UTC')"
-_EMPTY = {
-    **dict.fromkeys(("site", "session_id", "visitor_id", "event_id", "page_type", "path", "key"), "''"),
-    **dict.fromkeys(("occurred_at", "received_at"), _NO_TIME),
-    "amount": "0",
-}
-_REDACT = (
-    f"ALTER TABLE events UPDATE raw = if({_FOLDS}, {_TICK}, ''), kind = if({_FOLDS}, 'control', 'undecodable'), "
-    f"type = if({_FOLDS}, 'tick', ''), {', '.join(f'{name} = {value}' for name, value in _EMPTY.items())}"
-)
-_NULL = f"ALTER TABLE events UPDATE type = nullIf(type, ''), {', '.join(f'{name} = NULL' for name in _EMPTY)}"
 _UPDATES = _Change(
     "scored_sessions",
     "site, session_id, opened_at, log, offset, closed",
@@ -225,6 +206,5 @@ _UPDATES = _Change(
     "ALTER TABLE scored_sessions DELETE",
 )
 _LETTERS = _Change("dead_letters", "log, topic, partition, offset", _OF_LETTERS, "ALTER TABLE dead_letters DELETE")
-_EVENTS = _Change("events", "log, partition, offset", _OF_EVENTS, _REDACT)
-# Of what is no event, nothing but this has a session.
-_EMPTIED = _Change("events", "log, partition, offset", "(kind != 'event' AND session_id IS NOT NULL)", _NULL)
+_EVENTS = _Change("events", "log, partition, offset", _OF_EVENTS, REDACT)
+_EMPTIED = _Change("events", "log, partition, offset", EMPTIED, NULL)

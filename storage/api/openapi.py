@@ -28,6 +28,7 @@ from storage.promotions.answers import STRUCTS as PROMOTION_STRUCTS
 from storage.query.intents import Intent, LiveSessions, SessionFeatures, Timeline
 from storage.query.model_fit import ModelFits
 from storage.replay.jobs import Job, JobList, ReplayRequest
+from storage.retention.answers import STRUCTS as RETENTION_STRUCTS
 from storage.setup.answers import STRUCTS as SETUP_STRUCTS
 from storage.webhooks.answers import (
     DeliveryList,
@@ -50,6 +51,7 @@ ANSWERS: tuple[type[Struct], ...] = (
     *EXPERIMENT_STRUCTS,
     *INTERVENTION_STRUCTS,
     *RESULT_STRUCTS,
+    *RETENTION_STRUCTS,
     *(HealthReport, LagReport, DeadLetterList, WholeDeadLetter, ResendRequest, ResentLetter),
     *(WebhookList, WebhookView, WebhookOrder, RotationOrder, NewWebhook, DeliveryList, DeliveryView),
 )

@@ -111,7 +111,8 @@ class Tallies:
         Changes are read before the rows that they announce, so that what is written meanwhile is counted next time.
         """
         patterns = self.patterns()
-        stale = self._stale("day", self._changes(_CHANGED_DAYS, day=day, site=site), patterns, everything, day=day)
+        changes = self._countable(self._changes(_CHANGED_DAYS, day=day, site=site))
+        stale = self._stale("day", changes, patterns, everything, day=day)
         for start, sites in _by_start(stale).items():
             hours = self._changes(_CHANGED_HOURS, day=start, sites=sites)
             old = self._stale("hour", hours, patterns, everything, day=start * 24)
@@ -126,6 +127,11 @@ class Tallies:
             TallySpan(start, site): changes
             for start, site, changes in run_query(self._client, query, given).result_rows
         }
+
+    def _countable(self, days: Mapping[TallySpan, int]) -> dict[TallySpan, int]:
+        """Those whose sessions are still there: what retention (storage/retention) took stays as it was counted."""
+        kept: dict[str, int] = dict(run_query(self._client, _KEPT, {}).result_rows)
+        return {each: changes for each, changes in days.items() if each.start >= kept.get(each.site, 0)}
 
     def _stale(
         self,
@@ -234,6 +240,7 @@ _CHANGED_HOURS = """
 SELECT hour, site, sum(changes) FROM page_tally_changes
 WHERE day = {day:UInt32} AND has({sites:Array(String)}, site) GROUP BY hour, site
 """
+_KEPT = "SELECT site, max(day) FROM page_tally_kept GROUP BY site"
 _COUNTED = """
 SELECT start, site, changes, rules FROM page_tallies FINAL WHERE span = {span:String} AND start >= {start:UInt32}
 """

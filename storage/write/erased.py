@@ -1,6 +1,6 @@
 """Redacts records whose visitor is erased: of an event only that its clock moved is left, of the rest nothing.
 
-Pure. storage/admin/forget.py does the same to what is stored already.
+Pure. storage/write/redaction.py does the same to what is stored already.
 """
 
 import msgspec

@@ -60,6 +60,7 @@ CALLED = {
     "pages": {"pydantic", "aiokafka", "clickhouse_connect"},
     "query": {"pydantic", "numpy"},
     "replay": {"pydantic", "numpy"},
+    "retention": {"pydantic"},
     "run": {"pydantic"},
     "score": {"pydantic", "numpy", "onnxruntime"},
     "services": {"pydantic", "psutil"},

@@ -151,6 +151,8 @@ OPERATIONS = {
         well=AWAY,
         other=404,
     ),
+    "GET /retention": Row("admin", other="own", tells=OF_SHOP),
+    "POST /retention": Row("admin", body={"site": "shop", "dry_run": True}, other=403, tells='"preview"'),
     "GET /webhooks": Row("admin", other="own", tells=OF_SHOP),
     "POST /webhooks": Row(
         "admin", body={"site": "shop", "url": "https://127.0.0.1/hook"}, well=(422,), other=403, tells="not a public"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from ingest.events import Page, Purchase
 from storage.admin import forget
@@ -14,6 +13,7 @@ from storage.admin.forget import Visitor, VisitorDatabases
 from storage.admin.journal import ErasureJournal
 from storage.database import migrate
 from tests.support.events import NOON, event
+from tests.support.raw_files import part_files, sqlite_files, store_plain
 from tests.support.replays import ANALYTICS_TABLES, PARTITIONS, Shop, placed
 from tests.support.sinks import clickhouse, sql
 
@@ -37,26 +37,10 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
     """Both databases of the embedded profile with two visitors, in files that are not compressed."""
     with clickhouse(tmp_path / "chdb") as client, sql(f"sqlite:///{tmp_path / 'db.sqlite'}") as engine:
         for table in ANALYTICS_TABLES:
-            _store_plain(client, table, wide=request.param == "wide")
+            store_plain(client, table, wide=request.param == "wide")
         shop = Shop(engine, client, placed(_visits()))
         shop.live()
         yield shop
-
-
-def _store_plain(client: Any, table: str, wide: bool) -> None:
-    """Keep what the table gets from now on as it is, so that its files can be searched."""
-    size = 0 if wide else 1 << 40
-    client.command(
-        f"ALTER TABLE {table} MODIFY SETTING default_compression_codec = 'NONE', compress_marks = 0, "
-        f"compress_primary_key = 0, min_bytes_for_wide_part = {size}, min_rows_for_wide_part = {size}"
-    )
-    with_codec = client.query(
-        "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND compression_codec != '' "
-        "AND table = {table:String}",
-        parameters={"table": table},
-    ).result_rows
-    for name, kind in with_codec:
-        client.command(f"ALTER TABLE {table} MODIFY COLUMN {name} {kind} CODEC(NONE)")
 
 
 def _visits() -> list[Any]:
@@ -90,28 +74,14 @@ def _beneath(client: Any) -> dict[str, list[Any]]:
     return found
 
 
-def _files(client: Any) -> Iterator[tuple[Path, bytes]]:
-    """The files of every part in use; ClickHouse removes those of replaced parts some minutes later."""
-    parts = client.query("SELECT path FROM system.parts WHERE database = currentDatabase() AND active").result_rows
-    for (folder,) in parts:
-        for file in Path(folder).rglob("*"):
-            if file.is_file():
-                yield file, file.read_bytes()
-
-
 def _found(client: Any) -> set[str]:
-    return {name for _, data in _files(client) for name, secret in SECRETS.items() if secret in data}
-
-
-def _sqlite_files(engine: Engine) -> bytes:
-    file = Path(str(engine.url.database))
-    return b"".join(each.read_bytes() for each in sorted(file.parent.glob(f"{file.name}*")))
+    return {name for _, data in part_files(client) for name, secret in SECRETS.items() if secret in data}
 
 
 def test_the_files_can_be_searched(shop: Shop) -> None:
     """Before the erasure each secret is found, so what is not found later is not there."""
     assert _found(shop.client) == set(SECRETS)
-    assert b"erased-visitor" in _sqlite_files(shop.engine)
+    assert b"erased-visitor" in sqlite_files(shop.engine)
 
 
 def test_nothing_is_beneath_a_null_or_in_a_file(shop: Shop) -> None:
@@ -122,8 +92,8 @@ def test_nothing_is_beneath_a_null_or_in_a_file(shop: Shop) -> None:
     assert deleted.events == 3
     assert _beneath(shop.client) == {}
     assert _found(shop.client) == set()
-    assert any(KEPT in data for _, data in _files(shop.client))
-    left = _sqlite_files(shop.engine)
+    assert any(KEPT in data for _, data in part_files(shop.client))
+    left = sqlite_files(shop.engine)
     assert KEPT in left
     for name in ("visitor", "session", "path"):
         assert SECRETS[name] not in left, name
@@ -170,6 +140,6 @@ def test_the_migration_repairs_what_was_erased_before(shop: Shop) -> None:
     client.command("ALTER TABLE events UPDATE raw = raw WHERE 0 SETTINGS mutations_sync = 1")
     assert {name for name in _beneath(client) if name.startswith("events.")} == set()
     assert client.query("SELECT * FROM events ORDER BY partition, offset").result_rows == before
-    data = b"".join(data for _, data in _files(client))
+    data = b"".join(data for _, data in part_files(client))
     assert SECRETS["key"] not in data
     assert KEPT in data
