@@ -27,7 +27,7 @@ from deploy.processes.ports import free_port
 from deploy.settings.model import Settings
 from deploy.wiring.keys import admin_key
 
-PATHS = ("overview", "live", "session", "predict", "models", "experiments", "operations", "setup")
+PATHS = ("overview", "live", "session", "predict", "models", "experiments", "interventions", "operations", "setup")
 #: The pages with charts; of them the largest counts.
 CHARTS = ("overview", "live", "session", "models")
 THEMES = ("light", "dark")

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.support.console import DESKTOP, PHONE, WALL, Console, Theme, page_view, send, serious
 
-PAGES = ["overview", "live", "predict", "models", "experiments", "operations", "setup"]
+PAGES = ["overview", "live", "predict", "models", "experiments", "interventions", "operations", "setup"]
 
 
 @pytest.mark.parametrize(

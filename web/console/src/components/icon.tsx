@@ -8,6 +8,7 @@ const PATHS = {
   predict: "M4 15a8 8 0 0 1 16 0M12 15l4-5M3 19h18",
   models: "M12 3 3 8l9 5 9-5-9-5ZM3 13l9 5 9-5",
   experiments: "M9 3h6M10 3v6l-5 9a2 2 0 0 0 2 3h10a2 2 0 0 0 2-3l-5-9V3M8 15h8",
+  interventions: "M4 5h16v11h-9l-4 4v-4H4zM8 9h8M8 12h5",
   operations: "M4 6h16v5H4zM4 13h16v5H4zM8 8.5h.01M8 15.5h.01",
   setup: "M5 12l4 4L19 6",
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5 19 19M5 19l1.5-1.5M17.5 6.5 19 5",

@@ -19,6 +19,7 @@ const PAGES: { href: string; label: string; icon: IconName }[] = [
   { href: "/predict/", label: "Predict", icon: "predict" },
   { href: "/models/", label: "Models", icon: "models" },
   { href: "/experiments/", label: "Experiments", icon: "experiments" },
+  { href: "/interventions/", label: "Interventions", icon: "interventions" },
   { href: "/operations/", label: "Operations", icon: "operations" },
   { href: "/setup/", label: "Set up", icon: "setup" },
 ];
