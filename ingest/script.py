@@ -114,7 +114,7 @@ class Script:
 
 #: Modules beside the script: of `onIntent`, of data-cookie-domain and data-link-domains, of `track`, of data-datalayer,
 #: of pages without TLS, of pages that compute arms of experiments, and of pages that score by themselves.
-PARTS = ("intent", "domains", "commerce", "datalayer", "locks", "assignment", "model")
+PARTS = ("intent", "domains", "commerce", "datalayer", "locks", "assignment", "model", "fold", "site", "prior")
 
 
 def read(path: str) -> Script:

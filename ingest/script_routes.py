@@ -24,6 +24,9 @@ _OPERATIONS = {
     ".locks.mjs": "getTrackerLocksModule",
     ".assignment.mjs": "getTrackerAssignmentModule",
     ".model.mjs": "getTrackerModelModule",
+    ".fold.mjs": "getTrackerFoldModule",
+    ".site.mjs": "getTrackerSiteModule",
+    ".prior.mjs": "getTrackerPriorModule",
 }
 
 

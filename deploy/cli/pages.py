@@ -1,6 +1,7 @@
 """`opecom pages`: what pages are worth, why, and from where."""
 
 import asyncio
+import gzip
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,8 @@ from deploy.terminal.query_client import QueryApi, call_api, read
 from deploy.wiring.keys import admin_key, read_key
 from ingest.enrich import UrlRules, page
 from scoring.csv_text import EncodingError, decoded
-from storage.pages import ga
+from scoring.folder import RegistryError, write
+from storage.pages import browser_file, ga
 from storage.pages.ga_headers import HEADERS
 from storage.pages.refresh import Explained, PagesInForce, Refreshed, describe
 from stream.fold.pages import MOST_PAGES, HeldPages
@@ -110,6 +112,32 @@ def import_(
     rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
     version = asyncio.run(controls.put_pages(settings.kafka, rows))
     print_line(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
+
+
+@app.command()
+def export(
+    browser: Annotated[Path, typer.Option(help="The file, for pages that score by themselves: docs/private-mode.md.")],
+    site: Site = "",
+    most: Annotated[
+        int,
+        typer.Option(min=0, max=MOST_PAGES, help="Most pages with statistics of their own: those of most sessions."),
+    ] = browser_file.MOST_PAGES,
+) -> None:
+    """Writes a site's statistics in force, calendar and path rules as one public file for browsers."""
+    # Here, as no other command of this group folds.
+    from deploy.wiring.browser_file import read_browser_file
+
+    silence_libraries()
+    settings = as_running(load())
+    name = site_named(settings, site)
+    made = read_browser_file(settings, name, most)
+    content = msgspec.json.encode(made) + b"\n"
+    try:
+        write(browser, content)
+    except RegistryError as error:
+        raise SetupError(f"cannot write {browser}: {error.__cause__}: give another file with --browser") from error
+    size = len(gzip.compress(content, 9, mtime=0)) / 1000
+    print_line(f"{browser}: {len(made.pages):,} rows of {name}, version {made.version}; {size:.1f} kB gzipped")
 
 
 def _print_held(held: Sequence[HeldPages]) -> None:

@@ -66,11 +66,17 @@ class Calendar:
         cut = datetime(day.year, day.month, day.day, CUT_HOUR, tzinfo=self._zone)
         return int(cut.timestamp() * 1000)
 
+    @property
+    def timezone(self) -> str:
+        """The IANA name."""
+        return self._zone.key
+
+    def peaks(self, day: date) -> list[date]:
+        """When interest in a special day peaks: of those of the year of `day`, the one before and the one after."""
+        return [special - timedelta(days=PEAK_BEFORE_DAYS) for special in self._around(day)]
+
     def _special_day(self, day: date) -> float:
-        nearest = min(
-            (abs((day - (special - timedelta(days=PEAK_BEFORE_DAYS))).days) for special in self._around(day)),
-            default=FADES_WITHIN_DAYS,
-        )
+        nearest = min((abs((day - peak).days) for peak in self.peaks(day)), default=FADES_WITHIN_DAYS)
         return max(0.0, (FADES_WITHIN_DAYS - nearest) / FADES_WITHIN_DAYS)
 
     def _around(self, day: date) -> list[date]:

@@ -113,6 +113,18 @@ def test_statistics_are_counted_put_in_force_and_part_of_what_a_replay_gives(sta
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "row 2, column bounce: 'forty' is no number" in refused.stderr
 
+    file = tmp_path / "folder" / "shop.json"
+    assert "rows of default, version" in opecom(stack, "pages", "export", "--browser", str(file))
+    written = json.loads(file.read_bytes())
+    assert written["pages"]["/imported"] == [0.4, 0.2, 12.5]
+    assert written["pages"]["/products/1"][2] == shown["/products/1"]["page_value"]
+    assert (written["site"], written["timezone"], written["patterns"]) == ("default", "UTC", [])
+    opecom(stack, "pages", "export", "--browser", str(file), "--most", "1")
+    assert len(json.loads(file.read_bytes())["pages"].keys() - {"*"}) == 1
+    refused = stack.opecom("pages", "export", "--browser", str(tmp_path))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "give another file with --browser" in refused.stderr
+
     for source in ("kafka", "clickhouse"):
         account = json.loads(opecom(stack, "replay", "--diff", "--json", "--source", source))
         assert account["tables"]["sessions"]["compared"] == 30
