@@ -73,6 +73,7 @@ def figures(run: ChaosRun, planted: Sequence[PlantedResult]) -> dict[str, float]
         "kinds": len({fault.kind for fault in run.faults}),
         "kill_faults": sum(each.kind.startswith(KILL) for each in run.faults),
         "kills": run.parts.killed.total(),
+        "parts_set_aside": len(run.set_aside),
         "planted": len(planted),
         "caught": sum(each.caught for each in planted),
         "recovery_p50_s": percentile(recoveries, 0.5) if recoveries else 0.0,

@@ -28,6 +28,7 @@ from deploy.chaos.points import POINTS
 from deploy.chaos.recomputed import Recomputed
 from deploy.chaos.recovery import RecoveryProbe
 from deploy.chaos.services import ChaosServices, restart_dead
+from deploy.chaos.set_aside import bring_back
 from deploy.errors import SetupError
 from deploy.settings.model import Settings
 
@@ -77,6 +78,8 @@ class ChaosRun:
     whole: bool = True
     reached: bool = True
     stuck: list[str] = field(default_factory=list)
+    #: Parts that ClickHouse set aside, whose rows the writer brought back.
+    set_aside: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -151,6 +154,9 @@ def run_faults(
             stuck.append("a visitor was not erased")
         # A bug may take the first of them: what comes after it says that all before it has been read.
         ledger.stop()
+        set_aside = bring_back(installation)
+        for name in set_aside:
+            notify(f"ClickHouse had set a part aside, whose records the writer reads again: {name}")
         reached = any(probe.until_whole(recovers_within) for _ in range(3))
         log, evidence, whole = _judged(installation, ledger, context)
     finally:
@@ -173,6 +179,7 @@ def run_faults(
         whole=whole,
         reached=reached,
         stuck=stuck,
+        set_aside=set_aside,
     )
 
 

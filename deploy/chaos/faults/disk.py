@@ -6,6 +6,7 @@ import psutil
 
 from deploy.chaos.faults.kind import FaultContext, FaultKind, now
 from deploy.chaos.services import restarted
+from deploy.chaos.set_aside import restart_damaged
 
 
 def _full(context: FaultContext) -> float | None:
@@ -18,6 +19,7 @@ def _full(context: FaultContext) -> float | None:
     freed = now()
     for service in services.all.values():
         restarted(service)
+    _restart_damaged(context)
     return freed
 
 
@@ -36,7 +38,15 @@ def _refused(context: FaultContext) -> float | None:
         process.rlimit(psutil.RLIMIT_FSIZE, (soft, hard))
     ended = now()
     restarted(service)
+    if name == "clickhouse":
+        _restart_damaged(context)
     return ended
+
+
+def _restart_damaged(context: FaultContext) -> None:
+    """What docs/operations.md says of a disk that has refused writes."""
+    if restart_damaged(context.installation):
+        context.note = f"{context.note} ClickHouse damaged, restarted".strip()
 
 
 def _not_on_this_system() -> str:

@@ -35,4 +35,4 @@ def _point(context: FaultContext) -> float | None:
     return ended if died else None
 
 
-POINTS_BY_NAME = {"kill -9 at a named point": FaultKind(_point, weight=30)}
+POINTS_BY_NAME = {"kill -9 at a named point": FaultKind(_point, weight=16)}
