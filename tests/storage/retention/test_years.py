@@ -93,7 +93,7 @@ def on_disk(shop: AgingShop, folder: Path) -> set[str]:
 
 
 def replaced_files_go(shop: AgingShop) -> bool:
-    """ClickHouse removes them when it next has something to do with a table; an idle one it visits every ten minutes."""
+    """ClickHouse removes them when it next has to do with a table; an idle one it visits every ten minutes."""
     for table in ANALYTICS_TABLES:
         shop.client.command(f"ALTER TABLE {table} DELETE WHERE 0 SETTINGS mutations_sync = 1")
     return True
