@@ -30,6 +30,7 @@ from ingest.proxy.intent import (
 from ingest.proxy.routes import ProxiedRoutes, with_passed
 from ingest.proxy.upstream import Upstream
 from ingest.publish import LogUnavailableError
+from ingest.segment.endpoint import SegmentEndpoint, segment_routes
 from ingest.tokens import Token
 
 #: Seconds the document is cached; shorter while the query API's part is missing.
@@ -59,18 +60,19 @@ class IngestApp(DocumentedApp):
         self._upstream = upstream
         self._passages = [ProxiedRoutes(each, upstream, context.metrics, context.guard) for each in prefixes]
         super().__init__(title="OP-ECOM ingest", version=version, summary="Takes events into Kafka.")
-        works = _event_routes(max_batch_events)
+        works, segment = _event_routes(max_batch_events), segment_routes(max_batch_events)
         tokens, self._intents = intents
         self._endpoints: dict[str, ASGIApp] = {
             **{
                 described.path: EventEndpoint(described.path, work, context, described.signable)
                 for described, work in works
             },
+            **{described.path: SegmentEndpoint(described.path, work, context) for described, work in segment},
             TOKEN_PATH: tokens,
             STREAM_PATH: self._intents,
         }
         self._prefix = prefix
-        self._described = [*(described for described, _ in works), _TOKEN]
+        self._described = [*(described for described, _ in (*works, *segment)), _TOKEN]
         self.add_exception_handler(HTTPException, _routed_wrong)  # type: ignore[arg-type]
         _add_probes(self, context, permit)
 
@@ -127,6 +129,7 @@ _TOKEN = RouteDoc(
     Token,
     status=200,
     tag="intent",
+    answered="Made.",
 )
 
 

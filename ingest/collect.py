@@ -95,6 +95,8 @@ class Collected:
     refused: list[RefusedEvent] = field(default_factory=list)
     #: When the event of each record of an import was received, in ms.
     times: list[int] = field(default_factory=list)
+    #: How many records are of programs, where the event says so and not the request.
+    bots: int = 0
 
     def add(self, event: Event) -> None:
         self.records.append((key_of(event.site, event.session_id), encode(event)))
@@ -158,8 +160,8 @@ def batch(body: bytes, sender: SenderContext, max_events: int) -> Collected:
         whole = _batch[sender.grant.scope].decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return batch_one_by_one(body, sender, max_events)
-    _check_size(whole.events, max_events)
-    collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), _millis(whole.sent_at, "sent_at")
+    check_size(whole.events, max_events)
+    collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), millis(whole.sent_at, "sent_at")
     for index, sent in enumerate(whole.events):
         try:
             collected.add(event_of(sent, site, sent_at, sender))
@@ -171,8 +173,8 @@ def batch(body: bytes, sender: SenderContext, max_events: int) -> Collected:
 def batch_one_by_one(body: bytes, sender: SenderContext, max_events: int) -> Collected:
     """As `batch`, for a body in which something is wrong."""
     whole = _opened(body)
-    _check_size(whole.events, max_events)
-    collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), _millis(whole.sent_at, "sent_at")
+    check_size(whole.events, max_events)
+    collected, site, sent_at = Collected(), sender.grant.name_for(whole.site), millis(whole.sent_at, "sent_at")
     for index, raw in enumerate(whole.events):
         try:
             sent = decoded(_one[sender.grant.scope], raw)
@@ -206,7 +208,8 @@ def _opened_in_python(body: bytes, refusal: RequestRefusedError) -> schemas.Enve
     return msgspec.structs.replace(decoded(_envelope, around), events=written)
 
 
-def _check_size(events: list[Any], max_events: int) -> None:
+def check_size(events: list[Any], max_events: int) -> None:
+    """Raise RequestRefusedError(too_many) for a batch of too many events."""
     if len(events) > max_events:
         raise RequestRefusedError(
             "too_many", f"{len(events)} events in one batch; at most {max_events} (ingest.max_batch_events)"
@@ -215,7 +218,7 @@ def _check_size(events: list[Any], max_events: int) -> None:
 
 def record(sent: SentEvent, site: str, sent_at: Moment | None, sender: SenderContext) -> Record:
     """The Kafka record of one sent event; raises RequestRefusedError(invalid) when its members do not fit its type."""
-    event = event_of(sent, site, None if sent_at is None else _millis(sent_at, "sent_at"), sender)
+    event = event_of(sent, site, None if sent_at is None else millis(sent_at, "sent_at"), sender)
     return key_of(site, event.session_id), encode(event)
 
 
@@ -223,9 +226,9 @@ def event_of(sent: SentEvent, site: str, sent_at: int | None, sender: SenderCont
     """The Event that we make of what was sent; raises RequestRefusedError(invalid)."""
     _check_members(sent)
     imported = isinstance(sent, ImportedEvent)
-    received_at = _millis(sent.received_at, "received_at") if isinstance(sent, ImportedEvent) else sender.received_at
+    received_at = millis(sent.received_at, "received_at") if isinstance(sent, ImportedEvent) else sender.received_at
     occurred_at, corrected = enrich.correct_occurred_at(
-        None if sent.occurred_at is None else _millis(sent.occurred_at, "occurred_at"),
+        None if sent.occurred_at is None else millis(sent.occurred_at, "occurred_at"),
         None if imported else sent_at,
         received_at,
     )
@@ -272,7 +275,7 @@ def _page(page: SentPage, sender: SenderContext) -> Any:
         ) from None
 
 
-def _millis(moment: Moment, name: str) -> int:
+def millis(moment: Moment, name: str) -> int:
     """Milliseconds since 1970; raises RequestRefusedError for what are seconds, or a date that no calendar holds."""
     if type(moment) is int and moment >= _SECONDS.stop:
         return moment
@@ -375,7 +378,7 @@ def commerce(body: schemas.CommerceEvent, sender: SenderContext) -> tuple[SentEv
             raise RequestRefusedError(
                 "invalid", "a signed refund needs `order_id` and `occurred_at`, the time of the refund"
             )
-        site, at = sender.grant.site, _millis(body.occurred_at, "occurred_at")
+        site, at = sender.grant.site, millis(body.occurred_at, "occurred_at")
         made = refund_event_id(site.purchase_secrets, site.name, order, at, body.value)
         body = msgspec.structs.replace(body, event_id=made)
     return _single(body, body.session_id, "commerce", sender, commerce=given)

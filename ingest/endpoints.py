@@ -137,8 +137,9 @@ class EventEndpoint(PostEndpoint):
         context.metrics.publish_seconds.observe(time.perf_counter() - began)
         context.metrics.request_events.observe(len(collected.records))
         context.metrics.events.labels(admitted.grant.site.name).inc(len(collected.records))
-        if sender.agent.bot:
-            context.metrics.bot_events.labels(admitted.grant.site.name).inc(len(collected.records))
+        bots = len(collected.records) if sender.agent.bot else collected.bots
+        if bots:
+            context.metrics.bot_events.labels(admitted.grant.site.name).inc(bots)
         return _json.encode(answer or BatchAnswer(len(collected.records), collected.refused))
 
     def _sender(self, admitted: Admission, headers: Mapping[bytes, bytes], body: bytes) -> SenderContext:

@@ -23,6 +23,7 @@ RefusalCode = Literal[
     "too_many",
     "media_type",
     "invalid",
+    "no_equivalent",
     "rate",
     "internal",
     "unavailable",
@@ -52,6 +53,8 @@ STATUS: dict[RefusalCode, int] = {
     "too_many": 413,
     "media_type": 415,
     "invalid": 422,
+    # Of a message of another tracker, in the answer to its batch.
+    "no_equivalent": 422,
     "rate": 429,
     "internal": 500,
     "unavailable": 503,

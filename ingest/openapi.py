@@ -23,6 +23,7 @@ class RouteDoc:
     """A POST route for people: its path, what it is for, its bodies (one, or one for each scope) and its answer.
 
     `operation_id` is what generated clients call it. `signable`: the site's own server may sign it. `example`: a body.
+    `answered`: what the answer of `status` means. `has_basic`: the key may come by basic authentication.
     """
 
     path: str
@@ -34,6 +35,8 @@ class RouteDoc:
     status: int = 202
     tag: str = "events"
     example: Mapping[str, Any] | None = None
+    answered: str = "Kafka has it."
+    has_basic: bool = False
 
 
 def with_endpoints(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict[str, Any]:
@@ -48,6 +51,7 @@ def with_endpoints(document: dict[str, Any], routes: Sequence[RouteDoc]) -> dict
     kept["securitySchemes"] = {
         "header": {"type": "apiKey", "in": "header", "name": "X-OPECOM-Key"},
         "query": {"type": "apiKey", "in": "query", "name": "key", "description": "Write keys only; for sendBeacon."},
+        "basic": {"type": "http", "scheme": "basic", "description": "The write key as user name, no password."},
     }
     return document
 
@@ -61,12 +65,12 @@ def _operation(route: RouteDoc, named: dict[type[Struct], Any]) -> dict[str, Any
         "summary": route.summary,
         "operationId": route.operation_id,
         "tags": [route.tag],
-        "security": [{"header": []}, {"query": []}, {}],
+        "security": [{"header": []}, {"query": []}, *([{"basic": []}] if route.has_basic else []), {}],
         "requestBody": {"required": True, "content": content},
         **({"parameters": _SIGNATURE} if route.signable else {}),
         "responses": {
             str(route.status): {
-                "description": "Kafka has it." if route.status == 202 else "Made.",
+                "description": route.answered,
                 "content": {"application/json": {"schema": named[route.answer]}},
             },
             **_refusals(named[IngestErrorAnswer]),

@@ -9,14 +9,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
-from deploy.cli.failures import naming_the_setting
+from deploy.cli.failures import lines, naming_the_setting
 from deploy.errors import PortTakenError, SetupError
 from deploy.processes.imports import collector_paused
+from deploy.processes.json_log import JsonFormatter, log_failures
 from deploy.processes.open_files import raise_file_limit
 from deploy.processes.private_files import make_private
 from deploy.settings.model import Settings, load
@@ -60,7 +61,15 @@ def run(
 ) -> None:
     """Runs one part of the system until SIGTERM or Ctrl-C."""
     settings = load()
-    kafka = log_to_stderr()
+    as_json = settings.log.format == "json"
+    kafka = log_to_stderr(JsonFormatter(part) if as_json else None)
+    if as_json:
+        log_failures()
+    with failures_logged() if as_json else contextlib.nullcontext():
+        _run(part, once, settings, kafka)
+
+
+def _run(part: Part, once: bool, settings: Settings, kafka: KafkaLogFilter) -> NoReturn:
     if settings.data_dir.is_dir():
         make_private(settings.data_dir)
     if once:
@@ -71,6 +80,20 @@ def run(
     with collector_paused():
         run_this = getattr(importlib.import_module(module), function)
     sys.exit(run_part(run_this, settings, kafka=kafka, patience=patience))
+
+
+@contextlib.contextmanager
+def failures_logged() -> Iterator[None]:
+    """A failure that can be fixed ends the process with its code, and its lines are lines of the log."""
+    try:
+        yield
+    except Exception as error:
+        explained = lines(error)
+        if explained is None:
+            raise
+        for each in explained:
+            log.error("%s", each)
+        sys.exit(error.exit_code if isinstance(error, SetupError) else SetupError.exit_code)
 
 
 def _look_once(part: Part, settings: Settings) -> int:
@@ -101,15 +124,16 @@ def run_part(
         raise naming_the_setting(taken, settings) from error
 
 
-def log_to_stderr() -> KafkaLogFilter:
+def log_to_stderr(formatter: logging.Formatter | None = None) -> KafkaLogFilter:
     """Our log lines from INFO, those of libraries from WARNING; what comes back hears whether Kafka answers."""
+    formatter = formatter or PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.basicConfig(level=logging.WARNING)
     for package in ("ingest", "scoring", "stream", "storage", "deploy"):
         logging.getLogger(package).setLevel(logging.INFO)
     quiet = KafkaLogFilter()
     for handler in logging.getLogger().handlers:
         handler.addFilter(quiet)
-        handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(formatter)
     return quiet
 
 

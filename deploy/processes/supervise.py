@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.errors import SetupError
+from deploy.processes.json_log import message_of
 from deploy.processes.programs import death_with
 from deploy.processes.rotation import BoundedLog
 
@@ -96,7 +97,7 @@ class Supervisor:
             await asyncio.wait([reading], timeout=1)
             reading.cancel()
             log.close()
-        return code, log.last_words()
+        return code, message_of(log.last_words())
 
     def log_of(self, child: Child) -> Path:
         return self._logs / f"{child.name}.log"

@@ -445,6 +445,14 @@ class LearningSettings(Group):
     metrics_port: int = Field(8005, ge=0, le=65535, description="Port of the learner's /metrics; 0: none.")
 
 
+class LogSettings(Group):
+    format: Literal["text", "json"] = Field(
+        "text",
+        description="Of the log lines of `opecom run` on stderr: text for people, or json, an object a line with time, "
+        "level, part, event and ids.",
+    )
+
+
 class ErasureSettings(Group):
     keys: tuple[Annotated[SecretStr, Field(min_length=32)], ...] = Field(
         (),
@@ -503,6 +511,7 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     learning: LearningSettings = LearningSettings()
+    log: LogSettings = LogSettings()
     erasures: ErasureSettings = ErasureSettings()
     services: ServicesSettings = ServicesSettings()
     sites: dict[str, SiteSettings] = Field(

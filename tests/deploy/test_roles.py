@@ -84,6 +84,10 @@ DOCUMENTS = {
 }
 SESSION: dict[str, Any] = {"session_id": "s1"}
 BATCH = {"site": "shop", "sent_at": 0, "events": [{"type": "session_end", "session_id": "s1"}]}
+#: Good as a page call and as a track call.
+SEGMENT = Row(
+    "write", body={"anonymousId": "v1", "event": "Cart Viewed", "context": {"page": {"path": "/"}}}, other="own"
+)
 PREDICTIONS = {
     "GET /": OPEN,
     "GET /health": OPEN,
@@ -283,6 +287,11 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST /tracker/commerce": Row("write", body={**SESSION, "action": "view_cart"}, well=(202,), other="own"),
         "POST /tracker/purchase": Row("write", body={**SESSION, "amount": 1}, well=(202,), other="own"),
         "POST /v1/batch": Row("write", body=BATCH, well=(202,), other=403),
+        "POST /segment/v1/page": SEGMENT,
+        "POST /segment/v1/track": SEGMENT,
+        # Nothing is written: it has no equivalent here.
+        "POST /segment/v1/identify": Row("write", body=SEGMENT.body),
+        "POST /segment/v1/batch": Row("write", body={"batch": [{**SEGMENT.body, "type": "page"}]}, other="own"),
         "POST /tracker/intent/token": Row("write", body=SESSION, tells='"token"'),
         "GET /tracker/intent/stream": Row("token", "/tracker/intent/stream?token=forged"),
     },

@@ -554,7 +554,8 @@ async def test_the_documents(log: ListPublisher) -> None:
     intents = {"/tracker/intent/token", "/tracker/intent/stream"}
     kinds = (".js", ".mjs", ".d.ts", ".json", ".stub.js", *(f".{part}.mjs" for part in PARTS))
     files = {f"/static/tracker{kind}" for kind in kinds}
-    assert {*HOT, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
+    segment = {f"/segment/v1/{name}" for name in ("page", "track", "identify", "batch")}
+    assert {*HOT, *segment, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
     schema_of = document["components"]["schemas"]
     for path in HOT:
         operation = document["paths"][path]["post"]

@@ -1,0 +1,1 @@
+"""What libraries of Segment send, taken as events of ours."""
