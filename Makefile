@@ -1,6 +1,6 @@
 # Every command of the project; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up console console-client demo train check secrets fuzz sbom audit browser test test-long test-train peers bench lock clean
+.PHONY: help setup up console console-client demo train check secrets fuzz sbom audit browser php test test-long test-train peers bench lock clean
 
 # Without bytecode on disk each process compiles all that it imports, which takes it twice the CPU or more.
 unexport PYTHONDONTWRITEBYTECODE
@@ -85,7 +85,14 @@ browser:
 	    apt-get install -y -qq --no-install-recommends $$name > /dev/null || echo "$$name cannot be installed"; done; fi; \
 	whole || echo "no Chromium: tests in a browser are skipped; install it, or name it in OPECOM_TEST_CHROMIUM"
 
-test: setup browser console ## Runs the tests (WORKERS=0: in one process)
+# For the tests of the PHP SDK.
+php:
+	@have() { command -v $$1 > /dev/null; }; have php && exit 0; \
+	if [ "$$(id -u)" = 0 ] && have apt-get && apt-get update -qq; then \
+	  apt-get install -y -qq --no-install-recommends php-cli > /dev/null || echo "php-cli cannot be installed"; fi; \
+	have php || echo "no PHP: the tests of its SDK are skipped; install php-cli"
+
+test: setup browser php console ## Runs the tests (WORKERS=0: in one process)
 	$(BIN)/python -m pytest -m "not long" -n $(WORKERS) $(ARGS)
 
 test-long: setup .venv-peers/.installed ## Runs the long forms of the tests
