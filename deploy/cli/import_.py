@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.processes.audit_file import audited
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import load
 
@@ -56,6 +57,6 @@ def import_(
     reading = (format_.value, encoding, mapping.read_text() if mapping else "")
     options = ImportOptions(temp or settings.data_dir / "imports", reading, rate, again, keep_open, page_statistics)
     bars = show.ImportProgressBars()
-    with bars.progress:
+    with bars.progress, audited(settings, "import", site, f"{len(files)} files"):
         result = asyncio.run(import_history(settings, site, files, reader, options, bars))
     show.show(result, rejects, json)

@@ -75,6 +75,9 @@ COMMANDS = {
     "drift": CommandSource(
         "deploy.cli.drift:drift", "Compares the sessions of a window with those of the days before it."
     ),
+    "audit": CommandSource(
+        "deploy.cli.audit:audit", "Exports who changed what: by commands of this data folder, and over HTTP."
+    ),
     "score": CommandSource(
         "deploy.cli.score:score", "Scores every row of a file; where one cannot be used, nothing is written."
     ),

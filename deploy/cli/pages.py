@@ -13,6 +13,7 @@ import typer
 
 from deploy.errors import SetupError
 from deploy.log import controls
+from deploy.processes.audit_file import audited
 from deploy.processes.data_folder import as_running
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import SIMULATED_SITES, Settings, load
@@ -110,7 +111,8 @@ def import_(
             f"into sites.{name}.path_patterns"
         )
     rows = [msgspec.structs.replace(row, pattern=row.path in patterns.texts) for row in rows]
-    version = asyncio.run(controls.put_pages(settings.kafka, rows))
+    with audited(settings, "pages import", name, f"{len(rows)} pages"):
+        version = asyncio.run(controls.put_pages(settings.kafka, rows))
     print_line(f"version {version}: the statistics of {len(rows):,} pages of {name} are in force from here on")
 
 

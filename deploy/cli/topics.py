@@ -11,6 +11,7 @@ from deploy.log import acls
 from deploy.log import topics as all_topics
 from deploy.log.broker_life import in_one_life
 from deploy.log.client_options import kafka_clients
+from deploy.processes.audit_file import audited, user
 from deploy.processes.data_folder import as_running
 from deploy.settings.model import Settings, load
 from deploy.terminal.plain import print_line
@@ -62,7 +63,8 @@ def _acls(settings: Settings, users: str, give: bool, as_markdown: bool) -> None
     if as_markdown:
         print_line(acls.markdown(settings, users))
     elif give:
-        done = asyncio.run(acls.apply(kafka_clients(settings.kafka), settings, users))
+        with audited(settings, "topics acls --apply", subject=f"users {users}"):
+            done = asyncio.run(acls.apply(kafka_clients(settings.kafka), settings, users))
         print_line("\n".join(done) or "the rights are as they must be")
     else:
         print_line("\n".join(map(str, acls.all_rights(settings, users))))
@@ -80,7 +82,6 @@ async def _created(settings: Settings) -> list[str]:
 def _retry_failed(settings: Settings) -> int:
     # Here, so that no other command loads it.
     from deploy.log.retry import retry_failed
-    from deploy.processes.audit_file import user
     from deploy.wiring.relational import relational_of_this_program
     from storage.database.errors import DatabaseUnavailableError
     from storage.dead_letters.ledger import ResentLedger
@@ -89,7 +90,8 @@ def _retry_failed(settings: Settings) -> int:
     engine = relational_of_this_program(settings)
     try:
         again = partial(retry_failed, settings, kafka_clients(settings.kafka), ResentLedger(engine), user())
-        return asyncio.run(in_one_life(settings.kafka, again))
+        with audited(settings, "topics retry-failed"):
+            return asyncio.run(in_one_life(settings.kafka, again))
     except SourceError as error:
         raise AwayError(str(error)) from None
     except DatabaseUnavailableError as error:

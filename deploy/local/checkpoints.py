@@ -7,7 +7,8 @@ checkpoint is what the databases had before a `sync` of the disks that has ended
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks.
 EVERY = 2.0
+#: Seconds between two looks at the last records of partitions to which nothing comes: retention may have taken them.
+TAILS_EVERY = 3_600.0
 #: More records than any batch has. The embedded broker counts the last batch as one record, so an end that it gives
 #: lies so much low at most.
 MOST_OF_A_BATCH = 20_000
@@ -48,7 +51,13 @@ class CheckpointKeeper:
     """Call `run` once; `writer` is the only one of this log."""
 
     def __init__(
-        self, settings: Settings, clients: KafkaClients, opened: DatabaseHandles, log_name: str, writer: Writer
+        self,
+        settings: Settings,
+        clients: KafkaClients,
+        opened: DatabaseHandles,
+        log_name: str,
+        writer: Writer,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         assert settings.kafka.log_folder is not None  # noqa: S101 - there is nothing to keep otherwise
         self._kafka = settings.kafka
@@ -61,6 +70,8 @@ class CheckpointKeeper:
         self._kept: dict[int, PartitionCheckpoint] = {
             number: known.get(number, PartitionCheckpoint()) for number in range(settings.kafka.partitions)
         }
+        self._now = now
+        self._tails_due = now() + TAILS_EVERY
         self._wanted: Published | None = None
         #: Up to where the webhooks must have read what was published; None before the databases have it.
         self._through: dict[int, int] | None = None
@@ -75,8 +86,12 @@ class CheckpointKeeper:
 
     async def renew(self) -> None:
         """1 Note what the databases have. 2 Sync. 3 Keep the note."""
-        published = await self._published()
-        checkpoint = {number: await self._partition(number, before, published) for number, before in self._kept.items()}
+        published, all_tails = await self._published(), self._now() >= self._tails_due
+        checkpoint = {
+            number: await self._partition(number, before, published, all_tails) for number, before in self._kept.items()
+        }
+        if all_tails:
+            self._tails_due = self._now() + TAILS_EVERY
         if checkpoint == self._kept:
             return
         await asyncio.to_thread(os.sync)
@@ -84,11 +99,15 @@ class CheckpointKeeper:
         self._kept = checkpoint
 
     async def _partition(
-        self, number: int, before: PartitionCheckpoint, published: Mapping[int, tuple[int, str]]
+        self,
+        number: int,
+        before: PartitionCheckpoint,
+        published: Mapping[int, tuple[int, str]],
+        is_tail_due: bool,
     ) -> PartitionCheckpoint:
         events, scored, dead = (self._written(role, number) for role in ("events", "scored", "dead"))
         key, value = before.key, before.value
-        if events != before.events:
+        if events != before.events or is_tail_due:
             key, value = await in_thread(stored_tail, self._opened.client, self._log, number)
         offset, mark = published.get(number, (before.published, before.mark))
         return PartitionCheckpoint(events, scored, dead, offset, mark, key, value)

@@ -16,6 +16,7 @@ from deploy.errors import AwayError
 from deploy.http.serve import serve
 from deploy.log.client_options import kafka_clients
 from deploy.log.topics import log_id
+from deploy.processes.audit_file import append_line, audit_file
 from deploy.processes.data_folder import disk_full
 from deploy.processes.ports import listen
 from deploy.settings.model import Settings
@@ -95,7 +96,10 @@ async def answer(
     checks = drift_checks(settings, opened, registry)
     promotions, removing = promotion_jobs(settings, replays), retention_runner(settings, opened)
     built = app(settings, opened, permitted, registry, stop, replays, erasing, checks, promotions, removing)
-    daily = {asyncio.create_task(each) for each in (keep_checked(settings, checks, stop), keep_removed(removing, stop))}
+    daily = {
+        asyncio.create_task(each)
+        for each in (keep_checked(settings, checks, stop), keep_removed(settings, removing, stop))
+    }
     try:
         erasing.resume()
         async with served_console(settings, built, permitted, console, stop, limits):
@@ -180,6 +184,7 @@ def app(
         asyncapi=topics_document(settings),
         version=version("op-ecom"),
         audit_keys=erasure_keys(settings),
+        keep_audit=partial(append_line, audit_file(settings)),
     )
     add_documents(built)
     return built

@@ -4,10 +4,12 @@ import asyncio
 import logging
 from functools import partial
 
+from deploy.processes.audit_file import append_line, audit_file
 from deploy.settings.access_file import sites_of
 from deploy.settings.model import Settings
 from deploy.wiring.pages import money, path_patterns
 from deploy.wiring.storage import DatabaseHandles
+from storage.http.audit_line import line
 from storage.pages.tally import Tallies
 from storage.retention.job import RetentionJob
 from storage.retention.limits import SiteRetention
@@ -32,12 +34,13 @@ def retention_runner(settings: Settings, opened: DatabaseHandles) -> RetentionRu
     return RetentionRunner(job, partial(limits, settings))
 
 
-async def keep_removed(runner: RetentionRunner, stop: asyncio.Event) -> None:
+async def keep_removed(settings: Settings, runner: RetentionRunner, stop: asyncio.Event) -> None:
     """Run once for each day until `stop`; a run that fails is logged, and goes on at the next look."""
     seconds = FIRST_SECONDS
     while not await wait_for_event(stop, seconds):
         seconds = EVERY_SECONDS
         try:
-            await runner.run_if_due()
+            if await runner.run_if_due():
+                append_line(audit_file(settings), line("this system", "retention", "all", "once a day", "done"))
         except Exception:  # what we did not foresee must not end the API
             log.exception("retention failed; it goes on at the next look")

@@ -116,12 +116,14 @@ def create_app(
     asyncapi: Mapping[str, Any],
     version: str,
     audit_keys: ErasureKeys | None = None,
+    keep_audit: Callable[[str], None] = lambda _: None,
 ) -> FastAPI:
     """The application.
 
     `access` says who may; `origins` are those whose pages may read with a key or a
     token, `asyncapi` is the topics' document, `audit_keys` make the
-    digests of the audit trail. Whoever made the databases' clients closes them.
+    digests of the audit trail, `keep_audit` takes its lines of changes.
+    Whoever made the databases' clients closes them.
     """
     app = QueryApp(
         title="OP-ECOM queries and predictions",
@@ -157,7 +159,7 @@ def create_app(
         expose_headers=["X-OPECOM-Model", "X-OPECOM-Unused"],
         max_age=600,
     )
-    app.add_middleware(AuditTrail, keys=audit_keys)
+    app.add_middleware(AuditTrail, keys=audit_keys, keep=keep_audit)
     app.add_middleware(RequestMetrics, metrics=metrics)
     return app
 

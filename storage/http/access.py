@@ -133,7 +133,7 @@ class Access:
     async def of(self, request: Request) -> Caller:
         """`check` for a request: what a route depends on."""
         record = record_of(request.scope)
-        record.counts = self._is_audited
+        record.counts, record.privileged = self._is_audited, self._scope != "read"
         caller = self.check(request.headers, request.client.host if request.client else "", record)
         if (given := request.headers.get("x-opecom-key")) is not None:
             lease_of(request.scope).holds = partial(self._still_opens, given, caller.sites)

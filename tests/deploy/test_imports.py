@@ -43,6 +43,7 @@ PARTS = {
 CALLED = {
     "asyncapi": {"pydantic"},
     "openapi": {"pydantic"},
+    "audit": {"pydantic"},
     "bench": {"pydantic", "psutil"},
     "capacity": {"pydantic"},
     "chaos": {"pydantic"},

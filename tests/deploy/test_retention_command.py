@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, select
 
 from deploy.cli import retention
+from deploy.processes.audit_file import audit_file, entries
 from deploy.settings.model import ApiSettings, Settings, SiteSettings
 from deploy.wiring import api
 from deploy.wiring.keys import machine_key
@@ -64,3 +65,15 @@ async def test_it_shows_counts_and_removes(
             key = {"X-OPECOM-Key": machine_key(settings)}
             refused = await http.post("/retention", json={"site": "away"}, headers=key, timeout=60)
             assert (refused.status_code, refused.json()["error"]) == (404, "not_found")
+            stranger = await http.post("/retention", json={}, headers={"X-OPECOM-Key": "guessed"}, timeout=60)
+            assert stranger.status_code == 401
+            await http.get("/retention", headers=key, timeout=60)
+        # What was changed stands in the file that `opecom audit` exports; reads and strangers do not.
+        kept = [(each.action, each.site, each.subject, each.result) for each in entries(audit_file(settings))]
+        assert kept == [
+            ("POST /retention", "all of the key", "dry run", "200"),
+            ("POST /retention", "shop", "", "200"),
+            ("POST /retention", "all of the key", "", "200"),
+            ("POST /retention", "other", "", "200"),
+            ("POST /retention", "away", "", "404"),
+        ]

@@ -76,6 +76,22 @@ async def test_what_is_written_is_kept_after_a_sync(system: System, keeper: Chec
     assert len(system.synced) == 1, "nothing has changed"
 
 
+async def test_a_last_record_that_retention_took_is_kept_no_longer_than_an_hour(
+    system: System, keeper: CheckpointKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(keeper, "_now", lambda: clock[0])
+    monkeypatch.setattr(keeper, "_tails_due", checkpoints.TAILS_EVERY)
+    system.wrote(events=7, scored=0)
+    await keeper.renew()
+    monkeypatch.setattr(checkpoints, "stored_tail", lambda *_: (b"", b""))
+    await keeper.renew()
+    assert system.folder.checkpoint()[0].value == TAIL[1]
+    clock[0] += checkpoints.TAILS_EVERY
+    await keeper.renew()
+    assert system.folder.checkpoint()[0] == PartitionCheckpoint(events=7)
+
+
 @pytest.mark.parametrize(
     ("scored", "highwater", "follows"),
     [

@@ -1,7 +1,9 @@
 """Commands that open a file or a database themselves leave their lines in the data folder."""
 
 import getpass
+import json
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,27 @@ def test_webhooks_are_lines() -> None:
         of("webhooks deliveries", "all", ""),
         of("webhooks remove", "all", f"webhook {webhook}"),
     ]
+
+
+def test_the_trail_is_exported() -> None:
+    before = int(time.time()) * 1000
+    output_of("keys", "add", 'the "first"', "--scope", "read", "--site", "default")
+    output_of("sites", "add", "shop")
+    with audit_file(load()).open("a") as file:
+        file.write("a line of something else\n2026-13-45 99:00:00,000 INFO storage.http.audit: audit who=\n")
+    made, added = map(json.loads, output_of("audit", "--json").splitlines())
+    assert before <= made.pop("at") <= added.pop("at") <= time.time() * 1000
+    who = f"user {getpass.getuser()}"
+    subject = 'key the "first" of read'
+    assert made == {"who": who, "action": "keys add", "site": "default", "subject": subject, "result": "done"}
+    assert added["action"] == "sites add"
+    (line,) = output_of("audit", "--site", "shop").splitlines()
+    assert line.endswith(f"{who}  sites add  shop  -  done")
+    assert output_of("audit", "--since", "2999-01-01") == output_of("audit", "--until", "2000-01-01") == ""
+
+
+def test_a_folder_without_a_trail_has_no_lines() -> None:
+    assert output_of("audit") == ""
 
 
 def test_where_the_folder_cannot_be_written_the_line_is_shown(
