@@ -40,7 +40,8 @@ class ScriptFile:
 
 @dataclass(frozen=True)
 class Script:
-    """The classic script, the same as an ES module, the module's types, the stub and the parts, under one name.
+    """The classic script, the same as an ES module, the module's types, the stub and the parts, under one name; and
+    the script between what keeps a visit in its tab, for private mode.
 
     `path` is where the script is, /static/tracker.js: whoever renames it renames all of them. `parts` are modules that
     the script loads from beside it, by name; only pages that use them load them.
@@ -51,6 +52,7 @@ class Script:
     module: ScriptFile
     types: ScriptFile
     stub: ScriptFile
+    private: ScriptFile
     parts: Mapping[str, ScriptFile]
 
     @property
@@ -60,7 +62,7 @@ class Script:
     @cached_property
     def digest(self) -> str:
         """The release in a pinned name: that of all files, so that a pinned script loads the parts it was made with."""
-        files = (self.script, self.module, *self.parts.values())
+        files = (self.script, self.module, self.private, *self.parts.values())
         return hashlib.sha256(b"".join(file.content for file in files)).hexdigest()[:12]
 
     @property
@@ -72,13 +74,23 @@ class Script:
         return f"{self.stem}.{self.digest}.mjs"
 
     @property
+    def private_path(self) -> str:
+        return f"{self.stem}.private.mjs"
+
+    @property
+    def pinned_private_path(self) -> str:
+        return f"{self.stem}.{self.digest}.private.mjs"
+
+    @property
     def plain(self) -> Mapping[str, ScriptFile]:
         own = {self.path: self.script, f"{self.stem}.mjs": self.module, f"{self.stem}.d.ts": self.types}
-        return own | {f"{self.stem}.stub.js": self.stub} | self._parts(self.stem)
+        own |= {f"{self.stem}.stub.js": self.stub, self.private_path: self.private}
+        return own | self._parts(self.stem)
 
     @property
     def pinned(self) -> Mapping[str, ScriptFile]:
         own = {self.pinned_path: self.script, self.pinned_module_path: self.module}
+        own |= {self.pinned_private_path: self.private}
         return own | self._parts(f"{self.stem}.{self.digest}")
 
     def _parts(self, stem: str) -> dict[str, ScriptFile]:
@@ -106,6 +118,7 @@ class Script:
             {
                 "script": entry(self.path, self.pinned_path, self.script),
                 "module": entry(f"{stem}.mjs", self.pinned_module_path, self.module),
+                "private": entry(self.private_path, self.pinned_private_path, self.private),
                 "parts": parts,
                 "stub": {"path": f"{stem}.stub.js", "text": self.inline_stub, "csp": self.stub_hash},
             }
@@ -128,5 +141,8 @@ def read(path: str) -> Script:
         ScriptFile(module),
         ScriptFile((folder / "tracker.d.ts").read_bytes(), TYPESCRIPT),
         ScriptFile((folder / "stub.js").read_bytes()),
+        ScriptFile(
+            (folder / "private-globals.mjs").read_bytes() + script + (folder / "private-start.mjs").read_bytes()
+        ),
         {name: ScriptFile((folder / f"{name}.mjs").read_bytes()) for name in PARTS},
     )

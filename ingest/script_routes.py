@@ -17,6 +17,7 @@ _OPERATIONS = {
     ".mjs": "getTrackerModule",
     ".d.ts": "getTrackerTypes",
     ".stub.js": "getTrackerStub",
+    ".private.mjs": "getTrackerPrivateModule",
     ".intent.mjs": "getTrackerIntentModule",
     ".domains.mjs": "getTrackerDomainsModule",
     ".commerce.mjs": "getTrackerCommerceModule",

@@ -19,6 +19,7 @@ import numpy as np
 from deploy.bench.chromium import chromium
 from deploy.bench.errors import BenchError
 from deploy.bench.model import model_rows
+from deploy.bench.private_page import private_files, requests_in_private
 from deploy.bench.run import Run
 from deploy.bench.two_contracts import contract_rows
 from deploy.wiring.models import registry
@@ -91,6 +92,7 @@ class PageRun(NamedTuple):
     first_ms: float
     longest_ms: float
     violations: int
+    private_requests: int
 
 
 async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, float], list[str]]:
@@ -106,8 +108,9 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         raise BenchError(f"bench browser has no model to run{version and f', {version}'}: {error}") from error
     rows = contract_rows(model_rows(data, QUICK_ROWS if quick else ROWS), made_for)
     served = OnnxModel(graph, known).score(rows)
-    runtime = script.read(run.settings.ingest.script_path).parts["model"].content
-    page = await _page(_files(runtime, made, rows))
+    modules = script.read(run.settings.ingest.script_path)
+    runtime = modules.parts["model"].content
+    page = await _page({**_files(runtime, made, rows), **private_files(modules, "/head.json")})
     probability = np.array([each for each, _, _ in page.scores])
     columns, moved = strongest_reasons(served.reasons, 1)
     firsts = [made_for.names[place] if by else None for [place], [by] in zip(columns, moved, strict=True)]
@@ -119,10 +122,14 @@ async def measure(run: Run, data: Path | None, quick: bool) -> tuple[dict[str, f
         "max_difference": float(np.abs(probability - served.probability).max()),
         "same_top_reason": float(np.mean(same)),
         "p95_ms": float(np.quantile(took, 0.95)),
+        "requests_in_private": float(page.private_requests),
     }
+    around = [modules.private, *(modules.parts[name] for name in ("fold", "site", "prior"))]
     notes = [
         f"model {version}, {len(rows):,} rows",
         f"gzipped: runtime {sizes[0]:,} bytes, head {sizes[1]:,}, weights {sizes[2]:,}",
+        f"private mode loads {sum(len(each.gzipped) for each in around):,} bytes more; its visit made "
+        f"{page.private_requests} requests",
         f"first score {page.first_ms:.0f} ms after the page was idle; then {np.median(took):.2f} ms each in the median",
         f"longest task until then {page.longest_ms:.0f} ms (0: none of 50); {page.violations} violations of the policy",
     ]
@@ -142,7 +149,8 @@ def _files(runtime: bytes, made: BrowserModel, rows: np.ndarray) -> dict[str, tu
 
 
 async def _page(files: Mapping[str, tuple[str, bytes]]) -> PageRun:
-    with _site(files) as url:
+    requests: list[str] = []
+    with _site(files, requests) as url:
         async with chromium(MISSING) as browser:
             page = await browser.new_page()
             await page.goto(url)
@@ -154,18 +162,20 @@ async def _page(files: Mapping[str, tuple[str, bytes]]) -> PageRun:
             longest = await page.evaluate("window.bench.longest")
             scores = await page.evaluate(SCORE, [TURNS])
             first, violations = await page.evaluate("[window.bench.first, window.bench.violations]")
-            return PageRun([tuple(each) for each in scores], float(first), float(longest), int(violations))
+            private = await requests_in_private(browser, url, requests)
+            return PageRun([tuple(each) for each in scores], float(first), float(longest), int(violations), private)
 
 
 @contextmanager
-def _site(files: Mapping[str, tuple[str, bytes]]) -> Iterator[str]:
-    """The address of a server on loopback that gives these files, packed."""
+def _site(files: Mapping[str, tuple[str, bytes]], requests: list[str]) -> Iterator[str]:
+    """The address of a server on loopback that gives these files, packed, and notes what is asked in `requests`."""
 
     class ModelPageHandler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
             """The run's own lines are enough."""
 
         def do_GET(self) -> None:
+            requests.append(self.requestline)
             kind, content = files.get(urlsplit(self.path).path, ("text/plain", b""))
             body = gzip.compress(content, 9)
             self.send_response(200 if content else 404)
@@ -174,6 +184,9 @@ def _site(files: Mapping[str, tuple[str, bytes]]) -> Iterator[str]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        # What a tracker sends.
+        do_POST = do_OPTIONS = do_GET  # noqa: N815 - http.server's names
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), ModelPageHandler)
     server.daemon_threads = True

@@ -159,12 +159,13 @@ TARGETS: Mapping[str, Mapping[str, FigureTarget | None]] = {
         "longest_slice_ms": FigureTarget(50, at_most=True),
         "gzipped_bytes": FigureTarget(7_000, at_most=True),
     },
-    # Runtime, head and weights of float16 together; a score with its reasons.
+    # Runtime, head and weights of float16 together; a score with its reasons; requests of a visit after load.
     "browser": {
         "kb_gzipped": FigureTarget(130, at_most=True),
         "max_difference": FigureTarget(0.001, at_most=True),
         "same_top_reason": FigureTarget(0.99),
         "p95_ms": FigureTarget(2, at_most=True),
+        "requests_in_private": FigureTarget(0, at_most=True),
     },
     # Bytes as they come over the wire; Live is open for ten minutes at 200 updates a second (quick: half a minute).
     "console": {

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 from urllib.parse import urlencode
 
 from deploy.errors import SetupError
@@ -13,6 +14,18 @@ from ingest import script
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateTag:
+    """A tag of docs/private-mode.md: addresses of the exported model's head, with its hash if that is to be checked,
+    and of the site's file.
+    """
+
+    mode: Literal["private", "auto"]
+    model: str
+    model_integrity: str = ""
+    statistics: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TagOptions:
     """What a tag has beside its site.
 
@@ -20,7 +33,8 @@ class TagOptions:
     again with each release. `has_stub` puts the stub before the tag, which keeps the calls until the script has come.
     `in_address` puts the settings into the script's address, for tag managers that take data attributes away.
     `cookie_domain` and `link_domains` are for sites on several hosts. `datalayer` is the name of the array of the page
-    that Google's tags read: its entries count too.
+    that Google's tags read: its entries count too. `private`: the page scores by itself, and sends nothing or nothing
+    before consent.
     """
 
     pinned: bool = False
@@ -29,6 +43,7 @@ class TagOptions:
     cookie_domain: str = ""
     link_domains: Sequence[str] = ()
     datalayer: str = ""
+    private: PrivateTag | None = None
 
 
 DEFAULT_OPTIONS = TagOptions()
@@ -51,7 +66,12 @@ def script_tag(settings: Settings, site: str, key: str = "", options: TagOptions
             raise SetupError(f"there is no site {site}: `opecom sites add {site}` makes it")
         key = next(iter(known[site].write_keys), "")
     served, url = script.read(settings.ingest.script_path), public_url(settings)
-    source = url + (served.pinned_path if options.pinned else served.path)
+    private = options.private
+    if private is None:
+        file, path = served.script, served.pinned_path if options.pinned else served.path
+    else:
+        file, path = served.private, served.pinned_private_path if options.pinned else served.private_path
+    source = url + path
     given = {
         "api": url + settings.ingest.prefix,
         "key": key,
@@ -60,15 +80,19 @@ def script_tag(settings: Settings, site: str, key: str = "", options: TagOptions
         "link-domains": " ".join(options.link_domains),
         "datalayer": options.datalayer,
     }
+    if private is not None:
+        given |= {"mode": private.mode, "model": private.model, "model-integrity": private.model_integrity}
+        given["statistics"] = private.statistics
     given = {name: value for name, value in given.items() if value}
     if options.in_address:
         attributes = {"src": f"{source}?{urlencode(given)}"}
     else:
         attributes = {"src": source} | {f"data-{name}": value for name, value in given.items()}
     if options.pinned:
-        attributes |= {"integrity": served.script.integrity, "crossorigin": "anonymous"}
+        attributes |= {"integrity": file.integrity, "crossorigin": "anonymous"}
     stub = f"<script>{served.inline_stub}</script>\n" if options.has_stub else ""
-    return f"{stub}<script async {_written(attributes)}></script>"
+    kind = "async" if private is None else 'async type="module"'
+    return f"{stub}<script {kind} {_written(attributes)}></script>"
 
 
 def content_security_policy(settings: Settings) -> Mapping[str, str]:

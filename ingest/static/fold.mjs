@@ -1,9 +1,10 @@
-// A session's features and signals from the page's own steps: docs/features.md says the rules, stream/fold/ has the same
-// in Python, and one set of cases tests both. A step is an event as the tracker sends it.
+// A session's features and signals from the page's own steps: docs/features.md says the rules, stream/fold/ has the
+// same in Python, and one set of cases tests both. A step is an event as the tracker sends it.
 
 const MINUTE = 60_000, VIEW_CAP = 30 * MINUTE;
 const MOST_EVENTS = 2_000, CART_EVENTS = 200, PRODUCTS = 1_000;
-const TYPES = ['Administrative', 'Informational', 'ProductRelated'], VISITORS = ['New_Visitor', 'Returning_Visitor', 'Other'];
+const TYPES = ['Administrative', 'Informational', 'ProductRelated'];
+const VISITORS = ['New_Visitor', 'Returning_Visitor', 'Other'];
 const DEVICES = ['desktop', 'mobile', 'tablet', 'other'];
 const STEPS = { begin_checkout: 1, add_shipping_info: 2, add_payment_info: 3 };
 const CART = ['add_to_cart', 'remove_from_cart', 'view_cart', 'purchase', ...Object.keys(STEPS)];
@@ -19,14 +20,14 @@ const sum = (numbers) => numbers.reduce((total, each) => total + each, 0);
 // Beyond six digits an amount is noise.
 const known = (amount) => (Number.isNaN(amount) ? null : Number(amount.toFixed(6)));
 
-/** The events of the session that is open, none at first, and when it began and was last seen; plain data, to be kept. */
+/** The events of the session that is open, none at first, when it began and was last seen; plain data, to be kept. */
 export const newSession = () => ({ session: '', opened: 0, seen: 0, steps: [] });
 
 /**
  * The session after a step that the page makes at `now`, in ms UTC; `site` as siteOf of site.mjs gives it.
  *
- * A step of another session id, one after the site's daily cut, and one after 40 minutes of silence begin a session. One
- * that is sent again takes the place of the first at its time; one that is late or of too many changes nothing.
+ * A step of another session id, one after the site's daily cut, and one after 40 minutes of silence begin a session.
+ * One that is sent again takes the place of the first at its time; one that is late or of too many changes nothing.
  */
 export function take(before, step, site, now) {
   const isOpen = step.session_id === before.session && now < before.seen + 40 * MINUTE;
@@ -138,7 +139,8 @@ function productsOf(steps) {
 /** The items of an event, one of no name where it has none; those without a price share what is left of its value. */
 function itemsOf({ items = [], value } = {}) {
   if (!items.length) return [['', 1, value ?? NaN]];
-  const read = items.map(({ id, quantity = 1, price }) => [String(id), Number(quantity), price == null ? null : Number(price)]);
+  const read = items.map(({ id, quantity = 1, price }) => (
+    [String(id), Number(quantity), price == null ? null : Number(price)]));
   const unpriced = sum(read.filter(([, , price]) => price === null).map(([, quantity]) => quantity));
   const rest = (value ?? NaN) - sum(read.map(([, quantity, price]) => (price === null ? 0 : quantity * price)));
   const share = rest >= 0 && unpriced ? rest / unpriced : NaN;
@@ -183,7 +185,9 @@ function cartOf(steps) {
         lines.clear();
         put(commerce);
       } else if (action === 'view_cart' && value === 0) empty();
-      else if (value > 0 && !lines.size) lines.set('', { quantity: NaN, worth: value, currency: commerce.currency ?? '' });
+      else if (value > 0 && !lines.size) {
+        lines.set('', { quantity: NaN, worth: value, currency: commerce.currency ?? '' });
+      }
       furthest = Math.max(furthest, STEPS[action] ?? 0);
     }
   }

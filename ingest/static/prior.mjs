@@ -1,12 +1,12 @@
 // The score of a session on its site: the model's own, or corrected where it was learned from another shop. The same as
-// scoring/prior.py, scoring/site_scores.py and scoring/site_bands.py, whose constants the head of a model has in `prior`.
+// scoring/prior.py, whose constants the head of a model has in `prior`, site_scores.py and site_bands.py.
 
 const rounded = (probability) => Math.round(probability * 1e6) / 1e6;
 const sigmoid = (logit) => 1 / (1 + Math.exp(-logit));
 
 /**
- * Scores a session. `model` is of model.mjs, `file` the site's (site.mjs), `row` of its contract, `folded` what valuesOf
- * of fold.mjs gave. The answer is as `score` of the model gives it; `file` may be left out where the model is the site's.
+ * Scores a session. `model` is of model.mjs, `file` the site's (site.mjs), `row` of its contract, `folded` what
+ * valuesOf of fold.mjs gave. The answer is as `score` of the model gives it; without a `file` the site is unknown.
  */
 export function scoreOnSite({ head, score }, file = {}, row, folded, most = 3) {
   const shop = head.training_shop, { values } = folded;

@@ -1,14 +1,17 @@
-// What a page knows of its site, from the file that `opecom pages export --browser` writes: which page an address is and
-// what its statistics are, what day and hour it is there. The same as ingest/parsing/paths.py and stream/fold/ in Python.
+// What a page knows of its site, from the file that `opecom pages export --browser` writes: which page an address is,
+// what its statistics are, what day and hour it is there. The same as ingest/parsing/paths.py and stream/fold/.
 
 const FORMAT = 1, MAX_PATH = 500, DAY = 86_400_000, CUT_HOUR = 4, FADES_WITHIN_DAYS = 5;
 
 /** The site of a file; without one it is in UTC, and none of its pages has statistics. Throws for another format. */
 export function siteOf(file = { format: FORMAT }) {
   const {
-    format, timezone = 'UTC', peaks = [], path_rules: rules = [], allowed_query: allowed = [], pages = {}, patterns = [],
+    format, timezone = 'UTC', peaks = [], path_rules: rules = [], allowed_query: allowed = [], pages = {},
+    patterns = [],
   } = file;
-  if (format !== FORMAT) throw new Error(`op-ecom: page statistics of format ${format}, not ${FORMAT}: export them again`);
+  if (format !== FORMAT) {
+    throw new Error(`op-ecom: page statistics of format ${format}, not ${FORMAT}: export them again`);
+  }
   const calendar = calendarOf(timezone, peaks.map(dayNumber));
   // Longest first: the first that fits is the one.
   const kinds = [...rules].sort(([one], [other]) => other.length - one.length);
@@ -25,7 +28,8 @@ export function siteOf(file = { format: FORMAT }) {
     page(url, given) {
       const { path, query } = partsOf(url), plain = normalPath(path);
       const kept = clipped(plain + queryOf(query, allowed));
-      return { path: kept, type: given ?? kinds.find(([prefix]) => plain.startsWith(prefix))?.[1], rates: ratesOf(kept) };
+      const type = given ?? kinds.find(([prefix]) => plain.startsWith(prefix))?.[1];
+      return { path: kept, type, rates: ratesOf(kept) };
     },
   };
 }
@@ -38,7 +42,8 @@ function calendarOf(timeZone, peaks) {
     timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric',
   });
   const local = (at) => {
-    const { year, month, day, hour } = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, +value]));
+    const parts = format.formatToParts(at).map(({ type, value }) => [type, Number(value)]);
+    const { year, month, day, hour } = Object.fromEntries(parts);
     return { month, hour, number: Date.UTC(year, month - 1, day) / DAY };
   };
   return {
@@ -59,7 +64,8 @@ function calendarOf(timeZone, peaks) {
 
 function partsOf(url) {
   // A page names itself with its scheme, or from the path on.
-  const [, path, query = ''] = /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/i.exec(url.replace(/^\/+/, '/'));
+  const whole = /^(?:[a-z][a-z\d+.-]*:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/i;
+  const [, path, query = ''] = whole.exec(url.replace(/^\/+/, '/'));
   return { path, query };
 }
 
@@ -120,7 +126,9 @@ function clipped(text) {
   return characters.length > MAX_PATH ? characters.slice(0, MAX_PATH).join('').replace(/%[\dA-F]?$/, '') : text;
 }
 
-const OTHER = /tv\b|apple ?tv|netcast|web0s|tizen|\broku\b|bravia|crkey|playstation|xbox|nintendo|automotive|tesla\/|qtcarbrowser|\bwatch ?(?:os\b|\d|;)|oculusbrowser/i;
+const OTHER = new RegExp(
+  'tv\\b|apple ?tv|netcast|web0s|tizen|\\broku\\b|bravia|crkey|playstation|xbox|nintendo|automotive|'
+  + 'tesla/|qtcarbrowser|\\bwatch ?(?:os\\b|\\d|;)|oculusbrowser', 'i');
 
 /** The class of a device by its user agent, as ingest/parsing/agents.py tells it; undefined where nothing is known. */
 export function deviceOf(userAgent) {

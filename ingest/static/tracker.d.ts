@@ -1,4 +1,4 @@
-// Types of tracker.mjs; docs/tracker.md says what each call does.
+// Types of tracker.mjs, and of tracker.private.mjs; docs/tracker.md says what each call does.
 
 export type PageType = 'Administrative' | 'Informational' | 'ProductRelated';
 
@@ -20,6 +20,13 @@ export interface StartOptions {
   datalayer?: string;
   /** The address of tracker.js or tracker.mjs, beside which its parts are; known where the browser says it. */
   src?: string;
+  /** Of tracker.private.mjs alone, as all below: auto hands the page over to the tracker that sends, with consent. */
+  mode?: 'private' | 'auto';
+  /** Address of the head that `opecom models export --browser` wrote. */
+  model?: string;
+  modelIntegrity?: string;
+  /** Address of the file that `opecom pages export --browser` wrote. */
+  statistics?: string;
 }
 
 export interface PurchaseOptions {
@@ -68,6 +75,7 @@ export interface Reason {
   feature: string;
   value: number | string | boolean;
   contribution: number;
+  /** Empty in private mode. */
   text: string;
 }
 

@@ -20,6 +20,8 @@ from tests.support.ingest_app import ingest_client, settings
 #: 7 kB for what every page loads, comments included. Parts and stub are the business of the pages that use them; the
 #: runtime of models has a loop for each operator, the fold a rule for each column.
 MOST_BYTES, MOST_PART_BYTES, MOST_STUB_BYTES = 7_000, {"model": 4_000, "fold": 4_000}, 400
+#: What private mode has around the script.
+MOST_PRIVATE_BYTES = 4_000
 SOURCE = script.read("/static/tracker.js")
 
 
@@ -32,6 +34,7 @@ async def browser() -> AsyncIterator[httpx.AsyncClient]:
 def test_the_script_is_small_as_it_stands() -> None:
     assert len(gzip.compress(SOURCE.script.content, 9, mtime=0)) <= MOST_BYTES
     assert len(gzip.compress(SOURCE.stub.content, 9, mtime=0)) <= MOST_STUB_BYTES
+    assert len(gzip.compress(SOURCE.private.content, 9, mtime=0)) <= MOST_BYTES + MOST_PRIVATE_BYTES
     for name, part in SOURCE.parts.items():
         assert len(gzip.compress(part.content, 9, mtime=0)) <= MOST_PART_BYTES.get(name, 3_000)
 
@@ -90,7 +93,7 @@ async def test_another_release_has_another_name(browser: httpx.AsyncClient) -> N
 
 async def test_the_hashes_are_those_of_the_bytes(browser: httpx.AsyncClient) -> None:
     manifest = (await browser.get("/static/tracker.json")).json()
-    for entry in (manifest["script"], manifest["module"], *manifest["parts"].values()):
+    for entry in (manifest["script"], manifest["module"], manifest["private"], *manifest["parts"].values()):
         content = (await browser.get(entry["pinned"])).content
         assert entry["integrity"] == "sha384-" + base64.b64encode(hashlib.sha384(content).digest()).decode()
         assert SOURCE.digest in entry["pinned"]
@@ -101,7 +104,7 @@ async def test_the_hashes_are_those_of_the_bytes(browser: httpx.AsyncClient) -> 
     assert stub["text"].split() == served.split()
 
 
-@pytest.mark.parametrize("changed", ["script", "module", *SOURCE.parts])
+@pytest.mark.parametrize("changed", ["script", "module", "private", *SOURCE.parts])
 def test_another_byte_of_any_file_is_another_release(changed: str) -> None:
     """A pinned script loads the parts under its own name, so that name must change with them."""
     other = script.ScriptFile(b"// other")

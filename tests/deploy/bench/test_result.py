@@ -209,6 +209,7 @@ def test_the_issue_s_targets_are_the_ones_held_against() -> None:
             "max_difference": "at most 0.001",
             "same_top_reason": "at least 0.99",
             "p95_ms": "at most 2",
+            "requests_in_private": "at most 0",
         },
         "experiments": {
             "aa_peeking_rate": "at most 0.05",

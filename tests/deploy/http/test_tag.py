@@ -164,3 +164,32 @@ def test_an_unknown_site_is_one_line() -> None:
 def test_names_that_cannot_be_served_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=f"ingest.{next(iter(wrong))}"):
         settings(**wrong)
+
+
+PRIVATE = ("--mode", "auto", "--model", "/m.json", "--model-integrity", "sha384-x", "--statistics", "/shop.json")
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_tag_of_private_mode_is_a_module_with_its_files(pinned: bool) -> None:
+    done = CliRunner().invoke(app, ["tag", *PRIVATE, *(["--pinned"] if pinned else [])], catch_exceptions=False)
+    found = attributes(done.output.strip())
+    wanted = {"mode": "auto", "model": "/m.json", "model-integrity": "sha384-x", "statistics": "/shop.json"}
+    assert {name: found[f"data-{name}"] for name in wanted} == wanted
+    assert (found["type"], found["data-site"]) == ("module", "default")
+    path = SERVED.pinned_private_path if pinned else SERVED.private_path
+    assert (found["src"] or "").endswith(path)
+    assert found.get("integrity") == (SERVED.private.integrity if pinned else None)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        pytest.param(("--mode", "private"), "--mode private needs --model", id="no model"),
+        pytest.param((*PRIVATE, "--tag-manager"), "leave --tag-manager out", id="settings in the address"),
+        pytest.param(("--statistics", "/x"), "go with --mode private or --mode auto", id="no mode"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(words: tuple[str, ...], reason: str) -> None:
+    done = CliRunner().invoke(app, ["tag", *words])
+    assert isinstance(done.exception, SetupError)
+    assert reason in str(done.exception)
