@@ -169,6 +169,7 @@ def _print(body: bytes, as_json: bool) -> None:
         return
     quiet = f"{found.quiet.since} to {found.quiet.until} o'clock" if found.quiet else "none"
     fired = f"{found.delivered} delivered, {found.held} held back, {found.capped} too many for the visitor"
+    fired += f", {found.stopped} stopped before"
     reported = f"{found.shown} shown, {found.dismissed} dismissed, {found.clicked} clicked"
     table = Table(show_header=False)
     for name, value in (

@@ -54,7 +54,7 @@ _TOPICS: Mapping[str, Mapping[str, tuple[Operation, ...]]] = {
         "dead": ("Read", "DescribeConfigs"),
         "snapshots": ("DescribeConfigs", "Describe"),
     },
-    "webhooks": {"scored": ("Read",), "erasures": ("Read",)},
+    "webhooks": {"scored": ("Read",), "erasures": ("Read",), "experiments": ("Read",)},
     # A shadow folds the log again; a promotion is a control in `events`.
     "learner": {
         "events": ("Read", "Write"),

@@ -66,6 +66,7 @@ from storage.query.queries import Queries
 from storage.replay.jobs import Jobs
 from storage.retention.runner import RetentionRunner
 from stream.kafka.clients import KafkaClients
+from stream.kafka.stopped_interventions import StoppedInterventions
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> int:
@@ -156,6 +157,7 @@ def app(
             api.max_session_streams,
             metrics,
             firings=partial(firings_of, opened.engine),
+            stops=StoppedInterventions(clients, settings.kafka.experiments_topic),
         ),
         session_tokens=SessionTokens(secret, api.token_seconds, time.time),
         jobs=replays,

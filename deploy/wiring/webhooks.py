@@ -36,6 +36,7 @@ from storage.webhooks.sender import DeliverySender
 from storage.write import continuity
 from storage.write.continuity import LastWritten
 from stream.fold.erasures import Erasures
+from stream.kafka.stopped_interventions import stopped_interventions
 
 log = logging.getLogger(__name__)
 
@@ -93,20 +94,22 @@ async def _both(
     written = [LastWritten("scored", number, place.next, place.timestamp) for number, place in known.items()]
     await continuity.check(written, {"scored": topic}, clients)
     resolve, ending = Resolver(), asyncio.Event()
-    sender = DeliverySender(
-        engine,
-        WebhookClient(resolve, own.timeout_seconds),
-        metrics,
-        pauses=own.retry_seconds,
-        concurrency=own.concurrency,
-        lease_seconds=2 * own.timeout_seconds + MARGIN_SECONDS,
-        log_days=own.log_days,
-    )
     erasures = Erasures(keys=erasure_keys(settings))
     async with (
         following_erasures(settings.kafka, clients, erasures) as follower,
+        stopped_interventions(clients, settings.kafka.experiments_topic) as stopped,
         clients.member(own.group) as consumer,
     ):
+        sender = DeliverySender(
+            engine,
+            WebhookClient(resolve, own.timeout_seconds),
+            metrics,
+            pauses=own.retry_seconds,
+            concurrency=own.concurrency,
+            lease_seconds=2 * own.timeout_seconds + MARGIN_SECONDS,
+            log_days=own.log_days,
+            stopped=stopped.names,
+        )
         watch = CrossingConsumer(
             engine=engine,
             log_id=log_name,
@@ -115,6 +118,7 @@ async def _both(
             metrics=metrics,
             made=sender.wake,
             erasures=erasures,
+            stopped=stopped.names,
             alone=settings.profile == "embedded",
             setting=relational_setting(settings),
         )

@@ -44,9 +44,9 @@ class InterventionRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class InterventionView(Struct, frozen=True, kw_only=True):
     """An intervention. `by` is who changed it last, `version` that of its newest record, 0 of a draft. `delivered`,
-    `held` and `capped`: how often it fired, by what became of it; `shown`, `dismissed` and `clicked`: in how many of
-    the sessions to which it was delivered a page said so. Null where they were not counted. `notices` are lines for the
-    user.
+    `held`, `capped` and `stopped`: how often it fired, by what became of it; `shown`, `dismissed` and `clicked`: in how
+    many of the sessions to which it was delivered a page said so. Null where they were not counted. `notices` are lines
+    for the user.
     """
 
     name: str
@@ -68,6 +68,7 @@ class InterventionView(Struct, frozen=True, kw_only=True):
     delivered: int | None = None
     held: int | None = None
     capped: int | None = None
+    stopped: int | None = None
     shown: int | None = None
     dismissed: int | None = None
     clicked: int | None = None

@@ -1,32 +1,39 @@
-"""What becomes of interventions that fired: delivered, held by an experiment, or too many for the visitor.
+"""What becomes of interventions that fired: delivered, held by an experiment, too many for the visitor, or stopped.
 
 A visitor's sessions may lie in several partitions of the log, so no worker can count them together: the database does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import update as changing
 
 from storage.interventions.tables import intervention_firings, intervention_messages
 from storage.webhooks.database import reading
 from stream.interventions.definition import InterventionDefinition
 from stream.scored import FiredIntervention, ScoredSession
 
-FiringOutcome = Literal["delivered", "held", "capped"]
+FiringOutcome = Literal["delivered", "held", "capped", "stopped"]
+#: The names of the interventions that are stopped by now; raises KafkaUnavailableError while nobody knows.
+ReadStopped = Callable[[], Awaitable[frozenset[str]]]
 _t = intervention_firings.c
 
 
-def record_firing(connection: Connection, update: ScoredSession, fired: FiredIntervention) -> FiringOutcome | None:
+def record_firing(
+    connection: Connection, update: ScoredSession, fired: FiredIntervention, stopped: Collection[str]
+) -> FiringOutcome | None:
     """Keep what became of an intervention, and say it; None where it is kept already. In the transaction that moves
-    the position in the log, so that what is read twice is delivered once.
+    the position in the log, so that what is read twice is delivered once. `stopped` are names.
     """
     identity = {"site": update.site, "session_id": update.session_id, "opened_at": update.opened_at, "name": fired.name}
     known = select(_t.name).where(*(_t[column] == value for column, value in identity.items()))
     if connection.execute(known).first() is not None:
         return None
     outcome: FiringOutcome = "held" if fired.held else "delivered"
-    if not fired.held and is_capped(connection, update, fired):
+    if not fired.held and fired.name in stopped:
+        outcome = "stopped"
+    elif not fired.held and is_capped(connection, update, fired):
         outcome = "capped"
     connection.execute(
         insert(intervention_firings).values(
@@ -34,6 +41,12 @@ def record_firing(connection: Connection, update: ScoredSession, fired: FiredInt
         )
     )
     return outcome
+
+
+def record_stop(connection: Connection, site: str, session_id: str, opened_at: int, name: str) -> None:
+    """One that counted as delivered was stopped before anybody had it."""
+    same = (_t.site == site, _t.session_id == session_id, _t.opened_at == opened_at, _t.name == name)
+    connection.execute(changing(intervention_firings).where(*same, _t.outcome == "delivered").values(outcome="stopped"))
 
 
 def is_capped(connection: Connection, update: ScoredSession, fired: FiredIntervention) -> bool:

@@ -5,7 +5,7 @@ that is asked for until it is there. Knows no HTTP and no event loop.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -60,13 +60,14 @@ class PageMessages:
                 self._waiting[key] = (intent.site, intent.session_id, each.fired_at)
                 self._pause = FIRST_LOOK
 
-    def take(self, now: int) -> list[PageMessage]:
-        """What may go to the page now (ms UTC), each once, in the order of firing; blocks on the database."""
+    def take(self, now: int, stopped: Collection[str] = ()) -> list[PageMessage]:
+        """What may go to the page now (ms UTC), each once, in the order of firing; blocks on the database. Nothing of
+        interventions whose names are `stopped`."""
         found = []
         self._pause = min(2 * self._pause, LONGEST_LOOK)
         for opened_at in {opened_at for opened_at, _ in self._waiting}:
             for key in [key for key in self._waiting if key[0] == opened_at]:
-                if now - self._waiting[key][2] > HANDOVER_MS:
+                if now - self._waiting[key][2] > HANDOVER_MS or key[1] in stopped:
                     del self._waiting[key]
             found += self._ready(opened_at)
         return sorted(found, key=lambda each: each.fired_at)

@@ -6,9 +6,10 @@ comes again by itself, and fetches a new token when it is refused.
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -19,13 +20,16 @@ from starlette.responses import Response
 from ingest.tokens import Claim, SessionTokens, TokenError
 from storage.http.answers import EVENT_STREAM, answered, encode
 from storage.http.errors import ReadError
-from storage.live.page_messages import PageMessages, ReadFirings
+from storage.live.page_messages import PageMessage, PageMessages, ReadFirings
 from storage.live.sse import RECONNECT, SEND_SECONDS, EventStream
 from storage.live.subscriber_hub import SubscriberHub, Subscription
 from storage.metrics import ApiMetrics
 from storage.query.intents import Intent, band_only_of, fired_in
 from storage.query.queries import Queries
+from stream.kafka.errors import KafkaUnavailableError
 from stream.scored import without_payload
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 10.0
 #: How long a stream waits for a session that nobody has heard of, and its browser before it asks again, in seconds.
@@ -36,11 +40,22 @@ EXPIRED_RETRY = 500
 MakeAudience = Callable[[], SubscriberHub]
 
 
+class InterventionStops(Protocol):
+    """Follows which interventions are stopped; stream/kafka/stopped_interventions.py does."""
+
+    async def names(self) -> frozenset[str]:
+        """Those that are stopped by now; raises KafkaUnavailableError while nobody knows."""
+
+    async def close(self) -> None: ...
+
+
 class SessionStreams:
     """At most `limit` streams at once, over one audience, which is made with the first of them.
 
     A page may ask before its first event is folded. So a session that nobody has heard of may be waited for, for half
     a minute and by half of the streams: who asks for sessions that will never be takes no place of one that is.
+
+    `firings` and `stops` say what became of interventions, and which are stopped.
     """
 
     def __init__(
@@ -53,6 +68,7 @@ class SessionStreams:
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         *,
         firings: ReadFirings,
+        stops: InterventionStops,
     ) -> None:
         self._make = make
         self._queries = queries
@@ -61,6 +77,7 @@ class SessionStreams:
         self._now = now
         self._heartbeat_seconds = heartbeat_seconds
         self._firings = firings
+        self._stops = stops
         self._audience: SubscriberHub | None = None
         self._open = self._waiting = 0
 
@@ -85,8 +102,18 @@ class SessionStreams:
 
     async def close(self) -> None:
         """Wait until nothing follows Kafka any more, after `stop`."""
+        await self._stops.close()
         if self._audience is not None:
             await self._audience.close()
+
+    async def _ready(self, messages: PageMessages) -> list[PageMessage]:
+        """What goes to the page now: nothing of what is stopped, nor anything while nobody knows what is."""
+        try:
+            stopped = await self._stops.names()
+        except KafkaUnavailableError as error:
+            log.warning("interventions of pages wait: %s", error)
+            return []
+        return await asyncio.to_thread(messages.take, int(self._now() * 1000), stopped)
 
     def _count(self, more: int) -> None:
         self._open += more
@@ -130,7 +157,7 @@ class SessionStreams:
                 messages.note(intent)
                 self._metrics.stream_events.inc()
                 yield ServerSentEvent(event="intent", data=_shown(intent, claim))
-            ready = [] if pause is None else await asyncio.to_thread(messages.take, int(self._now() * 1000))
+            ready = [] if pause is None else await self._ready(messages)
             for message in ready:
                 self._metrics.stream_events.inc()
                 yield ServerSentEvent(event="intervention", data=encode(message).decode())

@@ -4,7 +4,7 @@ The position in the database is the truth, not that of the Kafka group. It moves
 to be, and in the same transaction as what was read comes to: a second reader of the same records finds it moved.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, exc, insert, select, update
@@ -64,9 +64,15 @@ def places(engine: Engine, log: str) -> dict[int, PartitionPosition]:
 
 
 def move(
-    engine: Engine, log: str, read: Mapping[int, ReadBatch], hooks: Mapping[str, Sequence[Webhook]], now: int
+    engine: Engine,
+    log: str,
+    read: Mapping[int, ReadBatch],
+    hooks: Mapping[str, Sequence[Webhook]],
+    now: int,
+    stopped: Collection[str] = (),
 ) -> StepResult:
-    """Move partitions on, and write what their updates come to; `hooks` by site, `now` in ms UTC.
+    """Move partitions on, and write what their updates come to; `hooks` by site, `now` in ms UTC, `stopped` the names
+    of interventions of which nothing is delivered any more.
 
     In one transaction: 1 move each position from where it is believed to be (else PositionMovedError) · 2 read
     the bands of the sessions · 3 fold · 4 write the bands · 5 insert the deliveries, and keep what became of
@@ -86,7 +92,7 @@ def move(
             crossings += len(folded.crossings)
             held += sum(bool(each.held_by) for each in folded.crossings)
             for firing in folded.firings:
-                crossings += put_firing(connection, firing, now)
+                crossings += put_firing(connection, firing, now, stopped)
             if folded.reported != step.place.reported:
                 _move_reported(connection, log, number, folded.reported)
             found[number] = PartitionPosition(step.next, folded.reported, step.timestamp, known=True)

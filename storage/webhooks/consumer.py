@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from ingest.outage import OutageLog
 from storage.database.errors import DatabaseUnavailableError
+from storage.interventions.firings import ReadStopped
 from storage.webhooks import bands, registry
 from storage.webhooks.bands import PartitionPosition, PositionMovedError, ReadBatch, StepResult
 from storage.webhooks.crossings import by_site
@@ -51,7 +52,8 @@ class CrossingConsumer:
     """Call `run` once. The consumer is started, unsubscribed, without auto-commit and never polled by another.
 
     `alone` says that there is no other part of this kind: see GroupConsumer. `made` is called when deliveries were
-    made, and `erasures` says who is forgotten, and nothing is published of them. `setting` says where the database is.
+    made, and `erasures` says who is forgotten, and nothing is published of them. `stopped` says which interventions are
+    stopped: what fired of them before and is read now is recorded so. `setting` says where the database is.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class CrossingConsumer:
         metrics: WebhookMetrics,
         made: Callable[[], None],
         erasures: Erasures,
+        stopped: ReadStopped,
         alone: bool = False,
         setting: str = "storage.url",
     ) -> None:
@@ -73,6 +76,7 @@ class CrossingConsumer:
         self._metrics = metrics
         self._made = made
         self._erasures = erasures
+        self._stopped = stopped
         self._threads = ThreadPoolExecutor(1, "webhook-crossings")
         self._stop = asyncio.Event()
         self._group = GroupConsumer(consumer, [topic], alone=alone, positions=self._positions, on_gap=self._report_gap)
@@ -121,9 +125,11 @@ class CrossingConsumer:
         self._report_lag()
         if not batches and not self._overdue():
             return
+        fires = any(FIRES in (record.value or b"") for records in batches.values() for record in records)
+        stopped = await self._stopped() if fires else frozenset()
         while True:
             try:
-                moved = await self._in_thread(self._move, batches)
+                moved = await self._in_thread(self._move, batches, stopped)
             except PositionMovedError:
                 log.info("another part has moved a partition on; reading its position again")
                 self._group.begin_again()
@@ -173,7 +179,7 @@ class CrossingConsumer:
         self._report_back()
         return {partition: place.next for partition, place in self._places.items() if place.known}
 
-    def _move(self, batches: Batches) -> StepResult | None:
+    def _move(self, batches: Batches, stopped: frozenset[str]) -> StepResult | None:
         """Move the positions on; None where nothing concerns a webhook: that may be read again, so it can wait."""
         hooks = by_site(registry.every(self._engine))
         prefixes = tuple(f"{site}/".encode() for site in hooks)
@@ -186,7 +192,7 @@ class CrossingConsumer:
             partition.partition: ReadBatch(self._places[partition], *to, updates.get(partition, []))
             for partition, to in self._read.items()
         }
-        moved = bands.move(self._engine, self._log_id, read, hooks, int(time.time() * 1000))
+        moved = bands.move(self._engine, self._log_id, read, hooks, int(time.time() * 1000), stopped)
         for number, place in moved.places.items():
             self._places[TopicPartition(self._topic, number)] = place
         self._quiet_since = time.monotonic()

@@ -1,22 +1,23 @@
 """Deliveries: what is due, what became of it, and the log of both.
 
 A crossing that an experiment or a hold-out holds back is written as any other, in the state `held`: nothing sends it.
+So is what was due of an intervention when it was stopped.
 
 A delivery is claimed by moving its due time behind the longest that an attempt may take. Whoever claimed it and was
 killed leaves it due then, for anybody; the receiver may see it twice, under the same id.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Literal
 
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
-from storage.interventions.firings import record_firing
+from storage.interventions.firings import record_firing, record_stop
 from storage.interventions.tables import intervention_messages
 from storage.webhooks.crossings import Crossing, Firing
 from storage.webhooks.database import insert_new, reading, transaction
-from storage.webhooks.message import Message, crossed, encode, fired
+from storage.webhooks.message import FIRED, Message, crossed, encode, fired, intervention_of
 from storage.webhooks.tables import deliveries, webhooks
 
 State = Literal["due", "delivered", "dead", "held"]
@@ -58,12 +59,12 @@ def put_crossings(connection: Connection, crossings: Iterable[Crossing], now: in
     insert_new(connection, deliveries, rows)
 
 
-def put_firing(connection: Connection, firing: Firing, now: int) -> int:
+def put_firing(connection: Connection, firing: Firing, now: int, stopped: Collection[str] = ()) -> int:
     """Keep what became of an intervention and, where nothing holds it back, make a delivery for each webhook that wants
-    it; returns how many. One for the page makes none: storage/live hands it over.
+    it; returns how many. One for the page makes none: storage/live hands it over. `stopped` are names of interventions.
     """
     of, what = firing.update, firing.intervention
-    if record_firing(connection, of, what) != "delivered":
+    if record_firing(connection, of, what, stopped) != "delivered":
         return 0
     if what.action == "page":
         message = {"site": of.site, "name": what.name, "payload": what.payload}
@@ -126,6 +127,29 @@ def settle(engine: Engine, delivery: Delivery, state: State, due_at: int, status
             .where(_t.id == delivery.id, _t.state == "due", _t.attempts == delivery.attempts)
             .values(state=state, due_at=due_at, status=status, detail=detail[:300])
         )
+
+
+def stop(engine: Engine, delivery: Delivery, name: str, now: int) -> None:
+    """Hold back what was claimed, as its intervention was stopped; the firing counts as stopped where no other webhook
+    has it, or may get it.
+    """
+    with transaction(engine) as connection:
+        mine = update(deliveries).where(
+            _t.id == delivery.id, _t.state == "due", _t.attempts == delivery.attempts, _t.tried_at == delivery.tried_at
+        )
+        held = {"state": "held", "due_at": now, "detail": f"held back: {name} was stopped before this was sent"}
+        if not connection.execute(mine.values(attempts=delivery.attempts - 1, **held)).rowcount:
+            return
+        others = select(_t.body).where(
+            _t.visitor_id == delivery.visitor_id,
+            _t.site == delivery.site,
+            _t.session_id == delivery.session_id,
+            _t.opened_at == delivery.opened_at,
+            _t.kind == FIRED,
+            _t.state.in_(("due", "delivered")),
+        )
+        if name not in map(intervention_of, connection.execute(others).scalars()):
+            record_stop(connection, delivery.site, delivery.session_id, delivery.opened_at, name)
 
 
 def again(engine: Engine, delivery_id: str, now: int) -> bool:

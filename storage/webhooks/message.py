@@ -128,6 +128,19 @@ def fired(firing: Firing, webhook_id: str) -> Message:
     return Message(_id("msg", hashlib.sha256(seed).digest()[:15]), FIRED, _moment(what.fired_at), data)
 
 
+class _NamedIntervention(Struct, frozen=True):
+    intervention: str
+
+
+class _FiredMessage(Struct, frozen=True):
+    data: _NamedIntervention
+
+
+def intervention_of(body: str) -> str:
+    """Which intervention a message of the type `session.intervention` is of."""
+    return msgspec.json.decode(body, type=_FiredMessage).data.intervention
+
+
 def test(site: str, webhook_id: str, now: int) -> Message:
     """A message that says nothing but that a webhook works; `now` in ms UTC."""
     return Message(_id("msg", secrets.token_bytes(15)), TEST, _moment(now), WebhookTest(site, webhook_id))

@@ -13,7 +13,7 @@ class WebhookMetrics:
         )
         self.held = Counter(
             "opecom_webhooks_held_total",
-            "Crossings of these that an experiment or a hold-out holds back.",
+            "What an experiment, a hold-out or the stop of an intervention holds back of these.",
             registry=registry,
         )
         self.attempts = Counter(

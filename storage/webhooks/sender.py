@@ -5,21 +5,23 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 
 from storage.database.errors import DatabaseUnavailableError
-from storage.interventions.firings import forget_old_firings
+from storage.interventions.firings import ReadStopped, forget_old_firings
 from storage.interventions.reports import forget_old_reports
 from storage.webhooks import bands, deliveries, registry
 from storage.webhooks.client import WebhookResponse
 from storage.webhooks.crossings import Webhook
 from storage.webhooks.deliveries import Delivery
+from storage.webhooks.message import FIRED, intervention_of
 from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.schedule import next_try
+from stream.kafka.errors import KafkaUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,10 @@ T = TypeVar("T")
 
 class DeliverySender:
     """`pauses` in seconds, `concurrency` for each webhook, `lease_seconds` longer than an attempt may take,
-    `log_days` of what has ended. Call `run` once; `wake` when something has become due."""
+    `log_days` of what has ended. `stopped` says which interventions are stopped, right before theirs are sent.
+
+    Call `run` once; `wake` when something has become due.
+    """
 
     def __init__(
         self,
@@ -57,11 +62,13 @@ class DeliverySender:
         concurrency: int,
         lease_seconds: float,
         log_days: float,
+        stopped: ReadStopped,
     ) -> None:
         self._engine = engine
         self._send = send
         self._metrics = metrics
         self._pauses = pauses
+        self._stopped = stopped
         self._concurrency = concurrency
         self._lease_ms = round(lease_seconds * 1000)
         self._log_ms = round(log_days * 24 * 3_600_000)
@@ -105,13 +112,33 @@ class DeliverySender:
         known = {webhook.id: webhook for webhook in await self._in_thread(registry.every, self._engine)}
         for webhook in (known[name] for name in waiting if name in known):
             now = _now()
-            for delivery in await self._in_thread(
+            claimed = await self._in_thread(
                 deliveries.claim, self._engine, webhook.id, self._places(webhook.id), now, now + self._lease_ms
-            ):
+            )
+            async for delivery in self._without_stopped(claimed):
                 tasks = self._under_way.setdefault(webhook.id, set())
                 task = asyncio.create_task(self._attempt(webhook, delivery))
                 tasks.add(task)
                 task.add_done_callback(functools.partial(self._ended, tasks))
+
+    async def _without_stopped(self, claimed: Sequence[Delivery]) -> AsyncIterator[Delivery]:
+        """Those that may be sent. What is of a stopped intervention is held back; where nobody knows, it waits until
+        its claim has run out."""
+        stopped: frozenset[str] | None = frozenset()
+        if any(delivery.kind == FIRED for delivery in claimed):
+            try:
+                stopped = await self._stopped()
+            except KafkaUnavailableError as error:
+                log.warning("what interventions have due waits: %s", error)
+                stopped = None
+        for delivery in claimed:
+            name = intervention_of(delivery.body) if delivery.kind == FIRED else ""
+            if name and stopped is not None and name in stopped:
+                await self._in_thread(deliveries.stop, self._engine, delivery, name, _now())
+                self._metrics.held.inc()
+                log.info("delivery %s is held back: %s was stopped", delivery.id, name)
+            elif not name or stopped is not None:
+                yield delivery
 
     def _places(self, webhook_id: str) -> int:
         return self._concurrency - len(self._under_way.get(webhook_id, ()))

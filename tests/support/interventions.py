@@ -1,10 +1,12 @@
 """Interventions for tests: definitions that are whole by default."""
 
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import structs
 
 from stream.interventions.definition import InterventionDefinition
+from stream.kafka.errors import KafkaUnavailableError
 from tests.support.events import NOON
 
 
@@ -18,6 +20,24 @@ def intervention(name: str = "help", when: str = "page_views >= 2", **given: Any
         "by": "key test",
     }
     return InterventionDefinition(name=name, when=when, **(whole | given))
+
+
+class ListStops:
+    """Which interventions are stopped, as a test says; `away`: Kafka does not say."""
+
+    def __init__(self, stopped: Collection[str] = ()) -> None:
+        self.stopped = set(stopped)
+        self.away = self.is_closed = False
+        self.looks = 0
+
+    async def names(self) -> frozenset[str]:
+        self.looks += 1
+        if self.away:
+            raise KafkaUnavailableError("Kafka is away")
+        return frozenset(self.stopped)
+
+    async def close(self) -> None:
+        self.is_closed = True
 
 
 def ended(record: InterventionDefinition) -> InterventionDefinition:

@@ -102,3 +102,12 @@ def test_a_database_that_is_away_is_queried_more_slowly_each_time() -> None:
     assert pauses == [FIRST_LOOK * 2**n for n in range(len(pauses))]
     database.away, database.known = False, {"help": KeptFiring("delivered", "")}
     assert messages.take(NOON) == [message()]
+
+
+def test_what_is_stopped_meanwhile_does_not_go() -> None:
+    database = Database()
+    database.known = {name: KeptFiring("delivered", "") for name in ("help", "coupon")}
+    messages = PageMessages(database)
+    messages.note(intent(page("help"), page("coupon")))
+    assert messages.take(NOON, {"help"}) == [message("coupon")]
+    assert (messages.take(NOON), messages.pause) == ([], None)

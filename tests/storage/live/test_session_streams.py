@@ -21,6 +21,7 @@ from storage.query.queries import Queries
 from stream.scored import ArmAssignment, FiredIntervention, ScoredSession
 from tests.support.audiences import Saying
 from tests.support.events import NOON
+from tests.support.interventions import ListStops
 from tests.support.scored import scored
 
 NOW = 1_000_000
@@ -51,6 +52,7 @@ class Streaming:
         self.saying, self.stop, self.now = Saying(), asyncio.Event(), float(NOW)
         self.metrics = ApiMetrics(CollectorRegistry())
         self.fired: dict[str, KeptFiring] = {}
+        self.stops = ListStops()
         self.database = Held(held or ReadError("not_found", "nothing"))
         self.streams = SessionStreams(
             lambda: SubscriberHub(self.saying.follow, self.stop),
@@ -60,6 +62,7 @@ class Streaming:
             lambda: self.now,
             heartbeat,
             firings=lambda *_: self.fired,
+            stops=self.stops,
         )
 
     def value(self, name: str) -> float | None:
@@ -280,3 +283,30 @@ async def test_an_intervention_goes_to_the_page_and_payloads_of_others_do_not(sh
             "payload": {"text": "hello"},
         }
         await browser.leave()
+
+
+async def test_an_intervention_waits_while_nobody_knows_what_is_stopped_and_a_stopped_one_never_goes() -> None:
+    fired = tuple(FiredIntervention(name, "page", NOW * 1000, 5) for name in ("help", "bye"))
+    async with streaming(intent_of(scored(5, interventions=fired))) as made:
+        made.fired = {name: KeptFiring("delivered", "") for name in ("help", "bye")}
+        made.stops.away = True
+        made.stops.stopped.add("bye")
+        browser = await opened(made, claim())
+        assert (await browser.next() or {})["event"] == "intent"
+        assert await browser.next() == {"": "heartbeat"}
+        assert made.stops.looks > 0
+        made.stops.away = False
+        event = await browser.next()
+        while event == {"": "heartbeat"}:
+            event = await browser.next()
+        assert msgspec.json.decode((event or {})["data"])["intervention"] == "help"
+        # Whatever the other one would bring comes before what follows of the session.
+        asked = made.stops.looks
+        made.saying.publish(scored(6, interventions=fired))
+        event = await browser.next()
+        while event == {"": "heartbeat"}:
+            event = await browser.next()
+        assert (event or {})["event"] == "intent"
+        assert made.stops.looks == asked
+        await browser.leave()
+    assert made.stops.is_closed

@@ -22,6 +22,7 @@ from stream.kafka.errors import KafkaUnavailableError
 from stream.scored import ScoredSession, encode
 from tests.support.consumers import ListConsumer
 from tests.support.events import NOON
+from tests.support.interventions import ListStops
 from tests.support.scored import scored
 from tests.support.sinks import sql
 from tests.support.webhooks import kept
@@ -75,9 +76,11 @@ class Desk:
         log: Any = None,
         until: Callable[[], bool] = lambda: True,
         erasures: Erasures | None = None,
+        stopped: frozenset[str] = frozenset(),
         **consumer: Any,
     ) -> None:
         self._erasures = erasures or Erasures()
+        self.stops = ListStops(stopped)
         self.stop, self.told, self.made = Until(until), CollectorRegistry(), 0
         self.consumer = Skipping({SCORED: log or [record(each) for each in UPDATES]}, self.stop, **consumer)
         self._engine = engine
@@ -94,6 +97,7 @@ class Desk:
             metrics=WebhookMetrics(self.told),
             made=made,
             erasures=self._erasures,
+            stopped=self.stops.names,
         ).run(self.stop)
 
     def metric(self, name: str) -> float | None:

@@ -19,6 +19,7 @@ from storage.webhooks.database import transaction
 from storage.webhooks.message import crossed
 from storage.webhooks.metrics import WebhookMetrics
 from storage.webhooks.sender import DeliverySender
+from tests.support.interventions import ListStops
 from tests.support.receiver import Behaviour, Receiver, receiver
 from tests.support.scored import scored
 from tests.support.waiting import until
@@ -33,7 +34,13 @@ ATTEMPT, PAUSES = 1.0, (0.05, 0.05)
 async def sending(engine: Engine, attempt: float = ATTEMPT, **given: Any) -> AsyncIterator[CollectorRegistry]:
     """A sender, stopped at the end; what it tells Prometheus."""
     told, stop, resolve = CollectorRegistry(), asyncio.Event(), Resolver(4)
-    whole: dict[str, Any] = {"pauses": PAUSES, "concurrency": 2, "lease_seconds": 5, "log_days": 30}
+    whole: dict[str, Any] = {
+        "pauses": PAUSES,
+        "concurrency": 2,
+        "lease_seconds": 5,
+        "log_days": 30,
+        "stopped": ListStops().names,
+    }
     sender = DeliverySender(engine, WebhookClient(resolve, attempt), WebhookMetrics(told), **(whole | given))
     task = asyncio.create_task(sender.run(stop))
     try:

@@ -23,10 +23,11 @@ function Counts({ found }: { found: Intervention }) {
   const ofDelivered = (count: number | null | undefined) =>
     delivered ? `${asPercent((count ?? 0) / delivered)} of what was delivered` : undefined;
   return (
-    <div className="grid gap-3 sm:grid-cols-3">
+    <div className="grid gap-3 sm:grid-cols-2 lg:grid-cols-4">
       <Stat label="Delivered" value={asCount(found.delivered)} />
       <Stat label="Held back" value={asCount(found.held)} />
       <Stat label="Too many for the visitor" value={asCount(found.capped)} />
+      <Stat label="Stopped before" value={asCount(found.stopped)} />
       {found.action === "page" ? (
         <>
           <Stat label="Shown" value={asCount(found.shown)} change={ofDelivered(found.shown)} />
