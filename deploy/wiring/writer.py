@@ -22,6 +22,7 @@ from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
+from deploy.wiring.unwritten import end_when_unwritten, raise_failure
 from storage.database.detached_parts import TABLES, account, detached_parts, unseen
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
@@ -119,6 +120,10 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             asyncio.create_task(keep_fresh(settings, clients, client, metrics, stop)),
             asyncio.create_task(watch_parts(settings, client, standing, metrics, stop)),
         }
+        unwritten: asyncio.Task[None] | None = None
+        if not settings.storage.clickhouse_host:
+            unwritten = asyncio.create_task(end_when_unwritten(client, stop))
+            beside.add(unwritten)
         if settings.kafka.log_folder is not None:
             # Here, as only the embedded profile keeps one, and reading the log back takes much to import.
             from deploy.local.checkpoints import CheckpointKeeper
@@ -131,6 +136,8 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             for task in beside:
                 task.cancel()
             await asyncio.wait(beside)
+        if unwritten is not None:
+            raise_failure(unwritten)
 
 
 async def watch_parts(
