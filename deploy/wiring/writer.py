@@ -30,7 +30,9 @@ from storage.write.block import TopicRole
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.deliver import NamedSink
 from storage.write.relational_sink import RelationalSink, close_orphans
+from storage.write.sink import Sink
 from storage.write.writer import Writer
+from storage.write.written_sink import WrittenSink
 from stream.fold.erasures import Erasures
 from stream.waiting import wait_for_event
 
@@ -107,7 +109,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             producer=producer,
             databases=(
                 NamedSink(RELATIONAL, relational_setting(settings), RelationalSink(engine)),
-                NamedSink(CLICKHOUSE, analytics_setting(settings), AnalyticsSink(client)),
+                NamedSink(CLICKHOUSE, analytics_setting(settings), _analytics_sink(settings, client)),
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,
@@ -160,6 +162,11 @@ async def watch_parts(
         standing.notice = notice
         if await wait_for_event(stop, LOOK_SECONDS):
             return
+
+
+def _analytics_sink(settings: Settings, client: Any) -> Sink:
+    sink = AnalyticsSink(client)
+    return sink if settings.storage.clickhouse_host else WrittenSink(sink, client)
 
 
 def _topics(settings: Settings) -> dict[TopicRole, str]:

@@ -1,9 +1,6 @@
 """Writes that the system refuses: chDB takes no notice, a look at the files does, and a restart brings rows back."""
 
 import asyncio
-import contextlib
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -17,6 +14,7 @@ from storage.database.detached_parts import detached_parts
 from storage.database.unwritten_parts import unwritten_parts
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.writer import WriterError
+from tests.support.refused_writes import refused_writes
 from tests.support.scored import scored
 from tests.support.sinks import block
 
@@ -28,17 +26,6 @@ def write_blocks(client: Any) -> None:
     client.command("SYSTEM STOP MERGES")
     for first in range(1, 4 * BLOCKS, 4):
         AnalyticsSink(client).write(block(*(scored(offset) for offset in range(first, first + 4))))
-
-
-@contextlib.contextmanager
-def refused_writes() -> Iterator[None]:
-    """A file size limit of 0: as a disk that is gone. Python has SIGXFSZ ignored."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_rows_of_a_merge_that_was_not_written_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
