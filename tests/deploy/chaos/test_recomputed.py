@@ -3,6 +3,6 @@
 from deploy.chaos.recomputed import Recomputed
 
 
-def test_a_result_says_nothing_of_its_rows() -> None:
+def test_the_repr_leaves_the_rows_out() -> None:
     rows = {"sessions": {(number,): {"event_count": number} for number in range(1_000)}}
     assert len(repr(Recomputed(rows, set(), {}, 1_000))) < 200
