@@ -262,7 +262,7 @@ def _newest_definition() -> None:
 PLANTED: dict[str, PlantedBug] = {
     "de-duplication off": PlantedBug(_no_deduplication),
     "recovery from the committed offset": PlantedBug(_recovery_from_commit, "kill -9 of worker"),
-    "writer commits before it writes": PlantedBug(_writer_commits_first, "kill -9 of writer", 2),
+    "writer commits before it writes": PlantedBug(_writer_commits_first, "kill -9 of writer", 4),
     "offset committed before the send": PlantedBug(_commit_before_send, "kill -9 of worker", 2),
     "accepted before the log has it": PlantedBug(_accepted_before_log, "kill -9 of Kafka"),
     "client's position trusted": PlantedBug(_position_trusted, "worker's client loses a fetch"),

@@ -59,7 +59,8 @@ class PartitionRecord(LogRecord, Protocol):
     def partition(self) -> int: ...
 
 
-@dataclass
+# No repr of its fields: asyncio.run writes down the result of its task at the end, gigabytes here, and drops it.
+@dataclass(repr=False)
 class Recomputed:
     """A fold of the whole log: the rows of both databases, the sessions that are open in the end, the dead letters."""
 

@@ -186,6 +186,7 @@ def run_faults(
 def _judged(installation: Installation, ledger: Ledger, context: FaultContext) -> tuple[Recomputed, RunEvidence, bool]:
     """What a fold of the log gives, what is there, and whether that is as much; of a log that has come to its end."""
     installation.stop_ticks()
+    seen = []
     for _ in range(3):
         log = recomputed(installation.direct)
         whole = caught_up(installation, log, COMES_UP_WITHIN, EVENTS * len(context.erased))
@@ -193,7 +194,8 @@ def _judged(installation: Installation, ledger: Ledger, context: FaultContext) -
         # A tick may come at any time, and what it closes is then in the databases alone.
         if evidence.records == log.records:
             return log, evidence, whole
-    raise ChaosError("the log goes on growing while it is judged")
+        seen += [log.records, evidence.records]
+    raise ChaosError(f"the log goes on growing while it is judged: it had {', '.join(map(str, seen))} records")
 
 
 def _disturb(

@@ -22,6 +22,7 @@ from deploy.wiring.outcome import outcome
 from deploy.wiring.pages import keep_fresh
 from deploy.wiring.process_metrics import add_process_metrics
 from deploy.wiring.storage import DatabaseHandles, database_errors, databases
+from deploy.wiring.unwritten import end_when_unwritten, raise_failure
 from storage.database.detached_parts import TABLES, account, detached_parts, unseen
 from storage.metrics import CLICKHOUSE, RELATIONAL, WriterMetrics
 from storage.write import continuity
@@ -29,7 +30,9 @@ from storage.write.block import TopicRole
 from storage.write.clickhouse_sink import AnalyticsSink
 from storage.write.deliver import NamedSink
 from storage.write.relational_sink import RelationalSink, close_orphans
+from storage.write.sink import Sink
 from storage.write.writer import Writer
+from storage.write.written_sink import WrittenSink
 from stream.fold.erasures import Erasures
 from stream.waiting import wait_for_event
 
@@ -106,7 +109,7 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             producer=producer,
             databases=(
                 NamedSink(RELATIONAL, relational_setting(settings), RelationalSink(engine)),
-                NamedSink(CLICKHOUSE, analytics_setting(settings), AnalyticsSink(client)),
+                NamedSink(CLICKHOUSE, analytics_setting(settings), _analytics_sink(settings, client)),
             ),
             gather_seconds=settings.storage.gather_ms / 1000,
             max_block=settings.storage.max_block,
@@ -119,6 +122,10 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             asyncio.create_task(keep_fresh(settings, clients, client, metrics, stop)),
             asyncio.create_task(watch_parts(settings, client, standing, metrics, stop)),
         }
+        unwritten: asyncio.Task[None] | None = None
+        if not settings.storage.clickhouse_host:
+            unwritten = asyncio.create_task(end_when_unwritten(client, stop))
+            beside.add(unwritten)
         if settings.kafka.log_folder is not None:
             # Here, as only the embedded profile keeps one, and reading the log back takes much to import.
             from deploy.local.checkpoints import CheckpointKeeper
@@ -131,6 +138,8 @@ async def write(settings: Settings, opened: DatabaseHandles, standing: WriterSta
             for task in beside:
                 task.cancel()
             await asyncio.wait(beside)
+        if unwritten is not None:
+            raise_failure(unwritten)
 
 
 async def watch_parts(
@@ -153,6 +162,11 @@ async def watch_parts(
         standing.notice = notice
         if await wait_for_event(stop, LOOK_SECONDS):
             return
+
+
+def _analytics_sink(settings: Settings, client: Any) -> Sink:
+    sink = AnalyticsSink(client)
+    return sink if settings.storage.clickhouse_host else WrittenSink(sink, client)
 
 
 def _topics(settings: Settings) -> dict[TopicRole, str]:
