@@ -331,7 +331,7 @@ class Worker:
             live = partition.clocks.get(LIVE_CLOCK)
             if tick is not None and (monotonic() >= until or (live is not None and live.now >= awaited)):
                 self._ticked[number] = monotonic() + TICK_AGAIN, tick.to
-                await self._append(number, tick)
+                await self._append_tick(number, tick)
 
     async def _end_abandoned_imports(self) -> None:
         """End each import whose clock has stood still for IMPORT_ABANDONED, by a tick IMPORT_END ahead."""
@@ -348,9 +348,9 @@ class Worker:
             elif monotonic() - since > IMPORT_ABANDONED:
                 del self._import_clocks[key]
                 number, name = key
-                await self._append(number, Tick(name, now + IMPORT_END))
+                await self._append_tick(number, Tick(name, now + IMPORT_END))
 
-    async def _append(self, number: int, tick: Tick) -> None:
+    async def _append_tick(self, number: int, tick: Tick) -> None:
         await self._records.publish(self._topics.events, [KeyedRecord(number, None, encode_event(tick))])
         self._metrics.ticks.inc()
 

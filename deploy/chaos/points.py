@@ -139,10 +139,10 @@ def hurry_snapshots(records: int, seconds: float) -> None:
 def stop_ticks() -> None:
     """Let a worker append no more ticks, so that the log comes to its end."""
 
-    async def tick(worker: Any, wall: int) -> None:
+    async def append_none(worker: Any, number: int, tick: Any) -> None:
         return None
 
-    replace(f"{_WORKER}.tick", lambda _: tick)
+    replace(f"{_WORKER}._append_tick", lambda _: append_none)
 
 
 def drop_next_fetch(part: str) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from deploy.chaos.faults.kinds import FAMILIES
 from deploy.chaos.planted import PLANTED
-from deploy.chaos.points import POINTS, resolve
+from deploy.chaos.points import POINTS, resolve, stop_ticks
+from stream.fold.clock import IDLE
+from stream.publish import ListRecordPublisher
+from stream.worker import Worker
+from tests.support.events import NOON, event
+from tests.support.fakes import TOPICS, FakeClient, FakeLog, worker_on
+from tests.support.log import log_of
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -77,3 +83,25 @@ def test_snapshots_are_due_sooner_where_they_are_hurried() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True)
     assert ended.stdout == "False True\nTrue False True\n"
+
+
+@pytest.mark.parametrize("commit_every", [pytest.param(0.0, id="with a commit"), pytest.param(60.0, id="between two")])
+async def test_a_worker_whose_ticks_are_stopped_appends_none_however_late_it_is(
+    commit_every: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.worker.COMMIT_EVERY", commit_every)
+    assert await ticks_of_a_late_worker() == 1
+    # So that it is put back when this test ends.
+    monkeypatch.setattr(Worker, "_append_tick", Worker._append_tick)
+    stop_ticks()
+    assert await ticks_of_a_late_worker() == 0
+
+
+async def ticks_of_a_late_worker() -> int:
+    log, records = FakeLog({0: log_of([event(1, NOON)])}), ListRecordPublisher()
+    worker, client = worker_on(log, records), FakeClient(log)
+    await worker.claim({0}, client)
+    await worker.round({0: client.fetch(0, 10)}, client)
+    await worker.commit(client)
+    await worker.run_maintenance(client, NOON + IDLE)
+    return len(records.topics.get(TOPICS.events, []))
