@@ -85,7 +85,7 @@ def fired_live(
         for fired in update.interventions:
             if fired.name == name and fired.offset == update.version >> OFFSET_SHIFT:
                 with engine.begin() as connection:
-                    outcome = record_firing(connection, update, fired)
+                    outcome = record_firing(connection, update, fired, ())
                 assert outcome is not None, "it fired twice"
                 outcomes[outcome] += 1
     return outcomes
