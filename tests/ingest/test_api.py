@@ -552,7 +552,7 @@ async def test_the_documents(log: ListPublisher) -> None:
         document = (await client.get("/openapi.json")).json()
         assert (await client.get("/docs")).status_code == 200
     intents = {"/tracker/intent/token", "/tracker/intent/stream"}
-    kinds = (".js", ".mjs", ".d.ts", ".json", ".stub.js", *(f".{part}.mjs" for part in PARTS))
+    kinds = (".js", ".mjs", ".private.mjs", ".d.ts", ".json", ".stub.js", *(f".{part}.mjs" for part in PARTS))
     files = {f"/static/tracker{kind}" for kind in kinds}
     segment = {f"/segment/v1/{name}" for name in ("page", "track", "identify", "batch")}
     assert {*HOT, *segment, *intents, *files, "/livez", "/readyz", "/metrics"} == set(document["paths"])
