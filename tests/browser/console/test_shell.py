@@ -49,3 +49,18 @@ def test_a_key_signs_in_and_out(console: Console) -> None:
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("banner").get_by_role("button", name="Sign in")).to_be_visible()
         assert context.cookies() == []
+
+
+@pytest.mark.parametrize("name", ["experiments", "interventions", "models", "operations"])
+def test_what_a_page_was_refused_comes_with_the_key(name: str, console: Console) -> None:
+    with console.visit() as context:
+        page = context.new_page()
+        page.goto(f"/{name}/")
+        refused = page.get_by_role("main").get_by_text("Sign in to see this").first
+        expect(refused).to_be_visible()
+        page.get_by_role("banner").get_by_role("button", name="Sign in").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Secret key").fill(console.key)
+        dialog.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(refused).to_be_hidden()

@@ -59,8 +59,9 @@ export function useEnter() {
   return useMutation<SignIn, ApiError, string>({
     mutationFn: async (key) => kept((await (await asked("POST", { key })).json()) as SignIn),
     onSuccess: (signIn) => {
-      client.clear();
       client.setQueryData(KEY, signIn);
+      // Not `clear`: what a page that is open was refused would stay on it.
+      void client.resetQueries({ predicate: ({ queryKey }) => queryKey[0] !== KEY[0] });
     },
   });
 }
