@@ -119,9 +119,9 @@ class Shop:
             taken = records[: (upto or {}).get(number, len(records))]
             folded, _ = fold({number: state}, {number: taken})
             told = [update for ready in score(folded.updates, self.models) for update in ready]
-            rows = [_row("scored", number, n, u.key, encode(u.record)) for n, u in enumerate(told)]
-            rows += [_row("events", number, r.offset, r.key, r.value or b"") for r in taken]
-            rows += [_row("dead", number, n, *dead_record(letter)) for n, letter in enumerate(folded.dead)]
+            rows = [topic_row("scored", number, n, u.key, encode(u.record)) for n, u in enumerate(told)]
+            rows += [topic_row("events", number, r.offset, r.key, r.value or b"") for r in taken]
+            rows += [topic_row("dead", number, n, *dead_record(letter)) for n, letter in enumerate(folded.dead)]
             block, unfit = block_of(LOG, rows)
             assert not unfit
             RelationalSink(self.engine).write(block)
@@ -228,7 +228,18 @@ def _plain(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(repr(value) for name, value in row.items() if name != "version")
 
 
-def _row(role: TopicRole, partition: int, offset: int, key: bytes | None, value: bytes) -> TopicRecord:
+def contents(shop: Shop, tables: Sequence[str]) -> str:
+    """All that these tables of the relational database and all of ClickHouse hold, as text."""
+    said = []
+    with shop.engine.connect() as connection:
+        for table in tables:
+            said += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
+    for table in ANALYTICS_TABLES:
+        said += [repr(row) for row in shop.client.query(f"SELECT * FROM {table}").result_rows]  # noqa: S608
+    return "\n".join(said)
+
+
+def topic_row(role: TopicRole, partition: int, offset: int, key: bytes | None, value: bytes) -> TopicRecord:
     return read(role, partition=partition, offset=offset, timestamp=0, key=key, value=value)
 
 

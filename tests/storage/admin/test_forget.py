@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from ingest.events import Tick, encode, key_of
 from scoring.features import NAMES
@@ -20,7 +19,7 @@ from storage.write.erased import redact
 from stream.fold.erasures import ErasureRecord, session_digest, visitor_digest
 from stream.fold.erasures import encode as encode_erasure
 from tests.support.events import NOON, event
-from tests.support.replays import ANALYTICS_TABLES, LOG, Shop, placed
+from tests.support.replays import LOG, Shop, contents, placed
 from tests.support.scored import scored
 from tests.support.visits import GONE, visits
 from tests.support.webhooks import kept as deliveries_kept
@@ -50,14 +49,9 @@ def learn(shop: Shop) -> None:
 
 def everything(shop: Shop) -> str:
     """All that both databases hold, as text."""
-    said = []
-    with shop.engine.connect() as connection:
-        for table in ("sessions", "page_views", "orders", "refunds", "backfills", "backfill_partitions"):
-            said += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
-    for table in ANALYTICS_TABLES:
-        said += [repr(row) for row in shop.client.query(f"SELECT * FROM {table}").result_rows]  # noqa: S608
-    said += [repr(row) for row in shop.client.query("SELECT command FROM system.mutations").result_rows]
-    return "\n".join(said)
+    mutations = shop.client.query("SELECT command FROM system.mutations").result_rows
+    tables = ("sessions", "page_views", "orders", "refunds", "backfills", "backfill_partitions")
+    return "\n".join((contents(shop, tables), *map(repr, mutations)))
 
 
 def log_rows(shop: Shop) -> list[Any]:

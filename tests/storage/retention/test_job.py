@@ -27,7 +27,7 @@ from storage.write.clickhouse_sink import AnalyticsSink
 from stream.fold.path_patterns import PathPatterns
 from tests.support.aging import FIRST, SITE, day_of, days, visitor
 from tests.support.events import event
-from tests.support.replays import ANALYTICS_TABLES, LOG, Shop, placed
+from tests.support.replays import LOG, Shop, contents, placed
 from tests.support.scored import scored
 from tests.support.webhooks import kept as deliveries_kept
 from tests.support.webhooks import webhook
@@ -59,13 +59,8 @@ def job_of(shop: Shop, folder: Path) -> RetentionJob:
 
 def everything(shop: Shop) -> str:
     """All that both databases hold, as text."""
-    said = []
-    with shop.engine.connect() as connection:
-        for table in ("sessions", "page_views", "orders", "webhook_deliveries", "webhook_bands", "retention_runs"):
-            said += [repr(tuple(row)) for row in connection.execute(text(f"SELECT * FROM {table}"))]  # noqa: S608
-    for table in ANALYTICS_TABLES:
-        said += [repr(row) for row in shop.client.query(f"SELECT * FROM {table}").result_rows]  # noqa: S608
-    return "\n".join(said)
+    tables = ("sessions", "page_views", "orders", "webhook_deliveries", "webhook_bands", "retention_runs")
+    return contents(shop, tables)
 
 
 def days_in(said: str) -> set[int]:

@@ -25,7 +25,7 @@ from stream.step import fold, score
 from tests.support.aging import FIRST, HOUR, SITE, a_day, visitor
 from tests.support.log import log_of
 from tests.support.raw_files import part_files, sqlite_files, store_plain
-from tests.support.replays import ANALYTICS_TABLES, LOG, PARTITIONS, Shop, _row, placed
+from tests.support.replays import ANALYTICS_TABLES, LOG, PARTITIONS, Shop, placed, topic_row
 from tests.support.sinks import clickhouse, sql
 
 LIMIT = 5
@@ -46,9 +46,9 @@ class AgingShop(Shop):
             self.source.partitions[number] += records
             folded, _ = fold({number: self.states[number]}, {number: records})
             updates = [update for ready in score(folded.updates, self.models) for update in ready]
-            rows = [_row("events", number, each.offset, each.key, each.value or b"") for each in records]
-            rows += [_row("scored", number, self._next(), each.key, encode(each.record)) for each in updates]
-            rows += [_row("dead", number, self._next(), *dead_record(letter)) for letter in folded.dead]
+            rows = [topic_row("events", number, each.offset, each.key, each.value or b"") for each in records]
+            rows += [topic_row("scored", number, self._next(), each.key, encode(each.record)) for each in updates]
+            rows += [topic_row("dead", number, self._next(), *dead_record(letter)) for letter in folded.dead]
             block, unfit = block_of(LOG, rows)
             assert not unfit
             RelationalSink(self.engine).write(block)
